@@ -1,0 +1,50 @@
+# `make demo` and `make test` are all a newcomer needs; both prepare .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check format lint types layers check-slack lock clean
+
+help:
+	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
+	@echo "make test         every check and test"
+	@echo "make check        format, lint, types, layers"
+	@echo "make format       rewrite the code the house way"
+	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
+	@echo "make lock         refresh requirements.lock after editing pyproject.toml"
+
+demo: $(READY)
+	@$(BIN)/paymo-xero demo
+
+test: check
+	@echo "== tests"
+	@$(BIN)/python -m pytest -q -rs -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+
+check: $(READY)
+	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
+	@echo "== lint"; $(BIN)/ruff check --quiet .
+	@echo "== types"; $(BIN)/mypy --no-error-summary
+	@echo "== layers"; $(BIN)/lint-imports --no-timing > .venv/layers.log || { cat .venv/layers.log; exit 1; }
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# The lock's own uv installs the rest: it needs seconds where pip needs half a minute.
+$(READY): requirements.lock pyproject.toml
+	@echo "== preparing .venv (about a minute the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^[a-z]/ { keep = /^uv==/ } keep' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+lock: $(READY)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra dev --upgrade -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

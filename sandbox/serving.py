@@ -1,0 +1,143 @@
+"""How a stand-in is put on a socket, and how it is told to misbehave."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from aiohttp import web
+
+Clock = Callable[[], datetime]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def utc_now() -> datetime:
+    """The clock of a stand-in that was given no other."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Fault:
+    """One way to misbehave, for the next `times` requests that fit `method` and `path`.
+
+    `path` is a regular expression searched in the request's path. With `status` that answer is
+    given instead of the real one (and nothing is done); `delay` waits first, in seconds;
+    `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
+    and sends half of the answer's body.
+    """
+
+    path: str = ""
+    method: str = ""
+    times: int = 1
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    delay: float = 0
+    hang_up: Literal["", "before", "after"] = ""
+    garbled: bool = False
+
+    def fits(self, request: web.Request) -> bool:
+        """Say whether this request is to suffer."""
+        return (
+            self.times > 0
+            and self.method in {"", request.method}
+            and re.search(self.path, request.path) is not None
+        )
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults that are waiting; one list for each stand-in."""
+
+    waiting: list[Fault] = field(default_factory=list)
+
+    def add(self, **fields: Any) -> Fault:
+        """Ask for a fault; the fields are those of `Fault`."""
+        fault = Fault(**fields)
+        self.waiting.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Behave again."""
+        self.waiting.clear()
+
+    def take(self, request: web.Request) -> Fault | None:
+        """Return the first fault that fits, one time fewer."""
+        for fault in self.waiting:
+            if fault.fits(request):
+                fault.times -= 1
+                if not fault.times:
+                    self.waiting.remove(fault)
+                return fault
+        return None
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let the request suffer the fault that fits, if any."""
+        fault = self.take(request)
+        if fault is None:
+            return await handler(request)
+        await asyncio.sleep(fault.delay)
+        if fault.hang_up == "before":
+            return _hang_up(request)
+        if fault.status:
+            return web.Response(status=fault.status, headers=fault.headers, text=fault.body)
+        response = await handler(request)
+        if fault.hang_up == "after":
+            return _hang_up(request)
+        return _half(response) if fault.garbled else response
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
+
+
+def _half(response: web.StreamResponse) -> web.Response:
+    body = getattr(response, "body", b"")
+    whole = body if isinstance(body, bytes) else b""
+    return web.Response(
+        status=response.status,
+        body=whole[: len(whole) // 2],
+        content_type=response.content_type,
+    )
+
+
+@dataclass(slots=True)
+class Served:
+    """A stand-in on its socket, from `start` to `stop`."""
+
+    url: str
+    runner: web.AppRunner
+
+    @classmethod
+    async def start(cls, app: web.Application, *, host: str = "127.0.0.1", port: int = 0) -> Self:
+        """Listen; with port 0 the system picks a free one."""
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound = runner.addresses[0]
+        return cls(url=f"http://{host}:{bound[1]}", runner=runner)
+
+    async def stop(self) -> None:
+        """Let go of the socket."""
+        await self.runner.cleanup()
+
+
+def control_routes(faults: Faults, reset: Callable[[], None]) -> list[web.RouteDef]:
+    """`POST /_sandbox/reset` and `POST /_sandbox/faults` (a JSON object of `Fault`'s fields)."""
+
+    async def do_reset(_: web.Request) -> web.Response:
+        faults.clear()
+        reset()
+        return web.json_response({"ok": True})
+
+    async def add_fault(request: web.Request) -> web.Response:
+        faults.add(**await request.json())
+        return web.json_response({"ok": True})
+
+    return [web.post("/_sandbox/reset", do_reset), web.post("/_sandbox/faults", add_fault)]

@@ -1,0 +1,96 @@
+"""Rules of the house that no linter knows: sizes, one broad except, no mocks, no sleeping."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("bot", "handlers", "services", "sandbox", "tests")
+FILES = sorted(
+    file
+    for package in PACKAGES
+    for file in (ROOT / package).rglob("*.py")
+    if "versions" not in file.parts
+)
+CODE = [file for file in FILES if file.relative_to(ROOT).parts[0] != "tests"]
+# This file speaks of what is banned.
+TESTS = [file for file in FILES if file not in CODE and file != Path(__file__)]
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def nodes(file: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(("files", "most"), [(CODE, 300), (TESTS, 400)], ids=["code", "tests"])
+def test_no_file_outgrows_its_limit(files: list[Path], most: int) -> None:
+    long = {name_of(file): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+
+    assert {name: lines for name, lines in long.items() if lines > most} == {}
+
+
+@pytest.mark.parametrize(("files", "most"), [(CODE, 50), (TESTS, 40)], ids=["code", "tests"])
+def test_no_function_outgrows_its_limit(files: list[Path], most: int) -> None:
+    long = {
+        f"{name_of(file)}:{node.lineno} {node.name}"
+        for file in files
+        for node in nodes(file)
+        if isinstance(node, FUNCTION) and (node.end_lineno or 0) - node.lineno + 1 > most
+    }
+
+    assert long == set()
+
+
+def test_the_broad_except_stands_once_and_says_why() -> None:
+    broad = [
+        (name_of(file), line)
+        for file in CODE
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"except\s*(\(?\s*(Base)?Exception|:)", line)
+    ]
+
+    assert [name for name, _ in broad] == ["services/work.py"]
+    assert re.search(r"#.*noqa: BLE001.*\w{3}", broad[0][1])
+
+
+def test_money_is_never_a_float() -> None:
+    floats = [
+        f"{name_of(file)}:{node.lineno}"
+        for file in CODE
+        if file.is_relative_to(ROOT / "services")
+        for node in nodes(file)
+        if (isinstance(node, ast.Constant) and isinstance(node.value, float))
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) == "float")
+    ]
+
+    assert floats == []
+
+
+@pytest.mark.parametrize("banned", ["monkeypatch.setattr", "time.sleep(", "freezegun"])
+def test_no_test_patches_our_code_or_sleeps(banned: str) -> None:
+    guilty = [name_of(file) for file in TESTS if banned in file.read_text(encoding="utf-8")]
+
+    assert guilty == []
+
+
+def test_no_network_call_stands_inside_a_transaction() -> None:
+    """Between `sessions.begin()` and its end, nothing but the store is awaited."""
+    remote = re.compile(r"\.(xero|paymo|ledger|source|board)\b.*\(")
+    guilty = [
+        f"{name_of(file)}:{inner.lineno}"
+        for file in CODE
+        if file.is_relative_to(ROOT / "services")
+        for node in nodes(file)
+        if isinstance(node, ast.AsyncWith) and "sessions" in ast.unparse(node.items[0].context_expr)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Await) and remote.search(ast.unparse(inner.value))
+    ]
+
+    assert guilty == []
