@@ -1,0 +1,1 @@
+"""Tests: slices through the whole app, edges, and pure arithmetic."""
