@@ -1,0 +1,1 @@
+"""Connecting a Paymo company with a Xero organisation, and disconnecting them."""

@@ -1,0 +1,1 @@
+"""Exporting an invoice from Paymo to Xero."""

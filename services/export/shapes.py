@@ -1,0 +1,82 @@
+"""What the export form shows, what a person chooses in it, and what came of it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from services.model import Check, ExportState, InvoicePicture, Option, Place
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChoice:
+    """The fields of the export form; empty means nothing chosen."""
+
+    invoice_id: int | None = None
+    contact_id: str = ""  # "new" adds the client to Xero
+    account_id: str = ""
+    tax_type: str = ""
+    xero_status: str = "AUTHORISED"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportForm:
+    """The export form as it is to be drawn now.
+
+    `is_reading` says that the invoice is being read from Paymo and the form will be drawn again.
+    `checks` is empty until there is an invoice to check. `tax_options` is filled only where the
+    person must choose a tax rate.
+    """
+
+    draft_id: int
+    organisation: str
+    company: str
+    is_demo: bool
+    is_reading: bool
+    problem: str  # a sentence: why the invoice could not be read
+    invoice: Option | None
+    contact: Option | None
+    contact_reason: str  # why this contact is suggested, e.g. "used before"
+    account: Option | None
+    tax_options: tuple[Option, ...]
+    tax: Option | None
+    xero_status: str
+    picture: InvoicePicture | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What came of an export, for the person who asked.
+
+    `cures` holds the action ids of the buttons that can help: `retry`, `link_existing`,
+    `without_number`, `reconnect`.
+    """
+
+    export_id: int
+    state: ExportState
+    organisation: str
+    number: str  # as Paymo has it
+    xero_number: str  # as Xero has it; "" before the export
+    is_number_left_out: bool
+    client_name: str
+    total: Decimal | None
+    currency: str
+    xero_total: Decimal | None
+    xero_status: str
+    paymo_invoice_id: int
+    xero_invoice_id: str
+    tenant_id: str
+    xero_url: str
+    paymo_url: str
+    reason: str
+    cures: tuple[str, ...]
+
+
+class ExportScreen(Protocol):
+    """Where the person who exports sees what happens."""
+
+    async def show_form(self, place: Place, form: ExportForm) -> None:
+        """Draw the open form again; nothing happens when the person closed it."""
+
+    async def show_result(self, place: Place, result: ExportResult) -> None:
+        """Show the outcome in the open view, or to the person alone when it was closed."""

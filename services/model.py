@@ -1,0 +1,219 @@
+"""The words that services, store and handlers share: states, kinds, and small frozen facts."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class ConnectionState(StrEnum):
+    """Where the pair of a Paymo company and a Xero organisation stands."""
+
+    PENDING = "pending"  # one of the two sides is not connected yet
+    ACTIVE = "active"
+    BROKEN = "broken"  # one side no longer accepts us; work is parked
+    ENDING = "ending"  # somebody disconnects; both sides are being told
+    ENDED = "ended"  # links are kept, secrets are gone
+
+
+class ExportState(StrEnum):
+    """Where the act of exporting one invoice stands."""
+
+    QUEUED = "queued"
+    SENDING = "sending"  # a request may be on its way
+    UNKNOWN = "unknown"  # a request was sent and no answer was heard
+    EXPORTED = "exported"
+    DIFFERENT = "different"  # exported, but Xero states other totals
+    FAILED = "failed"
+
+
+class Life(StrEnum):
+    """What has become of an exported invoice in Xero, and how far Paymo has followed."""
+
+    LIVE = "live"
+    DELETE_SEEN = "delete_seen"
+    VOID_SEEN = "void_seen"
+    HELD = "held"  # the breaker stopped it; `Export.wanted` says what was asked
+    ASKED = "asked"  # a person must decide; `Export.wanted` says what was asked
+    DELETED = "deleted"
+    VOIDED = "voided"
+    KEPT = "kept"  # a person decided that Paymo keeps it
+    GONE = "gone"  # somebody deleted it in Paymo; it stays in Xero
+
+
+class PaymentState(StrEnum):
+    """How far one payment has come from Xero to Paymo."""
+
+    ADDING = "adding"
+    RECORDED = "recorded"
+    CHECKING = "checking"  # missing from its invoice; Xero is asked whether it was deleted
+    REMOVING = "removing"
+    REMOVED = "removed"
+    TOMBSTONE = "tombstone"  # a person deleted it in Paymo; it is not brought back
+    ASKED = "asked"  # a person must decide
+    PARKED = "parked"  # its invoice is gone from Paymo
+
+
+class PaymentKind(StrEnum):
+    """What settled a part of an invoice."""
+
+    PAYMENT = "payment"
+    CREDIT_NOTE = "credit_note"
+    OVERPAYMENT = "overpayment"
+    PREPAYMENT = "prepayment"
+
+
+class NoticeKind(StrEnum):
+    """What a message tells; also its metadata's `event_type`."""
+
+    INVOICE_EXPORTED = "invoice_exported"
+    EXPORT_FAILED = "export_failed"
+    PAYMENT_RECEIVED = "payment_received"
+    PAYMENT_REMOVED = "payment_removed"
+    INVOICE_DELETED = "invoice_deleted"
+    INVOICE_VOIDED = "invoice_voided"
+    CONNECTION_BROKEN = "connection_broken"
+    CONNECTION_RESTORED = "connection_restored"
+    SYNC_PAUSED = "sync_paused"
+    DIGEST = "digest"
+
+
+class Topic(StrEnum):
+    """What a channel can subscribe to."""
+
+    EXPORTS = "exports"
+    PAYMENTS = "payments"
+    DELETIONS = "deletions"
+    FAILURES = "failures"
+    DIGEST = "digest"
+
+
+USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
+
+TOPIC_OF = {
+    NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
+    NoticeKind.EXPORT_FAILED: Topic.FAILURES,
+    NoticeKind.PAYMENT_RECEIVED: Topic.PAYMENTS,
+    NoticeKind.PAYMENT_REMOVED: Topic.PAYMENTS,
+    NoticeKind.INVOICE_DELETED: Topic.DELETIONS,
+    NoticeKind.INVOICE_VOIDED: Topic.DELETIONS,
+    NoticeKind.CONNECTION_BROKEN: Topic.FAILURES,
+    NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
+    NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
+    NoticeKind.DIGEST: Topic.DIGEST,
+}
+
+
+class Job(StrEnum):
+    """What a worker can be nudged to look at; the key is a row's id."""
+
+    EXPORT = "export"  # key: export
+    PREVIEW = "preview"  # key: draft
+    SWEEP = "sweep"  # key: connection
+    MIRROR = "mirror"  # key: connection
+    NOTICES = "notices"  # key: workspace
+    DISCONNECT = "disconnect"  # key: connection
+    DUE = "due"  # key: 0; finds every row that is due and nudges for it
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who acts, and where: ids as Slack gives them."""
+
+    enterprise_id: str  # empty outside Enterprise Grid
+    team_id: str
+    user_id: str
+    channel_id: str = ""  # empty where there is none, as in Home and global shortcuts
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer to a person belongs: the open view if there is one, else the channel."""
+
+    workspace_id: int
+    user_id: str
+    channel_id: str = ""
+    view_id: str = ""
+    view_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of a menu: what is sent, what is read, and a second line."""
+
+    value: str
+    text: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionGroup:
+    """Options under a heading."""
+
+    label: str
+    options: tuple[Option, ...]
+
+
+class Colour(StrEnum):
+    """How a check came out."""
+
+    GREEN = "green"
+    AMBER = "amber"  # it goes, but somebody should know
+    RED = "red"  # it does not go
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the preview: what was looked at, and what was found, as a full sentence."""
+
+    name: str  # static, e.g. "tax", "number", "contact"
+    colour: Colour
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line as Xero will show it; amounts in the invoice's currency."""
+
+    description: str
+    quantity: Decimal
+    unit_amount: Decimal
+    amount: Decimal  # after discount, without tax
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePicture:
+    """One invoice as Xero will show it, before or after the export."""
+
+    number: str  # as Paymo has it, whatever its length
+    client_name: str
+    contact_name: str
+    account_name: str
+    currency: str
+    issued_on: date
+    due_on: date | None
+    lines: tuple[InvoiceLine, ...]
+    sub_total: Decimal
+    tax_total: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A Xero organisation, as shown to the person who connects it."""
+
+    tenant_id: str
+    name: str
+    country: str
+    currency: str
+    short_code: str
+    is_demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTimes:
+    """When an organisation was looked at, and when it will be again."""
+
+    last_at: datetime | None
+    next_at: datetime | None

@@ -1,0 +1,52 @@
+"""Subscriptions as people see them, and the board that notices are posted on."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from services.model import NoticeKind, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What one channel hears of one connection."""
+
+    channel_id: str
+    organisation: str
+    company: str
+    topics: tuple[Topic, ...]
+    client_id: int | None = None
+    client_name: str = ""
+    minimum: Decimal | None = None
+    set_by: str = ""
+    paused_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notice, ready to be worded.
+
+    `facts` is JSON: see `docs/notices.md` for the keys of each kind. `thread_ts` is the card's
+    when the invoice has one in this channel. `metadata` holds ids only.
+    """
+
+    workspace_id: int
+    channel_id: str
+    kind: NoticeKind
+    facts: dict[str, Any]
+    metadata: dict[str, Any]
+    thread_ts: str = ""
+
+
+class NoticeBoard(Protocol):
+    """Where notices are posted."""
+
+    async def post(self, message: Message) -> str:
+        """Post one notice and return its timestamp.
+
+        Raises `ChannelClosed` when the channel cannot be written to, `Throttled` when asked to
+        wait, `Unavailable` when it is not known whether the message arrived.
+        """
+
+    async def redraw(self, message: Message, ts: str) -> None:
+        """Draw an invoice's card again in place."""

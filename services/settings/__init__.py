@@ -1,0 +1,1 @@
+"""Who may export, and what a connection does by itself."""

@@ -1,0 +1,38 @@
+"""The tables, one class each; importing this package fills the metadata."""
+
+from services.store.tables.base import Base
+from services.store.tables.connections import Connection, Grant, OneTimeLink, Workspace
+from services.store.tables.exports import Draft, Export, Payment
+from services.store.tables.mirror import (
+    Account,
+    Client,
+    Contact,
+    Currency,
+    InvoiceHeader,
+    Match,
+    TaxRate,
+)
+from services.store.tables.notices import Act, Card, Notice, Receipt, Subscription
+
+__all__ = [
+    "Account",
+    "Act",
+    "Base",
+    "Card",
+    "Client",
+    "Connection",
+    "Contact",
+    "Currency",
+    "Draft",
+    "Export",
+    "Grant",
+    "InvoiceHeader",
+    "Match",
+    "Notice",
+    "OneTimeLink",
+    "Payment",
+    "Receipt",
+    "Subscription",
+    "TaxRate",
+    "Workspace",
+]

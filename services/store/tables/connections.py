@@ -1,0 +1,110 @@
+"""Workspaces, connections, token sets and one-time links."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.model import ConnectionState
+from services.store.tables.base import Base
+from services.store.types import Secret, UtcDateTime, text_enum
+
+
+class Workspace(Base):
+    """A Slack workspace that installed the app."""
+
+    __tablename__ = "workspaces"
+    __table_args__ = (UniqueConstraint("enterprise_id", "team_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enterprise_id: Mapped[str] = mapped_column(String(32), default="")
+    team_id: Mapped[str] = mapped_column(String(32))
+    is_installed: Mapped[bool] = mapped_column(default=True)
+    installed_by: Mapped[str] = mapped_column(String(32), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Grant(Base):
+    """A Xero token set: one person's consent, perhaps for several organisations."""
+
+    __tablename__ = "xero_grants"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    auth_event_id: Mapped[str] = mapped_column(String(64), default="")
+    access_token: Mapped[str] = mapped_column(Secret)
+    refresh_token: Mapped[str] = mapped_column(Secret)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(default=1)  # grows with every refresh
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody is refreshing
+    is_dead: Mapped[bool] = mapped_column(default=False)  # Xero said invalid_grant
+
+
+class Connection(Base):
+    """A Paymo company with a Xero organisation, in one workspace."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    state: Mapped[ConnectionState] = mapped_column(text_enum(ConnectionState))
+    broken_side: Mapped[str] = mapped_column(String(8), default="")  # "Xero" or "Paymo"
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    owner_id: Mapped[str] = mapped_column(String(32))  # Slack user who connected
+    exporters: Mapped[list[str]] = mapped_column(JSON, default=list)  # other Slack users
+    xero_status: Mapped[str] = mapped_column(String(16), default="AUTHORISED")
+    void_means: Mapped[str] = mapped_column(String(8), default="void")  # or "delete"
+    credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
+
+    paymo_company_id: Mapped[int | None]
+    paymo_company_name: Mapped[str] = mapped_column(String(255), default="")
+    paymo_api_key: Mapped[str | None] = mapped_column(Secret)
+
+    grant_id: Mapped[int | None] = mapped_column(ForeignKey("xero_grants.id"))
+    tenant_id: Mapped[str] = mapped_column(String(64), default="")
+    xero_connection_id: Mapped[str] = mapped_column(String(64), default="")
+    organisation_name: Mapped[str] = mapped_column(String(255), default="")
+    country: Mapped[str] = mapped_column(String(8), default="")
+    base_currency: Mapped[str] = mapped_column(String(8), default="")
+    short_code: Mapped[str] = mapped_column(String(32), default="")
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    period_lock_on: Mapped[date | None]
+    year_lock_on: Mapped[date | None]
+
+    # Mirror: when Xero's and Paymo's lists were last copied in full, and when they are due.
+    xero_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paymo_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mirror_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    mirror_fence: Mapped[int] = mapped_column(default=0)
+
+    # Sweep: the newest UpdatedDateUTC that was seen, and when to look again.
+    cursor: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full look
+    sweep_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    sweep_fence: Mapped[int] = mapped_column(default=0)
+    sweep_problem: Mapped[str] = mapped_column(String(1000), default="")
+    day_calls_left: Mapped[int | None]
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who typed sync
+    is_paused: Mapped[bool] = mapped_column(default=False)  # the breaker tripped
+
+    disconnect_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    disconnect_tries: Mapped[int] = mapped_column(default=0)
+    disconnect_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class OneTimeLink(Base):
+    """A link or OAuth state that works once, for one person, for ten minutes."""
+
+    __tablename__ = "one_time_links"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the nonce, in hex
+    purpose: Mapped[str] = mapped_column(String(16))  # "paymo", "xero", "state", "choose"
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    user_id: Mapped[str] = mapped_column(String(32))
+    view_id: Mapped[str] = mapped_column(String(64), default="")
+    channel_id: Mapped[str] = mapped_column(String(32), default="")
+    secret: Mapped[str | None] = mapped_column(Secret)  # PKCE verifier, or the waiting consent
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

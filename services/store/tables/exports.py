@@ -1,0 +1,125 @@
+"""Exports, the payments that came back, and the drafts of the export form."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.model import ExportState, Life, PaymentKind, PaymentState
+from services.store.tables.base import Base
+from services.store.types import Money, UtcDateTime, text_enum
+
+
+class Export(Base):
+    """One invoice's way from Paymo to Xero, and its life there.
+
+    The unique constraint is what makes two of anything one; a new generation starts only when a
+    person exports again an invoice whose former copy in Xero is deleted or void.
+    """
+
+    __tablename__ = "exports"
+    __table_args__ = (
+        UniqueConstraint("paymo_company_id", "tenant_id", "paymo_invoice_id", "generation"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    paymo_company_id: Mapped[int]
+    tenant_id: Mapped[str] = mapped_column(String(64))
+    paymo_invoice_id: Mapped[int]
+    generation: Mapped[int] = mapped_column(default=1)
+
+    state: Mapped[ExportState] = mapped_column(text_enum(ExportState))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    fence: Mapped[int] = mapped_column(default=0)  # grows when a worker takes the row
+    tries: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=1)  # part of the idempotency key
+    idempotency_key: Mapped[str] = mapped_column(String(128), default="")
+    sent: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the invoice as sent to Xero
+    problem: Mapped[str] = mapped_column(String(64), default="")  # static name of the refusal
+    reason: Mapped[str] = mapped_column(Text, default="")  # the refusal as a sentence
+
+    requested_by: Mapped[str] = mapped_column(String(32))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    place: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
+
+    number: Mapped[str] = mapped_column(String(255), default="")  # Paymo's, whatever its length
+    leave_out_number: Mapped[bool] = mapped_column(default=False)
+    reference: Mapped[str] = mapped_column(String(300), default="")
+    client_id: Mapped[int | None]
+    client_name: Mapped[str] = mapped_column(String(255), default="")
+    contact_id: Mapped[str] = mapped_column(String(64))  # "new" until it was added to Xero
+    contact_name: Mapped[str] = mapped_column(String(255), default="")
+    account_id: Mapped[str] = mapped_column(String(64))
+    tax_type: Mapped[str] = mapped_column(String(64), default="")  # a person's choice, if any
+    xero_status: Mapped[str] = mapped_column(String(16))
+    currency: Mapped[str] = mapped_column(String(8), default="")
+    total: Mapped[Decimal | None] = mapped_column(Money)  # as Paymo states it
+    seen_updated_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # what was previewed
+    permalink: Mapped[str] = mapped_column(String(500), default="")
+
+    xero_invoice_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    xero_number: Mapped[str] = mapped_column(String(255), default="")
+    xero_total: Mapped[Decimal | None] = mapped_column(Money)
+    xero_seen_status: Mapped[str] = mapped_column(String(16), default="")
+    xero_due: Mapped[Decimal | None] = mapped_column(Money)  # left to pay, as Xero states it
+    is_linked: Mapped[bool] = mapped_column(default=False)  # found in Xero, not created by us
+    exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    life: Mapped[Life] = mapped_column(text_enum(Life), default=Life.LIVE)
+    wanted: Mapped[str] = mapped_column(String(8), default="")  # "delete" or "void"
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, before deleting
+    paymo_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Payment(Base):
+    """One payment or credit in Xero, and its copy in Paymo."""
+
+    __tablename__ = "payments"
+    __table_args__ = (UniqueConstraint("tenant_id", "xero_payment_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    export_id: Mapped[int] = mapped_column(ForeignKey("exports.id"), index=True)
+    tenant_id: Mapped[str] = mapped_column(String(64))
+    # For credits: "<credit id>:<invoice id>", since one credit may settle several invoices.
+    xero_payment_id: Mapped[str] = mapped_column(String(140))
+    kind: Mapped[PaymentKind] = mapped_column(text_enum(PaymentKind))
+    label: Mapped[str] = mapped_column(String(255), default="")  # e.g. the credit note's number
+    amount: Mapped[Decimal] = mapped_column(Money)  # in the invoice's currency
+    paid_on: Mapped[date]
+    state: Mapped[PaymentState] = mapped_column(text_enum(PaymentState))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    fence: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
+    paymo_payment_id: Mapped[int | None]
+    recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
+    reason: Mapped[str] = mapped_column(Text, default="")
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Draft(Base):
+    """An export form on somebody's screen."""
+
+    __tablename__ = "drafts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
+    user_id: Mapped[str] = mapped_column(String(32))
+    channel_id: Mapped[str] = mapped_column(String(32), default="")
+    view_id: Mapped[str] = mapped_column(String(64), default="")
+    asked_number: Mapped[str] = mapped_column(String(255), default="")  # typed, not found yet
+    invoice_id: Mapped[int | None]
+    contact_id: Mapped[str] = mapped_column(String(64), default="")
+    account_id: Mapped[str] = mapped_column(String(64), default="")
+    tax_type: Mapped[str] = mapped_column(String(64), default="")
+    xero_status: Mapped[str] = mapped_column(String(16), default="")
+    invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
+    problem: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
+    is_refreshing: Mapped[bool] = mapped_column(default=False)  # read Xero's lists again first
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    fence: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,0 +1,105 @@
+"""The local mirror: what menus and modals read instead of calling Xero or Paymo."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.store.tables.base import Base
+from services.store.types import Money, UtcDateTime
+
+
+class Contact(Base):
+    """A contact in Xero."""
+
+    __tablename__ = "xero_contacts"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    contact_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    folded_name: Mapped[str] = mapped_column(String(255))  # lower case, for searching
+    email: Mapped[str] = mapped_column(String(255), default="")
+    tax_number: Mapped[str] = mapped_column(String(64), default="")
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class Account(Base):
+    """An account in Xero."""
+
+    __tablename__ = "xero_accounts"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    code: Mapped[str] = mapped_column(String(16), default="")
+    name: Mapped[str] = mapped_column(String(255))
+    type: Mapped[str] = mapped_column(String(32))
+    tax_type: Mapped[str] = mapped_column(String(64), default="")
+    is_usable: Mapped[bool] = mapped_column(default=True)  # active revenue account with a code
+
+
+class TaxRate(Base):
+    """A tax rate in Xero; `effective_rate` in per cent, compound parts included."""
+
+    __tablename__ = "xero_tax_rates"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    tax_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    effective_rate: Mapped[Decimal] = mapped_column(Money)
+    is_usable: Mapped[bool] = mapped_column(default=True)  # active and fit for revenue
+
+
+class Currency(Base):
+    """A currency that the organisation has enabled."""
+
+    __tablename__ = "xero_currencies"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(8), primary_key=True)
+
+
+class Client(Base):
+    """A client in Paymo."""
+
+    __tablename__ = "paymo_clients"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    client_id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(String(255), default="")
+    tax_number: Mapped[str] = mapped_column(String(255), default="")
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # address, phone
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class InvoiceHeader(Base):
+    """The head of an invoice in Paymo."""
+
+    __tablename__ = "paymo_invoices"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(255))
+    folded_number: Mapped[str] = mapped_column(String(255))  # lower case, without a leading #
+    client_id: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    currency: Mapped[str] = mapped_column(String(8))
+    issued_on: Mapped[date]
+    total: Mapped[Decimal] = mapped_column(Money)
+    updated_on: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Match(Base):
+    """Which contact and account a Paymo client goes to; remembered from use to use."""
+
+    __tablename__ = "matches"
+
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[str] = mapped_column(String(64), default="")
+    account_id: Mapped[str] = mapped_column(String(64), default="")
+    set_by: Mapped[str] = mapped_column(String(32))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,85 @@
+"""Subscriptions, the outbox of notices, cards in channels, receipts, and who did what."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.model import NoticeKind
+from services.store.tables.base import Base
+from services.store.types import Money, UtcDateTime, text_enum
+
+
+class Subscription(Base):
+    """What one channel wants to hear of one connection."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (UniqueConstraint("connection_id", "channel_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    channel_id: Mapped[str] = mapped_column(String(32))
+    topics: Mapped[list[str]] = mapped_column(JSON)
+    client_id: Mapped[int | None]  # only this Paymo client
+    minimum: Mapped[Decimal | None] = mapped_column(Money)  # only amounts from here on
+    set_by: Mapped[str] = mapped_column(String(32))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    paused_because: Mapped[str] = mapped_column(String(255), default="")
+
+
+class Notice(Base):
+    """One message that a channel or a person is owed."""
+
+    __tablename__ = "notices"
+    __table_args__ = (UniqueConstraint("source", "channel_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    channel_id: Mapped[str] = mapped_column(String(32))  # a user's id makes it a direct message
+    kind: Mapped[NoticeKind] = mapped_column(text_enum(NoticeKind))
+    source: Mapped[str] = mapped_column(String(200))  # what happened, so that it is told once
+    export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: closed
+    fence: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
+    ts: Mapped[str] = mapped_column(String(32), default="")  # Slack's, once posted
+    problem: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Card(Base):
+    """The one message that shows an invoice in a channel for its whole life."""
+
+    __tablename__ = "cards"
+
+    export_id: Mapped[int] = mapped_column(ForeignKey("exports.id"), primary_key=True)
+    channel_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ts: Mapped[str] = mapped_column(String(32))
+
+
+class Receipt(Base):
+    """An event of Slack's that was taken in; the second copy finds it here."""
+
+    __tablename__ = "receipts"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Act(Base):
+    """Who did what, when; rows are only ever added."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    user_id: Mapped[str] = mapped_column(String(32))  # "" when the app acted by itself
+    what: Mapped[str] = mapped_column(String(64))
+    export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"), index=True)
+    before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

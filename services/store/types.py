@@ -1,0 +1,96 @@
+"""Column types: exact money, times with a zone, encrypted secrets, enumerations as text."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from cryptography.fernet import MultiFernet
+from sqlalchemy import DateTime, Dialect, Enum, String, Text
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC; SQLite forgets zones, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: nobody knows which zone they meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """A decimal kept as text: SQLite would turn a numeric column into a float."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """Write every digit."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        """Read every digit."""
+        return None if value is None else Decimal(value)
+
+
+class Keyring:
+    """The keys that secrets are encrypted with; filled once, when the engine is built.
+
+    SQLAlchemy's column types are made at import time and the keys are known only at start, so
+    the columns share this one holder.
+    """
+
+    def __init__(self) -> None:
+        """Start without keys."""
+        self._fernet: MultiFernet | None = None
+
+    def fill(self, fernet: MultiFernet) -> None:
+        """Use these keys from now on."""
+        self._fernet = fernet
+
+    @property
+    def fernet(self) -> MultiFernet:
+        """The keys; a program that forgot to fill them fails at once."""
+        if self._fernet is None:
+            raise RuntimeError("the keyring is empty")
+        return self._fernet
+
+
+KEYRING = Keyring()
+
+
+class Secret(TypeDecorator[str]):
+    """Text that is encrypted in the database: the first key encrypts, all keys decrypt."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Encrypt."""
+        return None if value is None else KEYRING.fernet.encrypt(value.encode()).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt."""
+        return None if value is None else KEYRING.fernet.decrypt(value.encode()).decode()
+
+
+def text_enum(kind: type[StrEnum]) -> Enum:
+    """A StrEnum stored by its value, as plain text that migrations need not touch."""
+
+    def values(members: Any) -> list[str]:
+        return [member.value for member in members]
+
+    return Enum(kind, native_enum=False, length=32, values_callable=values)

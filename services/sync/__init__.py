@@ -1,0 +1,1 @@
+"""Bringing payments and deletions from Xero back to Paymo, and keeping the mirror."""

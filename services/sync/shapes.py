@@ -1,0 +1,25 @@
+"""What a look at Xero found, and who is told."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.model import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep found and did."""
+
+    organisation: str
+    payments: int = 0
+    removals: int = 0
+    deletions: int = 0
+    held: int = 0
+    problem: str = ""
+
+
+class SyncScreen(Protocol):
+    """Where the person who typed `sync` sees what came of it."""
+
+    async def show_swept(self, place: Place, swept: Swept) -> None:
+        """Say it to that person alone."""
