@@ -1,0 +1,1 @@
+"""Which Xero contact and account a Paymo client goes to."""

@@ -1,0 +1,140 @@
+"""Whether Paymo's figures add up among themselves, and what each line then amounts to."""
+
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from services.money.currencies import currency_code, decimals_of, format_amount
+from services.money.figures import DoesNotAddUp, NotExportable, PaymoFigures, PaymoLine
+from services.money.shares import decimals_in, round_half_up, round_to_sum
+
+_XERO_DECIMALS = 2
+
+
+class LineSum(StrEnum):
+    """How the lines come to the subtotal."""
+
+    EACH_ROUNDED = "each line rounded"
+    ROUNDED_ONCE = "the sum rounded once"
+
+
+def check_adds_up(figures: PaymoFigures) -> LineSum:
+    """Refuse figures that contradict one another, or say how the lines come to the subtotal."""
+    _check_decimals(figures)
+    _check_total(figures)
+    _check_bases(figures)
+    return _line_sum(figures)
+
+
+def check_exportable(figures: PaymoFigures) -> None:
+    """Refuse an invoice without lines, or with nothing to pay."""
+    if not figures.lines:
+        raise NotExportable("The invoice has no lines. Add one in Paymo first.")
+    if figures.total <= 0:
+        total = format_amount(figures.total, figures.currency)
+        raise NotExportable(f"The invoice comes to {total}, so there is nothing to be paid.")
+
+
+def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
+    """Return each line's amount before discount; together they are the subtotal exactly."""
+    exact = [exact_amount(line) for line in figures.lines]
+    unit = unit_of(figures)
+    if check_adds_up(figures) is LineSum.EACH_ROUNDED:
+        return tuple(round_half_up(amount, unit) for amount in exact)
+    return round_to_sum(exact, figures.subtotal, unit)
+
+
+def expected_totals(figures: PaymoFigures) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the SubTotal, TotalTax and Total that Xero has to arrive at."""
+    return figures.subtotal - figures.discount_amount, total_tax(figures), figures.total
+
+
+def total_tax(figures: PaymoFigures) -> Decimal:
+    """Return both taxes together."""
+    return figures.tax_amount + figures.tax2_amount
+
+
+def exact_amount(line: PaymoLine) -> Fraction:
+    """Return quantity times price, unrounded."""
+    return Fraction(line.quantity) * Fraction(line.unit_price)
+
+
+def unit_of(figures: PaymoFigures) -> Decimal:
+    """Return the smallest step that the amounts take: the currency's own, or Xero's cent.
+
+    Paymo may keep cents in a currency that has none; what it states is what is owed.
+    """
+    stated = max(decimals_in(amount) for amount in _stated(figures).values())
+    decimals = max(stated, decimals_of(currency_code(figures.currency)))
+    return Decimal(1).scaleb(-min(decimals, _XERO_DECIMALS))
+
+
+def _stated(figures: PaymoFigures) -> dict[str, Decimal]:
+    return {
+        "subtotal": figures.subtotal,
+        "discount": figures.discount_amount,
+        "tax": figures.tax_amount,
+        "second tax": figures.tax2_amount,
+        "total": figures.total,
+    }
+
+
+def _check_decimals(figures: PaymoFigures) -> None:
+    """Xero's totals have two decimals, so nothing may need a third."""
+    currency = currency_code(figures.currency)
+    amounts = _stated(figures)
+    if decimals_of(currency) > _XERO_DECIMALS:
+        finest = Decimal(1).scaleb(-decimals_of(currency))
+        for place, line in enumerate(figures.lines, start=1):
+            amounts[f"line {place}"] = round_half_up(exact_amount(line), finest)
+    for name, amount in amounts.items():
+        if decimals_in(amount) > _XERO_DECIMALS:
+            raise NotExportable(
+                f"Xero keeps two decimals, and the {name} is {format_amount(amount, currency)}. "
+                "Round the invoice's prices in Paymo."
+            )
+
+
+def _check_total(figures: PaymoFigures) -> None:
+    reached = figures.subtotal - figures.discount_amount + total_tax(figures)
+    if reached == figures.total:
+        return
+    sums = ", ".join(
+        f"{name} {format_amount(amount, figures.currency)}"
+        for name, amount in _stated(figures).items()
+    )
+    raise DoesNotAddUp(
+        f"Paymo's figures do not add up to the total: {sums}; by these it would be "
+        f"{format_amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
+        "try again."
+    )
+
+
+def _check_bases(figures: PaymoFigures) -> None:
+    """A discount needs lines to come off, and a tax needs taxed lines."""
+    if figures.discount_amount != 0 and figures.subtotal == 0:
+        raise DoesNotAddUp(
+            f"Paymo states a discount of {format_amount(figures.discount_amount, figures.currency)}"
+            " on lines that come to nothing."
+        )
+    if total_tax(figures) != 0 and not any(line.is_taxed for line in figures.lines):
+        raise DoesNotAddUp(
+            f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and no "
+            "line is taxed."
+        )
+
+
+def _line_sum(figures: PaymoFigures) -> LineSum:
+    unit = unit_of(figures)
+    exact = [exact_amount(line) for line in figures.lines]
+    each = sum((round_half_up(amount, unit) for amount in exact), Decimal(0))
+    if each == figures.subtotal:
+        return LineSum.EACH_ROUNDED
+    # The stated sum may have been rounded by any rule, so half a unit either way is the same sum.
+    if 2 * abs(sum(exact, Fraction()) - Fraction(figures.subtotal)) <= Fraction(unit):
+        return LineSum.ROUNDED_ONCE
+    raise DoesNotAddUp(
+        f"The invoice's {len(exact)} lines come to {format_amount(each, figures.currency)}, and "
+        f"Paymo states a subtotal of {format_amount(figures.subtotal, figures.currency)}. Open and "
+        "save the invoice in Paymo, then try again."
+    )
