@@ -22,8 +22,9 @@ def check_adds_up(figures: PaymoFigures) -> LineSum:
     """Refuse figures that contradict one another, or say how the lines come to the subtotal."""
     _check_decimals(figures)
     _check_total(figures)
+    line_sum = _line_sum(figures)
     _check_bases(figures)
-    return _line_sum(figures)
+    return line_sum
 
 
 def check_exportable(figures: PaymoFigures) -> None:
@@ -37,11 +38,8 @@ def check_exportable(figures: PaymoFigures) -> None:
 
 def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
     """Return each line's amount before discount; together they are the subtotal exactly."""
-    exact = [exact_amount(line) for line in figures.lines]
-    unit = unit_of(figures)
-    if check_adds_up(figures) is LineSum.EACH_ROUNDED:
-        return tuple(round_half_up(amount, unit) for amount in exact)
-    return round_to_sum(exact, figures.subtotal, unit)
+    check_adds_up(figures)
+    return _amounts(figures)
 
 
 def expected_totals(figures: PaymoFigures) -> tuple[Decimal, Decimal, Decimal]:
@@ -117,11 +115,24 @@ def _check_bases(figures: PaymoFigures) -> None:
             f"Paymo states a discount of {format_amount(figures.discount_amount, figures.currency)}"
             " on lines that come to nothing."
         )
-    if total_tax(figures) != 0 and not any(line.is_taxed for line in figures.lines):
+    taxed = [
+        amount
+        for line, amount in zip(figures.lines, _amounts(figures), strict=True)
+        if line.is_taxed
+    ]
+    if total_tax(figures) != 0 and sum(taxed) == 0:
         raise DoesNotAddUp(
-            f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and no "
-            "line is taxed."
+            f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and its "
+            "taxed lines come to nothing."
         )
+
+
+def _amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
+    exact = [exact_amount(line) for line in figures.lines]
+    unit = unit_of(figures)
+    if _line_sum(figures) is LineSum.EACH_ROUNDED:
+        return tuple(round_half_up(amount, unit) for amount in exact)
+    return round_to_sum(exact, figures.subtotal, unit)
 
 
 def _line_sum(figures: PaymoFigures) -> LineSum:
