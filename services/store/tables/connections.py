@@ -49,6 +49,7 @@ class Connection(Base):
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
     state: Mapped[ConnectionState] = mapped_column(text_enum(ConnectionState))
     broken_side: Mapped[str] = mapped_column(String(8), default="")  # "Xero" or "Paymo"
+    broken_times: Mapped[int] = mapped_column(default=0)  # so that each break is told once
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     owner_id: Mapped[str] = mapped_column(String(32))  # Slack user who connected

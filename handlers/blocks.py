@@ -1,0 +1,199 @@
+"""Small builders for Block Kit: plain dicts, within Slack's limits whatever the data."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Block = dict[str, Any]
+
+LONGEST_TEXT = 3000
+LONGEST_OPTION = 75
+MOST_OPTIONS = 100
+_LONGEST_VALUE = 150
+_LONGEST_BUTTON = 75
+_CUT_SHORT = re.compile(r"(&[a-z#0-9]*|<[^<>]*)\Z")
+_BLANK = "–"
+
+
+def escape(text: str) -> str:
+    """Make outside text harmless in mrkdwn and in a message's `text`."""
+    return html.escape(text, quote=False)
+
+
+def one_line(text: str) -> str:
+    """Make outside text harmless, and keep it from breaking a list."""
+    return escape(" ".join(text.split())) or _BLANK
+
+
+def shorten(text: str, longest: int) -> str:
+    """Cut by characters, never through an entity or a link."""
+    if len(text) <= longest:
+        return text
+    return _CUT_SHORT.sub("", text[: longest - 1]).rstrip() + "…"
+
+
+def plain(text: str, longest: int = LONGEST_TEXT) -> Block:
+    """Return text that Slack does not parse.
+
+    Brackets are escaped all the same: no reader of the payload may take them for a mention.
+    """
+    harmless = text.replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
+    return {"type": "plain_text", "text": shorten(harmless, longest), "emoji": True}
+
+
+def mrkdwn(text: str, longest: int = LONGEST_TEXT) -> Block:
+    """Return marked-up text; what came from outside was escaped before."""
+    return {"type": "mrkdwn", "text": shorten(text.strip() or _BLANK, longest)}
+
+
+def section(text: str, *, accessory: Block | None = None) -> Block:
+    """Return a paragraph, with a button beside it if given."""
+    block: Block = {"type": "section", "text": mrkdwn(text)}
+    return block | {"accessory": accessory} if accessory else block
+
+
+def paragraphs(lines: Iterable[str]) -> list[Block]:
+    """Return lines in as few paragraphs as Slack's limit allows."""
+    found: list[str] = []
+    for line in (shorten(each, LONGEST_TEXT) for each in lines):
+        if found and len(found[-1]) + 1 + len(line) <= LONGEST_TEXT:
+            found[-1] = f"{found[-1]}\n{line}"
+        else:
+            found.append(line)
+    return [section(each) for each in found]
+
+
+def columns(pairs: Sequence[tuple[str, str]]) -> Block:
+    """Return up to ten facts with their names, two a row."""
+    return {
+        "type": "section",
+        "fields": [mrkdwn(f"*{name}*\n{value or _BLANK}", 2000) for name, value in pairs[:10]],
+    }
+
+
+def context(*texts: str) -> Block:
+    """Return small print; empty texts are left out."""
+    said = [each for each in texts if each] or [_BLANK]
+    return {"type": "context", "elements": [mrkdwn(each) for each in said[:10]]}
+
+
+def header(text: str) -> Block:
+    """Return a heading."""
+    return {"type": "header", "text": plain(text, 150)}
+
+
+def divider() -> Block:
+    """Return a line."""
+    return {"type": "divider"}
+
+
+def confirm(title: str, text: str, *, yes: str) -> Block:
+    """Return a question that comes before a press counts."""
+    return {
+        "title": plain(title, 100),
+        "text": plain(text, 300),
+        "confirm": plain(yes, 30),
+        "deny": plain("Cancel", 30),
+        "style": "danger",
+    }
+
+
+def button(
+    text: str, action_id: str, value: object = "", *, style: str = "", ask: Block | None = None
+) -> Block:
+    """Return a button; `style` is "primary" or "danger", `ask` is a question asked first."""
+    block: Block = {"type": "button", "text": plain(text, _LONGEST_BUTTON), "action_id": action_id}
+    extra = {"value": str(value), "style": style, "confirm": ask}
+    return block | {name: each for name, each in extra.items() if each}
+
+
+def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Block:
+    """Return a button that opens a page; Slack tells us of the press all the same."""
+    return button(text, action_id, style=style) | {"url": url}
+
+
+def actions(buttons: Sequence[Block]) -> list[Block]:
+    """Return a row of buttons, or nothing where there is none."""
+    return [{"type": "actions", "elements": list(buttons[:25])}] if buttons else []
+
+
+def option(value: str, text: str, description: str = "") -> Block:
+    """Return one row of a menu."""
+    row: Block = {"text": plain(text, LONGEST_OPTION), "value": value[:_LONGEST_VALUE]}
+    return row | {"description": plain(description, LONGEST_OPTION)} if description else row
+
+
+def external_select(name: str, placeholder: str, chosen: Block | None = None) -> Block:
+    """Return a menu whose rows we serve, from the first key on."""
+    element: Block = {
+        "type": "external_select",
+        "action_id": name,
+        "placeholder": plain(placeholder, 150),
+        "min_query_length": 0,
+    }
+    return element | {"initial_option": chosen} if chosen else element
+
+
+def static_select(name: str, rows: Sequence[Block], chosen: str = "") -> Block:
+    """Return a menu with these rows; `chosen` is the value of the one that is preselected."""
+    element: Block = {
+        "type": "static_select",
+        "action_id": name,
+        "options": list(rows[:MOST_OPTIONS]),
+    }
+    initial = next((row for row in rows[:MOST_OPTIONS] if row["value"] == chosen), None)
+    return element | {"initial_option": initial} if initial else element
+
+
+def checkboxes(name: str, rows: Sequence[Block], chosen: Iterable[str] = ()) -> Block:
+    """Return boxes to tick; `chosen` are the values of those that are ticked."""
+    element: Block = {"type": "checkboxes", "action_id": name, "options": list(rows[:10])}
+    wanted = set(chosen)
+    ticked = [row for row in rows[:10] if row["value"] in wanted]
+    return element | {"initial_options": ticked} if ticked else element
+
+
+def input_block(
+    element: Block, label: str, *, hint: str = "", optional: bool = False, tells: bool = False
+) -> Block:
+    """Return a field whose block carries its element's name; `tells` reports each change."""
+    block: Block = {
+        "type": "input",
+        "block_id": element["action_id"],
+        "label": plain(label, 2000),
+        "element": element,
+        "optional": optional,
+        "dispatch_action": tells,
+    }
+    return block | {"hint": plain(hint, 2000)} if hint else block
+
+
+def channel_select(name: str, channel_id: str = "") -> Block:
+    """Return a menu of the person's channels, without those shared with other companies."""
+    element: Block = {
+        "type": "conversations_select",
+        "action_id": name,
+        "placeholder": plain("Choose a channel", 150),
+        "filter": {
+            "include": ["public", "private"],
+            "exclude_bot_users": True,
+            "exclude_external_shared_channels": True,
+        },
+    }
+    return element | {"initial_conversation": channel_id} if channel_id else element
+
+
+def modal(
+    callback_id: str, title: str, blocks: Sequence[Block], *, submit: str = "", metadata: str = ""
+) -> Block:
+    """Return a modal; without `submit` it can only be closed."""
+    view: Block = {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": plain(title, 24),
+        "close": plain("Cancel" if submit else "Close", 24),
+        "private_metadata": metadata,
+        "blocks": list(blocks[:100]),
+    }
+    return view | {"submit": plain(submit, 24)} if submit else view

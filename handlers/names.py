@@ -1,0 +1,56 @@
+"""The names that Slack hands back to us: command, shortcut, views, fields and buttons.
+
+A field's name is both the `block_id` and the `action_id` of its input. Other programs rely on
+these names, so none of them changes.
+"""
+
+from typing import Final
+
+COMMAND: Final = "/paymo-xero"
+EXPORT_SHORTCUT: Final = "export_invoices"
+BOT: Final = "@Paymo Xero"
+
+# Views, by callback_id; some are also the action_id of the button that opens them.
+CONNECT: Final = "connect"
+EXPORT: Final = "export"
+MATCH: Final = "match"
+SUBSCRIBE: Final = "subscribe"
+SETTINGS: Final = "settings"
+DISCONNECT: Final = "disconnect"
+REFUSAL: Final = "refusal"
+
+# Fields.
+INVOICE: Final = "invoice"
+CONTACT: Final = "contact"
+ACCOUNT: Final = "account"
+TAX: Final = "tax"
+XERO_STATUS: Final = "xero_status"
+CHANNEL: Final = "channel"
+CLIENT: Final = "client"
+EVENTS: Final = "events"
+MINIMUM: Final = "minimum"
+EXPORTERS: Final = "exporters"
+VOID_MEANS: Final = "void_means"
+CREDITS: Final = "credits"
+
+# Buttons.
+CONNECT_PAYMO: Final = "connect_paymo"
+CONNECT_XERO: Final = "connect_xero"
+OPEN_XERO: Final = "open_xero"
+OPEN_PAYMO: Final = "open_paymo"
+RETRY: Final = "retry"
+RECHECK: Final = "recheck"
+LINK_EXISTING: Final = "link_existing"
+WITHOUT_NUMBER: Final = "without_number"
+RECONNECT: Final = "reconnect"
+BRING_BACK: Final = "bring_back"
+DELETE_IN_PAYMO: Final = "delete_in_paymo"
+BREAKER_APPLY: Final = "breaker_apply"
+BREAKER_KEEP: Final = "breaker_keep"
+STATUS: Final = "status"
+SYNC: Final = "sync"
+HELP: Final = "help"
+UNSUBSCRIBE: Final = "unsubscribe"
+
+# Buttons that only open a page: Slack tells us of the press, and there is nothing to do.
+LINKS: Final = (CONNECT_PAYMO, CONNECT_XERO, OPEN_XERO, OPEN_PAYMO)

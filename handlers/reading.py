@@ -1,0 +1,72 @@
+"""What Slack hands back: the fields of a view, and the small note we left in it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a view carries in `private_metadata`: ids only, checked again by every service."""
+
+    draft_id: int = 0
+    connection_id: int = 0
+    client_id: int = 0
+    channel_id: str = ""
+
+    def dump(self) -> str:
+        """Write it, without what is empty."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+
+def note_of(view: Body) -> Note:
+    """Read what we left in a view; anything else counts as nothing."""
+    try:
+        kept = json.loads(view.get("private_metadata") or "{}")
+        return Note(**kept)
+    except (ValueError, TypeError):
+        return Note()
+
+
+def field(view: Body, name: str) -> Body:
+    """Return the state of one field; empty when the view does not have it."""
+    values = view.get("state", {}).get("values", {})
+    state: Body = values.get(name, {}).get(name) or {}
+    return state
+
+
+def chosen(view: Body, name: str) -> str:
+    """Return the value of the option that is selected, or ""."""
+    return str((field(view, name).get("selected_option") or {}).get("value", ""))
+
+
+def all_chosen(view: Body, name: str) -> tuple[str, ...]:
+    """Return the values of the boxes that are ticked."""
+    return tuple(each["value"] for each in field(view, name).get("selected_options") or ())
+
+
+def number_in(text: str) -> int | None:
+    """Read an id out of a button's or an option's value; None when it is not one."""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def has_field(view: Body, name: str) -> bool:
+    """Say whether the view shows this field, so that an error can stand beside it."""
+    return any(block.get("block_id") == name for block in view.get("blocks", ()))
+
+
+def pressed(body: Body) -> Body:
+    """Return the action that was taken: a button pressed, or an option chosen."""
+    action: Body = (body.get("actions") or [{}])[0]
+    return action
+
+
+def is_outsider(body: Body) -> bool:
+    """Say whether this act comes from another company, through a shared channel."""
+    user, team = body.get("user"), body.get("team")
+    if not isinstance(user, dict) or not isinstance(team, dict) or body.get("enterprise"):
+        return False  # inside an Enterprise people act from several workspaces; roles decide
+    theirs = user.get("team_id")
+    return bool(theirs) and theirs != team.get("id")

@@ -1,0 +1,121 @@
+"""What a person typed behind the slash command, understood as far as it can be."""
+
+import difflib
+import html
+import re
+import shlex
+from dataclasses import dataclass
+
+from handlers import names
+from handlers.blocks import one_line
+
+VERBS = (
+    names.CONNECT,
+    names.EXPORT,
+    names.MATCH,
+    names.STATUS,
+    names.SYNC,
+    names.SUBSCRIBE,
+    names.UNSUBSCRIBE,
+    names.SETTINGS,
+    names.DISCONNECT,
+    names.HELP,
+)
+PANEL = "panel"
+UNKNOWN = "unknown"
+# What later versions bring, and what already does the nearest thing.
+LATER = {
+    "show": "Cards of single invoices come later. Today `/paymo-xero export {rest}` shows the "
+    "invoice and every check, and sends nothing before you press the button.",
+    "why": "Explanations of single invoices come later. Today `/paymo-xero export {rest}` shows "
+    "every check, and sends nothing before you press the button.",
+    "undo": "Taking an export back comes later. Today you can delete a draft, or void an approved "
+    "invoice, in Xero; Paymo follows within minutes.",
+    "restore": "Restoring a deleted invoice comes later. Today it has to be made again in Paymo.",
+    "history": "The list of who did what comes later. Today `/paymo-xero status` shows the counts, "
+    "and subscribed channels keep the messages.",
+    "reconcile": "The report that compares both sides comes later. Today `/paymo-xero status` "
+    "shows what failed and what waits for a person.",
+    "all": "Exporting everything at once comes later. Today it is one invoice at a time: "
+    "`/paymo-xero export INV-1`.",
+    "several": "Exporting several invoices at once comes later. Today it is one at a time: "
+    "`/paymo-xero export {first}`.",
+}
+_ALIASES = {
+    "link": names.CONNECT,
+    "setup": names.CONNECT,
+    "signin": names.CONNECT,
+    "reconnect": names.CONNECT,
+    "send": names.EXPORT,
+    "push": names.EXPORT,
+    "map": names.MATCH,
+    "mapping": names.MATCH,
+    "matching": names.MATCH,
+    "info": names.STATUS,
+    "state": names.STATUS,
+    "refresh": names.SYNC,
+    "notify": names.SUBSCRIBE,
+    "listen": names.SUBSCRIBE,
+    "mute": names.UNSUBSCRIBE,
+    "preferences": names.SETTINGS,
+    "config": names.SETTINGS,
+    "unlink": names.DISCONNECT,
+    "revoke": names.DISCONNECT,
+    "logout": names.DISCONNECT,
+    "?": names.HELP,
+    "-h": names.HELP,
+    "--help": names.HELP,
+}
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"'})
+_DIGIT = re.compile(r"[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A verb, and what follows it; `nearest` helps where the verb is not known."""
+
+    verb: str
+    rest: tuple[str, ...] = ()
+    nearest: str = ""
+    typed: str = ""
+
+
+def parse(text: str) -> Words:
+    """Understand the text: case, stray spaces and quotes do not matter."""
+    first, *rest = _split(html.unescape(text).translate(_QUOTES)) or [PANEL]
+    verb = _ALIASES.get(first.casefold(), first.casefold())
+    if verb == names.EXPORT:
+        return _export(rest)
+    if verb in VERBS or verb in LATER or verb == PANEL:
+        return Words(verb, tuple(rest), typed=first)
+    if _DIGIT.search(first):
+        return _export([first, *rest])
+    return Words(UNKNOWN, tuple(rest), _nearest(verb), first)
+
+
+def _nearest(verb: str) -> str:
+    found = difflib.get_close_matches(verb, [*VERBS, *_ALIASES, *LATER], n=1)
+    return _ALIASES.get(found[0], found[0]) if found else ""
+
+
+def _export(numbers: list[str]) -> Words:
+    """One number, or none, is exported; more of them is for later."""
+    if numbers and numbers[0].casefold() == "all":
+        return Words("all")
+    return Words("several" if numbers[1:] else names.EXPORT, tuple(numbers))
+
+
+def later(words: Words) -> str:
+    """Say honestly what is possible today instead."""
+    first = one_line(words.rest[0]) if words.rest else "INV-1"
+    return LATER[words.verb].format(rest=first, first=first)
+
+
+def _split(text: str) -> list[str]:
+    """Split like a shell, but take backslashes and lone quotes for what they are."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape, lexer.quotes = True, "", "", '"'
+    try:
+        return list(lexer)
+    except ValueError:
+        return text.split()

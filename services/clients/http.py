@@ -1,0 +1,285 @@
+"""Everything httpx stops here: retries, rate limits, and the one translation into refusals."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import httpx
+import msgspec
+
+from services.errors import (
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    System,
+    Throttled,
+    Unavailable,
+)
+
+T = TypeVar("T")
+Sleep = Callable[[timedelta], Awaitable[None]]
+Explain = Callable[["Answer"], tuple[str, ...]]
+
+LONGEST_WAIT = timedelta(seconds=5)
+_TIMEOUT = httpx.Timeout(20, connect=5)
+_UNTOLD_WAIT = timedelta(minutes=1)
+_NOT_MODIFIED = 304
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_MISSING_SCOPE = re.compile(r"insuffici?ent_scope", re.IGNORECASE)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+async def sleep_for(duration: timedelta) -> None:
+    """Let this much time pass."""
+    await asyncio.sleep(duration.total_seconds())
+
+
+def open_http(base_url: str, *, user_agent: str) -> httpx.AsyncClient:
+    """Return a client for one remote address; proxies and CA bundles of the environment hold."""
+    return httpx.AsyncClient(
+        base_url=base_url, timeout=_TIMEOUT, headers={"User-Agent": user_agent}, trust_env=True
+    )
+
+
+class Extras(TypedDict, total=False):
+    """What a request may carry beside its body."""
+
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    auth: httpx.Auth
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What the remote system last said we have left; None where it never said."""
+
+    day_left: int | None = None
+    minute_left: int | None = None
+    app_minute_left: int | None = None
+    window_left: int | None = None  # Paymo's only limit, of `window_limit` each `window`
+    window_limit: int | None = None
+    window: timedelta | None = None
+
+    def read(self, headers: httpx.Headers) -> None:
+        """Take over what this answer says; what it does not say stays as it was."""
+        for name, header in _COUNTS.items():
+            count = _smallest(headers.get(header, ""))
+            if count is not None:
+                setattr(self, name, count)
+        seconds = _largest(headers.get("X-Ratelimit-Decay-Period", ""))
+        if seconds is not None:
+            self.window = timedelta(seconds=seconds)
+
+
+_COUNTS = {
+    "day_left": "X-DayLimit-Remaining",
+    "minute_left": "X-MinLimit-Remaining",
+    "app_minute_left": "X-AppMinLimit-Remaining",
+    "window_left": "X-Ratelimit-Remaining",
+    "window_limit": "X-Ratelimit-Limit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer, not yet decoded; status 304 counts as one."""
+
+    system: System
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(repr=False)
+
+    def decode(self, kind: type[T]) -> T:
+        """Return the body as `kind`, numbers exact; an unreadable body is an unknown outcome."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unavailable(
+                f"{self.system} answered in a way that cannot be read, so it is not known what "
+                "it did. It will be looked up before anything is sent again."
+            ) from error
+
+
+def no_messages(_: Answer) -> tuple[str, ...]:
+    """Find no texts of the remote system in an answer."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """One remote API behind an `httpx.AsyncClient` that holds its address and timeouts.
+
+    `explain` finds the remote system's own texts in an answer that says no.
+    """
+
+    system: System
+    http: httpx.AsyncClient
+    explain: Explain = no_messages
+    allowance: Allowance = field(default_factory=Allowance)
+    sleep: Sleep = sleep_for
+    tries: int = 3
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool = False,
+        body: object = None,
+        **extras: Unpack[Extras],
+    ) -> Answer:
+        """Return the answer, or raise a `ServiceError`.
+
+        `repeatable` says that the remote side ignores a second copy; a GET always is. `body` is
+        sent as JSON, decimals as exact numbers. What surely did nothing (never sent, or 429) is
+        tried again whatever the method; a long wait is never slept through but raised.
+        """
+        request = self.http.build_request(
+            method,
+            path,
+            content=None if body is None else _ENCODER.encode(body),
+            params=extras.get("params"),
+            headers=_headers(extras.get("headers", {}), has_body=body is not None),
+        )
+        auth = extras.get("auth")
+        may_repeat = repeatable or method == "GET"
+        for attempt in range(1, self.tries):
+            pause = await self._try(request, auth, may_repeat=may_repeat, attempt=attempt)
+            if isinstance(pause, Answer):
+                return self._accept(pause)
+            await self.sleep(pause)
+        return self._accept(await self._ask(request, auth))
+
+    async def _try(
+        self, request: httpx.Request, auth: httpx.Auth | None, *, may_repeat: bool, attempt: int
+    ) -> Answer | timedelta:
+        """Return an answer to go by, or how long to wait before trying again."""
+        try:
+            answer = await self._ask(request, auth)
+        except _NeverSent:
+            return _jittered(attempt)
+        except Unavailable:
+            if not may_repeat:
+                raise
+            return _jittered(attempt)
+        repairable = answer.status == _TOO_MANY or (may_repeat and answer.status >= _SERVER_ERROR)
+        wait = _asked_to_wait(answer) or _jittered(attempt)
+        return wait if repairable and wait <= LONGEST_WAIT else answer
+
+    async def _ask(self, request: httpx.Request, auth: httpx.Auth | None) -> Answer:
+        try:
+            response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
+        except _NEVER_SENT as error:
+            raise _NeverSent(
+                f"{self.system} could not be reached, so nothing was sent. Try again later."
+            ) from error
+        except httpx.RequestError as error:
+            raise Unavailable(
+                f"{self.system} did not answer, so it is not known what it did. "
+                "It will be looked up before anything is sent again."
+            ) from error
+        self.allowance.read(response.headers)
+        return Answer(self.system, response.status_code, response.headers, response.content)
+
+    def _accept(self, answer: Answer) -> Answer:
+        if httpx.codes.is_success(answer.status) or answer.status == _NOT_MODIFIED:
+            return answer
+        raise self._refusal(answer)
+
+    def _refusal(self, answer: Answer) -> ServiceError:
+        messages = self.explain(answer)
+        match answer.status:
+            case 401 | 403:
+                return _not_connected(answer, messages)
+            case 404 | 410:
+                return NotFound(f"{self.system} knows no such object; it may have been deleted.")
+            case 429:
+                return _throttled(answer)
+            case status if status == httpx.codes.REQUEST_TIMEOUT or not _is_refused(status):
+                return Unavailable(
+                    f"{self.system} is busy or down ({status}), so it is not known what it did. "
+                    "It will be looked up before anything is sent again."
+                )
+            case status:
+                said = " ".join(messages) or f"it gave no reason ({status})"
+                return Rejected(f"{self.system} refused: {said}", messages=messages)
+
+
+class _NeverSent(Unavailable):
+    """No connection was made, so the remote system surely did nothing."""
+
+
+def _is_refused(status: int) -> bool:
+    return httpx.codes.is_client_error(status)
+
+
+def _headers(given: Mapping[str, str], *, has_body: bool) -> dict[str, str]:
+    named = {"Accept": "application/json", **given}
+    return {"Content-Type": "application/json", **named} if has_body else named
+
+
+def _not_connected(answer: Answer, messages: tuple[str, ...]) -> NotConnected:
+    system = answer.system
+    lacks_scope = _MISSING_SCOPE.search(answer.headers.get("WWW-Authenticate", ""))
+    if answer.status == httpx.codes.UNAUTHORIZED and not lacks_scope:
+        text = f"{system} no longer accepts our connection. Connect {system} again."
+        return NotConnected(text, system=system, is_stale=True)
+    said = f" ({' '.join(messages)})" if messages else ""
+    text = f"{system} does not let our connection do this{said}. Connect {system} again."
+    return NotConnected(text, system=system)
+
+
+def _throttled(answer: Answer) -> Throttled:
+    problem = answer.headers.get("X-Rate-Limit-Problem", "").strip().lower()
+    return Throttled(
+        f"{answer.system} asked us to wait before the next request. Nothing was done yet.",
+        retry_after=_asked_to_wait(answer) or _UNTOLD_WAIT,
+        problem=problem,
+    )
+
+
+def _asked_to_wait(answer: Answer) -> timedelta | None:
+    seconds = _largest(answer.headers.get("Retry-After", ""))
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _jittered(attempt: int) -> timedelta:
+    """Wait longer each time, never quite as long as somebody else."""
+    longest = 400 * 2**attempt
+    return timedelta(milliseconds=longest // 2 + secrets.randbelow(longest // 2))
+
+
+def _numbers(text: str) -> list[int]:
+    parts = (part.strip() for part in text.split(","))
+    return [int(part) for part in parts if _WHOLE_NUMBER.fullmatch(part)]
+
+
+def _smallest(text: str) -> int | None:
+    """Several limits may apply at once, as a comma list; the tightest one counts."""
+    return min(_numbers(text), default=None)
+
+
+def _largest(text: str) -> int | None:
+    return max(_numbers(text), default=None)
+
+
+def messages_under(key: str) -> Explain:
+    """Return an `explain` that reads one text under `key` of a JSON object, if there is one."""
+
+    def explain(answer: Answer) -> tuple[str, ...]:
+        try:
+            found: Any = msgspec.json.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ()
+        text = found.get(key) if isinstance(found, dict) else None
+        return (text,) if isinstance(text, str) and text else ()
+
+    return explain

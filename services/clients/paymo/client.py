@@ -1,0 +1,190 @@
+"""Paymo's REST API, as far as the bridge needs it (github.com/paymoapp/api, and its help pages).
+
+Paymo knows no idempotency key, no bulk writes and no sorting; every answer wraps objects in a
+list named after the resource. Amounts are read exactly as they stand on the wire.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from services.clients.http import (
+    LONGEST_WAIT,
+    Allowance,
+    Answer,
+    ApiClient,
+    Sleep,
+    messages_under,
+    sleep_for,
+)
+from services.clients.paymo.wire import (
+    Client,
+    Clients,
+    Companies,
+    Company,
+    Header,
+    Headers,
+    Invoice,
+    Invoices,
+    Payment,
+    Payments,
+)
+from services.errors import Throttled, Unavailable
+
+_PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
+_SPARE = 1  # stop while a call is left, since everything is refused once none is
+
+
+class _Paged(Protocol):
+    """A row that pages can be de-duplicated by."""
+
+    @property
+    def id(self) -> int:
+        """Paymo's id."""
+
+
+Row = TypeVar("Row", bound=_Paged)
+
+
+@dataclass(slots=True)
+class _Turnstile:
+    """One request at a time for each key, and none once the window is used up."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymoClient:
+    """One Paymo account, reached with one API key."""
+
+    api: ApiClient
+    auth: httpx.BasicAuth = field(repr=False)
+    turnstile: _Turnstile = field(repr=False)
+
+    async def company(self) -> Company:
+        """Return the company that the key belongs to; the cheapest proof that it works."""
+        return (await self._send("GET", "/company")).decode(Companies).company
+
+    async def clients(self) -> tuple[Client, ...]:
+        """Return every client; a page that fails fails the whole."""
+        return await self._pages("/clients", lambda answer: answer.decode(Clients).clients)
+
+    async def headers(self, *, updated_since: datetime | None = None) -> tuple[Header, ...]:
+        """Return the heads of all invoices, or of those changed since a time."""
+        where = {}
+        if updated_since is not None:
+            where = {"where": f"updated_on>={int(updated_since.timestamp())}"}
+        return await self._pages("/invoices", lambda answer: answer.decode(Headers).invoices, where)
+
+    async def invoice(self, invoice_id: int) -> Invoice:
+        """Return one invoice with lines, payments and client. Raises `NotFound`."""
+        answer = await self._send(
+            "GET",
+            f"/invoices/{invoice_id}",
+            params={"include": "invoiceitems,invoicepayments,client"},
+        )
+        return _only(answer.decode(Invoices).invoices)
+
+    async def add_payment(
+        self, invoice_id: int, *, amount: Decimal, paid_on: date, notes: str
+    ) -> Payment:
+        """Add a payment. Raises `Rejected` when it is more than is left to pay."""
+        answer = await self._send(
+            "POST",
+            "/invoicepayments",
+            body={
+                "invoice_id": invoice_id,
+                "amount": amount,
+                "date": paid_on.isoformat(),
+                "notes": notes,
+            },
+        )
+        return _only(answer.decode(Payments).invoicepayments)
+
+    async def delete_payment(self, payment_id: int) -> None:
+        """Delete a payment. Raises `NotFound`."""
+        await self._send("DELETE", f"/invoicepayments/{payment_id}")
+
+    async def set_status(self, invoice_id: int, status: str) -> None:
+        """Set an invoice's status by hand. Doing it twice does no harm."""
+        await self._send("PUT", f"/invoices/{invoice_id}", repeatable=True, body={"status": status})
+
+    async def delete_invoice(self, invoice_id: int) -> None:
+        """Delete an invoice for good. Raises `NotFound`."""
+        await self._send("DELETE", f"/invoices/{invoice_id}")
+
+    async def _send(self, method: str, path: str, **extras: Any) -> Answer:
+        """Send one request when it is this key's turn."""
+        async with self.turnstile.lock:
+            await self._wait_for_window()
+            return await self.api.send(method, path, auth=self.auth, **extras)
+
+    async def _wait_for_window(self) -> None:
+        """Let a used-up window pass, or say that it is too long to wait for."""
+        allowance = self.api.allowance
+        left, window = allowance.window_left, allowance.window
+        if left is None or window is None or left >= _SPARE:
+            return
+        allowance.window_left = None
+        if window > LONGEST_WAIT:
+            raise Throttled(
+                "Paymo asked us to wait before the next request. Nothing was done yet.",
+                retry_after=window,
+            )
+        await self.api.sleep(window)
+
+    async def _pages(
+        self,
+        path: str,
+        rows_of: Callable[[Answer], Sequence[Row]],
+        params: dict[str, str] | None = None,
+    ) -> tuple[Row, ...]:
+        found: dict[int, Row] = {}
+        page = 0
+        while True:
+            numbers = {"page": str(page), "page_size": str(_PAGE)}
+            answer = await self._send("GET", path, params={**(params or {}), **numbers})
+            rows = rows_of(answer)
+            before = len(found)
+            found.update({row.id: row for row in rows})
+            # An account that ignores paging sends the same rows for ever.
+            if len(rows) < _PAGE or len(found) == before:
+                return tuple(found.values())
+            page += 1
+
+
+@dataclass(frozen=True, slots=True)
+class PaymoClients:
+    """Makes a client for each API key; what is known of a key's allowance is kept."""
+
+    http: httpx.AsyncClient
+    sleep: Sleep = sleep_for
+    turnstiles: dict[str, _Turnstile] = field(default_factory=dict, repr=False)
+
+    def client(self, api_key: str) -> PaymoClient:
+        """Return the client for this key. Paymo takes the key as the user of Basic auth."""
+        turnstile = self.turnstiles.setdefault(api_key, _Turnstile())
+        return PaymoClient(
+            api=ApiClient(
+                "Paymo",
+                self.http,
+                explain=messages_under("message"),
+                allowance=turnstile.allowance,
+                sleep=self.sleep,
+            ),
+            auth=httpx.BasicAuth(api_key, "x"),
+            turnstile=turnstile,
+        )
+
+
+def _only(rows: Sequence[Row]) -> Row:
+    """Return the one row of an answer about one object."""
+    if len(rows) != 1:
+        raise Unavailable("Paymo answered with no object where one was expected.")
+    return rows[0]

@@ -1,0 +1,141 @@
+"""What Paymo's answers hold: just the fields that are used, amounts exact."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+_WIRE = {
+    "issued_on": "date",
+    "due_on": "due_date",
+    "items": "invoiceitems",
+    "payments": "invoicepayments",
+}
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """A client."""
+
+    id: int
+    name: str
+    email: str | None = None
+    address: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    phone: str | None = None
+    active: bool = True
+    fiscal_information: str | None = None
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an invoice."""
+
+    id: int
+    price_unit: Decimal
+    quantity: Decimal
+    item: str | None = None
+    description: str | None = None
+    apply_tax: bool = False
+    seq: int | None = None
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True, rename={"paid_on": "date"}):
+    """A payment of an invoice, in the invoice's currency."""
+
+    id: int
+    amount: Decimal
+    paid_on: date
+    invoice_id: int | None = None
+    notes: str | None = None
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, rename={"issued_on": "date"}):
+    """The head of an invoice, as lists give it."""
+
+    id: int
+    number: str
+    client_id: int
+    status: str
+    currency: str
+    issued_on: date
+    total: Decimal
+    updated_on: datetime
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
+    """One invoice with its lines, payments and client; rates and discount are per cent."""
+
+    id: int
+    number: str
+    client_id: int
+    status: str
+    currency: str
+    issued_on: date
+    subtotal: Decimal
+    total: Decimal
+    updated_on: datetime
+    due_on: date | None = None
+    tax: Decimal | None = None
+    tax_amount: Decimal | None = None
+    tax2: Decimal | None = None
+    tax2_amount: Decimal | None = None
+    tax_on_tax: bool = False
+    discount: Decimal | None = None
+    discount_amount: Decimal | None = None
+    items: tuple[Item, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    client: Client | None = None
+
+    @property
+    def client_name(self) -> str:
+        """The client's name, or "" when it was not read."""
+        return self.client.name if self.client else ""
+
+    @property
+    def paid(self) -> Decimal:
+        """What its payments come to."""
+        return sum((each.amount for each in self.payments), Decimal(0))
+
+    @property
+    def left(self) -> Decimal:
+        """What is left to pay; Paymo refuses a payment above it."""
+        return self.total - self.paid
+
+
+class Company(msgspec.Struct, frozen=True, kw_only=True):
+    """The company. Its live answer holds secrets of other systems: only these are read."""
+
+    id: int
+    name: str
+
+
+class Clients(msgspec.Struct, frozen=True):
+    """An answer that holds clients."""
+
+    clients: list[Client]
+
+
+class Headers(msgspec.Struct, frozen=True):
+    """An answer that holds heads of invoices."""
+
+    invoices: list[Header]
+
+
+class Invoices(msgspec.Struct, frozen=True):
+    """An answer that holds invoices."""
+
+    invoices: list[Invoice]
+
+
+class Payments(msgspec.Struct, frozen=True):
+    """An answer that holds payments."""
+
+    invoicepayments: list[Payment]
+
+
+class Companies(msgspec.Struct, frozen=True):
+    """An answer that holds the company."""
+
+    company: Company

@@ -1,0 +1,240 @@
+"""Xero's OAuth 2: the consent, and tokens that are refreshed by one process at a time.
+
+A refresh token works once: Xero answers with the next one, and the old one stays good for another
+30 minutes in case the answer was lost (Xero's OAuth 2 FAQ). So the new pair is stored before it is
+used, and whoever holds the claim on the row refreshes while the others wait for the result.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from services.clients.http import Sleep, sleep_for
+from services.errors import NotConnected, Unavailable
+
+SCOPES = (
+    "offline_access accounting.contacts accounting.invoices accounting.payments.read "
+    "accounting.settings.read"
+)
+_SPARE = timedelta(seconds=60)
+_POLL = timedelta(milliseconds=50)
+_POLLS = 600
+_GONE = "Xero no longer accepts our connection. Connect Xero again with /paymo-xero connect."
+_SILENT = "Xero's sign-in service did not answer. Try again later."
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """One consent's tokens; `version` grows with every refresh."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    version: int = 1
+    is_dead: bool = False
+
+
+class TokenVault(Protocol):
+    """Where token sets are kept; each call is a short transaction of its own."""
+
+    async def load(self, grant_id: int) -> TokenSet:
+        """Return the tokens as they are now."""
+
+    async def claim(self, grant_id: int, version: int) -> bool:
+        """Take the right to refresh this version, for a short lease."""
+
+    async def save(self, grant_id: int, tokens: TokenSet) -> bool:
+        """Store what came of refreshing `tokens.version`."""
+
+    async def release(self, grant_id: int, version: int) -> None:
+        """Give the claim back."""
+
+    async def mark_dead(self, grant_id: int, version: int) -> None:
+        """Note that this consent is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class XeroOAuth:
+    """The consent page, the exchange of its code, refreshing and revoking."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    login_url: str
+    identity_url: str
+    redirect_uri: str
+    http_headers: dict[str, str]
+    now: Callable[[], datetime]
+
+    def authorise_url(self, *, state: str, verifier: str) -> str:
+        """Return the address of the consent page; the code will need `verifier` (PKCE, S256)."""
+        query = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": SCOPES,
+            "state": state,
+            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        return f"{self.login_url}/identity/connect/authorize?{urlencode(query)}"
+
+    async def exchange(self, code: str, *, verifier: str) -> TokenSet:
+        """Return the tokens for a consent's code."""
+        async with self._client() as client:
+            return await self._ask(
+                client.fetch_token(
+                    f"{self.identity_url}/connect/token",
+                    grant_type="authorization_code",
+                    code=code,
+                    redirect_uri=self.redirect_uri,
+                    code_verifier=verifier,
+                )
+            )
+
+    async def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return the next pair. Raises `NotConnected` only when the consent is over."""
+        # Built without scopes: sending another list than the granted one kills the token.
+        async with self._client() as client:
+            return await self._ask(
+                client.refresh_token(
+                    f"{self.identity_url}/connect/token", refresh_token=tokens.refresh_token
+                )
+            )
+
+    async def revoke(self, tokens: TokenSet) -> None:
+        """End the consent, and with it all connections made by that person for this app."""
+        async with self._client() as client:
+            try:
+                response = await client.revoke_token(
+                    f"{self.identity_url}/connect/revocation", token=tokens.refresh_token
+                )
+            except httpx.HTTPError as error:
+                raise Unavailable(_SILENT) from error
+        if response.is_server_error:
+            raise Unavailable(_SILENT)
+
+    def _client(self) -> Any:
+        return AsyncOAuth2Client(
+            self.client_id, self.client_secret, headers=self.http_headers, timeout=20
+        )
+
+    async def _ask(self, asked: Any) -> TokenSet:
+        try:
+            token = await asked
+        except OAuthError as error:
+            if error.error == "invalid_grant":
+                raise NotConnected(_GONE, system="Xero") from None
+            raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(_SILENT) from error
+        lifetime = timedelta(seconds=int(token.get("expires_in", 1800)))
+        return TokenSet(
+            access_token=token["access_token"],
+            refresh_token=token.get("refresh_token", ""),
+            expires_at=self.now() + lifetime,
+        )
+
+
+class _Claims(msgspec.Struct):
+    authentication_event_id: str = ""
+
+
+def auth_event_id(access_token: str) -> str:
+    """Return which consent a token came from, or "" when it does not say.
+
+    The signature is not checked: the token came straight from Xero's token address over TLS.
+    """
+    parts = access_token.split(".")
+    if len(parts) != len(("header", "claims", "signature")):
+        return ""
+    try:
+        claims = msgspec.json.decode(_padded(parts[1]), type=_Claims)
+    except (msgspec.DecodeError, ValueError):
+        return ""
+    return claims.authentication_event_id
+
+
+def _padded(text: str) -> bytes:
+    padding = "=" * (-len(text) % 4)
+    standard = text.replace("-", "+").replace("_", "/")
+    return msgspec.json.decode(f'"{standard}{padding}"'.encode(), type=bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Access tokens that are valid now; exactly one refresh for each expiry."""
+
+    vault: TokenVault
+    oauth: XeroOAuth
+    now: Callable[[], datetime]
+    sleep: Sleep = sleep_for
+    locks: dict[int, asyncio.Lock] = field(default_factory=dict)
+
+    async def access_token(self, grant_id: int) -> str:
+        """Return a token with at least a minute to live."""
+        tokens = await self.vault.load(grant_id)
+        if self._is_fresh(tokens):
+            return tokens.access_token
+        return await self._next(grant_id, tokens.version)
+
+    async def renew(self, grant_id: int, used: str) -> str:
+        """Return another token than the one that Xero refused."""
+        tokens = await self.vault.load(grant_id)
+        if tokens.access_token != used and self._is_fresh(tokens):
+            return tokens.access_token
+        return await self._next(grant_id, tokens.version)
+
+    async def keep_alive(self, grant_id: int) -> None:
+        """Refresh now, so that sixty quiet days do not end the consent."""
+        tokens = await self.vault.load(grant_id)
+        await self._next(grant_id, tokens.version)
+
+    def _is_fresh(self, tokens: TokenSet) -> bool:
+        return not tokens.is_dead and tokens.expires_at - self.now() > _SPARE
+
+    async def _next(self, grant_id: int, version: int) -> str:
+        """Return the first token newer than `version`, made here or elsewhere."""
+        async with self.locks.setdefault(grant_id, asyncio.Lock()):
+            for _ in range(_POLLS):
+                tokens = await self.vault.load(grant_id)
+                if tokens.is_dead:
+                    raise NotConnected(_GONE, system="Xero")
+                if tokens.version > version:
+                    return tokens.access_token
+                if await self.vault.claim(grant_id, tokens.version):
+                    return await self._refresh(grant_id, tokens)
+                await self.sleep(_POLL)
+        raise Unavailable(_SILENT)
+
+    async def _refresh(self, grant_id: int, tokens: TokenSet) -> str:
+        try:
+            fresh = await self.oauth.refresh(tokens)
+        except NotConnected:
+            return await self._after_refusal(grant_id, tokens)
+        except Unavailable:
+            await self.vault.release(grant_id, tokens.version)
+            raise
+        stored = TokenSet(
+            access_token=fresh.access_token,
+            refresh_token=fresh.refresh_token or tokens.refresh_token,
+            expires_at=fresh.expires_at,
+            version=tokens.version,
+        )
+        await self.vault.save(grant_id, stored)
+        return fresh.access_token
+
+    async def _after_refusal(self, grant_id: int, tokens: TokenSet) -> str:
+        """Give up only when nobody else has a newer pair."""
+        again = await self.vault.load(grant_id)
+        if again.version > tokens.version:
+            return again.access_token
+        await self.vault.mark_dead(grant_id, tokens.version)
+        raise NotConnected(_GONE, system="Xero")

@@ -1,0 +1,36 @@
+"""Xero's accounting API and its connections, as far as the bridge needs them."""
+
+from services.clients.xero.client import XeroClient, XeroClients
+from services.clients.xero.wire import (
+    Account,
+    Contact,
+    Credit,
+    Currency,
+    InvoicePayment,
+    NewContact,
+    NewInvoice,
+    NewLine,
+    Organisation,
+    Payment,
+    TaxRate,
+    Tenant,
+    XeroInvoice,
+)
+
+__all__ = [
+    "Account",
+    "Contact",
+    "Credit",
+    "Currency",
+    "InvoicePayment",
+    "NewContact",
+    "NewInvoice",
+    "NewLine",
+    "Organisation",
+    "Payment",
+    "TaxRate",
+    "Tenant",
+    "XeroClient",
+    "XeroClients",
+    "XeroInvoice",
+]

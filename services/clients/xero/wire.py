@@ -1,0 +1,271 @@
+"""What Xero's answers and our requests hold: just the fields that are used.
+
+Keys without a value are often absent, so everything but ids has a default. Calendar dates are
+midnight UTC of their day and are never moved into another zone (Xero's requests-and-responses
+page; seen going wrong in XeroAPI/xero-python#179).
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+_TICKS = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ZERO = Decimal(0)
+
+
+def moment(text: str) -> datetime | None:
+    """Return the time in "/Date(ms+0000)/" or in ISO form without a zone, which means UTC."""
+    if found := _TICKS.fullmatch(text):
+        return _EPOCH + timedelta(milliseconds=int(found[1]))
+    if not text:
+        return None
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def calendar_day(text: str) -> date | None:
+    """Return the day of a calendar date, without a shift."""
+    found = moment(text)
+    return found.date() if found else None
+
+
+class Tenant(msgspec.Struct, frozen=True, rename="camel"):
+    """One organisation that a consent reaches; `id` is the connection's."""
+
+    id: str
+    tenant_id: str
+    tenant_type: str = ""
+    tenant_name: str | None = None
+    auth_event_id: str | None = None
+
+
+class Named(msgspec.Struct, frozen=True, rename="pascal"):
+    """An object that is mentioned inside another."""
+
+    contact_id: str = msgspec.field(name="ContactID", default="")
+    name: str = ""
+
+
+class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
+    """The organisation itself."""
+
+    name: str
+    country_code: str = ""
+    base_currency: str = ""
+    short_code: str = ""
+    is_demo_company: bool = False
+    period_lock_date: str = ""
+    end_of_year_lock_date: str = ""
+
+    @property
+    def period_lock_on(self) -> date | None:
+        """The day up to which only advisers may post."""
+        return calendar_day(self.period_lock_date)
+
+    @property
+    def year_lock_on(self) -> date | None:
+        """The day up to which nobody may post."""
+        return calendar_day(self.end_of_year_lock_date)
+
+
+class Currency(msgspec.Struct, frozen=True, rename="pascal"):
+    """A currency that the organisation has enabled."""
+
+    code: str
+
+
+class Account(msgspec.Struct, frozen=True, rename="pascal"):
+    """An account of the chart of accounts."""
+
+    account_id: str = msgspec.field(name="AccountID")
+    name: str
+    code: str = ""
+    status: str = ""
+    type: str = ""
+    class_: str = msgspec.field(name="Class", default="")
+    tax_type: str = ""
+    system_account: str = ""
+
+
+class TaxComponent(msgspec.Struct, frozen=True, rename="pascal"):
+    """A part of a tax rate, in per cent."""
+
+    rate: Decimal = _ZERO
+    is_compound: bool = False
+
+
+class TaxRate(msgspec.Struct, frozen=True, rename="pascal"):
+    """A tax rate; `effective_rate` in per cent, compound parts included."""
+
+    name: str
+    tax_type: str
+    status: str = "ACTIVE"
+    can_apply_to_revenue: bool = True
+    effective_rate: Decimal | None = None
+    tax_components: tuple[TaxComponent, ...] = ()
+
+
+class Contact(msgspec.Struct, frozen=True, rename="pascal"):
+    """A contact."""
+
+    contact_id: str = msgspec.field(name="ContactID")
+    name: str = ""
+    contact_status: str = "ACTIVE"
+    email_address: str = ""
+    tax_number: str = ""
+    contact_number: str = ""
+    merged_to: str = msgspec.field(name="MergedToContactID", default="")
+
+
+class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
+    """A payment as it stands inside its invoice; `amount` in the invoice's currency."""
+
+    payment_id: str = msgspec.field(name="PaymentID")
+    dated: str = msgspec.field(name="Date", default="")
+    amount: Decimal = _ZERO
+    reference: str = ""
+
+    @property
+    def paid_on(self) -> date | None:
+        """The day of the payment."""
+        return calendar_day(self.dated)
+
+
+class Credit(msgspec.Struct, frozen=True, rename="pascal"):
+    """A credit note, overpayment or prepayment as it stands inside the invoice it settles."""
+
+    credit_note_id: str = msgspec.field(name="CreditNoteID", default="")
+    overpayment_id: str = msgspec.field(name="OverpaymentID", default="")
+    prepayment_id: str = msgspec.field(name="PrepaymentID", default="")
+    credit_note_number: str = ""
+    applied_amount: Decimal = _ZERO
+    total: Decimal = _ZERO
+    dated: str = msgspec.field(name="Date", default="")
+
+    @property
+    def id(self) -> str:
+        """Xero's id, whichever of the three it is."""
+        return self.credit_note_id or self.overpayment_id or self.prepayment_id
+
+    @property
+    def dated_on(self) -> date | None:
+        """The day of the credit."""
+        return calendar_day(self.dated)
+
+
+class ValidationError(msgspec.Struct, frozen=True, rename="pascal"):
+    """One sentence of Xero's on what is wrong with an element."""
+
+    message: str = ""
+
+
+class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
+    """An invoice as Xero states it."""
+
+    invoice_id: str = msgspec.field(name="InvoiceID")
+    type: str = "ACCREC"
+    status: str = ""
+    invoice_number: str = ""
+    reference: str = ""
+    contact: Named = Named()
+    currency_code: str = ""
+    sub_total: Decimal = _ZERO
+    total_tax: Decimal = _ZERO
+    total: Decimal = _ZERO
+    amount_due: Decimal = _ZERO
+    amount_paid: Decimal = _ZERO
+    amount_credited: Decimal = _ZERO
+    updated: str = msgspec.field(name="UpdatedDateUTC", default="")
+    payments: tuple[InvoicePayment, ...] = ()
+    credit_notes: tuple[Credit, ...] = ()
+    overpayments: tuple[Credit, ...] = ()
+    prepayments: tuple[Credit, ...] = ()
+    has_errors: bool = False
+    status_attribute: str = msgspec.field(name="StatusAttributeString", default="")
+    validation_errors: tuple[ValidationError, ...] = ()
+
+    @property
+    def updated_at(self) -> datetime:
+        """When Xero last touched it."""
+        return moment(self.updated) or _EPOCH
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether this element of a 2xx answer failed all the same."""
+        return self.has_errors or self.status_attribute == "ERROR" or bool(self.validation_errors)
+
+
+class Payment(msgspec.Struct, frozen=True, rename="pascal"):
+    """A payment asked for by its id; the only place that says whether it was deleted."""
+
+    payment_id: str = msgspec.field(name="PaymentID")
+    status: str = ""
+
+
+class NewLine(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """A line to create, amounts exclusive of tax."""
+
+    description: str
+    quantity: Decimal
+    unit_amount: Decimal
+    account_code: str
+    tax_type: str
+    tax_amount: Decimal
+    discount_amount: Decimal | None = None
+
+
+class NewInvoice(msgspec.Struct, frozen=True):
+    """A sales invoice to create. Only the contact's id is sent: more would rewrite the contact."""
+
+    contact_id: str
+    status: str
+    issued_on: date
+    due_on: date | None
+    number: str | None
+    reference: str
+    currency: str
+    lines: list[NewLine]
+
+    def body(self) -> dict[str, object]:
+        """Return the element as Xero's names have it."""
+        invoice: dict[str, object] = {
+            "Type": "ACCREC",
+            "Status": self.status,
+            "Contact": {"ContactID": self.contact_id},
+            "Date": self.issued_on.isoformat(),
+            "Reference": self.reference,
+            "CurrencyCode": self.currency,
+            "LineAmountTypes": "Exclusive",
+            "LineItems": self.lines,
+        }
+        if self.due_on is not None:
+            invoice["DueDate"] = self.due_on.isoformat()
+        if self.number is not None:
+            invoice["InvoiceNumber"] = self.number
+        return invoice
+
+
+class NewContact(msgspec.Struct, frozen=True):
+    """A contact to create; `number` is Paymo's id, by which a lost answer is found again."""
+
+    name: str
+    number: str
+    email: str = ""
+    tax_number: str = ""
+    address: dict[str, str] = {}
+    phone: str = ""
+
+    def body(self) -> dict[str, object]:
+        """Return the element as Xero's names have it, empty fields left out."""
+        contact: dict[str, object] = {"Name": self.name, "ContactNumber": self.number}
+        if self.email:
+            contact["EmailAddress"] = self.email
+        if self.tax_number:
+            contact["TaxNumber"] = self.tax_number
+        if self.address:
+            contact["Addresses"] = [{"AddressType": "POBOX", **self.address}]
+        if self.phone:
+            contact["Phones"] = [{"PhoneType": "DEFAULT", "PhoneNumber": self.phone}]
+        return contact

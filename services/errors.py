@@ -1,0 +1,90 @@
+"""The refusals a service may raise.
+
+* ServiceError        expected; its text is one safe sentence or two: what, why, what to do
+  + NotConnected      no usable connection to the remote system
+  + NotMatched        a client has no Xero contact yet
+  + AlreadyRequested  this invoice is exported, or on its way
+  + NotAllowed        this person may not do this
+  + NotFound          the remote system knows no such object
+  + Rejected          the remote system understood the request and said no
+  + Throttled         the remote system asked us to wait, before it did anything
+  + Unavailable       the remote system could not answer, and may have acted
+  + ChannelClosed     a channel cannot be written to
+  + NotAccepted       some fields of a form cannot stand
+
+Anything else that escapes a service is a bug.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+System = Literal["Xero", "Paymo"]
+
+
+class ServiceError(Exception):
+    """An expected refusal."""
+
+
+class NotConnected(ServiceError):
+    """No usable connection to `system`; `is_stale` says that a fresh token may help."""
+
+    def __init__(self, text: str, *, system: System, is_stale: bool = False) -> None:
+        """Keep which side is to be connected again."""
+        super().__init__(text)
+        self.system = system
+        self.is_stale = is_stale
+
+
+class NotMatched(ServiceError):
+    """A client has no Xero contact yet."""
+
+
+class AlreadyRequested(ServiceError):
+    """This invoice is exported, or on its way."""
+
+
+class NotAllowed(ServiceError):
+    """This person may not do this."""
+
+
+class NotFound(ServiceError):
+    """The remote system knows no such object."""
+
+
+class Rejected(ServiceError):
+    """The remote system understood the request and said no, in its own `messages`."""
+
+    def __init__(self, text: str, *, messages: tuple[str, ...] = ()) -> None:
+        """Keep the remote system's own texts; they are outside text, so escape them."""
+        super().__init__(text)
+        self.messages = messages
+
+
+class Throttled(ServiceError):
+    """The remote system refused before it did anything, and asked us to wait.
+
+    `problem` is the limit that was hit: "minute", "day", "appminute", "concurrent", or "".
+    """
+
+    def __init__(self, text: str, *, retry_after: timedelta, problem: str = "") -> None:
+        """Keep how long to wait, and for which limit."""
+        super().__init__(text)
+        self.retry_after = retry_after
+        self.problem = problem
+
+
+class Unavailable(ServiceError):
+    """The remote system could not answer, and may have acted."""
+
+
+class ChannelClosed(ServiceError):
+    """A channel cannot be written to: archived, gone, or the app is not in it."""
+
+
+class NotAccepted(ServiceError):
+    """Some fields of a form cannot stand; `fields` says why, by the field's name."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        """Keep a sentence for each field; together they are the refusal's text."""
+        super().__init__(" ".join(fields.values()))
+        self.fields = fields

@@ -1,0 +1,125 @@
+"""From Paymo's invoice to the figures that money reckons with, and to what Xero is sent."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services import money
+from services.clients.paymo import Invoice
+from services.clients.xero import NewInvoice, NewLine
+from services.export.books import Books
+from services.model import InvoiceLine, InvoicePicture
+from services.money import PaymoFigures, PaymoLine, XeroLine
+from services.store.tables import Account
+
+_NOTHING = Decimal(0)
+
+
+def figures_of(invoice: Invoice) -> PaymoFigures:
+    """Return what the arithmetic needs, the currency by its ISO code."""
+    return PaymoFigures(
+        currency=invoice.currency,
+        lines=tuple(
+            PaymoLine(
+                description=_description(each.item, each.description),
+                quantity=each.quantity,
+                unit_price=each.price_unit,
+                is_taxed=each.apply_tax,
+            )
+            for each in invoice.items
+        ),
+        subtotal=invoice.subtotal,
+        discount_amount=invoice.discount_amount or _NOTHING,
+        tax_amount=invoice.tax_amount or _NOTHING,
+        tax2_amount=invoice.tax2_amount or _NOTHING,
+        total=invoice.total,
+        tax=invoice.tax or _NOTHING,
+        tax2=invoice.tax2 or _NOTHING,
+        tax_on_tax=invoice.tax_on_tax,
+        discount=invoice.discount or _NOTHING,
+    )
+
+
+def invoice_rate(invoice: Invoice) -> Decimal:
+    """Return what a taxed line pays in all, in per cent."""
+    return money.effective_rate(
+        invoice.tax or _NOTHING, invoice.tax2 or _NOTHING, tax_on_tax=invoice.tax_on_tax
+    )
+
+
+def _description(item: str | None, description: str | None) -> str:
+    return "\n".join(part.strip() for part in (item, description) if part and part.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one invoice goes in Xero, everything looked up."""
+
+    contact_id: str
+    account: Account
+    books: Books
+    xero_status: str
+    leave_out_number: bool
+
+
+def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
+    """Return the invoice as Xero is sent it: exclusive lines, each with its discount and tax."""
+    figures = figures_of(invoice)
+    keeps_number = money.fits_number(invoice.number) and not target.leave_out_number
+    return NewInvoice(
+        contact_id=target.contact_id,
+        status=target.xero_status,
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        number=invoice.number if keeps_number else None,
+        reference=money.reference(invoice.number, invoice.id),
+        currency=money.currency_code(invoice.currency),
+        lines=[_new_line(line, target) for line in money.xero_lines(figures)],
+    )
+
+
+def _new_line(line: XeroLine, target: Target) -> NewLine:
+    zero = target.books.zero_rate()
+    untaxed = zero.tax_type if zero is not None else target.account.tax_type
+    return NewLine(
+        description=line.description,
+        quantity=line.quantity,
+        unit_amount=line.unit_amount,
+        account_code=target.account.code,
+        tax_type=target.account.tax_type if line.is_taxed else untaxed,
+        tax_amount=line.tax_amount,
+        discount_amount=line.discount_amount or None,
+    )
+
+
+def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> InvoicePicture:
+    """Return the invoice as Xero will show it. Raises when its figures do not add up."""
+    figures = figures_of(invoice)
+    lines = tuple(
+        InvoiceLine(
+            description=each.description,
+            quantity=each.quantity,
+            unit_amount=each.unit_amount,
+            amount=amount - each.discount_amount,
+            tax=each.tax_amount,
+        )
+        for each, amount in zip(money.xero_lines(figures), money.line_amounts(figures), strict=True)
+    )
+    sub_total, tax_total, total = money.expected_totals(figures)
+    return InvoicePicture(
+        number=invoice.number,
+        client_name=invoice.client_name,
+        contact_name=contact_name,
+        account_name=account_name,
+        currency=money.currency_code(invoice.currency),
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        lines=lines,
+        sub_total=sub_total,
+        tax_total=tax_total,
+        total=total,
+    )
+
+
+def expected(invoice: Invoice) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the SubTotal, TotalTax and Total that Xero must arrive at."""
+    return money.expected_totals(figures_of(invoice))

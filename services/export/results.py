@@ -1,0 +1,105 @@
+"""What came of an export, as the person and the channels are told."""
+
+from datetime import datetime
+
+from services import money
+from services.export.shapes import ExportResult
+from services.links import Links
+from services.model import ExportState, NoticeKind
+from services.store import acts, cards, notices
+from services.store.engine import Session
+from services.store.tables import Act, Connection, Export
+
+# Static names of refusals that a press can help with, and the buttons that do it.
+_CURES = {
+    "number_taken": ("link_existing", "without_number", "retry"),
+    "not_connected": ("reconnect",),
+    "changed": ("retry",),
+}
+_RETRY = ("retry",)
+
+
+def result_of(export: Export, connection: Connection, links: Links) -> ExportResult:
+    """Return the outcome as it stands in the row."""
+    is_done = export.xero_invoice_id is not None
+    return ExportResult(
+        export_id=export.id,
+        state=export.state,
+        organisation=connection.organisation_name,
+        number=export.number,
+        xero_number=export.xero_number,
+        is_number_left_out=is_done and export.xero_number != export.number,
+        client_name=export.client_name,
+        total=export.total,
+        currency=export.currency,
+        xero_total=export.xero_total,
+        xero_status=export.xero_status,
+        paymo_invoice_id=export.paymo_invoice_id,
+        xero_invoice_id=export.xero_invoice_id or "",
+        tenant_id=export.tenant_id,
+        xero_url=links.xero(connection.short_code, export.xero_invoice_id),
+        paymo_url=links.paymo(export.paymo_invoice_id),
+        reason=export.reason,
+        cures=cures_of(export),
+    )
+
+
+def cures_of(export: Export) -> tuple[str, ...]:
+    """Return the action ids of the buttons that can help."""
+    if export.state is not ExportState.FAILED:
+        return ()
+    return _CURES.get(export.problem, _RETRY)
+
+
+async def tell_exported(
+    session: Session, export: Export, connection: Connection, links: Links, now: datetime
+) -> None:
+    """Owe every subscribed channel its card, and note who did it."""
+    news = notices.News(
+        kind=NoticeKind.INVOICE_EXPORTED,
+        source=f"exported:{export.id}",
+        facts=cards.card_facts(export, connection, links, ()),
+        export=export,
+        amount=export.total,
+    )
+    await notices.announce(session, connection, news, now)
+    act = Act(
+        connection_id=connection.id,
+        at=now,
+        user_id=export.requested_by,
+        what="exported",
+        export_id=export.id,
+        after={
+            "xero_invoice_id": export.xero_invoice_id,
+            "xero_number": export.xero_number,
+            "total": money.format_amount(export.total, export.currency) if export.total else "",
+        },
+    )
+    acts.add(session, act)
+
+
+async def tell_failed(
+    session: Session, export: Export, connection: Connection, links: Links, now: datetime
+) -> None:
+    """Owe every subscribed channel the reason, once for each time somebody asked."""
+    why = {
+        "reason": export.reason,
+        "by": export.requested_by,
+        "cures": list(cures_of(export)),
+    }
+    news = notices.News(
+        kind=NoticeKind.EXPORT_FAILED,
+        source=f"failed:{export.id}:{export.fence}",
+        facts=cards.common_facts(export, connection, links) | why,
+        export=export,
+    )
+    await notices.announce(session, connection, news, now)
+    act = Act(
+        connection_id=connection.id,
+        at=now,
+        user_id=export.requested_by,
+        what="export_failed",
+        export_id=export.id,
+        after={"problem": export.problem},
+    )
+    acts.add(session, act)

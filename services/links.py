@@ -1,0 +1,37 @@
+"""Where a person finds an invoice in Xero and in Paymo."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_XERO_LOGIN = "login.xero.com"
+_XERO_APP = "https://go.xero.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses for staff, derived from the addresses that the app talks to.
+
+    Only a signed-in member of staff can open them. Paymo's own permalinks are not used: whoever
+    holds one can read the invoice without an account (facts of Paymo's API, its invoices page).
+    """
+
+    xero_app: str
+    paymo_app: str
+
+    @classmethod
+    def from_settings(cls, *, xero_login_url: str, paymo_api_url: str) -> "Links":
+        """Real Xero's staff pages stand on another host than its login; a stand-in's do not."""
+        login = urlsplit(xero_login_url)
+        api = urlsplit(paymo_api_url)
+        xero_app = _XERO_APP if login.netloc == _XERO_LOGIN else f"{login.scheme}://{login.netloc}"
+        return cls(xero_app=xero_app, paymo_app=f"{api.scheme}://{api.netloc}")
+
+    def xero(self, short_code: str, invoice_id: str | None) -> str:
+        """Return the page of an invoice in Xero, or "" before it is there."""
+        if not invoice_id:
+            return ""
+        return f"{self.xero_app}/app/{short_code}/invoicing/view/{invoice_id}"
+
+    def paymo(self, invoice_id: int) -> str:
+        """Return the page of an invoice in Paymo."""
+        return f"{self.paymo_app}/#accounting/invoices/{invoice_id}"

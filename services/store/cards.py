@@ -1,0 +1,70 @@
+"""The facts that notices of an invoice carry, and the card that shows it for life."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from services.links import Links
+from services.model import ExportState, Life, PaymentState
+from services.store.tables import Connection, Export, Payment
+
+# A payment counts as soon as it is known and until it is known to be gone.
+COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
+
+
+def amount_text(amount: Decimal | None) -> str:
+    """Write an amount for JSON, every digit kept."""
+    return "" if amount is None else format(amount, "f")
+
+
+def common_facts(export: Export, connection: Connection, links: Links) -> dict[str, Any]:
+    """What every notice of an invoice says."""
+    return {
+        "connection_id": connection.id,
+        "organisation": connection.organisation_name,
+        "company": connection.paymo_company_name,
+        "export_id": export.id,
+        "number": export.number,
+        "client": export.client_name,
+        "total": amount_text(export.total),
+        "currency": export.currency,
+        "xero_url": links.xero(connection.short_code, export.xero_invoice_id),
+        "paymo_url": links.paymo(export.paymo_invoice_id),
+    }
+
+
+def paid_of(rows: Sequence[Payment]) -> Decimal:
+    """Return what Paymo holds of these payments."""
+    return sum(
+        (row.recorded_amount or row.amount for row in rows if row.state in COUNTED), Decimal(0)
+    )
+
+
+def card_facts(
+    export: Export, connection: Connection, links: Links, rows: Sequence[Payment]
+) -> dict[str, Any]:
+    """What an invoice's card shows now."""
+    paid = paid_of(rows)
+    left = (export.total or Decimal(0)) - paid
+    return common_facts(export, connection, links) | {
+        "xero_number": export.xero_number,
+        "xero_status": export.xero_status,
+        "by": export.requested_by,
+        "number_left_out": export.xero_number != export.number,
+        "state": _state(export, paid, left),
+        "xero_total": amount_text(export.xero_total),
+        "paid": amount_text(paid),
+        "left": amount_text(left),
+    }
+
+
+def _state(export: Export, paid: Decimal, left: Decimal) -> str:
+    if export.life is Life.DELETED:
+        return "deleted"
+    if export.life is Life.VOIDED:
+        return "voided"
+    if export.state is ExportState.DIFFERENT:
+        return "different"
+    if left <= 0:
+        return "paid"
+    return "part_paid" if paid else "open"

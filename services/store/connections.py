@@ -1,0 +1,246 @@
+"""Connections: whose turn it is, who may use them, and what happens when one breaks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.errors import NotAllowed, NotConnected, System
+from services.model import ConnectionState, NoticeKind, Person
+from services.store import notices
+from services.store.tables import Connection, Export, Subscription, Workspace
+
+_LEASE = timedelta(minutes=2)
+_OPEN = (
+    ConnectionState.ACTIVE,
+    ConnectionState.BROKEN,
+    ConnectionState.PENDING,
+    ConnectionState.ENDING,
+)
+_CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
+
+
+async def get(session: AsyncSession, connection_id: int) -> Connection:
+    """Return the connection with this id."""
+    return await session.get_one(Connection, connection_id)
+
+
+async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
+    """Return the workspace's connections that have not ended, the usual one first."""
+    found = await session.scalars(
+        select(Connection)
+        .join(Workspace)
+        .where(
+            Workspace.enterprise_id == person.enterprise_id,
+            Workspace.team_id == person.team_id,
+            Connection.state.in_(_OPEN),
+        )
+        .order_by(Connection.id.desc())
+    )
+    bound = await _bound_to(session, person.channel_id)
+    rank = {state: place for place, state in enumerate(_OPEN)}
+    return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
+
+
+async def _bound_to(session: AsyncSession, channel_id: str) -> set[int]:
+    """Return the connections that a channel listens to."""
+    found = await session.scalars(
+        select(Subscription.connection_id).where(Subscription.channel_id == channel_id)
+    )
+    return set(found)
+
+
+async def find_current(session: AsyncSession, person: Person) -> Connection | None:
+    """Return the connection that a command typed by this person, here, is about."""
+    return next(iter(await list_open(session, person)), None)
+
+
+async def get_ready(session: AsyncSession, person: Person) -> Connection:
+    """Return the current connection when it works, or say what to do."""
+    current = await find_current(session, person)
+    if current is None or current.state is ConnectionState.PENDING:
+        raise NotConnected(_CONNECT_FIRST, system="Xero")
+    if current.state is ConnectionState.ENDING:
+        raise NotConnected("This connection is being ended.", system="Xero")
+    if current.state is ConnectionState.BROKEN:
+        raise NotConnected(
+            f"{current.broken_side} no longer accepts our connection, so nothing can be sent. "
+            f"<@{current.owner_id}> can run /paymo-xero connect to connect it again.",
+            system="Paymo" if current.broken_side == "Paymo" else "Xero",
+        )
+    return current
+
+
+def may_export(connection: Connection, user_id: str) -> bool:
+    """Say whether this person may export, match and press the buttons that change something."""
+    return user_id == connection.owner_id or user_id in connection.exporters
+
+
+def require_exporter(connection: Connection, user_id: str) -> None:
+    """Refuse everybody but the person who connected and those that person chose."""
+    if not may_export(connection, user_id):
+        raise NotAllowed(
+            f"You need the exporter role for this. <@{connection.owner_id}> connected "
+            f"{connection.organisation_name or 'Xero'} and can add you with /paymo-xero settings."
+        )
+
+
+def require_owner(connection: Connection, user_id: str) -> None:
+    """Refuse everybody but the person who connected."""
+    if user_id != connection.owner_id:
+        raise NotAllowed(
+            f"Only <@{connection.owner_id}>, who connected Paymo and Xero, can do this. Ask there."
+        )
+
+
+async def get_for_exporter(session: AsyncSession, person: Person) -> Connection:
+    """Return the current connection when it works and this person may export."""
+    connection = await get_ready(session, person)
+    require_exporter(connection, person.user_id)
+    return connection
+
+
+async def get_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+    """Return this connection when it belongs to the person's workspace and the role fits.
+
+    Buttons carry ids that anybody could send; the workspace is checked, never assumed.
+    """
+    found = await session.scalar(
+        select(Connection)
+        .join(Workspace)
+        .where(
+            Connection.id == connection_id,
+            Workspace.enterprise_id == person.enterprise_id,
+            Workspace.team_id == person.team_id,
+        )
+    )
+    if found is None:
+        raise NotConnected(_CONNECT_FIRST, system="Xero")
+    require_exporter(found, person.user_id)
+    return found
+
+
+async def find_former(session: AsyncSession, connection: Connection) -> Connection | None:
+    """Return the ended connection of the same company with the same organisation, if any."""
+    found: Connection | None = await session.scalar(
+        select(Connection)
+        .where(
+            Connection.workspace_id == connection.workspace_id,
+            Connection.id != connection.id,
+            Connection.state == ConnectionState.ENDED,
+            Connection.paymo_company_id == connection.paymo_company_id,
+            Connection.tenant_id == connection.tenant_id,
+        )
+        .order_by(Connection.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> Sequence[Connection]:
+    """Return the working connections with these organisations."""
+    found = await session.scalars(
+        select(Connection).where(
+            Connection.tenant_id.in_(tenant_ids), Connection.state == ConnectionState.ACTIVE
+        )
+    )
+    return found.all()
+
+
+async def take_sweep(session: AsyncSession, connection_id: int, now: datetime) -> Connection | None:
+    """Take the look at one organisation that is due; nobody else gets it during the lease."""
+    taken: Connection | None = await session.scalar(
+        update(Connection)
+        .where(
+            Connection.id == connection_id,
+            Connection.state == ConnectionState.ACTIVE,
+            Connection.sweep_due_at <= now,
+        )
+        .values(sweep_due_at=now + _LEASE, sweep_fence=Connection.sweep_fence + 1)
+        .returning(Connection)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def take_mirror(
+    session: AsyncSession, connection_id: int, now: datetime
+) -> Connection | None:
+    """Take the copying of both systems' lists that is due."""
+    taken: Connection | None = await session.scalar(
+        update(Connection)
+        .where(
+            Connection.id == connection_id,
+            Connection.state.in_((ConnectionState.ACTIVE, ConnectionState.PENDING)),
+            Connection.mirror_due_at <= now,
+        )
+        .values(mirror_due_at=now + _LEASE, mirror_fence=Connection.mirror_fence + 1)
+        .returning(Connection)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def take_disconnect(
+    session: AsyncSession, connection_id: int, now: datetime
+) -> Connection | None:
+    """Take the ending of a connection that is due."""
+    taken: Connection | None = await session.scalar(
+        update(Connection)
+        .where(
+            Connection.id == connection_id,
+            Connection.state == ConnectionState.ENDING,
+            Connection.disconnect_due_at <= now,
+        )
+        .values(disconnect_due_at=now + _LEASE, disconnect_tries=Connection.disconnect_tries + 1)
+        .returning(Connection)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def mark_broken(
+    session: AsyncSession, connection_id: int, side: System, *, reason: str, now: datetime
+) -> bool:
+    """Note that one side no longer accepts us, and tell it once. Work stays parked, not failed."""
+    connection = await session.scalar(
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.state == ConnectionState.ACTIVE)
+        .values(
+            state=ConnectionState.BROKEN, broken_side=side, broken_times=Connection.broken_times + 1
+        )
+        .returning(Connection)
+        .execution_options(populate_existing=True)
+    )
+    if connection is None:
+        return False
+    facts = {"side": side, "owner": connection.owner_id, "reason": reason}
+    news = notices.News(
+        kind=NoticeKind.CONNECTION_BROKEN,
+        source=f"broken:{connection.id}:{connection.broken_times}",
+        facts=common_facts(connection) | facts,
+        also=[connection.owner_id],
+    )
+    await notices.announce(session, connection, news, now)
+    return True
+
+
+def common_facts(connection: Connection) -> dict[str, object]:
+    """What every notice says of its connection."""
+    return {
+        "connection_id": connection.id,
+        "organisation": connection.organisation_name,
+        "company": connection.paymo_company_name,
+    }
+
+
+async def release_parked(session: AsyncSession, connection: Connection, now: datetime) -> None:
+    """Let everything that waited for this connection come due."""
+    connection.sweep_due_at = now
+    connection.mirror_due_at = now
+    await session.execute(
+        update(Export)
+        .where(Export.connection_id == connection.id, Export.due_at > now)
+        .values(due_at=now)
+    )

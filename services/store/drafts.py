@@ -1,0 +1,27 @@
+"""Export forms on people's screens."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Draft
+
+_LEASE = timedelta(seconds=60)
+
+
+async def find(session: AsyncSession, draft_id: int) -> Draft | None:
+    """Return the draft with this id, if it is still kept."""
+    return await session.get(Draft, draft_id)
+
+
+async def take(session: AsyncSession, draft_id: int, now: datetime) -> Draft | None:
+    """Take the reading of this draft's invoice when it is due."""
+    taken: Draft | None = await session.scalar(
+        update(Draft)
+        .where(Draft.id == draft_id, Draft.due_at <= now)
+        .values(due_at=now + _LEASE, fence=Draft.fence + 1)
+        .returning(Draft)
+        .execution_options(populate_existing=True)
+    )
+    return taken

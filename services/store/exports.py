@@ -1,0 +1,178 @@
+"""Exports: claimed once, taken by one worker at a time, found again by what Xero calls them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ExportState, Life
+from services.store.tables import Connection, Export
+
+_LEASE = timedelta(minutes=3)
+WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
+DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
+FOLLOWED = (Life.LIVE, Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
+
+
+async def get(session: AsyncSession, export_id: int) -> Export:
+    """Return the export with this id."""
+    return await session.get_one(Export, export_id)
+
+
+async def find(session: AsyncSession, export_id: int) -> Export | None:
+    """Return the export with this id, if there is one."""
+    return await session.get(Export, export_id)
+
+
+async def find_latest(
+    session: AsyncSession, connection: Connection, invoice_id: int
+) -> Export | None:
+    """Return the newest generation of this invoice in this organisation."""
+    found: Export | None = await session.scalar(
+        select(Export)
+        .where(
+            Export.paymo_company_id == connection.paymo_company_id,
+            Export.tenant_id == connection.tenant_id,
+            Export.paymo_invoice_id == invoice_id,
+        )
+        .order_by(Export.generation.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def claim(session: AsyncSession, export: Export) -> bool:
+    """Add the row unless somebody else was faster; the unique constraint decides."""
+    try:
+        async with session.begin_nested():
+            session.add(export)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def take(session: AsyncSession, export_id: int, now: datetime) -> Export | None:
+    """Take this export when it is due; nobody else gets it during the lease."""
+    taken: Export | None = await session.scalar(
+        update(Export)
+        .where(Export.id == export_id, Export.state.in_(WAITING), Export.due_at <= now)
+        .values(due_at=now + _LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
+        .returning(Export)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def list_by_xero_ids(
+    session: AsyncSession, connection: Connection, xero_ids: Collection[str]
+) -> dict[str, Export]:
+    """Return what was exported over this connection, by Xero's invoice ids."""
+    found = await session.scalars(
+        select(Export).where(
+            Export.connection_id == connection.id,
+            Export.tenant_id == connection.tenant_id,
+            Export.xero_invoice_id.in_(xero_ids),
+        )
+    )
+    return {each.xero_invoice_id or "": each for each in found}
+
+
+async def list_followed_ids(
+    session: AsyncSession, connection: Connection, *, only_linked: bool
+) -> list[str]:
+    """Return Xero's ids of the invoices whose life is still followed."""
+    asked = select(Export.xero_invoice_id).where(
+        Export.connection_id == connection.id,
+        Export.tenant_id == connection.tenant_id,
+        Export.xero_invoice_id.is_not(None),
+        Export.life == Life.LIVE,
+    )
+    if only_linked:
+        asked = asked.where(Export.is_linked)
+    return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
+
+
+async def list_unsettled(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+    """Return the exports that Xero deleted or voided and Paymo has not followed yet."""
+    found = await session.scalars(
+        select(Export)
+        .where(
+            Export.connection_id == connection.id,
+            Export.life.in_((Life.DELETE_SEEN, Life.VOID_SEEN)),
+        )
+        .order_by(Export.id)
+    )
+    return found.all()
+
+
+async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
+    """Return the exports that the breaker stopped."""
+    found = await session.scalars(
+        select(Export).where(Export.connection_id == connection_id, Export.life == Life.HELD)
+    )
+    return found.all()
+
+
+async def list_longest_unchecked(
+    session: AsyncSession, connection: Connection, limit: int
+) -> Sequence[Export]:
+    """Return the live exports that Paymo was not asked about for the longest time."""
+    found = await session.scalars(
+        select(Export)
+        .where(
+            Export.connection_id == connection.id,
+            Export.state.in_(DONE),
+            Export.life == Life.LIVE,
+        )
+        .order_by(Export.paymo_checked_at.asc().nulls_first(), Export.id)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState, int]:
+    """Return how many exports stand where."""
+    rows = await session.execute(
+        select(Export.state, func.count())
+        .where(Export.connection_id == connection_id)
+        .group_by(Export.state)
+    )
+    return dict(rows.tuples().all())
+
+
+async def count_asking(session: AsyncSession, connection_id: int) -> int:
+    """Return how many exports wait for a person's decision."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Export.connection_id == connection_id,
+            Export.life.in_((Life.HELD, Life.ASKED)),
+        )
+    )
+    return found or 0
+
+
+async def list_taken_ids(
+    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+) -> dict[int, ExportState]:
+    """Return which of these Paymo invoices are exported or on their way."""
+    rows = await session.execute(
+        select(Export.paymo_invoice_id, Export.state).where(
+            Export.paymo_company_id == connection.paymo_company_id,
+            Export.tenant_id == connection.tenant_id,
+            Export.paymo_invoice_id.in_(invoice_ids),
+            Export.state != ExportState.FAILED,
+            Export.life.in_(FOLLOWED),
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+async def fail_waiting(session: AsyncSession, connection_id: int, reason: str) -> None:
+    """Fail what never left, because its connection ended; what may have left stays unknown."""
+    await session.execute(
+        update(Export)
+        .where(Export.connection_id == connection_id, Export.state == ExportState.QUEUED)
+        .values(state=ExportState.FAILED, problem="disconnected", reason=reason, due_at=None)
+    )

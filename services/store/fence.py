@@ -1,0 +1,26 @@
+"""The guard at the end of a job: a worker that was paused and wakes up late changes nothing."""
+
+from typing import Any
+
+from sqlalchemy import inspect, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Base
+
+
+async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) -> bool:
+    """Write `values` unless somebody took the row since; the row in memory follows."""
+    table = type(row)
+    key = inspect(table).primary_key[0]
+    written = await session.scalar(
+        update(table)
+        .where(key == getattr(row, key.name), table.fence == fence)  # type: ignore[attr-defined]
+        .values(**values)
+        .returning(key)
+        .execution_options(synchronize_session=False)
+    )
+    if written is None:
+        return False
+    for name, value in values.items():
+        setattr(row, name, value)
+    return True

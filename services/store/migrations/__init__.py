@@ -1,0 +1,1 @@
+"""Migrations, run by Alembic in a process of their own."""

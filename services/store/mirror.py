@@ -1,0 +1,192 @@
+"""The local mirror of Xero's and Paymo's lists, and the searches that menus make in it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import (
+    Account,
+    Base,
+    Client,
+    Contact,
+    Currency,
+    InvoiceHeader,
+    TaxRate,
+)
+from services.store.upsert import put_all
+
+_KEYS = {
+    Contact: "contact_id",
+    Account: "account_id",
+    TaxRate: "tax_type",
+    Currency: "code",
+    Client: "client_id",
+    InvoiceHeader: "invoice_id",
+}
+
+
+def folded(number: str) -> str:
+    """Return a number as people search for it: any case, with or without the leading #."""
+    return number.strip().removeprefix("#").casefold()
+
+
+async def replace(
+    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Make the mirror equal to a complete list; rows that it lacks are gone."""
+    key = _KEYS[table]
+    column = getattr(table, key)
+    owner = table.connection_id  # type: ignore[attr-defined]
+    known = set(await session.scalars(select(column).where(owner == connection_id)))
+    gone = known - {row[key] for row in rows}
+    for each in gone:
+        await session.execute(delete(table).where(owner == connection_id, column == each))
+    await put_all(session, table, [{"connection_id": connection_id, **row} for row in rows])
+
+
+async def forget(session: AsyncSession, connection_id: int) -> None:
+    """Empty the mirror of a connection that ended."""
+    for table in _KEYS:
+        owner = table.connection_id  # type: ignore[attr-defined]
+        await session.execute(delete(table).where(owner == connection_id))
+
+
+async def list_accounts(session: AsyncSession, connection_id: int) -> Sequence[Account]:
+    """Return every account."""
+    found = await session.scalars(
+        select(Account)
+        .where(Account.connection_id == connection_id)
+        .order_by(Account.type, Account.code, Account.name)
+    )
+    return found.all()
+
+
+async def list_tax_rates(session: AsyncSession, connection_id: int) -> Sequence[TaxRate]:
+    """Return every tax rate."""
+    found = await session.scalars(
+        select(TaxRate).where(TaxRate.connection_id == connection_id).order_by(TaxRate.name)
+    )
+    return found.all()
+
+
+async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence[str]:
+    """Return the codes of the currencies that are enabled."""
+    found = await session.scalars(
+        select(Currency.code).where(Currency.connection_id == connection_id)
+    )
+    return found.all()
+
+
+async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[Contact]:
+    """Return every contact that is not archived."""
+    found = await session.scalars(
+        select(Contact).where(Contact.connection_id == connection_id, Contact.is_active)
+    )
+    return found.all()
+
+
+async def find_contact(
+    session: AsyncSession, connection_id: int, contact_id: str
+) -> Contact | None:
+    """Return one contact, archived or not."""
+    return await session.get(Contact, (connection_id, contact_id))
+
+
+async def find_account(
+    session: AsyncSession, connection_id: int, account_id: str
+) -> Account | None:
+    """Return one account."""
+    return await session.get(Account, (connection_id, account_id))
+
+
+async def find_client(session: AsyncSession, connection_id: int, client_id: int) -> Client | None:
+    """Return one Paymo client."""
+    return await session.get(Client, (connection_id, client_id))
+
+
+async def find_header(
+    session: AsyncSession, connection_id: int, invoice_id: int
+) -> InvoiceHeader | None:
+    """Return the head of one Paymo invoice."""
+    return await session.get(InvoiceHeader, (connection_id, invoice_id))
+
+
+async def find_header_by_number(
+    session: AsyncSession, connection_id: int, number: str
+) -> InvoiceHeader | None:
+    """Return the invoice with this number, however it was typed."""
+    found: InvoiceHeader | None = await session.scalar(
+        select(InvoiceHeader)
+        .where(
+            InvoiceHeader.connection_id == connection_id,
+            InvoiceHeader.folded_number == folded(number),
+        )
+        .limit(1)
+    )
+    return found
+
+
+async def search_contacts(
+    session: AsyncSession, connection_id: int, query: str, limit: int
+) -> Sequence[Contact]:
+    """Return active contacts whose name or e-mail holds the query, beginnings first."""
+    text = query.strip().casefold()
+    starts = Contact.folded_name.startswith(text, autoescape=True)
+    found = await session.scalars(
+        select(Contact)
+        .where(
+            Contact.connection_id == connection_id,
+            Contact.is_active,
+            or_(
+                Contact.folded_name.contains(text, autoescape=True),
+                func.lower(Contact.email).contains(text, autoescape=True),
+            ),
+        )
+        .order_by(starts.desc(), Contact.folded_name)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def search_clients(
+    session: AsyncSession, connection_id: int, query: str, limit: int
+) -> Sequence[Client]:
+    """Return active Paymo clients whose name holds the query."""
+    found = await session.scalars(
+        select(Client)
+        .where(
+            Client.connection_id == connection_id,
+            Client.is_active,
+            func.lower(Client.name).contains(query.strip().casefold(), autoescape=True),
+        )
+        .order_by(Client.name)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def search_invoices(
+    session: AsyncSession, connection_id: int, query: str, limit: int
+) -> Sequence[tuple[InvoiceHeader, str]]:
+    """Return invoices, with their client's name, by number or client; the newest first."""
+    rows = await session.execute(
+        select(InvoiceHeader, func.coalesce(Client.name, ""))
+        .outerjoin(
+            Client,
+            (Client.connection_id == InvoiceHeader.connection_id)
+            & (Client.client_id == InvoiceHeader.client_id),
+        )
+        .where(
+            InvoiceHeader.connection_id == connection_id,
+            InvoiceHeader.status != "void",
+            or_(
+                InvoiceHeader.folded_number.contains(folded(query), autoescape=True),
+                func.lower(Client.name).contains(query.strip().casefold(), autoescape=True),
+            ),
+        )
+        .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
+        .limit(limit)
+    )
+    return [(header, name) for header, name in rows.tuples()]

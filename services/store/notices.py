@@ -1,0 +1,111 @@
+"""The outbox: each subscribed channel is owed each message once, in order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from services.model import TOPIC_OF, NoticeKind
+from services.store.tables import Card, Connection, Export, Notice, Subscription
+from services.store.upsert import insert_into
+
+_LEASE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened, to be told once under its `source`."""
+
+    kind: NoticeKind
+    source: str
+    facts: dict[str, Any]
+    export: Export | None = None
+    amount: Decimal | None = None
+    also: Collection[str] = ()  # people who are told besides the channels
+
+
+async def announce(
+    session: AsyncSession, connection: Connection, news: News, now: datetime
+) -> None:
+    """Owe it to every channel that wants to hear of it."""
+    wanted = await session.scalars(
+        select(Subscription).where(
+            Subscription.connection_id == connection.id, Subscription.paused_because == ""
+        )
+    )
+    addresses = {each.channel_id for each in wanted if _hears(each, news)} | set(news.also)
+    for channel_id in sorted(addresses):
+        row = {
+            "workspace_id": connection.workspace_id,
+            "connection_id": connection.id,
+            "channel_id": channel_id,
+            "kind": news.kind,
+            "source": news.source,
+            "export_id": news.export.id if news.export else None,
+            "facts": news.facts,
+            "due_at": now,
+            "fence": 0,
+            "tries": 0,
+            "ts": "",
+            "problem": "",
+            "created_at": now,
+        }
+        await session.execute(insert_into(session, Notice).values(**row).on_conflict_do_nothing())
+
+
+def _hears(subscription: Subscription, news: News) -> bool:
+    if TOPIC_OF[news.kind].value not in subscription.topics:
+        return False
+    client_id = news.export.client_id if news.export else None
+    if subscription.client_id is not None and client_id not in {None, subscription.client_id}:
+        return False
+    too_small = news.amount is not None and news.amount < (subscription.minimum or 0)
+    return not too_small
+
+
+async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:
+    """Take the oldest notice whose turn it is; never one that overtakes another in its channel."""
+    earlier = aliased(Notice)
+    overtakes = (
+        select(earlier.id)
+        .where(
+            earlier.workspace_id == Notice.workspace_id,
+            earlier.channel_id == Notice.channel_id,
+            earlier.due_at.is_not(None),
+            earlier.id < Notice.id,
+        )
+        .exists()
+    )
+    oldest = (
+        select(Notice.id)
+        .where(Notice.workspace_id == workspace_id, Notice.due_at <= now, ~overtakes)
+        .order_by(Notice.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    taken: Notice | None = await session.scalar(
+        update(Notice)
+        .where(Notice.id == oldest, Notice.due_at <= now)
+        .values(due_at=now + _LEASE, fence=Notice.fence + 1, tries=Notice.tries + 1)
+        .returning(Notice)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return taken
+
+
+async def count_waiting(session: AsyncSession, workspace_id: int) -> int:
+    """Return how many messages are still owed."""
+    found = await session.scalar(
+        select(func.count()).where(Notice.workspace_id == workspace_id, Notice.due_at.is_not(None))
+    )
+    return found or 0
+
+
+async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> Card | None:
+    """Return the card of an invoice in a channel, if it was posted there."""
+    return await session.get(Card, (export_id, channel_id))

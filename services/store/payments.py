@@ -1,0 +1,80 @@
+"""Payments that came from Xero, and how far each has come into Paymo."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import PaymentState
+from services.store.tables import Payment
+
+_LEASE = timedelta(minutes=3)
+_DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+
+
+async def get(session: AsyncSession, payment_id: int) -> Payment:
+    """Return the payment with this id."""
+    return await session.get_one(Payment, payment_id)
+
+
+async def find(session: AsyncSession, payment_id: int) -> Payment | None:
+    """Return the payment with this id, if there is one."""
+    return await session.get(Payment, payment_id)
+
+
+async def add(session: AsyncSession, payment: Payment) -> bool:
+    """Add the row unless this payment of Xero's is known; the unique constraint decides."""
+    try:
+        async with session.begin_nested():
+            session.add(payment)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
+    """Return every payment of these exports, oldest first."""
+    found = await session.scalars(
+        select(Payment).where(Payment.export_id.in_(export_ids)).order_by(Payment.id)
+    )
+    return found.all()
+
+
+async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:
+    """Return the ids of payments to work on, removals before additions.
+
+    An edit in Xero is a removal and an addition; done in this order the sum never overshoots.
+    """
+    rows = await session.execute(
+        select(Payment.id, Payment.state).where(
+            Payment.connection_id == connection_id,
+            Payment.state.in_(_DUE),
+            Payment.due_at <= now,
+        )
+    )
+    order = {PaymentState.CHECKING: 0, PaymentState.REMOVING: 1, PaymentState.ADDING: 2}
+    return [each for each, _ in sorted(rows, key=lambda row: (order[row[1]], row[0]))]
+
+
+async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment | None:
+    """Take this payment when it is due; nobody else gets it during the lease."""
+    taken: Payment | None = await session.scalar(
+        update(Payment)
+        .where(Payment.id == payment_id, Payment.state.in_(_DUE), Payment.due_at <= now)
+        .values(due_at=now + _LEASE, fence=Payment.fence + 1, tries=Payment.tries + 1)
+        .returning(Payment)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def count_asking(session: AsyncSession, connection_id: int) -> int:
+    """Return how many payments wait for a person's decision."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Payment.connection_id == connection_id, Payment.state == PaymentState.ASKED
+        )
+    )
+    return found or 0

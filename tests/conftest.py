@@ -1,0 +1,41 @@
+"""What every test shares: no network but loopback, and no skipping where it is forbidden."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from tests.databases import (
+    database_url,
+    postgres_server,
+    postgres_url,
+    sqlite_template,
+    sqlite_url,
+)
+
+__all__ = ["database_url", "postgres_server", "postgres_url", "sqlite_template", "sqlite_url"]
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+def _refuse_the_internet(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse every connection that would leave this machine."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not str(address[0]).startswith(_LOOPBACK):
+        raise AssertionError(f"a test tried to reach {address[0]}")
+
+
+sys.addaudithook(_refuse_the_internet)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Any:
+    """Turn a skip into a failure when every test has to run."""
+    report = yield
+    if report.skipped and os.environ.get("FORBID_SKIPS") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipping is forbidden here: {report.longrepr}"
+    return report
