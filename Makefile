@@ -26,7 +26,7 @@ check: $(READY)
 	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
 	@echo "== lint"; $(BIN)/ruff check --quiet .
 	@echo "== types"; $(BIN)/mypy --no-error-summary
-	@echo "== layers"; $(BIN)/lint-imports --no-timing > .venv/layers.log || { cat .venv/layers.log; exit 1; }
+	@echo "== layers"; $(BIN)/lint-imports --no-logo > .venv/layers.log || { cat .venv/layers.log; exit 1; }
 
 format: $(READY)
 	@$(BIN)/ruff format .

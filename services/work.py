@@ -35,7 +35,7 @@ class Worker:
         """Look at one row. A bug is logged in full, the row is put off, and work goes on."""
         try:
             await self.runners[job](key)
-        # The one broad except: a bug that one row provokes must not stop the work on all others.
+        # The only broad one here: a bug in one row must not stop the work on all others.
         except Exception:
             log.exception("job_failed", job=job, key=key)
             await self.park(job, key)

@@ -58,7 +58,7 @@ def test_the_broad_except_stands_once_and_says_why() -> None:
     ]
 
     assert [name for name, _ in broad] == ["services/work.py"]
-    assert broad[0][1].startswith("# The one broad except:")
+    assert broad[0][1].startswith("# The only broad one here:")
 
 
 def test_money_is_never_a_float() -> None:
