@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Connection, Engine, event, inspect, make_url, select, update
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import Session as SyncSession
+from sqlalchemy.orm import SessionTransactionOrigin
 
-from services.store.types import KEYRING
+from services.store.tables import Base
+from services.store.types import KEYRING, Secret
 
 Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
+
+_READER = "reader"
 
 
 def generate_key() -> str:
@@ -33,12 +38,20 @@ def driver_url(url: str) -> str:
         "sqlite": "sqlite+aiosqlite",
     }
     named = made.set(drivername=drivers.get(made.drivername, made.drivername))
+    if named.drivername == "postgresql+asyncpg" and "sslmode" in named.query:
+        # asyncpg knows libpq's word under another name.
+        query = {("ssl" if key == "sslmode" else key): each for key, each in named.query.items()}
+        named = named.set(query=query)
     return named.render_as_string(hide_password=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database."""
+    """An open database.
+
+    `sessions.begin()` writes. A bare `sessions()` is for reading: on SQLite it neither waits for
+    a writer nor holds one up.
+    """
 
     engine: AsyncEngine
     sessions: Sessions
@@ -47,10 +60,20 @@ class Database:
     def open(cls, url: str, encryption_keys: Sequence[str]) -> Self:
         """Open it; the first key encrypts, all of them decrypt."""
         KEYRING.fill(MultiFernet([Fernet(key) for key in encryption_keys]))
-        engine = create_async_engine(driver_url(url))
-        if engine.dialect.name == "sqlite":
-            _teach_sqlite(engine.sync_engine)
-        return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
+        named = driver_url(url)
+        if not named.startswith("sqlite"):
+            engine = create_async_engine(named, pool_pre_ping=True)
+            return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
+        engine = create_async_engine(named)
+        teach_sqlite(engine.sync_engine, foreign_keys=True)
+        reader = engine.sync_engine.execution_options(**{_READER: True})
+        sessions = async_sessionmaker(
+            engine,
+            expire_on_commit=False,
+            sync_session_class=_SQLiteSession,
+            info={_READER: reader},
+        )
+        return cls(engine, sessions)
 
     @property
     def is_postgres(self) -> bool:
@@ -62,7 +85,19 @@ class Database:
         await self.engine.dispose()
 
 
-def _teach_sqlite(engine: Engine) -> None:
+class _SQLiteSession(SyncSession):
+    """A session whose transaction takes the write lock only when it was begun on purpose."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        """Choose the reader for a transaction that began by itself."""
+        current = self.get_transaction()
+        if current is not None and current.origin is SessionTransactionOrigin.AUTOBEGIN:
+            reader: Engine = self.info[_READER]
+            return reader
+        return super().get_bind(*args, **kwargs)
+
+
+def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     """WAL, foreign keys, and write transactions that take the lock at once.
 
     A transaction that reads first and writes later can lose its snapshot to another writer and
@@ -73,10 +108,34 @@ def _teach_sqlite(engine: Engine) -> None:
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000"):
+        keys = f"foreign_keys={'ON' if foreign_keys else 'OFF'}"
+        for pragma in ("journal_mode=WAL", keys, "busy_timeout=10000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _on_begin(connection: Connection) -> None:
+        is_reader = connection.get_execution_options().get(_READER, False)
+        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+
+async def rotate(sessions: Sessions) -> int:
+    """Encrypt every secret again with the first key; return how many there were.
+
+    Rows are locked while they are read, so that a token refreshed meanwhile is not undone.
+    """
+    count = 0
+    async with sessions.begin() as session:
+        for table in Base.metadata.sorted_tables:
+            keys = list(inspect(table).primary_key)
+            for column in table.columns:
+                if not isinstance(column.type, Secret):
+                    continue
+                found = await session.execute(
+                    select(column, *keys).where(column.is_not(None)).with_for_update()
+                )
+                for value, *key in found.all():
+                    same = [part == each for part, each in zip(keys, key, strict=True)]
+                    await session.execute(update(table).where(*same).values({column: value}))
+                    count += 1
+    return count

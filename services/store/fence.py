@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import inspect, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from services.store.tables import Base
 
@@ -22,5 +23,6 @@ async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) ->
     if written is None:
         return False
     for name, value in values.items():
-        setattr(row, name, value)
+        # Already in the database: marking it changed would write it again, unguarded.
+        set_committed_value(row, name, value)
     return True
