@@ -66,7 +66,7 @@ class Database:
             return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
         engine = create_async_engine(named)
         teach_sqlite(engine.sync_engine, foreign_keys=True)
-        reader = engine.sync_engine.execution_options(**{_READER: True})
+        reader = engine.execution_options(**{_READER: True}).sync_engine
         sessions = async_sessionmaker(
             engine,
             expire_on_commit=False,
@@ -74,6 +74,11 @@ class Database:
             info={_READER: reader},
         )
         return cls(engine, sessions)
+
+    @property
+    def reader(self) -> AsyncEngine:
+        """An engine over the same connections, for reading without a session."""
+        return self.engine.execution_options(**{_READER: True})
 
     @property
     def is_postgres(self) -> bool:

@@ -1,29 +1,31 @@
 """Running migrations; the server never imports this module, since Alembic is heavy."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.store.engine import driver_url
+from services.store.engine import driver_url, teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
+_LOCK = 7_296_301  # any number that nothing else in the database locks
 
 
 def config() -> Config:
     """Return Alembic's configuration, which needs no ini file."""
     made = Config()
-    made.set_main_option("script_location", str(_HERE))
+    made.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     return made
 
 
 def newest() -> str:
-    """Return the revision that the code expects."""
+    """Return the newest revision that is written."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
@@ -37,13 +39,19 @@ def downgrade(url: str, revision: str) -> None:
     asyncio.run(_run(url, lambda made: command.downgrade(made, revision)))
 
 
-async def _run(url: str, act: object) -> None:
+async def _run(url: str, act: Callable[[Config], None]) -> None:
+    """Migrate in one transaction; of several processes that start together, one at a time."""
     engine = create_async_engine(driver_url(url), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        # A table is changed by copying it, which foreign keys would take for a deletion.
+        teach_sqlite(engine.sync_engine, foreign_keys=False)
 
     def over(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         made = config()
         made.attributes["connection"] = connection
-        act(made)  # type: ignore[operator]
+        act(made)
 
     async with engine.begin() as connection:
         await connection.run_sync(over)

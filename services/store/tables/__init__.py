@@ -13,6 +13,7 @@ from services.store.tables.mirror import (
     TaxRate,
 )
 from services.store.tables.notices import Act, Card, Notice, Receipt, Subscription
+from services.store.tables.slack import SlackBot, SlackInstallation, SlackState
 
 __all__ = [
     "Account",
@@ -32,6 +33,9 @@ __all__ = [
     "OneTimeLink",
     "Payment",
     "Receipt",
+    "SlackBot",
+    "SlackInstallation",
+    "SlackState",
     "Subscription",
     "TaxRate",
     "Workspace",

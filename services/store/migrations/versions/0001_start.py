@@ -24,6 +24,88 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_receipts_received_at"), ["received_at"], unique=False)
 
     op.create_table(
+        "slack_bots",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("client_id", sa.String(length=32), nullable=False),
+        sa.Column("app_id", sa.String(length=32), nullable=False),
+        sa.Column("enterprise_id", sa.String(length=32), nullable=True),
+        sa.Column("enterprise_name", sa.String(length=255), nullable=True),
+        sa.Column("team_id", sa.String(length=32), nullable=True),
+        sa.Column("team_name", sa.String(length=255), nullable=True),
+        sa.Column("bot_token", services.store.types.Secret(), nullable=True),
+        sa.Column("bot_id", sa.String(length=32), nullable=True),
+        sa.Column("bot_user_id", sa.String(length=32), nullable=True),
+        sa.Column("bot_scopes", sa.String(length=1000), nullable=True),
+        sa.Column("bot_refresh_token", services.store.types.Secret(), nullable=True),
+        sa.Column(
+            "bot_token_expires_at", services.store.types.UtcDateTime(timezone=True), nullable=True
+        ),
+        sa.Column("is_enterprise_install", sa.Boolean(), nullable=False),
+        sa.Column("installed_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_bots")),
+    )
+    with op.batch_alter_table("slack_bots", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_slack_bots_client_id_enterprise_id_team_id"),
+            ["client_id", "enterprise_id", "team_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "slack_installations",
+        sa.Column("enterprise_url", sa.String(length=255), nullable=True),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("user_token", services.store.types.Secret(), nullable=True),
+        sa.Column("user_scopes", sa.String(length=1000), nullable=True),
+        sa.Column("user_refresh_token", services.store.types.Secret(), nullable=True),
+        sa.Column(
+            "user_token_expires_at", services.store.types.UtcDateTime(timezone=True), nullable=True
+        ),
+        sa.Column("incoming_webhook_url", services.store.types.Secret(), nullable=True),
+        sa.Column("incoming_webhook_channel", sa.String(length=255), nullable=True),
+        sa.Column("incoming_webhook_channel_id", sa.String(length=32), nullable=True),
+        sa.Column("incoming_webhook_configuration_url", sa.String(length=500), nullable=True),
+        sa.Column("token_type", sa.String(length=32), nullable=True),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("client_id", sa.String(length=32), nullable=False),
+        sa.Column("app_id", sa.String(length=32), nullable=False),
+        sa.Column("enterprise_id", sa.String(length=32), nullable=True),
+        sa.Column("enterprise_name", sa.String(length=255), nullable=True),
+        sa.Column("team_id", sa.String(length=32), nullable=True),
+        sa.Column("team_name", sa.String(length=255), nullable=True),
+        sa.Column("bot_token", services.store.types.Secret(), nullable=True),
+        sa.Column("bot_id", sa.String(length=32), nullable=True),
+        sa.Column("bot_user_id", sa.String(length=32), nullable=True),
+        sa.Column("bot_scopes", sa.String(length=1000), nullable=True),
+        sa.Column("bot_refresh_token", services.store.types.Secret(), nullable=True),
+        sa.Column(
+            "bot_token_expires_at", services.store.types.UtcDateTime(timezone=True), nullable=True
+        ),
+        sa.Column("is_enterprise_install", sa.Boolean(), nullable=False),
+        sa.Column("installed_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_installations")),
+    )
+    with op.batch_alter_table("slack_installations", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_slack_installations_client_id_enterprise_id_team_id"),
+            ["client_id", "enterprise_id", "team_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "slack_oauth_states",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=200), nullable=False),
+        sa.Column("expire_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_oauth_states")),
+        sa.UniqueConstraint("state", name=op.f("uq_slack_oauth_states_state")),
+    )
+    with op.batch_alter_table("slack_oauth_states", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_slack_oauth_states_expire_at"), ["expire_at"], unique=False
+        )
+
+    op.create_table(
         "workspaces",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("enterprise_id", sa.String(length=32), nullable=False),
@@ -310,6 +392,7 @@ def upgrade() -> None:
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("client_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("folded_name", sa.String(length=255), nullable=False),
         sa.Column("email", sa.String(length=255), nullable=False),
         sa.Column("tax_number", sa.String(length=255), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
@@ -631,6 +714,18 @@ def downgrade() -> None:
     op.drop_table("connections")
     op.drop_table("xero_grants")
     op.drop_table("workspaces")
+    with op.batch_alter_table("slack_oauth_states", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slack_oauth_states_expire_at"))
+
+    op.drop_table("slack_oauth_states")
+    with op.batch_alter_table("slack_installations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slack_installations_client_id_enterprise_id_team_id"))
+
+    op.drop_table("slack_installations")
+    with op.batch_alter_table("slack_bots", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slack_bots_client_id_enterprise_id_team_id"))
+
+    op.drop_table("slack_bots")
     with op.batch_alter_table("receipts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_receipts_received_at"))
 
