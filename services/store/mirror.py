@@ -1,5 +1,6 @@
 """The local mirror of Xero's and Paymo's lists, and the searches that menus make in it."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from services.store.tables import (
 )
 from services.store.upsert import put_all
 
+_WIDEST = 255  # the folded columns' width; folding can make a text longer
+_AT_ONCE = 500
 _KEYS = {
     Contact: "contact_id",
     Account: "account_id",
@@ -29,7 +32,13 @@ _KEYS = {
 
 def folded(number: str) -> str:
     """Return a number as people search for it: any case, with or without the leading #."""
-    return number.strip().removeprefix("#").casefold()
+    return number.strip().removeprefix("#").casefold()[:_WIDEST]
+
+
+def folded_name(name: str) -> str:
+    """Return a name as people search for it: any case, with or without accents."""
+    apart = unicodedata.normalize("NFKD", name.strip().casefold())
+    return "".join(each for each in apart if not unicodedata.combining(each))[:_WIDEST]
 
 
 async def replace(
@@ -40,10 +49,30 @@ async def replace(
     column = getattr(table, key)
     owner = table.connection_id  # type: ignore[attr-defined]
     known = set(await session.scalars(select(column).where(owner == connection_id)))
-    gone = known - {row[key] for row in rows}
-    for each in gone:
-        await session.execute(delete(table).where(owner == connection_id, column == each))
-    await put_all(session, table, [{"connection_id": connection_id, **row} for row in rows])
+    gone = sorted(known - {row[key] for row in rows})
+    for start in range(0, len(gone), _AT_ONCE):
+        some = gone[start : start + _AT_ONCE]
+        await session.execute(
+            delete(table).where(owner == connection_id, column.in_(some)),
+            execution_options={"synchronize_session": False},
+        )
+    await put(session, connection_id, table, rows)
+
+
+async def put(
+    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Bring some rows up to date, or add them; what is searched for is folded here."""
+    await put_all(session, table, [_row(connection_id, table, row) for row in rows])
+
+
+def _row(connection_id: int, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
+    made = {"connection_id": connection_id, **row}
+    if table in {Contact, Client}:
+        made["folded_name"] = folded_name(row["name"])
+    if table is InvoiceHeader:
+        made["folded_number"] = folded(row["number"])
+    return made
 
 
 async def forget(session: AsyncSession, connection_id: int) -> None:
@@ -77,6 +106,11 @@ async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence
         select(Currency.code).where(Currency.connection_id == connection_id)
     )
     return found.all()
+
+
+async def has_currency(session: AsyncSession, connection_id: int, code: str) -> bool:
+    """Say whether the organisation has enabled this currency."""
+    return await session.get(Currency, (connection_id, code)) is not None
 
 
 async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[Contact]:
@@ -116,13 +150,14 @@ async def find_header(
 async def find_header_by_number(
     session: AsyncSession, connection_id: int, number: str
 ) -> InvoiceHeader | None:
-    """Return the invoice with this number, however it was typed."""
+    """Return the invoice with this number, however it was typed; of two, the newer."""
     found: InvoiceHeader | None = await session.scalar(
         select(InvoiceHeader)
         .where(
             InvoiceHeader.connection_id == connection_id,
             InvoiceHeader.folded_number == folded(number),
         )
+        .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
         .limit(1)
     )
     return found
@@ -132,7 +167,7 @@ async def search_contacts(
     session: AsyncSession, connection_id: int, query: str, limit: int
 ) -> Sequence[Contact]:
     """Return active contacts whose name or e-mail holds the query, beginnings first."""
-    text = query.strip().casefold()
+    text = folded_name(query)
     starts = Contact.folded_name.startswith(text, autoescape=True)
     found = await session.scalars(
         select(Contact)
@@ -153,15 +188,17 @@ async def search_contacts(
 async def search_clients(
     session: AsyncSession, connection_id: int, query: str, limit: int
 ) -> Sequence[Client]:
-    """Return active Paymo clients whose name holds the query."""
+    """Return active Paymo clients whose name holds the query, beginnings first."""
+    text = folded_name(query)
+    starts = Client.folded_name.startswith(text, autoescape=True)
     found = await session.scalars(
         select(Client)
         .where(
             Client.connection_id == connection_id,
             Client.is_active,
-            func.lower(Client.name).contains(query.strip().casefold(), autoescape=True),
+            Client.folded_name.contains(text, autoescape=True),
         )
-        .order_by(Client.name)
+        .order_by(starts.desc(), Client.folded_name)
         .limit(limit)
     )
     return found.all()
@@ -183,7 +220,7 @@ async def search_invoices(
             InvoiceHeader.status != "void",
             or_(
                 InvoiceHeader.folded_number.contains(folded(query), autoescape=True),
-                func.lower(Client.name).contains(query.strip().casefold(), autoescape=True),
+                Client.folded_name.contains(folded_name(query), autoescape=True),
             ),
         )
         .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model import TOPIC_OF, NoticeKind
+from services.store.fence import fenced
 from services.store.tables import Card, Connection, Export, Notice, Subscription
-from services.store.upsert import insert_into
+from services.store.upsert import insert_into, put_all
 
 _LEASE = timedelta(minutes=1)
 
@@ -29,16 +30,15 @@ class News:
     also: Collection[str] = ()  # people who are told besides the channels
 
 
-async def announce(
-    session: AsyncSession, connection: Connection, news: News, now: datetime
-) -> None:
-    """Owe it to every channel that wants to hear of it."""
+async def announce(session: AsyncSession, connection: Connection, news: News, now: datetime) -> int:
+    """Owe it to every channel that wants to hear of it; return how many did not know it yet."""
     wanted = await session.scalars(
         select(Subscription).where(
             Subscription.connection_id == connection.id, Subscription.paused_because == ""
         )
     )
     addresses = {each.channel_id for each in wanted if _hears(each, news)} | set(news.also)
+    owed = 0
     for channel_id in sorted(addresses):
         row = {
             "workspace_id": connection.workspace_id,
@@ -55,7 +55,9 @@ async def announce(
             "problem": "",
             "created_at": now,
         }
-        await session.execute(insert_into(session, Notice).values(**row).on_conflict_do_nothing())
+        insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
+        owed += await session.scalar(insert.returning(Notice.id)) is not None
+    return owed
 
 
 def _hears(subscription: Subscription, news: News) -> bool:
@@ -98,6 +100,21 @@ async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> N
     return taken
 
 
+async def close(session: AsyncSession, notice: Notice, fence: int, *, ts: str) -> bool:
+    """Note that it was posted, unless somebody else took it since."""
+    return await fenced(session, notice, fence, due_at=None, ts=ts, problem="")
+
+
+async def put_off(session: AsyncSession, notice: Notice, until: datetime, problem: str) -> bool:
+    """Try again later; what follows in its channel waits for it."""
+    return await fenced(session, notice, notice.fence, due_at=until, problem=problem)
+
+
+async def refuse(session: AsyncSession, notice: Notice, problem: str) -> bool:
+    """Give it up, and keep why."""
+    return await fenced(session, notice, notice.fence, due_at=None, problem=problem)
+
+
 async def count_waiting(session: AsyncSession, workspace_id: int) -> int:
     """Return how many messages are still owed."""
     found = await session.scalar(
@@ -108,4 +125,10 @@ async def count_waiting(session: AsyncSession, workspace_id: int) -> int:
 
 async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> Card | None:
     """Return the card of an invoice in a channel, if it was posted there."""
-    return await session.get(Card, (export_id, channel_id))
+    return await session.get(Card, (export_id, channel_id), populate_existing=True)
+
+
+async def put_card(session: AsyncSession, export_id: int, channel_id: str, ts: str) -> None:
+    """Remember the message that shows an invoice in a channel."""
+    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts}
+    await put_all(session, Card, [row])

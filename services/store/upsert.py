@@ -24,6 +24,9 @@ async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[
     keys = [column.name for column in inspect(table).primary_key]
     insert = insert_into(session, table)
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+    if changed:
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+    else:
+        statement = insert.on_conflict_do_nothing()
     connection = await session.connection()
     await connection.execute(statement, list(rows))

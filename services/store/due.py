@@ -1,0 +1,121 @@
+"""Everything that is due, whatever became of the nudges for it."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ConnectionState, Job, PaymentState
+from services.store import exports
+from services.store.tables import Connection, Draft, Export, Notice, Payment, Workspace
+
+_Due = Select[int, datetime | None]
+_PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+
+
+async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
+    """Return jobs and their keys, the longest due first, each once.
+
+    Nothing is done for a workspace that took the app away, but to end what it asked to be ended.
+    """
+    found: dict[tuple[Job, int], datetime] = {}
+    for job, asked in _questions(now):
+        for key, due_at in await session.execute(asked.limit(limit)):
+            since = due_at or now
+            found[job, key] = min(since, found.get((job, key), since))
+    return sorted(found, key=lambda at: found[at])[:limit]
+
+
+def _questions(now: datetime) -> list[tuple[Job, _Due]]:
+    return [
+        (Job.EXPORT, _exports(now)),
+        (Job.PREVIEW, _drafts(now)),
+        (Job.SWEEP, _sweeps(now)),
+        (Job.SWEEP, _payments(now)),
+        (Job.MIRROR, _mirrors(now)),
+        (Job.DISCONNECT, _disconnects(now)),
+        (Job.NOTICES, _notices(now)),
+    ]
+
+
+def _exports(now: datetime) -> _Due:
+    return (
+        select(Export.id, Export.due_at)
+        .join(Connection, Connection.id == Export.connection_id)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= now)
+        .order_by(Export.due_at, Export.id)
+    )
+
+
+def _drafts(now: datetime) -> _Due:
+    return (
+        select(Draft.id, Draft.due_at)
+        .join(Workspace, Workspace.id == Draft.workspace_id)
+        .where(Workspace.is_installed, Draft.due_at <= now)
+        .order_by(Draft.due_at, Draft.id)
+    )
+
+
+def _sweeps(now: datetime) -> _Due:
+    return (
+        select(Connection.id, Connection.sweep_due_at)
+        .join(Workspace)
+        .where(
+            Workspace.is_installed,
+            Connection.state == ConnectionState.ACTIVE,
+            Connection.sweep_due_at <= now,
+        )
+        .order_by(Connection.sweep_due_at, Connection.id)
+    )
+
+
+def _payments(now: datetime) -> _Due:
+    since = func.min(Payment.due_at)
+    return (
+        select(Connection.id, since)
+        .join(Workspace)
+        .join(Payment, Payment.connection_id == Connection.id)
+        .where(
+            Workspace.is_installed,
+            Connection.state == ConnectionState.ACTIVE,
+            Payment.state.in_(_PAYMENTS),
+            Payment.due_at <= now,
+        )
+        .group_by(Connection.id)
+        .order_by(since, Connection.id)
+    )
+
+
+def _mirrors(now: datetime) -> _Due:
+    half = Connection.state == ConnectionState.PENDING
+    has_a_side = or_(Connection.paymo_api_key.is_not(None), Connection.grant_id.is_not(None))
+    return (
+        select(Connection.id, Connection.mirror_due_at)
+        .join(Workspace)
+        .where(
+            Workspace.is_installed,
+            or_(Connection.state == ConnectionState.ACTIVE, half & has_a_side),
+            Connection.mirror_due_at <= now,
+        )
+        .order_by(Connection.mirror_due_at, Connection.id)
+    )
+
+
+def _disconnects(now: datetime) -> _Due:
+    return (
+        select(Connection.id, Connection.disconnect_due_at)
+        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= now)
+        .order_by(Connection.disconnect_due_at, Connection.id)
+    )
+
+
+def _notices(now: datetime) -> _Due:
+    since = func.min(Notice.due_at)
+    return (
+        select(Workspace.id, since)
+        .join(Notice, Notice.workspace_id == Workspace.id)
+        .where(Workspace.is_installed, Notice.due_at <= now)
+        .group_by(Workspace.id)
+        .order_by(since, Workspace.id)
+    )

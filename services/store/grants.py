@@ -1,0 +1,102 @@
+"""Xero's token sets: whoever wins the claim on one refreshes it, and stores what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ConnectionState
+from services.store.tables import Connection, Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The pair of tokens that Xero answered with."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+
+
+async def add(session: AsyncSession, grant: Grant) -> int:
+    """Add a token set and return its id."""
+    session.add(grant)
+    await session.flush()
+    return grant.id
+
+
+async def get(session: AsyncSession, grant_id: int) -> Grant:
+    """Return the token set as it is now."""
+    return await session.get_one(Grant, grant_id, populate_existing=True)
+
+
+async def claim(
+    session: AsyncSession, grant_id: int, version: int, now: datetime, lease: timedelta
+) -> bool:
+    """Take the right to refresh this version until the lease ends; one of many gets it."""
+    taken = await session.scalar(
+        update(Grant)
+        .where(
+            Grant.id == grant_id,
+            Grant.version == version,
+            ~Grant.is_dead,
+            or_(Grant.lease_until.is_(None), Grant.lease_until <= now),
+        )
+        .values(lease_until=now + lease)
+        .returning(Grant.id)
+        .execution_options(synchronize_session=False)
+    )
+    return taken is not None
+
+
+async def save_refreshed(
+    session: AsyncSession, grant_id: int, version: int, fresh: Refreshed
+) -> bool:
+    """Store what came of refreshing this version, unless a newer one is there."""
+    return await _change(
+        session,
+        grant_id,
+        version,
+        {
+            "access_token": fresh.access_token,
+            "refresh_token": fresh.refresh_token,
+            "expires_at": fresh.expires_at,
+            "version": version + 1,
+            "lease_until": None,
+            "is_dead": False,
+        },
+    )
+
+
+async def release(session: AsyncSession, grant_id: int, version: int) -> bool:
+    """Give the claim back, so that somebody else may try at once."""
+    return await _change(session, grant_id, version, {"lease_until": None})
+
+
+async def mark_dead(session: AsyncSession, grant_id: int, version: int) -> bool:
+    """Note that Xero ended the consent, unless a newer version is there."""
+    return await _change(session, grant_id, version, {"is_dead": True, "lease_until": None})
+
+
+async def count_connections(session: AsyncSession, grant_id: int) -> int:
+    """Return how many connections still use this token set."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Connection.grant_id == grant_id, Connection.state != ConnectionState.ENDED
+        )
+    )
+    return found or 0
+
+
+async def _change(
+    session: AsyncSession, grant_id: int, version: int, values: dict[str, object]
+) -> bool:
+    changed = await session.scalar(
+        update(Grant)
+        .where(Grant.id == grant_id, Grant.version == version)
+        .values(values)
+        .returning(Grant.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed is not None

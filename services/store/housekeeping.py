@@ -1,0 +1,21 @@
+"""What is thrown away after a while."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store import links, receipts
+from services.store.tables import Draft, SlackState
+
+# Slack closes a forgotten modal within a day, and repeats an event for an hour at most.
+_DRAFTS_LIVE = timedelta(days=2)
+_RECEIPTS_LIVE = timedelta(days=3)
+
+
+async def purge(session: AsyncSession, now: datetime) -> None:
+    """Remove old drafts and receipts, and what expired: one-time links and Slack's states."""
+    await session.execute(delete(Draft).where(Draft.created_at < now - _DRAFTS_LIVE))
+    await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
+    await links.purge(session, now)
+    await receipts.purge(session, now - _RECEIPTS_LIVE)

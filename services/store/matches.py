@@ -1,0 +1,61 @@
+"""Which contact and account each Paymo client goes to."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Client, Match
+from services.store.upsert import insert_into
+
+
+async def find(
+    session: AsyncSession, connection_id: int, tenant_id: str, client_id: int
+) -> Match | None:
+    """Return where this client goes in this organisation, if it is known."""
+    return await session.get(Match, (connection_id, tenant_id, client_id), populate_existing=True)
+
+
+async def remember(session: AsyncSession, match: Match) -> None:
+    """Remember a match; what it leaves empty stays as it was."""
+    row = {
+        "connection_id": match.connection_id,
+        "tenant_id": match.tenant_id,
+        "client_id": match.client_id,
+        "contact_id": match.contact_id or "",
+        "account_id": match.account_id or "",
+        "set_by": match.set_by,
+        "set_at": match.set_at,
+    }
+    insert = insert_into(session, Match).values(**row)
+    new = insert.excluded
+    changed = {
+        "contact_id": func.coalesce(func.nullif(new.contact_id, ""), Match.contact_id),
+        "account_id": func.coalesce(func.nullif(new.account_id, ""), Match.account_id),
+        "set_by": new.set_by,
+        "set_at": new.set_at,
+    }
+    keys = ["connection_id", "tenant_id", "client_id"]
+    await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+async def list_unmatched_clients(
+    session: AsyncSession, connection_id: int, tenant_id: str
+) -> Sequence[Client]:
+    """Return the active clients that lack a contact or an account, by name."""
+    found = await session.scalars(
+        select(Client)
+        .outerjoin(
+            Match,
+            (Match.connection_id == Client.connection_id)
+            & (Match.client_id == Client.client_id)
+            & (Match.tenant_id == tenant_id),
+        )
+        .where(
+            Client.connection_id == connection_id,
+            Client.is_active,
+            or_(Match.client_id.is_(None), Match.contact_id == "", Match.account_id == ""),
+        )
+        .order_by(Client.folded_name, Client.client_id)
+    )
+    return found.all()

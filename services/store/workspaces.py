@@ -1,0 +1,71 @@
+"""Slack workspaces that have met the app."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Workspace
+from services.store.upsert import insert_into
+
+
+async def get(session: AsyncSession, workspace_id: int) -> Workspace:
+    """Return the workspace with this id."""
+    return await session.get_one(Workspace, workspace_id)
+
+
+async def find(session: AsyncSession, enterprise_id: str, team_id: str) -> Workspace | None:
+    """Return the workspace with Slack's ids, if it has met the app."""
+    found = await session.scalars(_with_ids(enterprise_id, team_id))
+    return found.one_or_none()
+
+
+async def find_or_add(
+    session: AsyncSession, enterprise_id: str, team_id: str, now: datetime
+) -> Workspace:
+    """Return the workspace with Slack's ids; the first one to ask adds it."""
+    known = await find(session, enterprise_id, team_id)
+    if known is not None:
+        return known
+    row = {
+        "enterprise_id": enterprise_id,
+        "team_id": team_id,
+        "is_installed": True,
+        "installed_by": "",
+        "created_at": now,
+    }
+    await session.execute(insert_into(session, Workspace).values(**row).on_conflict_do_nothing())
+    added = await session.scalars(_with_ids(enterprise_id, team_id))
+    return added.one()
+
+
+async def mark_installed(session: AsyncSession, workspace_id: int, user_id: str) -> None:
+    """Note that somebody installed the app, perhaps again."""
+    await session.execute(
+        update(Workspace)
+        .where(Workspace.id == workspace_id)
+        .values(is_installed=True, installed_by=user_id)
+    )
+
+
+async def mark_uninstalled(
+    session: AsyncSession, enterprise_id: str, team_id: str
+) -> Sequence[int]:
+    """Note that the app was taken away; return the ids of the workspaces that had it.
+
+    Without a team it was taken from the whole organisation.
+    """
+    where = [Workspace.enterprise_id == enterprise_id, Workspace.is_installed]
+    if team_id or not enterprise_id:
+        where.append(Workspace.team_id == team_id)
+    found = await session.scalars(
+        update(Workspace).where(*where).values(is_installed=False).returning(Workspace.id)
+    )
+    return found.all()
+
+
+def _with_ids(enterprise_id: str, team_id: str) -> Select[Workspace]:
+    return select(Workspace).where(
+        Workspace.enterprise_id == enterprise_id, Workspace.team_id == team_id
+    )
