@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 
 import pytest
@@ -16,9 +17,20 @@ from services.store.engine import Database, generate_key
 KEY = generate_key()
 
 
-def _as_postgres(command: list[str]) -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+_TEMPLATE = "migrated"
+
+
+def _run(command: list[str]) -> None:
+    """Run one of PostgreSQL's programs; they refuse to run as root."""
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", "postgres", "--", *command]
+    # Files, not pipes: the server inherits them and would keep a pipe open.
+    with TemporaryFile() as output:
+        done = subprocess.run(command, check=False, stdout=output, stderr=output, cwd="/")  # noqa: S603 - the command is ours
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if done.returncode:
+        raise RuntimeError(f"{command} failed: {said}")
 
 
 @pytest.fixture(scope="session")
@@ -37,30 +49,54 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{file}"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A private cluster that listens on a socket in its own folder; yields a URL's query part."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+def _postgres_programs() -> Path:
+    """Return the folder of PostgreSQL's programs, or skip."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3])
+    )
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        found.append(Path(on_path))
     if not found:
         pytest.skip("PostgreSQL is not installed")
+    return found[-1].parent
+
+
+def _url(folder: str, name: str) -> str:
+    return f"postgresql+asyncpg://test@/{name}?host={folder}"
+
+
+def _create(folder: str, name: str, template: str) -> None:
+    admin = create_engine(
+        f"postgresql+psycopg://test@/postgres?host={folder}", isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A private cluster that listens on a socket in its own folder, with a migrated template."""
+    programs = _postgres_programs()
     folder = Path("/tmp") / f"paymo-xero-{uuid4().hex[:8]}"  # noqa: S108 - a socket's path must be short
     folder.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    programs, data = found[-1].parent, folder / "data"
+    data = folder / "data"
     options = f"-c listen_addresses='' -c fsync=off -c unix_socket_directories={folder}"
-    subprocess.run(  # noqa: S603 - the command is ours
-        _as_postgres([str(programs / "initdb"), "-A", "trust", "-U", "test", "-D", str(data)]),
-        check=True,
-        capture_output=True,
-    )
+    initdb = [str(programs / "initdb"), "-A", "trust", "-U", "test", "-E", "UTF8", "-N"]
     control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    subprocess.run(_as_postgres([*control, "-o", options, "start"]), check=True)  # noqa: S603
     try:
-        yield str(folder)
+        _run([*initdb, "-D", str(data)])
+        _run([*control, "-o", options, "start"])
+        try:
+            _create(str(folder), _TEMPLATE, "template0")
+            migrate.upgrade(_url(str(folder), _TEMPLATE))
+            yield str(folder)
+        finally:
+            _run([*control, "-m", "immediate", "stop"])
     finally:
-        stop = _as_postgres([*control, "-m", "immediate", "stop"])
-        subprocess.run(stop, check=True)  # noqa: S603
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -68,15 +104,8 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> str:
     """An empty, migrated PostgreSQL database."""
     name = f"t{uuid4().hex}"
-    admin = create_engine(
-        f"postgresql+psycopg://test@/postgres?host={postgres_server}", isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    url = f"postgresql+asyncpg://test@/{name}?host={postgres_server}"
-    migrate.upgrade(url)
-    return url
+    _create(postgres_server, name, _TEMPLATE)
+    return _url(postgres_server, name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,0 +1,65 @@
+"""Rows that tests of the store begin with."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from services.model import ConnectionState, ExportState
+from services.store.engine import Database
+from services.store.tables import Connection, Export, Grant, Notice, Workspace
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+async def connected(database: Database, team_id: str = "T1", **values: Any) -> Connection:
+    """Add a working connection in a workspace of its own."""
+    usual: dict[str, Any] = {
+        "state": ConnectionState.ACTIVE,
+        "created_at": NOW,
+        "owner_id": "U1",
+        "tenant_id": "tenant",
+        "paymo_company_id": 1,
+        "paymo_api_key": "paymo key",
+    }
+    async with database.sessions.begin() as session:
+        workspace = Workspace(team_id=team_id, created_at=NOW)
+        session.add(workspace)
+        await session.flush()
+        connection = Connection(workspace_id=workspace.id, **{**usual, **values})
+        session.add(connection)
+    return connection
+
+
+async def granted(database: Database) -> Grant:
+    """Add a token set."""
+    grant = Grant(access_token="access", refresh_token="refresh", expires_at=NOW)
+    async with database.sessions.begin() as session:
+        session.add(grant)
+    return grant
+
+
+def export_of(connection: Connection, **values: Any) -> Export:
+    """Return an export that waits to be sent."""
+    usual: dict[str, Any] = {
+        "paymo_invoice_id": 7,
+        "state": ExportState.QUEUED,
+        "due_at": NOW,
+        "requested_by": "U1",
+        "requested_at": NOW,
+        "place": {},
+        "contact_id": "contact",
+        "account_id": "account",
+        "xero_status": "AUTHORISED",
+        "total": Decimal("1234.50"),
+    }
+    return Export(
+        connection_id=connection.id,
+        paymo_company_id=connection.paymo_company_id,
+        tenant_id=connection.tenant_id,
+        **{**usual, **values},
+    )
+
+
+def read(notice: Notice | None) -> str:
+    """Return what a notice is about, or "" when there is none."""
+    return notice.source if notice else ""

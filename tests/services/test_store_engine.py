@@ -1,0 +1,87 @@
+"""The engine: its addresses, readers beside writers, and keys that change."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select, text, update
+
+from services.store.engine import Database, driver_url, generate_key, rotate
+from services.store.tables import Connection, Grant, OneTimeLink, Workspace
+from tests.databases import open_database
+from tests.services.store_seeds import NOW, connected, granted
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:///app.db", "sqlite+aiosqlite:///app.db"),
+        ("postgres://me:pw@db/app", "postgresql+asyncpg://me:pw@db/app"),
+        ("postgresql://db/app?sslmode=require", "postgresql+asyncpg://db/app?ssl=require"),
+        ("postgresql+asyncpg://db/app", "postgresql+asyncpg://db/app"),
+    ],
+)
+def test_an_address_gets_its_async_driver(given: str, used: str) -> None:
+    assert driver_url(given) == used
+
+
+async def test_somebody_who_reads_does_not_wait_for_somebody_who_writes(database: Database) -> None:
+    await connected(database)
+    renamed = update(Workspace).values(team_id="T2")
+    async with database.sessions.begin() as writing:
+        await writing.execute(renamed)
+        async with asyncio.timeout(5), database.sessions() as reading:
+            seen = await reading.scalar(select(Workspace.team_id))
+
+    assert seen == "T1"
+
+
+async def test_writers_that_read_first_wait_for_each_other(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    connection = await connected(database)
+
+    async def add_one() -> None:
+        async with database.sessions.begin() as session:
+            found = await session.get_one(Connection, connection.id)
+            found.broken_times += 1
+
+    await asyncio.gather(*(add_one() for _ in range(12)))
+    async with database.sessions() as session:
+        counted = await session.scalar(select(Connection.broken_times))
+    await database.close()
+
+    assert counted == 12
+
+
+async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
+    database_url: str,
+) -> None:
+    old, new = generate_key(), generate_key()
+    before = Database.open(database_url, [old])
+    connection = await connected(before)
+    grant = await granted(before)
+    async with before.sessions.begin() as session:
+        link = OneTimeLink(
+            digest="d",
+            purpose="state",
+            connection_id=connection.id,
+            user_id="U1",
+            secret="verifier",
+            expires_at=NOW,
+        )
+        session.add(link)
+    await before.close()
+    during = Database.open(database_url, [new, old])
+    count = await rotate(during.sessions)
+    await during.close()
+    after = Database.open(database_url, [new])
+    async with after.sessions() as session:
+        connection = await session.get_one(Connection, connection.id)
+        grant = await session.get_one(Grant, grant.id)
+        link = await session.get_one(OneTimeLink, link.id)
+        raw = await session.scalar(text("SELECT secret FROM one_time_links"))
+    await after.close()
+
+    assert count == 4
+    assert (connection.paymo_api_key, link.secret) == ("paymo key", "verifier")
+    assert (grant.access_token, grant.refresh_token) == ("access", "refresh")
+    assert "verifier" not in str(raw)
