@@ -226,4 +226,4 @@ async def search_invoices(
         .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
         .limit(limit)
     )
-    return [(header, name) for header, name in rows.tuples()]
+    return [(header, name) for header, name in rows]

@@ -1,0 +1,219 @@
+"""The mirror of both systems' lists, what menus find in it, and matches."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from services.store import matches, mirror
+from services.store.engine import Database, Session
+from services.store.tables import (
+    Client,
+    Contact,
+    Currency,
+    InvoiceHeader,
+    Match,
+)
+from tests.services.store_seeds import NOW, connected
+
+
+def contact(contact_id: str, name: str, **values: Any) -> dict[str, Any]:
+    return {"contact_id": contact_id, "name": name, "email": "", "is_active": True, **values}
+
+
+def client(client_id: int, name: str, **values: Any) -> dict[str, Any]:
+    return {"client_id": client_id, "name": name, "is_active": True, **values}
+
+
+def header(invoice_id: int, number: str, client_id: int, day: int) -> dict[str, Any]:
+    return {
+        "invoice_id": invoice_id,
+        "number": number,
+        "client_id": client_id,
+        "status": "sent",
+        "currency": "EUR",
+        "issued_on": date(2026, 11, day),
+        "total": Decimal("10.10"),
+        "updated_on": NOW,
+    }
+
+
+async def names(session: Session, connection_id: int) -> list[str]:
+    found = await session.scalars(
+        select(Contact.name).where(Contact.connection_id == connection_id).order_by(Contact.name)
+    )
+    return list(found)
+
+
+async def test_a_complete_list_replaces_the_mirror_of_its_connection_alone(
+    database: Database,
+) -> None:
+    mine, other = await connected(database, "T1"), await connected(database, "T2")
+    async with database.sessions.begin() as session:
+        for each in (mine, other):
+            await mirror.replace(
+                session, each.id, Contact, [contact("a", "Ant"), contact("b", "Bee")]
+            )
+        await mirror.replace(
+            session, mine.id, Contact, [contact("b", "Bumblebee"), contact("c", "Cat")]
+        )
+
+        assert await names(session, mine.id) == ["Bumblebee", "Cat"]
+        assert await names(session, other.id) == ["Ant", "Bee"]
+
+
+async def test_a_part_of_a_list_leaves_the_rest_alone(database: Database) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        await mirror.put(
+            session, connection.id, Contact, [contact("a", "Ant"), contact("b", "Bee")]
+        )
+        await mirror.put(session, connection.id, Contact, [contact("b", "Bumblebee")])
+
+        assert await names(session, connection.id) == ["Ant", "Bumblebee"]
+
+
+async def test_a_list_far_longer_than_one_statement_takes_is_replaced(database: Database) -> None:
+    connection = await connected(database)
+    many = [contact(f"c{each:05}", f"Contact {each:05}") for each in range(1201)]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Contact, many)
+        await mirror.replace(session, connection.id, Contact, many[:1])
+
+        assert await names(session, connection.id) == ["Contact 00000"]
+
+
+async def test_a_list_of_bare_codes_can_be_copied_twice(database: Database) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        for codes in (["EUR", "USD"], ["EUR", "GBP"]):
+            rows = [{"code": code} for code in codes]
+            await mirror.replace(session, connection.id, Currency, rows)
+
+        assert await mirror.has_currency(session, connection.id, "GBP")
+        assert not await mirror.has_currency(session, connection.id, "USD")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("ac", ["Acme", "Ácord", "Big Acme"]),
+        ("ACME", ["Acme", "Big Acme"]),
+        ("straße", ["Straße 100%"]),
+        ("strasse", ["Straße 100%"]),
+        ("%", ["Straße 100%"]),
+        ("_", ["Under_score"]),
+        ("books@", ["Big Acme"]),
+        ("old", []),
+        ("", ["Acme", "Ácord", "Big Acme", "Straße 100%", "Under_score"]),
+    ],
+)
+async def test_contacts_are_found_by_any_part_beginnings_first(
+    database: Database, query: str, found: list[str]
+) -> None:
+    connection = await connected(database)
+    rows = [
+        contact("1", "Big Acme", email="Books@big.example"),
+        contact("2", "Acme"),
+        contact("3", "Ácord"),
+        contact("4", "Straße 100%"),
+        contact("5", "Under_score"),
+        contact("6", "Old Acme", is_active=False),
+    ]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Contact, rows)
+        hits = await mirror.search_contacts(session, connection.id, query, 10)
+
+    assert [each.name for each in hits] == found
+
+
+@pytest.mark.parametrize(
+    ("query", "limit", "found"),
+    [
+        ("2026-", 10, ["#2026-10", "2026-2", "2026-1"]),
+        ("2026-", 2, ["#2026-10", "2026-2"]),
+        ("#2026-1", 10, ["#2026-10", "2026-1"]),
+        ("ärzte", 10, ["2026-2", "2026-1"]),
+        ("", 1, ["#2026-10"]),
+    ],
+)
+async def test_invoices_are_found_by_number_or_client_the_newest_first(
+    database: Database, query: str, limit: int, found: list[str]
+) -> None:
+    connection = await connected(database)
+    headers = [header(1, "2026-1", 1, 1), header(2, "2026-2", 1, 2), header(3, "#2026-10", 9, 3)]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Client, [client(1, "Die Ärzte")])
+        await mirror.replace(session, connection.id, InvoiceHeader, headers)
+        hits = await mirror.search_invoices(session, connection.id, query, limit)
+
+    assert [each.number for each, _ in hits] == found
+
+
+@pytest.mark.parametrize("typed", ["inv-7", "INV-7", "#INV-7", " inv-7 "])
+async def test_a_number_is_found_however_it_was_typed(database: Database, typed: str) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        rows = [header(7, "#Inv-7", 1, 7), header(70, "Inv-70", 1, 8)]
+        await mirror.replace(session, connection.id, InvoiceHeader, rows)
+        hit = await mirror.find_header_by_number(session, connection.id, typed)
+
+    assert hit is not None
+    assert (hit.invoice_id, hit.total) == (7, Decimal("10.10"))
+
+
+async def test_clients_are_found_by_any_part_beginnings_first(database: Database) -> None:
+    connection = await connected(database)
+    rows = [client(1, "Big Öl"), client(2, "Öland"), client(3, "Ölig", is_active=False)]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Client, rows)
+        hits = await mirror.search_clients(session, connection.id, "öl", 10)
+
+    assert [each.name for each in hits] == ["Öland", "Big Öl"]
+
+
+def matched(connection_id: int, client_id: int, **values: Any) -> Match:
+    return Match(
+        connection_id=connection_id,
+        tenant_id="tenant",
+        client_id=client_id,
+        set_by="U1",
+        set_at=NOW,
+        **values,
+    )
+
+
+async def unmatched(session: Session, connection_id: int, tenant_id: str) -> Sequence[str]:
+    left = await matches.list_unmatched_clients(session, connection_id, tenant_id)
+    return [each.name for each in left]
+
+
+async def test_a_client_waits_for_its_match_until_contact_and_account_are_known(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    rows = [client(1, "Zoo"), client(2, "apiary"), client(3, "Gone", is_active=False)]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Client, rows)
+        await matches.remember(session, matched(connection.id, 1, contact_id="z", account_id="a"))
+        await matches.remember(session, matched(connection.id, 2, contact_id="p"))
+
+        assert await unmatched(session, connection.id, "tenant") == ["apiary"]
+        assert await unmatched(session, connection.id, "another") == ["apiary", "Zoo"]
+
+
+async def test_a_match_keeps_what_the_next_one_leaves_empty(database: Database) -> None:
+    connection = await connected(database)
+    later = matched(connection.id, 1, account_id="other")
+    later.set_by, later.set_at = "U2", NOW + timedelta(days=1)
+    async with database.sessions.begin() as session:
+        await matches.remember(session, matched(connection.id, 1, contact_id="c", account_id="a"))
+        await matches.remember(session, later)
+        found = await matches.find(session, connection.id, "tenant", 1)
+
+    assert found is not None
+    assert (found.contact_id, found.account_id) == ("c", "other")
+    assert (found.set_by, found.set_at) == ("U2", NOW + timedelta(days=1))
