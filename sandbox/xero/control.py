@@ -1,0 +1,90 @@
+"""What people do in Xero, for demo pages and for programs outside: JSON under `/_sandbox/`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from http import HTTPStatus
+
+from aiohttp import web
+
+from sandbox.serving import Handler
+from sandbox.xero.organisation import Organisation
+from sandbox.xero.wire import Invalid, Json, as_json, not_found, read_body
+
+Act = Callable[[Organisation, Json], object]
+
+
+def _pay(books: Organisation, sent: Json) -> object:
+    day = date.fromisoformat(sent["date"]) if sent.get("date") else books.moment().date()
+    payment = books.pay(
+        sent["invoice_id"],
+        Decimal(str(sent["amount"])),
+        date=day,
+        account_code=sent.get("account_code", ""),
+    )
+    return payment.payment_id
+
+
+def _apply_credit(books: Organisation, sent: Json) -> object:
+    kind = sent.get("kind", "credit_note")
+    amount = Decimal(str(sent["amount"]))
+    return books.apply_credit(sent["invoice_id"], amount, kind=kind).allocation_id
+
+
+_ACTS: dict[str, Act] = {
+    "pay": _pay,
+    "remove_payment": lambda books, sent: books.remove_payment(sent["payment_id"]).payment_id,
+    "void": lambda books, sent: books.void(sent["invoice_id"]).status,
+    "delete": lambda books, sent: books.delete(sent["invoice_id"]).status,
+    "approve": lambda books, sent: books.approve(sent["invoice_id"]).status,
+    "mark_sent": lambda books, sent: books.mark_sent(sent["invoice_id"]).status,
+    "apply_credit": _apply_credit,
+    "remove_credit": lambda books, sent: books.remove_credit(sent["allocation_id"]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Finds the books that hold what an act is about, and does it there."""
+
+    organisations: Callable[[], dict[str, Organisation]]
+    disconnect: Callable[[str], None]
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where the acts stand."""
+        return [
+            web.post("/_sandbox/disconnect", self.drop),
+            *(web.post(f"/_sandbox/{name}", self._acting(act)) for name, act in _ACTS.items()),
+        ]
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """Remove the app from an organisation, as a user does inside Xero."""
+        self.disconnect((await read_body(request))["tenant_id"])
+        return as_json({"ok": True})
+
+    def _acting(self, act: Act) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            sent = await read_body(request)
+            try:
+                return as_json({"ok": True, "result": act(self._holding(sent), sent)})
+            except Invalid as refusal:
+                body = {"ok": False, "messages": refusal.messages}
+                return as_json(body, status=HTTPStatus.BAD_REQUEST)
+
+        return answer
+
+    def _holding(self, sent: Json) -> Organisation:
+        for books in self.organisations().values():
+            allocations = {
+                part.allocation_id
+                for credit in books.credits.values()
+                for part in credit.allocations
+            }
+            if (
+                sent.get("invoice_id") in books.invoices
+                or sent.get("payment_id") in books.payments
+                or sent.get("allocation_id") in allocations
+            ):
+                return books
+        raise not_found()

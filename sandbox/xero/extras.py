@@ -1,0 +1,79 @@
+"""What hangs on an invoice: its history, its page for the client, its e-mail."""
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from sandbox.xero.door import APP, ledger_of
+from sandbox.xero.invoices import named
+from sandbox.xero.model import Note
+from sandbox.xero.settings import BASE
+from sandbox.xero.wire import Invalid, Json, answer, elements, invalid, ms_moment
+
+_LONGEST_NOTE = 2500
+
+
+async def history(request: web.Request) -> web.Response:
+    """Who did what, newest first."""
+    return answer(
+        request, "HistoryRecords", [_json(note) for note in reversed(named(request).history)]
+    )
+
+
+async def add_note(request: web.Request) -> web.Response:
+    """Add notes to the history."""
+    invoice, ledger = named(request), ledger_of(request)
+    sent = await elements(request, "HistoryRecords")
+    if any(not 0 < len(str(item.get("Details", ""))) <= _LONGEST_NOTE for item in sent):
+        message = f"Details must have between 1 and {_LONGEST_NOTE} characters"
+        raise invalid([item | {"ValidationErrors": [{"Message": message}]} for item in sent])
+    for item in sent:
+        ledger.note(invoice, "Note", str(item["Details"]), request[APP])
+    added = invoice.history[-len(sent) :]
+    return answer(request, "HistoryRecords", [_json(note) for note in added])
+
+
+def _json(note: Note) -> Json:
+    return {
+        "Changes": note.changes,
+        "DateUTCString": f"{note.moment:%Y-%m-%dT%H:%M:%S}",
+        "DateUTC": ms_moment(note.moment),
+        "User": note.user,
+        "Details": note.details,
+    }
+
+
+async def online_invoice(request: web.Request) -> web.Response:
+    """The client's link, empty until the invoice is approved."""
+    invoice = named(request)
+    shown = invoice.status in {"AUTHORISED", "PAID"}
+    url = f"https://in.xero.com/{invoice.invoice_id.replace('-', '')}" if shown else ""
+    return answer(request, "OnlineInvoices", [{"OnlineInvoiceUrl": url}])
+
+
+async def email(request: web.Request) -> web.Response:
+    """Send an approved invoice to its contact, which marks it as sent."""
+    invoice, ledger = named(request), ledger_of(request)
+    refusals = {
+        "Invoice must be approved before it is emailed": invoice.status
+        not in {"AUTHORISED", "PAID"},
+        "The contact has no email address": not ledger.contacts[invoice.contact_id].fields.get(
+            "EmailAddress"
+        ),
+    }
+    if wrong := [message for message, is_wrong in refusals.items() if is_wrong]:
+        errors = [{"Message": message} for message in Invalid(*wrong).messages]
+        raise invalid([{"InvoiceID": invoice.invoice_id, "ValidationErrors": errors}])
+    invoice.sent = True
+    ledger.note(invoice, "Emailed", user=request[APP])
+    if not invoice.is_touched:
+        ledger.touch(invoice)
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+ROUTES = [
+    web.get(f"{BASE}/Invoices/{{id}}/History", history),
+    web.put(f"{BASE}/Invoices/{{id}}/History", add_note),
+    web.get(f"{BASE}/Invoices/{{id}}/OnlineInvoice", online_invoice),
+    web.post(f"{BASE}/Invoices/{{id}}/Email", email),
+]
