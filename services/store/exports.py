@@ -139,7 +139,7 @@ async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState,
         .where(Export.connection_id == connection_id)
         .group_by(Export.state)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def count_asking(session: AsyncSession, connection_id: int) -> int:
@@ -166,7 +166,7 @@ async def list_taken_ids(
             Export.life.in_(FOLLOWED),
         )
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 async def fail_waiting(session: AsyncSession, connection_id: int, reason: str) -> None:
