@@ -74,7 +74,16 @@ class Throttled(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """The remote system could not answer, and may have acted."""
+    """The remote system could not answer, and may have acted.
+
+    `has_answered` says that it answered with a failure of its own, which an idempotency key would
+    only bring back again.
+    """
+
+    def __init__(self, text: str, *, has_answered: bool = False) -> None:
+        """Keep whether there was an answer at all."""
+        super().__init__(text)
+        self.has_answered = has_answered
 
 
 class ChannelClosed(ServiceError):

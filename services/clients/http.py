@@ -206,7 +206,8 @@ class ApiClient:
             case status if status == httpx.codes.REQUEST_TIMEOUT or not _is_refused(status):
                 return Unavailable(
                     f"{self.system} is busy or down ({status}), so it is not known what it did. "
-                    "It will be looked up before anything is sent again."
+                    "It will be looked up before anything is sent again.",
+                    has_answered=True,
                 )
             case status:
                 said = " ".join(messages) or f"it gave no reason ({status})"
