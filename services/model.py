@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
+
 
 class ConnectionState(StrEnum):
     """Where the pair of a Paymo company and a Xero organisation stands."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from services.model import NEW_CONTACT
 from services.store import mirror
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate
 
-NEW_CONTACT = "new"
 _NO_TAX = "NONE"
 
 

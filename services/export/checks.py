@@ -11,10 +11,11 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export.books import NEW_CONTACT, Books
+from services.export.books import Books
 from services.export.figures import figures_of, invoice_rate
 from services.export.shapes import ExportChoice
-from services.model import Check, Colour
+from services.matching.menus import name_of, percent
+from services.model import NEW_CONTACT, Check, Colour
 from services.store.tables import Account
 
 DRAFT = "DRAFT"
@@ -240,17 +241,6 @@ _LOOKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     _number,
     _dates,
 )
-
-
-def name_of(account: Account) -> str:
-    """Return an account as people call it: name and code."""
-    return f"{account.name} ({account.code})" if account.code else account.name
-
-
-def percent(rate: Decimal) -> str:
-    """Write a rate without closing zeros: 6.25 %."""
-    text = f"{rate:f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
 def _some(names: list[str]) -> str:

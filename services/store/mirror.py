@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select
@@ -138,6 +139,24 @@ async def find_account(
 async def find_client(session: AsyncSession, connection_id: int, client_id: int) -> Client | None:
     """Return one Paymo client."""
     return await session.get(Client, (connection_id, client_id))
+
+
+async def count_clients(session: AsyncSession, connection_id: int) -> int:
+    """Return how many active clients Paymo has."""
+    found = await session.scalar(
+        select(func.count()).where(Client.connection_id == connection_id, Client.is_active)
+    )
+    return found or 0
+
+
+async def newest_header(session: AsyncSession, connection_id: int) -> datetime | None:
+    """Return when the invoice that changed last did so, as far as the mirror knows."""
+    found: datetime | None = await session.scalar(
+        select(func.max(InvoiceHeader.updated_on)).where(
+            InvoiceHeader.connection_id == connection_id
+        )
+    )
+    return found
 
 
 async def find_header(

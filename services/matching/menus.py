@@ -1,0 +1,94 @@
+"""The rows of the contact and account menus, read from the mirror."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from services.matching.names import Party, Suggestion, suggest
+from services.model import NEW_CONTACT, Option, OptionGroup
+from services.store import mirror
+from services.store.engine import Session
+from services.store.tables import Account, Client, Connection, Contact, TaxRate
+
+_MOST = 90
+_TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
+
+
+def party_of(client: Client) -> Party:
+    """Return what a client of the mirror can be recognised by."""
+    return Party(name=client.name, email=client.email, tax_number=client.tax_number)
+
+
+async def contact_groups(
+    session: Session, connection: Connection, query: str, party: Party | None
+) -> tuple[OptionGroup, ...]:
+    """Return suggestions with their reasons, all contacts that fit, and adding a new one."""
+    found = await mirror.search_contacts(session, connection.id, query, _MOST)
+    suggested: Sequence[Suggestion] = ()
+    if party is not None and not query.strip():
+        suggested = suggest(party, await mirror.list_contacts(session, connection.id))
+    named = {each.contact.contact_id for each in suggested}
+    groups = (
+        OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
+        OptionGroup(
+            f"In {connection.organisation_name or 'Xero'}",
+            tuple(contact_option(each) for each in found if each.contact_id not in named),
+        ),
+        OptionGroup("Not in Xero yet?", _new(party, [*found, *(s.contact for s in suggested)])),
+    )
+    return tuple(each for each in groups if each.options)
+
+
+def contact_option(contact: Contact) -> Option:
+    """Return a contact as a row."""
+    return Option(contact.contact_id, contact.name, contact.email)
+
+
+def new_option(name: str) -> Option:
+    """Return the row that adds a client to Xero."""
+    return Option(NEW_CONTACT, f"➕ Add «{name}» to Xero", "A new contact, added with the export")
+
+
+def _suggested(suggestion: Suggestion) -> Option:
+    contact = suggestion.contact
+    return Option(contact.contact_id, contact.name, suggestion.reason)
+
+
+def _new(party: Party | None, known: Sequence[Contact]) -> tuple[Option, ...]:
+    """Offer to add the client, unless Xero would refuse because the name is taken."""
+    if party is None:
+        return ()
+    folded = mirror.folded_name(party.name)
+    if any(each.folded_name == folded for each in known):
+        return ()
+    return (new_option(party.name),)
+
+
+async def account_groups(
+    session: Session, connection: Connection, query: str
+) -> tuple[OptionGroup, ...]:
+    """Return the accounts that can take sales, by type, each with its tax."""
+    rates = {each.tax_type: each for each in await mirror.list_tax_rates(session, connection.id)}
+    wanted = mirror.folded_name(query)
+    groups: dict[str, list[Option]] = {}
+    for account in await mirror.list_accounts(session, connection.id):
+        if account.is_usable and wanted in mirror.folded_name(f"{account.code} {account.name}"):
+            label = _TYPES.get(account.type, account.type.capitalize())
+            groups.setdefault(label, []).append(account_option(account, rates))
+    return tuple(OptionGroup(label, tuple(rows[:_MOST])) for label, rows in groups.items())
+
+
+def account_option(account: Account, rates: Mapping[str, TaxRate]) -> Option:
+    """Return an account as a row: name, code, and the tax it carries."""
+    rate = rates.get(account.tax_type)
+    tax = "no tax rate" if rate is None else f"{rate.name} · {percent(rate.effective_rate)}"
+    return Option(account.account_id, name_of(account), tax)
+
+
+def name_of(account: Account) -> str:
+    """Return an account as people call it: name and code."""
+    return f"{account.name} ({account.code})" if account.code else account.name
+
+
+def percent(rate: Decimal) -> str:
+    """Write a rate without closing zeros: 6.25 %."""
+    return f"{rate.normalize():f} %"

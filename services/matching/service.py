@@ -1,0 +1,165 @@
+"""Which contact and account a client goes to: suggested, chosen by a person, remembered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.errors import NotAccepted, ServiceError
+from services.matching import menus
+from services.matching.names import suggest, surest
+from services.matching.shapes import MatchChoice, MatchForm
+from services.model import NEW_CONTACT, Option, OptionGroup, Person
+from services.store import acts, connections, matches, mirror
+from services.store.engine import Database, Session
+from services.store.tables import Act, Client, Connection, Match
+
+_MOST = 100
+_UNKNOWN_CLIENT = "Paymo's list does not hold this client any more. Choose another one."
+_UNKNOWN_CONTACT = "Xero does not list this contact any more. Choose another one."
+_ARCHIVED = "This contact is archived in Xero. Choose another one, or restore it in Xero."
+_UNKNOWN_ACCOUNT = "Xero does not list this account among those for sales. Choose another one."
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingService:
+    """Reads the mirror and the matches only, so every answer is quick."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def open(self, person: Person, client_id: int | None = None) -> MatchForm:
+        """Return the form for this client, or for the first one that lacks a match."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            return await _form(session, connection, client_id)
+
+    async def client_options(self, person: Person, query: str) -> tuple[Option, ...]:
+        """Return Paymo's active clients whose name holds the query."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            found = await mirror.search_clients(session, connection.id, query, _MOST)
+            return tuple(_client_option(each) for each in found)
+
+    async def contact_options(
+        self, person: Person, query: str, *, client_id: int | None
+    ) -> tuple[OptionGroup, ...]:
+        """Return suggestions for this client with reasons, contacts, and adding a new one."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            party = None
+            if client_id is not None:
+                client = await mirror.find_client(session, connection.id, client_id)
+                party = menus.party_of(client) if client else None
+            return await menus.contact_groups(session, connection, query, party)
+
+    async def account_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
+        """Return the accounts that can take sales, by type, each with its tax."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            return await menus.account_groups(session, connection, query)
+
+    async def save(self, person: Person, choice: MatchChoice) -> MatchForm:
+        """Remember a match and return the form for the next client without one.
+
+        A client that is not in Xero yet is remembered as such and added with its first export.
+        Raises `NotAccepted` by the form's fields.
+        """
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            await _require_known(session, connection, choice)
+            now = self.now()
+            match = Match(
+                connection_id=connection.id,
+                tenant_id=connection.tenant_id,
+                client_id=choice.client_id,
+                contact_id=choice.contact_id,
+                account_id=choice.account_id,
+                set_by=person.user_id,
+                set_at=now,
+            )
+            await matches.remember(session, match)
+            after = {
+                "client_id": choice.client_id,
+                "contact_id": choice.contact_id,
+                "account_id": choice.account_id,
+            }
+            act = Act(
+                connection_id=connection.id,
+                at=now,
+                user_id=person.user_id,
+                what="matched",
+                after=after,
+            )
+            acts.add(session, act)
+        return await self.open(person)
+
+
+async def _require_known(session: Session, connection: Connection, choice: MatchChoice) -> None:
+    wrong: dict[str, str] = {}
+    if await mirror.find_client(session, connection.id, choice.client_id) is None:
+        wrong["client"] = _UNKNOWN_CLIENT
+    if choice.contact_id not in {"", NEW_CONTACT}:
+        contact = await mirror.find_contact(session, connection.id, choice.contact_id)
+        if contact is None:
+            wrong["contact"] = _UNKNOWN_CONTACT
+        elif not contact.is_active:
+            wrong["contact"] = _ARCHIVED
+    if choice.account_id:
+        account = await mirror.find_account(session, connection.id, choice.account_id)
+        if account is None or not account.is_usable:
+            wrong["account"] = _UNKNOWN_ACCOUNT
+    if wrong:
+        raise NotAccepted(wrong)
+
+
+async def _form(session: Session, connection: Connection, client_id: int | None) -> MatchForm:
+    unmatched = await matches.list_unmatched_clients(session, connection.id, connection.tenant_id)
+    client: Client | None = unmatched[0] if unmatched else None
+    if client_id is not None:
+        client = await mirror.find_client(session, connection.id, client_id)
+        if client is None:
+            raise ServiceError(_UNKNOWN_CLIENT)
+    contact, reason, account = None, "", None
+    if client is not None:
+        contact, reason = await _contact_of(session, connection, client)
+        account = await _account_of(session, connection, client)
+    return MatchForm(
+        connection_id=connection.id,
+        organisation=connection.organisation_name,
+        client=_client_option(client) if client else None,
+        contact=contact,
+        contact_reason=reason,
+        account=account,
+        unmatched=len(unmatched),
+        total=await mirror.count_clients(session, connection.id),
+    )
+
+
+async def _contact_of(
+    session: Session, connection: Connection, client: Client
+) -> tuple[Option | None, str]:
+    known = await matches.find(session, connection.id, connection.tenant_id, client.client_id)
+    if known is not None and known.contact_id == NEW_CONTACT:
+        return menus.new_option(client.name), ""
+    if known is not None and known.contact_id:
+        contact = await mirror.find_contact(session, connection.id, known.contact_id)
+        if contact is not None and contact.is_active:
+            return menus.contact_option(contact), "used before"
+    contacts = await mirror.list_contacts(session, connection.id)
+    best = surest(suggest(menus.party_of(client), contacts))
+    return (menus.contact_option(best.contact), best.reason) if best else (None, "")
+
+
+async def _account_of(session: Session, connection: Connection, client: Client) -> Option | None:
+    known = await matches.find(session, connection.id, connection.tenant_id, client.client_id)
+    if known is None or not known.account_id:
+        return None
+    account = await mirror.find_account(session, connection.id, known.account_id)
+    if account is None or not account.is_usable:
+        return None
+    rates = await mirror.list_tax_rates(session, connection.id)
+    return menus.account_option(account, {each.tax_type: each for each in rates})
+
+
+def _client_option(client: Client) -> Option:
+    return Option(str(client.client_id), client.name, client.email)
