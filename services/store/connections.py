@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed, NotConnected, System
@@ -12,6 +13,7 @@ from services.store import notices
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _LEASE = timedelta(minutes=2)
+_OLD_LISTS = timedelta(minutes=2)
 _OPEN = (
     ConnectionState.ACTIVE,
     ConnectionState.BROKEN,
@@ -180,6 +182,47 @@ async def take_mirror(
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+def want_fresh_lists(connection: Connection, now: datetime) -> None:
+    """Have both systems' lists copied soon, unless that happened just now."""
+    if connection.state is not ConnectionState.ACTIVE:
+        return
+    if connection.xero_mirrored_at is not None and connection.xero_mirrored_at < now - _OLD_LISTS:
+        connection.xero_mirrored_at = None
+    copied = connection.paymo_mirrored_at
+    if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_LISTS:
+        connection.mirror_due_at = now
+
+
+async def finish_mirror(session: AsyncSession, connection: Connection, **values: Any) -> bool:
+    """Write what the copying came to, unless somebody took it over since."""
+    return await _finish(
+        session, connection, Connection.mirror_fence == connection.mirror_fence, values
+    )
+
+
+async def finish_sweep(session: AsyncSession, connection: Connection, **values: Any) -> bool:
+    """Write what the look came to, unless somebody took it over since."""
+    return await _finish(
+        session, connection, Connection.sweep_fence == connection.sweep_fence, values
+    )
+
+
+async def _finish(
+    session: AsyncSession,
+    connection: Connection,
+    guard: ColumnElement[bool],
+    values: dict[str, Any],
+) -> bool:
+    written = await session.scalar(
+        update(Connection)
+        .where(Connection.id == connection.id, guard)
+        .values(**values)
+        .returning(Connection.id)
+        .execution_options(synchronize_session=False)
+    )
+    return written is not None
 
 
 async def take_disconnect(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -63,6 +64,28 @@ async def take(session: AsyncSession, export_id: int, now: datetime) -> Export |
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+async def restart(session: AsyncSession, export: Export, **values: Any) -> bool:
+    """Queue a refused export again under a new attempt; of two who ask, one gets it.
+
+    Xero answers a key that it has seen with what it answered before, refusals included.
+    """
+    taken = await session.scalar(
+        update(Export)
+        .where(Export.id == export.id, Export.state == ExportState.FAILED)
+        .values(
+            **{"problem": "", **values},
+            state=ExportState.QUEUED,
+            fence=Export.fence + 1,
+            attempt=Export.attempt + 1,
+            tries=0,
+            reason="",
+        )
+        .returning(Export)
+        .execution_options(populate_existing=True)
+    )
+    return taken is not None
 
 
 async def list_by_xero_ids(

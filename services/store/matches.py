@@ -39,6 +39,21 @@ async def remember(session: AsyncSession, match: Match) -> None:
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
+async def find_last_account(session: AsyncSession, connection_id: int, tenant_id: str) -> str:
+    """Return the account that was chosen last for any client, or ""."""
+    found = await session.scalar(
+        select(Match.account_id)
+        .where(
+            Match.connection_id == connection_id,
+            Match.tenant_id == tenant_id,
+            Match.account_id != "",
+        )
+        .order_by(Match.set_at.desc(), Match.client_id)
+        .limit(1)
+    )
+    return found or ""
+
+
 async def list_unmatched_clients(
     session: AsyncSession, connection_id: int, tenant_id: str
 ) -> Sequence[Client]:

@@ -96,6 +96,7 @@ class Payment(Base):
     tries: Mapped[int] = mapped_column(default=0)
     paymo_payment_id: Mapped[int | None]
     recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
     reason: Mapped[str] = mapped_column(Text, default="")
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -633,6 +633,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("paymo_payment_id", sa.Integer(), nullable=True),
         sa.Column("recorded_amount", services.store.types.Money(length=40), nullable=True),
+        sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("seen_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -642,6 +643,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["export_id"], ["exports.id"], name=op.f("fk_payments_export_id_exports")
+        ),
+        sa.ForeignKeyConstraint(
+            ["replaces_id"], ["payments.id"], name=op.f("fk_payments_replaces_id_payments")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint(

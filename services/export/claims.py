@@ -1,0 +1,128 @@
+"""Who may export an invoice now: the row that stands for it decides, never a look at a list."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from services import money
+from services.clients.paymo import Invoice
+from services.errors import AlreadyRequested
+from services.export.shapes import ExportChoice
+from services.model import ExportState, Life, Person, Place
+from services.store import exports
+from services.store.engine import Session
+from services.store.tables import Connection, Export
+
+# Xero has let go of the former copy, so a person may export the invoice again.
+_OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE)
+_DECIDING = (Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
+
+
+def why_taken(export: Export, connection: Connection) -> str:
+    """Say why the invoice of this row cannot be exported anew, or ""."""
+    number = export.number
+    if export.state is ExportState.FAILED or export.life in _OVER:
+        return ""
+    if export.state in exports.WAITING:
+        return f"<@{export.requested_by}> is exporting invoice {number} just now."
+    if export.life in _DECIDING:
+        return (
+            f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "
+            "Look at it in Paymo first."
+        )
+    return (
+        f"Invoice {number} is already exported to {connection.organisation_name}: it is "
+        f"{export.xero_number or 'without a number'} there, ID {export.xero_invoice_id}."
+    )
+
+
+async def claim(
+    session: Session, connection: Connection, invoice: Invoice, wanted: Export
+) -> Export:
+    """Make `wanted` the one row for this invoice. Raises `AlreadyRequested`."""
+    latest = await exports.find_latest(session, connection, invoice.id)
+    if latest is not None:
+        if taken := why_taken(latest, connection):
+            raise AlreadyRequested(taken)
+        if latest.state is ExportState.FAILED:
+            return await _again(session, connection, latest, wanted)
+        wanted.generation = latest.generation + 1
+    if await exports.claim(session, wanted):
+        return wanted
+    winner = await exports.find_latest(session, connection, invoice.id)
+    raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
+
+
+async def _again(
+    session: Session, connection: Connection, failed: Export, wanted: Export
+) -> Export:
+    """Take up a row whose last try was refused; of two people, one gets it."""
+    values = {name: getattr(wanted, name) for name in _TAKEN_OVER}
+    if not await exports.restart(session, failed, **values):
+        latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
+        raise AlreadyRequested(why_taken(latest or failed, connection))
+    return failed
+
+
+_TAKEN_OVER = (
+    "requested_by",
+    "requested_at",
+    "place",
+    "number",
+    "client_id",
+    "client_name",
+    "contact_id",
+    "contact_name",
+    "account_id",
+    "tax_type",
+    "xero_status",
+    "currency",
+    "total",
+    "seen_updated_on",
+    "leave_out_number",
+    "due_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asked for an export, where, when, and what was chosen."""
+
+    person: Person
+    place: Place
+    at: datetime
+    choice: ExportChoice
+
+
+def new_row(connection: Connection, invoice: Invoice, request: Request) -> Export:
+    """Return the row that says what will be exported, where to, and who asked."""
+    choice = request.choice
+    return Export(
+        connection_id=connection.id,
+        paymo_company_id=connection.paymo_company_id or 0,
+        tenant_id=connection.tenant_id,
+        paymo_invoice_id=invoice.id,
+        state=ExportState.QUEUED,
+        due_at=request.at,
+        requested_by=request.person.user_id,
+        requested_at=request.at,
+        place=asdict(request.place),
+        number=invoice.number,
+        reference=money.reference(invoice.number, invoice.id),
+        client_id=invoice.client_id,
+        client_name=invoice.client_name,
+        contact_id=choice.contact_id,
+        contact_name="",
+        account_id=choice.account_id,
+        tax_type=choice.tax_type,
+        xero_status=choice.xero_status,
+        currency=money.currency_code(invoice.currency),
+        total=invoice.total,
+        seen_updated_on=invoice.updated_on,
+        leave_out_number=False,
+    )
+
+
+def place_of(kept: dict[str, Any]) -> Place:
+    """Read a place back."""
+    return Place(**kept)

@@ -1,0 +1,190 @@
+"""The export form as it stands: an invoice, proposals or choices, and every check."""
+
+from typing import Any
+
+import msgspec
+
+from services import money
+from services.clients.paymo import Invoice
+from services.errors import ServiceError
+from services.export import books, claims
+from services.export.checks import Case, examine
+from services.export.figures import invoice_rate, picture_of
+from services.export.shapes import ExportChoice, ExportForm
+from services.matching import menus
+from services.matching.names import Party, suggest, surest
+from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option
+from services.store import exports, matches, mirror
+from services.store.engine import Session
+from services.store.tables import Connection, Draft, InvoiceHeader
+
+
+def keep(invoice: Invoice) -> dict[str, Any]:
+    """Return an invoice as JSON, every digit kept."""
+    kept: dict[str, Any] = msgspec.to_builtins(invoice)
+    return kept
+
+
+def kept(draft: Draft) -> Invoice | None:
+    """Return the invoice as it was last read, if it is the one that is chosen."""
+    if draft.invoice is None or draft.invoice["id"] != draft.invoice_id:
+        return None
+    return msgspec.convert(draft.invoice, Invoice)
+
+
+def choice_of(draft: Draft) -> ExportChoice:
+    """Return what is chosen now."""
+    return ExportChoice(
+        invoice_id=draft.invoice_id,
+        contact_id=draft.contact_id,
+        account_id=draft.account_id,
+        tax_type=draft.tax_type,
+        xero_status=draft.xero_status,
+    )
+
+
+async def propose(session: Session, connection: Connection, draft: Draft, invoice: Invoice) -> None:
+    """Select what was used before, or what surely fits; a person still presses the button."""
+    known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
+    draft.contact_id = known.contact_id if known else ""
+    draft.account_id = known.account_id if known else ""
+    if not draft.contact_id:
+        contacts = await mirror.list_contacts(session, connection.id)
+        best = surest(suggest(party_of(invoice), contacts))
+        draft.contact_id = best.contact.contact_id if best else ""
+    if not draft.account_id:
+        draft.account_id = await _fitting_account(session, connection, invoice)
+
+
+def party_of(invoice: Invoice) -> Party:
+    """Return what the invoice's client can be recognised by."""
+    client = invoice.client
+    if client is None:
+        return Party(name="")
+    return Party(client.name, client.email or "", client.fiscal_information or "")
+
+
+async def _fitting_account(session: Session, connection: Connection, invoice: Invoice) -> str:
+    """Return the account used last, or the only one, whose tax equals the invoice's."""
+    known = await books.load(session, connection, "")
+    wanted = invoice_rate(invoice)
+    fitting = [
+        each.account_id
+        for each in known.accounts.values()
+        if each.is_usable
+        and (rate := known.rate_of(each)) is not None
+        and money.rates_agree(rate, wanted)
+    ]
+    last = await matches.find_last_account(session, connection.id, connection.tenant_id)
+    if last in fitting:
+        return last
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
+    """Return the form as it is to be drawn now."""
+    invoice = kept(draft)
+    is_reading = draft.due_at is not None and invoice is None
+    header = None
+    if draft.invoice_id is not None:
+        header = await mirror.find_header(session, connection.id, draft.invoice_id)
+    contact, reason = await _contact(session, connection, draft, invoice)
+    checks, picture, problem = await _examined(session, connection, draft, invoice)
+    return ExportForm(
+        draft_id=draft.id,
+        organisation=connection.organisation_name,
+        company=connection.paymo_company_name,
+        is_demo=connection.is_demo,
+        is_reading=is_reading,
+        problem=problem or draft.problem,
+        invoice=_invoice_option(invoice, header, draft),
+        contact=contact,
+        contact_reason=reason,
+        account=await _account(session, connection, draft),
+        tax_options=(),
+        tax=None,
+        xero_status=draft.xero_status,
+        picture=picture,
+        checks=checks,
+    )
+
+
+async def _examined(
+    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
+) -> tuple[tuple[Check, ...], InvoicePicture | None, str]:
+    if invoice is None:
+        return (), None, ""
+    known = await books.load(session, connection, draft.contact_id)
+    account = known.accounts.get(draft.account_id)
+    contact_name = known.contact.name if known.contact else invoice.client_name
+    picture = None
+    try:
+        picture = picture_of(
+            invoice,
+            contact_name=contact_name if draft.contact_id else "",
+            account_name=menus.name_of(account) if account else "",
+        )
+    except ServiceError:
+        picture = None  # the check of the figures says why
+    latest = await exports.find_latest(session, connection, invoice.id)
+    taken = claims.why_taken(latest, connection) if latest is not None else ""
+    return examine(Case(invoice, choice_of(draft), known)), picture, taken
+
+
+async def _contact(
+    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
+) -> tuple[Option | None, str]:
+    if draft.contact_id == NEW_CONTACT:
+        return menus.new_option(invoice.client_name if invoice else ""), ""
+    if not draft.contact_id:
+        return None, ""
+    contact = await mirror.find_contact(session, connection.id, draft.contact_id)
+    if contact is None:
+        return None, ""
+    return menus.contact_option(contact), await _reason(session, connection, draft, invoice)
+
+
+async def _reason(
+    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
+) -> str:
+    if invoice is None:
+        return ""
+    known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
+    if known is not None and known.contact_id == draft.contact_id:
+        return "used before"
+    contacts = await mirror.list_contacts(session, connection.id)
+    reasons = {
+        each.contact.contact_id: each.reason for each in suggest(party_of(invoice), contacts)
+    }
+    return reasons.get(draft.contact_id, "")
+
+
+async def _account(session: Session, connection: Connection, draft: Draft) -> Option | None:
+    if not draft.account_id:
+        return None
+    account = await mirror.find_account(session, connection.id, draft.account_id)
+    if account is None:
+        return None
+    rates = await mirror.list_tax_rates(session, connection.id)
+    return menus.account_option(account, {each.tax_type: each for each in rates})
+
+
+def _invoice_option(
+    invoice: Invoice | None, header: InvoiceHeader | None, draft: Draft
+) -> Option | None:
+    if invoice is not None:
+        total = money.format_amount(invoice.total, invoice.currency)
+        text = f"{invoice.number} · {invoice.client_name} · {total}"
+        return Option(str(invoice.id), text)
+    if header is not None:
+        total = money.format_amount(header.total, header.currency)
+        return Option(str(header.invoice_id), f"{header.number} · {total}")
+    if draft.invoice_id is not None:
+        return Option(str(draft.invoice_id), f"Invoice {draft.invoice_id}")
+    return None
+
+
+def red_field(check: Check) -> str:
+    """Return the field of the form beside which a red check is shown."""
+    fields = {"contact": "contact", "account": "account", "tax": "account", "untaxed": "account"}
+    return fields.get(check.name, "invoice") if check.colour is Colour.RED else ""

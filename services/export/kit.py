@@ -1,0 +1,54 @@
+"""What exporting works with: the ports and clients, handed in once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.clients.paymo import PaymoClient, PaymoClients
+from services.clients.xero import XeroClient, XeroClients
+from services.errors import NotConnected
+from services.export.shapes import ExportScreen
+from services.links import Links
+from services.store.engine import Database
+from services.store.tables import Connection
+from services.work import Work
+
+
+class Mirror(Protocol):
+    """The copying of both systems' lists, as far as exporting asks for it out of turn."""
+
+    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+        """Have accounts, tax rates, currencies and lock dates no older than this."""
+
+    async def refresh_contacts(self, connection: Connection) -> None:
+        """Copy Xero's contacts now."""
+
+    async def refresh_invoices(self, connection: Connection) -> None:
+        """Copy the heads of Paymo's invoices that changed since the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The ports and clients that exporting works with."""
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    mirror: Mirror
+    work: Work
+    screen: ExportScreen
+    links: Links
+    now: Callable[[], datetime]
+
+    def paymo_of(self, connection: Connection) -> PaymoClient:
+        """Return the client for the connection's company."""
+        if connection.paymo_api_key is None:
+            raise NotConnected("Paymo is not connected.", system="Paymo")
+        return self.paymo.client(connection.paymo_api_key)
+
+    def xero_of(self, connection: Connection) -> XeroClient:
+        """Return the client for the connection's organisation."""
+        if connection.grant_id is None:
+            raise NotConnected("Xero is not connected.", system="Xero")
+        return self.xero.client(connection.tenant_id, connection.grant_id)

@@ -1,0 +1,97 @@
+"""Reading an invoice for the export form, while the person looks at it."""
+
+from datetime import timedelta
+
+from services.errors import NotConnected, NotFound, ServiceError
+from services.export import forms
+from services.export.kit import Kit
+from services.model import ConnectionState, Place
+from services.store import connections, drafts, mirror
+from services.store.fence import fenced
+from services.store.tables import Connection, Draft
+
+_FRESH_ENOUGH = timedelta(minutes=10)
+
+
+async def run(kit: Kit, draft_id: int) -> None:
+    """Read what the form waits for, propose contact and account, and draw the form again."""
+    async with kit.database.sessions.begin() as session:
+        draft = await drafts.take(session, draft_id, kit.now())
+        if draft is None:
+            return
+        connection = await connections.get(session, draft.connection_id)
+    problem = ""
+    try:
+        await _read(kit, connection, draft)
+    except NotConnected as refusal:
+        problem = str(refusal)
+        await _note_broken(kit, connection, refusal)
+    except ServiceError as refusal:
+        problem = str(refusal)
+    await _show(kit, draft, problem)
+
+
+async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
+    if connection.state is not ConnectionState.ACTIVE:
+        raise ServiceError("The connection does not work now. Run /paymo-xero connect.")
+    if draft.is_refreshing:
+        await kit.mirror.refresh_contacts(connection)
+    oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH
+    await kit.mirror.refresh_books(connection, at_most_old=oldest)
+    invoice_id = draft.invoice_id or await _look_for(kit, connection, draft)
+    if invoice_id is None:
+        return
+    try:
+        invoice = await kit.paymo_of(connection).invoice(invoice_id)
+    except NotFound:
+        raise ServiceError("This invoice is not in Paymo any more. Choose another one.") from None
+    async with kit.database.sessions.begin() as session:
+        row = await drafts.find(session, draft.id)
+        if row is None or row.fence != draft.fence:
+            return
+        is_new = row.invoice is None or row.invoice["id"] != invoice.id
+        row.invoice_id, row.invoice = invoice.id, forms.keep(invoice)
+        if is_new:
+            await forms.propose(session, connection, row, invoice)
+
+
+async def _look_for(kit: Kit, connection: Connection, draft: Draft) -> int | None:
+    """Find the invoice that was asked for by its number."""
+    if not draft.asked_number:
+        return None
+    for is_second_try in (False, True):
+        if is_second_try:
+            await kit.mirror.refresh_invoices(connection)
+        async with kit.database.sessions() as session:
+            header = await mirror.find_header_by_number(session, connection.id, draft.asked_number)
+        if header is not None:
+            return header.invoice_id
+    raise ServiceError(
+        f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
+        f"{draft.asked_number}. Choose one below."
+    )
+
+
+async def _note_broken(kit: Kit, connection: Connection, refusal: NotConnected) -> None:
+    async with kit.database.sessions.begin() as session:
+        await connections.mark_broken(
+            session, connection.id, refusal.system, reason=str(refusal), now=kit.now()
+        )
+
+
+async def _show(kit: Kit, draft: Draft, problem: str) -> None:
+    async with kit.database.sessions.begin() as session:
+        row = await drafts.find(session, draft.id)
+        if row is None or not await fenced(
+            session, row, draft.fence, due_at=None, is_refreshing=False, problem=problem
+        ):
+            return
+        connection = await connections.get(session, row.connection_id)
+        form = await forms.form_of(session, connection, row)
+        place = Place(
+            workspace_id=row.workspace_id,
+            user_id=row.user_id,
+            channel_id=row.channel_id,
+            view_id=row.view_id,
+        )
+    await kit.screen.show_form(place, form)

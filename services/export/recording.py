@@ -1,0 +1,126 @@
+"""Writing down what came of an export, and telling it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from services import money
+from services.clients.xero import NewLine, XeroInvoice
+from services.errors import Unavailable
+from services.export import claims, preparing, results
+from services.export.kit import Kit
+from services.model import ExportState, Job
+from services.store.fence import fenced
+from services.store.tables import Connection, Export
+
+FAILED_THERE = "failed_there"  # in `Export.problem`: Xero answered with a failure of its own
+_UNHEARD = "unheard"
+
+
+async def succeed(
+    kit: Kit,
+    connection: Connection,
+    export: Export,
+    created: XeroInvoice,
+    *,
+    is_linked: bool = False,
+) -> None:
+    """Record the invoice, compare its totals with Paymo's, and tell the person and the channels."""
+    differs = _difference(export, created)
+    now = kit.now()
+    async with kit.database.sessions.begin() as session:
+        written = await fenced(
+            session,
+            export,
+            export.fence,
+            state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
+            due_at=None,
+            problem="",
+            reason=differs,
+            xero_invoice_id=created.invoice_id,
+            xero_number=created.invoice_number,
+            xero_total=created.total,
+            xero_status=created.status or export.xero_status,
+            xero_seen_status=created.status,
+            xero_due=created.amount_due,
+            is_linked=is_linked,
+            exported_at=now,
+        )
+        if not written:
+            return
+        await results.tell_exported(session, export, connection, kit.links, now)
+    await kit.work.nudge(Job.NOTICES, connection.workspace_id)
+    await show(kit, connection, export)
+
+
+def _difference(export: Export, created: XeroInvoice) -> str:
+    """Say how Xero's totals differ from Paymo's, or ""."""
+    total = export.total or Decimal(0)
+    wanted = {"total": total}
+    stated = {"total": created.total}
+    if export.sent:
+        lines = preparing.body_of(export)["LineItems"]
+        tax = _tax(lines)
+        wanted |= {"tax": tax, "subtotal": total - tax}
+        stated |= {"tax": created.total_tax, "subtotal": created.sub_total}
+    wrong = [
+        f"{name} {money.format_amount(stated[name], export.currency)} in Xero and "
+        f"{money.format_amount(wanted[name], export.currency)} in Paymo"
+        for name in wanted
+        if stated[name] != wanted[name]
+    ]
+    return f"The figures differ: {'; '.join(wrong)}." if wrong else ""
+
+
+def _tax(lines: object) -> Decimal:
+    each_line = lines if isinstance(lines, list) else []
+    return sum(
+        (each.tax_amount for each in each_line if isinstance(each, NewLine)), start=Decimal(0)
+    )
+
+
+async def fail(kit: Kit, connection: Connection, export: Export, problem: str, reason: str) -> None:
+    """Record the refusal, and tell it with what helps."""
+    now = kit.now()
+    async with kit.database.sessions.begin() as session:
+        written = await fenced(
+            session,
+            export,
+            export.fence,
+            state=ExportState.FAILED,
+            due_at=None,
+            problem=problem,
+            reason=reason,
+        )
+        if not written:
+            return
+        await results.tell_failed(session, export, connection, kit.links, now)
+    await kit.work.nudge(Job.NOTICES, connection.workspace_id)
+    await show(kit, connection, export)
+
+
+async def unknown(
+    kit: Kit, connection: Connection, export: Export, refusal: Unavailable, pause: timedelta
+) -> None:
+    """Record that no answer was heard; it is looked up before anything is sent again."""
+    async with kit.database.sessions.begin() as session:
+        written = await fenced(
+            session,
+            export,
+            export.fence,
+            state=ExportState.UNKNOWN,
+            due_at=kit.now() + pause,
+            problem=FAILED_THERE if refusal.has_answered else _UNHEARD,
+            reason=str(refusal),
+        )
+    if written and export.tries == 1:
+        await show(kit, connection, export)
+
+
+async def show(
+    kit: Kit, connection: Connection, export: Export, cures: tuple[str, ...] = ()
+) -> None:
+    """Show the person who asked where their export stands."""
+    result = results.result_of(export, connection, kit.links)
+    place = claims.place_of(export.place)
+    await kit.screen.show_result(place, replace(result, cures=cures or result.cures))

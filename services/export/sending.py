@@ -1,0 +1,119 @@
+"""The job that sends one invoice: take the row, call Xero with the row's key, record the answer.
+
+A crash between any two lines leaves a row that is picked up again. What may have been sent is
+looked up by its reference before anything is sent again.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from services.clients.xero import XeroInvoice
+from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.export import adopting, preparing, recording, requests
+from services.export.kit import Kit
+from services.export.preparing import Refused
+from services.model import ConnectionState, ExportState
+from services.store import connections, exports
+from services.store.fence import fenced
+from services.store.tables import Connection, Export
+
+log = structlog.get_logger(__name__)
+
+_PARKED = timedelta(hours=1)
+_BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
+_TAKEN = "must be unique"
+
+
+async def run(kit: Kit, export_id: int) -> None:
+    """Bring one export a step on, however far it had come."""
+    async with kit.database.sessions.begin() as session:
+        export = await exports.take(session, export_id, kit.now())
+        if export is None:
+            return
+        connection = await connections.get(session, export.connection_id)
+        if connection.state is not ConnectionState.ACTIVE:
+            await fenced(session, export, export.fence, due_at=kit.now() + _PARKED)
+            return
+    try:
+        await _step(kit, connection, export)
+    except Refused as refusal:
+        await recording.fail(kit, connection, export, refusal.problem, str(refusal))
+    except Throttled as refusal:
+        await _later(kit, export, refusal.retry_after, str(refusal))
+    except NotConnected as refusal:
+        await _broken(kit, connection, export, refusal)
+    except Unavailable as refusal:
+        await _later(kit, export, _pause(export), str(refusal))
+    except ServiceError as refusal:
+        await recording.fail(kit, connection, export, "rejected", str(refusal))
+
+
+async def _step(kit: Kit, connection: Connection, export: Export) -> None:
+    if export.state is ExportState.QUEUED:
+        if export.problem == requests.LINK_EXISTING:
+            found = await adopting.same_number(kit, connection, export)
+            await recording.succeed(kit, connection, export, found, is_linked=True)
+            return
+        await preparing.prepare(kit, connection, export)
+    elif (sent := await adopting.already_there(kit, connection, export)) is not None:
+        await recording.succeed(kit, connection, export, sent)
+        return
+    elif export.problem == recording.FAILED_THERE:
+        await preparing.next_attempt(kit, export)
+    await _send(kit, connection, export)
+
+
+async def _send(kit: Kit, connection: Connection, export: Export) -> None:
+    try:
+        created = await _create(kit, connection, export)
+    except Rejected as refusal:
+        if not _is_taken(refusal):
+            raise Refused(str(refusal), problem="rejected") from refusal
+        created_before = await adopting.already_there(kit, connection, export)
+        if created_before is None:
+            raise Refused(
+                f"Xero already has an invoice with the number {export.number}. Link this export "
+                "to that one if it is the same invoice, or export without the number.",
+                problem="number_taken",
+            ) from refusal
+        created = created_before
+    except Unavailable as refusal:
+        await recording.unknown(kit, connection, export, refusal, _pause(export))
+        return
+    except (Throttled, NotConnected):
+        # Refused at the door: nothing was done, so the row waits as if it had never been sent.
+        async with kit.database.sessions.begin() as session:
+            await fenced(session, export, export.fence, state=ExportState.QUEUED)
+        raise
+    await recording.succeed(kit, connection, export, created)
+
+
+async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
+    body = preparing.body_of(export)
+    return await kit.xero_of(connection).create_invoice(body, key=export.idempotency_key)
+
+
+def _is_taken(refusal: Rejected) -> bool:
+    return any(_TAKEN in text.lower() for text in refusal.messages)
+
+
+def _pause(export: Export) -> timedelta:
+    return timedelta(seconds=_BACK_OFF[min(export.tries, len(_BACK_OFF)) - 1])
+
+
+async def _later(kit: Kit, export: Export, pause: timedelta, why: str) -> None:
+    async with kit.database.sessions.begin() as session:
+        await fenced(session, export, export.fence, due_at=kit.now() + pause, reason=why)
+    log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
+
+
+async def _broken(kit: Kit, connection: Connection, export: Export, refusal: NotConnected) -> None:
+    """Park the row, tell that the connection is broken, and show it to the person."""
+    now = kit.now()
+    async with kit.database.sessions.begin() as session:
+        await connections.mark_broken(
+            session, connection.id, refusal.system, reason=str(refusal), now=now
+        )
+        await fenced(session, export, export.fence, due_at=now + _PARKED, reason=str(refusal))
+    await recording.show(kit, connection, export, cures=("reconnect",))

@@ -1,0 +1,152 @@
+"""Exporting: a form on somebody's screen, a press, an invoice in Xero."""
+
+from dataclasses import dataclass, replace
+
+from services import money
+from services.export import forms, previews, requests, sending
+from services.export.kit import Kit
+from services.export.shapes import ExportChoice, ExportForm
+from services.model import Job, Option, Person, Place
+from services.store import connections, drafts, exports, mirror
+from services.store.engine import Session
+from services.store.tables import Draft
+
+_MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ExportService(Kit):
+    """What people do in Slack reads and writes rows only; `run_…` are jobs."""
+
+    async def open(self, person: Person, number: str = "") -> ExportForm:
+        """Start a form, for the invoice with this number if one is given."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            draft = Draft(
+                connection_id=connection.id,
+                workspace_id=connection.workspace_id,
+                user_id=person.user_id,
+                channel_id=person.channel_id,
+                asked_number=number.strip(),
+                xero_status=connection.xero_status,
+                created_at=self.now(),
+            )
+            if draft.asked_number:
+                header = await mirror.find_header_by_number(session, connection.id, number)
+                draft.invoice_id = header.invoice_id if header else None
+                draft.due_at = self.now()
+            session.add(draft)
+            await session.flush()
+            connections.want_fresh_lists(connection, self.now())
+            form = await forms.form_of(session, connection, draft)
+        await self.work.nudge(Job.MIRROR, connection.id)
+        return form
+
+    async def attach_view(self, draft_id: int, view_id: str) -> None:
+        """Say which modal shows this draft; only then can what it waits for be drawn."""
+        async with self.database.sessions.begin() as session:
+            draft = await drafts.find(session, draft_id)
+            if draft is None:
+                return
+            draft.view_id = view_id
+            is_reading = bool(draft.asked_number or draft.invoice_id)
+            if is_reading:
+                # It may have been read already, with no view to draw it in.
+                draft.due_at = self.now()
+        if is_reading:
+            await self.work.nudge(Job.PREVIEW, draft_id)
+
+    async def form(self, draft_id: int, person: Person) -> ExportForm:
+        """Return the form as it is now."""
+        async with self.database.sessions() as session:
+            return await self._form(session, draft_id, person)
+
+    async def choose(self, draft_id: int, person: Person, choice: ExportChoice) -> ExportForm:
+        """Take over what was chosen; another invoice is read first, with fresh proposals."""
+        async with self.database.sessions.begin() as session:
+            draft = await requests.draft_of(session, draft_id, person)
+            is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
+            draft.xero_status = choice.xero_status
+            if is_other:
+                draft.invoice_id, draft.invoice, draft.problem = choice.invoice_id, None, ""
+                draft.contact_id = draft.account_id = draft.asked_number = ""
+                draft.due_at = self.now()
+            else:
+                draft.contact_id, draft.account_id = choice.contact_id, choice.account_id
+            form = await self._form(session, draft_id, person)
+        if is_other:
+            await self.work.nudge(Job.PREVIEW, draft_id)
+        return form
+
+    async def recheck(self, draft_id: int, person: Person) -> ExportForm:
+        """Read Xero's lists and the invoice again, then draw the form with what is true now."""
+        async with self.database.sessions.begin() as session:
+            draft = await requests.draft_of(session, draft_id, person)
+            draft.is_refreshing, draft.due_at = True, self.now()
+            form = await self._form(session, draft_id, person)
+        await self.work.nudge(Job.PREVIEW, draft_id)
+        return replace(form, is_reading=True)
+
+    async def invoice_options(self, person: Person, query: str) -> tuple[Option, ...]:
+        """Return Paymo's invoices by number or client, newest first; exported ones say so."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            rows = await mirror.search_invoices(session, connection.id, query, _MOST)
+            ids = [header.invoice_id for header, _ in rows]
+            taken = await exports.list_taken_ids(session, connection, ids)
+        return tuple(
+            Option(
+                str(header.invoice_id),
+                f"{header.number} · {client} · "
+                + money.format_amount(header.total, header.currency),
+                f"{header.issued_on:%d %b %Y} · "
+                + (f"{header.status} in Paymo" if header.invoice_id not in taken else "exported"),
+            )
+            for header, client in rows
+        )
+
+    async def client_of(self, draft_id: int) -> int | None:
+        """Return the Paymo client of the invoice in this form."""
+        async with self.database.sessions() as session:
+            draft = await drafts.find(session, draft_id)
+            if draft is None or draft.invoice_id is None:
+                return None
+            invoice = forms.kept(draft)
+            if invoice is not None:
+                return invoice.client_id
+            header = await mirror.find_header(session, draft.connection_id, draft.invoice_id)
+            return header.client_id if header else None
+
+    async def request(
+        self, person: Person, draft_id: int, choice: ExportChoice, place: Place
+    ) -> str:
+        """Claim the invoice and have it sent; return its number.
+
+        Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`.
+        """
+        return await requests.request(self, person, draft_id, choice, place)
+
+    async def retry(self, person: Person, export_id: int, place: Place) -> str:
+        """Try again what was refused; return a sentence to show."""
+        return await requests.retry(self, person, export_id, place)
+
+    async def link_existing(self, person: Person, export_id: int, place: Place) -> str:
+        """Link the invoice that has the number in Xero, if it is the same one."""
+        return await requests.link_existing(self, person, export_id, place)
+
+    async def without_number(self, person: Person, export_id: int, place: Place) -> str:
+        """Export without the number, so that Xero gives its own."""
+        return await requests.without_number(self, person, export_id, place)
+
+    async def run_preview(self, draft_id: int) -> None:
+        """Read the invoice that a form waits for."""
+        await previews.run(self, draft_id)
+
+    async def run_export(self, export_id: int) -> None:
+        """Bring one export a step on, however far it had come."""
+        await sending.run(self, export_id)
+
+    async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
+        draft = await requests.draft_of(session, draft_id, person)
+        connection = await connections.get(session, draft.connection_id)
+        return await forms.form_of(session, connection, draft)
