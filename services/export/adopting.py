@@ -14,7 +14,7 @@ async def already_there(kit: Kit, connection: Connection, export: Export) -> Xer
 
     It is looked for by exactly our reference, then by number, contact and total.
     """
-    xero = kit.xero_of(connection)
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     found = await xero.find_by_reference(export.reference)
     if found:
         return min(found, key=lambda each: each.updated_at)
@@ -28,7 +28,9 @@ async def already_there(kit: Kit, connection: Connection, export: Export) -> Xer
 
 async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
     """Return the invoice that has this number in Xero. Raises `Refused` when it is another one."""
-    found = await kit.xero_of(connection).find_by_number(export.number)
+    found = await kit.xero.client(connection.tenant_id, connection.grant_id).find_by_number(
+        export.number
+    )
     if not found:
         raise Refused(
             f"Xero has no live invoice with the number {export.number} any more. Press Retry to "

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.clients.paymo import PaymoClient, PaymoClients
-from services.clients.xero import XeroClient, XeroClients
-from services.errors import NotConnected
+from services.clients.paymo import PaymoClients
+from services.clients.xero import XeroClients
 from services.export.shapes import ExportScreen
 from services.links import Links
 from services.store.engine import Database
@@ -40,15 +39,3 @@ class Kit:
     screen: ExportScreen
     links: Links
     now: Callable[[], datetime]
-
-    def paymo_of(self, connection: Connection) -> PaymoClient:
-        """Return the client for the connection's company."""
-        if connection.paymo_api_key is None:
-            raise NotConnected("Paymo is not connected.", system="Paymo")
-        return self.paymo.client(connection.paymo_api_key)
-
-    def xero_of(self, connection: Connection) -> XeroClient:
-        """Return the client for the connection's organisation."""
-        if connection.grant_id is None:
-            raise NotConnected("Xero is not connected.", system="Xero")
-        return self.xero.client(connection.tenant_id, connection.grant_id)

@@ -92,7 +92,7 @@ async def next_attempt(kit: Kit, export: Export) -> None:
 
 async def _invoice(kit: Kit, connection: Connection, export: Export) -> Invoice:
     try:
-        invoice = await kit.paymo_of(connection).invoice(export.paymo_invoice_id)
+        invoice = await kit.paymo.client(connection.paymo_api_key).invoice(export.paymo_invoice_id)
     except NotFound:
         raise Refused(
             f"Invoice {export.number} is not in Paymo any more, so it was not exported.",
@@ -112,7 +112,7 @@ async def _contact(kit: Kit, connection: Connection, export: Export, invoice: In
     if export.contact_id == NEW_CONTACT:
         return await _add_contact(kit, connection, export, invoice)
     contact_id = export.contact_id
-    xero = kit.xero_of(connection)
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     for _ in range(_MERGES):
         try:
             contact = await xero.contact(contact_id)
@@ -135,7 +135,7 @@ async def _add_contact(
     kit: Kit, connection: Connection, export: Export, invoice: Invoice
 ) -> Contact:
     """Add the client to Xero, or take the contact that a lost answer has left there."""
-    xero = kit.xero_of(connection)
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     wanted = _new_contact(invoice)
     found = await xero.contact_named(wanted.name)
     if found is not None and found.contact_number != wanted.number:

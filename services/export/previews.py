@@ -42,7 +42,7 @@ async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
     if invoice_id is None:
         return
     try:
-        invoice = await kit.paymo_of(connection).invoice(invoice_id)
+        invoice = await kit.paymo.client(connection.paymo_api_key).invoice(invoice_id)
     except NotFound:
         raise ServiceError("This invoice is not in Paymo any more. Choose another one.") from None
     async with kit.database.sessions.begin() as session:

@@ -91,7 +91,9 @@ async def _send(kit: Kit, connection: Connection, export: Export) -> None:
 
 async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
     body = preparing.body_of(export)
-    return await kit.xero_of(connection).create_invoice(body, key=export.idempotency_key)
+    return await kit.xero.client(connection.tenant_id, connection.grant_id).create_invoice(
+        body, key=export.idempotency_key
+    )
 
 
 def _is_taken(refusal: Rejected) -> bool:

@@ -34,7 +34,7 @@ from services.clients.paymo.wire import (
     Payment,
     Payments,
 )
-from services.errors import Throttled, Unavailable
+from services.errors import NotConnected, Throttled, Unavailable
 
 _PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
@@ -167,8 +167,10 @@ class PaymoClients:
     sleep: Sleep = sleep_for
     turnstiles: dict[str, _Turnstile] = field(default_factory=dict, repr=False)
 
-    def client(self, api_key: str) -> PaymoClient:
+    def client(self, api_key: str | None) -> PaymoClient:
         """Return the client for this key. Paymo takes the key as the user of Basic auth."""
+        if not api_key:
+            raise NotConnected("Paymo is not connected.", system="Paymo")
         turnstile = self.turnstiles.setdefault(api_key, _Turnstile())
         return PaymoClient(
             api=ApiClient(

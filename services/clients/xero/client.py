@@ -54,8 +54,10 @@ class XeroClients:
     sleep: Sleep = sleep_for
     gates: dict[str, _Gate] = field(default_factory=dict)
 
-    def client(self, tenant_id: str, grant_id: int) -> "XeroClient":
+    def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
         """Return the client for this organisation."""
+        if grant_id is None:
+            raise NotConnected("Xero is not connected.", system="Xero")
         gate = self.gates.setdefault(tenant_id, _Gate())
         api = ApiClient(
             "Xero", self.http, explain=messages_of, allowance=gate.allowance, sleep=self.sleep
