@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
@@ -121,8 +120,3 @@ def new_row(connection: Connection, invoice: Invoice, request: Request) -> Expor
         seen_updated_on=invoice.updated_on,
         leave_out_number=False,
     )
-
-
-def place_of(kept: dict[str, Any]) -> Place:
-    """Read a place back."""
-    return Place(**kept)

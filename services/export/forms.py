@@ -1,9 +1,5 @@
 """The export form as it stands: an invoice, proposals or choices, and every check."""
 
-from typing import Any
-
-import msgspec
-
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
@@ -19,17 +15,11 @@ from services.store.engine import Session
 from services.store.tables import Connection, Draft, InvoiceHeader
 
 
-def keep(invoice: Invoice) -> dict[str, Any]:
-    """Return an invoice as JSON, every digit kept."""
-    kept: dict[str, Any] = msgspec.to_builtins(invoice)
-    return kept
-
-
 def kept(draft: Draft) -> Invoice | None:
     """Return the invoice as it was last read, if it is the one that is chosen."""
     if draft.invoice is None or draft.invoice["id"] != draft.invoice_id:
         return None
-    return msgspec.convert(draft.invoice, Invoice)
+    return Invoice.from_json(draft.invoice)
 
 
 def choice_of(draft: Draft) -> ExportChoice:

@@ -14,6 +14,7 @@ from services.export.checks import Case, examine, first_red
 from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
+from services.matching.contacts import contact_row
 from services.model import NEW_CONTACT, ExportState
 from services.store import matches, mirror, tables
 from services.store.fence import fenced
@@ -177,15 +178,8 @@ def _new_contact(invoice: Invoice) -> NewContact:
 
 
 async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
-    row = {
-        "contact_id": contact.contact_id,
-        "name": contact.name,
-        "email": contact.email_address,
-        "tax_number": contact.tax_number,
-        "is_active": contact.contact_status == "ACTIVE",
-    }
     async with kit.database.sessions.begin() as session:
-        await mirror.put(session, connection.id, tables.Contact, [row])
+        await mirror.put(session, connection.id, tables.Contact, [contact_row(contact)])
 
 
 async def _remember(kit: Kit, connection: Connection, export: Export, contact_id: str) -> None:

@@ -50,7 +50,7 @@ async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
         if row is None or row.fence != draft.fence:
             return
         is_new = row.invoice is None or row.invoice["id"] != invoice.id
-        row.invoice_id, row.invoice = invoice.id, forms.keep(invoice)
+        row.invoice_id, row.invoice = invoice.id, invoice.as_json()
         if is_new:
             await forms.propose(session, connection, row, invoice)
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
-from services.export import claims, preparing, results
+from services.export import preparing, results
 from services.export.kit import Kit
-from services.model import ExportState, Job
+from services.model import ExportState, Job, Place
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
@@ -122,5 +122,5 @@ async def show(
 ) -> None:
     """Show the person who asked where their export stands."""
     result = results.result_of(export, connection, kit.links)
-    place = claims.place_of(export.place)
+    place = Place(**export.place)
     await kit.screen.show_result(place, replace(result, cures=cures or result.cures))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed, NotConnected, System
@@ -202,11 +202,17 @@ async def finish_mirror(session: AsyncSession, connection: Connection, **values:
     )
 
 
-async def finish_sweep(session: AsyncSession, connection: Connection, **values: Any) -> bool:
-    """Write what the look came to, unless somebody took it over since."""
-    return await _finish(
-        session, connection, Connection.sweep_fence == connection.sweep_fence, values
-    )
+async def finish_sweep(
+    session: AsyncSession, connection: Connection, due_at: datetime, **values: Any
+) -> bool:
+    """Write what the look came to, unless somebody took it over since.
+
+    A hint that came meanwhile has moved the time of the next look, and is not undone.
+    """
+    untouched = Connection.sweep_due_at == connection.sweep_due_at
+    next_at = case((untouched, due_at), else_=Connection.sweep_due_at)
+    guard = Connection.sweep_fence == connection.sweep_fence
+    return await _finish(session, connection, guard, values | {"sweep_due_at": next_at})
 
 
 async def _finish(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model import ExportState, Life
 from services.store.tables import Connection, Export
@@ -115,6 +116,22 @@ async def list_followed_ids(
     if only_linked:
         asked = asked.where(Export.is_linked)
     return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
+
+
+async def change_life(session: AsyncSession, export: Export, **values: Any) -> bool:
+    """Write what became of an exported invoice, unless its life went on since it was read."""
+    written = await session.scalar(
+        update(Export)
+        .where(Export.id == export.id, Export.life == export.life)
+        .values(**values)
+        .returning(Export.id)
+        .execution_options(synchronize_session=False)
+    )
+    if written is None:
+        return False
+    for name, value in values.items():
+        set_committed_value(export, name, value)
+    return True
 
 
 async def list_unsettled(session: AsyncSession, connection: Connection) -> Sequence[Export]:

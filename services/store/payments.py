@@ -70,6 +70,26 @@ async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment
     return taken
 
 
+async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
+    """Say whether another payment is an edit of this one, so that its end is not told."""
+    found = await session.scalar(
+        select(Payment.id).where(
+            Payment.replaces_id == payment_id, Payment.state != PaymentState.REMOVED
+        )
+    )
+    return found is not None
+
+
+async def next_due(session: AsyncSession, connection_id: int) -> datetime | None:
+    """Return when the next payment that is on its way wants looking at."""
+    found: datetime | None = await session.scalar(
+        select(func.min(Payment.due_at)).where(
+            Payment.connection_id == connection_id, Payment.state.in_(_DUE)
+        )
+    )
+    return found
+
+
 async def count_asking(session: AsyncSession, connection_id: int) -> int:
     """Return how many payments wait for a person's decision."""
     found = await session.scalar(

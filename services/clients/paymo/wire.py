@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -87,6 +88,16 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
     items: tuple[Item, ...] = ()
     payments: tuple[Payment, ...] = ()
     client: Client | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON to keep, every digit kept as text."""
+        kept: dict[str, Any] = msgspec.to_builtins(self)
+        return kept
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> "Invoice":
+        """Read back what `as_json` kept."""
+        return msgspec.convert(kept, cls)
 
     @property
     def client_name(self) -> str:

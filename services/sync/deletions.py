@@ -1,0 +1,148 @@
+"""Invoices that were deleted or voided in Xero: followed in Paymo, never in a hurry.
+
+What Xero said once is asked for again by id, from the same organisation; Paymo's invoice is kept
+as it was; payments that people typed in Paymo are theirs, so a person is asked first.
+"""
+
+import contextlib
+from decimal import Decimal
+
+import structlog
+
+from services.clients.paymo import Invoice
+from services.errors import NotFound, Rejected, Throttled, Unavailable
+from services.model import Life, NoticeKind
+from services.store import connections, exports, payments
+from services.sync import telling
+from services.sync.kit import Followed, Look
+from services.sync.marks import is_ours
+from services.sync.observing import DELETED, VOIDED
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 3
+# In `Export.wanted`: what a person said after the breaker or a question.
+APPLY = "apply"
+FORCED = "forced"
+
+
+async def run_unsettled(look: Look) -> int:
+    """Follow every deletion and voiding, unless there are too many; return how many were."""
+    if await _held(look):
+        return 0
+    async with look.kit.database.sessions() as session:
+        found = await exports.list_unsettled(session, look.connection)
+    done = 0
+    for export in found:
+        case = Followed(look, export)
+        try:
+            done += await _settle(case)
+        except (Throttled, Unavailable) as refusal:
+            # The row stays as it is, so the next look takes it up again.
+            log.info("deletion_put_off", export=export.id, reason=str(refusal))
+        except Rejected as refusal:
+            look.problems.append(f"Invoice {export.number} stays in Paymo: {refusal}")
+    return done
+
+
+async def _held(look: Look) -> bool:
+    """Stop, and ask, when more were deleted or voided than a person does in one go."""
+    async with look.kit.database.sessions.begin() as session:
+        found = await exports.list_unsettled(session, look.connection)
+        new = [each for each in found if not each.wanted]
+        connection = await connections.get(session, look.connection.id)
+        if len(new) <= MOST_AT_ONCE and not (connection.is_paused and new):
+            return False
+        for export in new:
+            export.wanted = "delete" if export.life is Life.DELETE_SEEN else "void"
+            export.life = Life.HELD
+        connection.is_paused = True
+        await telling.paused(session, look, await exports.list_held(session, connection.id))
+    return not [each for each in found if each.wanted in {APPLY, FORCED}]
+
+
+async def _settle(case: Followed) -> bool:
+    status = await _status_again(case)
+    if status not in {DELETED, VOIDED}:
+        await _write(case, life=Life.LIVE)
+        return False
+    invoice = await _in_paymo(case)
+    if invoice is None:
+        return await _record_gone(case, status)
+    hand_typed = await _hand_typed(case, invoice)
+    if hand_typed and case.export.wanted != FORCED:
+        await _ask(case, status, hand_typed)
+        return False
+    await _write(case, snapshot=invoice.as_json())
+    if _is_kept_as_void(case, status):
+        await case.look.paymo.set_status(invoice.id, "void")
+        await _end(case, Life.VOIDED, NoticeKind.INVOICE_VOIDED, in_paymo="void")
+        return True
+    with contextlib.suppress(NotFound):
+        await case.look.paymo.delete_invoice(invoice.id)
+    kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
+    await _end(case, Life.DELETED, kind, in_paymo="deleted")
+    return True
+
+
+async def _status_again(case: Followed) -> str:
+    """Ask for the invoice by id; one that cannot be found says nothing about deletion."""
+    try:
+        found = await case.look.xero.invoice(case.export.xero_invoice_id or "")
+    except NotFound:
+        return ""
+    return found.status
+
+
+async def _in_paymo(case: Followed) -> Invoice | None:
+    try:
+        return await case.look.paymo.invoice(case.export.paymo_invoice_id)
+    except NotFound:
+        return None
+
+
+def _is_kept_as_void(case: Followed, status: str) -> bool:
+    wants_delete = case.look.connection.void_means == "delete" or case.export.wanted == FORCED
+    return status == VOIDED and not wants_delete
+
+
+async def _hand_typed(case: Followed, invoice: Invoice) -> Decimal:
+    """Return what people typed in Paymo: everything that is not a copy of ours."""
+    async with case.look.kit.database.sessions() as session:
+        rows = await payments.list_of(session, [case.export.id])
+    ours = {row.paymo_payment_id for row in rows}
+    return sum(
+        (each.amount for each in invoice.payments if each.id not in ours and not is_ours(each)),
+        Decimal(0),
+    )
+
+
+async def _record_gone(case: Followed, status: str) -> bool:
+    """Settle what is not in Paymo any more: by our own hand before a crash, or by a person's."""
+    kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
+    if case.export.snapshot is not None:
+        await _end(case, Life.DELETED, kind, in_paymo="deleted")
+        return True
+    await _write(case, life=Life.DELETED)
+    return False
+
+
+async def _ask(case: Followed, status: str, hand_typed: Decimal) -> None:
+    kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
+    wanted = "void" if status == VOIDED else "delete"
+    async with case.look.kit.database.sessions.begin() as session:
+        written = await exports.change_life(session, case.export, life=Life.ASKED, wanted=wanted)
+        if written:
+            await telling.ended(session, case, kind, in_paymo="asked", hand_typed=hand_typed)
+
+
+async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -> None:
+    async with case.look.kit.database.sessions.begin() as session:
+        written = await exports.change_life(session, case.export, life=life, wanted="")
+        if written:
+            await telling.ended(session, case, kind, in_paymo=in_paymo)
+
+
+async def _write(case: Followed, **values: object) -> None:
+    async with case.look.kit.database.sessions.begin() as session:
+        await exports.change_life(session, case.export, **values)

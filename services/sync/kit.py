@@ -1,0 +1,54 @@
+"""What looking at both systems works with: the ports and clients, handed in once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.clients.paymo import PaymoClient, PaymoClients
+from services.clients.xero import XeroClient, XeroClients
+from services.links import Links
+from services.store.engine import Database
+from services.store.tables import Connection, Export
+from services.sync.shapes import SyncScreen
+from services.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The ports and clients that looking at both systems works with."""
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    work: Work
+    screen: SyncScreen
+    links: Links
+    interval: timedelta
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at one organisation, under the fence that it was taken with."""
+
+    kit: Kit
+    connection: Connection
+    problems: list[str] = field(default_factory=list)  # what a person should know of
+
+    @property
+    def xero(self) -> XeroClient:
+        """Calls to the organisation."""
+        return self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
+
+    @property
+    def paymo(self) -> PaymoClient:
+        """Calls to the company."""
+        return self.kit.paymo.client(self.connection.paymo_api_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One exported invoice during a look."""
+
+    look: Look
+    export: Export

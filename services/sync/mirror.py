@@ -1,0 +1,217 @@
+"""Copying both systems' lists into the local mirror, which menus and checks read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from services import money
+from services.clients.paymo import PaymoClients
+from services.clients.paymo import wire as paymo_wire
+from services.clients.xero import XeroClient, XeroClients
+from services.clients.xero import wire as xero_wire
+from services.errors import NotConnected, ServiceError, Throttled
+from services.matching.contacts import contact_row
+from services.store import connections, mirror, tables
+from services.store.engine import Database, Session
+from services.store.tables import Connection
+
+log = structlog.get_logger(__name__)
+
+_EVERY = timedelta(minutes=5)
+_XERO_EVERY = timedelta(hours=1)
+_PAYMO_IN_FULL_EVERY = timedelta(hours=1)
+_AFTER_TROUBLE = timedelta(minutes=1)
+_OVERLAP = timedelta(minutes=5)
+_ACTIVE = "ACTIVE"
+_REVENUE = "REVENUE"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorService:
+    """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
+
+    `books_read_at` is what this process knows of its own reading, by connection.
+    """
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    now: Callable[[], datetime]
+    books_read_at: dict[int, datetime] = field(default_factory=dict)
+
+    async def run_mirror(self, connection_id: int) -> None:
+        """Copy what is due of both sides, and say when the next copy is due."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.take_mirror(session, connection_id, self.now())
+        if connection is None:
+            return
+        pause = _EVERY
+        done: dict[str, Any] = {}
+        try:
+            done |= await self._copy_xero(connection)
+            done |= await self._copy_paymo(connection)
+        except Throttled as refusal:
+            pause = max(refusal.retry_after, _AFTER_TROUBLE)
+        except NotConnected as refusal:
+            pause = _XERO_EVERY
+            await self._note_broken(connection, refusal)
+        except ServiceError as refusal:
+            pause = _AFTER_TROUBLE
+            log.warning("mirror_failed", connection=connection_id, reason=str(refusal))
+        async with self.database.sessions.begin() as session:
+            await connections.finish_mirror(
+                session, connection, mirror_due_at=self.now() + pause, **done
+            )
+
+    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+        """Have accounts, tax rates, currencies and lock dates no older than this."""
+        now = self.now()
+        read_at = self.books_read_at.get(connection.id)
+        if read_at is not None and now - read_at < at_most_old:
+            return
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        books = await _read_books(xero)
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            await _write_books(session, row, books)
+        self.books_read_at[connection.id] = now
+
+    async def refresh_contacts(self, connection: Connection) -> None:
+        """Copy Xero's contacts now."""
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        rows = [contact_row(each) for each in await xero.contacts()]
+        async with self.database.sessions.begin() as session:
+            await mirror.replace(session, connection.id, tables.Contact, rows)
+
+    async def refresh_invoices(self, connection: Connection) -> None:
+        """Copy the heads of Paymo's invoices that changed since the last time."""
+        async with self.database.sessions() as session:
+            newest = await mirror.newest_header(session, connection.id)
+        since = newest - _OVERLAP if newest is not None else None
+        paymo = self.paymo.client(connection.paymo_api_key)
+        rows = [_header_row(each) for each in await paymo.headers(updated_since=since)]
+        async with self.database.sessions.begin() as session:
+            await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
+
+    async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
+        copied = connection.xero_mirrored_at
+        now = self.now()
+        if not connection.tenant_id or connection.grant_id is None:
+            return {}
+        if copied is not None and now - copied < _XERO_EVERY:
+            return {}
+        await self.refresh_books(connection, at_most_old=timedelta(0))
+        await self.refresh_contacts(connection)
+        return {"xero_mirrored_at": now}
+
+    async def _copy_paymo(self, connection: Connection) -> dict[str, Any]:
+        if connection.paymo_api_key is None:
+            return {}
+        now = self.now()
+        paymo = self.paymo.client(connection.paymo_api_key)
+        clients = [_client_row(each) for each in await paymo.clients()]
+        copied = connection.paymo_mirrored_at
+        is_full = copied is None or now - copied >= _PAYMO_IN_FULL_EVERY
+        headers = [_header_row(each) for each in await paymo.headers()] if is_full else []
+        async with self.database.sessions.begin() as session:
+            await mirror.replace(session, connection.id, tables.Client, clients)
+            if is_full:
+                await mirror.replace(session, connection.id, tables.InvoiceHeader, headers)
+        if not is_full:
+            await self.refresh_invoices(connection)
+        return {"paymo_mirrored_at": now} if is_full else {}
+
+    async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
+        async with self.database.sessions.begin() as session:
+            await connections.mark_broken(
+                session, connection.id, refusal.system, reason=str(refusal), now=self.now()
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    organisation: xero_wire.Organisation
+    accounts: Sequence[xero_wire.Account]
+    tax_rates: Sequence[xero_wire.TaxRate]
+    currencies: Sequence[xero_wire.Currency]
+
+
+async def _read_books(xero: XeroClient) -> _Books:
+    return _Books(
+        organisation=await xero.organisation(),
+        accounts=await xero.accounts(),
+        tax_rates=await xero.tax_rates(),
+        currencies=await xero.currencies(),
+    )
+
+
+async def _write_books(session: Session, connection: Connection, books: _Books) -> None:
+    organisation = books.organisation
+    connection.organisation_name = organisation.name
+    connection.base_currency = organisation.base_currency
+    connection.short_code = organisation.short_code
+    connection.period_lock_on = organisation.period_lock_on
+    connection.year_lock_on = organisation.year_lock_on
+    accounts = [_account_row(each) for each in books.accounts]
+    rates = [_tax_row(each) for each in books.tax_rates]
+    currencies = [{"code": each.code} for each in books.currencies]
+    await mirror.replace(session, connection.id, tables.Account, accounts)
+    await mirror.replace(session, connection.id, tables.TaxRate, rates)
+    await mirror.replace(session, connection.id, tables.Currency, currencies)
+
+
+def _account_row(account: xero_wire.Account) -> dict[str, Any]:
+    is_usable = (
+        account.status == _ACTIVE
+        and account.class_ == _REVENUE
+        and bool(account.code)
+        and not account.system_account
+    )
+    return {
+        "account_id": account.account_id,
+        "code": account.code,
+        "name": account.name,
+        "type": account.type,
+        "tax_type": account.tax_type,
+        "is_usable": is_usable,
+    }
+
+
+def _tax_row(rate: xero_wire.TaxRate) -> dict[str, Any]:
+    effective = rate.effective_rate
+    if effective is None:
+        parts = [(each.rate, each.is_compound) for each in rate.tax_components]
+        effective = money.tax_components_rate(parts)
+    return {
+        "tax_type": rate.tax_type,
+        "name": rate.name,
+        "effective_rate": effective,
+        "is_usable": rate.status == _ACTIVE and rate.can_apply_to_revenue,
+    }
+
+
+def _client_row(client: paymo_wire.Client) -> dict[str, Any]:
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "email": client.email or "",
+        "tax_number": client.fiscal_information or "",
+        "details": {},
+        "is_active": client.active,
+    }
+
+
+def _header_row(header: paymo_wire.Header) -> dict[str, Any]:
+    return {
+        "invoice_id": header.id,
+        "number": header.number,
+        "client_id": header.client_id,
+        "status": header.status,
+        "currency": header.currency,
+        "issued_on": header.issued_on,
+        "total": header.total,
+        "updated_on": header.updated_on,
+    }

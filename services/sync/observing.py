@@ -1,0 +1,156 @@
+"""Comparing what Xero states of an invoice with what is recorded, and noting what is to be done.
+
+Nothing is called here: rows are written, and the steps that follow read them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from services.clients.xero import Credit, XeroInvoice
+from services.model import Life, PaymentKind, PaymentState
+from services.store import exports, payments
+from services.store.engine import Session
+from services.store.tables import Connection, Export, Payment
+
+DELETED = "DELETED"
+VOIDED = "VOIDED"
+_GONE = {DELETED: Life.DELETE_SEEN, VOIDED: Life.VOID_SEEN}
+# What stands in Paymo, or may: it wants removing when Xero does not list it any more.
+_STANDING = (
+    PaymentState.ADDING,
+    PaymentState.RECORDED,
+    PaymentState.ASKED,
+    PaymentState.PARKED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One payment or credit as it stands inside its invoice."""
+
+    key: str  # "<payment id>", or "<credit id>:<invoice id>"
+    kind: PaymentKind
+    label: str
+    amount: Decimal  # in the invoice's currency
+    paid_on: date
+
+
+def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
+    """Return everything that settles a part of this invoice."""
+    paid = [
+        Settlement(
+            each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today
+        )
+        for each in invoice.payments
+    ]
+    credits_ = (
+        (PaymentKind.CREDIT_NOTE, "Credit note", invoice.credit_notes),
+        (PaymentKind.OVERPAYMENT, "Overpayment", invoice.overpayments),
+        (PaymentKind.PREPAYMENT, "Prepayment", invoice.prepayments),
+    )
+    for kind, name, found in credits_:
+        paid += [_credited(invoice, kind, name, each, today) for each in found]
+    return [each for each in paid if each.amount > 0]
+
+
+def _credited(
+    invoice: XeroInvoice, kind: PaymentKind, name: str, credit: Credit, today: date
+) -> Settlement:
+    return Settlement(
+        key=f"{credit.id}:{invoice.invoice_id}",
+        kind=kind,
+        label=f"{name} {credit.credit_note_number}".strip(),
+        amount=credit.applied_amount or credit.total,
+        paid_on=credit.dated_on or today,
+    )
+
+
+async def observe(
+    session: Session, connection: Connection, invoices: Iterable[XeroInvoice], now: datetime
+) -> None:
+    """Note what changed on these invoices; those that were never exported are left alone."""
+    stated = {each.invoice_id: each for each in invoices}
+    known = await exports.list_by_xero_ids(session, connection, list(stated))
+    rows: dict[int, list[Payment]] = {}
+    for row in await payments.list_of(session, [each.id for each in known.values()]):
+        rows.setdefault(row.export_id, []).append(row)
+    for xero_id, export in known.items():
+        invoice = stated[xero_id]
+        export.xero_seen_status = invoice.status
+        export.xero_due = invoice.amount_due
+        if export.life is Life.LIVE and invoice.status in _GONE:
+            export.life = _GONE[invoice.status]
+        if export.life in exports.FOLLOWED:
+            await _compare(session, export, invoice, rows.get(export.id, []), now)
+
+
+async def _compare(
+    session: Session,
+    export: Export,
+    invoice: XeroInvoice,
+    rows: Sequence[Payment],
+    now: datetime,
+) -> None:
+    found = {each.key: each for each in settlements_of(invoice, now.date())}
+    known = {row.xero_payment_id: row for row in rows}
+    for row in rows:
+        _compare_row(row, found, now)
+    gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
+    for key, settlement in found.items():
+        if key not in known:
+            replaced = _replaced_by(settlement, gone)
+            if replaced is not None:
+                gone.remove(replaced)
+            await payments.add(session, _new_row(export, settlement, replaced, now))
+
+
+def _compare_row(row: Payment, found: Mapping[str, Settlement], now: datetime) -> None:
+    listed = found.get(row.xero_payment_id)
+    if listed is None:
+        if row.state in _STANDING:
+            row.state, row.due_at, row.tries = PaymentState.CHECKING, now, 0
+        return
+    if row.state is PaymentState.REMOVED or (
+        row.state is PaymentState.RECORDED and row.amount != listed.amount
+    ):
+        # Only a credit can come back, or be applied to another amount, under its old id.
+        _start_again(row, listed, now)
+
+
+def _start_again(row: Payment, listed: Settlement, now: datetime) -> None:
+    is_recorded = row.state is PaymentState.RECORDED
+    row.amount, row.paid_on = listed.amount, listed.paid_on
+    row.state = PaymentState.REMOVING if is_recorded else PaymentState.ADDING
+    row.due_at, row.tries = now, 0
+
+
+def _is_wanted_gone(row: Payment) -> bool:
+    return row.kind is PaymentKind.PAYMENT and row.state is PaymentState.CHECKING
+
+
+def _replaced_by(settlement: Settlement, gone: Sequence[Payment]) -> Payment | None:
+    """Return the payment that this one is an edit of: Xero edits by deleting and adding."""
+    if settlement.kind is not PaymentKind.PAYMENT or len(gone) != 1:
+        return None
+    return gone[0]
+
+
+def _new_row(
+    export: Export, settlement: Settlement, replaced: Payment | None, now: datetime
+) -> Payment:
+    return Payment(
+        connection_id=export.connection_id,
+        export_id=export.id,
+        tenant_id=export.tenant_id,
+        xero_payment_id=settlement.key,
+        kind=settlement.kind,
+        label=settlement.label[:255],
+        amount=settlement.amount,
+        paid_on=settlement.paid_on,
+        state=PaymentState.ADDING,
+        due_at=now,
+        replaces_id=replaced.id if replaced is not None else None,
+        seen_at=now,
+    )

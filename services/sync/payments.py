@@ -1,0 +1,279 @@
+"""One payment's way from Xero to Paymo, and back out again: take, call, record."""
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from services import money
+from services.clients.paymo import Invoice
+from services.clients.paymo import Payment as PaymoPayment
+from services.errors import NotFound, Rejected, Throttled, Unavailable
+from services.model import Life, PaymentKind, PaymentState
+from services.store import exports, payments
+from services.store.fence import fenced
+from services.store.tables import Payment
+from services.sync import marks, telling
+from services.sync.kit import Followed, Look
+from services.sync.observing import settlements_of
+
+_BACK_OFF = (15, 60, 180, 600)  # seconds
+_NO_PAYMENTS = frozenset({"void"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Case(Followed):
+    payment: Payment
+
+
+async def run_due(look: Look) -> Counter[PaymentState]:
+    """Bring every payment that is due a step on, and count where they came to stand.
+
+    Removals go first, so that sums never overshoot.
+    """
+    outcomes: Counter[PaymentState] = Counter()
+    async with look.kit.database.sessions() as session:
+        due = await payments.list_due(session, look.connection.id, look.kit.now())
+    for payment_id in due:
+        async with look.kit.database.sessions.begin() as session:
+            payment = await payments.take(session, payment_id, look.kit.now())
+            if payment is None:
+                continue
+            export = await exports.get(session, payment.export_id)
+        case = _Case(look, export, payment)
+        await _run_one(case)
+        outcomes[case.payment.state] += 1
+    return outcomes
+
+
+async def _run_one(case: _Case) -> None:
+    try:
+        if case.payment.state is PaymentState.CHECKING:
+            await _check(case)
+        elif case.payment.state is PaymentState.REMOVING:
+            await _remove(case)
+        else:
+            await _add(case)
+    except (Throttled, Unavailable) as refusal:
+        pause = _pause(case.payment)
+        if isinstance(refusal, Throttled):
+            pause = max(pause, refusal.retry_after)
+        await _write(case, due_at=case.look.kit.now() + pause)
+
+
+def _pause(payment: Payment) -> timedelta:
+    return timedelta(seconds=_BACK_OFF[min(payment.tries, len(_BACK_OFF)) - 1])
+
+
+async def _write(case: _Case, **values: object) -> bool:
+    async with case.look.kit.database.sessions.begin() as session:
+        return await fenced(session, case.payment, case.payment.fence, **values)
+
+
+# ---- missing from its invoice: gone, or not?
+
+
+async def _check(case: _Case) -> None:
+    """Ask Xero by id; only "deleted" counts, and a payment that cannot be found does not."""
+    if not await _is_deleted(case):
+        stands = case.payment.paymo_payment_id is not None
+        state = PaymentState.RECORDED if stands else PaymentState.ADDING
+        await _write(case, state=state, due_at=None if stands else case.look.kit.now())
+        return
+    if await _write(case, state=PaymentState.REMOVING):
+        await _remove(case)
+
+
+async def _is_deleted(case: _Case) -> bool:
+    try:
+        if case.payment.kind is PaymentKind.PAYMENT:
+            found = await case.look.xero.payment(case.payment.xero_payment_id)
+            return found.status == "DELETED"
+        invoice = await case.look.xero.invoice(case.export.xero_invoice_id or "")
+    except NotFound:
+        return False
+    today = case.look.kit.now().date()
+    listed = {each.key for each in settlements_of(invoice, today)}
+    return case.payment.xero_payment_id not in listed
+
+
+# ---- out of Paymo
+
+
+async def _remove(case: _Case) -> None:
+    """Delete the copy in Paymo, and only that one."""
+    copy_id = case.payment.paymo_payment_id or await _marked_copy(case)
+    if copy_id is not None:
+        # Somebody may have been faster; what counts is that it is not there.
+        with contextlib.suppress(NotFound):
+            await case.look.paymo.delete_payment(copy_id)
+    comes_again = await _comes_again(case)
+    now = case.look.kit.now()
+    async with case.look.kit.database.sessions.begin() as session:
+        state = PaymentState.ADDING if comes_again else PaymentState.REMOVED
+        written = await fenced(
+            session,
+            case.payment,
+            case.payment.fence,
+            state=state,
+            due_at=now if comes_again else None,
+            paymo_payment_id=None,
+            reason="",
+        )
+        if not written or copy_id is None or comes_again:
+            return
+        if not await payments.is_replaced(session, case.payment.id):
+            await telling.removed(session, case, case.payment, by_person=False)
+
+
+async def _marked_copy(case: _Case) -> int | None:
+    """Return a copy that a lost answer has left in Paymo, if any."""
+    try:
+        invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
+    except NotFound:
+        return None
+    found = marks.find_copy(invoice, case.payment)
+    return found.id if found is not None else None
+
+
+async def _comes_again(case: _Case) -> bool:
+    """Say whether this is a credit whose applied amount changed, so that it is added anew."""
+    if case.payment.kind is PaymentKind.PAYMENT:
+        return False
+    return not await _is_deleted(case)
+
+
+# ---- into Paymo
+
+
+async def _add(case: _Case) -> None:
+    if case.export.life in {Life.DELETED, Life.GONE}:
+        await _park(case, gone=True)
+        return
+    if _is_only_told(case):
+        await _park(case, gone=False)
+        return
+    try:
+        invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
+    except NotFound:
+        await _park(case, gone=True)
+        return
+    known = marks.find_copy(invoice, case.payment)
+    if known is None:
+        amount = _takeable(case, invoice)
+        why = _why_not(case, invoice, amount)
+        if why:
+            await _ask(case, why)
+            return
+        known = await _call(case, invoice, amount)
+    if known is not None:
+        await _record(case, known)
+
+
+def _is_only_told(case: _Case) -> bool:
+    is_credit = case.payment.kind is not PaymentKind.PAYMENT
+    return is_credit and case.look.connection.credits == "notify"
+
+
+async def _call(case: _Case, invoice: Invoice, amount: Decimal) -> PaymoPayment | None:
+    """Add the payment, on a draft after making it sent; None when Paymo refused for good."""
+    paymo = case.look.paymo
+    try:
+        if invoice.status == "draft":
+            await paymo.set_status(invoice.id, "sent")
+        return await paymo.add_payment(
+            invoice.id,
+            amount=amount,
+            paid_on=case.payment.paid_on,
+            notes=marks.notes_of(case.payment),
+        )
+    except Rejected as refusal:
+        await _ask(case, str(refusal))
+        return None
+
+
+def _takeable(case: _Case, invoice: Invoice) -> Decimal:
+    """Return what to record: all of it, or what is left when Xero is a known difference above."""
+    amount = case.payment.amount
+    over = amount - invoice.left
+    if over <= 0:
+        return amount
+    cent = Decimal(1).scaleb(-money.decimals_of(case.export.currency))
+    difference = (case.export.xero_total or invoice.total) - invoice.total
+    return invoice.left if over <= max(cent, difference) else amount
+
+
+def _why_not(case: _Case, invoice: Invoice, amount: Decimal) -> str:
+    """Say why a person must decide, or ""."""
+    if invoice.status in _NO_PAYMENTS:
+        return "The invoice is void in Paymo."
+    twin = _hand_typed_twin(case, invoice)
+    if twin is not None:
+        return (
+            f"Paymo already has a payment of the same amount, of {twin.paid_on:%d %b %Y}, that "
+            "somebody typed there. It looks like the same one."
+        )
+    if amount > invoice.left or amount <= 0:
+        left = money.format_amount(invoice.left, case.export.currency)
+        return f"It is more than what is left to pay in Paymo ({left})."
+    return ""
+
+
+def _hand_typed_twin(case: _Case, invoice: Invoice) -> PaymoPayment | None:
+    """Return a payment typed by hand that looks like this one; a person was asked only once."""
+    if case.payment.reason == BROUGHT_BACK:
+        return None
+    return next(
+        (
+            each
+            for each in invoice.payments
+            if not marks.is_ours(each)
+            and each.amount == case.payment.amount
+            and each.paid_on == case.payment.paid_on
+        ),
+        None,
+    )
+
+
+BROUGHT_BACK = "A person asked for it."
+
+
+async def _record(case: _Case, known: PaymoPayment) -> None:
+    short = case.payment.amount - known.amount
+    async with case.look.kit.database.sessions.begin() as session:
+        written = await fenced(
+            session,
+            case.payment,
+            case.payment.fence,
+            state=PaymentState.RECORDED,
+            due_at=None,
+            paymo_payment_id=known.id,
+            recorded_amount=known.amount,
+            reason="",
+        )
+        if written:
+            await telling.received(
+                session,
+                case,
+                case.payment,
+                short_by=format(short, "f") if short > 0 else "",
+            )
+
+
+async def _ask(case: _Case, why: str) -> None:
+    await _tell_unrecorded(case, PaymentState.ASKED, why, gone=False)
+
+
+async def _park(case: _Case, *, gone: bool) -> None:
+    why = "The invoice is not in Paymo any more." if gone else ""
+    await _tell_unrecorded(case, PaymentState.PARKED, why, gone=gone)
+
+
+async def _tell_unrecorded(case: _Case, state: PaymentState, why: str, *, gone: bool) -> None:
+    async with case.look.kit.database.sessions.begin() as session:
+        written = await fenced(
+            session, case.payment, case.payment.fence, state=state, due_at=None, reason=why
+        )
+        if written:
+            await telling.received(session, case, case.payment, gone=gone, asked=why)

@@ -1,0 +1,129 @@
+"""Bringing payments and deletions from Xero to Paymo, and what people decide about them."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from services.errors import NotFound, ServiceError
+from services.model import Job, Life, PaymentState, Person, Place
+from services.store import acts, connections, exports, payments
+from services.store.engine import Session
+from services.store.tables import Act, Connection, Export
+from services.sync import sweep
+from services.sync.deletions import APPLY, FORCED
+from services.sync.kit import Kit
+from services.sync.payments import BROUGHT_BACK
+
+_MERGED = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncService(Kit):
+    """What people do in Slack writes rows and nudges; `run_sweep` is a job."""
+
+    async def request(self, person: Person, place: Place) -> str:
+        """Have the organisation looked at now; return its name."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_ready(session, person)
+            connection.asked_by = asdict(place)
+            connection.sweep_due_at = connection.mirror_due_at = now
+            connection.xero_mirrored_at = None
+            connection_id, name = connection.id, connection.organisation_name
+        await self.work.nudge(Job.SWEEP, connection_id)
+        await self.work.nudge(Job.MIRROR, connection_id)
+        return name
+
+    async def hint(self, tenant_ids: Collection[str]) -> None:
+        """Queue a look at these organisations; hints that come close together are one look."""
+        soon = self.now() + _MERGED
+        async with self.database.sessions.begin() as session:
+            for connection in await connections.list_by_tenants(session, list(tenant_ids)):
+                due_at = connection.sweep_due_at
+                connection.sweep_due_at = soon if due_at is None else min(due_at, soon)
+
+    async def apply_breaker(self, person: Person, connection_id: int) -> str:
+        """Follow in Paymo everything that the breaker holds."""
+        return await self._release(person, connection_id, is_applied=True)
+
+    async def keep_breaker(self, person: Person, connection_id: int) -> str:
+        """Keep in Paymo everything that the breaker holds."""
+        return await self._release(person, connection_id, is_applied=False)
+
+    async def _release(self, person: Person, connection_id: int, *, is_applied: bool) -> str:
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_here(session, person, connection_id)
+            held = await exports.list_held(session, connection_id)
+            connection.is_paused = False
+            for export in held:
+                was = export.wanted
+                export.life = _life_of(was) if is_applied else Life.KEPT
+                export.wanted = APPLY if is_applied else ""
+                what = "breaker_applied" if is_applied else "breaker_kept"
+                self._note(session, connection, export, person, what)
+            self._look_soon(connection)
+        await self.work.nudge(Job.SWEEP, connection_id)
+        if not held:
+            return "Nothing waits any more; somebody has decided already."
+        numbers = ", ".join(each.number for each in held)
+        if is_applied:
+            return f"Paymo follows Xero now for {numbers}."
+        return f"Kept in Paymo: {numbers}."
+
+    async def bring_back(self, person: Person, payment_id: int) -> str:
+        """Record in Paymo a payment that is left out: deleted there, or asked about."""
+        async with self.database.sessions.begin() as session:
+            payment = await payments.find(session, payment_id)
+            if payment is None:
+                raise NotFound("This payment is not known any more.")
+            connection = await connections.get_here(session, person, payment.connection_id)
+            if payment.state not in {PaymentState.TOMBSTONE, PaymentState.ASKED}:
+                raise ServiceError("Nothing to do: the payment is where it should be.")
+            payment.state, payment.reason = PaymentState.ADDING, BROUGHT_BACK
+            payment.paymo_payment_id, payment.tries = None, 0
+            payment.due_at, payment.fence = self.now(), payment.fence + 1
+            export = await exports.get(session, payment.export_id)
+            self._note(session, connection, export, person, "payment_brought_back")
+            self._look_soon(connection)
+            number = export.number
+        await self.work.nudge(Job.SWEEP, connection.id)
+        return f"The payment on invoice {number} is on its way to Paymo."
+
+    async def delete_in_paymo(self, person: Person, export_id: int) -> str:
+        """Delete in Paymo an invoice that is deleted or void in Xero, whatever stands there."""
+        async with self.database.sessions.begin() as session:
+            export = await exports.find(session, export_id)
+            if export is None:
+                raise NotFound("This invoice is not known any more.")
+            connection = await connections.get_here(session, person, export.connection_id)
+            if export.life not in {Life.ASKED, Life.VOIDED}:
+                raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
+            export.life, export.wanted = Life.DELETE_SEEN, FORCED
+            self._note(session, connection, export, person, "deletion_confirmed")
+            self._look_soon(connection)
+            number = export.number
+        await self.work.nudge(Job.SWEEP, connection.id)
+        return f"Invoice {number} will be deleted in Paymo."
+
+    async def run_sweep(self, connection_id: int) -> None:
+        """Look at one organisation if its turn has come."""
+        await sweep.run(self, connection_id)
+
+    def _look_soon(self, connection: Connection) -> None:
+        connection.sweep_due_at = self.now()
+
+    def _note(
+        self, session: Session, connection: Connection, export: Export, person: Person, what: str
+    ) -> None:
+        act = Act(
+            connection_id=connection.id,
+            at=self.now(),
+            user_id=person.user_id,
+            what=what,
+            export_id=export.id,
+        )
+        acts.add(session, act)
+
+
+def _life_of(wanted: str) -> Life:
+    return Life.DELETE_SEEN if wanted == "delete" else Life.VOID_SEEN

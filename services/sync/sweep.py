@@ -1,0 +1,154 @@
+"""One look at one organisation: read what changed, note it, and bring Paymo after it.
+
+When nothing happened this is one call to Xero. The cursor moves on only after everything that was
+read is written down; what a page said twice is noted once.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.clients.xero import XeroInvoice
+from services.errors import NotConnected, ServiceError, Throttled
+from services.model import Job, PaymentState, Place
+from services.store import connections, exports, payments
+from services.store.tables import Connection
+from services.sync import deletions, watching
+from services.sync import payments as paying
+from services.sync.kit import Kit, Look
+from services.sync.observing import observe
+from services.sync.shapes import Swept
+
+log = structlog.get_logger(__name__)
+
+_OVERLAP = timedelta(minutes=5)
+_REREAD = timedelta(hours=24)
+_AFTER_TROUBLE = timedelta(seconds=60)
+_WHEN_SHORT = timedelta(hours=1)
+_KEPT_FOR_EXPORTS = 200  # a fifth of the smallest day's allowance that Xero gives
+
+
+@dataclass(slots=True)
+class _Course:
+    """How the look went, for the row and for who asked."""
+
+    pause: timedelta
+    cursor: datetime | None = None
+    reread_at: datetime | None = None
+    outcomes: Counter[PaymentState] | None = None
+    deletions: int = 0
+    problem: str = ""
+    is_broken: bool = False
+
+
+async def run(kit: Kit, connection_id: int) -> None:
+    """Look at one organisation if its turn has come."""
+    async with kit.database.sessions.begin() as session:
+        connection = await connections.take_sweep(session, connection_id, kit.now())
+    if connection is None:
+        return
+    look = Look(kit, connection)
+    course = _Course(pause=kit.interval)
+    try:
+        await _go(look, course)
+    except Throttled as refusal:
+        course.pause = max(refusal.retry_after, _AFTER_TROUBLE)
+        course.problem = str(refusal)
+    except NotConnected as refusal:
+        await _note_broken(look, refusal)
+        course.problem, course.is_broken = str(refusal), True
+    except ServiceError as refusal:
+        course.pause = min(kit.interval, _AFTER_TROUBLE)
+        course.problem = str(refusal)
+    await _finish(look, course)
+
+
+async def _go(look: Look, course: _Course) -> None:
+    await _read(look, course)
+    course.outcomes = await paying.run_due(look)
+    course.deletions = await deletions.run_unsettled(look)
+    await watching.run(look)
+    course.problem = " ".join(look.problems)
+    left = look.xero.allowance.day_left
+    if left is not None and left < _KEPT_FOR_EXPORTS:
+        course.pause = max(course.pause, _WHEN_SHORT)
+        course.problem = (
+            f"Xero lets the app make {left} more calls today. They are kept for exports, so it "
+            "looks for payments once an hour until the day's count starts again."
+        )
+
+
+async def _read(look: Look, course: _Course) -> None:
+    """Note everything that Xero says has changed, then move the cursor."""
+    connection = look.connection
+    since = (connection.cursor or connection.created_at) - _OVERLAP
+    newest = connection.cursor
+    async for page in look.xero.invoices_since(since):
+        await _note(look, page)
+        seen = [each.updated_at for each in page] + ([newest] if newest is not None else [])
+        newest = max(seen, default=None)
+    now = look.kit.now()
+    is_nightly = connection.reread_at is not None and now - connection.reread_at >= _REREAD
+    async with look.kit.database.sessions() as session:
+        ids = await exports.list_followed_ids(session, connection, only_linked=not is_nightly)
+    if ids:
+        await _note(look, await look.xero.invoices_by_id(ids))
+    course.cursor = newest
+    course.reread_at = now if is_nightly or connection.reread_at is None else connection.reread_at
+
+
+async def _note(look: Look, invoices: Sequence[XeroInvoice]) -> None:
+    if not invoices:
+        return
+    async with look.kit.database.sessions.begin() as session:
+        await observe(session, look.connection, invoices, look.kit.now())
+
+
+async def _note_broken(look: Look, refusal: NotConnected) -> None:
+    async with look.kit.database.sessions.begin() as session:
+        await connections.mark_broken(
+            session,
+            look.connection.id,
+            refusal.system,
+            reason=str(refusal),
+            now=look.kit.now(),
+        )
+
+
+async def _finish(look: Look, course: _Course) -> None:
+    connection, now = look.connection, look.kit.now()
+    due_at = now + course.pause
+    values: dict[str, object] = {"sweep_problem": course.problem, "asked_by": None}
+    if course.reread_at is not None:
+        values |= {"cursor": course.cursor, "reread_at": course.reread_at, "swept_at": now}
+    if not course.is_broken:
+        values["day_calls_left"] = look.xero.allowance.day_left
+    async with look.kit.database.sessions.begin() as session:
+        waiting = await payments.next_due(session, connection.id)
+        due_at = min(due_at, waiting) if waiting is not None else due_at
+        await connections.finish_sweep(session, connection, max(due_at, now), **values)
+    await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
+    if connection.asked_by is not None:
+        swept = await _swept(look, course)
+        await look.kit.screen.show_swept(Place(**connection.asked_by), swept)
+
+
+async def _swept(look: Look, course: _Course) -> Swept:
+    outcomes = course.outcomes or Counter()
+    async with look.kit.database.sessions() as session:
+        held = await exports.list_held(session, look.connection.id)
+    return Swept(
+        organisation=_name(look.connection),
+        payments=outcomes[PaymentState.RECORDED],
+        removals=outcomes[PaymentState.REMOVED],
+        deletions=course.deletions,
+        held=len(held),
+        problem=course.problem,
+    )
+
+
+def _name(connection: Connection) -> str:
+    return connection.organisation_name or "Xero"

@@ -1,0 +1,122 @@
+"""What is told of payments, deletions and the breaker."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.model import NoticeKind, PaymentState
+from services.store import acts, cards, connections, notices, payments
+from services.store.engine import Session
+from services.store.tables import Act, Export, Payment
+from services.sync.kit import Followed, Look
+
+_MOST_NUMBERS = 10
+
+
+async def payment_facts(session: Session, case: Followed, payment: Payment) -> dict[str, Any]:
+    """Return what every notice of a payment says."""
+    look, export = case.look, case.export
+    rows = await payments.list_of(session, [export.id])
+    paid = cards.paid_of(rows)
+    left = (export.total or Decimal(0)) - paid
+    return cards.common_facts(export, look.connection, look.kit.links) | {
+        "payment_id": payment.id,
+        "amount": cards.amount_text(payment.recorded_amount or payment.amount),
+        "paid_on": payment.paid_on.isoformat(),
+        "kind": payment.kind.value,
+        "label": payment.label,
+        "paid": cards.amount_text(paid),
+        "left": cards.amount_text(left),
+        "is_paid": left <= 0,
+    }
+
+
+async def received(session: Session, case: Followed, payment: Payment, **more: Any) -> None:
+    """Tell a payment, or why it was not recorded; an edited one once, as a change."""
+    facts = {"changed_from": "", "short_by": "", "gone": False, "asked": "", **more}
+    if payment.replaces_id is not None:
+        former = await payments.get(session, payment.replaces_id)
+        if former.state is PaymentState.REMOVED:
+            facts["changed_from"] = cards.amount_text(former.recorded_amount or former.amount)
+    facts = await payment_facts(session, case, payment) | facts
+    await _announce(session, case, NoticeKind.PAYMENT_RECEIVED, payment, facts)
+
+
+async def removed(session: Session, case: Followed, payment: Payment, *, by_person: bool) -> None:
+    """Tell that a payment is gone, from Xero or by a person in Paymo."""
+    facts = await payment_facts(session, case, payment)
+    facts["by_person_in_paymo"] = by_person
+    await _announce(session, case, NoticeKind.PAYMENT_REMOVED, payment, facts)
+
+
+async def _announce(
+    session: Session,
+    case: Followed,
+    kind: NoticeKind,
+    payment: Payment,
+    facts: dict[str, Any],
+) -> None:
+    now = case.look.kit.now()
+    news = notices.News(
+        kind=kind,
+        source=f"payment:{payment.id}:{kind.value}:{payment.fence}",
+        facts=facts,
+        export=case.export,
+        amount=payment.amount,
+    )
+    await notices.announce(session, case.look.connection, news, now)
+    act = _act(case, kind.value, now)
+    act.after = {
+        "xero_payment_id": payment.xero_payment_id,
+        "amount": cards.amount_text(payment.recorded_amount or payment.amount),
+        "state": payment.state.value,
+    }
+    acts.add(session, act)
+
+
+def _act(case: Followed, what: str, now: datetime) -> Act:
+    connection_id, export_id = case.look.connection.id, case.export.id
+    return Act(connection_id=connection_id, at=now, user_id="", what=what, export_id=export_id)
+
+
+async def ended(
+    session: Session,
+    case: Followed,
+    kind: NoticeKind,
+    *,
+    in_paymo: str,
+    hand_typed: Decimal | None = None,
+) -> None:
+    """Tell what became of an invoice that is deleted or void in Xero, or deleted in Paymo."""
+    look, export = case.look, case.export
+    now = look.kit.now()
+    facts = cards.common_facts(export, look.connection, look.kit.links) | {
+        "in_paymo": in_paymo,
+        "hand_typed": cards.amount_text(hand_typed),
+    }
+    news = notices.News(
+        kind=kind, source=f"ended:{export.id}:{kind.value}:{in_paymo}", facts=facts, export=export
+    )
+    await notices.announce(session, look.connection, news, now)
+    act = _act(case, kind.value, now)
+    act.before = export.snapshot or {}
+    act.after = {"in_paymo": in_paymo}
+    acts.add(session, act)
+
+
+async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
+    """Ask a person before many invoices are deleted or voided in Paymo at once."""
+    connection = look.connection
+    facts = connections.common_facts(connection) | {
+        "count": len(held),
+        "numbers": [each.number for each in held[:_MOST_NUMBERS]],
+        "kind": "deleted or voided",
+    }
+    news = notices.News(
+        kind=NoticeKind.SYNC_PAUSED,
+        source=f"paused:{connection.id}:{max(each.id for each in held)}:{len(held)}",
+        facts=facts,
+        also=[connection.owner_id],
+    )
+    await notices.announce(session, connection, news, look.kit.now())

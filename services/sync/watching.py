@@ -1,0 +1,68 @@
+"""A look at exported invoices in Paymo: what people deleted there stays deleted, and is told once.
+
+A few at a time, the longest unchecked first, so that one look stays cheap. Nothing goes to Xero.
+"""
+
+from collections.abc import Sequence
+
+from services.clients.paymo import Invoice
+from services.errors import NotFound
+from services.model import Life, NoticeKind, PaymentState
+from services.store import exports, payments
+from services.store.fence import fenced
+from services.store.tables import Payment
+from services.sync import telling
+from services.sync.kit import Followed, Look
+
+_AT_ONCE = 10
+
+
+async def run(look: Look) -> None:
+    """Check the invoices whose turn it is."""
+    async with look.kit.database.sessions() as session:
+        found = await exports.list_longest_unchecked(session, look.connection, _AT_ONCE)
+    for export in found:
+        await _check(Followed(look, export))
+
+
+async def _check(case: Followed) -> None:
+    # Read before Paymo is asked: what is recorded by then must stand in Paymo's answer.
+    async with case.look.kit.database.sessions() as session:
+        rows = await payments.list_of(session, [case.export.id])
+    try:
+        invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
+    except NotFound:
+        if await _is_same_company(case.look):
+            await _note_gone(case)
+        return
+    await _note_removed(case, rows, invoice)
+    async with case.look.kit.database.sessions.begin() as session:
+        await exports.change_life(session, case.export, paymo_checked_at=case.look.kit.now())
+
+
+async def _is_same_company(look: Look) -> bool:
+    """Say whether the key still opens the company that the invoice was exported from."""
+    company = await look.paymo.company()
+    return company.id == look.connection.paymo_company_id
+
+
+async def _note_gone(case: Followed) -> None:
+    """Tell once that the invoice was deleted in Paymo and stays in Xero."""
+    async with case.look.kit.database.sessions.begin() as session:
+        if await exports.change_life(session, case.export, life=Life.GONE):
+            await telling.ended(session, case, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
+
+
+async def _note_removed(case: Followed, rows: Sequence[Payment], invoice: Invoice) -> None:
+    """Leave a tombstone for every copy that a person deleted, so that it does not come back."""
+    standing = {each.id for each in invoice.payments}
+    for row in rows:
+        is_recorded = row.state is PaymentState.RECORDED
+        if is_recorded and row.paymo_payment_id not in standing:
+            await _note_tombstone(case, row)
+
+
+async def _note_tombstone(case: Followed, row: Payment) -> None:
+    async with case.look.kit.database.sessions.begin() as session:
+        if await fenced(session, row, row.fence, state=PaymentState.TOMBSTONE):
+            await telling.removed(session, case, row, by_person=True)
