@@ -50,3 +50,8 @@ class NoticeBoard(Protocol):
 
     async def redraw(self, message: Message, ts: str) -> None:
         """Draw an invoice's card again in place."""
+
+    async def tell_paused(
+        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+    ) -> None:
+        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""

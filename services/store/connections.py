@@ -20,7 +20,7 @@ _OPEN = (
     ConnectionState.PENDING,
     ConnectionState.ENDING,
 )
-_CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
+CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
 
 
 async def get(session: AsyncSession, connection_id: int) -> Connection:
@@ -62,7 +62,7 @@ async def get_ready(session: AsyncSession, person: Person) -> Connection:
     """Return the current connection when it works, or say what to do."""
     current = await find_current(session, person)
     if current is None or current.state is ConnectionState.PENDING:
-        raise NotConnected(_CONNECT_FIRST, system="Xero")
+        raise NotConnected(CONNECT_FIRST, system="Xero")
     if current.state is ConnectionState.ENDING:
         raise NotConnected("This connection is being ended.", system="Xero")
     if current.state is ConnectionState.BROKEN:
@@ -118,7 +118,7 @@ async def get_here(session: AsyncSession, person: Person, connection_id: int) ->
         )
     )
     if found is None:
-        raise NotConnected(_CONNECT_FIRST, system="Xero")
+        raise NotConnected(CONNECT_FIRST, system="Xero")
     require_exporter(found, person.user_id)
     return found
 

@@ -115,6 +115,16 @@ async def refuse(session: AsyncSession, notice: Notice, problem: str) -> bool:
     return await fenced(session, notice, notice.fence, due_at=None, problem=problem)
 
 
+async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
+    """Owe it to somebody else instead, unless they are told already."""
+    told = await session.scalar(
+        select(Notice.id).where(Notice.source == notice.source, Notice.channel_id == channel_id)
+    )
+    if told is not None:
+        return False
+    return await fenced(session, notice, notice.fence, channel_id=channel_id, due_at=now, tries=0)
+
+
 async def count_waiting(session: AsyncSession, workspace_id: int) -> int:
     """Return how many messages are still owed."""
     found = await session.scalar(

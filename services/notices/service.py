@@ -1,0 +1,122 @@
+"""Telling channels what happened: who listens to what, and the outbox that is worked off."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from services.errors import NotFound
+from services.links import Links
+from services.model import USUAL_TOPICS, Job, Person, Topic
+from services.notices import delivery
+from services.notices.shapes import Listening, NoticeBoard
+from services.store import acts, connections, mirror, subscriptions
+from services.store.engine import Database, Session
+from services.store.tables import Act, Connection, Subscription
+from services.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeService:
+    """Subscribing reads and writes rows only; `run_notices` is a job."""
+
+    database: Database
+    board: NoticeBoard
+    work: Work
+    links: Links
+    now: Callable[[], datetime]
+    spoke_at: dict[str, datetime] = field(default_factory=dict)  # by channel, in this process
+
+    async def subscribe(
+        self,
+        person: Person,
+        channel_id: str,
+        topics: Sequence[Topic] = (),
+        *,
+        client_id: int | None = None,
+        minimum: Decimal | None = None,
+    ) -> Listening:
+        """Have a channel hear of these topics, the usual four unless named.
+
+        With a client only that client's invoices are told, with a minimum only amounts from there
+        on. What was paused goes on.
+        """
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            if client_id is not None:
+                known = await mirror.find_client(session, connection.id, client_id)
+                if known is None:
+                    raise NotFound("Paymo's list does not hold this client. Choose another one.")
+            chosen = tuple(dict.fromkeys(topics)) or USUAL_TOPICS
+            subscription = Subscription(
+                connection_id=connection.id,
+                channel_id=channel_id,
+                topics=[each.value for each in chosen],
+                client_id=client_id,
+                minimum=minimum,
+                set_by=person.user_id,
+                set_at=now,
+            )
+            await subscriptions.put(session, subscription)
+            self._note(session, connection, person, "subscribed", channel_id)
+            listening = await _listening(session, connection, channel_id)
+        if listening is None:
+            raise NotFound("Somebody unsubscribed this channel just now.")
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        return listening
+
+    async def unsubscribe(self, person: Person, channel_id: str) -> bool:
+        """Have a channel hear nothing any more; say whether it heard something."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            removed = await subscriptions.remove(session, connection.id, channel_id)
+            if removed:
+                self._note(session, connection, person, "unsubscribed", channel_id)
+        return removed
+
+    async def listening(self, person: Person, channel_id: str) -> Listening | None:
+        """Return what a channel hears, if anything."""
+        async with self.database.sessions() as session:
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                return None
+            return await _listening(session, connection, channel_id)
+
+    async def run_notices(self, workspace_id: int) -> None:
+        """Post what this workspace is owed."""
+        await delivery.run(
+            delivery.Round(self.database, self.board, self.links, self.now), workspace_id
+        )
+
+    def _note(
+        self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
+    ) -> None:
+        act = Act(
+            connection_id=connection.id,
+            at=self.now(),
+            user_id=person.user_id,
+            what=what,
+            after={"channel_id": channel_id},
+        )
+        acts.add(session, act)
+
+
+async def _listening(session: Session, connection: Connection, channel_id: str) -> Listening | None:
+    found = await subscriptions.find(session, connection.id, channel_id)
+    if found is None:
+        return None
+    client = None
+    if found.client_id is not None:
+        client = await mirror.find_client(session, connection.id, found.client_id)
+    return Listening(
+        channel_id=channel_id,
+        organisation=connection.organisation_name,
+        company=connection.paymo_company_name,
+        topics=tuple(Topic(each) for each in found.topics),
+        client_id=found.client_id,
+        client_name=client.name if client else "",
+        minimum=found.minimum,
+        set_by=found.set_by,
+        paused_because=found.paused_because,
+    )

@@ -1,0 +1,84 @@
+"""The settings of a connection: who may export, and what voids and credits mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.errors import NotAccepted, NotConnected
+from services.model import Person
+from services.settings.shapes import SettingsForm
+from services.store import acts, connections
+from services.store.engine import Database
+from services.store.tables import Act, Connection
+
+_KNOWN = {
+    "xero_status": ("AUTHORISED", "DRAFT"),
+    "void_means": ("void", "delete"),
+    "credits": ("record", "notify"),
+}
+_OTHER = "Choose one of the values that the form offers."
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsService:
+    """Only the person who connected may read and change them."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def open(self, person: Person) -> SettingsForm:
+        """Return the settings as they are. Raises `NotAllowed`, `NotConnected`."""
+        async with self.database.sessions() as session:
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                raise NotConnected(connections.CONNECT_FIRST, system="Xero")
+            connections.require_owner(connection, person.user_id)
+            return _form(connection)
+
+    async def save(self, person: Person, form: SettingsForm) -> None:
+        """Take over what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
+        wrong = {
+            name: _OTHER for name, values in _KNOWN.items() if getattr(form, name) not in values
+        }
+        if wrong:
+            raise NotAccepted(wrong)
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_here(session, person, form.connection_id)
+            connections.require_owner(connection, person.user_id)
+            before = _values(_form(connection))
+            others = dict.fromkeys(form.exporters)
+            others.pop(connection.owner_id, None)
+            connection.exporters = list(others)
+            connection.xero_status = form.xero_status
+            connection.void_means = form.void_means
+            connection.credits = form.credits
+            act = Act(
+                connection_id=connection.id,
+                at=self.now(),
+                user_id=person.user_id,
+                what="settings_changed",
+                before=before,
+                after=_values(_form(connection)),
+            )
+            acts.add(session, act)
+
+
+def _form(connection: Connection) -> SettingsForm:
+    return SettingsForm(
+        connection_id=connection.id,
+        exporters=tuple(connection.exporters),
+        xero_status=connection.xero_status,
+        void_means=connection.void_means,
+        credits=connection.credits,
+        owner_id=connection.owner_id,
+        organisation=connection.organisation_name,
+    )
+
+
+def _values(form: SettingsForm) -> dict[str, object]:
+    return {
+        "exporters": list(form.exporters),
+        "xero_status": form.xero_status,
+        "void_means": form.void_means,
+        "credits": form.credits,
+    }
