@@ -85,9 +85,8 @@ class NoticeService:
 
     async def run_notices(self, workspace_id: int) -> None:
         """Post what this workspace is owed."""
-        await delivery.run(
-            delivery.Round(self.database, self.board, self.links, self.now), workspace_id
-        )
+        course = delivery.Round(self.database, self.board, self.links, self.now, self.spoke_at)
+        await delivery.run(course, workspace_id)
 
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
