@@ -1,0 +1,18 @@
+"""A stand-in for Slack: its Web API, its rules, its people, and the requests it sends to an app."""
+
+from sandbox.slack.door import Answer
+from sandbox.slack.modals import Menu
+from sandbox.slack.model import Channel, Message, NotPossible, Team, User, View
+from sandbox.slack.world import SlackWorld
+
+__all__ = [
+    "Answer",
+    "Channel",
+    "Menu",
+    "Message",
+    "NotPossible",
+    "SlackWorld",
+    "Team",
+    "User",
+    "View",
+]

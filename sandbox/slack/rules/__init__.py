@@ -1,0 +1,1 @@
+"""What Slack refuses in views, messages and menus, and in which words."""
