@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState
@@ -87,6 +87,12 @@ async def count_connections(session: AsyncSession, grant_id: int) -> int:
         )
     )
     return found or 0
+
+
+async def remove_unused(session: AsyncSession, grant_id: int) -> None:
+    """Throw a token set away unless a connection still names it."""
+    users = select(Connection.id).where(Connection.grant_id == grant_id)
+    await session.execute(delete(Grant).where(Grant.id == grant_id, ~users.exists()))
 
 
 async def _change(

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import OneTimeLink
@@ -45,6 +45,24 @@ async def take(
         # Its row is gone, so it must not be looked for again.
         session.expunge(taken)
     return taken
+
+
+async def attach_view(session: AsyncSession, connection_id: int, view_id: str) -> None:
+    """Say in which modal the links of a connection are shown."""
+    await session.execute(
+        update(OneTimeLink)
+        .where(OneTimeLink.connection_id == connection_id)
+        .values(view_id=view_id)
+    )
+
+
+async def move(session: AsyncSession, connection_id: int, to_id: int) -> None:
+    """Have the links of one connection lead to another."""
+    await session.execute(
+        update(OneTimeLink)
+        .where(OneTimeLink.connection_id == connection_id)
+        .values(connection_id=to_id)
+    )
 
 
 async def forget(session: AsyncSession, connection_id: int) -> None:

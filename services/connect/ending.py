@@ -1,0 +1,114 @@
+"""Ending a connection on both sides, Xero first; what was exported stays known."""
+
+from datetime import timedelta
+
+from services.connect.kit import Kit
+from services.connect.settling import change_grant
+from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.model import ConnectionState, Place
+from services.store import acts, connections, exports, grants, links, mirror
+from services.store.engine import Session
+from services.store.tables import Act, Connection
+
+_TRIES = 5
+_PAUSE = timedelta(seconds=30)
+_BY_HAND = (
+    "Xero did not answer, so the app is still listed there. Remove it in Xero at Settings → "
+    "Connected apps → Disconnect."
+)
+
+
+async def run(kit: Kit, connection_id: int) -> None:
+    """Tell Xero, forget the secrets, and say how it went on each side."""
+    async with kit.database.sessions.begin() as session:
+        connection = await connections.take_disconnect(session, connection_id, kit.now())
+    if connection is None:
+        return
+    try:
+        at_xero = await _end_at_xero(kit, connection)
+    except (Throttled, Unavailable, Rejected) as refusal:
+        if connection.disconnect_tries < _TRIES:
+            await _try_later(kit, connection, refusal)
+            return
+        at_xero = _BY_HAND
+    at_paymo = _at_paymo(connection)
+    exported = await _forget(kit, connection)
+    if connection.disconnect_place is not None:
+        place = Place(**connection.disconnect_place)
+        await kit.screen.show_farewell(place, (at_xero, at_paymo, exported))
+
+
+async def _end_at_xero(kit: Kit, connection: Connection) -> str:
+    name = connection.organisation_name or "Xero"
+    grant_id = connection.grant_id
+    if grant_id is None:
+        return "Xero was not connected."
+    try:
+        if connection.xero_connection_id:
+            await kit.xero.delete_connection(grant_id, connection.xero_connection_id)
+        if await _is_last(kit, grant_id):
+            await kit.oauth.revoke(await kit.tokens.vault.load(grant_id))
+    except NotConnected:
+        return f"{name} had ended the connection already."
+    return f"{name} is disconnected, and the app is not listed there any more."
+
+
+async def _is_last(kit: Kit, grant_id: int) -> bool:
+    """Say whether nothing else uses this consent.
+
+    Revoking ends every connection that the same person made for this app, whichever consent they
+    came from (Xero's token revocation page), so Xero is asked what is left.
+    """
+    async with kit.database.sessions() as session:
+        if await grants.count_connections(session, grant_id) > 1:
+            return False
+    return not await kit.xero.tenants(grant_id)
+
+
+def _at_paymo(connection: Connection) -> str:
+    if connection.paymo_api_key is None:
+        return "Paymo was not connected."
+    return (
+        f"The API key of {connection.paymo_company_name or 'Paymo'} is forgotten here. If nothing "
+        "else uses it, delete it in Paymo at My Account → API Keys."
+    )
+
+
+async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) -> None:
+    pause = _PAUSE * connection.disconnect_tries
+    if isinstance(refusal, Throttled):
+        pause = max(pause, refusal.retry_after)
+    async with kit.database.sessions.begin() as session:
+        row = await connections.get(session, connection.id)
+        row.disconnect_due_at = kit.now() + pause
+
+
+async def _forget(kit: Kit, connection: Connection) -> str:
+    """Throw the secrets away; exports stay, so that nothing is ever exported twice."""
+    async with kit.database.sessions.begin() as session:
+        row = await connections.get(session, connection.id)
+        await change_grant(session, row, None)
+        row.paymo_api_key, row.xero_connection_id = None, ""
+        row.state, row.broken_side = ConnectionState.ENDED, ""
+        row.sweep_due_at = row.mirror_due_at = row.disconnect_due_at = None
+        await links.forget(session, row.id)
+        await mirror.forget(session, row.id)
+        reason = "The connection was ended before this invoice was sent."
+        await exports.fail_waiting(session, row.id, reason)
+        _note(session, row, kit)
+        counts = await exports.counts(session, row.id)
+    kept = sum(counts.get(state, 0) for state in exports.DONE)
+    return (
+        f"{kept} exported invoices stay as they are on both sides. They are remembered, so that "
+        "connecting the same two again exports nothing twice."
+    )
+
+
+def _note(session: Session, connection: Connection, kit: Kit) -> None:
+    act = Act(
+        connection_id=connection.id,
+        at=kit.now(),
+        user_id=connection.owner_id,
+        what="disconnected",
+    )
+    acts.add(session, act)

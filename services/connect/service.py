@@ -1,0 +1,132 @@
+"""Connecting a Paymo company with a Xero organisation, and ending it, on both sides."""
+
+from dataclasses import asdict, dataclass
+
+from services.connect import browser, checklists, ending
+from services.connect.kit import Kit
+from services.connect.shapes import Checklist, Consent, Farewell, Overview
+from services.errors import NotConnected
+from services.model import ConnectionState, Job, Person, Place
+from services.store import connections, exports, grants, links, workspaces
+from services.store.engine import Session
+from services.store.tables import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectService(Kit):
+    """What people do in Slack reads and writes rows only; pages and jobs call Paymo and Xero."""
+
+    async def open(self, person: Person) -> Checklist:
+        """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
+        async with self.database.sessions.begin() as session:
+            connection = await self._to_connect(session, person)
+            spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
+            return await checklists.checklist_of(session, self, connection, spot)
+
+    async def attach_view(self, connection_id: int, view_id: str) -> None:
+        """Say which modal shows the checklist, so that it is drawn again when a page is done."""
+        async with self.database.sessions.begin() as session:
+            await links.attach_view(session, connection_id, view_id)
+
+    async def overviews(self, person: Person) -> tuple[Overview, ...]:
+        """Return the workspace's connections at a glance, the usual one first."""
+        async with self.database.sessions() as session:
+            found = await connections.list_open(session, person)
+            return tuple(
+                [
+                    await checklists.overview_of(session, each, person.user_id)
+                    for each in found
+                    if each.state is not ConnectionState.PENDING
+                    or each.paymo_api_key is not None
+                    or each.grant_id is not None
+                ]
+            )
+
+    async def farewell(self, person: Person) -> Farewell:
+        """Say what disconnecting ends and what it leaves. Raises `NotConnected`, `NotAllowed`."""
+        async with self.database.sessions() as session:
+            connection = await _to_end(session, person)
+            counts = await exports.counts(session, connection.id)
+            shared = (
+                connection.grant_id is not None
+                and await grants.count_connections(session, connection.grant_id) > 1
+            )
+            return Farewell(
+                connection_id=connection.id,
+                company=connection.paymo_company_name,
+                organisation=connection.organisation_name,
+                exported=sum(counts.get(state, 0) for state in exports.DONE),
+                is_grant_shared=shared,
+            )
+
+    async def disconnect(self, person: Person, place: Place) -> None:
+        """Have the connection ended on both sides. Raises `NotConnected`, `NotAllowed`."""
+        async with self.database.sessions.begin() as session:
+            connection = await _to_end(session, person)
+            connection.state = ConnectionState.ENDING
+            connection.disconnect_due_at, connection.disconnect_tries = self.now(), 0
+            connection.disconnect_place = asdict(place)
+            connection_id = connection.id
+        await self.work.nudge(Job.DISCONNECT, connection_id)
+
+    async def run_disconnect(self, connection_id: int) -> None:
+        """End a connection on both sides."""
+        await ending.run(self, connection_id)
+
+    async def paymo_page(self, nonce: str) -> str:
+        """Return the organisation that the key is for, "" while none is known."""
+        return await browser.paymo_page(self, nonce)
+
+    async def submit_paymo_key(self, nonce: str, api_key: str) -> str:
+        """Try the key, keep it, and return the company's name."""
+        return await browser.submit_paymo_key(self, nonce, api_key)
+
+    async def start_xero(self, nonce: str) -> str:
+        """Return the address of Xero's consent page."""
+        return await browser.start_xero(self, nonce)
+
+    async def finish_xero(self, *, state: str, code: str, error: str) -> Consent:
+        """Take what Xero's consent page sent back."""
+        return await browser.finish_xero(self, state=state, code=code, error=error)
+
+    async def choose_organisation(self, token: str, tenant_id: str) -> Consent:
+        """Connect the organisation that the person chose."""
+        return await browser.choose_organisation(self, token, tenant_id)
+
+    async def _to_connect(self, session: Session, person: Person) -> Connection:
+        current = await connections.find_current(session, person)
+        if current is None:
+            return await self._new(session, person)
+        if current.state is ConnectionState.ENDING:
+            raise NotConnected(
+                "The former connection is still being ended. Try again in a minute.", system="Xero"
+            )
+        is_untouched = current.paymo_api_key is None and current.grant_id is None
+        if current.state is ConnectionState.PENDING and is_untouched:
+            current.owner_id = person.user_id
+        connections.require_owner(current, person.user_id)
+        return current
+
+    async def _new(self, session: Session, person: Person) -> Connection:
+        now = self.now()
+        workspace = await workspaces.find_or_add(session, person.enterprise_id, person.team_id, now)
+        connection = Connection(
+            workspace_id=workspace.id,
+            state=ConnectionState.PENDING,
+            created_at=now,
+            owner_id=person.user_id,
+        )
+        session.add(connection)
+        await session.flush()
+        return connection
+
+
+async def _to_end(session: Session, person: Person) -> Connection:
+    """Return the connection that this person may end."""
+    current = await connections.find_current(session, person)
+    if current is None:
+        raise NotConnected("Nothing is connected, so there is nothing to end.", system="Xero")
+    if current.state is ConnectionState.ENDING:
+        raise NotConnected("This connection is being ended already.", system="Xero")
+    connections.require_owner(current, person.user_id)
+    return current

@@ -1,0 +1,45 @@
+"""Slack workspaces: met, installed, uninstalled, and the events that were taken in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.model import Person
+from services.store import receipts, workspaces
+from services.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceService:
+    """Which workspaces the app is in."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def id_of(self, person: Person) -> int:
+        """Return the id of this person's workspace, which is added when it is new."""
+        async with self.database.sessions() as session:
+            known = await workspaces.find(session, person.enterprise_id, person.team_id)
+        if known is not None:
+            return known.id
+        async with self.database.sessions.begin() as session:
+            found = await workspaces.find_or_add(
+                session, person.enterprise_id, person.team_id, self.now()
+            )
+            return found.id
+
+    async def installed(self, enterprise_id: str, team_id: str, user_id: str) -> None:
+        """Note that somebody installed the app, perhaps again; what was parked goes on."""
+        async with self.database.sessions.begin() as session:
+            found = await workspaces.find_or_add(session, enterprise_id, team_id, self.now())
+            await workspaces.mark_installed(session, found.id, user_id)
+
+    async def uninstalled(self, enterprise_id: str, team_id: str) -> None:
+        """Note that the app was taken away: no job of that workspace runs any more."""
+        async with self.database.sessions.begin() as session:
+            await workspaces.mark_uninstalled(session, enterprise_id, team_id)
+
+    async def take_event(self, event_id: str) -> bool:
+        """Say whether this event is new; Slack sends some more than once."""
+        async with self.database.sessions.begin() as session:
+            return await receipts.take(session, event_id, self.now())
