@@ -71,8 +71,9 @@ class Identity:
             web.post("/identity/connect/authorize", self.decide),
             web.post("/connect/token", self.token),
             web.post("/connect/revocation", self.revocation),
-            web.get("/connections", self.list_connections),
-            web.delete("/connections/{id}", self.drop_connection),
+            # Everybody writes it small but Xero's own SDK.
+            web.get("/{name:[Cc]onnections}", self.list_connections),
+            web.delete("/{name:[Cc]onnections}/{id}", self.drop_connection),
         ]
 
     async def ask(self, request: web.Request) -> web.Response:

@@ -92,9 +92,7 @@ class Limits:
                 headers = self._headers(usage) | {"X-Rate-Limit-Problem": name}
                 if window is not None:
                     headers["Retry-After"] = str(window.wait(now))
-                refusal = web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
-                del refusal.headers["Content-Type"]
-                return refusal
+                return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
         return None
 
     def _headers(self, usage: Usage) -> dict[str, str]:
