@@ -1,0 +1,88 @@
+"""Logs as fields: lines for people or one JSON object a line, and never a secret."""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+HIDDEN = "[hidden]"
+_NAMES = re.compile(
+    r"secret|token|api_?key|password|authori[sz]ation|cookie|nonce|encryption|verifier|^code$",
+    re.IGNORECASE,
+)
+_VALUES = (
+    re.compile(r"()\bx(?:ox[a-z]|app|oxe\.xox[a-z])-[\w-]+"),  # Slack's tokens
+    re.compile(r"()\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"),  # JSON web tokens, as Xero's are
+    re.compile(r"(\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE),
+    re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),  # the password in a database's address
+    re.compile(r"([?&](?:nonce|code|state|token|api_key)=)[^&\s\"']+", re.IGNORECASE),
+    re.compile(r"(/webhooks/paymo/)[^/\s?\"']+"),
+)
+# What these tell at INFO is of use to their own makers.
+_QUIET = ("httpx", "httpcore", "apscheduler", "procrastinate", "slack_bolt", "slack_sdk", "asyncio")
+
+
+def hide(value: Any, name: str = "") -> Any:
+    """Return the value without what nobody may read in a log."""
+    if name and _NAMES.search(name) and value not in (None, ""):
+        return HIDDEN
+    if isinstance(value, str):
+        for pattern in _VALUES:
+            value = pattern.sub(rf"\g<1>{HIDDEN}", value)
+        return value
+    if isinstance(value, Mapping):
+        return {key: hide(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide(each) for each in value]
+    return value
+
+
+def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: hide(value, key) for key, value in event.items()}
+
+
+def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys.stderr) -> None:
+    """Send our logs and those of libraries through one pipe to one stream."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _hide_secrets,
+    ]
+    last: Processor = (
+        structlog.processors.JSONRenderer(default=str)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[remove_meta, last]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True

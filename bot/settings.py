@@ -1,0 +1,197 @@
+"""The program's settings, from the environment or from `.env`; the environment wins."""
+
+import re
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_EMPTY = SecretStr("")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_DATABASES = {"sqlite", "postgresql", "postgres"}
+_SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
+_ENCODING = re.compile(r"[!-~]+")
+
+
+class SettingsError(Exception):
+    """Settings are missing or malformed; the text lists all of them, and no value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Put every problem on a line of its own."""
+        super().__init__("\n".join(["These settings need your attention:", *problems]))
+        self.problems = problems
+
+
+def _address(value: str) -> str:
+    """Accept an http or https address; the slash at its end does not matter."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+def _slack_address(value: str) -> str:
+    """Slack's SDK puts a method's name right behind this one."""
+    return f"{_address(value)}/"
+
+
+def _database(value: SecretStr) -> SecretStr:
+    try:
+        name = make_url(value.get_secret_value()).get_backend_name()
+    except ArgumentError:
+        name = ""
+    if name not in _DATABASES:
+        raise ValueError("must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+    return value
+
+
+def _keys(value: SecretStr) -> SecretStr:
+    for key in _split(value):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(
+                "must be keys that `paymo-xero generate-key` printed, with commas between them"
+            ) from None
+    return value
+
+
+def _printable(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if secret and not _ENCODING.fullmatch(secret):
+        raise ValueError("must not hold spaces, line breaks or letters beyond ASCII")
+    return value
+
+
+def _split(value: SecretStr) -> list[str]:
+    parts = (part.strip() for part in value.get_secret_value().split(","))
+    return [part for part in parts if part]
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Token = Annotated[SecretStr, AfterValidator(_printable)]
+
+
+class Settings(BaseSettings):
+    """Everything that differs from one place to another."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+    slack_signing_secret: Token = _EMPTY
+    slack_client_id: str = ""
+    slack_client_secret: Token = _EMPTY
+    slack_bot_token: Token = _EMPTY
+    slack_app_token: Token = _EMPTY
+    xero_client_id: str = ""
+    xero_client_secret: Token = _EMPTY
+    xero_webhook_key: Token = _EMPTY
+    public_url: Address = "http://localhost:8000"
+    database_url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr(_SQLITE)
+    encryption_keys: Annotated[SecretStr, AfterValidator(_keys)] = _EMPTY
+    sync_interval_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+    slack_api_url: Annotated[str, AfterValidator(_slack_address)] = "https://slack.com/api/"
+    slack_authorize_url: Address = "https://slack.com/oauth/v2/authorize"
+    xero_api_url: Address = "https://api.xero.com"
+    xero_login_url: Address = "https://login.xero.com"
+    xero_identity_url: Address = "https://identity.xero.com"
+    paymo_api_url: Address = "https://app.paymoapp.com/api"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+    ] = "INFO"
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_problems_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        problems = _missing(values)
+        try:
+            made = handler(values)
+        except ValidationError as error:
+            problems += [_told(each) for each in error.errors(include_input=False)]
+            raise SettingsError(problems) from None
+        if problems:
+            raise SettingsError(problems)
+        return made
+
+    @property
+    def keys(self) -> list[str]:
+        """The encryption keys, newest first."""
+        return _split(self.encryption_keys)
+
+    @property
+    def is_socket_mode(self) -> bool:
+        """Whether Slack reaches the program over a connection that the program opens."""
+        return bool(self.slack_app_token.get_secret_value())
+
+    @property
+    def is_one_workspace(self) -> bool:
+        """Whether a bot token was given, so that nobody installs the app by a page."""
+        return bool(self.slack_bot_token.get_secret_value())
+
+    @property
+    def has_paymo_webhooks(self) -> bool:
+        """Whether Paymo can reach the program."""
+        paymo_host = urlsplit(self.paymo_api_url).hostname
+        return self.public_url.startswith("https://") or paymo_host in _LOOPBACK
+
+
+def load_settings() -> Settings:
+    """Return the settings, or raise `SettingsError` with all that is wrong."""
+    return Settings()
+
+
+def _missing(values: dict[str, Any]) -> list[str]:
+    def has(name: str) -> bool:
+        value = values.get(name.lower()) or ""
+        return bool(value.get_secret_value() if isinstance(value, SecretStr) else value.strip())
+
+    needed = ["XERO_CLIENT_ID", "XERO_CLIENT_SECRET", "ENCRYPTION_KEYS"]
+    if not has("SLACK_APP_TOKEN"):
+        needed.insert(0, "SLACK_SIGNING_SECRET")
+    problems = [f"- {name} is missing" for name in needed if not has(name)]
+    pair = ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]
+    given = [name for name in pair if has(name)]
+    if has("SLACK_BOT_TOKEN") or given == pair:
+        return problems
+    if given:
+        [other] = set(pair) - set(given)
+        return [*problems, f"- {other} is missing: it goes with {given[0]}"]
+    return [
+        *problems,
+        "- SLACK_BOT_TOKEN is missing, or SLACK_CLIENT_ID with SLACK_CLIENT_SECRET",
+    ]
+
+
+def _told(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"]).upper()
+    text = cast("str", error["msg"]).removeprefix("Value error, ")
+    return f"- {name}: {text[:1].lower()}{text[1:]}"

@@ -1,0 +1,68 @@
+"""The command line, as processes."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from services.store.engine import generate_key
+from tests.bot.program import NEEDED, run
+from tests.databases import KEY
+
+
+async def test_a_key_is_printed_alone_and_needs_no_settings(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "generate-key")
+
+    assert (ended.status, ended.err) == (0, "")
+    assert Fernet(ended.out.strip())
+    assert len(ended.out.splitlines()) == 1
+
+
+async def test_the_version_is_told(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "--version")
+
+    assert (ended.status, ended.out) == (0, "paymo-xero 0.1.0\n")
+
+
+@pytest.mark.parametrize("command", ["migrate", "rotate-keys"])
+async def test_commands_list_all_missing_settings_and_exit_2(tmp_path: Path, command: str) -> None:
+    ended = await run(tmp_path, command, PORT="many")
+
+    assert ended.status == 2
+    assert ended.out == ""
+    for name in ("SLACK_SIGNING_SECRET", "XERO_CLIENT_ID", "ENCRYPTION_KEYS", "PORT"):
+        assert name in ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_migrate_makes_the_tables(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "migrate", **NEEDED)
+
+    assert (ended.status, ended.out) == (0, "The database is at the newest version.\n")
+    with sqlite3.connect(tmp_path / "paymo-xero.db") as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    connection.close()
+
+
+async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path) -> None:
+    await run(tmp_path, "migrate", **NEEDED)
+    newest = generate_key()
+    file = tmp_path / "paymo-xero.db"
+    old = Fernet(KEY).encrypt(b"refresh").decode()
+    with sqlite3.connect(file) as connection:
+        connection.execute(
+            "INSERT INTO xero_grants"
+            " (auth_event_id, access_token, refresh_token, expires_at, version, is_dead)"
+            " VALUES ('', ?, ?, '2026-01-01 00:00:00', 1, 0)",
+            (old, old),
+        )
+    connection.close()
+
+    ended = await run(tmp_path, "rotate-keys", **{**NEEDED, "ENCRYPTION_KEYS": f"{newest},{KEY}"})
+
+    assert ended.out.startswith("2 secrets")
+    with sqlite3.connect(file) as connection:
+        [token] = connection.execute("SELECT refresh_token FROM xero_grants").fetchone()
+    connection.close()
+    assert Fernet(newest).decrypt(token) == b"refresh"

@@ -1,0 +1,74 @@
+"""Logs: one line each, fields kept, secrets hidden wherever they stand."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bot import logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where logs go during a test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    logs.configure("INFO", "json", stream)
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def told(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_object_a_line_with_its_fields(stream: io.StringIO) -> None:
+    structlog.get_logger("services.x").info("swept", connection_id=7)
+    logging.getLogger("library").warning("slow %s", "answer")
+
+    [ours, theirs] = told(stream)
+
+    assert (ours["event"], ours["connection_id"], ours["level"]) == ("swept", 7, "info")
+    assert (theirs["event"], theirs["logger"]) == ("slow answer", "library")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "refused xoxb-hunter2",
+        "refused xapp-1-hunter2",
+        "Bearer hunter2hunter2",
+        "postgresql://me:hunter2@host/name",
+        "GET /paymo/connect?nonce=hunter2 200",
+        "GET /xero/callback?code=hunter2&state=hunter2",
+        "POST /webhooks/paymo/hunter2",
+        "eyJhunter2xx.hunter2.hunter2",
+    ],
+)
+def test_secrets_in_a_text_are_hidden(stream: io.StringIO, text: str) -> None:
+    logging.getLogger("library").warning(text)
+
+    assert "hunter2" not in stream.getvalue()
+    assert logs.HIDDEN in stream.getvalue()
+
+
+def test_secrets_are_hidden_by_their_name_also_inside_others(stream: io.StringIO) -> None:
+    structlog.get_logger("x").info("asked", api_key="hunter2", headers=[{"Cookie": "hunter2"}])
+
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:
+    try:
+        int("xoxb-hunter2")
+    except ValueError:
+        structlog.get_logger("x").exception("job_failed")
+
+    assert "hunter2" not in stream.getvalue()
+    assert "ValueError" in stream.getvalue()

@@ -1,0 +1,115 @@
+"""Settings: what is needed, what is malformed, and that no secret shows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, SettingsError, load_settings
+from tests.bot.program import NEEDED
+from tests.databases import KEY
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings but those that a test sets, and no `.env` but its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+
+
+def put(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+def problems() -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    return raised.value.problems
+
+
+def test_everything_that_is_missing_is_told_at_once() -> None:
+    assert problems() == [
+        "- SLACK_SIGNING_SECRET is missing",
+        "- XERO_CLIENT_ID is missing",
+        "- XERO_CLIENT_SECRET is missing",
+        "- ENCRYPTION_KEYS is missing",
+        "- SLACK_BOT_TOKEN is missing, or SLACK_CLIENT_ID with SLACK_CLIENT_SECRET",
+    ]
+
+
+def test_missing_and_malformed_settings_stand_in_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(monkeypatch, PORT="many", PUBLIC_URL="example.com", ENCRYPTION_KEYS="short")
+    put(monkeypatch, DATABASE_URL="mysql://host/name", LOG_FORMAT="xml", SYNC_INTERVAL_SECONDS="0")
+
+    told = "\n".join(problems())
+
+    for name in ("PORT", "PUBLIC_URL", "ENCRYPTION_KEYS", "DATABASE_URL", "LOG_FORMAT"):
+        assert f"- {name}: " in told
+    assert "- SYNC_INTERVAL_SECONDS: " in told
+    assert "- XERO_CLIENT_ID is missing" in told
+    assert "ENCRYPTION_KEYS is missing" not in told
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"SLACK_SIGNING_SECRET": "s", "SLACK_BOT_TOKEN": "xoxb-1"},
+        {"SLACK_SIGNING_SECRET": "s", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c"},
+        {"SLACK_APP_TOKEN": "xapp-1", "SLACK_BOT_TOKEN": "xoxb-1"},
+        {"SLACK_APP_TOKEN": "xapp-1", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c"},
+    ],
+    ids=["token", "install", "socket and token", "socket and install"],
+)
+def test_each_way_to_reach_slack_is_enough(
+    monkeypatch: pytest.MonkeyPatch, way: dict[str, str]
+) -> None:
+    put(monkeypatch, XERO_CLIENT_ID="x", XERO_CLIENT_SECRET="y", ENCRYPTION_KEYS=KEY, **way)
+
+    assert load_settings().keys == [KEY]
+
+
+def test_half_of_a_pair_names_the_other_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, **{**NEEDED, "SLACK_BOT_TOKEN": ""}, SLACK_CLIENT_ID="1.2")
+
+    assert problems() == ["- SLACK_CLIENT_SECRET is missing: it goes with SLACK_CLIENT_ID"]
+
+
+def test_the_environment_wins_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=9001\nHOST=0.0.0.0\n", encoding="utf-8")
+    put(monkeypatch, PORT="9002", **NEEDED)
+
+    settings = load_settings()
+
+    assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 - only read
+
+
+def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, PUBLIC_URL="https://app.example/", SLACK_API_URL="http://127.0.0.1:1/api")
+    put(monkeypatch, **NEEDED)
+
+    settings = load_settings()
+
+    assert settings.public_url == "https://app.example"
+    assert settings.slack_api_url == "http://127.0.0.1:1/api/"
+
+
+def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, **NEEDED, DATABASE_URL="postgresql://me:hunter2@host/name")
+    shown = repr(load_settings())
+    put(monkeypatch, ENCRYPTION_KEYS=f"{KEY},broken-key", XERO_CLIENT_SECRET="two words")
+
+    told = "\n".join(problems())
+
+    assert not [
+        secret for secret in (KEY, "hunter2", "xero-secret", "xoxb-test") if secret in shown
+    ]
+    assert not [secret for secret in (KEY, "broken-key", "two words") if secret in told]
+    assert "XERO_CLIENT_SECRET" in told
+    assert os.environ["ENCRYPTION_KEYS"].startswith(KEY)
