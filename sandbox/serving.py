@@ -2,15 +2,34 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Literal, Self
 
+import msgspec
 from aiohttp import web
 
+Json = dict[str, Any]
 Clock = Callable[[], datetime]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def as_json(
+    body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return a JSON answer; decimals go out as exact JSON numbers."""
+    return web.Response(
+        status=status,
+        body=_ENCODER.encode(body),
+        headers=headers,
+        content_type="application/json",
+        charset="utf-8",
+    )
 
 
 def utc_now() -> datetime:

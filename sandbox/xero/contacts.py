@@ -4,22 +4,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero import query
 from sandbox.xero.door import ledger_of
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import Contact
 from sandbox.xero.render import contact_json
 from sandbox.xero.settings import BASE
-from sandbox.xero.wire import (
-    NOBODY,
-    Commit,
-    Invalid,
-    Json,
-    answer,
-    elements,
-    not_found,
-    write_each,
-)
+from sandbox.xero.wire import NOBODY, Commit, Invalid, answer, elements, not_found, write_each
 
 LONGEST_NAME = 255
 _SEARCHED = ("Name", "FirstName", "LastName", "ContactNumber", "EmailAddress")

@@ -8,9 +8,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sandbox.serving import Handler
+from sandbox.serving import Handler, Json, as_json
 from sandbox.xero.organisation import Organisation
-from sandbox.xero.wire import Invalid, Json, as_json, not_found, read_body
+from sandbox.xero.wire import Invalid, not_found, read_body
 
 Act = Callable[[Organisation, Json], object]
 

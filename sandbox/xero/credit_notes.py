@@ -6,6 +6,7 @@ from typing import cast
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero import query
 from sandbox.xero.door import ledger_of
 from sandbox.xero.invoices import find
@@ -17,7 +18,6 @@ from sandbox.xero.totals import cents
 from sandbox.xero.wire import (
     Commit,
     Invalid,
-    Json,
     answer,
     elements,
     not_found,

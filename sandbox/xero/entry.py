@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.serving import Json
 from sandbox.xero import contacts
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import ZERO, Contact, Invoice, Line
 from sandbox.xero.totals import cents, fill_line, places, sum_up, tax_of
-from sandbox.xero.wire import Invalid, Json, read_day, read_number
+from sandbox.xero.wire import Invalid, read_day, read_number
 
 LONGEST_NUMBER = 255
 LONGEST_DESCRIPTION = 4000

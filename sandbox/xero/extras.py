@@ -4,11 +4,12 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero.door import APP, ledger_of
 from sandbox.xero.invoices import named
 from sandbox.xero.model import Note
 from sandbox.xero.settings import BASE
-from sandbox.xero.wire import Invalid, Json, answer, elements, invalid, ms_moment
+from sandbox.xero.wire import Invalid, answer, elements, invalid, ms_moment
 
 _LONGEST_NOTE = 2500
 

@@ -10,9 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
+from sandbox.serving import as_json
 from sandbox.xero.oauth import Authority, Request, oauth_error
 from sandbox.xero.organisation import Organisation
-from sandbox.xero.wire import as_json
 
 _GRANULAR = (
     "accounting.invoices",

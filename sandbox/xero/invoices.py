@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero import query
 from sandbox.xero.door import APP, ledger_of
 from sandbox.xero.entry import Entry
@@ -11,16 +12,7 @@ from sandbox.xero.ledger import NOT_MODIFIABLE, Ledger
 from sandbox.xero.model import Invoice
 from sandbox.xero.render import invoice_head, invoice_json, invoice_lines
 from sandbox.xero.settings import BASE
-from sandbox.xero.wire import (
-    NOBODY,
-    Commit,
-    Invalid,
-    Json,
-    answer,
-    elements,
-    not_found,
-    write_each,
-)
+from sandbox.xero.wire import NOBODY, Commit, Invalid, answer, elements, not_found, write_each
 
 _EDITED = "This document cannot be edited as it has a payment or credit note allocated to it."
 _NAMES = {"InvoiceID", "InvoiceNumber", "Type", "Status"}

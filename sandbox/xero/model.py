@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import uuid4
 
-from sandbox.xero.wire import Json
+from sandbox.serving import Json
 
 Announce = Callable[[str, str, str, Json], None]
 CreditKind = Literal["CreditNote", "Overpayment", "Prepayment"]

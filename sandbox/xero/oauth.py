@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from sandbox.serving import Clock
+from sandbox.serving import Clock, Json
 from sandbox.xero.model import new_id
-from sandbox.xero.wire import Json, Refused, not_found, problem
+from sandbox.xero.wire import Refused, not_found, problem
 
 CODE_LIFE = timedelta(minutes=5)
 ACCESS_LIFE = timedelta(minutes=30)

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero import query
 from sandbox.xero.door import ledger_of
 from sandbox.xero.invoices import find
@@ -12,7 +13,6 @@ from sandbox.xero.settings import BASE
 from sandbox.xero.wire import (
     Commit,
     Invalid,
-    Json,
     answer,
     elements,
     invalid,

@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.xero.wire import Json, bad_query, from_ms
+from sandbox.serving import Json
+from sandbox.xero.wire import bad_query, from_ms
 
 Test = Callable[[Json], bool]
 

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from sandbox.serving import Json
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import Account, Allocation, Contact, Credit, Invoice, Line, Payment, TaxRate
 from sandbox.xero.totals import cents, places
-from sandbox.xero.wire import Json, days, ms_moment, stamps
+from sandbox.xero.wire import days, ms_moment, stamps
 
 
 def account_json(account: Account) -> Json:

@@ -7,8 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sandbox.serving import Clock, Handler
-from sandbox.xero.wire import as_json
+from sandbox.serving import Clock, Handler, as_json
 
 MEMORY = timedelta(minutes=6)
 LONGEST_KEY = 128

@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
+from sandbox.serving import Json
 from sandbox.xero import query
 from sandbox.xero.door import ledger_of
 from sandbox.xero.render import account_json, tax_rate_json
-from sandbox.xero.wire import Json, answer, days, not_found
+from sandbox.xero.wire import answer, days, not_found
 
 BASE = "/api.xro/2.0"
 _ACTIONS = (

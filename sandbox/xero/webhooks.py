@@ -13,8 +13,7 @@ from http import HTTPStatus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from sandbox.serving import Clock
-from sandbox.xero.wire import Json
+from sandbox.serving import Clock, Json
 
 _PATIENCE = ClientTimeout(total=5)
 _PATHS = {

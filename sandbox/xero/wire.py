@@ -10,14 +10,13 @@ from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-import msgspec
 from aiohttp import web
 
-Json = dict[str, Any]
+from sandbox.serving import Json, as_json
+
 Commit = Callable[[], Json]
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T[\d:.]+Z?)?")
@@ -49,19 +48,6 @@ class Invalid(Exception):
         """Keep what Xero would say of the element."""
         super().__init__("; ".join(messages))
         self.messages = list(messages)
-
-
-def as_json(
-    body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> web.Response:
-    """Decimals go out as exact JSON numbers."""
-    return web.Response(
-        status=status,
-        body=_ENCODER.encode(body),
-        headers=headers,
-        content_type="application/json",
-        charset="utf-8",
-    )
 
 
 def answer(request: web.Request, plural: str, items: Sequence[Json], **beside: Any) -> web.Response:

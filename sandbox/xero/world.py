@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from sandbox.serving import Clock, Faults, Handler, control_routes, utc_now
+from sandbox.serving import Clock, Faults, Handler, Json, control_routes, utc_now
 from sandbox.xero import contacts, credit_notes, extras, invoices, payments, settings
 from sandbox.xero.control import Control
 from sandbox.xero.door import Door
@@ -16,7 +16,6 @@ from sandbox.xero.oauth import Authority
 from sandbox.xero.organisation import Organisation
 from sandbox.xero.replays import Replays
 from sandbox.xero.webhooks import Webhooks
-from sandbox.xero.wire import Json
 
 _HIDDEN = {"authorization", "cookie"}
 _MOST_BODY = 10 * 1024 * 1024

@@ -1,0 +1,178 @@
+"""One Paymo company: its data, its rules, and what the people in it do."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused
+from sandbox.serving import Clock, Json
+
+Line = tuple[Any, ...]  # item, description, quantity, price, and whether it is taxed
+_TERMS = timedelta(days=30)
+
+
+def not_found() -> Refused:
+    """What an unknown id is answered with."""
+    return Refused(HTTPStatus.NOT_FOUND, "Object not found")
+
+
+@dataclass(slots=True)
+class Company:
+    """The books of one company, and the API keys that open them."""
+
+    id: int
+    name: str
+    keys: set[str]
+    now: Clock
+    currency: str = "NZD"
+    clients: dict[int, Client] = field(default_factory=dict)
+    invoices: dict[int, Invoice] = field(default_factory=dict)
+    payments: dict[int, Payment] = field(default_factory=dict)
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
+
+    def json(self) -> Json:
+        """As `/company` shows it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "default_currency": self.currency,
+            "timezone": "UTC",
+            "date_format": "Y-m-d",
+            "account_type": "commercial",
+        }
+
+    # What people do in Paymo.
+
+    def add_client(self, name: str, **more: Any) -> Client:
+        """Add a client; `more` is any of Paymo's own fields, such as email."""
+        client = Client(next(self.ids), name, self.now(), more)
+        self.clients[client.id] = client
+        return client
+
+    def add_invoice(
+        self, number: str, client: Client, lines: Sequence[Line], **more: Any
+    ) -> Invoice:
+        """Add an invoice; `more` is any field of `Invoice`, rates and discount as text or number.
+
+        A line is (item, description, quantity, price) or, untaxed, (…, False).
+        """
+        if any(each.number == number for each in self.invoices.values()):
+            raise Refused(HTTPStatus.BAD_REQUEST, "Invoice number already exists")
+        for name in ("tax", "tax2", "discount"):
+            if name in more:
+                more[name] = Decimal(str(more[name]))
+        day = more.pop("issued", self.now().date())
+        usual: dict[str, Any] = {
+            "due": day + _TERMS,
+            "currency": self.currency,
+            "issued": day,
+        }
+        invoice = Invoice(
+            id=next(self.ids),
+            number=number,
+            client_id=client.id,
+            items=[self._item(line) for line in lines],
+            created=self.now(),
+            updated=self.now(),
+            **(usual | more),
+        )
+        self.invoices[invoice.id] = invoice
+        return invoice
+
+    def _item(self, line: Line) -> Item:
+        title, description, quantity, price, *rest = line
+        return Item(
+            next(self.ids),
+            title,
+            description,
+            Decimal(str(price)),
+            Decimal(str(quantity)),
+            apply_tax=bool(rest[0]) if rest else True,
+        )
+
+    def numbered(self, number: str) -> Invoice:
+        """Return the invoice with this number."""
+        found = [each for each in self.invoices.values() if each.number == number]
+        if not found:
+            raise not_found()
+        return found[0]
+
+    def pay(
+        self,
+        invoice_id: int,
+        amount: Decimal | str,
+        *,
+        paid_on: date | None = None,
+        notes: str = "",
+    ) -> Payment:
+        """Record a payment; the invoice is paid when nothing is left."""
+        invoice = self._invoice(invoice_id)
+        money = Decimal(amount)
+        if money <= 0:
+            raise Refused(HTTPStatus.BAD_REQUEST, "Field 'amount' must be greater than 0")
+        if money > self.left(invoice_id):
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, "The payment amount is greater than the amount due"
+            )
+        payment = Payment(
+            next(self.ids), invoice_id, money, paid_on or self.now().date(), notes, self.now()
+        )
+        self.payments[payment.id] = payment
+        if not self.left(invoice_id):
+            self._move(invoice, "paid")
+        return payment
+
+    def delete_payment(self, payment_id: int) -> None:
+        """Take a payment away; a paid invoice becomes viewed."""
+        payment = self.payments.pop(payment_id, None)
+        if payment is None:
+            raise not_found()
+        invoice = self._invoice(payment.invoice_id)
+        if invoice.status == "paid" and self.left(invoice.id):
+            self._move(invoice, "viewed")
+
+    def delete_invoice(self, invoice_id: int) -> None:
+        """Delete an invoice for good, and its payments with it."""
+        self._invoice(invoice_id)
+        del self.invoices[invoice_id]
+        for payment in self.payments_of(invoice_id):
+            del self.payments[payment.id]
+
+    def set_status(self, invoice_id: int, status: str) -> None:
+        """Set a status by hand; Paymo allows any of the five."""
+        if status not in STATUSES:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"Invalid value for field 'status': {status}")
+        self._move(self._invoice(invoice_id), status)
+
+    def edit(self, invoice_id: int, **fields: Any) -> None:
+        """Change fields of an invoice."""
+        invoice = self._invoice(invoice_id)
+        for name, value in fields.items():
+            setattr(invoice, name, value)
+        invoice.updated = self._later(invoice.updated)
+
+    def payments_of(self, invoice_id: int) -> list[Payment]:
+        """Return an invoice's payments, oldest first."""
+        return [each for each in self.payments.values() if each.invoice_id == invoice_id]
+
+    def left(self, invoice_id: int) -> Decimal:
+        """Return what is left to pay."""
+        paid = sum((each.amount for each in self.payments_of(invoice_id)), Decimal(0))
+        return self._invoice(invoice_id).total - paid
+
+    def _invoice(self, invoice_id: int) -> Invoice:
+        if invoice_id not in self.invoices:
+            raise not_found()
+        return self.invoices[invoice_id]
+
+    def _move(self, invoice: Invoice, status: str) -> None:
+        invoice.status = status
+        invoice.updated = self._later(invoice.updated)
+
+    def _later(self, former: datetime) -> datetime:
+        """Return a time after the former one even when the clock stands: Paymo counts seconds."""
+        return max(self.now(), former + timedelta(seconds=1))
