@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.serving import Handler
+from sandbox.slack.acts import COMMAND
 from sandbox.slack.door import Answer
 from sandbox.slack.events import Events
 from sandbox.slack.model import Channel, NotPossible, Team, User, View
@@ -113,7 +114,8 @@ class Control:
     async def state(self, request: web.Request) -> web.Response:
         """Return what a person sees: `?user=`, the first one unless named."""
         users = self.world.state.users
-        who = request.query.get("user") or next(iter(users), "")
+        asked = request.query.get("user", "")
+        who = asked if asked in users else next(iter(users), "")
         return web.json_response(self._seen_by(self.world.user(who)))
 
     async def changes(self, request: web.Request) -> web.Response:
@@ -142,13 +144,28 @@ class Control:
         home = world.home(user)
         return {
             "version": world.state.version,
-            "team": {**team.public(), "installed": team.installed},
+            "command": COMMAND,
+            "shortcuts": world.shortcuts,
+            "install_url": world.door.url.replace("/events", "/install"),
+            "team": self._team_shown(team),
             "user": user.public(),
             "users": [each.public() for each in mates],
+            "people": self._people(),
             "channels": [self._channel(each, user) for each in rooms],
+            "direct": self._channel(world.direct(user), user),
             "views": [self._view(each) for each in world.stack(user)],
             "home": self._view(home) if home else None,
         }
+
+    def _team_shown(self, team: Team) -> Json:
+        return {**team.public(), "installed": team.installed, "bot_user_id": team.bot_user_id}
+
+    def _people(self) -> list[Json]:
+        state = self.world.state
+        return [
+            {**each.public(), "team": state.teams[each.team_id].name}
+            for each in state.users.values()
+        ]
 
     def _channel(self, channel: Channel, user: User) -> Json:
         whispers = [each for each in self.world.ephemerals(user) if each.channel_id == channel.id]

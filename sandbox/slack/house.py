@@ -26,6 +26,9 @@ class House:
     signing_secret: str = "slack-signing-secret"
     client_id: str = "1111.2222"
     client_secret: str = "slack-client-secret"
+    shortcuts: dict[str, str] = field(
+        default_factory=lambda: {"export_invoices": "Export invoices"}
+    )
     faults: Faults = field(default_factory=Faults)
     wire: Wire = field(default_factory=Wire)
     state: State = field(init=False)

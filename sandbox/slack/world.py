@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from sandbox.slack.control import Control
 from sandbox.slack.events import Events
 from sandbox.slack.model import Refused, Team
 
+PAGE = Path(__file__).parent / "page"
 _MOST_BODY = 10 * 1024 * 1024
 _JSON = "application/json"
 _GONE = {"used_url": 404, "expired_url": 404}
@@ -55,6 +57,8 @@ class SlackWorld(Events):
                 web.post("/response/{team}/{key}", self._answer_url),
                 web.get("/oauth/v2/authorize", self.authority.page),
                 web.post("/oauth/v2/authorize", self.authority.answer),
+                web.get("/", _index),
+                web.static("/page", PAGE),
                 *Control(self).routes(),
                 *control_routes(self.faults, self.reset),
             ]
@@ -116,3 +120,7 @@ class SlackWorld(Events):
         for task in self._tasks:
             task.cancel()
         await self.door.close()
+
+
+async def _index(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(PAGE / "index.html")

@@ -1,0 +1,44 @@
+/** Makes elements; text always goes in as text, never as markup. */
+
+/** Return an element with attributes, listeners (`onclick`) and children. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "value") node.value = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** Return a link that opens elsewhere, or only its words when the address is not of the web. */
+export function link(address, words, attributes = {}) {
+  if (!/^(https?:|mailto:)/.test(address)) return el("span", attributes, words);
+  return el("a", { href: address, target: "_blank", rel: "noopener", ...attributes }, words);
+}
+
+/** Say something for a moment, also to screen readers. */
+export function toast(words) {
+  const place = document.getElementById("toast");
+  place.textContent = words;
+  // Shown anew, it comes to lie above a modal that was opened since.
+  place.hidePopover();
+  place.showPopover();
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => place.hidePopover(), 8000);
+}
+
+let lastId = 0;
+
+/** Return an id that no other element has. */
+export function freshId() {
+  lastId += 1;
+  return `e${lastId}`;
+}
+
+/** Undo Slack's three entities. */
+export function plain(text) {
+  return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}

@@ -1,0 +1,178 @@
+/** The workspace: who you are, where you are, and what you type there. */
+import { act, changed, seen } from "./api.js";
+import { drawn } from "./blocks.js";
+import { el, link, toast } from "./dom.js";
+import { showMessages } from "./messages.js";
+import { showModal } from "./modal.js";
+
+const at = (id) => document.getElementById(id);
+const address = new URLSearchParams(location.search);
+const here = { user: address.get("user") ?? "", place: address.get("place") ?? "", home: "" };
+let world = null;
+
+/** Go somewhere; the address bar keeps it over a reload. */
+function go(changes) {
+  Object.assign(here, changes);
+  history.replaceState(null, "", `?${new URLSearchParams({ user: here.user, place: here.place })}`);
+  draw();
+  at("typed").focus();
+}
+
+function scene() {
+  const names = {};
+  for (const person of world.people) names[person.id] = person.real_name;
+  for (const channel of world.channels) names[channel.id] = channel.name;
+  names[world.team.bot_user_id] = "paymo-xero";
+  return { user: here.user, people: world.users, channels: rooms(), names };
+}
+
+function rooms() {
+  return world.channels.filter((channel) => !channel.is_im);
+}
+
+function draw() {
+  at("team").textContent = world.team.name;
+  document.title = `${world.team.name} · Slack (stand-in)`;
+  drawPeople();
+  drawPlaces();
+  drawPlace();
+  showModal(world.views, scene());
+}
+
+function drawPeople() {
+  const signature = JSON.stringify(world.people);
+  if (at("people").dataset.signature !== signature) {
+    at("people").dataset.signature = signature;
+    at("people").replaceChildren(...world.people.map((person) => el("option", { value: person.id }, `${person.real_name} (${person.team})`)));
+  }
+  at("people").value = here.user;
+}
+
+function drawPlaces() {
+  const entry = (place, label) => el("button", {
+    type: "button", "aria-current": here.place === place || (place === "home" && here.place === "app") ? "page" : null,
+    onclick: () => (place === "home" ? openHome() : go({ place })),
+  }, label);
+  const signature = JSON.stringify([here, rooms().map((each) => [each.id, each.name, each.is_private])]);
+  if (at("channels").dataset.signature === signature) return;
+  at("channels").dataset.signature = signature;
+  at("channels").replaceChildren(...rooms().map((each) => entry(each.id, `${each.is_private ? "🔒" : "#"} ${each.name}`)));
+  at("apps").replaceChildren(entry("home", "paymo-xero"));
+}
+
+function room() {
+  if (here.place === "app") return world.direct;
+  return rooms().find((channel) => channel.id === here.place);
+}
+
+function drawPlace() {
+  const inApp = here.place === "home" || here.place === "app";
+  const channel = room();
+  at("title").querySelector("h1").textContent = inApp ? "paymo-xero" : `${channel.is_private ? "🔒" : "#"} ${channel.name}`;
+  drawTabs(inApp);
+  at("home").hidden = here.place !== "home";
+  at("messages").hidden = at("composer").hidden = here.place === "home";
+  if (here.place === "home") drawHome();
+  else {
+    showMessages(channel, scene());
+    at("typed").setAttribute("aria-label", inApp ? "Message paymo-xero" : `Message #${channel.name}`);
+    at("typed").placeholder = `Message, or ${world.command} …`;
+    drawShortcuts();
+  }
+}
+
+function drawTabs(inApp) {
+  const signature = inApp ? here.place : "";
+  if (at("tabs").dataset.signature === signature) return;
+  at("tabs").dataset.signature = signature;
+  const tab = (label, place, open) => el("button", { type: "button", role: "tab", "aria-selected": String(here.place === place), onclick: open }, label);
+  at("tabs").replaceChildren(...(inApp ? [tab("Home", "home", openHome), tab("Messages", "app", openDirect)] : []));
+}
+
+function drawHome() {
+  const signature = JSON.stringify([here.user, world.home?.id, world.home?.hash, world.team.installed]);
+  if (here.home === signature) return;
+  here.home = signature;
+  const view = world.home;
+  if (!world.team.installed) {
+    at("home").replaceChildren(el("p", {}, "paymo-xero is not installed here. ", link(world.install_url, "Add to Slack", { class: "button primary" })));
+  } else if (!view) at("home").replaceChildren(el("p", { class: "note" }, "Nothing here yet."));
+  else at("home").replaceChildren(...drawn(view.blocks, { ...scene(), where: view.id, values: view.state.values }));
+}
+
+function drawShortcuts() {
+  const options = Object.entries(world.shortcuts).map(([id, name]) => el("option", { value: id }, name));
+  if (at("shortcuts").childElementCount) return;
+  at("shortcuts").replaceChildren(el("option", { value: "" }, "+"), ...options);
+}
+
+function openHome() {
+  go({ place: "home" });
+  if (world.team.installed) act("home", { user: here.user, tab: "home" });
+}
+
+function openDirect() {
+  go({ place: "app" });
+  if (world.team.installed) act("home", { user: here.user, tab: "messages" });
+}
+
+function hint() {
+  const typed = at("typed").value;
+  const shown = typed.startsWith("/") && world.command.startsWith(typed) && typed !== world.command;
+  at("hints").hidden = !shown;
+  if (!shown) return;
+  const fill = () => {
+    at("typed").value = `${world.command} `;
+    at("typed").focus();
+    hint();
+  };
+  at("hints").replaceChildren(el("li", {}, el("button", { type: "button", onclick: fill }, world.command)));
+}
+
+async function send(event) {
+  event.preventDefault();
+  const text = at("typed").value.trim();
+  const channel = room();
+  if (!text || !channel) return;
+  at("typed").value = "";
+  hint();
+  if (!text.startsWith("/")) await act("say", { user: here.user, channel: channel.id, text });
+  else {
+    const [command, ...rest] = text.split(" ");
+    if (command !== world.command) toast(`${command} is not a valid command.`);
+    else await act("command", { user: here.user, channel: channel.id, text: rest.join(" ") });
+  }
+}
+
+async function look() {
+  world = await seen(here.user);
+  here.user = world.user.id;
+  const known = ["home", "app", ...rooms().map((each) => each.id)];
+  if (!known.includes(here.place)) here.place = rooms()[0]?.id ?? "home";
+  draw();
+}
+
+async function watch() {
+  for (;;) {
+    try {
+      await look();
+      await changed(world.version);
+    } catch (error) {
+      console.warn(error);
+      await new Promise((resolve) => { setTimeout(resolve, 1000); });
+    }
+  }
+}
+
+at("composer").addEventListener("submit", send);
+at("typed").addEventListener("input", hint);
+at("people").addEventListener("change", () => {
+  here.user = at("people").value;
+  look().then(() => go({}));
+});
+at("shortcuts").addEventListener("change", () => {
+  const id = at("shortcuts").value;
+  at("shortcuts").value = "";
+  if (id) act("shortcut", { user: here.user, callback_id: id });
+});
+watch();

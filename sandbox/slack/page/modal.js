@@ -1,0 +1,75 @@
+/** Shows the modal on top of the stack; redraws only what the app changed. */
+import { act } from "./api.js";
+import { drawn } from "./blocks.js";
+import { el } from "./dom.js";
+import { words } from "./text.js";
+
+const dialog = document.getElementById("modal");
+let shown = "";
+
+/** Show the top view of the stack, or nothing. */
+export function showModal(views, scene) {
+  const view = views.at(-1);
+  const now = view ? JSON.stringify([scene.user, view.id, view.hash, view.errors]) : "";
+  if (now === shown) return;
+  shown = now;
+  if (!view) {
+    dialog.close();
+    return;
+  }
+  const place = remember();
+  draw(view, { ...scene, where: view.id, values: view.state.values, errors: view.errors });
+  if (!dialog.open) dialog.showModal();
+  restore(place, view.id);
+}
+
+function draw(view, scene) {
+  const close = (everything) => () => act("close", { user: scene.user, view: view.id, everything });
+  dialog.setAttribute("aria-label", words(view.title));
+  dialog.dataset.view = view.id;
+  dialog.oncancel = (event) => {
+    event.preventDefault();
+    close(false)();
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    const button = dialog.querySelector("button[type=submit]");
+    // A field that still has the focus says what is in it first.
+    for (const field of dialog.querySelectorAll("[data-dirty]")) field.dispatchEvent(new Event("change"));
+    button.setAttribute("aria-busy", "true");
+    await act("submit", { user: scene.user, view: view.id });
+    button.removeAttribute("aria-busy");
+  };
+  dialog.replaceChildren(
+    el("header", {}, el("h2", {}, words(view.title)), el("button", { type: "button", class: "cross", "aria-label": "Dismiss all", onclick: close(true) }, "✕")),
+    el("form", { novalidate: true, onsubmit: submit },
+      el("div", { class: "body" }, drawn(view.blocks, scene)),
+      el("footer", {},
+        el("button", { type: "button", onclick: close(false) }, view.close ? words(view.close) : "Cancel"),
+        view.submit ? el("button", { type: "submit", class: "primary" }, words(view.submit)) : null)),
+  );
+}
+
+/** Keep what was typed and not told yet, and where the cursor stood. */
+function remember() {
+  const held = document.activeElement?.dataset?.key;
+  const dirty = [...dialog.querySelectorAll("[data-dirty]")].map((field) => [field.dataset.key, field.value]);
+  return { view: dialog.dataset.view, held, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
+}
+
+function restore(place, viewId) {
+  if (place.view !== viewId) return;
+  for (const [key, value] of place.dirty) {
+    const field = byKey(key);
+    if (field) {
+      field.value = value;
+      field.dataset.dirty = "yes";
+    }
+  }
+  dialog.querySelector(".body").scrollTop = place.scroll;
+  if (place.held) byKey(place.held)?.focus({ preventScroll: true });
+}
+
+function byKey(key) {
+  return [...dialog.querySelectorAll("[data-key]")].find((field) => field.dataset.key === key);
+}

@@ -1,0 +1,76 @@
+/** Turns Slack's text objects into elements. */
+import { el, link, plain } from "./dom.js";
+
+const EMOJI = {
+  white_check_mark: "✅", heavy_check_mark: "✔️", warning: "⚠️", x: "❌", red_circle: "🔴",
+  large_green_circle: "🟢", large_yellow_circle: "🟡", large_orange_circle: "🟠", rotating_light: "🚨",
+  hourglass_flowing_sand: "⏳", hourglass: "⌛", tada: "🎉", moneybag: "💰", wastebasket: "🗑️",
+  information_source: "ℹ️", heavy_plus_sign: "➕", link: "🔗", bell: "🔔", lock: "🔒", arrows_counterclockwise: "🔄",
+};
+const TOKENS = /```([\s\S]+?)```|`([^`\n]+)`|<([^>\n]+)>|\*([^*\n]+)\*|(?<![A-Za-z0-9])_([^_\n]+)_(?![A-Za-z0-9])|~([^~\n]+)~|:([a-z0-9_+-]+):/;
+
+/** Return the elements of a text object. */
+export function rich(object, names) {
+  if (!object) return [];
+  if (object.type === "mrkdwn") return mrkdwn(object.text, names);
+  return [object.emoji === false ? object.text : emoji(object.text)];
+}
+
+/** Return the words of a text object, for labels. */
+export function words(object) {
+  return object ? emoji(object.text) : "";
+}
+
+/** Return the elements of Slack's own markup. */
+export function mrkdwn(text, names) {
+  const lines = text.split("\n");
+  const nodes = [];
+  lines.forEach((line, index) => {
+    if (text.includes("```")) return;
+    const quoted = line.startsWith("&gt;") ? line.slice(4).trimStart() : null;
+    nodes.push(quoted === null ? inline(line, names) : el("blockquote", {}, inline(quoted, names)));
+    if (index < lines.length - 1 && quoted === null) nodes.push(el("br"));
+  });
+  return text.includes("```") ? inline(text, names) : nodes.flat();
+}
+
+function inline(text, names) {
+  const found = TOKENS.exec(text);
+  if (!found) return text ? [plain(text)] : [];
+  const before = text.slice(0, found.index);
+  const after = text.slice(found.index + found[0].length);
+  return [plain(before), token(found, names), ...inline(after, names)];
+}
+
+function token([whole, pre, code, angle, bold, italic, strike, name], names) {
+  if (pre) return el("pre", {}, plain(pre));
+  if (code) return el("code", {}, plain(code));
+  if (angle) return reference(angle, names);
+  if (bold) return el("strong", {}, inline(bold, names));
+  if (italic) return el("em", {}, inline(italic, names));
+  if (strike) return el("s", {}, inline(strike, names));
+  return EMOJI[name] ?? whole;
+}
+
+function reference(angle, names) {
+  const [target, label] = [angle.split("|")[0], angle.split("|").slice(1).join("|")];
+  if (target.startsWith("@")) return el("span", { class: "mention" }, `@${names[target.slice(1)] ?? label ?? target.slice(1)}`);
+  if (target.startsWith("#")) return el("span", { class: "mention" }, `#${names[target.slice(1)] ?? label ?? target.slice(1)}`);
+  if (target.startsWith("!date^")) return date(target, label);
+  if (target.startsWith("!")) return el("span", { class: "mention" }, `@${label || target.slice(1)}`);
+  return link(plain(target), plain(label || target));
+}
+
+function date(target, fallback) {
+  const [, seconds, format] = target.split("^");
+  const moment = new Date(Number(seconds) * 1000);
+  if (Number.isNaN(moment.getTime())) return plain(fallback);
+  const day = moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const shown = (format ?? "{date}").replace(/\{date[^}]*\}/g, day).replace(/\{time[^}]*\}/g, time);
+  return el("time", { datetime: moment.toISOString() }, shown);
+}
+
+function emoji(text) {
+  return plain(text).replace(/:([a-z0-9_+-]+):/g, (whole, name) => EMOJI[name] ?? whole);
+}
