@@ -135,7 +135,7 @@ class Served:
     @classmethod
     async def start(cls, app: web.Application, *, host: str = "127.0.0.1", port: int = 0) -> Self:
         """Listen; with port 0 the system picks a free one."""
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, host, port)
         await site.start()

@@ -1,15 +1,18 @@
 """The services between stand-ins of Xero and Paymo on real sockets, with a clock to turn."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
+from sandbox.xero.model import new_id
 from sandbox.xero.oauth import Request
+from sandbox.xero.organisation import Organisation
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
@@ -240,6 +243,14 @@ class Bridge:
         }
         invoice_id = int(form.invoice.value) if form.invoice else None
         return ExportChoice(invoice_id=invoice_id, **(proposed | chosen))
+
+    def foreign_invoice(self, books: Organisation) -> str:
+        """Have somebody write an invoice in Xero by hand; return its id."""
+        mine = next(iter(books.invoices.values()))
+        own: dict[str, Any] = {"payments": [], "allocations": [], "history": []}
+        other = replace(mine, invoice_id=new_id(), number="HAND-1", reference="", **own)
+        books.invoices[other.invoice_id] = other
+        return other.invoice_id
 
     async def notices(self) -> list[tuple[str, dict[str, object]]]:
         """Return what the channels are owed, in order."""
