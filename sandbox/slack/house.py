@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sandbox.serving import Clock, Faults, utc_now
-from sandbox.slack.door import Answer, AppDoor, Wire
+from sandbox.slack.door import GOOD, Answer, AppDoor, Wire
 from sandbox.slack.modals import Screens
 from sandbox.slack.model import Channel, Message, NotPossible, Team, User, View
 from sandbox.slack.posts import Posts
@@ -61,6 +61,21 @@ class House:
     def answers(self) -> list[Answer]:
         """What the app answered to each request, in order."""
         return self.door.answers
+
+    @property
+    def failures(self) -> list[Answer]:
+        """What the app answered wrongly, late or not at all."""
+        return [each for each in self.answers if each.failure]
+
+    @property
+    def refused(self) -> list[dict[str, Any]]:
+        """The app's own calls that were refused, as they went over the wire."""
+        return [
+            each
+            for each in self.wire.entries
+            if each["direction"] == "from_app"
+            and (each["status"] not in GOOD or '"ok": false' in each["response"])
+        ]
 
     @property
     def team(self) -> Team:
@@ -169,5 +184,6 @@ class House:
                 return found
             left = end - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"This did not come true within {timeout} s: {condition}")
+                trouble = [each.failure for each in self.failures][-1:]
+                raise TimeoutError(f"Not within {timeout} s. The app's last failure: {trouble}")
             await self.state.wait_for_change(version, left)

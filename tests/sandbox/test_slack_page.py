@@ -1,0 +1,148 @@
+"""Tests of the Slack stand-in's page: what a person does in a browser reaches the app."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from sandbox.slack.world import PAGE
+from tests.sandbox.slack_bench import Bench, Json, actions, button, entry, modal, option, words
+
+MENU = {"type": "external_select", "min_query_length": 0}
+STATUS = {"type": "static_select", "options": [option("DRAFT", "Draft"), option("PAID", "Paid")]}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SURE = {
+    "title": words("Undo it?"),
+    "text": words("Xero keeps a copy."),
+    "confirm": words("Undo"),
+    "deny": words("Keep"),
+}
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with Bench.open() as bench:
+        yield bench
+
+
+@pytest.fixture
+async def page(bench: Bench) -> AsyncIterator[Page]:
+    """Return a browser's page that shows the workspace, and fail on errors in its scripts."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    troubles: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = await browser.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        await page.goto(bench.world.url)
+        yield page
+        await browser.close()
+    assert troubles == []
+
+
+def form(*more: Json) -> Json:
+    """Return a modal that asks for a contact, a status and a note."""
+    note = {"type": "plain_text_input"}
+    return modal(
+        entry("contact", MENU, dispatch_action=True),
+        entry("status", STATUS),
+        entry("note", note),
+        *more,
+    )
+
+
+async def serve(bench: Bench, body: Json) -> Any:
+    """Answer as an app with a form would."""
+    if "command" in body:
+        await bench.slack.views_open(trigger_id=body["trigger_id"], view=form())
+    elif body["type"] == "block_suggestion":
+        return {"options": [option("c1", f"Acme {body['value']}".strip())]}
+    elif body["type"] == "block_actions" and body.get("view"):
+        chosen = {"type": "section", "text": words("Found in Xero")}
+        await bench.slack.views_update(view_id=body["view"]["id"], view=form(chosen))
+    elif body["type"] == "view_submission":
+        await bench.slack.chat_postMessage(channel=bench.room.id, text="Exported INV-1")
+    return None
+
+
+async def test_a_command_a_form_and_its_message(bench: Bench, page: Page) -> None:
+    bench.reply = lambda body: serve(bench, body)
+    composer = page.get_by_role("textbox", name="Message #invoices")
+    await composer.fill("/paymo-xero export 1")
+    await composer.press("Enter")
+    dialog = page.get_by_role("dialog", name="Test")
+    await dialog.get_by_role("textbox", name="note").fill("Thanks")
+    await dialog.get_by_role("combobox", name="contact").fill("ltd")
+    await dialog.get_by_role("option", name="Acme ltd").click()
+    await expect(dialog.get_by_text("Found in Xero")).to_be_visible()
+    await dialog.get_by_role("button", name="Send").click()
+    await expect(dialog.get_by_text("Please complete this required field.")).to_be_visible()
+    await dialog.get_by_role("combobox", name="status").select_option("Draft")
+    await dialog.get_by_role("button", name="Send").click()
+
+    await expect(page.get_by_text("Exported INV-1")).to_be_visible()
+    await expect(dialog).to_be_hidden()
+    sent = next(body for body in bench.received if body.get("type") == "view_submission")
+    values = sent["view"]["state"]["values"]
+    assert values["contact"]["contact"]["selected_option"]["value"] == "c1"
+    assert values["status"]["status"]["selected_option"]["value"] == "DRAFT"
+    assert values["note"]["note"]["value"] == "Thanks"
+
+
+async def test_a_button_that_asks_first_is_pressed_after_the_yes(bench: Bench, page: Page) -> None:
+    undo = actions({**button("undo", confirm=SURE), "text": words("Undo…")})
+    await bench.slack.chat_postMessage(channel=bench.room.id, text="Exported", blocks=[undo])
+    await page.get_by_role("button", name="Undo…").click()
+    await page.get_by_role("dialog", name="Undo it?").get_by_role("button", name="Keep").click()
+    assert bench.received == []
+
+    await page.get_by_role("button", name="Undo…").click()
+    await page.get_by_role("dialog", name="Undo it?").get_by_role("button", name="Undo").click()
+    await bench.world.wait_for(lambda: bench.world.answers)
+
+    assert bench.last["actions"][0]["action_id"] == "undo"
+
+
+async def test_the_home_tab_is_opened_and_shown(bench: Bench, page: Page) -> None:
+    link = {**button("docs", url="https://docs.example"), "text": words("Guide")}
+    home = {"type": "home", "blocks": [{"type": "header", "text": words("Welcome")}, actions(link)]}
+
+    async def publish(body: Json) -> None:
+        await bench.slack.views_publish(user_id=body["event"]["user"], view=home)
+
+    bench.reply = publish
+    await page.get_by_role("button", name="paymo-xero").click()
+
+    await expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
+    await expect(page.get_by_role("link", name="Guide")).to_have_attribute("target", "_blank")
+
+
+async def test_another_person_sees_no_whisper_of_the_first(bench: Bench, page: Page) -> None:
+    await bench.slack.chat_postMessage(channel=bench.room.id, text="For all")
+    await bench.slack.chat_postEphemeral(channel=bench.room.id, user=bench.anna.id, text="For Anna")
+    await expect(page.get_by_text("For Anna")).to_be_visible()
+    await page.get_by_label("You are").select_option("Ben (Studio)")
+
+    await expect(page.get_by_text("For Anna")).to_have_count(0)
+    await expect(page.get_by_text("For all")).to_be_visible()
+
+
+async def test_text_from_outside_is_never_markup(bench: Bench, page: Page) -> None:
+    hostile = "&lt;img src=x onerror=alert(1)&gt; <javascript:alert(1)|press me>"
+    await bench.slack.chat_postMessage(channel=bench.room.id, text=hostile)
+
+    await expect(page.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
+    await expect(page.get_by_role("link", name="press me")).to_have_count(0)
+
+
+async def test_the_page_is_whole_by_itself(bench: Bench) -> None:
+    """Every file is served, and none names an address outside."""
+    for file in PAGE.iterdir():
+        text = file.read_text(encoding="utf-8")
+        async with bench.session.get(f"{bench.world.url}/page/{file.name}") as response:
+            assert await response.text() == text
+        assert re.findall(r"""["'(]https?://""", text) == []
