@@ -1,10 +1,11 @@
 """A Xero stand-in on a socket, with a clock of its own and a consent already given."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from sandbox.serving import Served
 from sandbox.xero import Organisation, XeroWorld
-from services.clients.tokens import SCOPES, TokenSet
+from services.clients.tokens import SCOPES, TokenSet, XeroOAuth
 
 REDIRECT = "https://bot.example/xero/callback"
 ACCOUNTING = "/api.xro/2.0"
@@ -178,3 +179,60 @@ async def xero_stand() -> AsyncIterator[Stand]:
         world.requests.clear()
         yield stand
     await served.stop()
+
+
+@dataclass(slots=True)
+class MemoryVault:
+    """One token set, kept as a database would keep it."""
+
+    tokens: TokenSet
+    is_claimed: bool = False
+
+    async def load(self, grant_id: int) -> TokenSet:
+        """Return the tokens as they are now."""
+        return self.tokens
+
+    async def claim(self, grant_id: int, version: int) -> bool:
+        """Take the right to refresh."""
+        won = not self.is_claimed and version == self.tokens.version
+        self.is_claimed |= won
+        return won
+
+    async def save(self, grant_id: int, tokens: TokenSet) -> bool:
+        """Store what came of refreshing."""
+        self.is_claimed = False
+        self.tokens = replace(tokens, version=tokens.version + 1)
+        return True
+
+    async def release(self, grant_id: int, version: int) -> None:
+        """Give the claim back."""
+        self.is_claimed = False
+
+    async def mark_dead(self, grant_id: int, version: int) -> None:
+        """Note that the consent is over."""
+        self.tokens = replace(self.tokens, is_dead=True)
+
+
+@dataclass(slots=True)
+class Pauses:
+    """Lets no time pass, and remembers how much was asked for."""
+
+    asked: list[timedelta] = field(default_factory=list)
+
+    async def __call__(self, duration: timedelta) -> None:
+        """Give others a turn, at once."""
+        self.asked.append(duration)
+        await asyncio.sleep(0)
+
+
+def oauth_of(stand: Stand) -> XeroOAuth:
+    """Return the product's side of the consent, pointed at the stand-in."""
+    return XeroOAuth(
+        client_id=stand.world.client_id,
+        client_secret=stand.world.client_secret,
+        login_url=stand.url,
+        identity_url=stand.url,
+        redirect_uri=REDIRECT,
+        http_headers={"User-Agent": "test"},
+        now=stand.clock,
+    )

@@ -214,15 +214,18 @@ class XeroClient:
         Rows move while they are sorted by a changing key, so a full page is followed by the same
         question from its last time on. A page full of one same second is followed by the next.
         """
-        page = 1
+        page, stale = 1, 0
         seen: set[tuple[str, datetime]] = set()
         while True:
             rows = await self._changed_since(since, page)
             fresh = [each for each in rows if (each.invoice_id, each.updated_at) not in seen]
             seen.update((each.invoice_id, each.updated_at) for each in fresh)
             yield fresh
-            if len(rows) < _CLAMPED or not fresh:
+            if len(rows) < _CLAMPED:
                 return
+            stale = 0 if fresh else stale + 1
+            if stale > 1:
+                raise Unavailable("Xero keeps answering with the same page. Try again later.")
             last = max(each.updated_at for each in rows).replace(microsecond=0)
             page = page + 1 if last <= since else 1
             since = max(last, since)
@@ -250,7 +253,7 @@ class XeroClient:
     ) -> Sequence[T]:
         answer = await self.send(method, f"{_ACCOUNTING}/{path}", **extras)
         rows = rows_of(answer, key, kind)
-        if not rows and path != key:
+        if not rows and (path != key or method != "GET"):
             raise Unavailable("Xero answered with no object where one was expected.")
         return rows
 

@@ -1,0 +1,229 @@
+"""The door to the network: what is tried again, and how a no is told from silence."""
+
+import importlib.util
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from sandbox.serving import Served
+from sandbox.xero import XeroWorld
+from services.clients.http import Answer, ApiClient, messages_under, open_http
+from services.errors import (
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
+from tests.xero_stand import Pauses
+
+PATH = "/anything"
+
+
+@dataclass(slots=True)
+class Door:
+    """A client, and the server that it talks to."""
+
+    world: XeroWorld
+    api: ApiClient
+    pauses: Pauses
+
+    @property
+    def asked(self) -> int:
+        """How many requests arrived."""
+        return len(self.world.requests)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    world, pauses = XeroWorld(), Pauses()
+    served = await Served.start(world.app())
+    async with open_http(served.url, user_agent="test") as http:
+        explain = messages_under("message")
+        yield Door(world, ApiClient("Xero", http, explain=explain, sleep=pauses), pauses)
+    await served.stop()
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"hang_up": "before"}])
+async def test_a_question_is_asked_again(door: Door, fault: dict[str, object]) -> None:
+    door.world.faults.add(**fault)
+    door.world.faults.add(**fault)
+    door.world.faults.add(status=200, body='{"fine": 1}')
+    answer = await door.api.send("GET", PATH)
+
+    assert answer.decode(dict[str, int]) == {"fine": 1}
+    assert door.asked == 3
+    assert door.pauses.asked[0] < door.pauses.asked[1] <= timedelta(seconds=1.6)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+@pytest.mark.parametrize("fault", [{"status": 500}, {"hang_up": "before"}])
+async def test_a_write_with_an_unknown_outcome_is_never_repeated(
+    door: Door, method: str, fault: dict[str, object]
+) -> None:
+    door.world.faults.add(times=5, **fault)
+    with pytest.raises(Unavailable) as refusal:
+        await door.api.send(method, PATH, body={})
+
+    assert door.asked == 1
+    assert refusal.value.has_answered is ("status" in fault)
+    assert "not known" in str(refusal.value)
+
+
+async def test_a_write_that_does_no_harm_twice_is_repeated(door: Door) -> None:
+    door.world.faults.add(status=500)
+    door.world.faults.add(status=200, body="{}")
+    await door.api.send("DELETE", PATH, repeatable=True)
+
+    assert door.asked == 2
+
+
+async def test_the_third_failure_is_final(door: Door) -> None:
+    door.world.faults.add(times=9, status=503)
+    with pytest.raises(Unavailable):
+        await door.api.send("GET", PATH)
+
+    assert door.asked == 3
+
+
+async def test_what_could_not_be_sent_did_nothing_so_even_a_write_is_tried_again() -> None:
+    served, pauses = await Served.start(XeroWorld().app()), Pauses()
+    await served.stop()
+    async with open_http(served.url, user_agent="test") as http:
+        with pytest.raises(Unavailable, match="nothing was sent"):
+            await ApiClient("Xero", http, sleep=pauses).send("PUT", PATH, body={})
+
+    assert len(pauses.asked) == 2
+
+
+async def test_an_answer_that_takes_too_long_is_an_unknown_outcome(door: Door) -> None:
+    door.world.faults.add(delay=0.3, status=200)
+    door.api.http.timeout = httpx.Timeout(0.05)
+    with pytest.raises(Unavailable) as refusal:
+        await door.api.send("PUT", PATH, body={})
+
+    assert not refusal.value.has_answered
+    assert door.asked == 1
+
+
+async def test_a_short_wait_is_slept_through_whatever_the_method(door: Door) -> None:
+    door.world.faults.add(status=429, headers={"Retry-After": "2"})
+    door.world.faults.add(status=200, body="{}")
+    await door.api.send("PUT", PATH, body={})
+
+    assert door.pauses.asked == [timedelta(seconds=2)]
+    assert door.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait", "asked"),
+    [
+        ({"Retry-After": "60", "X-Rate-Limit-Problem": "Minute"}, timedelta(minutes=1), 1),
+        ({"Retry-After": "30000", "X-Rate-Limit-Problem": "day"}, timedelta(seconds=30000), 1),
+        ({"X-Rate-Limit-Problem": "concurrent"}, timedelta(minutes=1), 3),
+        ({"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT"}, timedelta(minutes=1), 3),
+    ],
+)
+async def test_a_long_wait_is_given_back_with_its_limit(
+    door: Door, headers: dict[str, str], wait: timedelta, asked: int
+) -> None:
+    door.world.faults.add(times=9, status=429, headers=headers)
+    with pytest.raises(Throttled) as refusal:
+        await door.api.send("PUT", PATH, body={})
+
+    assert refusal.value.retry_after == wait
+    assert refusal.value.problem == headers.get("X-Rate-Limit-Problem", "").lower()
+    assert door.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "text"),
+    [
+        (400, Rejected, "Xero refused: No such thing."),
+        (409, Rejected, "Xero refused: No such thing."),
+        (401, NotConnected, "Connect Xero again."),
+        (403, NotConnected, "(No such thing.)"),
+        (404, NotFound, "knows no such object"),
+        (410, NotFound, "knows no such object"),
+        (302, Unavailable, "not known what it did"),
+        (408, Unavailable, "not known what it did"),
+        (504, Unavailable, "busy or down (504)"),
+    ],
+)
+async def test_every_status_becomes_one_kind_of_refusal(
+    door: Door, status: int, kind: type[ServiceError], text: str
+) -> None:
+    door.world.faults.add(times=3, status=status, body='{"message": "No such thing."}')
+    with pytest.raises(ServiceError) as refusal:
+        await door.api.send("PUT", PATH, body={})
+
+    assert type(refusal.value) is kind
+    assert text in str(refusal.value)
+
+
+@pytest.mark.parametrize("spelling", ["insufficient_scope", "insufficent_scope"])
+async def test_a_missing_scope_is_not_mended_by_a_fresh_token(door: Door, spelling: str) -> None:
+    door.world.faults.add(status=401, headers={"WWW-Authenticate": f'Bearer error="{spelling}"'})
+    door.world.faults.add(status=401)
+    staleness = []
+    for _ in range(2):
+        with pytest.raises(NotConnected) as refusal:
+            await door.api.send("GET", PATH)
+        staleness.append(refusal.value.is_stale)
+
+    assert staleness == [False, True]
+
+
+@pytest.mark.parametrize("body", ['{"a": 1', "<html>", "[1]", '{"a": "x"}', "\udcff"])
+def test_an_unreadable_answer_is_an_unknown_outcome(body: str) -> None:
+    raw = body.encode(errors="surrogateescape")
+    answer = Answer("Xero", 200, httpx.Headers(), raw)
+    with pytest.raises(Unavailable, match="cannot be read"):
+        answer.decode(dict[str, int])
+
+
+async def test_amounts_go_out_and_come_in_to_the_last_digit(door: Door) -> None:
+    amount = Decimal("1234567890.10")
+    door.world.faults.add(status=200, body=f'{{"amount": {amount}}}')
+    answer = await door.api.send("PUT", PATH, body={"amount": amount})
+
+    assert door.world.requests[0].body == b'{"amount":1234567890.10}'
+    assert str(answer.decode(dict[str, Decimal])["amount"]) == "1234567890.10"
+
+
+async def test_what_is_left_is_read_from_every_answer_and_kept(door: Door) -> None:
+    first = {
+        "X-DayLimit-Remaining": "4000",
+        "X-MinLimit-Remaining": "59",
+        "X-Ratelimit-Remaining": "9, 3",
+        "X-Ratelimit-Decay-Period": "5, 60",
+    }
+    door.world.faults.add(status=200, headers=first)
+    door.world.faults.add(status=404, headers={"X-MinLimit-Remaining": "58"})
+    await door.api.send("GET", PATH)
+    with pytest.raises(NotFound):
+        await door.api.send("GET", PATH)
+
+    allowance = door.api.allowance
+    assert (allowance.day_left, allowance.minute_left) == (4000, 58)
+    assert (allowance.window_left, allowance.window) == (3, timedelta(minutes=1))
+
+
+async def test_nothing_new_is_an_answer(door: Door) -> None:
+    door.world.faults.add(status=304)
+
+    assert (await door.api.send("GET", PATH)).status == 304
+
+
+def test_an_answers_body_does_not_show_when_printed() -> None:
+    assert "secret" not in repr(Answer("Xero", 200, httpx.Headers(), b"secret"))
+
+
+def test_authlib_finds_the_httpx_that_we_use() -> None:
+    """With httpx2 importable, Authlib's client would become another one without a word."""
+    assert importlib.util.find_spec("httpx2") is None
