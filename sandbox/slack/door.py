@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -88,6 +89,7 @@ class AppDoor:
 
     signing_secret: str
     wire: Wire
+    answered: Callable[[], None]
     url: str = ""
     patience: float = PATIENCE
     answers: list[Answer] = field(default_factory=list)
@@ -140,6 +142,7 @@ class AppDoor:
         self.answers.append(answer)
         path = self.url.split("/", maxsplit=3)[-1]
         self.wire.note("to_app", f"/{path}", sent.body.decode(), (answer.status, answer.text))
+        self.answered()
         return answer
 
     async def _exchange(self, session: aiohttp.ClientSession, answer: Answer) -> None:

@@ -39,7 +39,7 @@ class House:
     def __post_init__(self) -> None:
         """Put the parts together."""
         self.state = State(self.now)
-        self.door = AppDoor(self.signing_secret, self.wire)
+        self.door = AppDoor(self.signing_secret, self.wire, self.state.changed)
         self.screens = Screens(self.state)
         self.posts = Posts(self.state)
 

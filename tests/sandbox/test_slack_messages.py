@@ -161,8 +161,10 @@ async def test_a_scope_opens_public_channels_without_joining(bench: Bench) -> No
     bench.world.team.scopes.add("chat:write.public")
     room = bench.world.add_channel("open", bot_member=False)
     await bench.slack.chat_postMessage(channel=room.id, text="Hello")
+    whisper = bench.slack.chat_postEphemeral(channel=room.id, user=bench.anna.id, text="Hello")
 
     assert [each.text for each in bench.world.messages(room)] == ["Hello"]
+    assert await bench.refusal(whisper) == "not_in_channel"
 
 
 async def test_a_message_to_a_person_lands_in_their_conversation(bench: Bench) -> None:

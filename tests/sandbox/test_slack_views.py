@@ -203,6 +203,30 @@ async def test_the_cross_closes_the_whole_stack_and_says_so(bench: Bench) -> Non
     assert bench.world.stack(bench.anna) == []
 
 
+async def test_a_submission_can_clear_the_whole_stack(bench: Bench) -> None:
+    root = await bench.open_view(modal(actions(button("more"))))
+    await bench.world.press(bench.anna, root, "more")
+    await bench.slack.views_push(trigger_id=bench.last["trigger_id"], view=modal())
+    bench.reply = answering({"response_action": "clear"})
+    await bench.world.submit(bench.anna)
+
+    assert bench.world.stack(bench.anna) == []
+
+
+async def test_two_open_views_share_no_external_id(bench: Bench) -> None:
+    await bench.open_view(modal(external_id="one"))
+    await bench.world.command(bench.ben, bench.room)
+    second = bench.slack.views_open(
+        trigger_id=bench.last["trigger_id"], view=modal(external_id="one")
+    )
+    assert await bench.refusal(second) == "duplicate_external_id"
+
+    await bench.slack.views_update(external_id="one", view=modal(title=words("Found")))
+    view = bench.world.top_view(bench.anna)
+    assert view is not None
+    assert view.title == "Found"
+
+
 async def test_a_menu_asks_the_app_and_only_what_it_offers_can_be_chosen(bench: Bench) -> None:
     menu = {"type": "external_select", "min_query_length": 0}
     view = await bench.open_view(modal(entry("contact", menu, dispatch_action=True)))
