@@ -128,19 +128,24 @@ class XeroOAuth:
 
     async def _ask(self, asked: Any) -> TokenSet:
         try:
-            token = await asked
+            token = msgspec.convert(dict(await asked), _Pair, strict=False)
         except OAuthError as error:
             if error.error == "invalid_grant":
                 raise NotConnected(_GONE, system="Xero") from None
             raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, msgspec.ValidationError) as error:
             raise Unavailable(_SILENT) from error
-        lifetime = timedelta(seconds=int(token.get("expires_in", 1800)))
         return TokenSet(
-            access_token=token["access_token"],
-            refresh_token=token.get("refresh_token", ""),
-            expires_at=self.now() + lifetime,
+            access_token=token.access_token,
+            refresh_token=token.refresh_token,
+            expires_at=self.now() + timedelta(seconds=token.expires_in),
         )
+
+
+class _Pair(msgspec.Struct):
+    access_token: str
+    refresh_token: str = ""
+    expires_in: int = 1800
 
 
 class _Claims(msgspec.Struct):
