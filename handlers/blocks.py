@@ -13,12 +13,18 @@ MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
 _CUT_SHORT = re.compile(r"(&[a-z#0-9]*|<[^<>]*)\Z")
+_PERSON = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")
 _BLANK = "–"
 
 
 def escape(text: str) -> str:
     """Make outside text harmless in mrkdwn and in a message's `text`."""
     return html.escape(text, quote=False)
+
+
+def sentence(text: str) -> str:
+    """Make a service's sentence harmless, but for the people that it names."""
+    return _PERSON.sub(r"<@\1>", escape(text))
 
 
 def one_line(text: str) -> str:
@@ -182,6 +188,32 @@ def channel_select(name: str, channel_id: str = "") -> Block:
         },
     }
     return element | {"initial_conversation": channel_id} if channel_id else element
+
+
+def users_select(name: str, user_ids: Sequence[str]) -> Block:
+    """Return a menu of people, several of whom can be chosen."""
+    element: Block = {
+        "type": "multi_users_select",
+        "action_id": name,
+        "placeholder": plain("Choose people", 150),
+    }
+    return element | {"initial_users": list(user_ids)} if user_ids else element
+
+
+def number_input(name: str, value: str = "") -> Block:
+    """Return a field for an amount."""
+    element: Block = {
+        "type": "number_input",
+        "action_id": name,
+        "is_decimal_allowed": True,
+        "min_value": "0",
+    }
+    return element | {"initial_value": value} if value else element
+
+
+def home(blocks: Sequence[Block]) -> Block:
+    """Return the Home tab."""
+    return {"type": "home", "blocks": list(blocks[:100])}
 
 
 def modal(

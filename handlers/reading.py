@@ -57,6 +57,11 @@ def has_field(view: Body, name: str) -> bool:
     return any(block.get("block_id") == name for block in view.get("blocks", ()))
 
 
+def typed(body: Body) -> str:
+    """Return what a person has typed into a menu so far."""
+    return str(body.get("value") or "")
+
+
 def pressed(body: Body) -> Body:
     """Return the action that was taken: a button pressed, or an option chosen."""
     action: Body = (body.get("actions") or [{}])[0]

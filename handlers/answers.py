@@ -1,0 +1,119 @@
+"""How a person is answered: in a modal, in a message only they see, or directly."""
+
+from collections.abc import Sequence
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers import blocks, names
+from handlers.blocks import Block, sentence
+from handlers.reading import Body
+from handlers.routing import SlackRequest
+from handlers.slack_errors import STALE_TRIGGER, closed_views_are_fine, code_of
+from services.errors import NotConnected, ServiceError
+from services.model import Place
+
+log = structlog.get_logger(__name__)
+
+_TOO_LATE = "That took too long, so Slack did not let the form open. Press the button to try again."
+
+
+async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
+    """Open a modal and return its id; when the trigger is stale, offer the button `again`."""
+    try:
+        answer = await request.client.views_open(trigger_id=request.body["trigger_id"], view=view)
+    except SlackApiError as error:
+        if code_of(error) not in STALE_TRIGGER:
+            raise
+        await tell(request, _TOO_LATE, blocks.actions([again]))
+        return ""
+    return str(answer["view"]["id"])
+
+
+async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> None:
+    """Draw an open modal again; nothing happens when it was closed or drawn since `view_hash`."""
+    with closed_views_are_fine():
+        await client.views_update(view_id=view_id, view=view, hash=view_hash or None)
+
+
+async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
+    """Answer the person alone: by the answer's own address, or as the channel allows."""
+    said = [*blocks.paragraphs(text.split("\n")), *drawn]
+    if request.body.get("response_url"):
+        await request.respond(
+            text=text, blocks=said, response_type="ephemeral", replace_original=False
+        )
+    elif view_of(request.body) and request.body.get("trigger_id"):
+        await _push(request, text, said)
+    else:
+        person = request.person
+        await whisper(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def whisper(
+    client: AsyncWebClient, channel_id: str, user_id: str, text: str, said: Sequence[Block]
+) -> None:
+    """Tell one person in a channel, or directly where the app may not speak."""
+    if channel_id and not channel_id.startswith("D"):
+        try:
+            await client.chat_postEphemeral(
+                channel=channel_id, user=user_id, text=text, blocks=list(said)
+            )
+        except SlackApiError as error:
+            log.info("ephemeral_refused", error=code_of(error))
+        else:
+            return
+    await client.chat_postMessage(
+        channel=user_id, text=text, blocks=list(said), unfurl_links=False, unfurl_media=False
+    )
+
+
+async def show(client: AsyncWebClient, place: Place, view: Block, text: str) -> None:
+    """Draw the outcome into the open modal, or whisper it when the modal is gone."""
+    if place.view_id:
+        try:
+            await client.views_update(view_id=place.view_id, view=view)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            log.info("view_gone", error=type(error).__name__)
+        else:
+            return
+    await whisper(client, place.channel_id, place.user_id, text, view["blocks"])
+
+
+def view_of(body: Body) -> Body:
+    """Return the modal that this came from; empty for messages, commands and the Home tab."""
+    view: Body = body.get("view") or {}
+    return view if view.get("type") == "modal" else {}
+
+
+def refusal_blocks(refusal: ServiceError) -> list[Block]:
+    """Draw a refusal: its sentence, and the button that helps."""
+    return [blocks.section(f"⛔ {sentence(str(refusal))}"), *blocks.actions(_cure(refusal))]
+
+
+def refusal_view(refusal: ServiceError) -> Block:
+    """Draw a refusal as a modal."""
+    return blocks.modal(names.REFUSAL, "That Did Not Work", refusal_blocks(refusal))
+
+
+def _cure(refusal: ServiceError) -> list[Block]:
+    if isinstance(refusal, NotConnected):
+        return [blocks.button("Connect", names.RECONNECT, style="primary")]
+    return []
+
+
+async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
+    """Tell the person why not, and what helps."""
+    await tell(request, f"⛔ {sentence(str(refusal))}", blocks.actions(_cure(refusal)))
+
+
+async def _push(request: SlackRequest, text: str, said: Sequence[Block]) -> None:
+    view = blocks.modal(names.REFUSAL, "Paymo Xero", said)
+    try:
+        await request.client.views_push(trigger_id=request.body["trigger_id"], view=view)
+    except SlackApiError as error:
+        log.info("push_refused", error=code_of(error))
+        person = request.person
+        await whisper(request.client, person.channel_id, person.user_id, text, said)

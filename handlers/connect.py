@@ -1,0 +1,119 @@
+"""Connecting and disconnecting from Slack."""
+
+from dataclasses import dataclass, replace
+
+from slack_sdk.errors import SlackApiError
+
+from handlers import answers, blocks, names
+from handlers.clients import SlackClients
+from handlers.connect_forms import (
+    TITLE,
+    connect_view,
+    connected_text,
+    ending_view,
+    farewell_view,
+)
+from handlers.notice_words import intro_text
+from handlers.places import place_of
+from handlers.reading import field, note_of
+from handlers.routing import SlackRequest
+from handlers.slack_errors import code_of
+from services.connect.service import ConnectService
+from services.connect.shapes import Checklist
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotAccepted, ServiceError
+from services.model import ConnectionState, Place
+from services.notices.service import NoticeService
+
+_FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+_ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """One call of the connect service for each thing a person does."""
+
+    service: ConnectService
+    notices: NoticeService
+    workspaces: WorkspaceService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the checklist."""
+        await request.ack()
+        checklist = await self.service.open(request.person)
+        view = connect_view(checklist, request.person.channel_id)
+        again = blocks.button("Connect", names.CONNECT, style="primary")
+        view_id = await answers.open_view(request, view, again=again)
+        if view_id:
+            await self.service.attach_view(checklist.connection_id, view_id)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Have the chosen channel hear what happens, and close the checklist."""
+        view = request.body["view"]
+        person = replace(request.person, channel_id=note_of(view).channel_id)
+        channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
+        found = await self.service.overviews(person)
+        if not found or found[0].state is not ConnectionState.ACTIVE:
+            raise NotAccepted({names.CHANNEL: _FIRST})
+        said = ["✅ Everything is connected. Type `/paymo-xero export` to export an invoice."]
+        if channel_id:
+            try:
+                listening = await self.notices.subscribe(person, channel_id)
+            except ServiceError as refusal:
+                raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
+            said.append(await self._introduce(request, channel_id, intro_text(listening)))
+        done = blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said))
+        await request.ack({"response_action": "update", "view": done})
+
+    async def _introduce(self, request: SlackRequest, channel_id: str, text: str) -> str:
+        """Say in the channel what it will hear, and return what to say of that."""
+        try:
+            await request.client.chat_postMessage(
+                channel=channel_id, text=text, blocks=[blocks.section(text)]
+            )
+        except SlackApiError as error:
+            return (
+                f"⚠️ I cannot write in <#{channel_id}> yet ({code_of(error)}). Type "
+                f"`/invite {names.BOT}` there."
+            )
+        return f"Notices go to <#{channel_id}>."
+
+    async def open_farewell(self, request: SlackRequest) -> None:
+        """Say what disconnecting ends, before it does."""
+        await request.ack()
+        farewell = await self.service.farewell(request.person)
+        again = blocks.button("Disconnect", names.DISCONNECT, style="danger")
+        view = farewell_view(farewell, request.person.channel_id)
+        await answers.open_view(request, view, again=again)
+
+    async def submit_farewell(self, request: SlackRequest) -> None:
+        """Disconnect on both sides."""
+        note = note_of(request.body["view"])
+        person = replace(request.person, channel_id=note.channel_id)
+        place = await place_of(self.workspaces, request)
+        await self.service.disconnect(person, place)
+        await request.ack({"response_action": "update", "view": ending_view((_ENDING,))})
+
+
+@dataclass(frozen=True, slots=True)
+class SlackConnectScreen:
+    """Draws into the person's open modal, or whispers when it is gone."""
+
+    clients: SlackClients
+
+    async def show_checklist(self, place: Place, checklist: Checklist) -> None:
+        """Draw the open checklist again, or say how far it has come."""
+        client = await self.clients.client(place.workspace_id)
+        view = connect_view(checklist, place.channel_id)
+        if place.view_id:
+            await answers.redraw(client, place.view_id, view)
+        else:
+            text = connected_text(checklist)
+            said = [blocks.section(text)]
+            await answers.whisper(client, place.channel_id, place.user_id, text, said)
+
+    async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
+        """Say how disconnecting went on each side."""
+        client = await self.clients.client(place.workspace_id)
+        text = blocks.sentence(" ".join(sentences))
+        await answers.show(client, place, ending_view(sentences), text)

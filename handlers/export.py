@@ -1,0 +1,119 @@
+"""Exporting from Slack: the form, its menus, the press, and the buttons that help afterwards."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from handlers import answers, blocks, menus, names
+from handlers.export_forms import export_choice, export_view
+from handlers.export_results import working_view
+from handlers.places import place_of
+from handlers.reading import note_of, number_in, pressed, typed
+from handlers.routing import SlackRequest
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotFound
+from services.export.service import ExportService
+from services.matching.service import MatchingService
+from services.model import Person, Place
+
+_Cure = Callable[[Person, int, Place], Awaitable[str]]
+_GONE = "This button does not belong to an export any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One call of the export or matching service for each thing a person does."""
+
+    service: ExportService
+    matching: MatchingService
+    workspaces: WorkspaceService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the form, with no invoice chosen."""
+        await self.open_for(request, "")
+
+    async def open_for(self, request: SlackRequest, number: str) -> None:
+        """Open the form for the invoice with this number."""
+        await request.ack()
+        form = await self.service.open(request.person, number)
+        channel_id = request.person.channel_id
+        again = blocks.button("Export Invoice", names.EXPORT, style="primary")
+        view = export_view(form, channel_id)
+        view_id = await answers.open_view(request, view, again=again)
+        if view_id:
+            await self.service.attach_view(form.draft_id, view_id)
+
+    async def choose(self, request: SlackRequest) -> None:
+        """Draw the form again after something was chosen in it."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        if view.get("callback_id") != names.EXPORT:
+            return
+        note = note_of(view)
+        form = await self.service.choose(note.draft_id, request.person, export_choice(view))
+        drawn = export_view(form, note.channel_id)
+        await answers.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
+
+    async def recheck(self, request: SlackRequest) -> None:
+        """Read Xero and Paymo again."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        draft_id = number_in(pressed(request.body).get("value", "")) or note_of(view).draft_id
+        form = await self.service.recheck(draft_id, request.person)
+        drawn = export_view(form, note_of(view).channel_id)
+        await answers.redraw(request.client, view.get("id", ""), drawn)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Claim the invoice; what comes of it is drawn over the form."""
+        view = request.body["view"]
+        note = note_of(view)
+        person = replace(request.person, channel_id=note.channel_id)
+        place = await place_of(self.workspaces, request)
+        choice = export_choice(view)
+        number = await self.service.request(person, note.draft_id, choice, place)
+        said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
+        update = {"response_action": "update", "view": working_view(said, note.channel_id)}
+        await request.ack(update)
+
+    async def retry(self, request: SlackRequest) -> None:
+        """Try again."""
+        await self._cure(request, self.service.retry)
+
+    async def link_existing(self, request: SlackRequest) -> None:
+        """Link the invoice that has the number in Xero."""
+        await self._cure(request, self.service.link_existing)
+
+    async def without_number(self, request: SlackRequest) -> None:
+        """Export without the number."""
+        await self._cure(request, self.service.without_number)
+
+    async def _cure(self, request: SlackRequest, cure: _Cure) -> None:
+        await request.ack()
+        export_id = number_in(pressed(request.body).get("value", ""))
+        if export_id is None:
+            raise NotFound(_GONE)
+        place = await place_of(self.workspaces, request)
+        said = blocks.sentence(await cure(request.person, export_id, place))
+        if place.view_id:
+            drawn = working_view(said, place.channel_id)
+            await answers.redraw(request.client, place.view_id, drawn, view_hash=place.view_hash)
+        else:
+            await answers.tell(request, f"⏳ {said}")
+
+    async def invoice_options(self, request: SlackRequest) -> None:
+        """Offer Paymo's invoices."""
+        found = await self.service.invoice_options(request.person, typed(request.body))
+        await request.ack(menus.listed(found))
+
+    async def contact_options(self, request: SlackRequest) -> None:
+        """Offer contacts, the likeliest first, and adding a new one."""
+        draft_id = note_of(request.body.get("view") or {}).draft_id
+        client_id = await self.service.client_of(draft_id)
+        found = await self.matching.contact_options(
+            request.person, typed(request.body), client_id=client_id
+        )
+        await request.ack(menus.grouped(found))
+
+    async def account_options(self, request: SlackRequest) -> None:
+        """Offer accounts that can take sales, each with its tax."""
+        found = await self.matching.account_options(request.person, typed(request.body))
+        await request.ack(menus.grouped(found))

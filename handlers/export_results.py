@@ -1,0 +1,113 @@
+"""What came of an export, as the person who asked is told: in the open form, or in a message."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from handlers import blocks, names
+from handlers.blocks import Block, escape, one_line, sentence
+from handlers.export_forms import TITLE
+from handlers.export_picture import status_name
+from handlers.reading import Note
+from services import money
+from services.export.shapes import ExportResult
+from services.model import ExportState
+
+CURES = {
+    names.RETRY: "Try Again",
+    names.RECHECK: "Check Again",
+    names.LINK_EXISTING: "Link to That One",
+    names.WITHOUT_NUMBER: "Export Without a Number",
+    names.RECONNECT: "Reconnect",
+}
+
+
+def working_view(sentence: str, channel_id: str = "") -> Block:
+    """Say that the work goes on without the person."""
+    drawn = [
+        blocks.section(f"⏳ {sentence}"),
+        blocks.context("You may close this. You are told what came of it either way."),
+    ]
+    return blocks.modal(names.EXPORT, TITLE, drawn, metadata=Note(channel_id=channel_id).dump())
+
+
+def result_view(result: ExportResult, channel_id: str = "") -> Block:
+    """Show the outcome in place of the form."""
+    note = Note(channel_id=channel_id)
+    return blocks.modal(names.EXPORT, TITLE, result_blocks(result), metadata=note.dump())
+
+
+def result_blocks(result: ExportResult) -> list[Block]:
+    """Draw the outcome: a sentence, the facts, and a button for each thing that helps."""
+    drawn = [blocks.section(result_text(result))]
+    if result.xero_invoice_id:
+        drawn.append(_facts(result))
+    return [
+        *drawn,
+        *blocks.actions([*cure_buttons(result.cures, result.export_id), *_links(result)]),
+    ]
+
+
+def result_text(result: ExportResult) -> str:
+    """Say in one or two sentences what came of it; safe for a message's `text`."""
+    number, organisation = one_line(result.number), one_line(result.organisation)
+    reason = sentence(result.reason)
+    if result.state is ExportState.EXPORTED:
+        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}"
+    if result.state is ExportState.DIFFERENT:
+        return (
+            f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo states "
+            f"{_money(result.total, result)}, Xero states {_money(result.xero_total, result)}. "
+            f"{reason}"
+        ).strip()
+    if result.state is ExportState.FAILED:
+        return f"⛔ Invoice {number} was not exported to {organisation}. {reason}".strip()
+    if result.state is ExportState.UNKNOWN:
+        return (
+            f"⏳ It is not known yet whether Xero took invoice {number}. It is being looked up, "
+            f"and nothing is sent twice. {reason}"
+        ).strip()
+    return f"⏳ Invoice {number} is on its way to {organisation}. {reason}".strip()
+
+
+def cure_buttons(cures: Sequence[str], export_id: int) -> list[Block]:
+    """Return the buttons that can help, in the order given."""
+    known = [each for each in cures if each in CURES]
+    return [
+        blocks.button(CURES[each], each, export_id, style="" if place else "primary")
+        for place, each in enumerate(known)
+    ]
+
+
+def _facts(result: ExportResult) -> Block:
+    return blocks.columns(
+        [
+            ("Number in Xero", one_line(result.xero_number)),
+            ("ID in Xero", one_line(result.xero_invoice_id)),
+            ("Client", one_line(result.client_name)),
+            ("Total", _money(result.total, result)),
+            ("Status in Xero", status_name(result.xero_status)),
+        ]
+    )
+
+
+def _links(result: ExportResult) -> list[Block]:
+    places = (
+        ("Open in Xero", names.OPEN_XERO, result.xero_url),
+        ("Open in Paymo", names.OPEN_PAYMO, result.paymo_url),
+    )
+    return [blocks.link_button(text, name, url) for text, name, url in places if url]
+
+
+def _left_out(result: ExportResult) -> str:
+    if not result.is_number_left_out:
+        return ""
+    if money.fits_number(result.number):
+        return f" It went without its number; in Xero it is {one_line(result.xero_number)}."
+    return (
+        f" Its number has more than {money.LONGEST_NUMBER} characters and was left out; in Xero it "
+        f"is {one_line(result.xero_number)}, with the full number in the reference."
+    )
+
+
+def _money(amount: Decimal | None, result: ExportResult) -> str:
+    return escape(money.format_amount(amount, result.currency)) if amount is not None else "–"

@@ -1,0 +1,37 @@
+"""What can be typed, and what to do about a word that is not known."""
+
+from handlers import blocks
+from handlers.blocks import Block, one_line
+from handlers.words import Words
+
+_LINES = (
+    ("connect", "connect Paymo and Xero, or mend a connection"),
+    ("export INV-1", "look at an invoice as Xero will show it, and export it"),
+    ("match", "match clients with contacts and accounts"),
+    ("status", "see what is connected, exported and waiting"),
+    ("sync", "look for payments and deletions in Xero now"),
+    ("subscribe", "tell this channel of exports, payments, deletions and failures"),
+    ("unsubscribe", "tell this channel nothing any more"),
+    ("settings", "choose who may export, and what voids and credits mean"),
+    ("disconnect", "end the connection on both sides"),
+)
+
+
+def help_blocks() -> list[Block]:
+    """List the commands, and say what moves in which direction."""
+    lines = [f"`/paymo-xero {words}` – {meaning}" for words, meaning in _LINES]
+    return [
+        *blocks.paragraphs(lines),
+        blocks.context(
+            "Invoices go from Paymo to Xero. Payments and deletions come from Xero to Paymo. "
+            "Nothing else moves."
+        ),
+    ]
+
+
+def unknown_text(words: Words) -> str:
+    """Say that a word is not known, with the nearest one."""
+    said = f"“{one_line(words.typed)}” is not something I know."
+    if words.nearest:
+        return f"{said} Did you mean `/paymo-xero {words.nearest}`?"
+    return f"{said} This is what you can type:"

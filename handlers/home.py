@@ -1,0 +1,58 @@
+"""The panel, the Home tab, status and help: where everything stands and how to go on."""
+
+from dataclasses import dataclass
+
+from handlers import answers, blocks
+from handlers.help import help_blocks
+from handlers.overview import panel_blocks, status_blocks
+from handlers.routing import SlackRequest
+from services.connect.service import ConnectService
+from services.connect.workspaces import WorkspaceService
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Shows the state of the workspace's connections."""
+
+    service: ConnectService
+    workspaces: WorkspaceService
+
+    async def panel(self, request: SlackRequest) -> None:
+        """Answer the bare command."""
+        await request.ack()
+        found = await self.service.overviews(request.person)
+        await answers.tell(request, "Paymo → Xero", panel_blocks(found))
+
+    async def status(self, request: SlackRequest) -> None:
+        """Say how every connection is."""
+        await request.ack()
+        found = await self.service.overviews(request.person)
+        await answers.tell(request, "Status", status_blocks(found))
+
+    async def help(self, request: SlackRequest) -> None:
+        """Say what can be typed."""
+        await request.ack()
+        await answers.tell(request, "What you can type", help_blocks())
+
+    async def opened(self, request: SlackRequest) -> None:
+        """Draw the Home tab."""
+        await request.ack()
+        event = request.body["event"]
+        if event.get("tab", "home") != "home":
+            return
+        found = await self.service.overviews(request.person)
+        drawn = [blocks.header("Paymo → Xero"), *panel_blocks(found), *help_blocks()]
+        await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
+
+    async def uninstalled(self, request: SlackRequest) -> None:
+        """Stop working for a workspace that took the app away."""
+        await request.ack()
+        person = request.person
+        await self.workspaces.uninstalled(person.enterprise_id, person.team_id)
+
+    async def revoked(self, request: SlackRequest) -> None:
+        """Treat a revoked bot token as an uninstallation; people's own tokens do not matter."""
+        await request.ack()
+        if request.body["event"].get("tokens", {}).get("bot"):
+            person = request.person
+            await self.workspaces.uninstalled(person.enterprise_id, person.team_id)

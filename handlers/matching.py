@@ -1,0 +1,128 @@
+"""Matching clients with contacts and accounts, one client after the other."""
+
+from dataclasses import dataclass
+
+from handlers import answers, blocks, menus, names
+from handlers.blocks import Block, one_line
+from handlers.export_forms import row_of
+from handlers.reading import Body, Note, chosen, note_of, number_in, pressed, typed
+from handlers.routing import SlackRequest
+from services.errors import NotAccepted
+from services.matching.service import MatchingService
+from services.matching.shapes import MatchChoice, MatchForm
+from services.model import Option
+
+TITLE = "Match Clients"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """One call of the matching service for each thing a person does."""
+
+    service: MatchingService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the form for the first client without a match."""
+        await request.ack()
+        form = await self.service.open(request.person)
+        again = blocks.button(TITLE, names.MATCH, style="primary")
+        await answers.open_view(request, match_view(form), again=again)
+
+    async def choose_client(self, request: SlackRequest) -> None:
+        """Draw the form for another client."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        if view.get("callback_id") != names.MATCH:
+            return
+        option = pressed(request.body).get("selected_option") or {}
+        client_id = number_in(str(option.get("value", "")))
+        form = await self.service.open(request.person, client_id)
+        # Slack keeps what a field shows for as long as the field stays, so it goes and comes back.
+        await answers.redraw(request.client, view["id"], match_view(form, is_bare=True))
+        await answers.redraw(request.client, view["id"], match_view(form))
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Remember the match and go on to the next client."""
+        view = request.body["view"]
+        client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id
+        if not client_id:
+            raise NotAccepted({names.CLIENT: "Choose the client."})
+        choice = MatchChoice(
+            client_id=client_id,
+            contact_id=chosen(view, names.CONTACT),
+            account_id=chosen(view, names.ACCOUNT),
+        )
+        form = await self.service.save(request.person, choice)
+        done = f"✅ {one_line(_named(view))} is matched."
+        bare = match_view(form, said=done, is_bare=form.client is not None)
+        await request.ack({"response_action": "update", "view": bare})
+        if form.client is not None:
+            drawn = match_view(form, said=done)
+            await answers.redraw(request.client, view["id"], drawn)
+
+    async def client_options(self, request: SlackRequest) -> None:
+        """Offer Paymo's clients."""
+        found = await self.service.client_options(request.person, typed(request.body))
+        await request.ack(menus.listed(found))
+
+    async def contact_options(self, request: SlackRequest) -> None:
+        """Offer contacts, the likeliest first, and adding a new one."""
+        view = request.body.get("view") or {}
+        client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id or None
+        found = await self.service.contact_options(
+            request.person, typed(request.body), client_id=client_id
+        )
+        await request.ack(menus.grouped(found))
+
+    async def account_options(self, request: SlackRequest) -> None:
+        """Offer accounts that can take sales, each with its tax."""
+        found = await self.service.account_options(request.person, typed(request.body))
+        await request.ack(menus.grouped(found))
+
+
+def match_view(form: MatchForm, *, said: str = "", is_bare: bool = False) -> Block:
+    """Draw the form; bare, it has no fields yet that depend on the client."""
+    matched = form.total - form.unmatched
+    intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
+    drawn = [blocks.section(said)] if said else []
+    drawn.append(blocks.context(intro))
+    if form.client is None and said:
+        drawn.append(blocks.section("Every client is matched."))
+        return blocks.modal(names.MATCH, TITLE, drawn)
+    drawn.append(
+        blocks.input_block(
+            _menu(names.CLIENT, "Choose a client", form.client), "Client in Paymo", tells=True
+        )
+    )
+    if not is_bare:
+        drawn += _fields(form)
+    note = Note(
+        connection_id=form.connection_id,
+        client_id=int(form.client.value) if form.client else 0,
+    )
+    return blocks.modal(names.MATCH, TITLE, drawn, submit="Save Match", metadata=note.dump())
+
+
+def _fields(form: MatchForm) -> list[Block]:
+    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
+    contact = _menu(names.CONTACT, "Who this client is in Xero", form.contact)
+    account = _menu(names.ACCOUNT, "For example Sales", form.account)
+    return [
+        blocks.input_block(contact, "Contact in Xero", hint=reason),
+        blocks.input_block(
+            account,
+            "Account in Xero",
+            hint="Where this client's invoices usually go. It can be changed for each export.",
+            optional=True,
+        ),
+    ]
+
+
+def _menu(name: str, placeholder: str, option: Option | None) -> Block:
+    return blocks.external_select(name, placeholder, row_of(option) if option else None)
+
+
+def _named(view: Body) -> str:
+    values = view.get("state", {}).get("values", {})
+    option = values.get(names.CLIENT, {}).get(names.CLIENT, {}).get("selected_option") or {}
+    return str(option.get("text", {}).get("text", "")) or "The client"

@@ -1,0 +1,115 @@
+"""Posting notices: text, buttons that help, and metadata by which other programs know them."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from handlers import answers, blocks, names
+from handlers.blocks import Block
+from handlers.clients import SlackClients
+from handlers.export_results import cure_buttons
+from handlers.notice_words import text_of
+from handlers.overview import breaker_buttons
+from handlers.slack_errors import slack_refusals
+from services.errors import ServiceError
+from services.model import NoticeKind
+from services.notices.shapes import Message
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackNoticeBoard:
+    """Posts with the token of the workspace that a notice belongs to."""
+
+    clients: SlackClients
+
+    async def post(self, message: Message) -> str:
+        """Post one notice and return its timestamp."""
+        client = await self.clients.client(message.workspace_id)
+        with slack_refusals():
+            answer = await client.chat_postMessage(
+                channel=message.channel_id,
+                text=text_of(message),
+                blocks=notice_blocks(message),
+                metadata=metadata_of(message),
+                thread_ts=message.thread_ts or None,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        return str(answer["ts"])
+
+    async def redraw(self, message: Message, ts: str) -> None:
+        """Draw an invoice's card again in place."""
+        client = await self.clients.client(message.workspace_id)
+        with slack_refusals():
+            await client.chat_update(
+                channel=message.channel_id,
+                ts=ts,
+                text=text_of(message),
+                blocks=notice_blocks(message),
+                metadata=metadata_of(message),
+            )
+
+    async def tell_paused(
+        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+    ) -> None:
+        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
+        text = (
+            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.sentence(because)} What happens "
+            "meanwhile is told to you here."
+        )
+        try:
+            client = await self.clients.client(workspace_id)
+            with slack_refusals():
+                await answers.whisper(client, "", user_id, text, [blocks.section(text)])
+        except ServiceError as refusal:
+            log.warning("pause_not_told", reason=str(refusal))
+
+
+def metadata_of(message: Message) -> Block:
+    """Return what other programs read: the kind, and ids only."""
+    return {"event_type": message.kind.value, "event_payload": message.metadata}
+
+
+def notice_blocks(message: Message) -> list[Block]:
+    """Draw a notice: its text, then what can be done about it."""
+    drawn = blocks.paragraphs(text_of(message).split("\n"))
+    return [*drawn, *blocks.actions([*_ways_on(message), *_links(message)])]
+
+
+def _ways_on(message: Message) -> list[Block]:
+    facts = message.facts
+    if message.kind is NoticeKind.EXPORT_FAILED:
+        return cure_buttons(facts.get("cures", ()), facts["export_id"])
+    if message.kind is NoticeKind.CONNECTION_BROKEN:
+        return [blocks.button("Reconnect", names.RECONNECT, style="primary")]
+    if message.kind is NoticeKind.SYNC_PAUSED:
+        return breaker_buttons(facts["connection_id"])
+    if facts.get("in_paymo") in {"void", "asked"}:
+        return [_delete_too(facts["export_id"])]
+    if facts.get("by_person_in_paymo") or facts.get("asked"):
+        word = "Bring Back" if facts.get("by_person_in_paymo") else "Record It in Paymo"
+        return [blocks.button(word, names.BRING_BACK, facts["payment_id"])]
+    return []
+
+
+def _delete_too(export_id: int) -> Block:
+    sure = blocks.confirm(
+        "Delete in Paymo too?",
+        "The invoice and its payments are deleted in Paymo for good.",
+        yes="Delete",
+    )
+    return blocks.button(
+        "Delete in Paymo Too", names.DELETE_IN_PAYMO, export_id, style="danger", ask=sure
+    )
+
+
+def _links(message: Message) -> list[Block]:
+    facts = message.facts
+    is_gone = facts.get("in_paymo") in {"deleted", "gone_in_paymo"} or facts.get("gone")
+    places = [
+        ("Open in Xero", names.OPEN_XERO, facts.get("xero_url")),
+        ("Open in Paymo", names.OPEN_PAYMO, "" if is_gone else facts.get("paymo_url")),
+    ]
+    return [blocks.link_button(text, name, url) for text, name, url in places if url]

@@ -1,0 +1,197 @@
+"""What notices say: one text for each kind, safe whatever the names in it."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from handlers.blocks import escape, one_line, sentence
+from handlers.export_picture import day
+from services import money
+from services.model import NoticeKind
+from services.notices.shapes import Listening, Message
+
+Facts = dict[str, Any]
+
+_STATES = {
+    "open": "open",
+    "part_paid": "part paid",
+    "paid": "paid",
+    "deleted": "deleted in Xero",
+    "voided": "void in Xero",
+    "different": "exported with a difference",
+}
+
+
+def text_of(message: Message) -> str:
+    """Return the notice's text."""
+    return _TEXTS[message.kind](message.facts)
+
+
+def amount(facts: Facts, name: str) -> str:
+    """Write an amount of the facts with its currency."""
+    value = facts.get(name)
+    if not value:
+        return "–"
+    return escape(money.format_amount(Decimal(value), facts.get("currency", "")))
+
+
+def intro_text(listening: Listening) -> str:
+    """Say in a channel who subscribed it, to what, and how to change that."""
+    topics = ", ".join(each.value for each in listening.topics)
+    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
+    least = f" from {listening.minimum:f} on" if listening.minimum else ""
+    return (
+        f"<@{listening.set_by}> subscribed this channel to {topics}{only}{least}: "
+        f"{one_line(listening.company)} in Paymo → {one_line(listening.organisation)} in Xero. "
+        "`/paymo-xero unsubscribe` ends it."
+    )
+
+
+def _exported(facts: Facts) -> str:
+    number, state = one_line(facts["number"]), facts.get("state", "open")
+    sign = "⚠️" if state == "different" else "✅"
+    said = (
+        f"{sign} *Invoice {number}* · {one_line(facts['client'])} · {amount(facts, 'total')} · "
+        f"{_STATES.get(state, state)}"
+    )
+    if state == "different":
+        said += f" (Xero states {amount(facts, 'xero_total')})"
+    if state == "part_paid":
+        said += f", {amount(facts, 'left')} left"
+    return f"{said}\n{_whereto(facts)}"
+
+
+def _whereto(facts: Facts) -> str:
+    by = f" by <@{facts['by']}>" if facts.get("by") else ""
+    number = f", there {one_line(facts['xero_number'])}" if facts.get("number_left_out") else ""
+    return f"Exported to {one_line(facts['organisation'])}{number}{by}."
+
+
+def _failed(facts: Facts) -> str:
+    return (
+        f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
+        f"to {one_line(facts['organisation'])}.\n{sentence(facts['reason'])}"
+    )
+
+
+def _what(facts: Facts) -> str:
+    """Name what settled a part of the invoice; a credit is never called a payment."""
+    if facts.get("kind") in {None, "payment"}:
+        return f"Payment of {amount(facts, 'amount')}"
+    return f"{one_line(facts.get('label') or 'Credit')} over {amount(facts, 'amount')}"
+
+
+def _received(facts: Facts) -> str:
+    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
+    when = day(date.fromisoformat(facts["paid_on"]))
+    if facts.get("gone"):
+        return (
+            f"⚠️ {_what(facts)} of {when} in Xero on {invoice}, which is not in Paymo any more. "
+            "Nothing was recorded."
+        )
+    if facts.get("asked"):
+        return (
+            f"⚠️ {_what(facts)} of {when} in Xero on {invoice} is not recorded in Paymo. "
+            f"{sentence(facts['asked'])}"
+        )
+    if facts.get("changed_from"):
+        return (
+            f"✏️ The payment on {invoice} was changed in Xero from "
+            f"{amount(facts, 'changed_from')} to {amount(facts, 'amount')}, {when}. {_left(facts)}"
+        )
+    short = ""
+    if facts.get("short_by"):
+        short = f" Paymo could take {amount(facts, 'short_by')} less than Xero states."
+    return f"💰 {_what(facts)} of {when} on {invoice}. {_left(facts)}{short}"
+
+
+def _left(facts: Facts) -> str:
+    if facts.get("is_paid"):
+        return "It is *paid in full*."
+    return f"{amount(facts, 'left')} of {amount(facts, 'total')} is left."
+
+
+def _removed(facts: Facts) -> str:
+    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
+    when = day(date.fromisoformat(facts["paid_on"]))
+    if facts.get("by_person_in_paymo"):
+        return (
+            f"ℹ️ Somebody deleted in Paymo the {_lower(_what(facts))} of {when} on {invoice}. It "
+            "stays in Xero, and is not brought back by itself."
+        )
+    return (
+        f"↩️ {_what(facts)} of {when} on {invoice} was removed in Xero, and in Paymo too. "
+        f"{amount(facts, 'left')} is open again."
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:] if text.startswith("Payment") else text
+
+
+def _deleted(facts: Facts) -> str:
+    return _ended(facts, "deleted")
+
+
+def _voided(facts: Facts) -> str:
+    return _ended(facts, "voided")
+
+
+def _ended(facts: Facts, what: str) -> str:
+    invoice = (
+        f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')}"
+    )
+    endings = {
+        "deleted": f"🗑️ {invoice} was {what} in Xero, and is deleted in Paymo.",
+        "void": f"🚫 {invoice} was voided in Xero, and is void in Paymo.",
+        "gone_in_paymo": f"ℹ️ {invoice} was deleted in Paymo. It is still in Xero.",
+        "asked": (
+            f"⚠️ {invoice} was {what} in Xero. In Paymo it has payments of "
+            f"{amount(facts, 'hand_typed')} that somebody typed there, so it stays until somebody "
+            "decides."
+        ),
+    }
+    return endings[facts["in_paymo"]]
+
+
+def _broken(facts: Facts) -> str:
+    return (
+        f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
+        f"{one_line(facts['organisation'])}. Everything waits, nothing is lost. "
+        f"<@{facts['owner']}> can connect it again."
+    )
+
+
+def _restored(facts: Facts) -> str:
+    return (
+        f"✅ {one_line(facts['company'])} and {one_line(facts['organisation'])} are connected "
+        f"again by <@{facts['by']}>. What waited goes on."
+    )
+
+
+def _paused(facts: Facts) -> str:
+    numbers = ", ".join(one_line(each) for each in facts["numbers"])
+    return (
+        f"⚠️ {facts['count']} invoices were {facts['kind']} in {one_line(facts['organisation'])} "
+        f"at once: {numbers}. Nothing was changed in Paymo. Should Paymo follow?"
+    )
+
+
+def _digest(facts: Facts) -> str:
+    return f"Summary of {one_line(facts['organisation'])}."
+
+
+_TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
+    NoticeKind.INVOICE_EXPORTED: _exported,
+    NoticeKind.EXPORT_FAILED: _failed,
+    NoticeKind.PAYMENT_RECEIVED: _received,
+    NoticeKind.PAYMENT_REMOVED: _removed,
+    NoticeKind.INVOICE_DELETED: _deleted,
+    NoticeKind.INVOICE_VOIDED: _voided,
+    NoticeKind.CONNECTION_BROKEN: _broken,
+    NoticeKind.CONNECTION_RESTORED: _restored,
+    NoticeKind.SYNC_PAUSED: _paused,
+    NoticeKind.DIGEST: _digest,
+}

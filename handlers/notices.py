@@ -1,0 +1,142 @@
+"""Subscribing channels: by command at once, or in a modal with everything that can be chosen."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from handlers import answers, blocks, names
+from handlers.blocks import Block, one_line
+from handlers.notice_words import intro_text
+from handlers.reading import Note, all_chosen, chosen, field, note_of, number_in
+from handlers.routing import SlackRequest
+from services.errors import NotAccepted, ServiceError
+from services.matching.service import MatchingService
+from services.model import USUAL_TOPICS, Topic
+from services.notices.service import NoticeService
+from services.notices.shapes import Listening
+
+TITLE = "Notices"
+_TOPICS = (
+    blocks.option("exports", "Exports", "An invoice arrived in Xero"),
+    blocks.option("payments", "Payments", "Received, changed or removed"),
+    blocks.option("deletions", "Deletions", "An invoice was deleted or voided"),
+    blocks.option("failures", "Failures", "Something needs a person"),
+)
+_NOT_A_CHANNEL = ("D", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """One call of the notice service for each thing a person does."""
+
+    service: NoticeService
+    matching: MatchingService
+
+    async def subscribe(self, request: SlackRequest, typed: Sequence[str]) -> None:
+        """Subscribe the channel that the command was typed in; elsewhere ask which one."""
+        await request.ack()
+        channel_id = request.person.channel_id
+        topics = _topics(typed)
+        if channel_id[:1] in _NOT_A_CHANNEL:
+            await self.open(request)
+            return
+        before = await self.service.listening(request.person, channel_id)
+        listening = await self.service.subscribe(request.person, channel_id, topics)
+        text = intro_text(listening)
+        # The answer's own address reaches channels that the app is not in.
+        await request.respond(text=text, blocks=[blocks.section(text)], response_type="in_channel")
+        if before is None:
+            change = blocks.button("Change…", names.SUBSCRIBE)
+            said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."
+            await answers.tell(request, said, blocks.actions([change]))
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the modal, for this channel if there is one."""
+        await request.ack()
+        channel_id = request.person.channel_id
+        channel_id = "" if channel_id[:1] in _NOT_A_CHANNEL else channel_id
+        found = await self.service.listening(request.person, channel_id)
+        again = blocks.button("Notices…", names.SUBSCRIBE)
+        await answers.open_view(request, subscribe_view(found, channel_id), again=again)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Subscribe the chosen channel."""
+        view = request.body["view"]
+        channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
+        topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
+        listening = await self.service.subscribe(
+            request.person,
+            channel_id,
+            topics,
+            client_id=number_in(chosen(view, names.CLIENT)),
+            minimum=_amount(str(field(view, names.MINIMUM).get("value") or "")),
+        )
+        text = intro_text(listening)
+        said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
+        done = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
+        await request.ack({"response_action": "update", "view": done})
+
+    async def unsubscribe(self, request: SlackRequest) -> None:
+        """Let the channel hear nothing any more."""
+        await request.ack()
+        channel_id = request.person.channel_id or note_of(request.body.get("view") or {}).channel_id
+        removed = await self.service.unsubscribe(request.person, channel_id)
+        said = "is not subscribed any more." if removed else "was not subscribed."
+        await answers.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
+
+
+def subscribe_view(found: Listening | None, channel_id: str) -> Block:
+    """Draw the modal with what the channel hears now, or the usual."""
+    topics = found.topics if found else USUAL_TOPICS
+    client = None
+    if found is not None and found.client_id is not None:
+        client = blocks.option(str(found.client_id), one_line(found.client_name))
+    minimum = f"{found.minimum:f}" if found is not None and found.minimum is not None else ""
+    drawn = [
+        blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
+        blocks.input_block(
+            blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
+            "What should be told there",
+        ),
+        blocks.input_block(
+            blocks.external_select(names.CLIENT, "Any client", client),
+            "Only for this client",
+            optional=True,
+        ),
+        blocks.input_block(
+            blocks.number_input(names.MINIMUM, minimum),
+            "Only for amounts from here on",
+            hint="In the invoice's own currency. Failures are always told.",
+            optional=True,
+        ),
+    ]
+    if found is not None and found.paused_because:
+        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.sentence(found.paused_because)}"))
+    note = Note(channel_id=channel_id)
+    return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
+
+
+def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
+    """Read the words behind `subscribe`. Raises a refusal that names the nearest one."""
+    known = [each.value for each in Topic]
+    found = []
+    for word in typed:
+        name = word.casefold().strip(",")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ServiceError(
+                f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}."
+            )
+        found.append(Topic(name))
+    return tuple(found)
+
+
+def _amount(text: str) -> Decimal | None:
+    if not text.strip():
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise NotAccepted({names.MINIMUM: "Type an amount, such as 500."}) from None

@@ -1,0 +1,121 @@
+"""How the workspace's connections are, as the panel, the Home tab and `status` draw it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from handlers import blocks, names
+from handlers.blocks import Block, one_line
+from handlers.connect_forms import about
+from services.connect.shapes import Overview
+from services.model import ConnectionState
+
+_STATES = {
+    ConnectionState.PENDING: "◻️ Half connected",
+    ConnectionState.ACTIVE: "✅ Connected",
+    ConnectionState.BROKEN: "⛔ Broken",
+    ConnectionState.ENDING: "⏳ Being ended",
+    ConnectionState.ENDED: "Ended",
+}
+_NOTHING = (
+    "Paymo and Xero are not connected yet. Connecting takes a minute: a Paymo API key, and a "
+    "visit to Xero's consent page."
+)
+
+
+def panel_blocks(found: Sequence[Overview]) -> list[Block]:
+    """Draw the state in short, and a button for each thing to do next."""
+    if not found:
+        return [blocks.section(_NOTHING), *blocks.actions([_connect("Connect")])]
+    drawn = [blocks.section(_state(each)) for each in found]
+    return [*drawn, *blocks.actions(_buttons(found[0]))]
+
+
+def status_blocks(found: Sequence[Overview]) -> list[Block]:
+    """Draw everything there is to know, for each connection."""
+    if not found:
+        return panel_blocks(found)
+    drawn: list[Block] = []
+    for each in found:
+        drawn += [blocks.section(_state(each)), blocks.columns(_facts(each)), *_problems(each)]
+    return [*drawn, *blocks.actions(_buttons(found[0]))]
+
+
+def _state(overview: Overview) -> str:
+    broken = f" on the side of {overview.broken_side}" if overview.broken_side else ""
+    return (
+        f"*{_STATES[overview.state]}{broken}:* {one_line(overview.company or 'no company yet')} "
+        f"in Paymo → {about(overview.organisation)} in Xero"
+    )
+
+
+def _facts(overview: Overview) -> list[tuple[str, str]]:
+    return [
+        ("Exported", str(overview.exported)),
+        ("On their way", str(overview.waiting)),
+        ("Refused", str(overview.failed)),
+        ("Waiting for a decision", str(overview.asking)),
+        ("Looked at Xero", _when(overview.swept_at)),
+        ("Next look", _when(overview.sweep_due_at)),
+        ("Notices go to", " ".join(_channel(each) for each in overview.channels) or "no channel"),
+        ("Connected by", f"<@{overview.owner_id}>"),
+    ]
+
+
+def _channel(channel_id: str) -> str:
+    return f"<#{channel_id}>" if channel_id[:1] in {"C", "G"} else f"<@{channel_id}>"
+
+
+def _when(time: datetime | None) -> str:
+    if time is None:
+        return "not yet"
+    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time}}|{time:%d %b %H:%M} UTC>"
+
+
+def _problems(overview: Overview) -> list[Block]:
+    said = []
+    if overview.sweep_problem:
+        said.append(f"⚠️ {blocks.sentence(overview.sweep_problem)}")
+    if overview.is_paused:
+        said.append("⚠️ Deletions are paused until somebody decides about those that wait.")
+    if overview.day_calls_left is not None:
+        said.append(f"Xero allows {overview.day_calls_left} more calls today.")
+    return blocks.paragraphs(said)
+
+
+def _buttons(overview: Overview) -> list[Block]:
+    if overview.state is not ConnectionState.ACTIVE:
+        return [_connect("Go on Connecting" if not overview.broken_side else "Reconnect")]
+    buttons = []
+    if overview.can_export:
+        buttons += [
+            blocks.button("Export Invoice", names.EXPORT, style="primary"),
+            blocks.button("Match Clients", names.MATCH),
+        ]
+    buttons += [blocks.button("Look at Xero Now", names.SYNC)]
+    if overview.can_export:
+        buttons.append(blocks.button("Notices…", names.SUBSCRIBE))
+    if overview.can_edit:
+        buttons += [
+            blocks.button("Settings", names.SETTINGS),
+            blocks.button("Disconnect", names.DISCONNECT, style="danger"),
+        ]
+    if overview.is_paused and overview.can_export:
+        buttons += breaker_buttons(overview.connection_id)
+    return buttons
+
+
+def breaker_buttons(connection_id: int) -> list[Block]:
+    """Return the two ways on when many invoices were deleted or voided at once."""
+    sure = blocks.confirm(
+        "Follow Xero in Paymo?",
+        "Every invoice that waits is deleted or voided in Paymo as it was in Xero.",
+        yes="Follow Xero",
+    )
+    return [
+        blocks.button("Follow Xero", names.BREAKER_APPLY, connection_id, style="danger", ask=sure),
+        blocks.button("Keep in Paymo", names.BREAKER_KEEP, connection_id),
+    ]
+
+
+def _connect(word: str) -> Block:
+    return blocks.button(word, names.CONNECT, style="primary")

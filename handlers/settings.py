@@ -1,0 +1,78 @@
+"""The settings modal."""
+
+from dataclasses import dataclass
+
+from handlers import answers, blocks, names
+from handlers.blocks import Block
+from handlers.export_forms import STATUSES
+from handlers.reading import Note, chosen, field, note_of
+from handlers.routing import SlackRequest
+from services.settings.service import SettingsService
+from services.settings.shapes import SettingsForm
+
+TITLE = "Settings"
+_VOID = (
+    blocks.option("void", "Void in Paymo", "The same in both ledgers, and it can be undone"),
+    blocks.option("delete", "Delete in Paymo", "Voiding then means the same as deleting"),
+)
+_CREDITS = (
+    blocks.option("record", "Record in Paymo", "As a payment that says what it is"),
+    blocks.option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One call of the settings service for each thing a person does."""
+
+    service: SettingsService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the settings."""
+        await request.ack()
+        form = await self.service.open(request.person)
+        again = blocks.button(TITLE, names.SETTINGS, style="primary")
+        await answers.open_view(request, settings_view(form), again=again)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Save them and close."""
+        view = request.body["view"]
+        form = SettingsForm(
+            connection_id=note_of(view).connection_id,
+            exporters=tuple(field(view, names.EXPORTERS).get("selected_users") or ()),
+            xero_status=chosen(view, names.XERO_STATUS),
+            void_means=chosen(view, names.VOID_MEANS),
+            credits=chosen(view, names.CREDITS),
+        )
+        await self.service.save(request.person, form)
+        await request.ack()
+
+
+def settings_view(form: SettingsForm) -> Block:
+    """Draw the settings as they are."""
+    drawn = [
+        blocks.context(
+            f"Settings of {blocks.one_line(form.organisation)}. Only <@{form.owner_id}>, who "
+            "connected it, can change them."
+        ),
+        blocks.input_block(
+            blocks.users_select(names.EXPORTERS, form.exporters),
+            "Who may export besides you",
+            hint="They may also match clients and press the buttons under notices.",
+            optional=True,
+        ),
+        blocks.input_block(
+            blocks.static_select(names.XERO_STATUS, STATUSES, form.xero_status),
+            "Invoices arrive in Xero as",
+        ),
+        blocks.input_block(
+            blocks.static_select(names.VOID_MEANS, _VOID, form.void_means),
+            "When an invoice is voided in Xero",
+        ),
+        blocks.input_block(
+            blocks.static_select(names.CREDITS, _CREDITS, form.credits),
+            "When a credit note or an overpayment settles an invoice in Xero",
+        ),
+    ]
+    note = Note(connection_id=form.connection_id)
+    return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())

@@ -1,0 +1,88 @@
+"""Looking at Xero now, and what people decide about payments and deletions."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from handlers import answers, blocks
+from handlers.clients import SlackClients
+from handlers.places import place_of
+from handlers.reading import number_in, pressed
+from handlers.routing import SlackRequest
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotFound
+from services.model import Person, Place
+from services.sync.service import SyncService
+from services.sync.shapes import Swept
+
+_Decision = Callable[[Person, int], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One call of the sync service for each thing a person does."""
+
+    service: SyncService
+    workspaces: WorkspaceService
+
+    async def request(self, request: SlackRequest) -> None:
+        """Have Xero looked at now."""
+        await request.ack()
+        place = await place_of(self.workspaces, request)
+        name = await self.service.request(request.person, place)
+        await answers.tell(request, f"⏳ Looking at {blocks.one_line(name)} now.")
+
+    async def bring_back(self, request: SlackRequest) -> None:
+        """Record a payment in Paymo after all."""
+        await self._decide(request, self.service.bring_back)
+
+    async def delete_in_paymo(self, request: SlackRequest) -> None:
+        """Delete an invoice in Paymo too."""
+        await self._decide(request, self.service.delete_in_paymo)
+
+    async def apply_breaker(self, request: SlackRequest) -> None:
+        """Follow everything that the breaker holds."""
+        await self._decide(request, self.service.apply_breaker)
+
+    async def keep_breaker(self, request: SlackRequest) -> None:
+        """Keep everything that the breaker holds."""
+        await self._decide(request, self.service.keep_breaker)
+
+    async def _decide(self, request: SlackRequest, decision: _Decision) -> None:
+        await request.ack()
+        row_id = number_in(pressed(request.body).get("value", ""))
+        if row_id is None:
+            raise NotFound("This button does not belong to anything any more.")
+        said = await decision(request.person, row_id)
+        await answers.tell(request, f"✅ {blocks.sentence(said)}")
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSyncScreen:
+    """Whispers to the person who asked."""
+
+    clients: SlackClients
+
+    async def show_swept(self, place: Place, swept: Swept) -> None:
+        """Say what a look at Xero found."""
+        client = await self.clients.client(place.workspace_id)
+        text = swept_text(swept)
+        said = blocks.paragraphs(text.split("\n"))
+        await answers.whisper(client, place.channel_id, place.user_id, text, said)
+
+
+def swept_text(swept: Swept) -> str:
+    """Say what was found, or that there was nothing."""
+    organisation = blocks.one_line(swept.organisation)
+    counts = [
+        (swept.payments, "recorded in Paymo", "payment"),
+        (swept.removals, "removed from Paymo", "payment"),
+        (swept.deletions, "followed in Paymo", "deletion"),
+        (swept.held, "waiting for a decision", "deletion"),
+    ]
+    found = [
+        f"{count} {noun}{'' if count == 1 else 's'} {what}" for count, what, noun in counts if count
+    ]
+    said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
+    if swept.problem:
+        said = f"⚠️ {organisation}: {blocks.sentence(swept.problem)}\n{said if found else ''}"
+    return said.strip()
