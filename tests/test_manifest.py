@@ -1,0 +1,73 @@
+"""The manifest is what Slack accepts, and what the code answers to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from handlers import names
+from handlers.register import Services, router
+from handlers.routing import Router
+from tests.skips import SHARED
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    """The manifest as it is read."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
+    return found
+
+
+@pytest.fixture
+def found() -> Router:
+    """The names that the code answers to; no service is called for them."""
+    nothing: Any = None
+    return router(Services(*[nothing] * len(Services.__dataclass_fields__)))
+
+
+def test_slack_accepts_the_manifest(manifest: dict[str, Any]) -> None:
+    """By Slack's own schema."""
+    schema = SHARED / "specs" / "slack-manifest.schema.json"
+    if not schema.exists():
+        pytest.skip("Slack's manifest schema is not here (../shared/specs)")
+    jsonschema.validate(manifest, json.loads(schema.read_text()))
+
+
+def test_every_command_shortcut_and_event_has_its_handler(
+    manifest: dict[str, Any], found: Router
+) -> None:
+    """And no handler waits for what the manifest does not bring."""
+    features, settings = manifest["features"], manifest["settings"]
+    assert [each["command"] for each in features["slash_commands"]] == list(found.commands)
+    assert [each["callback_id"] for each in features["shortcuts"]] == list(found.shortcuts)
+    assert sorted(settings["event_subscriptions"]["bot_events"]) == sorted(found.events)
+
+
+def test_everything_arrives_at_one_address(manifest: dict[str, Any]) -> None:
+    """Commands, events, interactivity and the menus' options."""
+    settings = manifest["settings"]
+    addresses = {
+        manifest["features"]["slash_commands"][0]["url"],
+        settings["event_subscriptions"]["request_url"],
+        settings["interactivity"]["request_url"],
+        settings["interactivity"]["message_menu_options_url"],
+    }
+    assert addresses == {"https://app.example.com/slack/events"}
+
+
+def test_every_menu_that_asks_us_has_rows(found: Router) -> None:
+    """Each of the external menus of each form."""
+    assert set(found.options) == {
+        (names.EXPORT, names.INVOICE),
+        (names.EXPORT, names.CONTACT),
+        (names.EXPORT, names.ACCOUNT),
+        (names.MATCH, names.CLIENT),
+        (names.MATCH, names.CONTACT),
+        (names.MATCH, names.ACCOUNT),
+        (names.SUBSCRIBE, names.CLIENT),
+    }
