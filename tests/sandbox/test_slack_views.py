@@ -18,6 +18,7 @@ from tests.sandbox.slack_bench import (
 )
 
 TEXT = {"type": "plain_text_input"}
+FANCY = {**option("a"), "description": {"type": "mrkdwn", "text": "*Bold*"}}
 HOME = {"type": "home", "blocks": [actions(button("go"))]}
 
 
@@ -118,6 +119,10 @@ async def test_what_was_typed_stays_only_where_both_ids_stay(bench: Bench) -> No
         (modal(actions(button("a"), button("a"))), "action_id already exists"),
         (modal(entry("a", {"type": "static_select", "options": []})), "no fewer than 1"),
         (modal(entry("a", {"type": "static_select"})), "options, option_groups"),
+        (
+            modal(entry("a", {"type": "checkboxes", "options": [FANCY]})),
+            "options/0/description/type",
+        ),
         (modal(colour="red"), "invalid additional property: colour"),
         (modal(private_metadata="x" * 3001), "less than 3001 characters"),
     ],

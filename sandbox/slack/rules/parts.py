@@ -25,7 +25,7 @@ def option(kinds: tuple[str, ...] = PLAIN_ONLY) -> Check:
     """Accept one option of a menu, of checkboxes or of radio buttons."""
     return Shape(
         {"text": text(75, kinds), "value": string(150)},
-        {"description": text(75, kinds), "url": URL},
+        {"description": text(75), "url": URL},
     )
 
 
