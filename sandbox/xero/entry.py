@@ -117,7 +117,8 @@ class Entry:
             invoice.due = read_day(self.sent["DueDate"])
         if status in _APPROVED and invoice.due is None:
             raise Invalid("The Due Date must be specified")
-        self.ledger.check_lock(invoice.day)
+        if status in _APPROVED:
+            self.ledger.check_lock(invoice.day)
         if "SentToContact" in self.sent:
             if self.sent["SentToContact"] and status not in _APPROVED:
                 raise Invalid("SentToContact can only be set on approved invoices")

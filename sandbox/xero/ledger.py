@@ -136,6 +136,8 @@ class Ledger:
             ("DRAFT", "AUTHORISED"),
             ("SUBMITTED", "AUTHORISED"),
         }:
+            if status == "AUTHORISED":
+                self.check_lock(invoice.day)
             invoice.status = status
         elif status != invoice.status:
             raise Invalid(NOT_MODIFIABLE)
@@ -147,7 +149,8 @@ class Ledger:
         allowed = {"AUTHORISED"} if status == "VOIDED" else {"DRAFT", "SUBMITTED"}
         if invoice.status not in allowed:
             raise Invalid(NOT_MODIFIABLE)
-        self.check_lock(invoice.day)
+        if status == "VOIDED":
+            self.check_lock(invoice.day)
         invoice.status = status
 
     def settle(self, invoice: Invoice, day: date) -> None:

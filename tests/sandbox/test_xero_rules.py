@@ -146,15 +146,22 @@ async def test_what_cannot_be_booked_is_refused_with_a_text_and_changes_nothing(
     assert xero.books.invoices == {}
 
 
-async def test_an_archived_contact_and_a_locked_period_refuse_invoices(xero: Stand) -> None:
+async def test_a_locked_period_takes_drafts_and_nothing_approved(xero: Stand) -> None:
     xero.books.period_lock_date = date(2026, 11, 20)
-    locked = await xero.put_invoice()
-    xero.books.archive_contact(next(iter(xero.books.contacts)))
-    archived = await xero.put_invoice(Date="2026-11-21")
+    approved = await xero.put_invoice()
+    draft = await created(xero, Status="DRAFT")
+    approval = await move(xero, draft["InvoiceID"], "AUTHORISED")
+    deletion = await move(xero, draft["InvoiceID"], "DELETED")
 
-    assert messages(locked) == [
-        "The document date cannot be before the period lock date, currently set at 20 November 2026"
-    ]
+    text = "The document date cannot be before the period lock date, currently set at 20 November"
+    assert [messages(each) for each in (approved, approval)] == [[f"{text} 2026"]] * 2
+    assert deletion.status_code == 200
+
+
+async def test_an_archived_contact_takes_no_invoice(xero: Stand) -> None:
+    xero.books.archive_contact(next(iter(xero.books.contacts)))
+    archived = await xero.put_invoice()
+
     assert messages(archived)[0].startswith("The specified contact details matched an archived")
 
 

@@ -282,8 +282,10 @@ def test_an_approved_invoice_needs_a_due_date(
 
 
 def test_a_locked_period_takes_no_approved_invoice() -> None:
-    found = look("dates", case(invoice(issued_on=date(2026, 10, 31))))
+    locked = invoice(issued_on=date(2026, 10, 31))
+    found = look("dates", case(locked))
 
+    assert look("dates", case(locked, replace(CHOICE, xero_status="DRAFT"))).colour is GREEN
     assert found.colour is RED
     assert found.text == (
         "The invoice is dated 31 Oct 2026 and Harbour Studio is locked up to 31 Oct 2026. "
