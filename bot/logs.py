@@ -23,7 +23,7 @@ _VALUES = (
     re.compile(r"(/webhooks/paymo/)[^/\s?\"']+"),
 )
 # What these tell at INFO is of use to their own makers.
-_QUIET = ("httpx", "httpcore", "apscheduler", "procrastinate", "slack_bolt", "slack_sdk", "asyncio")
+_QUIET = ("httpx", "httpcore", "apscheduler", "procrastinate", "slack_sdk", "asyncio", "alembic")
 
 
 def hide(value: Any, name: str = "") -> Any:
@@ -83,6 +83,8 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # Bolt warns of settings that it finds in the environment and does not need.
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True

@@ -95,6 +95,9 @@ class DistributedWork:
         await self.tasks.drain(patience + self.pace.pause)
         await self.app.close_async()
 
+    async def settle(self) -> None:
+        """Others work too, so it is never known that nothing is left; nobody has to wait."""
+
     async def rescue(self) -> None:
         """Nudge again for what workers were doing that are heard of no more."""
         manager = self.app.job_manager

@@ -26,7 +26,7 @@ class EmbeddedWork:
     """
 
     run: Run
-    at_once: int = 16
+    at_once: int = 32
     of_a_kind: int = 8
     longest_line: int = 10_000
     tasks: Tasks = field(default_factory=Tasks)

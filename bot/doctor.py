@@ -1,0 +1,157 @@
+"""Checking from one place whether everything that the program needs is there and fits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import aiohttp
+from cryptography.fernet import InvalidToken
+from slack_sdk.errors import SlackApiError, SlackClientError
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.metrics import Metrics
+from bot.settings import Settings
+from bot.wiring import Remote, Slack, now, open_database, open_remote, open_slack
+from services.clients.tokens import TokenSet
+from services.errors import NotConnected, ServiceError
+from services.store.engine import Database
+from services.store.schema import is_current
+from services.store.tables import Base
+from services.store.types import Secret
+
+_PATIENCE = 20  # seconds for each check
+_NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
+
+
+class Ill(Exception):
+    """What a check found wrong, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one check came out."""
+
+    name: str
+    is_well: bool
+    text: str
+
+
+async def examine(settings: Settings, tell: Callable[[Finding], None]) -> bool:
+    """Run every check, tell of each when it is done, and say whether all is well."""
+    async with AsyncExitStack() as stack:
+        database = open_database(settings)
+        stack.push_async_callback(database.close)
+        remote = open_remote(settings, database, Metrics(), stack)
+        slack = await open_slack(settings, database, stack)
+        patient = _Patient(settings, database, remote, slack)
+        is_well = True
+        for name, check in patient.checks().items():
+            finding = await _look(name, check)
+            is_well = is_well and finding.is_well
+            tell(finding)
+    return is_well
+
+
+async def _look(name: str, check: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return Finding(name, is_well=True, text=await check())
+    except Ill as problem:
+        return Finding(name, is_well=False, text=str(problem))
+    except TimeoutError:
+        return Finding(name, is_well=False, text="no answer in time")
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    settings: Settings
+    database: Database
+    remote: Remote
+    slack: Slack
+
+    def checks(self) -> dict[str, Callable[[], Awaitable[str]]]:
+        """Return the checks in the order in which one needs the other."""
+        return {
+            "settings": self._settings,
+            "database": self._database,
+            "migrations": self._migrations,
+            "encryption keys": self._keys,
+            "Slack": self._slack,
+            "Xero": self._xero,
+            "Paymo": self._paymo,
+        }
+
+    async def _settings(self) -> str:
+        way = "over a socket" if self.settings.is_socket_mode else "over HTTP"
+        where = "one workspace" if self.settings.is_one_workspace else "many workspaces"
+        return f"{where} {way}, reached at {self.settings.public_url}"
+
+    async def _database(self) -> str:
+        try:
+            async with self.database.sessions() as session:
+                await session.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError) as error:
+            raise Ill(f"DATABASE_URL cannot be opened ({type(error).__name__})") from None
+        return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
+
+    async def _migrations(self) -> str:
+        try:
+            async with self.database.sessions() as session:
+                if await is_current(session):
+                    return "newest"
+        except (SQLAlchemyError, OSError):
+            raise Ill("unknown while the database cannot be opened") from None
+        raise Ill("not at the newest version: run paymo-xero migrate")
+
+    async def _keys(self) -> str:
+        count = 0
+        try:
+            async with self.database.sessions() as session:
+                for table in Base.metadata.sorted_tables:
+                    for column in inspect(table).columns:
+                        if isinstance(column.type, Secret):
+                            count += len((await session.scalars(select(column))).all())
+        except InvalidToken:
+            raise Ill(
+                "some secrets were encrypted with a key that ENCRYPTION_KEYS does not hold; put "
+                "it back at the end of the list"
+            ) from None
+        except (SQLAlchemyError, OSError):
+            raise Ill("unknown before the database is migrated") from None
+        return f"{len(self.settings.keys)} given; all stored secrets can be read"
+
+    async def _slack(self) -> str:
+        token = self.settings.slack_bot_token.get_secret_value()
+        try:
+            if not token:
+                await self.slack.web.client().api_test()
+                return "answers; workspaces install the app by themselves"
+            answer = await self.slack.web.client(token).auth_test()
+        except SlackApiError as error:
+            code = error.response.get("error", "")
+            raise Ill(f"refuses SLACK_BOT_TOKEN ({code})" if token else f"says {code}") from None
+        except (SlackClientError, aiohttp.ClientError) as error:
+            raise Ill(f"cannot be reached ({type(error).__name__})") from None
+        return f"knows the app in {answer.get('team') or 'its workspace'}"
+
+    async def _xero(self) -> str:
+        """Xero looks at who asks before it looks at what is asked for."""
+        tokens = TokenSet(access_token="", refresh_token=_NOT_A_TOKEN, expires_at=now())
+        try:
+            await self.remote.oauth.refresh(tokens)
+        except NotConnected:
+            return "answers and knows the app"
+        except ServiceError as refusal:
+            raise Ill(f"{refusal} Check XERO_CLIENT_ID and XERO_CLIENT_SECRET.") from None
+        return "answers"
+
+    async def _paymo(self) -> str:
+        try:
+            await self.remote.paymo.client(_NOT_A_TOKEN).company()
+        except NotConnected:
+            return "answers"
+        except ServiceError as refusal:
+            raise Ill(str(refusal)) from None
+        return "answers"

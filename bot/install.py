@@ -1,0 +1,150 @@
+"""Installing the app into Slack workspaces: Bolt's OAuth flow with our stores and our pages."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from slack_bolt.oauth.async_callback_options import (
+    AsyncCallbackOptions,
+    AsyncFailureArgs,
+    AsyncSuccessArgs,
+)
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.html import Pages
+from bot.settings import Settings
+from bot.slack_clients import CachedSeats, SlackWeb
+from services.store.slack import SlackInstallationStore, SlackStateStore
+
+log = structlog.get_logger(__name__)
+
+SCOPES = ("chat:write", "chat:write.public", "commands")
+_REASONS = {
+    "access_denied": "Nothing was installed, because the request was cancelled in Slack.",
+    "invalid_browser": "Begin the installation in the same browser in which you finish it.",
+    "invalid_state": "This page was used already, or is older than ten minutes.",
+}
+_OTHER = "Slack did not finish the installation."
+Installed = Callable[[str, str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where installations and what proves their beginning are kept."""
+
+    installations: SlackInstallationStore
+    states: SlackStateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """The two addresses of an installation."""
+
+    flow: AsyncOAuthFlow
+    pages: Pages
+
+    async def begin(self, request: Request) -> Response:
+        """Send the browser to Slack's page."""
+        if request.method == "HEAD":
+            return Response(status_code=204)
+        return self._response(await self.flow.handle_installation(_bolt(request)))
+
+    async def finish(self, request: Request) -> Response:
+        """Take what Slack's page sent back."""
+        if request.method == "HEAD":
+            return Response(status_code=204)
+        try:
+            return self._response(await self.flow.handle_callback(_bolt(request)))
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("install_failed", error=type(error).__name__)
+            return self.pages.say(
+                "That did not work", "Slack could not be reached. Try again later.", status=503
+            )
+
+    def _response(self, answer: BoltResponse) -> Response:
+        cookies = answer.headers.get("set-cookie", [])
+        response = Response(
+            answer.body, answer.status, headers=answer.first_headers_without_set_cookie()
+        )
+        # A browser on http would drop a cookie for https, and never finish.
+        unfit = "" if self.pages.public_url.startswith("https://") else "Secure; "
+        for cookie in cookies:
+            response.headers.append("set-cookie", cookie.replace(unfit, "", 1))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What happens at the end of an installation, and what the person sees."""
+
+    pages: Pages
+    seats: CachedSeats
+    installed: Installed
+
+    async def succeed(self, args: AsyncSuccessArgs) -> BoltResponse:
+        """Note who installed the app where."""
+        made = args.installation
+        enterprise_id, team_id = made.enterprise_id or "", made.team_id or ""
+        self.seats.forget(enterprise_id, team_id)
+        await self.installed(enterprise_id, team_id, made.user_id or "")
+        log.info("installed", enterprise_id=enterprise_id, team_id=team_id)
+        name = made.team_name or made.enterprise_name or "your workspace"
+        return self._page(
+            200,
+            "The app is installed",
+            f"It is in {name} now.",
+            "Go to Slack and type /paymo-xero to connect Paymo and Xero.",
+        )
+
+    async def fail(self, args: AsyncFailureArgs) -> BoltResponse:
+        """Say what went wrong, and how to begin again."""
+        log.info("install_refused", reason=args.reason)
+        status = 400 if args.suggested_status_code == 200 else args.suggested_status_code  # noqa: PLR2004 - HTTP's OK
+        return self._page(
+            status,
+            "The app was not installed",
+            _REASONS.get(args.reason, _OTHER),
+            f"To try again, open {self.pages.public_url}/slack/install.",
+        )
+
+    def _page(self, status: int, title: str, *paragraphs: str) -> BoltResponse:
+        page = self.pages.say(title, *paragraphs, status=status)
+        return BoltResponse(
+            status=status, body=bytes(page.body).decode(), headers=dict(page.headers)
+        )
+
+
+def install_flow(
+    settings: Settings, web: SlackWeb, stores: Stores, callbacks: Callbacks
+) -> AsyncOAuthFlow:
+    """Return Bolt's flow, told of our stores, addresses and pages."""
+    return AsyncOAuthFlow(
+        client=web.client(),
+        settings=AsyncOAuthSettings(
+            client_id=settings.slack_client_id,
+            client_secret=settings.slack_client_secret.get_secret_value(),
+            scopes=SCOPES,
+            redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
+            authorization_url=settings.slack_authorize_url,
+            installation_store=stores.installations,
+            state_store=stores.states,
+            install_page_rendering_enabled=False,
+            callback_options=AsyncCallbackOptions(
+                success=callbacks.succeed, failure=callbacks.fail
+            ),
+        ),
+    )
+
+
+def _bolt(request: Request) -> AsyncBoltRequest:
+    return AsyncBoltRequest(
+        body="", query=request.url.query, headers=dict(request.headers), mode="http"
+    )

@@ -1,0 +1,200 @@
+"""Running the program: start, serve, and stop so that nothing that began is lost."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import FrameType
+
+import aiohttp
+import structlog
+import uvicorn
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+
+from bot.browser import Browser
+from bot.health import Health
+from bot.html import Pages
+from bot.install import Callbacks, Install, Stores, install_flow
+from bot.settings import Settings
+from bot.slack_app import SlackDoor
+from bot.slack_http import SlackEvents
+from bot.web import Web
+from bot.webhooks import Webhooks
+from bot.wiring import Core, now, open_core
+from services.store.slack import SlackStateStore
+
+log = structlog.get_logger(__name__)
+
+# Together less than the ten seconds that whoever stops a container waits.
+_WORK_ENDS = timedelta(seconds=5)
+_CONNECTIONS_END = timedelta(seconds=2)
+_STATE_LIVES = timedelta(minutes=10)
+_TRY_AGAIN = timedelta(seconds=5)
+_LONGEST_LINE = 2048
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its own idea of signals: it would hang up before the work has ended."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the program."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave signals to the program."""
+
+
+@dataclass(slots=True)
+class Program:
+    """The running program."""
+
+    core: Core
+    url: str
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it takes no more work."""
+        return self.stopping.is_set()
+
+    async def drain(self) -> None:
+        """Begin nothing more, and let everything that began end; requests are still answered."""
+        self.stopping.set()
+        self.core.clock.stop()
+        await asyncio.gather(self.core.work.stop(_WORK_ENDS), self.core.tasks.drain(_WORK_ENDS))
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Program]:
+    """Run the program on its port; at the end it drains while it still answers."""
+    with _listen(settings) as listener:
+        async with AsyncExitStack() as stack:
+            core = await open_core(settings, stack)
+            program = Program(core, _address(listener))
+            door = _door(core)
+            secret = settings.slack_signing_secret.get_secret_value()
+            # Bolt wants a secret even where nothing is signed.
+            bolt = door.app(secret or "unused")
+            server = Server(_config(program, bolt))
+            serving = asyncio.create_task(server.serve([listener]), name="server")
+            try:
+                await core.work.start()
+                core.clock.start()
+                _open_socket(core, bolt, stack)
+                log.info("listening", url=program.url)
+                yield program
+            finally:
+                await program.drain()
+                server.should_exit = True
+                await serving
+
+
+async def serve(settings: Settings) -> None:
+    """Run until told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    async with running(settings):
+        await stop.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+def _door(core: Core) -> SlackDoor:
+    return SlackDoor(
+        router=core.router,
+        web=core.slack.web,
+        seats=core.slack.seats,
+        forget=core.forget_installation,
+        tasks=core.tasks,
+        metrics=core.metrics,
+    )
+
+
+def _config(program: Program, bolt: AsyncApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        _web(program, bolt).app(),
+        log_config=None,
+        access_log=False,  # addresses hold nonces
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=int(_CONNECTIONS_END.total_seconds()),
+    )
+
+
+def _web(program: Program, bolt: AsyncApp) -> Web:
+    core, settings = program.core, program.core.settings
+    pages = Pages(settings.public_url, can_install=core.slack.store is not None)
+    slack = None
+    if not settings.is_socket_mode:
+        verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
+        slack = SlackEvents(bolt, verifier)
+    return Web(
+        pages=pages,
+        browser=Browser(core.services.connect, pages),
+        webhooks=Webhooks(
+            settings.xero_webhook_key.get_secret_value(),
+            core.services.sync.hint,
+            core.tasks,
+            core.metrics,
+        ),
+        health=Health(
+            core.database, core.metrics, core.clock.is_beating, lambda: program.is_stopping
+        ),
+        slack=slack,
+        install=_install(core, pages),
+    )
+
+
+def _install(core: Core, pages: Pages) -> Install | None:
+    if core.slack.store is None:
+        return None
+    stores = Stores(core.slack.store, SlackStateStore(core.database, now, _STATE_LIVES))
+    callbacks = Callbacks(pages, core.slack.seats, core.services.workspaces.installed)
+    return Install(install_flow(core.settings, core.slack.web, stores, callbacks), pages)
+
+
+def _open_socket(core: Core, bolt: AsyncApp, stack: AsyncExitStack) -> None:
+    """In Socket Mode have Slack send everything over a connection of ours."""
+    if not core.settings.is_socket_mode:
+        return
+    token = core.settings.slack_app_token.get_secret_value()
+    # The handler wraps this client, and is untyped.
+    client = AsyncSocketModeHandler(bolt, token).client
+    stack.push_async_callback(client.close)
+    core.tasks.start(_keep_trying(client), "slack socket")
+
+
+async def _keep_trying(client: SocketModeClient) -> None:
+    """Open the connection as soon as Slack answers; the client keeps it open from then on."""
+    while True:
+        try:
+            await client.connect_to_new_endpoint()
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("slack_socket_refused", error=type(error).__name__)
+            await asyncio.sleep(_TRY_AGAIN.total_seconds())
+        else:
+            return
+
+
+@contextlib.contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = (settings.host, settings.port)
+    with socket.create_server(address, family=family, backlog=_LONGEST_LINE) as listener:
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

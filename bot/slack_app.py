@@ -1,0 +1,201 @@
+"""From Bolt to our handlers: one listener a kind, and answers that leave before the work ends.
+
+Bolt asks each listener in turn whether it matches, and polls for the answer; both cost more than
+our handlers do. So it knows one listener for each kind of request, and waits for none of them.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.metrics import Metrics
+from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
+from bot.tasks import Tasks
+from handlers.blocks import Block, modal, paragraphs
+from handlers.reading import Body
+from handlers.routing import Handler, Router, SlackRequest
+from services.model import Person
+
+log = structlog.get_logger(__name__)
+
+ANYTHING = re.compile(r".*", re.DOTALL)
+# Slack gives up after three seconds.
+_PATIENCE = timedelta(seconds=2.5)
+_APOLOGY = (
+    "Something went wrong on our side, and it is noted in the log. Nothing is lost; try again, "
+    "and tell whoever runs this app if it happens twice."
+)
+_NO_INSTALLATION = (
+    "This workspace is not connected to the app any more. Ask an admin to install it again."
+)
+Forget = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Slack waits for; the first answer counts."""
+
+    future: asyncio.Future[Body]
+
+    async def __call__(self, answer: Body | None = None) -> None:
+        """Answer; without a body the answer is empty."""
+        if not self.future.done():
+            self.future.set_result(answer or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Posts to the address that came with a command or a press."""
+
+    url: str
+    session: aiohttp.ClientSession
+
+    async def __call__(
+        self,
+        *,
+        text: str,
+        blocks: Sequence[Block],
+        response_type: str = "ephemeral",
+        replace_original: bool = False,
+    ) -> Any:
+        """Post; Slack takes five of these within half an hour."""
+        if not self.url:
+            log.warning("no_response_url")
+            return None
+        return await AsyncWebhookClient(self.url, session=self.session).send(
+            text=text,
+            blocks=list(blocks),
+            response_type=response_type,
+            replace_original=replace_original,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDoor:
+    """Hands each request to its handler and answers Slack in time."""
+
+    router: Router
+    web: SlackWeb
+    seats: CachedSeats
+    forget: Forget
+    tasks: Tasks
+    metrics: Metrics
+    patience: timedelta = _PATIENCE
+
+    def app(self, signing_secret: str) -> AsyncApp:
+        """Return the Bolt app; whoever hands it a request has checked the signature."""
+        app = AsyncApp(
+            signing_secret=signing_secret,
+            client=self.web.client(),
+            authorize=Authorizer(self.seats),
+            process_before_response=True,
+            user_facing_authorize_error_message=_NO_INSTALLATION,
+        )
+        listener = self._listener()
+        for register in (app.command, app.action, app.options, app.view, app.shortcut, app.event):
+            register(ANYTHING)(listener)
+        return app
+
+    def _listener(self) -> Callable[..., Awaitable[BoltResponse]]:
+        async def listen(body: Body, context: AsyncBoltContext) -> BoltResponse:
+            with self.metrics.acking(kind_of(body)):
+                return await self._listen(body, context)
+
+        return listen
+
+    async def _listen(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        handler = self.router.find(body)
+        if handler is None:
+            if kind_of(body) != "event_callback":
+                log.info("nobody_answers", kind=kind_of(body))
+            return _empty(body)
+        future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        request = self._request(body, context, Answer(future))
+        task = self.tasks.start(self._handle(handler, request), f"slack {kind_of(body)}")
+        await asyncio.wait(
+            (future, task),
+            timeout=self.patience.total_seconds(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if future.done():
+            task.add_done_callback(lambda ended: self._apologise_later(ended, request))
+            return _answer(future.result(), body)
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            self.metrics.handler_bugs.labels(kind_of(body)).inc()
+            return _apology(body)
+        return _empty(body)
+
+    async def _handle(self, handler: Handler, request: SlackRequest) -> None:
+        await handler(request)
+        if _takes_the_app_away(request.body.get("event") or {}):
+            self.seats.forget(request.person.enterprise_id, request.person.team_id)
+            await self.forget(request.person.enterprise_id, request.person.team_id)
+
+    def _request(self, body: Body, context: AsyncBoltContext, ack: Answer) -> SlackRequest:
+        return SlackRequest(
+            body=body,
+            person=Person(
+                enterprise_id=context.enterprise_id or "",
+                team_id=context.team_id or "",
+                user_id=context.user_id or "",
+                channel_id=context.channel_id or "",
+            ),
+            client=self.web.client(context.bot_token or ""),
+            ack=ack,
+            respond=Response(context.response_url or "", self.web.session),
+        )
+
+    def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:
+        """The person was answered already, and waits for what will not come."""
+        if ended.cancelled() or ended.exception() is None:
+            return
+        self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
+        if request.body.get("response_url"):
+            self.tasks.start(self._apologise(request), "apology")
+
+    async def _apologise(self, request: SlackRequest) -> None:
+        await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+
+
+def kind_of(body: Body) -> str:
+    """Return what kind of request this is, in few words."""
+    known = ("block_actions", "block_suggestion", "view_submission", "shortcut", "event_callback")
+    if "command" in body:
+        return "command"
+    return body["type"] if body.get("type") in known else "other"
+
+
+def _takes_the_app_away(event: Body) -> bool:
+    """Say whether the bot's token is gone; people's own tokens are none of ours."""
+    if event.get("type") == "tokens_revoked":
+        return bool((event.get("tokens") or {}).get("bot"))
+    return event.get("type") == "app_uninstalled"
+
+
+def _answer(answer: Body, body: Body) -> BoltResponse:
+    return BoltResponse(status=200, body=answer) if answer else _empty(body)
+
+
+def _empty(body: Body) -> BoltResponse:
+    if body.get("type") == "block_suggestion":
+        return BoltResponse(status=200, body={"options": []})
+    return BoltResponse(status=200, body="")
+
+
+def _apology(body: Body) -> BoltResponse:
+    if "command" in body:
+        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _APOLOGY})
+    if body.get("type") == "view_submission":
+        view = modal("refusal", "That Did Not Work", paragraphs([_APOLOGY]))
+        return BoltResponse(status=200, body={"response_action": "update", "view": view})
+    return _empty(body)

@@ -1,0 +1,188 @@
+"""Which token serves which Slack workspace, and the clients that carry it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+import aiohttp
+import structlog
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from services.errors import ChannelClosed
+from services.store import workspaces
+from services.store.engine import Database
+from services.store.slack import SlackInstallationStore
+
+log = structlog.get_logger(__name__)
+
+_NOT_INSTALLED = "The app is no longer installed in this workspace."
+_LIFETIME = timedelta(minutes=5)
+_MOST = 10_000
+
+Place = tuple[str, str]  # the ids of the organisation, or "", and of the workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The app's bot in one workspace."""
+
+    token: str = field(repr=False)
+    bot_id: str
+    bot_user_id: str
+
+
+class Seats(Protocol):
+    """Where a workspace's bot is to be had."""
+
+    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+        """Return the bot, if the app is installed there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackWeb:
+    """Slack's Web API: one session of connections for all workspaces."""
+
+    api_url: str
+    session: aiohttp.ClientSession
+
+    def client(self, token: str = "") -> AsyncWebClient:
+        """Return a client with this token."""
+        return AsyncWebClient(
+            token=token or None,
+            base_url=self.api_url,
+            session=self.session,
+            trust_env_in_session=True,
+        )
+
+
+@dataclass(slots=True)
+class OneSeat:
+    """The bot whose token stands in the settings; Slack is asked once who it is."""
+
+    token: str = field(repr=False)
+    web: SlackWeb
+    seat: Seat | None = None
+
+    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+        """Return the bot."""
+        if self.seat is None:
+            answer = await self.web.client(self.token).auth_test()
+            self.seat = Seat(
+                self.token, str(answer.get("bot_id") or ""), str(answer.get("user_id") or "")
+            )
+        return self.seat
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledSeats:
+    """The bots of every workspace that installed the app, by itself or by its organisation."""
+
+    store: SlackInstallationStore
+
+    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+        """Return the workspace's bot, else its organisation's."""
+        enterprise = enterprise_id or None
+        bot = await self.store.async_find_bot(enterprise_id=enterprise, team_id=team_id or None)
+        if bot is None and enterprise:
+            bot = await self.store.async_find_bot(
+                enterprise_id=enterprise, team_id=None, is_enterprise_install=True
+            )
+        if bot is None or not bot.bot_token:
+            return None
+        return Seat(bot.bot_token, bot.bot_id or "", bot.bot_user_id or "")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedSeats:
+    """Bots that were asked for lately, so that a command waits for no database."""
+
+    seats: Seats
+    clock: Callable[[], float] = time.monotonic
+    known: dict[Place, tuple[float, Seat]] = field(default_factory=dict, repr=False)
+
+    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+        """Return the bot, if the app is installed there."""
+        place = (enterprise_id, team_id)
+        until, seat = self.known.get(place, (0.0, None))
+        if seat is not None and until > self.clock():
+            return seat
+        self.known.pop(place, None)
+        found = await self.seats.find(enterprise_id, team_id)
+        if found is not None:
+            if len(self.known) >= _MOST:
+                self.known.clear()
+            self.known[place] = (self.clock() + _LIFETIME.total_seconds(), found)
+        return found
+
+    def forget(self, enterprise_id: str, team_id: str = "") -> None:
+        """Ask again for this workspace, or for all of its organisation's."""
+        for place in list(self.known):
+            if place == (enterprise_id, team_id) or (enterprise_id and place[0] == enterprise_id):
+                del self.known[place]
+
+
+@dataclass(frozen=True)
+class Authorizer(AsyncAuthorize):
+    """Tells Bolt who the app is in the workspace that a request came from."""
+
+    seats: Seats
+
+    async def __call__(
+        self,
+        *,
+        context: AsyncBoltContext,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+        **_actor: str | None,
+    ) -> AuthorizeResult | None:
+        """Return the app's bot there, or None when the app is not installed."""
+        try:
+            seat = await self.seats.find(enterprise_id or "", team_id or "")
+        except SlackApiError as error:
+            log.warning("slack_refused_token", error=str(error.response.get("error", "")))
+            return None
+        if seat is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_token=seat.token,
+            bot_id=seat.bot_id,
+            bot_user_id=seat.bot_user_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceClients:
+    """Clients for work that no request from Slack started, by our own id of the workspace."""
+
+    database: Database
+    seats: Seats
+    web: SlackWeb
+    places: dict[int, Place] = field(default_factory=dict)
+
+    async def client(self, workspace_id: int) -> AsyncWebClient:
+        """Return the workspace's client. Raises `ChannelClosed` where the app is not installed."""
+        enterprise_id, team_id = await self._place(workspace_id)
+        try:
+            seat = await self.seats.find(enterprise_id, team_id)
+        except SlackApiError:
+            seat = None
+        if seat is None:
+            raise ChannelClosed(_NOT_INSTALLED)
+        return self.web.client(seat.token)
+
+    async def _place(self, workspace_id: int) -> Place:
+        known = self.places.get(workspace_id)
+        if known is None:
+            async with self.database.sessions() as session:
+                found = await workspaces.get(session, workspace_id)
+            known = self.places[workspace_id] = (found.enterprise_id, found.team_id)
+        return known

@@ -1,0 +1,64 @@
+"""Webhooks: checked, answered at once, and only ever taken as a hint to look."""
+
+import base64
+import hmac
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot import bodies
+from bot.metrics import Metrics
+from bot.tasks import Tasks
+
+Hint = Callable[[Collection[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What Xero and Paymo tell by themselves."""
+
+    xero_key: str = field(repr=False)
+    hint: Hint
+    tasks: Tasks
+    metrics: Metrics
+
+    async def xero(self, request: Request) -> Response:
+        """Answer Xero within its five seconds, whatever has to be done about it."""
+        if not self.xero_key:
+            return Response(status_code=404)
+        raw = await bodies.read(request)
+        if not self._is_signed(raw, request.headers.get("x-xero-signature", "")):
+            return self._answer("xero", 401)
+        tenant_ids = _tenants(bodies.json_object(raw))
+        if tenant_ids:
+            self.tasks.start(self._look_at(tenant_ids), "xero webhook")
+        return self._answer("xero", 200)
+
+    async def paymo(self, request: Request) -> Response:
+        """Answer Paymo; no webhook of ours is registered with it yet, so none is known here."""
+        await bodies.read(request)
+        return self._answer("paymo", 401)
+
+    def _is_signed(self, raw: bytes, signature: str) -> bool:
+        made = hmac.digest(self.xero_key.encode(), raw, "sha256")
+        return hmac.compare_digest(base64.b64encode(made), signature.encode())
+
+    async def _look_at(self, tenant_ids: Collection[str]) -> None:
+        await self.hint(tenant_ids)
+
+    def _answer(self, system: str, status: int) -> Response:
+        self.metrics.webhooks.labels(system, status).inc()
+        return Response(status_code=status)
+
+
+def _tenants(body: dict[str, Any]) -> set[str]:
+    events = body.get("events")
+    if events is None:
+        return set()
+    if not isinstance(events, list):
+        raise bodies.BadBody(400)
+    found = (each.get("tenantId") for each in events if isinstance(each, dict))
+    return {each for each in found if isinstance(each, str) and each}

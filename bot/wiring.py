@@ -1,0 +1,249 @@
+"""Putting the program together: the one place that knows every part."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+
+import aiohttp
+
+from bot.clock import Clock
+from bot.keeping import Keeping
+from bot.metrics import Metrics
+from bot.settings import Settings
+from bot.slack_clients import (
+    CachedSeats,
+    InstalledSeats,
+    OneSeat,
+    Seats,
+    SlackWeb,
+    WorkspaceClients,
+)
+from bot.tasks import Tasks
+from bot.work_distributed import DistributedWork
+from bot.work_embedded import EmbeddedWork
+from handlers import register
+from handlers.clients import SlackClients
+from handlers.connect import SlackConnectScreen
+from handlers.export_screen import SlackExportScreen
+from handlers.notice_board import SlackNoticeBoard
+from handlers.routing import Router
+from handlers.sync import SlackSyncScreen
+from services.clients.http import open_http
+from services.clients.paymo import PaymoClients
+from services.clients.tokens import Tokens, XeroOAuth
+from services.clients.xero import XeroClients
+from services.connect.service import ConnectService
+from services.connect.vault import StoreVault
+from services.connect.workspaces import WorkspaceService
+from services.export.service import ExportService
+from services.links import Links
+from services.matching.service import MatchingService
+from services.model import Job
+from services.notices.service import NoticeService
+from services.settings.service import SettingsService
+from services.store.engine import Database
+from services.store.slack import SlackInstallationStore
+from services.sync.mirror import MirrorService
+from services.sync.service import SyncService
+from services.work import Runner, Worker
+
+Engine = EmbeddedWork | DistributedWork
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database that the settings name."""
+    return Database.open(settings.database_url.get_secret_value(), settings.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The ways to Xero and Paymo."""
+
+    xero: XeroClients
+    paymo: PaymoClients
+    oauth: XeroOAuth
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """The ways to Slack."""
+
+    web: SlackWeb
+    seats: CachedSeats
+    clients: SlackClients
+    store: SlackInstallationStore | None  # None where a bot token stands in the settings
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything but the web server."""
+
+    settings: Settings
+    database: Database
+    metrics: Metrics
+    tasks: Tasks
+    work: Engine
+    clock: Clock
+    slack: Slack
+    services: register.Services
+    router: Router
+
+    async def forget_installation(self, enterprise_id: str, team_id: str) -> None:
+        """Throw away the tokens of a workspace that took the app away."""
+        if self.slack.store is not None:
+            await self.slack.store.async_delete_all(
+                enterprise_id=enterprise_id or None, team_id=team_id or None
+            )
+
+
+def open_remote(
+    settings: Settings, database: Database, metrics: Metrics, stack: AsyncExitStack
+) -> Remote:
+    """Return the ways to Xero and Paymo; they are closed with the stack."""
+    agent = f"paymo-xero/{metadata.version('paymo-xero')}"
+    oauth = XeroOAuth(
+        client_id=settings.xero_client_id,
+        client_secret=settings.xero_client_secret.get_secret_value(),
+        login_url=settings.xero_login_url,
+        identity_url=settings.xero_identity_url,
+        redirect_uri=f"{settings.public_url}/xero/callback",
+        http_headers={"User-Agent": agent},
+        now=now,
+    )
+    tokens = Tokens(StoreVault(database, now), oauth, now)
+    xero = open_http(settings.xero_api_url, user_agent=agent)
+    paymo = open_http(settings.paymo_api_url, user_agent=agent)
+    for system, http in (("xero", xero), ("paymo", paymo)):
+        metrics.watch(system, http)
+        stack.push_async_callback(http.aclose)
+    return Remote(XeroClients(xero, tokens), PaymoClients(paymo), oauth, tokens)
+
+
+async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
+    """Return the ways to Slack: one session of connections, closed with the stack."""
+    session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+    web = SlackWeb(settings.slack_api_url, session)
+    store = None
+    if settings.is_one_workspace:
+        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
+    else:
+        store = SlackInstallationStore(settings.slack_client_id, database)
+        seats = InstalledSeats(store)
+    cached = CachedSeats(seats)
+    return Slack(web, cached, WorkspaceClients(database, cached, web), store)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What services are made of."""
+
+    settings: Settings
+    database: Database
+    remote: Remote
+    slack: Slack
+    work: Engine
+
+    def services(self) -> tuple[register.Services, MirrorService]:
+        """Return every service."""
+        database, remote, clients = self.database, self.remote, self.slack.clients
+        links = Links.from_settings(
+            xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
+        )
+        mirror = MirrorService(database, remote.paymo, remote.xero, now)
+        made = register.Services(
+            connect=ConnectService(
+                database=database,
+                paymo=remote.paymo,
+                xero=remote.xero,
+                oauth=remote.oauth,
+                tokens=remote.tokens,
+                work=self.work,
+                screen=SlackConnectScreen(clients),
+                links=links,
+                public_url=self.settings.public_url,
+                now=now,
+            ),
+            workspaces=WorkspaceService(database, now),
+            matching=MatchingService(database, now),
+            export=ExportService(
+                database=database,
+                paymo=remote.paymo,
+                xero=remote.xero,
+                mirror=mirror,
+                work=self.work,
+                screen=SlackExportScreen(clients),
+                links=links,
+                now=now,
+            ),
+            sync=SyncService(
+                database=database,
+                paymo=remote.paymo,
+                xero=remote.xero,
+                work=self.work,
+                screen=SlackSyncScreen(clients),
+                links=links,
+                interval=timedelta(seconds=self.settings.sync_interval_seconds),
+                now=now,
+            ),
+            notices=NoticeService(
+                database=database,
+                board=SlackNoticeBoard(clients),
+                work=self.work,
+                links=links,
+                now=now,
+            ),
+            settings=SettingsService(database, now),
+        )
+        return made, mirror
+
+
+def _runners(
+    services: register.Services, mirror: MirrorService, keeping: Keeping
+) -> dict[Job, Runner]:
+    return {
+        Job.EXPORT: services.export.run_export,
+        Job.PREVIEW: services.export.run_preview,
+        Job.SWEEP: services.sync.run_sweep,
+        Job.MIRROR: mirror.run_mirror,
+        Job.NOTICES: services.notices.run_notices,
+        Job.DISCONNECT: services.connect.run_disconnect,
+        Job.DUE: keeping.find_due,
+    }
+
+
+async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = False) -> Core:
+    """Put everything together, and close it with the stack; `alone` shares work with nobody."""
+    database = open_database(settings)
+    stack.push_async_callback(database.close)
+    metrics, tasks = Metrics(), Tasks()
+    remote = open_remote(settings, database, metrics, stack)
+    slack = await open_slack(settings, database, stack)
+    # Services nudge the work, and the work runs services: the table is filled when both exist.
+    runners: dict[Job, Runner] = {}
+    run = metrics.measured(Worker(runners, metrics.count_bug).run)
+    if database.is_postgres and not alone:
+        work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
+    else:
+        work = EmbeddedWork(run)
+    services, mirror = _Parts(settings, database, remote, slack, work).services()
+    keeping = Keeping(database, remote.tokens, work, now)
+    runners.update(_runners(services, mirror, keeping))
+    clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set)
+    return Core(
+        settings=settings,
+        database=database,
+        metrics=metrics,
+        tasks=tasks,
+        work=work,
+        clock=clock,
+        slack=slack,
+        services=services,
+        router=register.router(services),
+    )
