@@ -94,10 +94,12 @@ class SlackDoor:
 
     def app(self, signing_secret: str) -> AsyncApp:
         """Return the Bolt app; whoever hands it a request has checked the signature."""
+        # Bolt's annotation forgets that it takes its own class, too.
+        authorize: Any = Authorizer(self.seats)
         app = AsyncApp(
             signing_secret=signing_secret,
             client=self.web.client(),
-            authorize=Authorizer(self.seats),
+            authorize=authorize,
             process_before_response=True,
             user_facing_authorize_error_message=_NO_INSTALLATION,
         )
