@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -12,7 +12,8 @@ from aiohttp import web
 
 from sandbox.paymo.api import Api
 from sandbox.paymo.company import Company
-from sandbox.paymo.model import Refused
+from sandbox.paymo.model import Refused, rounded
+from sandbox.paymo.pages import Pages
 from sandbox.serving import Clock, Faults, Handler, Json, as_json, control_routes, utc_now
 
 
@@ -100,7 +101,7 @@ class PaymoWorld:
         self.limit.opened = None
 
     def app(self) -> web.Application:
-        """The API and the control routes in one application."""
+        """The API, the control routes and the page in one application."""
         api = Api(self._company_for)
         app = web.Application(
             middlewares=[self.log, self.limit.middleware, self.faults.middleware, api.door]
@@ -108,6 +109,7 @@ class PaymoWorld:
         app.add_routes(api.routes())
         app.add_routes(control_routes(self.faults, self.reset))
         app.add_routes([web.post("/_sandbox/{act}", self.control)])
+        app.add_routes(Pages(lambda: self.companies, self.now).routes())
         return app
 
     def _company_for(self, key: str) -> Company | None:
@@ -136,8 +138,7 @@ class PaymoWorld:
     def _act(self, act: str, sent: Json) -> Any:
         company = self._holding(sent)
         if act == "pay":
-            day = date.fromisoformat(sent["date"]) if sent.get("date") else None
-            amount = Decimal(str(sent["amount"]))
+            day, amount = _read_payment(sent)
             notes = sent.get("notes", "")
             return company.pay(sent["invoice_id"], amount, paid_on=day, notes=notes).id
         if act == "delete_payment":
@@ -154,3 +155,15 @@ class PaymoWorld:
             if held or sent.get("payment_id") in company.payments:
                 return company
         raise Refused(HTTPStatus.NOT_FOUND, "Object not found")
+
+
+def _read_payment(sent: Json) -> tuple[date | None, Decimal]:
+    """Read what a person typed, who may mistype."""
+    try:
+        day = date.fromisoformat(sent["date"]) if sent.get("date") else None
+        amount = Decimal(str(sent["amount"]))
+    except (ValueError, InvalidOperation):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The date or the amount is not readable") from None
+    if not amount.is_finite() or amount != rounded(amount):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The amount must be a number of cents")
+    return day, amount

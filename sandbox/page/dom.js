@@ -1,0 +1,74 @@
+/** Makes elements; text always goes in as text, never as markup. */
+
+/** Return an element; functions are listeners by the event's name, `true` is an empty attribute. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name, value);
+    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null));
+  return node;
+}
+
+/** Return a table; a head that starts with "#" stands over figures, and cells may be elements. */
+export function table(caption, heads, rows, foot = []) {
+  const isMoney = heads.map((head) => head.startsWith("#"));
+  const kind = (at) => ({ class: isMoney[at] ? "money" : null });
+  const words = heads.map((head, at) => el("th", { scope: "col", ...kind(at) }, head.replace(/^#/, "")));
+  const body = rows.map((row) => el("tr", {}, row.map((cell, at) => el("td", kind(at), cell))));
+  const sums = foot.map(([name, sum]) => el("tr", {}, el("th", { scope: "row", colspan: heads.length - 1 }, name), el("td", { class: "money" }, sum)));
+  const none = el("tr", {}, el("td", { colspan: heads.length, class: "note" }, "Nothing here yet."));
+  return el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, words)), el("tbody", {}, rows.length ? body : none), el("tfoot", {}, sums));
+}
+
+/** Return names and what stands behind them; empty ones are left out. */
+export function facts(pairs, attributes = {}) {
+  const shown = Object.entries(pairs).filter(([, value]) => value);
+  return el("dl", attributes, shown.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+/** Return a badge for a status. */
+export function badge(status) {
+  return el("span", { class: `badge ${status.toLowerCase()}` }, status);
+}
+
+/** Return a labelled input. */
+export function input(label, attributes) {
+  return el("label", {}, label, el("input", { autocomplete: "off", ...attributes }));
+}
+
+/** Return a labelled menu of [value, words] pairs. */
+export function menu(label, name, options) {
+  return el("label", {}, label, el("select", { name }, options.map(([value, words]) => el("option", { value }, words))));
+}
+
+/** Return a form that sends its fields, and starts afresh when they were taken. */
+export function form(name, fields, send) {
+  const button = el("button", { type: "submit", class: "primary" }, name);
+  const node = el("form", { "aria-label": name, class: "card", submit }, el("h2", {}, name), fields, button);
+  async function submit(event) {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      if (await send(Object.fromEntries(new FormData(node)))) node.reset();
+    } finally {
+      button.disabled = false;
+    }
+  }
+  return node;
+}
+
+/** Return a button that can be pressed again once its act is done. */
+export function button(words, act, kind = "") {
+  const node = el("button", { type: "button", class: kind, click }, words);
+  async function click() {
+    node.disabled = true;
+    try {
+      await act();
+    } finally {
+      node.disabled = false;
+    }
+  }
+  return node;
+}
