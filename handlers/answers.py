@@ -11,8 +11,13 @@ from handlers import blocks, names
 from handlers.blocks import Block, sentence
 from handlers.reading import Body
 from handlers.routing import SlackRequest
-from handlers.slack_errors import STALE_TRIGGER, closed_views_are_fine, code_of
-from services.errors import NotConnected, ServiceError
+from handlers.slack_errors import (
+    STALE_TRIGGER,
+    closed_views_are_fine,
+    code_of,
+    slack_refusals,
+)
+from services.errors import NotConnected, NotMatched, ServiceError
 from services.model import Place
 
 log = structlog.get_logger(__name__)
@@ -21,9 +26,14 @@ _TOO_LATE = "That took too long, so Slack did not let the form open. Press the b
 
 
 async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
-    """Open a modal and return its id; when the trigger is stale, offer the button `again`."""
+    """Open a modal and return its id; when the trigger is stale, offer the button `again`.
+
+    Pressed in a modal, it goes on top, so that what is below is not lost.
+    """
+    client = request.client
+    opens = client.views_push if view_of(request.body) else client.views_open
     try:
-        answer = await request.client.views_open(trigger_id=request.body["trigger_id"], view=view)
+        answer = await opens(trigger_id=request.body["trigger_id"], view=view)
     except SlackApiError as error:
         if code_of(error) not in STALE_TRIGGER:
             raise
@@ -39,17 +49,32 @@ async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash
 
 
 async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
-    """Answer the person alone: by the answer's own address, or as the channel allows."""
+    """Answer the person alone: by the answer's own address, in a modal, or as a channel allows.
+
+    What is drawn stands below the text; a screen reader reads the text alone.
+    """
     said = [*blocks.paragraphs(text.split("\n")), *drawn]
     if request.body.get("response_url"):
         await request.respond(
             text=text, blocks=said, response_type="ephemeral", replace_original=False
         )
-    elif view_of(request.body) and request.body.get("trigger_id"):
-        await _push(request, text, said)
+    elif request.body.get("trigger_id"):
+        await _show_on_top(request, text, said)
     else:
         person = request.person
         await whisper(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[str]:
+    """Say in a channel what it will hear; return what the person has to do first, if anything."""
+    try:
+        with slack_refusals():
+            await request.client.chat_postMessage(
+                channel=channel_id, text=text, blocks=[blocks.section(text)]
+            )
+    except ServiceError as refusal:
+        return [f"⚠️ <#{channel_id}> was not told yet. {sentence(str(refusal))}"]
+    return []
 
 
 async def whisper(
@@ -101,6 +126,8 @@ def refusal_view(refusal: ServiceError) -> Block:
 def _cure(refusal: ServiceError) -> list[Block]:
     if isinstance(refusal, NotConnected):
         return [blocks.button("Connect", names.RECONNECT, style="primary")]
+    if isinstance(refusal, NotMatched):
+        return [blocks.button("Match Clients", names.MATCH, style="primary")]
     return []
 
 
@@ -109,11 +136,13 @@ async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     await tell(request, f"⛔ {sentence(str(refusal))}", blocks.actions(_cure(refusal)))
 
 
-async def _push(request: SlackRequest, text: str, said: Sequence[Block]) -> None:
+async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) -> None:
     view = blocks.modal(names.REFUSAL, "Paymo Xero", said)
+    client = request.client
+    opens = client.views_push if view_of(request.body) else client.views_open
     try:
-        await request.client.views_push(trigger_id=request.body["trigger_id"], view=view)
+        await opens(trigger_id=request.body["trigger_id"], view=view)
     except SlackApiError as error:
-        log.info("push_refused", error=code_of(error))
+        log.info("modal_refused", error=code_of(error))
         person = request.person
         await whisper(request.client, person.channel_id, person.user_id, text, said)

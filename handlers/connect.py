@@ -1,8 +1,7 @@
 """Connecting and disconnecting from Slack."""
 
 from dataclasses import dataclass, replace
-
-from slack_sdk.errors import SlackApiError
+from typing import Any
 
 from handlers import answers, blocks, names
 from handlers.clients import SlackClients
@@ -17,7 +16,7 @@ from handlers.notice_words import intro_text
 from handlers.places import place_of
 from handlers.reading import field, note_of
 from handlers.routing import SlackRequest
-from handlers.slack_errors import code_of
+from handlers.slack_errors import nobody_has_to_look
 from services.connect.service import ConnectService
 from services.connect.shapes import Checklist
 from services.connect.workspaces import WorkspaceService
@@ -26,6 +25,7 @@ from services.model import ConnectionState, Place
 from services.notices.service import NoticeService
 
 _FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+_READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
 _ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
 
 
@@ -55,28 +55,18 @@ class Connect:
         found = await self.service.overviews(person)
         if not found or found[0].state is not ConnectionState.ACTIVE:
             raise NotAccepted({names.CHANNEL: _FIRST})
-        said = ["✅ Everything is connected. Type `/paymo-xero export` to export an invoice."]
-        if channel_id:
-            try:
-                listening = await self.notices.subscribe(person, channel_id)
-            except ServiceError as refusal:
-                raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
-            said.append(await self._introduce(request, channel_id, intro_text(listening)))
-        done = blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said))
-        await request.ack({"response_action": "update", "view": done})
-
-    async def _introduce(self, request: SlackRequest, channel_id: str, text: str) -> str:
-        """Say in the channel what it will hear, and return what to say of that."""
+        if not channel_id:
+            await request.ack(_done([_READY]))
+            return
         try:
-            await request.client.chat_postMessage(
-                channel=channel_id, text=text, blocks=[blocks.section(text)]
-            )
-        except SlackApiError as error:
-            return (
-                f"⚠️ I cannot write in <#{channel_id}> yet ({code_of(error)}). Type "
-                f"`/invite {names.BOT}` there."
-            )
-        return f"Notices go to <#{channel_id}>."
+            listening = await self.notices.subscribe(person, channel_id)
+        except ServiceError as refusal:
+            raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
+        said = [_READY, f"Notices go to <#{channel_id}>."]
+        await request.ack(_done(said))
+        if problem := await answers.introduce(request, channel_id, intro_text(listening)):
+            drawn = _done([*said, *problem])["view"]
+            await answers.redraw(request.client, view["id"], drawn)
 
     async def open_farewell(self, request: SlackRequest) -> None:
         """Say what disconnecting ends, before it does."""
@@ -103,17 +93,23 @@ class SlackConnectScreen:
 
     async def show_checklist(self, place: Place, checklist: Checklist) -> None:
         """Draw the open checklist again, or say how far it has come."""
-        client = await self.clients.client(place.workspace_id)
-        view = connect_view(checklist, place.channel_id)
-        if place.view_id:
-            await answers.redraw(client, place.view_id, view)
-        else:
-            text = connected_text(checklist)
-            said = [blocks.section(text)]
-            await answers.whisper(client, place.channel_id, place.user_id, text, said)
+        view, text = connect_view(checklist, place.channel_id), connected_text(checklist)
+        with nobody_has_to_look():
+            client = await self.clients.client(place.workspace_id)
+            if place.view_id:
+                await answers.redraw(client, place.view_id, view)
+            else:
+                said = [blocks.section(text)]
+                await answers.whisper(client, place.channel_id, place.user_id, text, said)
 
     async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""
-        client = await self.clients.client(place.workspace_id)
         text = blocks.sentence(" ".join(sentences))
-        await answers.show(client, place, ending_view(sentences), text)
+        with nobody_has_to_look():
+            client = await self.clients.client(place.workspace_id)
+            await answers.show(client, place, ending_view(sentences), text)
+
+
+def _done(said: list[str]) -> dict[str, Any]:
+    view = blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said))
+    return {"response_action": "update", "view": view}

@@ -52,7 +52,8 @@ def result_text(result: ExportResult) -> str:
     number, organisation = one_line(result.number), one_line(result.organisation)
     reason = sentence(result.reason)
     if result.state is ExportState.EXPORTED:
-        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}"
+        known = f" ID in Xero: {one_line(result.xero_invoice_id)}"
+        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{known}"
     if result.state is ExportState.DIFFERENT:
         return (
             f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo states "
@@ -82,7 +83,6 @@ def _facts(result: ExportResult) -> Block:
     return blocks.columns(
         [
             ("Number in Xero", one_line(result.xero_number)),
-            ("ID in Xero", one_line(result.xero_invoice_id)),
             ("Client", one_line(result.client_name)),
             ("Total", _money(result.total, result)),
             ("Status in Xero", status_name(result.xero_status)),

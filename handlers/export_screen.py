@@ -6,6 +6,7 @@ from handlers import answers
 from handlers.clients import SlackClients
 from handlers.export_forms import export_view
 from handlers.export_results import result_text, result_view
+from handlers.slack_errors import nobody_has_to_look
 from services.export.shapes import ExportForm, ExportResult
 from services.model import Place
 
@@ -19,11 +20,13 @@ class SlackExportScreen:
     async def show_form(self, place: Place, form: ExportForm) -> None:
         """Draw the open form again; nothing happens when the person closed it."""
         if place.view_id:
-            client = await self.clients.client(place.workspace_id)
-            await answers.redraw(client, place.view_id, export_view(form, place.channel_id))
+            with nobody_has_to_look():
+                client = await self.clients.client(place.workspace_id)
+                await answers.redraw(client, place.view_id, export_view(form, place.channel_id))
 
     async def show_result(self, place: Place, result: ExportResult) -> None:
         """Show the outcome in the open view, or to the person alone when it was closed."""
-        client = await self.clients.client(place.workspace_id)
         view = result_view(result, place.channel_id)
-        await answers.show(client, place, view, result_text(result))
+        with nobody_has_to_look():
+            client = await self.clients.client(place.workspace_id)
+            await answers.show(client, place, view, result_text(result))

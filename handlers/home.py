@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from handlers import answers, blocks
 from handlers.help import help_blocks
-from handlers.overview import panel_blocks, status_blocks
+from handlers.overview import button_blocks, overview_text, status_blocks
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
@@ -21,18 +21,18 @@ class Home:
         """Answer the bare command."""
         await request.ack()
         found = await self.service.overviews(request.person)
-        await answers.tell(request, "Paymo → Xero", panel_blocks(found))
+        await answers.tell(request, overview_text(found), button_blocks(found))
 
     async def status(self, request: SlackRequest) -> None:
         """Say how every connection is."""
         await request.ack()
         found = await self.service.overviews(request.person)
-        await answers.tell(request, "Status", status_blocks(found))
+        await answers.tell(request, overview_text(found), status_blocks(found))
 
     async def help(self, request: SlackRequest) -> None:
         """Say what can be typed."""
         await request.ack()
-        await answers.tell(request, "What you can type", help_blocks())
+        await answers.tell(request, "This is what you can type:", help_blocks())
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""
@@ -41,7 +41,13 @@ class Home:
         if event.get("tab", "home") != "home":
             return
         found = await self.service.overviews(request.person)
-        drawn = [blocks.header("Paymo → Xero"), *panel_blocks(found), *help_blocks()]
+        drawn = [
+            blocks.header("Paymo → Xero"),
+            *blocks.paragraphs(overview_text(found).split("\n")),
+            *status_blocks(found),
+            blocks.divider(),
+            *help_blocks(),
+        ]
         await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
 
     async def uninstalled(self, request: SlackRequest) -> None:

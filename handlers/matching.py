@@ -1,5 +1,6 @@
 """Matching clients with contacts and accounts, one client after the other."""
 
+import html
 from dataclasses import dataclass
 
 from handlers import answers, blocks, menus, names
@@ -68,7 +69,8 @@ class Matching:
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
         view = request.body.get("view") or {}
-        client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id or None
+        # What the menu's request says of other fields may be older than the form's own note.
+        client_id = note_of(view).client_id or number_in(chosen(view, names.CLIENT))
         found = await self.service.contact_options(
             request.person, typed(request.body), client_id=client_id
         )
@@ -125,4 +127,4 @@ def _menu(name: str, placeholder: str, option: Option | None) -> Block:
 def _named(view: Body) -> str:
     values = view.get("state", {}).get("values", {})
     option = values.get(names.CLIENT, {}).get(names.CLIENT, {}).get("selected_option") or {}
-    return str(option.get("text", {}).get("text", "")) or "The client"
+    return html.unescape(option.get("text", {}).get("text", "")) or "The client"

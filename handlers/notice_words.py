@@ -21,11 +21,13 @@ _STATES = {
     "voided": "void in Xero",
     "different": "exported with a difference",
 }
+_SIGNS = {"different": "⚠️", "deleted": "🗑️", "voided": "🚫", "part_paid": "💰", "paid": "💰"}
 
 
 def text_of(message: Message) -> str:
     """Return the notice's text."""
-    return _TEXTS[message.kind](message.facts)
+    ids = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")}
+    return _TEXTS[message.kind](ids | message.facts)
 
 
 def amount(facts: Facts, name: str) -> str:
@@ -50,10 +52,9 @@ def intro_text(listening: Listening) -> str:
 
 def _exported(facts: Facts) -> str:
     number, state = one_line(facts["number"]), facts.get("state", "open")
-    sign = "⚠️" if state == "different" else "✅"
     said = (
-        f"{sign} *Invoice {number}* · {one_line(facts['client'])} · {amount(facts, 'total')} · "
-        f"{_STATES.get(state, state)}"
+        f"{_SIGNS.get(state, '✅')} *Invoice {number}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')} · {_STATES.get(state, state)}"
     )
     if state == "different":
         said += f" (Xero states {amount(facts, 'xero_total')})"
@@ -64,8 +65,11 @@ def _exported(facts: Facts) -> str:
 
 def _whereto(facts: Facts) -> str:
     by = f" by <@{facts['by']}>" if facts.get("by") else ""
-    number = f", there {one_line(facts['xero_number'])}" if facts.get("number_left_out") else ""
-    return f"Exported to {one_line(facts['organisation'])}{number}{by}."
+    number = ""
+    if facts.get("number_left_out"):
+        number = f" Its number there is {one_line(facts['xero_number'])}."
+    known = f" ID in Xero: {one_line(facts['xero_invoice_id'])}" if facts["xero_invoice_id"] else ""
+    return f"Exported to {one_line(facts['organisation'])}{by}.{number}{known}"
 
 
 def _failed(facts: Facts) -> str:

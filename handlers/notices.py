@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from handlers import answers, blocks, names
 from handlers.blocks import Block, one_line
@@ -66,7 +67,7 @@ class Notices:
         channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
         topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
         listening = await self.service.subscribe(
-            request.person,
+            replace(request.person, channel_id=channel_id),
             channel_id,
             topics,
             client_id=number_in(chosen(view, names.CLIENT)),
@@ -74,8 +75,10 @@ class Notices:
         )
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
-        done = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
-        await request.ack({"response_action": "update", "view": done})
+        await request.ack(_done(said))
+        if problem := await answers.introduce(request, channel_id, text):
+            drawn = _done([*said, *problem])["view"]
+            await answers.redraw(request.client, view["id"], drawn)
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Let the channel hear nothing any more."""
@@ -84,6 +87,11 @@ class Notices:
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
         await answers.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
+
+
+def _done(said: list[str]) -> dict[str, Any]:
+    view = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
+    return {"response_action": "update", "view": view}
 
 
 def subscribe_view(found: Listening | None, channel_id: str) -> Block:

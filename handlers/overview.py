@@ -16,28 +16,30 @@ _STATES = {
     ConnectionState.ENDING: "⏳ Being ended",
     ConnectionState.ENDED: "Ended",
 }
+_MOST = 10
 _NOTHING = (
     "Paymo and Xero are not connected yet. Connecting takes a minute: a Paymo API key, and a "
     "visit to Xero's consent page."
 )
 
 
-def panel_blocks(found: Sequence[Overview]) -> list[Block]:
-    """Draw the state in short, and a button for each thing to do next."""
-    if not found:
-        return [blocks.section(_NOTHING), *blocks.actions([_connect("Connect")])]
-    drawn = [blocks.section(_state(each)) for each in found]
-    return [*drawn, *blocks.actions(_buttons(found[0]))]
+def overview_text(found: Sequence[Overview]) -> str:
+    """Say in a line for each connection how it is."""
+    return "\n".join(_state(each) for each in found) or _NOTHING
+
+
+def button_blocks(found: Sequence[Overview]) -> list[Block]:
+    """Draw a button for each thing to do next."""
+    return blocks.actions(_buttons(found[0]) if found else [_connect("Connect")])
 
 
 def status_blocks(found: Sequence[Overview]) -> list[Block]:
     """Draw everything there is to know, for each connection."""
-    if not found:
-        return panel_blocks(found)
     drawn: list[Block] = []
-    for each in found:
-        drawn += [blocks.section(_state(each)), blocks.columns(_facts(each)), *_problems(each)]
-    return [*drawn, *blocks.actions(_buttons(found[0]))]
+    for each in found[:_MOST]:
+        name = [blocks.section(_state(each))] if len(found) > 1 else []
+        drawn += [*name, blocks.columns(_facts(each)), *_problems(each)]
+    return [*drawn, *button_blocks(found)]
 
 
 def _state(overview: Overview) -> str:
@@ -83,8 +85,11 @@ def _problems(overview: Overview) -> list[Block]:
 
 
 def _buttons(overview: Overview) -> list[Block]:
+    if overview.state is ConnectionState.ENDING:
+        return []
     if overview.state is not ConnectionState.ACTIVE:
-        return [_connect("Go on Connecting" if not overview.broken_side else "Reconnect")]
+        word = "Reconnect" if overview.broken_side else "Go on Connecting"
+        return [_connect(word), *_ending(overview)]
     buttons = []
     if overview.can_export:
         buttons += [
@@ -95,13 +100,17 @@ def _buttons(overview: Overview) -> list[Block]:
     if overview.can_export:
         buttons.append(blocks.button("Notices…", names.SUBSCRIBE))
     if overview.can_edit:
-        buttons += [
-            blocks.button("Settings", names.SETTINGS),
-            blocks.button("Disconnect", names.DISCONNECT, style="danger"),
-        ]
+        buttons.append(blocks.button("Settings", names.SETTINGS))
+    buttons += _ending(overview)
     if overview.is_paused and overview.can_export:
         buttons += breaker_buttons(overview.connection_id)
     return buttons
+
+
+def _ending(overview: Overview) -> list[Block]:
+    if not overview.can_edit:
+        return []
+    return [blocks.button("Disconnect", names.DISCONNECT, style="danger")]
 
 
 def breaker_buttons(connection_id: int) -> list[Block]:

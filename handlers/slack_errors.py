@@ -17,7 +17,6 @@ log = structlog.get_logger(__name__)
 # A modal that was closed, or redrawn by somebody else in the meantime, is no failure.
 _CLOSED_VIEW = frozenset({"not_found", "view_not_found", "hash_conflict"})
 STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
-TOO_MUCH = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _DEAD = frozenset(
     {"account_inactive", "token_revoked", "invalid_auth", "token_expired", "not_authed"}
@@ -69,6 +68,16 @@ def slack_refusals() -> Iterator[None]:
         raise refusal_of(error) from error
     except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable("Slack could not be reached.") from error
+
+
+@contextmanager
+def nobody_has_to_look() -> Iterator[None]:
+    """Note what could not be shown, and go on: the work behind a screen is done and recorded."""
+    try:
+        with slack_refusals():
+            yield
+    except ServiceError as refusal:
+        log.warning("not_shown", reason=str(refusal))
 
 
 @contextmanager

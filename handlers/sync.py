@@ -8,6 +8,7 @@ from handlers.clients import SlackClients
 from handlers.places import place_of
 from handlers.reading import number_in, pressed
 from handlers.routing import SlackRequest
+from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
 from services.model import Person, Place
@@ -64,10 +65,11 @@ class SlackSyncScreen:
 
     async def show_swept(self, place: Place, swept: Swept) -> None:
         """Say what a look at Xero found."""
-        client = await self.clients.client(place.workspace_id)
         text = swept_text(swept)
         said = blocks.paragraphs(text.split("\n"))
-        await answers.whisper(client, place.channel_id, place.user_id, text, said)
+        with nobody_has_to_look():
+            client = await self.clients.client(place.workspace_id)
+            await answers.whisper(client, place.channel_id, place.user_id, text, said)
 
 
 def swept_text(swept: Swept) -> str:
