@@ -38,69 +38,83 @@ class Services:
 def router(services: Services) -> Router:
     """Return our handlers by their names in Slack."""
     workspaces = services.workspaces
-    connect = Connect(services.connect, services.notices, workspaces)
-    export = Export(services.export, services.matching, workspaces)
-    matching = Matching(services.matching)
-    sync = Sync(services.sync, workspaces)
-    notices = Notices(services.notices, services.matching)
-    settings = Settings(services.settings)
-    home = Home(services.connect, workspaces)
-    command = Command(connect, export, matching, sync, notices, settings, home)
-    found = Router(
-        commands={names.COMMAND: command.run},
-        shortcuts={names.EXPORT_SHORTCUT: export.open},
-        actions={
-            names.CONNECT: connect.open,
-            names.RECONNECT: connect.open,
-            names.DISCONNECT: connect.open_farewell,
-            names.EXPORT: export.open,
-            names.INVOICE: export.choose,
-            names.CONTACT: export.choose,
-            names.ACCOUNT: export.choose,
-            names.TAX: export.choose,
-            names.XERO_STATUS: export.choose,
-            names.RECHECK: export.recheck,
-            names.RETRY: export.retry,
-            names.LINK_EXISTING: export.link_existing,
-            names.WITHOUT_NUMBER: export.without_number,
-            names.MATCH: matching.open,
-            names.CLIENT: matching.choose_client,
-            names.SYNC: sync.request,
-            names.BRING_BACK: sync.bring_back,
-            names.DELETE_IN_PAYMO: sync.delete_in_paymo,
-            names.BREAKER_APPLY: sync.apply_breaker,
-            names.BREAKER_KEEP: sync.keep_breaker,
-            names.SUBSCRIBE: notices.open,
-            names.UNSUBSCRIBE: notices.unsubscribe,
-            names.SETTINGS: settings.open,
-            names.STATUS: home.status,
-            names.HELP: home.help,
-            **dict.fromkeys(names.LINKS, _only_a_link),
-        },
-        options={
-            (names.EXPORT, names.INVOICE): export.invoice_options,
-            (names.EXPORT, names.CONTACT): export.contact_options,
-            (names.EXPORT, names.ACCOUNT): export.account_options,
-            (names.MATCH, names.CLIENT): matching.client_options,
-            (names.MATCH, names.CONTACT): matching.contact_options,
-            (names.MATCH, names.ACCOUNT): matching.account_options,
-            (names.SUBSCRIBE, names.CLIENT): matching.client_options,
-        },
-        submissions={
-            names.CONNECT: connect.submit,
-            names.DISCONNECT: connect.submit_farewell,
-            names.EXPORT: export.submit,
-            names.MATCH: matching.submit,
-            names.SUBSCRIBE: notices.submit,
-            names.SETTINGS: settings.submit,
-        },
-        events={
-            "app_home_opened": home.opened,
-            "app_uninstalled": home.uninstalled,
-            "tokens_revoked": home.revoked,
-        },
+    does = Command(
+        connect=Connect(services.connect, services.notices, workspaces),
+        export=Export(services.export, services.matching, workspaces),
+        matching=Matching(services.matching),
+        sync=Sync(services.sync, workspaces),
+        notices=Notices(services.notices, services.matching),
+        settings=Settings(services.settings),
+        home=Home(services.connect, workspaces),
     )
-    return _guarded(found)
+    return _guarded(
+        Router(
+            commands={names.COMMAND: does.run},
+            shortcuts={names.EXPORT_SHORTCUT: does.export.open},
+            actions=_export_actions(does.export) | _other_actions(does),
+            options=_options(does),
+            submissions=_submissions(does),
+            events={
+                "app_home_opened": does.home.opened,
+                "app_uninstalled": does.home.uninstalled,
+                "tokens_revoked": does.home.revoked,
+            },
+        )
+    )
+
+
+def _export_actions(export: Export) -> dict[str, Handler]:
+    fields = (names.INVOICE, names.CONTACT, names.ACCOUNT, names.TAX, names.XERO_STATUS)
+    return {
+        **dict.fromkeys(fields, export.choose),
+        names.EXPORT: export.open,
+        names.RECHECK: export.recheck,
+        names.RETRY: export.retry,
+        names.LINK_EXISTING: export.link_existing,
+        names.WITHOUT_NUMBER: export.without_number,
+    }
+
+
+def _other_actions(does: Command) -> dict[str, Handler]:
+    return {
+        names.CONNECT: does.connect.open,
+        names.RECONNECT: does.connect.open,
+        names.DISCONNECT: does.connect.open_farewell,
+        names.MATCH: does.matching.open,
+        names.CLIENT: does.matching.choose_client,
+        names.SYNC: does.sync.request,
+        names.BRING_BACK: does.sync.bring_back,
+        names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
+        names.BREAKER_APPLY: does.sync.apply_breaker,
+        names.BREAKER_KEEP: does.sync.keep_breaker,
+        names.SUBSCRIBE: does.notices.open,
+        names.SETTINGS: does.settings.open,
+        **dict.fromkeys(names.LINKS, _only_a_link),
+    }
+
+
+def _options(does: Command) -> dict[tuple[str, str], Handler]:
+    export, matching = does.export, does.matching
+    return {
+        (names.EXPORT, names.INVOICE): export.invoice_options,
+        (names.EXPORT, names.CONTACT): export.contact_options,
+        (names.EXPORT, names.ACCOUNT): export.account_options,
+        (names.MATCH, names.CLIENT): matching.client_options,
+        (names.MATCH, names.CONTACT): matching.contact_options,
+        (names.MATCH, names.ACCOUNT): matching.account_options,
+        (names.SUBSCRIBE, names.CLIENT): matching.client_options,
+    }
+
+
+def _submissions(does: Command) -> dict[str, Handler]:
+    return {
+        names.CONNECT: does.connect.submit,
+        names.DISCONNECT: does.connect.submit_farewell,
+        names.EXPORT: does.export.submit,
+        names.MATCH: does.matching.submit,
+        names.SUBSCRIBE: does.notices.submit,
+        names.SETTINGS: does.settings.submit,
+    }
 
 
 def _guarded(found: Router) -> Router:
