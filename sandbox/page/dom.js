@@ -28,9 +28,9 @@ export function facts(pairs, attributes = {}) {
   return el("dl", attributes, shown.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
-/** Return a badge for a status. */
-export function badge(status) {
-  return el("span", { class: `badge ${status.toLowerCase()}` }, status);
+/** Return a badge for a status, in its own or in other words. */
+export function badge(status, words = status) {
+  return el("span", { class: `badge ${status.toLowerCase()}` }, words);
 }
 
 /** Return a labelled input. */

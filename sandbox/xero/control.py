@@ -3,24 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 
 from aiohttp import web
 
 from sandbox.serving import Handler, Json, as_json
 from sandbox.xero.organisation import Organisation
+from sandbox.xero.totals import cents
 from sandbox.xero.wire import Invalid, not_found, read_body
 
 Act = Callable[[Organisation, Json], object]
 
 
 def _pay(books: Organisation, sent: Json) -> object:
-    day = date.fromisoformat(sent["date"]) if sent.get("date") else books.moment().date()
     payment = books.pay(
         sent["invoice_id"],
-        Decimal(str(sent["amount"])),
-        date=day,
+        _amount(sent),
+        date=_day(sent) or books.moment().date(),
         account_code=sent.get("account_code", ""),
     )
     return payment.payment_id
@@ -28,8 +28,25 @@ def _pay(books: Organisation, sent: Json) -> object:
 
 def _apply_credit(books: Organisation, sent: Json) -> object:
     kind = sent.get("kind", "credit_note")
-    amount = Decimal(str(sent["amount"]))
-    return books.apply_credit(sent["invoice_id"], amount, kind=kind).allocation_id
+    return books.apply_credit(sent["invoice_id"], _amount(sent), kind=kind).allocation_id
+
+
+def _amount(sent: Json) -> Decimal:
+    """Read an amount that a person typed, who may mistype."""
+    try:
+        amount = Decimal(str(sent["amount"]))
+    except InvalidOperation:
+        raise Invalid("The amount is not a number") from None
+    if not amount.is_finite() or amount != cents(amount):
+        raise Invalid("The amount must be a number of cents")
+    return amount
+
+
+def _day(sent: Json) -> date | None:
+    try:
+        return date.fromisoformat(sent["date"]) if sent.get("date") else None
+    except ValueError:
+        raise Invalid("The date is not readable") from None
 
 
 _ACTS: dict[str, Act] = {

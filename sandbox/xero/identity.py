@@ -13,6 +13,7 @@ from aiohttp import web
 from sandbox.serving import as_json
 from sandbox.xero.oauth import Authority, Request, oauth_error
 from sandbox.xero.organisation import Organisation
+from sandbox.xero.pages import consent_page
 
 _GRANULAR = (
     "accounting.invoices",
@@ -28,15 +29,6 @@ SCOPES = frozenset(
     + [name + end for name in _GRANULAR for end in ("", ".read")]
 )
 _LOOPBACK = {"localhost", "127.0.0.1"}
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Xero (stand-in)</title></head>
-<body><main><h1>{app} wants access to your Xero data</h1>
-<p>This is a stand-in for Xero, and nothing here leaves this machine.</p>
-<ul>{scopes}</ul>
-<form method="post"><fieldset><legend>Choose an organisation</legend>{choices}</fieldset>
-<button name="decision" value="allow">Allow access</button>
-<button name="decision" value="cancel">Cancel</button></form></main></body></html>"""
-_CHOICE = '<p><label><input type="{kind}" name="tenant" value="{id}"{on}> {name}</label></p>'
 _REFUSAL = "<!doctype html><title>Sorry</title><h1>Sorry, something went wrong</h1><p>{}</p>"
 
 
@@ -84,19 +76,8 @@ class Identity:
             return self._answer(request, asked, auto, request.query.getall("tenant", []))
         one = request.query.get("acr_values") == "bulk_connect:false"
         several = self.consent.several and not one
-        choices = [
-            _CHOICE.format(
-                kind="checkbox" if several else "radio",
-                id=books.tenant_id,
-                name=escape(books.name),
-                on="" if number else " checked",
-            )
-            for number, books in enumerate(self.organisations().values())
-        ]
-        page = _PAGE.format(
-            app=escape(self.consent.app_name),
-            scopes="".join(f"<li>{escape(scope)}</li>" for scope in asked.scopes),
-            choices="".join(choices),
+        page = consent_page(
+            self.consent.app_name, asked.scopes, self.organisations().values(), several=several
         )
         return web.Response(text=page, content_type="text/html")
 

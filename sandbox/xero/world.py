@@ -14,6 +14,7 @@ from sandbox.xero.limits import Limits
 from sandbox.xero.model import Announce, Invoice, new_id
 from sandbox.xero.oauth import Authority
 from sandbox.xero.organisation import Organisation
+from sandbox.xero.pages import Pages, is_page
 from sandbox.xero.replays import Replays
 from sandbox.xero.webhooks import Webhooks
 
@@ -144,6 +145,8 @@ class XeroWorld:
         app.add_routes(identity.routes())
         for part in (settings, contacts, invoices, extras, payments, credit_notes):
             app.add_routes(part.ROUTES)
+        pages = Pages(self._books, self.authority, lambda: self.consent.app_name, self.now)
+        app.add_routes(pages.routes())
         app.add_routes(Control(self._books, self.disconnect).routes())
         app.add_routes(control_routes(self.faults, self.reset))
         app.cleanup_ctx.append(self.webhooks.running)
@@ -155,7 +158,7 @@ class XeroWorld:
     @web.middleware
     async def log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Write down what came in, without its credentials."""
-        if request.path.startswith("/_sandbox/"):
+        if is_page(request.path):
             return await handler(request)
         seen = Seen(
             request.method,
