@@ -104,7 +104,7 @@ class SlackConnectScreen:
 
     async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""
-        text = blocks.sentence(" ".join(sentences))
+        text = blocks.escape(" ".join(sentences))
         with nobody_has_to_look():
             client = await self.clients.client(place.workspace_id)
             await answers.show(client, place, ending_view(sentences), text)

@@ -1,7 +1,7 @@
 """The export form: how it is drawn, and what a person chose in it."""
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, sentence
+from handlers.blocks import Block, escape, one_line
 from handlers.export_picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
 from services.export.shapes import ExportChoice, ExportForm
@@ -25,7 +25,9 @@ def export_view(form: ExportForm, channel_id: str = "") -> Block:
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
     """
     note = Note(draft_id=form.draft_id, channel_id=channel_id)
-    drawn = [*_whither(form), _invoice_field(form)]
+    drawn = _whither(form)
+    if form.invoice or not form.is_reading:
+        drawn.append(_invoice_field(form))
     if form.is_reading:
         drawn.append(blocks.section("⏳ Reading the invoice from Paymo …"))
     else:
@@ -54,7 +56,7 @@ def _problem(form: ExportForm) -> list[Block]:
     if not form.problem:
         return []
     return [
-        blocks.section(f"⛔ {sentence(form.problem)}"),
+        blocks.section(f"⛔ {escape(form.problem)}"),
         *blocks.actions([recheck_button(form.draft_id)]),
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from handlers import blocks, names
-from handlers.blocks import Block, escape, one_line, sentence
+from handlers.blocks import Block, escape, one_line
 from handlers.export_forms import TITLE
 from handlers.export_picture import status_name
 from handlers.reading import Note
@@ -50,7 +50,7 @@ def result_blocks(result: ExportResult) -> list[Block]:
 def result_text(result: ExportResult) -> str:
     """Say in one or two sentences what came of it; safe for a message's `text`."""
     number, organisation = one_line(result.number), one_line(result.organisation)
-    reason = sentence(result.reason)
+    reason = escape(result.reason)
     if result.state is ExportState.EXPORTED:
         known = f" ID in Xero: {one_line(result.xero_invoice_id)}"
         return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{known}"

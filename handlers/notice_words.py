@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from handlers.blocks import escape, one_line, sentence
+from handlers.blocks import escape, one_line
 from handlers.export_picture import day
 from services import money
 from services.model import NoticeKind
@@ -75,7 +75,7 @@ def _whereto(facts: Facts) -> str:
 def _failed(facts: Facts) -> str:
     return (
         f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
-        f"to {one_line(facts['organisation'])}.\n{sentence(facts['reason'])}"
+        f"to {one_line(facts['organisation'])}.\n{escape(facts['reason'])}"
     )
 
 
@@ -97,7 +97,7 @@ def _received(facts: Facts) -> str:
     if facts.get("asked"):
         return (
             f"⚠️ {_what(facts)} of {when} in Xero on {invoice} is not recorded in Paymo. "
-            f"{sentence(facts['asked'])}"
+            f"{escape(facts['asked'])}"
         )
     if facts.get("changed_from"):
         return (
@@ -163,8 +163,8 @@ def _ended(facts: Facts, what: str) -> str:
 def _broken(facts: Facts) -> str:
     return (
         f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
-        f"{one_line(facts['organisation'])}. Everything waits, nothing is lost. "
-        f"<@{facts['owner']}> can connect it again."
+        f"{one_line(facts['organisation'])}. {escape(facts['reason'])} Everything waits, nothing "
+        f"is lost. <@{facts['owner']}> can connect it again."
     )
 
 

@@ -120,7 +120,7 @@ def subscribe_view(found: Listening | None, channel_id: str) -> Block:
         ),
     ]
     if found is not None and found.paused_because:
-        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.sentence(found.paused_because)}"))
+        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.escape(found.paused_because)}"))
     note = Note(channel_id=channel_id)
     return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
 

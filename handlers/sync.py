@@ -86,5 +86,5 @@ def swept_text(swept: Swept) -> str:
     ]
     said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
     if swept.problem:
-        said = f"⚠️ {organisation}: {blocks.sentence(swept.problem)}\n{said if found else ''}"
+        said = f"⚠️ {organisation}: {blocks.escape(swept.problem)}\n{said if found else ''}"
     return said.strip()

@@ -1,0 +1,215 @@
+"""Everything that is drawn, once with plain data and once with the worst that anybody types."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from services.connect.shapes import Checklist, Farewell, Overview
+from services.export.shapes import ExportForm, ExportResult
+from services.matching.shapes import MatchForm
+from services.model import (
+    Check,
+    Colour,
+    ConnectionState,
+    ExportState,
+    InvoiceLine,
+    InvoicePicture,
+    NoticeKind,
+    Option,
+    Organisation,
+    Topic,
+)
+from services.notices.shapes import Listening, Message
+from services.settings.shapes import SettingsForm
+
+PLAIN = "Acme Ltd"
+HOSTILE = ('<!channel> & *bold* <@U0VICTIM> `x` <https://evil.example|click>\n"»' * 9)[:255]
+NAMES = (PLAIN, HOSTILE)
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+def organisation(name: str) -> Organisation:
+    return Organisation("t-1", name, "NZ", "NZD", "!abc12", is_demo=True)
+
+
+def checklist(name: str, **changes: Any) -> Checklist:
+    links = "https://app.example/connect?nonce=" + "n" * 43
+    fresh = Checklist(
+        connection_id=7,
+        state=ConnectionState.PENDING,
+        company="",
+        organisation=None,
+        broken_side="",
+        paymo_link=links,
+        xero_link=links,
+        channels=(),
+    )
+    done: dict[str, Any] = {"company": name, "organisation": organisation(name)}
+    return replace(fresh, **(done | changes) if changes else {})
+
+
+def overview(name: str, **changes: Any) -> Overview:
+    made = Overview(
+        connection_id=7,
+        state=ConnectionState.ACTIVE,
+        broken_side="",
+        owner_id="UOWNER",
+        can_export=True,
+        can_edit=True,
+        company=name,
+        organisation=organisation(name),
+        exported=12,
+        failed=1,
+        waiting=2,
+        asking=3,
+        swept_at=NOW,
+        sweep_due_at=None,
+        sweep_problem=name,
+        day_calls_left=812,
+        is_paused=True,
+        channels=("C1", "D1"),
+    )
+    return replace(made, **changes)
+
+
+def farewell(name: str) -> Farewell:
+    return Farewell(7, name, name, exported=12, is_grant_shared=False)
+
+
+def picture(name: str, lines: int = 3) -> InvoicePicture:
+    line = InvoiceLine(name, Decimal("3.33"), Decimal("85.505"), Decimal("284.73"), Decimal("17.8"))
+    return InvoicePicture(
+        number=name,
+        client_name=name,
+        contact_name=name,
+        account_name=name,
+        currency="NZD",
+        issued_on=date(2026, 3, 1),
+        due_on=None,
+        lines=(line,) * lines,
+        sub_total=Decimal("1000.00"),
+        tax_total=Decimal("62.50"),
+        total=Decimal("1062.50"),
+    )
+
+
+def export_form(name: str, *, lines: int = 3, **changes: Any) -> ExportForm:
+    option = Option("41", name, name)
+    checks = [Check("tax", Colour.RED, name * 2), Check("total", Colour.GREEN, name)]
+    made = ExportForm(
+        draft_id=9,
+        organisation=name,
+        company=name,
+        is_demo=True,
+        is_reading=False,
+        problem="",
+        invoice=option,
+        contact=Option("new", f"➕ Add «{name}» to Xero", name),
+        contact_reason="same name",
+        account=option,
+        tax_options=tuple(Option(f"TAX{nth}", name, name) for nth in range(130)),
+        tax=Option("TAX3", name),
+        xero_status="DRAFT",
+        picture=picture(name, lines),
+        checks=tuple(checks * 20),
+    )
+    return replace(made, **changes)
+
+
+def export_result(name: str, **changes: Any) -> ExportResult:
+    made = ExportResult(
+        export_id=5,
+        state=ExportState.EXPORTED,
+        organisation=name,
+        number=name,
+        xero_number="INV-0042",
+        is_number_left_out=False,
+        client_name=name,
+        total=Decimal("1062.50"),
+        currency="NZD",
+        xero_total=Decimal("1062.51"),
+        xero_status="AUTHORISED",
+        paymo_invoice_id=41,
+        xero_invoice_id="0f3a1d52-0000-4000-8000-000000000042",
+        tenant_id="t-1",
+        xero_url="https://go.xero.example/app/!abc12/invoicing/view/42",
+        paymo_url="https://app.paymo.example/#accounting/invoices/41",
+        reason="",
+        cures=(),
+    )
+    return replace(made, **changes)
+
+
+def match_form(name: str, **changes: Any) -> MatchForm:
+    option = Option("41", name, name)
+    made = MatchForm(
+        connection_id=7,
+        organisation=name,
+        client=option,
+        contact=option,
+        contact_reason="same e-mail",
+        account=option,
+        unmatched=2,
+        total=5,
+    )
+    return replace(made, **changes)
+
+
+def settings_form(name: str) -> SettingsForm:
+    people = tuple(f"U{nth:09}" for nth in range(60))
+    return SettingsForm(7, people, "DRAFT", "delete", "notify", "UOWNER", name)
+
+
+def listening(name: str, **changes: Any) -> Listening:
+    made = Listening(
+        channel_id="C1",
+        organisation=name,
+        company=name,
+        topics=tuple(Topic),
+        client_id=3,
+        client_name=name,
+        minimum=Decimal("500.00"),
+        set_by="UANNA",
+        paused_because=name,
+    )
+    return replace(made, **changes)
+
+
+def facts(name: str) -> dict[str, Any]:
+    """Return facts that are enough for every kind of notice."""
+    return {
+        "connection_id": 7,
+        "organisation": name,
+        "company": name,
+        "export_id": 5,
+        "number": name,
+        "client": name,
+        "total": "1062.50",
+        "currency": "NZD",
+        "xero_url": "https://go.xero.example/app/!abc12/invoicing/view/42",
+        "paymo_url": "https://app.paymo.example/#accounting/invoices/41",
+        "xero_number": name,
+        "xero_total": "1062.51",
+        "by": "UANNA",
+        "reason": name,
+        "cures": ["link_existing", "without_number", "retry"],
+        "payment_id": 8,
+        "amount": "400.00",
+        "paid_on": "2026-03-02",
+        "kind": "payment",
+        "label": name,
+        "paid": "400.00",
+        "left": "662.50",
+        "in_paymo": "asked",
+        "hand_typed": "20.00",
+        "side": "Xero",
+        "owner": "UOWNER",
+        "count": 12,
+        "numbers": [name] * 10,
+    }
+
+
+def message(tells: NoticeKind, name: str = PLAIN, **changes: Any) -> Message:
+    ids = {"paymo_invoice_id": 41, "xero_invoice_id": "0f3a1d52", "tenant_id": "t-1"}
+    return Message(1, "C1", tells, facts(name) | changes, ids)

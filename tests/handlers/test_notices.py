@@ -1,0 +1,172 @@
+"""What channels read: every kind of notice, its words, its buttons and its metadata."""
+
+from typing import Any
+
+import pytest
+
+from handlers.notice_board import metadata_of, notice_blocks
+from handlers.notice_words import intro_text, text_of
+from services.model import NoticeKind
+from tests.handlers import samples
+from tests.handlers.judging import buttons, judge_message, judge_words
+
+EXPORTED, FAILED = NoticeKind.INVOICE_EXPORTED, NoticeKind.EXPORT_FAILED
+RECEIVED, REMOVED = NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED
+DELETED, VOIDED = NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_slack_takes_the_notice_and_nobody_is_called(kind: NoticeKind, name: str) -> None:
+    message = samples.message(kind, name)
+
+    judge_message(text_of(message), notice_blocks(message), metadata_of(message))
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+def test_the_introduction_is_attributed_and_safe(name: str) -> None:
+    text = intro_text(samples.listening(name))
+
+    judge_words(text)
+    assert text.startswith("<@UANNA> subscribed this channel to exports, payments")
+    assert "/paymo-xero unsubscribe" in text
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_metadata_names_the_kind_and_holds_ids_only(kind: NoticeKind) -> None:
+    found = metadata_of(samples.message(kind, "Acme Ltd"))
+
+    assert found["event_type"] == kind.value
+    assert found["event_payload"] == {
+        "paymo_invoice_id": 41,
+        "xero_invoice_id": "0f3a1d52",
+        "tenant_id": "t-1",
+    }
+
+
+def test_an_export_is_told_with_its_number_its_id_and_who_did_it() -> None:
+    text = text_of(samples.message(EXPORTED, "Acme Ltd", number="INV-7", state="open"))
+
+    assert "*Invoice INV-7* · Acme Ltd" in text
+    assert "1,062.50" in text
+    assert "ID in Xero: 0f3a1d52" in text
+    assert "by <@UANNA>" in text
+    assert "number there" not in text
+
+
+def test_a_number_that_was_left_out_is_told_with_xeros_own() -> None:
+    message = samples.message(EXPORTED, number="9" * 23, xero_number="0042", number_left_out=True)
+
+    assert "Its number there is 0042." in text_of(message)
+
+
+@pytest.mark.parametrize(
+    ("state", "sign", "words"),
+    [
+        ("open", "✅", "open"),
+        ("part_paid", "💰", "662.50 NZD left"),
+        ("paid", "💰", "paid"),
+        ("deleted", "🗑️", "deleted in Xero"),
+        ("voided", "🚫", "void in Xero"),
+        ("different", "⚠️", "1,062.51"),
+    ],
+)
+def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str) -> None:
+    text = text_of(samples.message(EXPORTED, state=state))
+
+    assert text.startswith(sign)
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Payment of 400.00 NZD"),
+        ({"is_paid": True}, "paid in full"),
+        ({"changed_from": "300.00"}, "changed in Xero from 300.00 NZD to 400.00 NZD"),
+        ({"short_by": "0.01"}, "0.01 NZD less than Xero states"),
+        ({"gone": True}, "Nothing was recorded"),
+        ({"asked": "Paymo takes less."}, "is not recorded in Paymo. Paymo takes less."),
+    ],
+)
+def test_a_payment_is_told_as_it_was_recorded(changes: dict[str, Any], words: str) -> None:
+    text = text_of(samples.message(RECEIVED, **changes))
+
+    assert words in text
+
+
+@pytest.mark.parametrize("kind", ["credit_note", "overpayment", "prepayment"])
+def test_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
+    text = text_of(samples.message(RECEIVED, kind=kind, label="Credit note CN-7"))
+
+    assert "Credit note CN-7" in text
+    assert "payment" not in text.casefold()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "shown"),
+    [
+        (EXPORTED, {"in_paymo": ""}, {"open_xero": "", "open_paymo": ""}),
+        (FAILED, {"cures": ["retry"], "xero_url": ""}, {"retry": "5", "open_paymo": ""}),
+        (
+            REMOVED,
+            {"in_paymo": "", "by_person_in_paymo": True},
+            {"bring_back": "8", "open_xero": "", "open_paymo": ""},
+        ),
+        (DELETED, {"in_paymo": "deleted"}, {"open_xero": ""}),
+        (DELETED, {"in_paymo": "gone_in_paymo"}, {"open_xero": ""}),
+        (
+            DELETED,
+            {"in_paymo": "asked"},
+            {"delete_in_paymo": "5", "open_xero": "", "open_paymo": ""},
+        ),
+        (
+            VOIDED,
+            {"in_paymo": "void"},
+            {"delete_in_paymo": "5", "open_xero": "", "open_paymo": ""},
+        ),
+        (
+            NoticeKind.CONNECTION_BROKEN,
+            {"xero_url": "", "paymo_url": ""},
+            {"reconnect": ""},
+        ),
+        (
+            NoticeKind.SYNC_PAUSED,
+            {"xero_url": "", "paymo_url": ""},
+            {"breaker_apply": "7", "breaker_keep": "7"},
+        ),
+    ],
+)
+def test_a_notice_brings_the_buttons_that_help(
+    kind: NoticeKind, changes: dict[str, Any], shown: dict[str, str]
+) -> None:
+    assert buttons(notice_blocks(samples.message(kind, **changes))) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_paymo", "words"),
+    [
+        (DELETED, "deleted", "was deleted in Xero, and is deleted in Paymo"),
+        (DELETED, "gone_in_paymo", "was deleted in Paymo. It is still in Xero"),
+        (DELETED, "asked", "until somebody decides"),
+        (VOIDED, "void", "was voided in Xero, and is void in Paymo"),
+        (VOIDED, "deleted", "was voided in Xero, and is deleted in Paymo"),
+    ],
+)
+def test_the_end_of_an_invoice_says_what_happened_on_both_sides(
+    kind: NoticeKind, in_paymo: str, words: str
+) -> None:
+    assert words in text_of(samples.message(kind, in_paymo=in_paymo))
+
+
+def test_what_cannot_be_undone_asks_first() -> None:
+    paused = notice_blocks(samples.message(NoticeKind.SYNC_PAUSED))
+    asked = notice_blocks(samples.message(DELETED, in_paymo="asked"))
+
+    pressed = {
+        each["action_id"]: "confirm" in each
+        for block in [*paused, *asked]
+        for each in block.get("elements", [])
+    }
+    assert pressed["breaker_apply"]
+    assert pressed["delete_in_paymo"]

@@ -1,0 +1,240 @@
+"""Every modal and the Home tab, with plain names and with hostile ones of full length."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from handlers import blocks, names
+from handlers.answers import refusal_view
+from handlers.connect_forms import connect_view, connected_text, ending_view, farewell_view
+from handlers.export_forms import export_view
+from handlers.export_results import result_text, result_view, working_view
+from handlers.help import help_blocks, unknown_text
+from handlers.matching import match_view
+from handlers.menus import grouped, listed
+from handlers.notices import subscribe_view
+from handlers.overview import overview_text, status_blocks
+from handlers.reading import note_of
+from handlers.settings import settings_view
+from handlers.sync import swept_text
+from handlers.words import parse
+from services.errors import NotConnected
+from services.model import ConnectionState, ExportState, Option, OptionGroup
+from services.sync.shapes import Swept
+from tests.handlers import samples
+from tests.handlers.judging import (
+    buttons,
+    fields,
+    judge_message,
+    judge_options,
+    judge_view,
+    judge_words,
+    said,
+)
+
+Draw = Callable[[str], dict[str, Any]]
+LONG_METADATA = 3000
+
+VIEWS: dict[str, Draw] = {
+    "connect, fresh": lambda name: connect_view(samples.checklist(name), "C1"),
+    "connect, done": lambda name: connect_view(
+        samples.checklist(
+            name, state=ConnectionState.ACTIVE, paymo_link="", xero_link="", channels=("C1",)
+        )
+    ),
+    "connect, broken": lambda name: connect_view(samples.checklist(name, broken_side="Xero")),
+    "disconnect": lambda name: farewell_view(samples.farewell(name), "C1"),
+    "disconnected": lambda name: ending_view((name, name)),
+    "export": lambda name: export_view(samples.export_form(name), "C1"),
+    "export, long": lambda name: export_view(samples.export_form(name, lines=500)),
+    "export, reading": lambda name: export_view(samples.export_form(name, is_reading=True)),
+    "export, empty": lambda name: export_view(
+        samples.export_form(
+            name, invoice=None, contact=None, account=None, tax_options=(), picture=None, checks=()
+        )
+    ),
+    "export, unreadable": lambda name: export_view(samples.export_form(name, problem=name * 4)),
+    "export, working": lambda name: working_view(blocks.escape(name), "C1"),
+    "match": lambda name: match_view(samples.match_form(name)),
+    "match, bare": lambda name: match_view(samples.match_form(name), is_bare=True),
+    "match, finished": lambda name: match_view(samples.match_form(name, client=None), said="Done."),
+    "subscribe": lambda name: subscribe_view(samples.listening(name), "C1"),
+    "subscribe, first": lambda _: subscribe_view(None, ""),
+    "settings": lambda name: settings_view(samples.settings_form(name)),
+    "refusal": lambda name: refusal_view(NotConnected(name, system="Xero")),
+    "home": lambda name: blocks.home(status_blocks([samples.overview(name)] * 30)),
+}
+STATES = list(ExportState)
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_slack_takes_the_view_and_nobody_is_called(view: str, name: str) -> None:
+    if view == "refusal":
+        # A service's sentence may name a person, so that one mention is not held against it.
+        name = name.replace("<@U0VICTIM>", "")
+    judge_view(VIEWS[view](name))
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+@pytest.mark.parametrize("state", STATES)
+def test_slack_takes_every_outcome_of_an_export(state: ExportState, name: str) -> None:
+    result = samples.export_result(
+        name, state=state, reason=name, cures=("link_existing", "without_number", "retry")
+    )
+
+    judge_view(result_view(result, "C1"))
+    judge_message(result_text(result), result_view(result)["blocks"])
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+def test_menus_stay_within_their_limits(name: str) -> None:
+    rows = tuple(Option(f"{nth}" + "9" * 200, name, name) for nth in range(300))
+    groups = tuple(OptionGroup(name, rows) for _ in range(5))
+
+    judge_options(listed(rows))
+    judge_options(grouped([*groups, OptionGroup("Nothing", ())]))
+    assert grouped([]) == {"options": []}
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+def test_messages_to_one_person_are_safe(name: str) -> None:
+    overview = samples.overview(name, sweep_problem="")
+
+    judge_message(overview_text([overview]), status_blocks([overview]))
+    judge_message(unknown_text(parse(f'"{name}"')), help_blocks())
+    judge_words(connected_text(samples.checklist(name, state=ConnectionState.ACTIVE)))
+    judge_words(swept_text(Swept(name, payments=2, held=4)))
+
+
+def test_the_forms_carry_the_names_that_others_rely_on() -> None:
+    assert list(fields(VIEWS["connect, fresh"]("x"))) == ["channel"]
+    assert list(fields(VIEWS["export"]("x"))) == [
+        "invoice",
+        "contact",
+        "account",
+        "tax",
+        "xero_status",
+    ]
+    assert list(fields(VIEWS["match"]("x"))) == ["client", "contact", "account"]
+    assert list(fields(VIEWS["subscribe"]("x"))) == ["channel", "events", "client", "minimum"]
+    assert list(fields(VIEWS["settings"]("x"))) == [
+        "exporters",
+        "xero_status",
+        "void_means",
+        "credits",
+    ]
+
+
+def test_a_note_holds_ids_only_and_is_read_again() -> None:
+    view = VIEWS["export"](samples.HOSTILE)
+
+    note = note_of(view)
+
+    assert (note.draft_id, note.channel_id) == (9, "C1")
+    assert len(view["private_metadata"]) < LONG_METADATA
+    assert note_of({"private_metadata": '{"draft_id": 1, "other": 2}'}).draft_id == 0
+    assert note_of({"private_metadata": "nonsense"}).draft_id == 0
+
+
+def test_the_checklist_says_which_data_is_used_before_anything_is_allowed() -> None:
+    view = VIEWS["connect, fresh"]("x")
+
+    text = said(view)
+    assert "What is read" in text
+    assert "What is written" in text
+    assert "Sign in to Xero in your browser first" in text
+    assert {"connect_paymo", "connect_xero"} <= set(buttons(view["blocks"]))
+
+
+def test_the_connected_organisation_is_named_with_country_currency_and_demo() -> None:
+    text = said(VIEWS["connect, done"]("Acme Ltd"))
+
+    assert "Acme Ltd · NZ · base currency NZD · 🟨 demo company" in text
+
+
+def test_a_form_that_reads_an_invoice_shows_no_field_that_depends_on_it() -> None:
+    assert list(fields(VIEWS["export, reading"]("x"))) == ["invoice"]
+
+
+def test_a_wrong_tax_comes_with_the_two_ways_to_put_it_right() -> None:
+    view = VIEWS["export"]("x")
+
+    text = said(view)
+    assert "Accounting → Advanced → Tax rates → New tax rate" in text
+    assert "Accounting → Advanced → Chart of accounts" in text
+    assert "your responsibility" in text
+    assert buttons(view["blocks"])["recheck"] == "9"
+
+
+def test_a_success_names_number_id_total_and_both_places() -> None:
+    view = result_view(samples.export_result("INV-7", organisation="Acme Ltd"))
+
+    text = said(view)
+    assert "Invoice INV-7 was exported to Acme Ltd" in text
+    assert "0f3a1d52-0000-4000-8000-000000000042" in text
+    assert "1,062.50" in text
+    assert {"open_xero", "open_paymo"} == set(buttons(view["blocks"]))
+
+
+def test_a_difference_is_never_called_a_success() -> None:
+    text = result_text(samples.export_result("INV-7", state=ExportState.DIFFERENT))
+
+    assert text.startswith("⚠️")
+    assert "Paymo states" in text
+    assert "1,062.51" in text
+
+
+@pytest.mark.parametrize(("length", "told"), [(22, False), (23, True)])
+def test_a_number_that_is_left_out_is_said_with_xeros_own(length: int, *, told: bool) -> None:
+    result = samples.export_result("9" * length, is_number_left_out=told)
+
+    assert ("more than 22 characters" in result_text(result)) is told
+    assert ("INV-0042" in result_text(result)) is told
+
+
+def test_each_cure_is_a_button_that_knows_its_export() -> None:
+    failed = samples.export_result(
+        "x", state=ExportState.FAILED, cures=("link_existing", "reconnect", "unheard_of")
+    )
+
+    found = buttons(result_view(failed)["blocks"])
+
+    assert found["link_existing"] == found["reconnect"] == "5"
+    assert "unheard_of" not in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"is_paused": False}, {"export", "match", "sync", "subscribe", "settings", "disconnect"}),
+        (
+            {"can_edit": False},
+            {"export", "match", "sync", "subscribe", "breaker_apply", "breaker_keep"},
+        ),
+        ({"can_edit": False, "can_export": False}, {"sync"}),
+        (
+            {"state": ConnectionState.BROKEN, "broken_side": "Xero", "can_edit": False},
+            {"connect"},
+        ),
+        ({"state": ConnectionState.ENDING}, set()),
+    ],
+)
+def test_the_panel_offers_only_what_this_person_can_do(
+    changes: dict[str, Any], shown: set[str]
+) -> None:
+    drawn = status_blocks([samples.overview("x", **changes)])
+
+    assert set(buttons(drawn)) == shown
+
+
+def test_without_a_connection_there_is_one_way_on() -> None:
+    assert set(buttons(status_blocks([]))) == {names.CONNECT}
+
+
+def test_the_goodbye_names_both_sides_in_order_and_what_stays() -> None:
+    text = said(farewell_view(samples.farewell("Acme Ltd")))
+
+    assert text.index("First at Xero") < text.index("Then at Paymo") < text.index("What stays")
+    assert "exports nothing twice" in text
