@@ -18,13 +18,14 @@ from services.connect.kit import Kit
 from services.connect.refusals import ConsentRefused, LinkExpired
 from services.connect.shapes import Consent
 from services.errors import NotConnected, ServiceError
-from services.model import Job, Organisation, Place
-from services.store import connections, exports, grants, links
+from services.model import ConnectionState, Job, Organisation, Place
+from services.store import connections, grants, links
 from services.store.engine import Session
 from services.store.tables import Connection, Grant, OneTimeLink
 
 _STATE = "state"
 _CHOOSE = "choose"
+_OVER = (ConnectionState.ENDING, ConnectionState.ENDED)
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -68,23 +69,32 @@ async def submit_paymo_key(kit: Kit, nonce: str, api_key: str) -> str:
             "and paste it whole."
         ) from None
     async with kit.database.sessions.begin() as session:
-        link = await links.find(session, nonce, checklists.PAYMO, kit.now())
-        if link is None:
-            raise LinkExpired
-        connection = await connections.get(session, link.connection_id)
-        await _require_same_company(session, connection, company)
-        await links.take(session, nonce, checklists.PAYMO, kit.now())
+        link, connection = await _take(session, kit, nonce, checklists.PAYMO)
+        _require_same_company(connection, company)
         connection.paymo_api_key = key
         connection.paymo_company_id, connection.paymo_company_name = company.id, company.name
         connection = await settling.settle(session, connection, "Paymo", kit.now())
-    await _redraw(kit, link, connection)
+    await _go_on(kit, link, connection)
     return company.name
 
 
-async def _require_same_company(session: Session, connection: Connection, company: Company) -> None:
-    """Refuse to change the company below invoices that came from another one."""
-    known = connection.paymo_company_id
-    if known in {None, company.id} or not await exports.counts(session, connection.id):
+async def _take(
+    session: Session, kit: Kit, nonce: str, purpose: str
+) -> tuple[OneTimeLink, Connection]:
+    """Use a link up, unless what follows in this transaction fails, and return what it is for."""
+    link = await links.take(session, nonce, purpose, kit.now())
+    if link is None:
+        raise LinkExpired
+    connection = await connections.get(session, link.connection_id)
+    if connection.state in _OVER:
+        raise LinkExpired
+    return link, connection
+
+
+def _require_same_company(connection: Connection, company: Company) -> None:
+    """Refuse to change the company below clients and invoices that came from another one."""
+    is_new = connection.state is ConnectionState.PENDING
+    if is_new or connection.paymo_company_id in {None, company.id}:
         return
     raise ServiceError(
         f"This connection is with {connection.paymo_company_name}, and the key opens "
@@ -97,9 +107,7 @@ async def start_xero(kit: Kit, nonce: str) -> str:
     """Return the address of Xero's consent page. Raises `LinkExpired`."""
     verifier = secrets.token_urlsafe(64)
     async with kit.database.sessions.begin() as session:
-        link = await links.take(session, nonce, checklists.XERO, kit.now())
-        if link is None:
-            raise LinkExpired
+        link, _ = await _take(session, kit, nonce, checklists.XERO)
         state = links.add(session, checklists.again(link, _STATE, secret=verifier), kit.now())
     return kit.oauth.authorise_url(state=state, verifier=verifier)
 
@@ -107,26 +115,36 @@ async def start_xero(kit: Kit, nonce: str) -> str:
 async def finish_xero(kit: Kit, *, state: str, code: str, error: str) -> Consent:
     """Take what Xero's consent page sent back: connected, or a choice to make."""
     async with kit.database.sessions.begin() as session:
-        link = await links.take(session, state, _STATE, kit.now())
-    if link is None:
-        raise LinkExpired
-    if error or not code:
-        raise ConsentRefused(
-            "Access was not allowed at Xero, so nothing was connected. To try again, go back to "
-            "Slack and run /paymo-xero connect."
-        )
+        link, connection = await _take(session, kit, state, _STATE)
+    try:
+        if error or not code:
+            raise ConsentRefused(
+                "Access was not allowed at Xero, so nothing was connected. To try again, go back "
+                "to Slack and run /paymo-xero connect."
+            )
+        return await _consented(kit, link, connection, code)
+    except ServiceError:
+        # The button in Slack holds a link that is used up now.
+        await _redraw(kit, link, connection.id)
+        raise
+
+
+async def _consented(kit: Kit, link: OneTimeLink, connection: Connection, code: str) -> Consent:
     try:
         tokens = await kit.oauth.exchange(code, verifier=link.secret or "")
     except NotConnected:
         raise LinkExpired from None
     visit = _Visit(link, await _store(kit, tokens))
-    async with kit.database.sessions() as session:
-        connection = await connections.get(session, link.connection_id)
     event_id = auth_event_id(tokens.access_token)
-    found = await _allowed(kit, connection, visit.grant_id, event_id)
-    if len(found) == 1:
-        return await _use(kit, visit, found[0])
-    return await _offer(kit, visit, found)
+    try:
+        found = await _allowed(kit, connection, visit.grant_id, event_id)
+        if len(found) == 1:
+            return await _use(kit, visit, found[0])
+        return await _offer(kit, visit, found)
+    except ServiceError:
+        async with kit.database.sessions.begin() as session:
+            await grants.remove_unused(session, visit.grant_id)
+        raise
 
 
 async def _store(kit: Kit, tokens: TokenSet) -> int:
@@ -191,23 +209,27 @@ async def _offer(kit: Kit, visit: _Visit, found: Sequence[Tenant]) -> Consent:
 
 async def choose_organisation(kit: Kit, token: str, tenant_id: str) -> Consent:
     """Connect the organisation that the person chose. Raises `LinkExpired`."""
-    async with kit.database.sessions.begin() as session:
+    async with kit.database.sessions() as session:
         waiting = await links.find(session, token, _CHOOSE, kit.now())
-        if waiting is None:
-            raise LinkExpired
-        choice = msgspec.json.decode((waiting.secret or "").encode(), type=_Choice)
-        if tenant_id not in choice.organisations:
-            raise ServiceError("Choose one of the organisations on the page.")
-        await links.take(session, token, _CHOOSE, kit.now())
+    if waiting is None:
+        raise LinkExpired
+    choice = msgspec.json.decode((waiting.secret or "").encode(), type=_Choice)
+    if tenant_id not in choice.organisations:
+        raise ServiceError("Choose one of the organisations on the page.")
     tenant = Tenant(id=choice.organisations[tenant_id], tenant_id=tenant_id)
-    return await _use(kit, _Visit(waiting, choice.grant_id), tenant)
+    return await _use(kit, _Visit(waiting, choice.grant_id), tenant, token=token)
 
 
-async def _use(kit: Kit, visit: _Visit, tenant: Tenant) -> Consent:
-    """Connect this organisation."""
+async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> Consent:
+    """Connect this organisation; `token` is the choice's, used up only when this works."""
     found = await _organisation(kit, visit.grant_id, tenant.tenant_id)
     async with kit.database.sessions.begin() as session:
-        connection = await connections.get(session, visit.link.connection_id)
+        if token:
+            _, connection = await _take(session, kit, token, _CHOOSE)
+        else:
+            connection = await connections.get(session, visit.link.connection_id)
+            if connection.state in _OVER:
+                raise LinkExpired
         connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
         connection.organisation_name, connection.country = found.name, found.country_code
         connection.base_currency, connection.short_code = found.base_currency, found.short_code
@@ -216,7 +238,7 @@ async def _use(kit: Kit, visit: _Visit, tenant: Tenant) -> Consent:
         connection.year_lock_on = found.year_lock_on
         await settling.change_grant(session, connection, visit.grant_id)
         connection = await settling.settle(session, connection, "Xero", kit.now())
-    await _redraw(kit, visit.link, connection)
+    await _go_on(kit, visit.link, connection)
     return Consent(
         organisation=checklists.organisation_of(connection),
         company=connection.paymo_company_name,
@@ -238,19 +260,26 @@ def _shown(tenant_id: str, found: XeroOrganisation) -> Organisation:
     )
 
 
-async def _redraw(kit: Kit, link: OneTimeLink, connection: Connection) -> None:
-    """Show the person in Slack how far they are, and begin the work when both sides stand."""
+async def _redraw(kit: Kit, link: OneTimeLink, connection_id: int) -> None:
+    """Show the person in Slack how far they are, with links that work."""
     async with kit.database.sessions.begin() as session:
-        row = await connections.get(session, connection.id)
+        row = await connections.get(session, connection_id)
         spot = checklists.spot_for(row, link.user_id, link.channel_id, link.view_id)
         checklist = await checklists.checklist_of(session, kit, row, spot)
     place = Place(
-        workspace_id=connection.workspace_id,
+        workspace_id=row.workspace_id,
         user_id=link.user_id,
         channel_id=link.channel_id,
         view_id=link.view_id,
     )
     await kit.screen.show_checklist(place, checklist)
+
+
+async def _go_on(kit: Kit, link: OneTimeLink, connection: Connection) -> None:
+    """Begin the work when both sides stand."""
+    await _redraw(kit, link, connection.id)
+    if connection.state is not ConnectionState.ACTIVE:
+        return
     for job, key in (
         (Job.MIRROR, connection.id),
         (Job.SWEEP, connection.id),

@@ -33,7 +33,7 @@ async def run(kit: Kit, connection_id: int) -> None:
         at_xero = _BY_HAND
     at_paymo = _at_paymo(connection)
     exported = await _forget(kit, connection)
-    if connection.disconnect_place is not None:
+    if exported and connection.disconnect_place is not None:
         place = Place(**connection.disconnect_place)
         await kit.screen.show_farewell(place, (at_xero, at_paymo, exported))
 
@@ -84,9 +84,14 @@ async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) ->
 
 
 async def _forget(kit: Kit, connection: Connection) -> str:
-    """Throw the secrets away; exports stay, so that nothing is ever exported twice."""
+    """Throw the secrets away; exports stay, so that nothing is ever exported twice.
+
+    Returns "" when a worker that took over was faster.
+    """
     async with kit.database.sessions.begin() as session:
         row = await connections.get(session, connection.id)
+        if row.state is not ConnectionState.ENDING:
+            return ""
         await change_grant(session, row, None)
         row.paymo_api_key, row.xero_connection_id = None, ""
         row.state, row.broken_side = ConnectionState.ENDED, ""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.clients.tokens import TokenSet
+from services.errors import NotConnected
 from services.store import grants
 from services.store.engine import Database
+from services.store.tables import Grant
 
 # Longer than the sign-in service is waited for, so that a slow refresh is not started twice.
 _LEASE = timedelta(seconds=30)
@@ -20,9 +22,11 @@ class StoreVault:
     now: Callable[[], datetime]
 
     async def load(self, grant_id: int) -> TokenSet:
-        """Return the tokens as they are now."""
+        """Return the tokens as they are now. Raises `NotConnected` when they were thrown away."""
         async with self.database.sessions() as session:
-            grant = await grants.get(session, grant_id)
+            grant = await session.get(Grant, grant_id)
+            if grant is None:
+                raise NotConnected("Xero is not connected.", system="Xero")
             return TokenSet(
                 access_token=grant.access_token,
                 refresh_token=grant.refresh_token,

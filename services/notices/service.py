@@ -67,9 +67,12 @@ class NoticeService:
         return listening
 
     async def unsubscribe(self, person: Person, channel_id: str) -> bool:
-        """Have a channel hear nothing any more; say whether it heard something."""
+        """Have a channel hear nothing any more, working or not; say whether it heard something."""
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_for_exporter(session, person)
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                return False
+            connections.require_exporter(connection, person.user_id)
             removed = await subscriptions.remove(session, connection.id, channel_id)
             if removed:
                 self._note(session, connection, person, "unsubscribed", channel_id)

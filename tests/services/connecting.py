@@ -1,0 +1,170 @@
+"""The connect service between stand-ins of Xero and Paymo, and people with browsers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from sqlalchemy import select
+
+from sandbox.paymo import PaymoWorld
+from sandbox.serving import Served
+from sandbox.xero import Organisation, XeroWorld
+from services.clients.http import open_http
+from services.clients.paymo import PaymoClients
+from services.clients.tokens import Tokens, XeroOAuth
+from services.clients.xero import XeroClients
+from services.connect.service import ConnectService
+from services.connect.shapes import Checklist, Consent
+from services.connect.vault import StoreVault
+from services.links import Links
+from services.model import Job, Person, Place
+from services.store.engine import Database
+from services.store.tables import Base, Connection
+from tests.services.bridge import ANNA, KEY, Clock, no_sleep
+
+Row = TypeVar("Row", bound=Base)
+PLACE = Place(workspace_id=1, user_id="U1", channel_id="C1", view_id="V9")
+
+
+@dataclass(slots=True)
+class Screen:
+    """A screen that keeps what was drawn on it."""
+
+    checklists: list[tuple[Place, Checklist]] = field(default_factory=list)
+    farewells: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+
+    async def show_checklist(self, place: Place, checklist: Checklist) -> None:
+        """Keep a checklist."""
+        self.checklists.append((place, checklist))
+
+    async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
+        """Keep a farewell."""
+        self.farewells.append((place, sentences))
+
+
+@dataclass(slots=True)
+class Nudges:
+    """A work engine that only remembers what it was asked to look at."""
+
+    made: list[tuple[Job, int]] = field(default_factory=list)
+
+    async def nudge(self, job: Job, key: int) -> None:
+        """Remember it."""
+        self.made.append((job, key))
+
+
+@dataclass(slots=True)
+class Connecting:
+    """Everything that a test of connecting needs."""
+
+    database: Database
+    clock: Clock
+    xero: XeroWorld
+    paymo: PaymoWorld
+    service: ConnectService
+    screen: Screen
+    work: Nudges
+    browser: httpx.AsyncClient
+    served: Sequence[Served]
+
+    @classmethod
+    async def open(cls, database: Database) -> "Connecting":
+        """Serve two organisations and two companies."""
+        clock, screen, work = Clock(), Screen(), Nudges()
+        xero, paymo = XeroWorld(now=clock), PaymoWorld(now=clock)
+        xero.add_organisation("Maple Books", country="NZ", currency="NZD", is_demo=True)
+        xero.add_organisation("Oak Books", country="GB", currency="GBP")
+        paymo.add_company("Maple Studio", key=KEY)
+        paymo.add_company("Oak Studio", key="oak-key")
+        served = [await Served.start(xero.app()), await Served.start(paymo.app())]
+        at_xero, at_paymo = (each.url for each in served)
+        oauth = XeroOAuth(
+            client_id=xero.client_id,
+            client_secret=xero.client_secret,
+            login_url=at_xero,
+            identity_url=at_xero,
+            redirect_uri="http://localhost:8000/xero/callback",
+            http_headers={},
+            now=clock,
+        )
+        tokens = Tokens(StoreVault(database, clock), oauth, clock)
+        service = ConnectService(
+            database=database,
+            paymo=PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep),
+            xero=XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep),
+            oauth=oauth,
+            tokens=tokens,
+            work=work,
+            screen=screen,
+            links=Links(xero_app=at_xero, paymo_app=at_paymo),
+            public_url="http://bot.example",
+            now=clock,
+        )
+        browser = httpx.AsyncClient()
+        return cls(database, clock, xero, paymo, service, screen, work, browser, served)
+
+    async def close(self) -> None:
+        """Let go of the sockets."""
+        for http in (self.browser, self.service.paymo.http, self.service.xero.http):
+            await http.aclose()
+        for each in self.served:
+            await each.stop()
+
+    @property
+    def maple(self) -> Organisation:
+        """The organisation that tests connect."""
+        return self.xero.books
+
+    @property
+    def oak(self) -> Organisation:
+        """The other one."""
+        return list(self.xero.organisations.values())[1]
+
+    async def press(self, nonce: str, *tenants: Organisation, answer: str = "allow") -> Consent:
+        """Follow the link to Xero, press a button there, and come back."""
+        address = await self.service.start_xero(nonce)
+        chosen = [("tenant", each.tenant_id) for each in tenants]
+        asked = httpx.URL(address).copy_merge_params([("auto", answer), *chosen])
+        returned = await self.browser.get(asked)
+        query = parse_qs(urlsplit(returned.headers["Location"]).query)
+        return await self.service.finish_xero(
+            state=query["state"][0],
+            code=query.get("code", [""])[0],
+            error=query.get("error", [""])[0],
+        )
+
+    async def connect(self, person: Person = ANNA) -> Connection:
+        """Connect both sides as one person."""
+        checklist = await self.service.open(person)
+        await self.service.attach_view(checklist.connection_id, "V1")
+        if checklist.paymo_link:
+            await self.service.submit_paymo_key(nonce_of(checklist.paymo_link), KEY)
+        if checklist.xero_link:
+            await self.press(nonce_of(checklist.xero_link), self.maple)
+        _, last = self.screen.checklists[-1]
+        return await self.connection(last.connection_id)
+
+    async def connection(self, connection_id: int) -> Connection:
+        """Return a connection as it is now."""
+        async with self.database.sessions() as session:
+            return await session.get_one(Connection, connection_id)
+
+    async def change(self, connection: Connection, **values: object) -> None:
+        """Change a connection's row."""
+        async with self.database.sessions.begin() as session:
+            row = await session.get_one(Connection, connection.id)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    async def rows(self, table: type[Row]) -> list[Row]:
+        """Return every row of a table, in order."""
+        async with self.database.sessions() as session:
+            found = await session.scalars(select(table).order_by(*table.__table__.primary_key))
+            return list(found)
+
+
+def nonce_of(link: str) -> str:
+    """Return the secret part of a one-time link."""
+    return parse_qs(urlsplit(link).query)["nonce"][0]

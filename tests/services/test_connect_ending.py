@@ -1,0 +1,190 @@
+"""Ending a connection on both sides, and coming back to what was exported."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from services.connect.refusals import LinkExpired
+from services.errors import NotAllowed, NotConnected
+from services.model import ConnectionState, ExportState, Job
+from services.store import links
+from services.store.engine import Database
+from services.store.tables import Act, Connection, Export, Grant, OneTimeLink
+from tests.services.bridge import ANNA, BEN, KEY
+from tests.services.connecting import PLACE, Connecting, nonce_of
+from tests.services.store_seeds import export_of
+
+
+@pytest.fixture
+async def stand(database: Database) -> AsyncIterator[Connecting]:
+    """Nothing is connected yet."""
+    made = await Connecting.open(database)
+    yield made
+    await made.close()
+
+
+async def exported(stand: Connecting, connection: Connection, **values: object) -> None:
+    """Note that an invoice went to Xero."""
+    usual: dict[str, object] = {"state": ExportState.EXPORTED, "due_at": None}
+    async with stand.database.sessions.begin() as session:
+        session.add(export_of(connection, **{**usual, **values}))
+
+
+async def end(stand: Connecting, connection: Connection) -> None:
+    """Disconnect, and have the job run."""
+    await stand.service.disconnect(ANNA, PLACE)
+    await stand.service.run_disconnect(connection.id)
+
+
+async def test_only_the_owner_ends_it_and_only_when_there_is_something(stand: Connecting) -> None:
+    with pytest.raises(NotConnected):
+        await stand.service.farewell(ANNA)
+    await stand.connect()
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await stand.service.farewell(BEN)
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await stand.service.disconnect(BEN, replace(PLACE, user_id="U2"))
+    farewell = await stand.service.farewell(ANNA)
+
+    assert (farewell.company, farewell.organisation) == ("Maple Studio", "Maple Books")
+    assert farewell.is_grant_shared is False
+
+
+async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
+    stand: Connecting,
+) -> None:
+    connection = await stand.connect()
+    await exported(stand, connection, paymo_invoice_id=7)
+    await exported(stand, connection, paymo_invoice_id=8, state=ExportState.QUEUED)
+    await stand.service.disconnect(ANNA, PLACE)
+    assert stand.work.made[-1] == (Job.DISCONNECT, connection.id)
+    with pytest.raises(NotConnected):
+        await stand.service.disconnect(ANNA, PLACE)
+    for _ in range(2):
+        await stand.service.run_disconnect(connection.id)
+    after = await stand.connection(connection.id)
+    states = [each.state for each in await stand.rows(Export)]
+    ((place, sentences),) = stand.screen.farewells
+
+    assert (stand.xero.authority.connections, stand.xero.authority.refreshes) == ({}, {})
+    assert (after.state, after.paymo_api_key, after.grant_id) == (
+        ConnectionState.ENDED,
+        None,
+        None,
+    )
+    assert (await stand.rows(Grant), await stand.rows(OneTimeLink)) == ([], [])
+    assert states == [ExportState.EXPORTED, ExportState.FAILED]
+    assert place == PLACE
+    assert "Maple Books is disconnected" in sentences[0]
+    assert "Maple Studio" in sentences[1]
+    assert sentences[2].startswith("1 exported")
+    assert "disconnected" in [each.what for each in await stand.rows(Act)]
+
+
+async def test_a_consent_that_others_use_is_not_revoked(stand: Connecting) -> None:
+    connection = await stand.connect()
+    checklist = await stand.service.open(replace(ANNA, team_id="T2"))
+    await stand.press(nonce_of(checklist.xero_link), stand.oak)
+    await end(stand, connection)
+    left = [each.tenant_id for each in stand.xero.authority.connections.values()]
+
+    assert left == [stand.oak.tenant_id]
+    assert stand.xero.calls("POST", "/connect/revocation") == []
+
+
+async def test_a_grant_shared_by_two_connections_is_kept_for_the_other(stand: Connecting) -> None:
+    connection = await stand.connect()
+    other = Connection(
+        workspace_id=connection.workspace_id,
+        state=ConnectionState.ACTIVE,
+        created_at=stand.clock(),
+        owner_id="U1",
+        grant_id=connection.grant_id,
+    )
+    async with stand.database.sessions.begin() as session:
+        session.add(other)
+    await stand.change(other, state=ConnectionState.BROKEN)
+    assert (await stand.service.farewell(ANNA)).is_grant_shared is True
+    await end(stand, connection)
+    (grant,) = await stand.rows(Grant)
+
+    assert grant.id == connection.grant_id
+    assert stand.xero.calls("POST", "/connect/revocation") == []
+
+
+async def test_an_outage_of_xero_is_tried_again_and_in_the_end_left_to_a_person(
+    stand: Connecting,
+) -> None:
+    connection = await stand.connect()
+    stand.xero.faults.add(method="DELETE", status=503, times=1000)
+    await stand.service.disconnect(ANNA, PLACE)
+    waits = []
+    while not stand.screen.farewells:
+        await stand.service.run_disconnect(connection.id)
+        after = await stand.connection(connection.id)
+        if after.disconnect_due_at is not None:
+            assert after.paymo_api_key == KEY
+            waits.append(after.disconnect_due_at - stand.clock())
+            stand.clock.time = after.disconnect_due_at
+    ((_, sentences),) = stand.screen.farewells
+
+    assert len(waits) == 4
+    assert waits == sorted(waits)
+    assert "Remove it in Xero" in sentences[0]
+    assert (after.state, after.paymo_api_key) == (ConnectionState.ENDED, None)
+
+
+@pytest.mark.parametrize("gone", ["the connection", "the consent"])
+async def test_what_is_gone_at_xero_already_ends_all_the_same(stand: Connecting, gone: str) -> None:
+    connection = await stand.connect()
+    stand.xero.disconnect(stand.maple.tenant_id)
+    if gone == "the consent":
+        stand.xero.authority.refreshes.clear()
+        stand.xero.authority.expire_access()
+        stand.clock.turn(hours=1)
+    await end(stand, connection)
+    ((_, sentences),) = stand.screen.farewells
+
+    assert (await stand.connection(connection.id)).state is ConnectionState.ENDED
+    assert "Remove it" not in sentences[0]
+
+
+async def test_the_same_two_connected_again_go_on_where_they_stopped(stand: Connecting) -> None:
+    connection = await stand.connect()
+    await exported(stand, connection)
+    await end(stand, connection)
+    again = await stand.connect()
+    (kept,) = await stand.rows(Export)
+    (overview,) = await stand.service.overviews(ANNA)
+
+    assert (again.id, again.state) == (connection.id, ConnectionState.ACTIVE)
+    assert (kept.connection_id, overview.exported) == (connection.id, 1)
+    assert (Job.SWEEP, connection.id) in stand.work.made
+
+
+async def test_another_pair_after_an_end_begins_anew(stand: Connecting) -> None:
+    connection = await stand.connect()
+    await end(stand, connection)
+    checklist = await stand.service.open(ANNA)
+    await stand.service.submit_paymo_key(nonce_of(checklist.paymo_link), "oak-key")
+    await stand.press(nonce_of(checklist.xero_link), stand.maple)
+    begun = await stand.connection(checklist.connection_id)
+
+    assert begun.id != connection.id
+    assert (begun.state, begun.paymo_company_name) == (ConnectionState.ACTIVE, "Oak Studio")
+
+
+async def test_a_page_that_is_finished_during_the_end_changes_nothing(stand: Connecting) -> None:
+    connection = await stand.connect()
+    waiting = OneTimeLink(purpose="paymo", connection_id=connection.id, user_id="U1")
+    async with stand.database.sessions.begin() as session:
+        nonce = links.add(session, waiting, stand.clock())
+    await stand.service.disconnect(ANNA, PLACE)
+    with pytest.raises(NotConnected):
+        await stand.service.open(ANNA)
+    with pytest.raises(LinkExpired):
+        await stand.service.submit_paymo_key(nonce, KEY)
+    await stand.service.run_disconnect(connection.id)
+
+    assert (await stand.connection(connection.id)).paymo_api_key is None
