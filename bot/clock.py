@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bot.tasks import Tasks
 from services.model import Job
 from services.work import Work
 
@@ -26,8 +27,10 @@ class Clock:
     tidy: Chore
     keep_alive: Chore
     told: Callable[[float], None]
+    tasks: Tasks
     every: timedelta = timedelta(seconds=1)
     beat_at: datetime | None = None
+    running: set[str] = field(default_factory=set)
     scheduler: AsyncIOScheduler = field(init=False)
 
     def start(self) -> None:
@@ -38,13 +41,17 @@ class Clock:
             timezone="UTC",
         )
         soon = self.now() + timedelta(milliseconds=100)
-        for chore, every in (
-            (self.tick, self.every),
-            (self.tidy, timedelta(minutes=1)),
-            (self.keep_alive, timedelta(hours=1)),
+        for name, chore, every in (
+            ("tick", self.tick, self.every),
+            ("tidy", self.tidy, timedelta(minutes=1)),
+            ("keep_alive", self.keep_alive, timedelta(hours=1)),
         ):
             self.scheduler.add_job(
-                chore, "interval", seconds=every.total_seconds(), next_run_time=soon
+                self._begin,
+                "interval",
+                args=(name, chore),
+                seconds=every.total_seconds(),
+                next_run_time=soon,
             )
         self.scheduler.start()
 
@@ -58,6 +65,17 @@ class Clock:
         """Say whether it ticked lately."""
         return self.beat_at is not None and self.now() - self.beat_at < _SILENCE
 
+    async def _begin(self, name: str, chore: Chore) -> None:
+        """The scheduler cancels what it runs when it stops; a task of ours is let end."""
+        if name not in self.running:
+            self.running.add(name)
+            task = self.tasks.start(_do(chore), f"clock {name}")
+            task.add_done_callback(lambda _: self.running.discard(name))
+
     def stop(self) -> None:
         """Tick no more."""
         self.scheduler.shutdown(wait=False)
+
+
+async def _do(chore: Chore) -> None:
+    await chore()

@@ -106,6 +106,7 @@ class SlackDoor:
         listener = self._listener()
         for register in (app.command, app.action, app.options, app.view, app.shortcut, app.event):
             register(ANYTHING)(listener)
+        app.error(_refuse)
         return app
 
     def _listener(self) -> Callable[..., Awaitable[BoltResponse]]:
@@ -167,6 +168,13 @@ class SlackDoor:
 
     async def _apologise(self, request: SlackRequest) -> None:
         await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+
+
+async def _refuse(error: Exception) -> BoltResponse:
+    """Answer what Bolt could not walk through; our own handlers' failures do not come here."""
+    log.error("bolt_failed", exc_info=error)
+    is_malformed = isinstance(error, LookupError | TypeError | AttributeError)
+    return BoltResponse(status=400 if is_malformed else 500)
 
 
 def kind_of(body: Body) -> str:

@@ -69,8 +69,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(body.get(name), str | None):
             raise bodies.BadBody(400)
     for name in ("actions", "authorizations"):
-        found = body.get(name)
-        if found is not None and not _is_list_of_objects(found):
+        if name in body and not _is_list_of_objects(body[name]):
             raise bodies.BadBody(400)
     return body
 
@@ -81,7 +80,7 @@ def _is_id(body: dict[str, Any], name: str) -> bool:
 
 
 def _is_list_of_objects(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(each, dict) for each in found)
+    return isinstance(found, list) and bool(found) and all(isinstance(each, dict) for each in found)
 
 
 def _retries(request: Request) -> dict[str, Any]:

@@ -235,7 +235,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     services, mirror = _Parts(settings, database, remote, slack, work).services()
     keeping = Keeping(database, remote.tokens, work, now)
     runners.update(_runners(services, mirror, keeping))
-    clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set)
+    clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(
         settings=settings,
         database=database,

@@ -1,0 +1,71 @@
+"""Through the whole program: from the command to a connection, and the answers on the way."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from services.model import ConnectionState
+from services.store.tables import Connection
+from tests.bot.town import PAYMO_KEY, Town
+from tests.bot.town import town as open_town
+
+
+async def links(town: Town) -> dict[str, str]:
+    """The addresses behind the buttons of the view that is opening, by action."""
+    async with asyncio.timeout(10):
+        while (view := town.slack.top_view(town.anna)) is None:
+            await asyncio.sleep(0.02)
+    return dict(re.findall(r"'action_id': '(\w+)'.*?'url': '([^']+)'", str(view.blocks)))
+
+
+async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await is_true():
+            await asyncio.sleep(0.02)
+
+
+async def connection(town: Town) -> Connection:
+    async with town.program.core.database.sessions() as session:
+        return await session.get_one(Connection, 1)
+
+
+async def visit(town: Town, url: str) -> Any:
+    """Open a page of ours or of Xero's, and go wherever it sends the browser."""
+    return await town.http.get(url, follow_redirects=True)
+
+
+@pytest.mark.parametrize("chosen", [0, 1])
+async def test_a_person_connects_paymo_and_one_of_two_organisations(
+    sqlite_url: str, chosen: int
+) -> None:
+    async with open_town(sqlite_url) as town:
+        town.paymo.add_company("Studio", key=PAYMO_KEY)
+        names = ["Kiwi Books", "Aussie Books"]
+        tenants = [town.xero.add_organisation(name).tenant_id for name in names]
+        town.xero.consent.auto, town.xero.consent.tenants = True, tenants
+
+        await town.slack.command(town.anna, town.room, "connect")
+        form = await links(town)
+        asked = await town.http.get(form["connect_paymo"])
+        wrong = await town.http.post(form["connect_paymo"], data={"api_key": "wrong"})
+        right = await town.http.post(form["connect_paymo"], data={"api_key": PAYMO_KEY})
+        chooser = await visit(town, form["connect_xero"])
+        done = await town.http.post("/xero/organisation", data={"tenant_id": tenants[chosen]})
+
+        assert 'name="api_key"' in asked.text
+        assert (wrong.status_code, "does not accept this key" in wrong.text) == (400, True)
+        assert (right.status_code, "Studio" in right.text) == (200, True)
+        assert [name in chooser.text for name in names] == [True, True]
+        assert (done.status_code, names[chosen] in done.text) == (200, True)
+        made = await connection(town)
+        assert (made.state, made.tenant_id) == (ConnectionState.ACTIVE, tenants[chosen])
+        await until(lambda: _is_swept(town))
+        assert town.slack.failures == []
+        assert town.slack.refused == []
+
+
+async def _is_swept(town: Town) -> bool:
+    return (await connection(town)).swept_at is not None

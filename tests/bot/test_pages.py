@@ -1,0 +1,109 @@
+"""The pages that people see in a browser."""
+
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from tests.bot.town import Town
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/", "Invoices go from Paymo to Xero"),
+        ("/privacy", "What is kept"),
+        ("/support", "/paymo-xero help"),
+    ],
+)
+async def test_whoever_follows_a_link_finds_a_page(town: Town, path: str, words: str) -> None:
+    answer = await town.http.get(path)
+
+    assert answer.status_code == 200
+    assert words in answer.text
+
+
+async def test_pages_load_nothing_from_elsewhere_and_cannot_be_framed(town: Town) -> None:
+    answer = await town.http.get("/")
+    style = await town.http.get("/style.css")
+
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src" not in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert _Links.of(answer.text) == ["/style.css"]
+    assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+
+
+async def test_a_page_that_is_not_there_says_so(town: Town) -> None:
+    answer = await town.http.get("/nothing")
+
+    assert answer.status_code == 404
+    assert "Nothing is here" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/paymo/connect?nonce=wrong"),
+        ("GET", "/paymo/connect"),
+        ("POST", "/paymo/connect?nonce=wrong"),
+        ("GET", "/xero/connect?nonce=wrong"),
+        ("GET", "/xero/callback?state=wrong&code=x"),
+        ("GET", "/xero/callback"),
+        ("POST", "/xero/organisation"),
+    ],
+)
+async def test_a_link_that_is_not_good_says_where_to_get_a_fresh_one(
+    town: Town, method: str, path: str
+) -> None:
+    answer = await town.http.request(method, path)
+
+    assert answer.status_code == 410
+    assert "/paymo-xero connect" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/paymo/connect?nonce=x", "/xero/organisation"])
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"\xff\xfe=1", 400), (b"x" * 20_000, 413)], ids=["bytes", "large"]
+)
+async def test_a_form_that_is_malformed_or_too_large_is_refused(
+    town: Town, path: str, body: bytes, status: int
+) -> None:
+    assert (await town.http.post(path, content=body)).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/slack/events", "/webhooks/xero", "/xero/organisation"])
+async def test_addresses_for_posting_cannot_be_looked_at(town: Town, path: str) -> None:
+    answer = await town.http.get(path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_a_program_for_one_workspace_offers_no_installation(town: Town) -> None:
+    home: httpx.Response = await town.http.get("/")
+
+    assert "/slack/install" not in home.text
+    assert (await town.http.get("/slack/install")).status_code == 404
+
+
+class _Links(HTMLParser):
+    """Collects what a page makes a browser load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note addresses of styles, scripts, images and frames."""
+        loads = {"link": "href", "script": "src", "img": "src", "iframe": "src"}
+        self.found += [value or "" for name, value in attrs if name == loads.get(tag)]
+
+    @classmethod
+    def of(cls, html: str) -> list[str]:
+        """Return what this page loads."""
+        parser = cls()
+        parser.feed(html)
+        return parser.found

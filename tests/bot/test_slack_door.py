@@ -1,0 +1,149 @@
+"""Slack's requests: who is let in, what is refused, and how soon the answer leaves."""
+
+import hmac
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.bot.town import Town
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+async def post(town: Town, body: bytes, kind: str = FORM, **headers: str) -> httpx.Response:
+    """Send a signed body, with these headers over the signed ones."""
+    signed = town.slack.door.sign(body, kind).headers
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await town.http.post("/slack/events", content=body, headers={**signed, **names})
+
+
+def command(town: Town, text: str = "help") -> bytes:
+    fields = town.slack.payloads.command(town.anna, town.room, "/paymo-xero", text)
+    return urlencode(fields).encode()
+
+
+async def test_a_signed_command_is_answered(town: Town) -> None:
+    answer = await post(town, command(town))
+
+    assert answer.status_code == 200
+    assert town.slack.failures == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X_Slack_Signature": "v0=" + "0" * 64},
+        {"X_Slack_Signature": ""},
+        {"X_Slack_Signature": "v0=é"},
+        {"X_Slack_Request_Timestamp": "yesterday"},
+        {"X_Slack_Request_Timestamp": ""},
+        {"X_Slack_Request_Timestamp": "-1"},
+        {"X_Slack_Request_Timestamp": "١٢٣"},
+        {"X_Slack_Request_Timestamp": "9" * 40},
+        {"X_Slack_Request_Timestamp": "1"},
+    ],
+    ids=lambda headers: " ".join(headers.values())[:20] or "empty",
+)
+async def test_what_slack_did_not_sign_just_now_is_refused(
+    town: Town, headers: dict[str, str]
+) -> None:
+    signed = town.slack.door.sign(command(town), FORM).headers
+    changed = {name.replace("_", "-"): value for name, value in headers.items()}
+    raw = [(name.encode(), value.encode()) for name, value in {**signed, **changed}.items()]
+
+    answer = await town.http.post("/slack/events", content=command(town), headers=raw)
+
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
+async def test_a_good_signature_of_five_minutes_ago_is_refused(town: Town) -> None:
+    body = command(town)
+    stamp = str(int(time.time()) - 301)
+    base = f"v0:{stamp}:".encode() + body
+    made = hmac.digest(town.slack.signing_secret.encode(), base, "sha256").hex()
+
+    answer = await post(town, body, X_Slack_Request_Timestamp=stamp, X_Slack_Signature=f"v0={made}")
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", FORM),
+        (b"\xff\xfe", FORM),
+        (b"payload=", FORM),
+        (b"payload=%7Bnot", FORM),
+        (b"payload=[]", FORM),
+        (b"{", JSON),
+        (b"[]", JSON),
+        (b"null", JSON),
+        (b'{"type": 7}', JSON),
+        (b'{"type": "block_actions", "actions": {}}', JSON),
+        (b'{"type": "block_actions", "actions": ["x"]}', JSON),
+        (b'{"type": "block_actions", "actions": []}', JSON),
+        (b'{"type": "view_submission", "view": "V1"}', JSON),
+        (b'{"type": "event_callback", "event": []}', JSON),
+        (b'{"type": "event_callback", "authorizations": [1]}', JSON),
+        (b"command=%2Fpaymo-xero&view=x", FORM),
+        (b"[" * 100_000, JSON),
+    ],
+)
+async def test_a_malformed_body_is_a_bad_request_and_never_a_failure(
+    town: Town, body: bytes, kind: str
+) -> None:
+    assert (await post(town, body, kind)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"type": "block_actions"},
+        {"type": "block_actions", "actions": [{}], "user": {}},
+        {"type": "view_submission", "view": {}},
+        {"type": "block_suggestion"},
+        {"type": "event_callback", "event": {}},
+        {"type": "event_callback", "event": {"type": "app_home_opened"}},
+        {"type": "something_new", "team": {"id": "T1"}},
+    ],
+)
+async def test_a_signed_body_that_nobody_knows_is_never_a_failure(
+    town: Town, payload: dict[str, Any]
+) -> None:
+    answer = await post(town, json.dumps(payload).encode(), JSON)
+
+    assert answer.status_code < 500
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(town: Town) -> None:
+    answer = await post(town, b"payload=" + b"x" * 1_100_000)
+
+    assert answer.status_code == 413
+
+
+async def test_slack_can_verify_the_address(town: Town) -> None:
+    asked = {"type": "url_verification", "challenge": "abc", "token": "x"}
+
+    answer = await post(town, json.dumps(asked).encode(), JSON)
+
+    assert (answer.status_code, answer.json()) == (200, {"challenge": "abc"})
+
+
+async def test_a_menu_that_nobody_fills_is_empty_and_a_press_that_nobody_knows_is_taken(
+    town: Town,
+) -> None:
+    who = {"team": {"id": town.slack.team.id}, "user": {"id": town.anna.id}}
+    menu = {"type": "block_suggestion", "action_id": "x", "value": "", **who}
+    press = {"type": "block_actions", "actions": [{"action_id": "x", "type": "button"}], **who}
+
+    options = await post(town, urlencode({"payload": json.dumps(menu)}).encode())
+    pressed = await post(town, urlencode({"payload": json.dumps(press)}).encode())
+
+    assert (options.status_code, options.json()) == (200, {"options": []})
+    assert (pressed.status_code, pressed.content) == (200, b"")

@@ -1,0 +1,130 @@
+"""Webhooks, and what whoever runs the program asks it."""
+
+import asyncio
+import base64
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.model import ConnectionState
+from services.store.tables import Connection, Workspace
+from tests.bot.program import WEBHOOK_KEY
+from tests.bot.town import Town
+from tests.bot.town import town as open_town
+
+
+async def tell(town: Town, body: bytes, key: str = WEBHOOK_KEY) -> httpx.Response:
+    signature = base64.b64encode(hmac.digest(key.encode(), body, "sha256")).decode()
+    return await town.http.post(
+        "/webhooks/xero", content=body, headers={"x-xero-signature": signature}
+    )
+
+
+async def connected(town: Town, tenant_id: str) -> int:
+    """Add a connection that is due in a day."""
+    now = datetime.now(UTC)
+    async with town.program.core.database.sessions.begin() as session:
+        workspace = Workspace(team_id="T9", created_at=now)
+        session.add(workspace)
+        await session.flush()
+        connection = Connection(
+            workspace_id=workspace.id,
+            state=ConnectionState.ACTIVE,
+            created_at=now,
+            owner_id="U1",
+            tenant_id=tenant_id,
+            sweep_due_at=now + timedelta(days=1),
+        )
+        session.add(connection)
+        await session.flush()
+        return connection.id
+
+
+async def test_a_signed_webhook_has_the_organisation_looked_at_soon(town: Town) -> None:
+    connection_id = await connected(town, "tenant-1")
+    body = json.dumps({"events": [{"tenantId": "tenant-1", "eventCategory": "INVOICE"}]})
+
+    answer = await tell(town, body.encode())
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    async with asyncio.timeout(5):
+        while True:
+            async with town.program.core.database.sessions() as session:
+                found = await session.get_one(Connection, connection_id)
+            if found.sweep_due_at and found.sweep_due_at < datetime.now(UTC) + timedelta(hours=1):
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("body", [b'{"events": []}', b"{}", b'{"events": [{"tenantId": 7}, 1]}'])
+async def test_a_signed_webhook_that_names_no_organisation_is_taken(
+    town: Town, body: bytes
+) -> None:
+    assert (await tell(town, body)).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["another-key", ""])
+async def test_a_webhook_that_xero_did_not_sign_is_refused(town: Town, key: str) -> None:
+    answer = await tell(town, b'{"events": []}', key)
+
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
+async def test_a_signature_that_is_no_text_is_refused(town: Town) -> None:
+    headers = [(b"x-xero-signature", b"\xe9")]
+
+    assert (await town.http.post("/webhooks/xero", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"[]", b'{"events": 1}', b"\xff"])
+async def test_a_signed_webhook_that_is_malformed_is_a_bad_request(town: Town, body: bytes) -> None:
+    assert (await tell(town, body)).status_code == 400
+
+
+async def test_without_a_key_there_is_no_webhook(sqlite_url: str) -> None:
+    async with open_town(sqlite_url, xero_webhook_key="") as town:
+        assert (await tell(town, b"{}")).status_code == 404
+
+
+async def test_a_paymo_webhook_of_nobody_is_refused_and_never_gone(town: Town) -> None:
+    answer = await town.http.post("/webhooks/paymo/unknown", content=b"{}")
+
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
+async def test_the_program_is_ready_when_everything_works(town: Town) -> None:
+    assert (await town.http.get("/healthz")).status_code == 200
+    async with asyncio.timeout(5):
+        while (await town.http.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", ["missing.db", "nowhere/missing.db"], ids=["empty", "unreachable"])
+async def test_a_program_without_its_tables_is_alive_and_not_ready(
+    tmp_path: object, name: str
+) -> None:
+    async with open_town(f"sqlite+aiosqlite:///{tmp_path}/{name}") as town:
+        ready = await town.http.get("/readyz")
+
+        assert (await town.http.get("/healthz")).status_code == 200
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["migrations"] == "failing"
+
+
+async def test_metrics_count_what_was_answered(town: Town) -> None:
+    await town.slack.command(town.anna, town.room, "help")
+    await tell(town, b"{}")
+
+    text = (await town.http.get("/metrics")).text
+
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["slack_ack_seconds_count", "command"] == 1
+    assert samples["webhooks_total", "200", "xero"] == 1

@@ -1,0 +1,86 @@
+"""The program on a socket of its own, between stand-ins of Slack, Xero and Paymo."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from bot.serving import Program, running
+from bot.settings import Settings
+from sandbox.paymo import PaymoWorld
+from sandbox.serving import Served
+from sandbox.slack import Channel, SlackWorld, User
+from sandbox.xero import XeroWorld
+from tests.bot.program import WEBHOOK_KEY
+from tests.databases import KEY
+
+PAYMO_KEY = "paymo-key"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Everybody there is."""
+
+    slack: SlackWorld
+    xero: XeroWorld
+    paymo: PaymoWorld
+    anna: User
+    room: Channel
+    program: Program
+    http: httpx.AsyncClient
+
+    @property
+    def url(self) -> str:
+        """Where the program listens."""
+        return self.program.url
+
+
+@asynccontextmanager
+async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
+    """Open it; `settings` go over those that fit the stand-ins."""
+    slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
+    anna = slack.add_user("Anna", is_admin=True)
+    room = slack.add_channel("invoices")
+    async with AsyncExitStack() as stack:
+        slack_at = await slack.start()
+        xero_at = await Served.start(xero.app())
+        paymo_at = await Served.start(paymo.app())
+        for served in (slack_at, xero_at, paymo_at):
+            stack.push_async_callback(served.stop)
+        port = free_port()
+        made = {
+            "slack_signing_secret": slack.signing_secret,
+            "slack_bot_token": slack.team.bot_token,
+            "slack_api_url": f"{slack_at.url}/api/",
+            "slack_authorize_url": f"{slack_at.url}/oauth/v2/authorize",
+            "xero_client_id": xero.client_id,
+            "xero_client_secret": xero.client_secret,
+            "xero_webhook_key": WEBHOOK_KEY,
+            "xero_api_url": xero_at.url,
+            "xero_login_url": xero_at.url,
+            "xero_identity_url": xero_at.url,
+            "paymo_api_url": f"{paymo_at.url}/api",
+            "database_url": database_url,
+            "encryption_keys": KEY,
+            "public_url": f"http://127.0.0.1:{port}",
+            "port": port,
+        }
+        # Its annotations leave out what pydantic-settings takes beside the fields.
+        make: Any = Settings
+        chosen = make(_env_file=None, **{**made, **settings})
+        program = await stack.enter_async_context(running(chosen))
+        slack.connect_app(f"{program.url}/slack/events")
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=program.url, timeout=10, trust_env=False)
+        )
+        yield Town(slack, xero, paymo, anna, room, program, http)
