@@ -27,7 +27,7 @@ class Books:
     def rate_of(self, account: Account) -> Decimal | None:
         """Return the per cent that this account's tax comes to, or None when it has none."""
         tax = self.tax_rates.get(account.tax_type)
-        return None if tax is None else tax.effective_rate
+        return tax.effective_rate if tax is not None and tax.is_usable else None
 
     def zero_rate(self) -> TaxRate | None:
         """Return the rate for lines that Paymo leaves untaxed: "No tax" where there is one."""

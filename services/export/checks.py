@@ -14,6 +14,7 @@ from services.errors import ServiceError
 from services.export.books import Books
 from services.export.figures import figures_of, invoice_rate
 from services.export.shapes import ExportChoice
+from services.matching.contacts import name_in_xero
 from services.matching.menus import name_of, percent
 from services.model import NEW_CONTACT, Check, Colour
 from services.store.tables import Account
@@ -101,8 +102,7 @@ def _contact(case: Case) -> Iterable[Check]:
     if not chosen:
         yield Check("contact", Colour.RED, "Choose the Xero contact that this client is.")
     elif chosen == NEW_CONTACT:
-        name = case.invoice.client_name
-        yield Check("contact", Colour.AMBER, f"{name} will be added to Xero as a new contact.")
+        yield _new_contact(case.invoice.client_name)
     elif contact is None:
         yield Check(
             "contact",
@@ -118,6 +118,18 @@ def _contact(case: Case) -> Iterable[Check]:
         )
     else:
         yield Check("contact", Colour.GREEN, f"Goes to the contact {contact.name}.")
+
+
+def _new_contact(name: str) -> Check:
+    there = name_in_xero(name)
+    if not there:
+        return Check(
+            "contact", Colour.RED, "The client has no name in Paymo that Xero takes. Give it one."
+        )
+    said = f"{name} will be added to Xero as a new contact"
+    if there != name:
+        said += f" called {there}, since Xero takes no other form of the name"
+    return Check("contact", Colour.AMBER, f"{said}.")
 
 
 def _account(case: Case) -> Iterable[Check]:

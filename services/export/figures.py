@@ -20,7 +20,7 @@ def figures_of(invoice: Invoice) -> PaymoFigures:
         currency=invoice.currency,
         lines=tuple(
             PaymoLine(
-                description=_description(each.item, each.description),
+                description=money.line_text(each.item or "", each.description or ""),
                 quantity=each.quantity,
                 unit_price=each.price_unit,
                 is_taxed=each.apply_tax,
@@ -44,10 +44,6 @@ def invoice_rate(invoice: Invoice) -> Decimal:
     return money.effective_rate(
         invoice.tax or _NOTHING, invoice.tax2 or _NOTHING, tax_on_tax=invoice.tax_on_tax
     )
-
-
-def _description(item: str | None, description: str | None) -> str:
-    return "\n".join(part.strip() for part in (item, description) if part and part.strip())
 
 
 @dataclass(frozen=True, slots=True)

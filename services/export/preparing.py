@@ -14,7 +14,7 @@ from services.export.checks import Case, examine, first_red
 from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
-from services.matching.contacts import contact_row
+from services.matching.contacts import contact_row, name_in_xero
 from services.model import NEW_CONTACT, ExportState
 from services.store import matches, mirror, tables
 from services.store.fence import fenced
@@ -158,7 +158,7 @@ async def _add_contact(
 
 def _new_contact(invoice: Invoice) -> NewContact:
     client = invoice.client
-    if client is None or not client.name.strip():
+    if client is None or not name_in_xero(client.name):
         raise Refused("The client has no name in Paymo, and Xero needs one.", problem="contact")
     address = {
         "AddressLine1": client.address,
@@ -168,7 +168,7 @@ def _new_contact(invoice: Invoice) -> NewContact:
         "Country": client.country,
     }
     return NewContact(
-        name=" ".join(client.name.split())[:255],
+        name=name_in_xero(client.name),
         number=f"paymo:{client.id}",
         email=(client.email or "").strip(),
         tax_number=(client.fiscal_information or "").strip()[:50],

@@ -4,6 +4,8 @@ from typing import Any
 
 from services.clients.xero import Contact
 
+LONGEST_NAME = 255
+
 
 def contact_row(contact: Contact) -> dict[str, Any]:
     """Return the mirror's row for a contact."""
@@ -14,3 +16,12 @@ def contact_row(contact: Contact) -> dict[str, Any]:
         "tax_number": contact.tax_number,
         "is_active": contact.contact_status == "ACTIVE",
     }
+
+
+def name_in_xero(client_name: str) -> str:
+    """Return the name under which Xero takes a client: one line, at most 255 characters.
+
+    Xero refuses angle brackets in a contact's name (its contacts page).
+    """
+    plain = client_name.replace("<", " ").replace(">", " ")
+    return " ".join(plain.split())[:LONGEST_NAME]
