@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from sandbox.paymo import Company, Invoice, PaymoWorld
 from sandbox.paymo.pages import KIT
@@ -24,18 +25,29 @@ from tests.xero_stand import Stand, line_body, xero_stand
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """Return an empty page of a browser, and fail on errors in its scripts."""
+# A browser is slow to start, so one serves the whole file, and all run in its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Return a browser."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here")
-    troubles: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = await browser.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        yield page
+        yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Return an empty page of the browser, and fail on errors in its scripts."""
+    troubles: list[str] = []
+    page = await browser.new_page()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    yield page
+    await page.close()
     assert troubles == []
 
 
@@ -65,7 +77,7 @@ async def _open_paymo() -> AsyncIterator[Paymo]:
     await served.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def paymo() -> AsyncIterator[Paymo]:
     async with _open_paymo() as paymo:
         yield paymo
@@ -142,7 +154,7 @@ async def test_the_api_key_is_read_off_the_paymo_page(paymo: Paymo, page: Page) 
     await expect(page.get_by_role("definition")).to_have_text("key-of-studio-north")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def xero() -> AsyncIterator[Stand]:
     async with xero_stand() as stand:
         yield stand
