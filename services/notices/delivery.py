@@ -93,7 +93,8 @@ async def _deliver(course: Round, notice: Notice, message: Message) -> None:
     except ChannelClosed as refusal:
         await _closed(course, notice, str(refusal))
     except Throttled as refusal:
-        await _put_off(course, notice, course.now() + refusal.retry_after, str(refusal))
+        pause = max(refusal.retry_after, _PACE)
+        await _put_off(course, notice, course.now() + pause, str(refusal))
     except ServiceError as refusal:
         await _try_again(course, notice, str(refusal))
     else:
