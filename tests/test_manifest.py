@@ -1,6 +1,7 @@
 """The manifest is what Slack accepts, and what the code answers to."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,20 @@ from handlers.routing import Router
 from tests.skips import SHARED
 
 ROOT = Path(__file__).parents[1]
+# What each method of Slack's that the code calls asks for.
+SCOPES = {
+    "auth_test": set(),
+    "chat_postEphemeral": {"chat:write"},
+    "chat_postMessage": {"chat:write", "chat:write.public"},
+    "chat_update": {"chat:write"},
+    "views_open": set(),
+    "views_publish": set(),
+    "views_push": set(),
+    "views_update": set(),
+}
+CALL = re.compile(
+    r"\.((?:(?:auth|chat|views|conversations|files|reactions)_|users_(?:info|list|lookup))\w*)"
+)
 
 
 @pytest.fixture
@@ -71,3 +86,25 @@ def test_every_menu_that_asks_us_has_rows(found: Router) -> None:
         (names.MATCH, names.ACCOUNT),
         (names.SUBSCRIBE, names.CLIENT),
     }
+
+
+def test_no_permission_is_asked_for_in_vain_and_none_is_missing(manifest: dict[str, Any]) -> None:
+    """By the calls that the code makes; commands and shortcuts need one of their own."""
+    files = [file for part in ("bot", "handlers") for file in (ROOT / part).rglob("*.py")]
+    calls = {name for file in files for name in CALL.findall(file.read_text(encoding="utf-8"))}
+
+    asked = set(manifest["oauth_config"]["scopes"]["bot"])
+
+    assert calls - set(SCOPES) == set()
+    assert asked == {"commands"}.union(*(SCOPES[name] for name in calls))
+
+
+def test_what_is_shown_of_the_app_fits_slacks_lists(manifest: dict[str, Any]) -> None:
+    """The lengths that Slack's schema leaves to its pages."""
+    command, shortcut = manifest["features"]["slash_commands"][0], manifest["features"]["shortcuts"]
+    hint = command["usage_hint"]
+
+    assert len(manifest["display_information"]["description"]) <= 140
+    assert 175 <= len(manifest["display_information"]["long_description"]) <= 4000
+    assert all(len(each["name"]) <= 24 for each in shortcut)
+    assert all(verb in hint for verb in ("connect", "export", "match", "subscribe", "help"))

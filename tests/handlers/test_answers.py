@@ -1,0 +1,224 @@
+"""How a person is answered, wherever they asked, and what becomes of refusals."""
+
+from dataclasses import replace
+
+import pytest
+
+from handlers import answers, blocks
+from handlers.routing import Handler, SlackRequest
+from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
+from services.model import Place
+from tests.handlers.desk import Desk, FirstAnswer
+from tests.handlers.judging import buttons, said
+from tests.sandbox.slack_bench import actions, button, entry, modal
+
+FIELD = entry("contact", {"type": "plain_text_input"})
+MENU = entry("contact", {"type": "external_select", "min_query_length": 0})
+VIEW = blocks.modal("export", "Export", [blocks.section("Here it is.")])
+AGAIN = blocks.button("Export", "export")
+
+
+def refusing(refusal: ServiceError) -> Handler:
+    """Return a handler that always refuses."""
+
+    async def handler(_: SlackRequest) -> None:
+        raise refusal
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("refusal", "cure"),
+    [
+        (NotConnected("Xero said no.", system="Xero"), {"reconnect"}),
+        (NotMatched("Xero said no."), {"match"}),
+        (NotAllowed("Xero said no."), set()),
+    ],
+)
+async def test_a_refused_command_is_one_sentence_with_the_button_that_helps(
+    desk: Desk, refusal: ServiceError, cure: set[str]
+) -> None:
+    desk.handler = refusing(refusal)
+
+    await desk.bench.world.command("Anna", desk.bench.room)
+
+    [told] = desk.bench.world.ephemerals("Anna")
+    assert told.text == "⛔ Xero said no."
+    assert set(buttons(told.blocks)) == cure
+
+
+async def test_a_refused_press_in_a_modal_leaves_the_modal_below(desk: Desk) -> None:
+    form = await desk.bench.open_view(modal(FIELD, actions(button("recheck"))))
+    desk.handler = refusing(ServiceError("Not now."))
+
+    await desk.bench.world.press("Anna", form, "recheck")
+
+    below, top = desk.bench.world.stack("Anna")
+    assert below.id == form.id
+    assert "Not now." in said(top.payload)
+
+
+async def test_a_refused_shortcut_and_a_refused_press_on_the_home_tab_open_a_modal(
+    desk: Desk,
+) -> None:
+    world = desk.bench.world
+    desk.handler = refusing(ServiceError("Not now."))
+
+    await world.shortcut("Anna", "export_invoices")
+    first = world.top_view("Anna")
+    await world.close_view("Anna")
+    home = blocks.home(blocks.actions([blocks.button("Sync", "sync")]))
+    await desk.bench.slack.views_publish(user_id=desk.bench.anna.id, view=home)
+    shown = world.home("Anna")
+    assert shown is not None
+    await world.press("Anna", shown, "sync")
+
+    second = world.top_view("Anna")
+    assert first is not None
+    assert second is not None
+    assert "Not now." in said(first.payload)
+    assert "Not now." in said(second.payload)
+    assert desk.read_by_anna == []
+
+
+async def test_a_field_that_cannot_stand_says_so_beside_the_field(desk: Desk) -> None:
+    await desk.bench.open_view(modal(FIELD))
+    desk.handler = refusing(NotAccepted({"contact": "This contact is archived."}))
+
+    answer = await _submitted(desk)
+
+    assert answer == {"contact": "This contact is archived."}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [NotAccepted({"account": "Choose the account."}), ServiceError("Choose the account.")],
+    ids=["a field that is not shown", "no field"],
+)
+async def test_any_other_refused_submission_is_told_on_top_of_the_form(
+    desk: Desk, refusal: ServiceError
+) -> None:
+    form = await desk.bench.open_view(modal(FIELD))
+    desk.handler = refusing(refusal)
+
+    await _submitted(desk)
+
+    below, top = desk.bench.world.stack("Anna")
+    assert below.id == form.id
+    assert "Choose the account." in said(top.payload)
+
+
+async def test_a_refused_menu_is_empty(desk: Desk) -> None:
+    form = await desk.bench.open_view(modal(MENU))
+    desk.handler = refusing(ServiceError("Not now."))
+
+    offered = await desk.bench.world.options("Anna", form, "contact")
+
+    assert [row for group in offered for row in group.options] == []
+    assert desk.bench.world.failures == []
+
+
+async def test_people_of_another_company_are_refused_before_anything_happens(desk: Desk) -> None:
+    done: list[str] = []
+
+    async def handler(_: SlackRequest) -> None:
+        done.append("exported")
+
+    world = desk.bench.world
+    await desk.bench.slack.chat_postMessage(
+        channel=desk.bench.room.id, text="Failed.", blocks=[actions(button("retry"))]
+    )
+    desk.handler = handler
+    [message] = world.messages(desk.bench.room)
+    await world.press("Anna", message, "retry")
+    body = desk.bench.last
+    outside = {**body, "user": {**body["user"], "team_id": "T9999"}}
+    await desk.reply(outside)
+
+    assert done == ["exported"]
+    assert "another company" in desk.read_by_anna[-1]
+
+
+async def test_a_trigger_that_grew_stale_brings_a_button_that_opens_the_form_after_all(
+    desk: Desk,
+) -> None:
+    async def handler(request: SlackRequest) -> None:
+        desk.bench.time.pass_by(4)
+        assert await answers.open_view(request, VIEW, again=AGAIN) == ""
+
+    desk.handler = handler
+    await desk.bench.world.command("Anna", desk.bench.room)
+
+    [told] = desk.bench.world.ephemerals("Anna")
+    assert desk.bench.world.top_view("Anna") is None
+    assert set(buttons(told.blocks)) == {"export"}
+
+
+async def test_a_form_opened_from_a_modal_goes_on_top_of_it(desk: Desk) -> None:
+    async def handler(request: SlackRequest) -> None:
+        await answers.open_view(request, VIEW, again=AGAIN)
+
+    form = await desk.bench.open_view(modal(FIELD, actions(button("match"))))
+    desk.handler = handler
+    await desk.bench.world.press("Anna", form, "match")
+
+    assert [each.callback_id for each in desk.bench.world.stack("Anna")] == ["test", "export"]
+
+
+async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk: Desk) -> None:
+    form = await desk.bench.open_view(modal(FIELD))
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id, form.id)
+
+    await answers.show(desk.bench.slack, place, VIEW, "It is done.")
+    drawn = desk.bench.world.top_view("Anna")
+    await desk.bench.world.close_view("Anna", form)
+    await answers.show(desk.bench.slack, place, VIEW, "It is done.")
+
+    assert drawn is not None
+    assert "Here it is." in said(drawn.payload)
+    assert desk.read_by_anna == ["It is done."]
+
+
+async def test_what_the_app_may_not_whisper_in_a_channel_is_written_directly(desk: Desk) -> None:
+    private = desk.bench.world.add_channel("board", private=True, bot_member=False)
+
+    await answers.whisper(
+        desk.bench.slack, private.id, desk.bench.anna.id, "Hello.", [blocks.section("Hello.")]
+    )
+
+    assert desk.bench.world.ephemerals("Anna") == []
+    assert desk.read_by_anna == ["Hello."]
+
+
+async def test_drawing_a_modal_again_forgives_that_it_was_closed_or_drawn_since(desk: Desk) -> None:
+    form = await desk.bench.open_view(modal(FIELD))
+
+    await answers.redraw(desk.bench.slack, form.id, VIEW, view_hash="hash.old")
+    kept = desk.bench.world.top_view("Anna")
+    await desk.bench.world.close_view("Anna", form)
+    await answers.redraw(desk.bench.slack, form.id, VIEW)
+
+    assert kept is not None
+    assert kept.callback_id == "test"
+
+
+async def test_a_channel_is_told_what_it_will_hear_or_the_person_why_not(desk: Desk) -> None:
+    world, room = desk.bench.world, desk.bench.room
+    request = desk.request({}, FirstAnswer())
+    request = replace(request, client=desk.bench.slack)
+
+    assert await answers.introduce(request, room.id, "You will hear of payments.") == []
+    world.refuse("chat.postMessage", "not_in_channel")
+    [problem] = await answers.introduce(request, room.id, "You will hear of payments.")
+
+    assert [each.text for each in world.messages(room)] == ["You will hear of payments."]
+    assert "/invite @Paymo Xero" in problem
+
+
+async def _submitted(desk: Desk) -> dict[str, str]:
+    shown = desk.bench.world.top_view("Anna")
+    assert shown is not None
+    await desk.bench.world.choose("Anna", shown, "contact", "x")
+    answer = await desk.bench.world.submit("Anna", shown)
+    assert not answer.failure
+    return answer.errors

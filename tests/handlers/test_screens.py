@@ -1,0 +1,150 @@
+"""What jobs show and post: to whom, in which thread, and what Slack's refusals mean."""
+
+from datetime import timedelta
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.connect import SlackConnectScreen
+from handlers.export_screen import SlackExportScreen
+from handlers.notice_board import SlackNoticeBoard
+from handlers.sync import SlackSyncScreen
+from services.errors import ChannelClosed, Throttled, Unavailable
+from services.model import NoticeKind, Place
+from services.notices.shapes import Message
+from services.sync.shapes import Swept
+from tests.handlers import samples
+from tests.handlers.desk import Desk
+from tests.handlers.judging import said
+from tests.sandbox.slack_bench import entry, modal
+
+FIELD = entry("contact", {"type": "plain_text_input"})
+SHUT = [
+    "not_in_channel",
+    "channel_not_found",
+    "is_archived",
+    "account_inactive",
+    "token_revoked",
+    "restricted_action_read_only_channel",
+    "user_disabled",
+]
+
+
+class Uninstalled:
+    """Clients of a workspace that took the app away."""
+
+    async def client(self, workspace_id: int) -> AsyncWebClient:
+        """Refuse."""
+        raise ChannelClosed("The app is no longer installed in this workspace.")
+
+
+def notice(desk: Desk, kind: NoticeKind = NoticeKind.PAYMENT_RECEIVED, thread: str = "") -> Message:
+    made = samples.message(kind)
+    return Message(
+        1, desk.bench.room.id, kind, made.facts | {"in_paymo": ""}, made.metadata, thread
+    )
+
+
+async def test_a_notice_is_posted_in_the_thread_of_its_card_and_the_card_stays_one(
+    desk: Desk,
+) -> None:
+    board = SlackNoticeBoard(desk)
+
+    card = await board.post(notice(desk, NoticeKind.INVOICE_EXPORTED))
+    reply = await board.post(notice(desk, thread=card))
+    await board.redraw(notice(desk, NoticeKind.INVOICE_EXPORTED), card)
+
+    found = {each.ts: each for each in desk.bench.world.messages(desk.bench.room)}
+    assert list(found) == [card, reply]
+    assert found[reply].thread_ts == card
+    kinds = [(each.metadata or {}).get("event_type") for each in found.values()]
+    assert kinds == ["invoice_exported", "payment_received"]
+
+
+@pytest.mark.parametrize("error", SHUT)
+async def test_a_channel_that_is_shut_is_told_apart(desk: Desk, error: str) -> None:
+    desk.bench.world.refuse("chat.postMessage", error)
+
+    with pytest.raises(ChannelClosed, match=r"\.$"):
+        await SlackNoticeBoard(desk).post(notice(desk))
+
+
+async def test_being_asked_to_wait_says_how_long(desk: Desk) -> None:
+    desk.bench.world.rate_limit("chat.postMessage", seconds=17)
+
+    with pytest.raises(Throttled) as refused:
+        await SlackNoticeBoard(desk).post(notice(desk))
+
+    assert refused.value.retry_after == timedelta(seconds=17)
+
+
+@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "service_unavailable"])
+async def test_a_failure_of_slacks_is_not_taken_for_a_shut_channel(desk: Desk, error: str) -> None:
+    desk.bench.world.refuse("chat.postMessage", error)
+
+    with pytest.raises(Unavailable):
+        await SlackNoticeBoard(desk).post(notice(desk))
+
+
+async def test_who_subscribed_a_channel_is_told_that_it_is_paused(desk: Desk) -> None:
+    room, anna = desk.bench.room, desk.bench.anna
+
+    await SlackNoticeBoard(desk).tell_paused(
+        1, anna.id, channel_id=room.id, because="The channel is archived."
+    )
+    await SlackNoticeBoard(Uninstalled()).tell_paused(
+        1, anna.id, channel_id=room.id, because="The app is gone."
+    )
+
+    [told] = desk.read_by_anna
+    assert f"<#{room.id}> are paused: The channel is archived." in told
+
+
+async def test_outcomes_are_drawn_into_the_open_modal(desk: Desk) -> None:
+    form = await desk.bench.open_view(modal(FIELD))
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id, form.id)
+    shown = []
+
+    for draw in (
+        SlackExportScreen(desk).show_form(place, samples.export_form("INV-7")),
+        SlackExportScreen(desk).show_result(place, samples.export_result("INV-7")),
+        SlackConnectScreen(desk).show_checklist(place, samples.checklist("Acme", paymo_link="")),
+        SlackConnectScreen(desk).show_farewell(place, ("Xero is told.", "The key is forgotten.")),
+    ):
+        await draw
+        view = desk.bench.world.top_view("Anna")
+        assert view is not None
+        shown.append(said(view.payload))
+
+    words = ("What Xero will show", "was exported to", "1. Paymo:* Acme", "The key is forgotten.")
+    assert all(word in drawn for word, drawn in zip(words, shown, strict=True))
+
+
+async def test_outcomes_reach_the_person_without_a_modal(desk: Desk) -> None:
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+
+    await SlackExportScreen(desk).show_result(place, samples.export_result("INV-7"))
+    await SlackConnectScreen(desk).show_farewell(place, ("Xero is told.", "The key is forgotten."))
+    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd", payments=1, held=2))
+    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd", problem="Xero is down."))
+
+    exported, goodbye, swept, problem = desk.read_by_anna
+    assert "Invoice INV-7 was exported" in exported
+    assert goodbye == "Xero is told. The key is forgotten."
+    assert "1 payment recorded in Paymo, 2 deletions waiting for a decision" in swept
+    assert problem == "⚠️ Acme Ltd: Xero is down."
+
+
+async def test_a_screen_that_cannot_be_reached_undoes_nothing(desk: Desk) -> None:
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id, "V404")
+    gone = Uninstalled()
+
+    await SlackExportScreen(gone).show_form(place, samples.export_form("INV-7"))
+    await SlackExportScreen(gone).show_result(place, samples.export_result("INV-7"))
+    await SlackConnectScreen(gone).show_checklist(place, samples.checklist("Acme"))
+    await SlackConnectScreen(gone).show_farewell(place, ("Done.",))
+    desk.bench.world.refuse("chat.postEphemeral", "internal_error")
+    desk.bench.world.refuse("chat.postMessage", "internal_error")
+    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd"))
+
+    assert desk.read_by_anna == []
