@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.paymo.company import Company, not_found
-from sandbox.paymo.model import Client, Invoice, Refused, amount_of
+from sandbox.paymo.model import Client, Invoice, Payment, Refused, amount_of, invalid
 from sandbox.paymo.query import MOST, included, matching, paged
 from sandbox.serving import Handler, Json, as_json
 
@@ -42,6 +42,8 @@ class Api:
             web.get("/api/invoicepayments", _payments),
             web.post("/api/invoicepayments", _add_payment),
             web.get("/api/invoicepayments/{id}", _payment),
+            web.put("/api/invoicepayments/{id}", _update_payment),
+            web.post("/api/invoicepayments/{id}", _update_payment),
             web.delete("/api/invoicepayments/{id}", _delete_payment),
         ]
 
@@ -84,7 +86,7 @@ def _id(request: web.Request) -> int:
 
 async def _body(request: web.Request) -> Json:
     try:
-        found = json.loads(await request.read(), parse_float=Decimal)
+        found = json.loads(await request.read(), parse_float=Decimal, parse_constant=Decimal)
     except ValueError:
         raise Refused(HTTPStatus.BAD_REQUEST, "Decoding failed: Syntax error") from None
     if not isinstance(found, dict):
@@ -184,10 +186,14 @@ async def _payments(request: web.Request) -> web.Response:
 
 
 async def _payment(request: web.Request) -> web.Response:
+    return as_json({"invoicepayments": [_named(request).json()]})
+
+
+def _named(request: web.Request) -> Payment:
     payment = request[_COMPANY].payments.get(_id(request))
     if payment is None:
         raise not_found()
-    return as_json({"invoicepayments": [payment.json()]})
+    return payment
 
 
 async def _add_payment(request: web.Request) -> web.Response:
@@ -197,7 +203,7 @@ async def _add_payment(request: web.Request) -> web.Response:
         if name not in sent:
             raise Refused(HTTPStatus.BAD_REQUEST, f"Missing required params: {name}")
     payment = company.pay(
-        int(sent["invoice_id"]),
+        _whole(sent["invoice_id"]),
         amount_of(sent["amount"]),
         paid_on=_day(sent.get("date")),
         notes=str(sent.get("notes", "")),
@@ -207,8 +213,31 @@ async def _add_payment(request: web.Request) -> web.Response:
     return as_json(body, status=HTTPStatus.CREATED, headers=headers)
 
 
+def _whole(value: Any) -> int:
+    text = str(value)
+    if not text.isdecimal():
+        raise invalid("invoice_id")
+    return int(text)
+
+
 def _day(value: Any) -> date | None:
-    return date.fromisoformat(value) if value else None
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise invalid("date") from None
+
+
+async def _update_payment(request: web.Request) -> web.Response:
+    payment = _named(request)
+    sent = await _body(request)
+    paid_on = _day(sent.get("date"))
+    if "amount" in sent:
+        request[_COMPANY].edit_payment(payment.id, amount_of(sent["amount"]))
+    payment.paid_on = paid_on or payment.paid_on
+    payment.notes = str(sent.get("notes", payment.notes))
+    return as_json({"invoicepayments": [payment.json()]})
 
 
 async def _delete_payment(request: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused
+from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused, invalid, stamp
 from sandbox.serving import Clock, Json
 
 Line = tuple[Any, ...]  # item, description, quantity, price, and whether it is taxed
@@ -26,13 +26,18 @@ class Company:
 
     id: int
     name: str
-    keys: set[str]
+    keys: set[str] = field(repr=False)
     now: Clock
     currency: str = "NZD"
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
+    founded: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember when it began."""
+        self.founded = self.now()
 
     def json(self) -> Json:
         """As `/company` shows it."""
@@ -43,6 +48,8 @@ class Company:
             "timezone": "UTC",
             "date_format": "Y-m-d",
             "account_type": "commercial",
+            "created_on": stamp(self.founded),
+            "updated_on": stamp(self.founded),
         }
 
     # What people do in Paymo.
@@ -112,18 +119,29 @@ class Company:
         """Record a payment; the invoice is paid when nothing is left."""
         invoice = self._invoice(invoice_id)
         money = Decimal(amount)
-        if money <= 0:
-            raise Refused(HTTPStatus.BAD_REQUEST, "Field 'amount' must be greater than 0")
-        if money > self.left(invoice_id):
-            raise Refused(
-                HTTPStatus.BAD_REQUEST, "The payment amount is greater than the amount due"
-            )
+        _check_amount(money, self.left(invoice_id))
+        now = self.now()
         payment = Payment(
-            next(self.ids), invoice_id, money, paid_on or self.now().date(), notes, self.now()
+            next(self.ids), invoice_id, money, paid_on or now.date(), notes, now, updated=now
         )
         self.payments[payment.id] = payment
         if not self.left(invoice_id):
             self._move(invoice, "paid")
+        return payment
+
+    def edit_payment(self, payment_id: int, amount: Decimal | str) -> Payment:
+        """Change what a payment comes to; its invoice becomes paid or viewed with it."""
+        payment = self.payments.get(payment_id)
+        if payment is None:
+            raise not_found()
+        money = Decimal(amount)
+        _check_amount(money, self.left(payment.invoice_id) + payment.amount)
+        payment.amount = money
+        payment.updated = self._later(payment.updated)
+        invoice = self._invoice(payment.invoice_id)
+        if not self.left(invoice.id):
+            self._move(invoice, "paid")
+        self._owe_again(invoice)
         return payment
 
     def delete_payment(self, payment_id: int) -> None:
@@ -131,7 +149,9 @@ class Company:
         payment = self.payments.pop(payment_id, None)
         if payment is None:
             raise not_found()
-        invoice = self._invoice(payment.invoice_id)
+        self._owe_again(self._invoice(payment.invoice_id))
+
+    def _owe_again(self, invoice: Invoice) -> None:
         if invoice.status == "paid" and self.left(invoice.id):
             self._move(invoice, "viewed")
 
@@ -145,7 +165,7 @@ class Company:
     def set_status(self, invoice_id: int, status: str) -> None:
         """Set a status by hand; Paymo allows any of the five."""
         if status not in STATUSES:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"Invalid value for field 'status': {status}")
+            raise invalid("status")
         self._move(self._invoice(invoice_id), status)
 
     def edit(self, invoice_id: int, **fields: Any) -> None:
@@ -176,3 +196,10 @@ class Company:
     def _later(self, former: datetime) -> datetime:
         """Return a time after the former one even when the clock stands: Paymo counts seconds."""
         return max(self.now(), former + timedelta(seconds=1))
+
+
+def _check_amount(amount: Decimal, most: Decimal) -> None:
+    if amount <= 0:
+        raise Refused(HTTPStatus.BAD_REQUEST, "Field 'amount' must be greater than 0")
+    if amount > most:
+        raise Refused(HTTPStatus.BAD_REQUEST, "The payment amount is greater than the amount due")

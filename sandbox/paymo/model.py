@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from sandbox.serving import Json
 
@@ -19,6 +21,11 @@ class Refused(Exception):
         """Keep both."""
         super().__init__(text)
         self.status = status
+
+
+def invalid(name: str) -> Refused:
+    """What a value is answered with that a field cannot take; Paymo's own words are not known."""
+    return Refused(HTTPStatus.BAD_REQUEST, f"Invalid value for field '{name}'")
 
 
 def rounded(amount: Decimal) -> Decimal:
@@ -92,6 +99,7 @@ class Payment:
     paid_on: date
     notes: str
     time: datetime
+    updated: datetime
 
     def json(self) -> Json:
         """As Paymo shows it."""
@@ -102,7 +110,7 @@ class Payment:
             "date": self.paid_on.isoformat(),
             "notes": self.notes,
             "created_on": stamp(self.time),
-            "updated_on": stamp(self.time),
+            "updated_on": stamp(self.updated),
         }
 
 
@@ -131,6 +139,7 @@ class Invoice:
     discount: Decimal = Decimal(0)
     texts: Json = field(default_factory=dict)
     stated: dict[str, Decimal] = field(default_factory=dict)
+    token: str = field(default_factory=lambda: uuid4().hex, repr=False)
 
     def amounts(self) -> dict[str, Decimal]:
         """Return subtotal, discount_amount, tax_amount, tax2_amount and total."""
@@ -181,14 +190,21 @@ class Invoice:
             "notes": "",
             "outstanding": None,
             "title": "INVOICE",
+            "delivery_date": None,
             "pay_online": False,
             "reminder_1_sent": False,
             "reminder_2_sent": False,
             "reminder_3_sent": False,
+            "permalink": self._permalink("html"),
+            "pdf_link": self._permalink("pdf"),
             "created_on": stamp(self.created),
             "updated_on": stamp(self.updated),
         }
         return head | self.texts
+
+    def _permalink(self, form: str) -> str:
+        """Return the address at which anybody may read the invoice; the stand-in serves none."""
+        return f"https://app.paymoapp.com/api/invoices/{self.id}/?token={self.token}&format={form}"
 
     def lines(self) -> list[Json]:
         """The lines as Paymo shows them."""
@@ -206,10 +222,16 @@ class Invoice:
                 "created_on": stamp(self.created),
                 "updated_on": stamp(self.updated),
             }
-            for place, each in enumerate(self.items)
+            for place, each in enumerate(self.items, start=1)
         ]
 
 
 def amount_of(value: Any) -> Decimal:
     """Read an amount off the wire, a number or a text."""
-    return Decimal(str(value))
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise invalid("amount") from None
+    if not amount.is_finite():
+        raise invalid("amount")
+    return amount

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any
 
@@ -20,19 +20,26 @@ _TIMES = frozenset({"created_on", "updated_on"})
 def matching(rows: Sequence[Json], where: str) -> list[Json]:
     """Return the rows that fit every condition."""
     terms = [_parsed(each) for each in re.split(r"\s+and\s+", where)] if where else []
-    return [row for row in rows if all(_fits(row, *term) for term in terms)]
+    try:
+        return [row for row in rows if all(_fits(row, *term) for term in terms)]
+    except (ValueError, InvalidOperation):
+        raise _invalid(where) from None
+
+
+def _invalid(text: str) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, f'Invalid condition in "where" param: {text}')
 
 
 def _parsed(text: str) -> tuple[str, str, str]:
     found = _TERM.fullmatch(text)
     if found is None:
-        raise Refused(HTTPStatus.BAD_REQUEST, f'Invalid condition in "where" param: {text}')
+        raise _invalid(text)
     return found[1], found[2], found[3]
 
 
 def _fits(row: Json, name: str, sign: str, value: str) -> bool:
     if name not in row:
-        raise Refused(HTTPStatus.BAD_REQUEST, f'Invalid condition in "where" param: {name}')
+        raise _invalid(name)
     if sign in {"in", "not in"}:
         listed = [_plain(each) for each in value.strip("() ").split(",")]
         return (str(row[name]) in listed) == (sign == "in")
@@ -72,9 +79,15 @@ def _compared(mine: Any, theirs: Any, sign: str) -> bool:
 
 def paged(request: web.Request, rows: list[Json]) -> list[Json]:
     """Return one page, from 0 on; without paging at most 2,500 rows."""
-    size = int(request.query.get("page_size", MOST))
-    page = int(request.query.get("page", 0))
+    size, page = _count(request, "page_size", MOST), _count(request, "page", 0)
     return rows[page * size : page * size + min(size, MOST)]
+
+
+def _count(request: web.Request, name: str, usual: int) -> int:
+    text = request.query.get(name, str(usual))
+    if not text.isdecimal():
+        raise Refused(HTTPStatus.BAD_REQUEST, f"Invalid value for param: {name}")
+    return int(text)
 
 
 def included(request: web.Request, known: Sequence[str]) -> list[str]:
