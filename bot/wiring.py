@@ -152,56 +152,62 @@ class _Parts:
 
     def services(self) -> tuple[register.Services, MirrorService]:
         """Return every service."""
-        database, remote, clients = self.database, self.remote, self.slack.clients
-        links = Links.from_settings(
-            xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
-        )
-        mirror = MirrorService(database, remote.paymo, remote.xero, now)
+        database = self.database
+        mirror = MirrorService(database, self.remote.paymo, self.remote.xero, now)
+        board = SlackNoticeBoard(self.slack.clients)
         made = register.Services(
-            connect=ConnectService(
-                database=database,
-                paymo=remote.paymo,
-                xero=remote.xero,
-                oauth=remote.oauth,
-                tokens=remote.tokens,
-                work=self.work,
-                screen=SlackConnectScreen(clients),
-                links=links,
-                public_url=self.settings.public_url,
-                now=now,
-            ),
+            connect=self._connect(),
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
-            export=ExportService(
-                database=database,
-                paymo=remote.paymo,
-                xero=remote.xero,
-                mirror=mirror,
-                work=self.work,
-                screen=SlackExportScreen(clients),
-                links=links,
-                now=now,
-            ),
-            sync=SyncService(
-                database=database,
-                paymo=remote.paymo,
-                xero=remote.xero,
-                work=self.work,
-                screen=SlackSyncScreen(clients),
-                links=links,
-                interval=timedelta(seconds=self.settings.sync_interval_seconds),
-                now=now,
-            ),
-            notices=NoticeService(
-                database=database,
-                board=SlackNoticeBoard(clients),
-                work=self.work,
-                links=links,
-                now=now,
-            ),
+            export=self._export(mirror),
+            sync=self._sync(),
+            notices=NoticeService(database, board, self.work, self._links(), now),
             settings=SettingsService(database, now),
         )
         return made, mirror
+
+    def _connect(self) -> ConnectService:
+        return ConnectService(
+            database=self.database,
+            paymo=self.remote.paymo,
+            xero=self.remote.xero,
+            oauth=self.remote.oauth,
+            tokens=self.remote.tokens,
+            work=self.work,
+            screen=SlackConnectScreen(self.slack.clients),
+            links=self._links(),
+            public_url=self.settings.public_url,
+            now=now,
+        )
+
+    def _export(self, mirror: MirrorService) -> ExportService:
+        return ExportService(
+            database=self.database,
+            paymo=self.remote.paymo,
+            xero=self.remote.xero,
+            mirror=mirror,
+            work=self.work,
+            screen=SlackExportScreen(self.slack.clients),
+            links=self._links(),
+            now=now,
+        )
+
+    def _sync(self) -> SyncService:
+        return SyncService(
+            database=self.database,
+            paymo=self.remote.paymo,
+            xero=self.remote.xero,
+            work=self.work,
+            screen=SlackSyncScreen(self.slack.clients),
+            links=self._links(),
+            interval=timedelta(seconds=self.settings.sync_interval_seconds),
+            now=now,
+        )
+
+    def _links(self) -> Links:
+        return Links.from_settings(
+            xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
+        )
 
 
 def _runners(
