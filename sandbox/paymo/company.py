@@ -1,6 +1,5 @@
 """One Paymo company: its data, its rules, and what the people in it do."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -22,17 +21,17 @@ def not_found() -> Refused:
 
 @dataclass(slots=True)
 class Company:
-    """The books of one company, and the API keys that open them."""
+    """The books of one company, and the API keys that open them; all companies share the ids."""
 
     id: int
     name: str
     keys: set[str] = field(repr=False)
     now: Clock
     currency: str = "NZD"
+    ids: Iterator[int] = field(kw_only=True)
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)
-    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
     founded: datetime = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,20 +1,20 @@
 """Paymo as one address: its companies, its limit, and what was asked of it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import count
 from math import ceil
-from typing import Any
 
 from aiohttp import web
 
 from sandbox.paymo.api import Api
 from sandbox.paymo.company import Company
-from sandbox.paymo.model import Refused, rounded
+from sandbox.paymo.control import Control
 from sandbox.paymo.pages import Pages
-from sandbox.serving import Clock, Faults, Handler, Json, as_json, control_routes, utc_now
+from sandbox.serving import Clock, Faults, Handler, as_json, control_routes, utc_now
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class PaymoWorld:
     faults: Faults = field(default_factory=Faults)
     companies: dict[int, Company] = field(default_factory=dict)
     requests: list[Seen] = field(default_factory=list)
+    ids: Iterator[int] = field(default_factory=lambda: count(1001))
     limit: Limit = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,8 @@ class PaymoWorld:
 
     def add_company(self, name: str, *, key: str, currency: str = "NZD") -> Company:
         """Found a company that this API key opens."""
-        company = Company(410 + len(self.companies), name, {key}, self.now, currency)
+        company_id = 410 + len(self.companies)
+        company = Company(company_id, name, {key}, self.now, currency, ids=self.ids)
         self.companies[company.id] = company
         return company
 
@@ -108,9 +110,12 @@ class PaymoWorld:
         )
         app.add_routes(api.routes())
         app.add_routes(control_routes(self.faults, self.reset))
-        app.add_routes([web.post("/_sandbox/{act}", self.control)])
-        app.add_routes(Pages(lambda: self.companies, self.now).routes())
+        app.add_routes(Control(self._all, self.add_company).routes())
+        app.add_routes(Pages(self._all, self.now).routes())
         return app
+
+    def _all(self) -> dict[int, Company]:
+        return self.companies
 
     def _company_for(self, key: str) -> Company | None:
         return next((each for each in self.companies.values() if key in each.keys), None)
@@ -125,45 +130,3 @@ class PaymoWorld:
         response = await handler(request)
         seen.status = response.status
         return response
-
-    async def control(self, request: web.Request) -> web.Response:
-        """What people do in Paymo, for demo pages and for programs outside."""
-        sent: Json = await request.json()
-        try:
-            result = self._act(request.match_info["act"], sent)
-        except Refused as refusal:
-            return as_json({"ok": False, "message": str(refusal)}, status=refusal.status)
-        return as_json({"ok": True, "result": result})
-
-    def _act(self, act: str, sent: Json) -> Any:
-        company = self._holding(sent)
-        if act == "pay":
-            day, amount = _read_payment(sent)
-            notes = sent.get("notes", "")
-            return company.pay(sent["invoice_id"], amount, paid_on=day, notes=notes).id
-        if act == "delete_payment":
-            return company.delete_payment(sent["payment_id"])
-        if act == "delete_invoice":
-            return company.delete_invoice(sent["invoice_id"])
-        if act == "set_status":
-            return company.set_status(sent["invoice_id"], sent["status"])
-        raise Refused(HTTPStatus.NOT_FOUND, f"There is no act called {act}.")
-
-    def _holding(self, sent: Json) -> Company:
-        for company in self.companies.values():
-            held = sent.get("invoice_id") in company.invoices
-            if held or sent.get("payment_id") in company.payments:
-                return company
-        raise Refused(HTTPStatus.NOT_FOUND, "Object not found")
-
-
-def _read_payment(sent: Json) -> tuple[date | None, Decimal]:
-    """Read what a person typed, who may mistype."""
-    try:
-        day = date.fromisoformat(sent["date"]) if sent.get("date") else None
-        amount = Decimal(str(sent["amount"]))
-    except (ValueError, InvalidOperation):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The date or the amount is not readable") from None
-    if not amount.is_finite() or amount != rounded(amount):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The amount must be a number of cents")
-    return day, amount

@@ -281,21 +281,40 @@ async def test_beyond_the_limit_all_is_refused_until_the_window_is_over(paymo: S
     assert later.status_code == 200
 
 
+async def act(paymo: Stand, name: str, /, **sent: Any) -> httpx.Response:
+    """Do in a program's stead what a person does in Paymo."""
+    root = paymo.http.base_url.copy_with(path="/_sandbox/")
+    return await paymo.http.post(root.join(name), json=sent)
+
+
 async def test_people_do_by_control_what_they_do_in_paymo(paymo: Stand) -> None:
     invoice = paymo.add_invoice()
-    root = paymo.http.base_url.copy_with(path="/_sandbox/")
-
-    async def act(name: str, **sent: Any) -> httpx.Response:
-        return await paymo.http.post(root.join(name), json=sent)
-
-    paid = await act("pay", invoice_id=invoice.id, amount="1630.00", date="2026-11-22")
-    refused = await act("pay", invoice_id=invoice.id, amount="1")
-    status = await paymo.status_of(invoice)
-    await act("delete_payment", payment_id=paid.json()["result"])
-    await act("set_status", invoice_id=invoice.id, status="void")
-    statuses = (status, await paymo.status_of(invoice))
-    await act("delete_invoice", invoice_id=invoice.id)
+    paid = await act(paymo, "pay", invoice_id=invoice.id, amount="1630.00", date="2026-11-22")
+    refused = await act(paymo, "pay", invoice_id=invoice.id, amount="1")
+    statuses = [await paymo.status_of(invoice)]
+    await act(paymo, "edit_payment", payment_id=paid.json()["result"], amount="1000")
+    statuses.append(await paymo.status_of(invoice))
+    await act(paymo, "delete_payment", payment_id=paid.json()["result"])
+    await act(paymo, "set_status", invoice_id=invoice.id, status="void")
+    statuses.append(await paymo.status_of(invoice))
+    await act(paymo, "delete_invoice", invoice_id=invoice.id)
 
     assert (refused.status_code, refused.json()["ok"]) == (400, False)
-    assert statuses == ("paid", "void")
+    assert statuses == ["paid", "viewed", "void"]
     assert paymo.company.invoices == {}
+
+
+async def test_a_company_is_filled_by_control(paymo: Stand) -> None:
+    company_id = (await act(paymo, "add_company", name="South", key="k2")).json()["result"]
+    client_id = (await act(paymo, "add_client", company_id=company_id, name="Bo")).json()["result"]
+    line = {"item": "Design", "quantity": "3.5", "price": 0.1, "taxed": False}
+    sent = {"client_id": client_id, "number": "#9", "lines": [line], "tax": 15, "due": "2026-12-01"}
+    made = await act(paymo, "add_invoice", company_id=company_id, **sent)
+    again = await act(paymo, "add_invoice", company_id=company_id, **sent)
+    nobody = await act(paymo, "add_invoice", client_id=client_id, number="#9", lines=[line])
+
+    found = await paymo.http.get(f"/invoices/{made.json()['result']}", auth=("k2", "x"))
+    assert b'"total":0.35,' in found.content
+    assert found.json()["invoices"][0]["due_date"] == "2026-12-01"
+    assert again.json() == {"ok": False, "message": "Invoice number already exists"}
+    assert nobody.json() == {"ok": False, "message": f"Missing or unknown: {client_id}"}
