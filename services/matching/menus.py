@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from services.matching.contacts import name_in_xero
 from services.matching.names import Party, Suggestion, suggest
 from services.model import NEW_CONTACT, Option, OptionGroup
 from services.store import mirror
@@ -23,9 +24,10 @@ async def contact_groups(
 ) -> tuple[OptionGroup, ...]:
     """Return suggestions with their reasons, all contacts that fit, and adding a new one."""
     found = await mirror.search_contacts(session, connection.id, query, _MOST)
+    known = await mirror.list_contacts(session, connection.id) if party is not None else ()
     suggested: Sequence[Suggestion] = ()
     if party is not None and not query.strip():
-        suggested = suggest(party, await mirror.list_contacts(session, connection.id))
+        suggested = suggest(party, known)
     named = {each.contact.contact_id for each in suggested}
     groups = (
         OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
@@ -33,7 +35,7 @@ async def contact_groups(
             f"In {connection.organisation_name or 'Xero'}",
             tuple(contact_option(each) for each in found if each.contact_id not in named),
         ),
-        OptionGroup("Not in Xero yet?", _new(party, [*found, *(s.contact for s in suggested)])),
+        OptionGroup("Not in Xero yet?", _new(party, known)),
     )
     return tuple(each for each in groups if each.options)
 
@@ -57,7 +59,7 @@ def _new(party: Party | None, known: Sequence[Contact]) -> tuple[Option, ...]:
     """Offer to add the client, unless Xero would refuse because the name is taken."""
     if party is None:
         return ()
-    folded = mirror.folded_name(party.name)
+    folded = mirror.folded_name(name_in_xero(party.name))
     if any(each.folded_name == folded for each in known):
         return ()
     return (new_option(party.name),)

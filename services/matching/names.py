@@ -57,7 +57,8 @@ def _compare(party: Party, contact: Contact) -> Suggestion | None:
     mine, theirs = mirror.folded_name(party.name), contact.folded_name
     if mine == theirs:
         return Suggestion(contact, "same name", 100)
-    if party.tax_number and _bare(party.tax_number) == _bare(contact.tax_number):
+    number = _bare(party.tax_number)
+    if number and number == _bare(contact.tax_number):
         return Suggestion(contact, "same tax number", 98)
     if _same_email(party.email, contact.email):
         return Suggestion(contact, "same e-mail", 95)
