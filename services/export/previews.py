@@ -34,7 +34,7 @@ async def run(kit: Kit, draft_id: int) -> None:
 async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
     if connection.state is not ConnectionState.ACTIVE:
         raise ServiceError("The connection does not work now. Run /paymo-xero connect.")
-    if draft.is_refreshing:
+    if draft.is_refreshing or not await _has_contacts(kit, connection):
         await kit.mirror.refresh_contacts(connection)
     oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH
     await kit.mirror.refresh_books(connection, at_most_old=oldest)
@@ -53,6 +53,12 @@ async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
         row.invoice_id, row.invoice = invoice.id, invoice.as_json()
         if is_new:
             await forms.propose(session, connection, row, invoice)
+
+
+async def _has_contacts(kit: Kit, connection: Connection) -> bool:
+    """Say whether contacts were copied yet; just after connecting they were not."""
+    async with kit.database.sessions() as session:
+        return bool(await mirror.search_contacts(session, connection.id, "", 1))
 
 
 async def _look_for(kit: Kit, connection: Connection, draft: Draft) -> int | None:

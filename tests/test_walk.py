@@ -1,0 +1,161 @@
+"""The whole product from outside: commands and modals in, both ledgers and the channel out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from tests.walk import Walk, text_in, walking
+
+
+@pytest.fixture
+async def walk(database_url: str) -> AsyncIterator[Walk]:
+    """Everything up, nothing connected yet; at the end nothing was refused by Slack."""
+    async with walking(database_url) as made:
+        yield made
+        assert made.town.slack.failures == []
+        assert made.refused() == []
+
+
+async def test_from_connect_to_a_paid_invoice_and_back(walk: Walk) -> None:
+    """Exported to the cent, paid in two parts in Xero, told, and one part removed."""
+    await walk.connect()
+    done = await walk.export("INV-1")
+    made = walk.in_xero("INV-1")
+    assert made.invoice_id in text_in(done.payload)
+    assert made.total == walk.in_paymo("INV-1").total == Decimal("1413.33")
+    card = await walk.notice("invoice_exported")
+    assert (card.metadata or {})["event_payload"]["xero_invoice_id"] == made.invoice_id
+
+    payment_id = walk.pay("INV-1", "413.33")
+    received = await walk.notice("payment_received")
+    assert received.thread_ts == card.ts
+    assert walk.in_paymo("INV-1").status == "sent"
+    walk.pay("INV-1", "1000.00")
+    await walk.notice("payment_received", 2)
+    assert walk.in_paymo("INV-1").status == "paid"
+
+    walk.books.remove_payment(payment_id)
+    await walk.notice("payment_removed")
+    assert walk.in_paymo("INV-1").status == "viewed"
+
+
+async def test_voided_and_deleted_invoices_follow_in_paymo(walk: Walk) -> None:
+    """And disconnecting ends it on both sides."""
+    await walk.connect()
+    await walk.export("INV-2")
+    walk.books.void(walk.in_xero("INV-2").invoice_id)
+    await walk.notice("invoice_voided")
+    assert walk.in_paymo("INV-2").status == "void"
+
+    await walk.export("INV-3", xero_status="DRAFT")
+    walk.books.delete(walk.in_xero("INV-3").invoice_id)
+    await walk.notice("invoice_deleted")
+    assert all(each.number != "INV-3" for each in walk.company.invoices.values())
+
+    await walk.disconnect()
+    assert walk.town.xero.authority.connections == {}
+
+
+async def test_reconnecting_the_same_two_exports_nothing_twice(walk: Walk) -> None:
+    """What was exported is still known, and payments made meanwhile arrive."""
+    await walk.connect()
+    await walk.export("INV-1")
+    await walk.disconnect()
+    walk.pay("INV-1", "13.33")
+    await walk.connect()
+    await walk.notice("payment_received")
+    form = await walk.form("INV-1")
+    assert "already exported" in text_in(form.payload)
+    await walk.town.slack.submit("Anna", form.id)
+    await walk.modal_saying("already exported")
+    assert len(walk.books.invoices) == 1
+
+
+async def test_a_new_contact_and_hostile_names(walk: Walk) -> None:
+    """A client called like a mention pings nobody and arrives in Xero under its name."""
+    await walk.connect()
+    kiwi = next(each for each in walk.company.clients.values() if "Kiwi" in each.name)
+    walk.company.add_invoice("#K-1", kiwi, [("Seeds", "<b>5 kg</b>", 3, "19.99")], tax=15)
+    await walk.export("#K-1", contact="new", account="Sales (200)")
+    assert walk.in_xero("#K-1").total == walk.in_paymo("#K-1").total
+    names = [each.name for each in walk.books.contacts.values()]
+    assert names.count("Kiwi !channel Farm") == 1  # Xero takes no angle brackets
+    await walk.notice("invoice_exported")
+    assert "<!channel>" not in str([each.blocks for each in walk.town.slack.messages("invoices")])
+
+
+async def test_a_double_submit_is_one_invoice(walk: Walk) -> None:
+    """Slack's retry, or an impatient finger."""
+    await walk.connect()
+    form = await walk.form("INV-1")
+    first = await walk.town.slack.submit("Anna", form.id)
+    again = await walk.town.slack.resend(first)
+    assert first.ok
+    assert again.status == 200
+    await walk.notice("invoice_exported")
+    assert len(walk.books.invoices) == 1
+
+
+async def test_only_who_connected_exports_until_others_are_chosen(walk: Walk) -> None:
+    """Everybody else is told whom to ask."""
+    await walk.connect()
+    await walk.type("export INV-1", user="Ben")
+    ben = walk.town.slack.user("Ben")
+    await walk.whisper(f"<@{walk.town.anna.id}>", "Ben")
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await walk.town.slack.choose("Anna", view.id, "exporters", [ben.id])
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert answer.ok, answer.errors
+    await walk.type("export INV-1", user="Ben")
+    await walk.modal("export", "Ben")
+
+
+async def test_a_killed_channel_pauses_and_tells_who_subscribed_it(walk: Walk) -> None:
+    """Nothing is lost: the notice comes to that person instead."""
+    await walk.connect()
+    await walk.town.slack.archive("invoices", "Anna")
+    await walk.export("INV-1")
+    direct = walk.town.slack.direct("Anna")
+    await walk.notice("invoice_exported", channel=direct.id)
+    said = " ".join(each.text for each in walk.town.slack.messages(direct.id))
+    assert "paused" in said
+    assert walk.refused() == ["is_archived"]
+    walk.town.slack.wire.entries.clear()
+
+
+async def test_everything_else_that_can_be_typed(walk: Walk) -> None:
+    """Each verb answers, before and after connecting."""
+    for text, words in (
+        ("", "not connected"),
+        ("status", "not connected"),
+        ("help", "/paymo-xero"),
+        ("exprot", "Did you mean"),
+        ("export INV-1", "not connected"),
+        ("sync", "not connected"),
+    ):
+        await walk.type(text)
+        await walk.whisper(words)
+    await walk.connect(subscribe=False)
+    for text, words in (
+        ("", "Connected"),
+        ("status", "Next look"),
+        ("sync", "was looked at"),
+        ("subscribe paymnets", "Did you mean payments"),
+        ("subscribe payments", "private"),
+        ("unsubscribe", "not subscribed any more"),
+        ("history", "later"),
+    ):
+        await walk.type(text)
+        await walk.whisper(words)
+    await walk.type("match")
+    view = await walk.modal("match")
+    await walk.town.slack.choose("Anna", view.id, "contact", "Acme Ltd")
+    await walk.town.slack.choose("Anna", view.id, "account", "Sales (200)")
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert answer.ok, answer.errors
+    await walk.modal_saying("Kiwi")
+    await asyncio.wait_for(walk.town.slack.open_home("Ben"), 5)
+    await walk.town.slack.wait_for(lambda: walk.town.slack.home("Ben"))
