@@ -9,7 +9,7 @@ from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, Place
 from services.store import connections, exports, grants, links, workspaces
 from services.store.engine import Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,13 @@ class ConnectService(Kit):
         return await browser.choose_organisation(self, token, tenant_id)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
+        now = self.now()
+        workspace = await workspaces.find_or_add(session, person.enterprise_id, person.team_id, now)
+        # Of two who begin at once, the second waits here and goes on with what the first began.
+        await session.get_one(Workspace, workspace.id, with_for_update=True)
         current = await connections.find_current(session, person)
         if current is None:
-            return await self._new(session, person)
+            return await self._new(session, workspace, person)
         if current.state is ConnectionState.ENDING:
             raise NotConnected(
                 "The former connection is still being ended. Try again in a minute.", system="Xero"
@@ -107,13 +111,11 @@ class ConnectService(Kit):
         connections.require_owner(current, person.user_id)
         return current
 
-    async def _new(self, session: Session, person: Person) -> Connection:
-        now = self.now()
-        workspace = await workspaces.find_or_add(session, person.enterprise_id, person.team_id, now)
+    async def _new(self, session: Session, workspace: Workspace, person: Person) -> Connection:
         connection = Connection(
             workspace_id=workspace.id,
             state=ConnectionState.PENDING,
-            created_at=now,
+            created_at=self.now(),
             owner_id=person.user_id,
         )
         session.add(connection)

@@ -1,11 +1,14 @@
 """Connecting both sides: links, keys, consents, and coming back after a break."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from services.connect.refusals import ConsentRefused, LinkExpired
+from services.connect.workspaces import WorkspaceService
 from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.model import ConnectionState, Job, NoticeKind
 from services.store import connections
@@ -191,6 +194,18 @@ async def test_a_broken_consent_is_mended_with_the_organisation_known_already(
     ]
 
 
+async def test_an_organisation_that_was_linked_elsewhere_before_is_found_all_the_same(
+    stand: Connecting,
+) -> None:
+    await stand.connect()
+    stand.xero.authority.keeps_old_event = True
+    checklist = await stand.service.open(replace(ANNA, team_id="T2"))
+    consent = await stand.press(nonce_of(checklist.xero_link), stand.maple)
+
+    assert consent.organisation is not None
+    assert consent.organisation.name == "Maple Books"
+
+
 async def test_another_organisation_than_before_is_refused_with_both_names(
     stand: Connecting,
 ) -> None:
@@ -217,6 +232,14 @@ async def test_another_company_than_before_is_refused_with_both_names(stand: Con
     after = await stand.connection(connection.id)
 
     assert (after.state, after.paymo_api_key) == (ConnectionState.ACTIVE, "new-key")
+
+
+async def test_two_who_begin_at_once_begin_the_same(stand: Connecting) -> None:
+    await WorkspaceService(stand.database, stand.clock).id_of(ANNA)
+    opened = await asyncio.gather(*(stand.service.open(ANNA) for _ in range(4)))
+
+    assert len(await stand.rows(Connection)) == 1
+    assert len({each.xero_link for each in opened}) == 4
 
 
 async def test_whoever_begins_owns_it_and_others_are_told_whom_to_ask(stand: Connecting) -> None:
