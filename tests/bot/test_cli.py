@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from sandbox.paymo import PaymoWorld
+from sandbox.serving import Served
+from sandbox.slack import SlackWorld
+from sandbox.xero import XeroWorld
 from services.store.engine import generate_key
 from tests.bot.program import NEEDED, run
 from tests.databases import KEY
@@ -25,7 +29,7 @@ async def test_the_version_is_told(tmp_path: Path) -> None:
     assert (ended.status, ended.out) == (0, "paymo-xero 0.1.0\n")
 
 
-@pytest.mark.parametrize("command", ["migrate", "rotate-keys"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "sync", "doctor", "rotate-keys"])
 async def test_commands_list_all_missing_settings_and_exit_2(tmp_path: Path, command: str) -> None:
     ended = await run(tmp_path, command, PORT="many")
 
@@ -66,3 +70,43 @@ async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path) -> None:
         [token] = connection.execute("SELECT refresh_token FROM xero_grants").fetchone()
     connection.close()
     assert Fernet(newest).decrypt(token) == b"refresh"
+
+
+async def test_the_doctor_says_what_is_well_and_what_is_not(tmp_path: Path) -> None:
+    slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
+    slack.add_user("Anna")
+    slack_at = await slack.start()
+    served = [await Served.start(xero.app()), await Served.start(paymo.app())]
+    settings = {
+        **NEEDED,
+        "SLACK_BOT_TOKEN": slack.team.bot_token,
+        "SLACK_API_URL": f"{slack_at.url}/api/",
+        "XERO_IDENTITY_URL": served[0].url,
+        "PAYMO_API_URL": f"{served[1].url}/api",
+    }
+    before = await run(tmp_path, "doctor", **settings)
+    await run(tmp_path, "migrate", **settings)
+    after = await run(tmp_path, "doctor", **settings)
+    refused = await run(tmp_path, "doctor", **{**settings, "XERO_CLIENT_SECRET": "wrong"})
+    for each in (slack_at, *served):
+        await each.stop()
+
+    assert (before.status, "FAIL  migrations" in before.out) == (1, True)
+    assert (after.status, after.out.count("ok  "), after.out.count("FAIL")) == (0, 7, 0)
+    assert (refused.status, "FAIL  Xero" in refused.out) == (1, True)
+    assert KEY not in before.out + after.out + refused.out
+
+
+async def test_a_look_with_nothing_connected_says_so(tmp_path: Path) -> None:
+    await run(tmp_path, "migrate", **NEEDED)
+
+    ended = await run(tmp_path, "sync", "--once", **NEEDED)
+
+    assert (ended.status, ended.out) == (0, "Nothing is connected yet.\n")
+
+
+async def test_a_workspace_is_chosen_for_one_look_only(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "sync", "--workspace", "T1", **NEEDED)
+
+    assert ended.status == 2
+    assert "--once" in ended.err

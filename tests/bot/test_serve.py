@@ -1,0 +1,123 @@
+"""`paymo-xero serve` as a process: it migrates, listens, and leaves in time."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from sandbox.serving import Served
+from sandbox.slack import SlackWorld
+from tests.bot.program import NEEDED, run, start
+from tests.bot.town import free_port
+
+LONGEST_STOP = 10
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, **settings: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run it until it is ready; afterwards it is certainly gone."""
+    port = free_port()
+    chosen = {**NEEDED, "PORT": str(port), "LOG_FORMAT": "json", **settings}
+    process = await start(folder, "serve", **chosen)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await ready(url)
+        yield process, url
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def ready(url: str) -> None:
+    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            try:
+                if (await http.get(f"{url}/readyz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[float, list[str]]:
+    """Ask it to stop; return how long that took, and the events that it logged."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, told = await process.communicate()
+    events = [json.loads(line)["event"] for line in told.decode().splitlines()]
+    return time.monotonic() - began, events
+
+
+async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (process, url):
+        async with httpx.AsyncClient(trust_env=False) as http:
+            page = await http.get(url)
+        seconds, events = await ended(process)
+
+    assert page.status_code == 200
+    assert process.returncode == 0
+    assert seconds < LONGEST_STOP
+    assert events[-1] == "stopped"
+    assert (tmp_path / "paymo-xero.db").exists()
+
+
+async def test_it_answers_while_what_began_is_still_running(tmp_path: Path) -> None:
+    slack = SlackWorld()
+    anna = slack.add_user("Anna")
+    room = slack.add_channel("invoices")
+    slack_at: Served = await slack.start()
+    slow = slack.faults.add(path="^/api/", delay=1.0)
+    settings = {
+        "SLACK_API_URL": f"{slack_at.url}/api/",
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "SLACK_BOT_TOKEN": slack.team.bot_token,
+    }
+    async with serving(tmp_path, **settings) as (process, url):
+        slack.connect_app(f"{url}/slack/events")
+        typing = asyncio.create_task(slack.command(anna, room, "help"))
+        async with asyncio.timeout(10):
+            while slow.times:
+                await asyncio.sleep(0.01)
+        seconds, _ = await ended(process)
+        answer = await typing
+
+    await slack_at.stop()
+    assert (answer.status, answer.failure) == (200, "")
+    assert seconds < LONGEST_STOP
+
+
+async def test_without_migrating_it_is_alive_and_not_ready(tmp_path: Path) -> None:
+    port = free_port()
+    process = await start(tmp_path, "serve", "--no-migrate", **NEEDED, PORT=str(port))
+    try:
+        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+            while True:
+                try:
+                    answer = await http.get(f"http://127.0.0.1:{port}/readyz")
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+        assert answer.status_code == 503
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    await run(tmp_path, "migrate", **NEEDED)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    done = await run(tmp_path, "serve", "--no-migrate", **NEEDED, PORT=str(port))
+    server.close()
+
+    assert done.status == 1
+    assert f"Cannot listen at 127.0.0.1:{port}" in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,172 @@
+"""Handlers that go on after the answer: what Slack sees, what is logged, what is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from bot.metrics import Metrics
+from bot.slack_app import SlackDoor
+from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
+from bot.tasks import Tasks
+from handlers.routing import Handler, Router, SlackRequest
+from sandbox.slack import SlackWorld
+
+
+@dataclass
+class Bench:
+    """Bolt with one handler of the test's own, and Slack to post to."""
+
+    slack: SlackWorld
+    door: SlackDoor
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
+
+    async def command(self) -> BoltResponse:
+        """Have somebody type the command; return the answer."""
+        anna, room = self.slack.user("Anna"), self.slack.channel("invoices")
+        fields = self.slack.payloads.command(anna, room, "/paymo-xero", "x")
+        return await self.send(dict(fields))
+
+    async def send(self, body: dict[str, Any]) -> BoltResponse:
+        """Send a parsed body."""
+        asked = AsyncBoltRequest(body=body, mode="socket_mode")
+        return await self.door.app("secret").async_dispatch(asked)
+
+
+@asynccontextmanager
+async def bench(handler: Handler, **names: Any) -> AsyncIterator[Bench]:
+    slack = SlackWorld()
+    slack.add_user("Anna")
+    slack.add_channel("invoices")
+    served = await slack.start()
+    forgotten: list[tuple[str, str]] = []
+
+    async def forget(enterprise_id: str, team_id: str) -> None:
+        forgotten.append((enterprise_id, team_id))
+
+    async with aiohttp.ClientSession() as session:
+        web = SlackWeb(f"{served.url}/api/", session)
+        door = SlackDoor(
+            router=Router(commands={"/paymo-xero": handler}, events={"app_uninstalled": handler}),
+            web=web,
+            seats=CachedSeats(OneSeat(slack.team.bot_token, web)),
+            forget=forget,
+            tasks=Tasks(),
+            metrics=Metrics(),
+            **names,
+        )
+        yield Bench(slack, door, forgotten)
+        await door.tasks.drain(timedelta(seconds=5))
+    await served.stop()
+
+
+async def test_the_answer_leaves_while_the_handler_goes_on() -> None:
+    go, ended = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: SlackRequest) -> None:
+        await request.ack({"text": "at once"})
+        await request.ack({"text": "too late"})
+        await go.wait()
+        ended.set()
+
+    async with bench(handler) as made:
+        answer = await made.command()
+
+        assert json.loads(answer.body) == {"text": "at once"}
+        assert not ended.is_set()
+        go.set()
+        await made.door.tasks.drain(timedelta(seconds=5))
+        assert ended.is_set()
+
+
+async def test_slack_is_answered_in_time_when_the_handler_is_slow() -> None:
+    go = asyncio.Event()
+
+    async def handler(_request: SlackRequest) -> None:
+        await go.wait()
+
+    async with bench(handler, patience=timedelta(milliseconds=50)) as made:
+        answer = await made.command()
+
+        assert (answer.status, answer.body) == (200, "")
+        go.set()
+
+
+async def test_a_bug_before_the_answer_is_told_to_the_person_and_logged() -> None:
+    async def handler(_request: SlackRequest) -> None:
+        raise RuntimeError("a bug")
+
+    with structlog.testing.capture_logs() as logged:
+        async with bench(handler) as made:
+            answer = await made.command()
+
+    assert "Something went wrong on our side" in json.loads(answer.body)["text"]
+    assert [str(each["exc_info"]) for each in logged if each["event"] == "task_failed"] == ["a bug"]
+
+
+async def test_a_bug_after_the_answer_is_told_to_the_person_and_logged() -> None:
+    async def handler(request: SlackRequest) -> None:
+        await request.ack()
+        raise RuntimeError("a bug")
+
+    with structlog.testing.capture_logs() as logged:
+        async with bench(handler) as made:
+            answer = await made.command()
+            await _until(lambda: bool(made.slack.state.ephemerals))
+            [told] = made.slack.state.ephemerals
+
+    assert (answer.status, answer.body) == (200, "")
+    assert "Something went wrong on our side" in told.text
+    assert [str(each["exc_info"]) for each in logged if each["event"] == "task_failed"] == ["a bug"]
+
+
+async def test_who_the_app_is_is_asked_once() -> None:
+    seen: list[str | None] = []
+
+    async def handler(request: SlackRequest) -> None:
+        seen.append(request.client.token)
+        await request.ack()
+
+    async with bench(handler) as made:
+        for _ in range(3):
+            await made.command()
+
+        asked = [each for each in made.slack.wire.entries if each["path"].endswith("auth.test")]
+        assert len(asked) == 1
+        assert seen == [made.slack.team.bot_token] * 3
+
+
+async def test_a_workspace_that_takes_the_app_away_is_forgotten() -> None:
+    async def handler(request: SlackRequest) -> None:
+        await request.ack()
+
+    async with bench(handler) as made:
+        team = made.slack.team
+        await made.send(made.slack.payloads.event(team, {"type": "app_uninstalled"}))
+        await _until(lambda: made.forgotten == [("", team.id)])
+
+
+async def test_a_token_that_slack_refuses_is_said_to_the_person() -> None:
+    async def handler(request: SlackRequest) -> None:
+        await request.ack()
+
+    async with bench(handler) as made:
+        made.slack.refuse("auth.test", "account_inactive")
+        answer = await made.command()
+
+        assert answer.status == 200
+        assert "not connected to the app any more" in made.slack.state.ephemerals[0].text
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_true():
+            await asyncio.sleep(0.01)
