@@ -14,7 +14,7 @@ from services.errors import ChannelClosed, ServiceError, Throttled
 from services.links import Links
 from services.model import NoticeKind
 from services.notices.shapes import Message, NoticeBoard
-from services.store import cards, connections, exports, notices, payments, subscriptions
+from services.store import cards, connections, exports, notices, payments, subscriptions, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Export, Notice
 
@@ -40,6 +40,9 @@ async def run(course: Round, workspace_id: int) -> None:
     """Post everything that is due, oldest first; what must wait a second is left to the clock."""
     while True:
         async with course.database.sessions.begin() as session:
+            workspace = await workspaces.get(session, workspace_id)
+            if not workspace.is_installed:
+                return
             notice = await notices.take_due(session, workspace_id, course.now())
             if notice is None:
                 return

@@ -29,7 +29,7 @@ from services.model import (
 )
 from services.notices.service import NoticeService
 from services.notices.shapes import Message
-from services.store import connections, notices
+from services.store import connections, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import Act, Client, Connection, Export, Notice
 from tests.services.bridge import Clock
@@ -90,13 +90,14 @@ class Newsroom:
     async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
         """Let something happen."""
         news = notices.News(kind or NoticeKind.CONNECTION_RESTORED, word, {"word": word}, also=also)
-        await self._announce(news)
+        await self.announce(news)
 
     async def tell_of(self, export: Export, kind: NoticeKind, word: str) -> None:
         """Let something happen to an invoice."""
-        await self._announce(notices.News(kind, word, {"word": word}, export=export))
+        await self.announce(notices.News(kind, word, {"word": word}, export=export))
 
-    async def _announce(self, news: notices.News) -> None:
+    async def announce(self, news: notices.News) -> None:
+        """Owe news to whoever listens."""
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, self.connection.id)
             await notices.announce(session, row, news, self.clock())
@@ -282,3 +283,47 @@ async def test_an_outage_is_tried_again_ever_more_rarely_and_given_up_in_the_end
     assert (len(waits), waits[-1]) == (29, timedelta(minutes=5))
     assert notice.problem == "Slack is down."
     assert room.board.told == [("C1", "b")]
+
+
+async def test_a_channel_for_one_client_and_large_amounts_hears_of_no_others(
+    room: Newsroom,
+) -> None:
+    client = Client(connection_id=room.connection.id, client_id=5, name="Acme", folded_name="acme")
+    theirs = export_of(room.connection, client_id=5, due_at=None)
+    others = export_of(room.connection, client_id=6, due_at=None, paymo_invoice_id=8)
+    await room.add(client, theirs, others)
+    await room.service.subscribe(OWNER, "C1", client_id=5, minimum=Decimal(100))
+    await room.service.subscribe(OWNER, "C2", [Topic.PAYMENTS])
+    for word, export, amount in [
+        ("small", theirs, "99.99"),
+        ("enough", theirs, "100"),
+        ("other", others, "100"),
+    ]:
+        facts = {"word": word}
+        paid, sent = NoticeKind.PAYMENT_RECEIVED, NoticeKind.INVOICE_EXPORTED
+        await room.announce(notices.News(paid, f"paid {word}", facts, export, Decimal(amount)))
+        await room.announce(notices.News(sent, f"sent {word}", facts, export, Decimal(amount)))
+    await room.run(seconds=8)
+    heard = [(message.channel_id, message.kind, message.facts) for _, message in room.board.posted]
+
+    assert [(kind, facts["word"]) for at, kind, facts in heard if at == "C1"] == [
+        (NoticeKind.PAYMENT_RECEIVED, "enough"),
+        (NoticeKind.INVOICE_EXPORTED, "enough"),
+    ]
+    assert [(kind, facts["word"]) for at, kind, facts in heard if at == "C2"] == [
+        (NoticeKind.PAYMENT_RECEIVED, word) for word in ("small", "enough", "other")
+    ]
+
+
+async def test_nothing_is_posted_where_the_app_was_taken_away(room: Newsroom) -> None:
+    await room.tell("a", "C1")
+    async with room.database.sessions.begin() as session:
+        await workspaces.mark_uninstalled(session, "", "T1")
+    await room.run(seconds=1)
+    gone = list(room.board.posted)
+    async with room.database.sessions.begin() as session:
+        await workspaces.mark_installed(session, room.connection.workspace_id, "U1")
+    await room.run()
+
+    assert gone == []
+    assert room.board.told == [("C1", "a")]
