@@ -1,0 +1,111 @@
+"""Installing the app into many workspaces, and taking it away again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from bot.install import SCOPES
+from services.store.tables import SlackBot, Workspace
+from tests.bot.town import Town
+from tests.bot.town import town as open_town
+
+# Slack's SDK hands its client's secret to aiohttp in a way that aiohttp has outgrown.
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+async def many(database_url: str) -> AsyncIterator[Town]:
+    """The program for many workspaces, none of which has the app yet."""
+    pair = {"slack_client_id": "1111.2222", "slack_client_secret": "slack-client-secret"}
+    async with open_town(database_url, slack_bot_token="", **pair) as made:
+        made.slack.team.installed = False
+        yield made
+
+
+async def install(town: Town) -> httpx.Response:
+    return await town.http.get("/slack/install", follow_redirects=True)
+
+
+async def bots(town: Town) -> list[str]:
+    async with town.program.core.database.sessions() as session:
+        found = await session.scalars(select(SlackBot.bot_token))
+        return [each or "" for each in found]
+
+
+async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await is_true():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> None:
+    page = await install(many)
+    answer = await many.slack.command(many.anna, many.room, "help")
+
+    assert (page.status_code, "The app is installed" in page.text) == (200, True)
+    assert answer.ok
+    assert await bots(many) == [many.slack.team.bot_token]
+    async with many.program.core.database.sessions() as session:
+        found = (await session.scalars(select(Workspace))).one()
+    assert (found.team_id, found.installed_by) == (many.slack.team.id, many.anna.id)
+
+
+async def test_slack_is_asked_for_the_scopes_of_the_manifest(many: Town) -> None:
+    answer = await many.http.get("/slack/install")
+
+    asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert answer.status_code == 302
+    assert asked["scope"] == [",".join(SCOPES)]
+    assert asked["redirect_uri"] == [f"{many.url}/slack/oauth_redirect"]
+
+
+async def test_a_cancelled_installation_says_how_to_begin_again(many: Town) -> None:
+    many.slack.authority.consent = "deny"
+
+    page = await install(many)
+
+    assert page.status_code == 400
+    assert "cancelled in Slack" in page.text
+    assert await bots(many) == []
+
+
+@pytest.mark.parametrize("query", ["", "?code=x", "?code=x&state=y"])
+async def test_a_return_that_nobody_began_installs_nothing(many: Town, query: str) -> None:
+    page = await many.http.get(f"/slack/oauth_redirect{query}")
+
+    assert page.status_code == 400
+    assert await bots(many) == []
+
+
+async def test_a_state_works_once(many: Town) -> None:
+    begun = await many.http.get("/slack/install")
+    consent = await many.http.get(begun.headers["location"])
+    first = await many.http.get(consent.headers["location"])
+    many.http.cookies.set("slack-app-oauth-state", _state(begun))
+    again = await many.http.get(consent.headers["location"])
+
+    assert (first.status_code, again.status_code) == (200, 401)
+
+
+async def test_taking_the_app_away_removes_its_token(many: Town) -> None:
+    await install(many)
+    await many.slack.command(many.anna, many.room, "help")
+
+    await many.slack.uninstall()
+
+    await until(lambda: _is_gone(many))
+    async with many.program.core.database.sessions() as session:
+        found = (await session.scalars(select(Workspace))).one()
+    assert not found.is_installed
+
+
+async def _is_gone(town: Town) -> bool:
+    return await bots(town) == []
+
+
+def _state(begun: httpx.Response) -> str:
+    return parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
