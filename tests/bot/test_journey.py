@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bot.syncing import Looked, sync_once
 from services.model import ConnectionState
 from services.store.tables import Connection
 from tests.bot.town import PAYMO_KEY, Town
@@ -60,6 +61,26 @@ async def test_a_person_connects_paymo_and_one_of_two_organisations(database_url
         await until(lambda: _is_swept(town))
         assert town.slack.failures == []
         assert town.slack.refused == []
+
+
+async def test_a_look_from_the_command_line_is_told_by_organisation(sqlite_url: str) -> None:
+    async with open_town(sqlite_url) as town:
+        town.paymo.add_company("Studio", key=PAYMO_KEY)
+        town.xero.add_organisation("Kiwi Books")
+        town.xero.consent.auto = True
+        await town.slack.command(town.anna, town.room, "connect")
+        form = await links(town)
+        await town.http.post(form["connect_paymo"], data={"api_key": PAYMO_KEY})
+        await visit(town, form["connect_xero"])
+        settings, team = town.program.core.settings, town.slack.team.id
+
+        counts: list[int] = []
+        looked: list[Looked] = []
+        went = await sync_once(settings, team, counts.append, looked.append)
+        elsewhere = await sync_once(settings, "T9999", counts.append, looked.append)
+
+        assert (went, elsewhere, counts) == (True, True, [1, 0])
+        assert looked == [Looked("Kiwi Books", "")]
 
 
 async def _is_swept(town: Town) -> bool:

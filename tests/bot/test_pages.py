@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.bot.town import Town
+from tests.bot.town import town as open_town
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,12 @@ async def test_a_program_for_one_workspace_offers_no_installation(town: Town) ->
 
     assert "/slack/install" not in home.text
     assert (await town.http.get("/slack/install")).status_code == 404
+
+
+async def test_over_a_socket_slack_has_no_address_here(sqlite_url: str) -> None:
+    async with open_town(sqlite_url, slack_app_token="xapp-1", slack_signing_secret="") as town:
+        assert (await town.http.post("/slack/events")).status_code == 404
+        assert (await town.http.get("/healthz")).status_code == 200
 
 
 class _Links(HTMLParser):
