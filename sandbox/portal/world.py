@@ -68,7 +68,7 @@ class Portal:
             ),
             _step(
                 "slack",
-                "Export an invoice: look at it, then press Export Invoice. Type",
+                "Export an invoice: choose the account Sales, then press Export Invoice. Type",
                 done=bool(invoices),
                 copy=f"/paymo-xero export {FIRST}",
             ),

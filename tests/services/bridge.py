@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sandbox.paymo import PaymoWorld
+from sandbox.paymo import Company, PaymoWorld
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
@@ -146,36 +146,15 @@ class Bridge:
         books = self.xero.add_organisation("Maple Books", country="NZ", currency="NZD")
         books.add_usual_books()
         company = self.paymo.add_company("Maple Studio", key=KEY)
-        verifier = "v" * 64
-        asked = Request(
-            redirect_uri=oauth.redirect_uri,
-            scopes=tuple(SCOPES.split()),
-            state="",
-            challenge="",
-        )
+        asked = Request(redirect_uri=oauth.redirect_uri, scopes=tuple(SCOPES.split()))
         code = self.xero.authority.allow(asked, "anna", [(books.tenant_id, books.name)])
-        tokens = await oauth.exchange(code, verifier=verifier)
+        tokens = await oauth.exchange(code, verifier="v" * 64)
         async with self.database.sessions.begin() as session:
             grant = _grant_of(tokens)
             workspace = Workspace(team_id="T1", created_at=self.clock())
             session.add_all([grant, workspace])
             await session.flush()
-            connection = Connection(
-                workspace_id=workspace.id,
-                state=ConnectionState.ACTIVE,
-                created_at=self.clock(),
-                owner_id="U1",
-                paymo_company_id=company.id,
-                paymo_company_name=company.name,
-                paymo_api_key=KEY,
-                grant_id=grant.id,
-                tenant_id=books.tenant_id,
-                organisation_name=books.name,
-                base_currency=books.currency,
-                short_code=books.short_code,
-                sweep_due_at=self.clock(),
-                mirror_due_at=self.clock(),
-            )
+            connection = self._row(workspace.id, grant.id, company, books)
             session.add(connection)
             await session.flush()
             self.connection_id = connection.id
@@ -188,6 +167,27 @@ class Bridge:
             )
             session.add(heard)
         await self.run()
+
+    def _row(
+        self, workspace_id: int, grant_id: int, company: Company, books: Organisation
+    ) -> Connection:
+        now = self.clock()
+        return Connection(
+            workspace_id=workspace_id,
+            state=ConnectionState.ACTIVE,
+            created_at=now,
+            owner_id="U1",
+            paymo_company_id=company.id,
+            paymo_company_name=company.name,
+            paymo_api_key=KEY,
+            grant_id=grant_id,
+            tenant_id=books.tenant_id,
+            organisation_name=books.name,
+            base_currency=books.currency,
+            short_code=books.short_code,
+            sweep_due_at=now,
+            mirror_due_at=now,
+        )
 
     async def close(self) -> None:
         """Let go of the sockets."""
