@@ -63,10 +63,8 @@ class Connect:
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
         said = [_READY, f"Notices go to <#{channel_id}>."]
+        said += await answers.introduce(request, channel_id, intro_text(listening))
         await request.ack(_done(said))
-        if problem := await answers.introduce(request, channel_id, intro_text(listening)):
-            drawn = _done([*said, *problem])["view"]
-            await answers.redraw(request.client, view["id"], drawn)
 
     async def open_farewell(self, request: SlackRequest) -> None:
         """Say what disconnecting ends, before it does."""

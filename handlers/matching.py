@@ -14,6 +14,10 @@ from services.matching.shapes import MatchChoice, MatchForm
 from services.model import Option
 
 TITLE = "Match Clients"
+_NO_CLIENTS = (
+    "⏳ No client of Paymo's is known here yet. Right after connecting they are still being read: "
+    "close this, and open it again in a moment."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Matching:
             account_id=chosen(view, names.ACCOUNT),
         )
         form = await self.service.save(request.person, choice)
-        done = f"✅ {one_line(_named(view))} is matched."
+        what = "is matched" if choice.account_id else "has its contact; the account is still open"
+        done = f"✅ {one_line(_named(view))} {what}."
         bare = match_view(form, said=done, is_bare=form.client is not None)
         await request.ack({"response_action": "update", "view": bare})
         if form.client is not None:
@@ -84,6 +89,8 @@ class Matching:
 
 def match_view(form: MatchForm, *, said: str = "", is_bare: bool = False) -> Block:
     """Draw the form; bare, it has no fields yet that depend on the client."""
+    if not form.total:
+        return blocks.modal(names.MATCH, TITLE, [blocks.section(_NO_CLIENTS)])
     matched = form.total - form.unmatched
     intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
     drawn = [blocks.section(said)] if said else []

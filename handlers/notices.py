@@ -75,10 +75,8 @@ class Notices:
         )
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
+        said += await answers.introduce(request, channel_id, text)
         await request.ack(_done(said))
-        if problem := await answers.introduce(request, channel_id, text):
-            drawn = _done([*said, *problem])["view"]
-            await answers.redraw(request.client, view["id"], drawn)
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Let the channel hear nothing any more."""

@@ -59,6 +59,7 @@ VIEWS: dict[str, Draw] = {
     "match": lambda name: match_view(samples.match_form(name)),
     "match, bare": lambda name: match_view(samples.match_form(name), is_bare=True),
     "match, finished": lambda name: match_view(samples.match_form(name, client=None), said="Done."),
+    "match, nobody yet": lambda name: match_view(samples.match_form(name, client=None, total=0)),
     "subscribe": lambda name: subscribe_view(samples.listening(name), "C1"),
     "subscribe, first": lambda _: subscribe_view(None, ""),
     "settings": lambda name: settings_view(samples.settings_form(name)),

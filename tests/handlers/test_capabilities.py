@@ -1,0 +1,236 @@
+"""Modals, menus and buttons of each capability, in the running program between stand-ins."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox.slack import Message, View
+from tests.walk import Walk, text_in, walking
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """Everything up, nothing connected yet; at the end no answer was late or wrong."""
+    async with walking(sqlite_url) as made:
+        yield made
+        assert made.town.slack.failures == []
+
+
+async def press(walk: Walk, where: View | Message, button: str) -> None:
+    answer = await walk.town.slack.press("Anna", where, button)
+    assert answer.ok, answer.failure
+
+
+async def connected(walk: Walk, *, subscribe: bool = True) -> None:
+    """Connect, and wait until both systems' lists were read."""
+    await walk.connect(subscribe=subscribe)
+    for _ in range(300):
+        await walk.type("match")
+        view = await walk.modal("match")
+        await walk.town.slack.close_view("Anna", everything=True)
+        if "clients are matched" in text_in(view.payload):
+            return
+    pytest.fail("Paymo's clients were never read")
+
+
+async def test_finishing_too_early_says_what_is_missing(walk: Walk) -> None:
+    await walk.type("connect")
+    view = await walk.modal("connect")
+
+    answer = await walk.town.slack.submit("Anna", view.id)
+
+    assert answer.errors == {
+        "channel": "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+    }
+
+
+async def test_connecting_without_a_channel_ends_without_notices(walk: Walk) -> None:
+    await walk.connect(subscribe=False)
+    await walk.town.slack.open_home("Anna")
+
+    home = await walk.town.slack.wait_for(lambda: walk.town.slack.home("Anna"))
+
+    assert "no channel" in text_in(home.payload)
+    assert walk.town.slack.messages("invoices") == []
+
+
+async def test_the_home_tab_opens_what_it_offers(walk: Walk) -> None:
+    await walk.connect()
+    await walk.town.slack.open_home("Anna")
+    home = await walk.town.slack.wait_for(lambda: walk.town.slack.home("Anna"))
+
+    for button, callback_id in (
+        ("export", "export"),
+        ("match", "match"),
+        ("subscribe", "subscribe"),
+        ("settings", "settings"),
+        ("disconnect", "disconnect"),
+    ):
+        await press(walk, home, button)
+        await walk.modal(callback_id)
+        await walk.town.slack.close_view("Anna", everything=True)
+    await press(walk, home, "sync")
+    await walk.modal_saying("Looking at Maple Books now")
+
+
+async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(walk: Walk) -> None:
+    await connected(walk, subscribe=False)
+    slack = walk.town.slack
+    await slack.command("Anna", slack.direct("Anna"), "subscribe")
+    view = await walk.modal("subscribe")
+    await slack.choose("Anna", view.id, "channel", walk.town.room.id)
+    await slack.choose("Anna", view.id, "events", ["payments", "failures"])
+    await slack.choose("Anna", view.id, "client", "ACME Limited")
+    await slack.choose("Anna", view.id, "minimum", "500")
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, answer.errors
+    await walk.modal_saying("is subscribed")
+    await slack.close_view("Anna", everything=True)
+
+    [intro] = slack.messages("invoices")
+    assert "to payments, failures of ACME Limited from 500 on" in intro.text
+    await walk.type("subscribe payments")
+    await slack.wait_for(lambda: "to payments:" in slack.messages("invoices")[-1].text)
+    await walk.type("unsubscribe")
+    await walk.whisper("not subscribed any more")
+    await walk.type("unsubscribe")
+    await walk.whisper("was not subscribed")
+
+
+async def test_a_channel_that_cannot_be_written_to_is_said_in_the_form(walk: Walk) -> None:
+    await walk.connect(subscribe=False)
+    slack = walk.town.slack
+    private = slack.add_channel("board", private=True, bot_member=False)
+    await slack.command("Anna", slack.direct("Anna"), "subscribe")
+    view = await walk.modal("subscribe")
+    await slack.choose("Anna", view.id, "channel", private.id)
+    await slack.submit("Anna", view.id)
+
+    await walk.modal_saying("/invite @Paymo Xero")
+
+
+async def test_a_number_that_is_taken_is_linked_by_a_button(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    acme = next(iter(walk.company.clients.values()))
+    twin = walk.company.add_invoice("INV-9", acme, [("Seeds", "", 1, "10.00")], tax=15)
+    walk.in_xero("INV-1").number = twin.number
+    form = await walk.form("INV-9")
+    await walk.town.slack.submit("Anna", form.id)
+
+    refused = await walk.modal_saying("Export Without a Number")
+    await press(walk, refused, "without_number")
+    await walk.modal_saying("It went without its number")
+
+    assert len(walk.books.invoices) == 2
+
+
+async def test_the_failed_notice_carries_the_same_buttons(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    acme = next(iter(walk.company.clients.values()))
+    twin = walk.company.add_invoice("INV-9", acme, [("Seeds", "", 1, "10.00")], tax=15)
+    walk.in_xero("INV-1").number = twin.number
+    form = await walk.form("INV-9")
+    await walk.town.slack.submit("Anna", form.id)
+    await walk.town.slack.close_view("Anna", everything=True)
+    notice = await walk.notice("export_failed")
+
+    await press(walk, notice, "retry")
+    await walk.whisper("is on its way")
+    again = await walk.notice("export_failed", 2)
+    await press(walk, again, "link_existing")
+    await walk.notice("export_failed", 3)
+
+    assert len(walk.books.invoices) == 1
+
+
+async def test_choosing_another_invoice_and_looking_again_draw_the_form_anew(walk: Walk) -> None:
+    await connected(walk)
+    slack = walk.town.slack
+    await slack.shortcut("Anna", "export_invoices")
+    view = await walk.modal("export")
+    acme = next(iter(walk.company.clients.values()))
+    walk.company.add_invoice("INV-8", acme, [("Seeds", "", 1, "10.00")], tax=20)
+    offered = await slack.options("Anna", view.id, "invoice", "INV-4")
+    [row] = [each for group in offered for each in group.options]
+    await slack.choose("Anna", view.id, "invoice", row["value"])
+    view = await walk.modal_saying("Checks")
+    await slack.choose("Anna", view.id, "account", "Sales (200)")
+    walk.books.archive_contact(next(iter(walk.books.contacts)))
+    await slack.close_view("Anna", view.id)
+    await walk.type("export INV-8")
+    view = await walk.modal_saying("Check Again")
+    await press(walk, view, "recheck")
+
+    await walk.modal_saying("Reading the invoice")
+    await walk.modal_saying("Stops the export")
+
+
+async def test_matching_another_client_brings_fresh_proposals(walk: Walk) -> None:
+    await connected(walk)
+    slack = walk.town.slack
+    await walk.type("match")
+    view = await walk.modal("match")
+    assert "Acme Ltd" in text_in(view.payload)
+    await slack.choose("Anna", view.id, "client", "Kiwi <!channel> Farm")
+
+    def fresh() -> View | None:
+        top = slack.top_view("Anna")
+        text = text_in(top.payload) if top else ""
+        return top if "Kiwi" in text and "Contact in Xero" in text else None
+
+    view = await slack.wait_for(fresh)
+    rows = [
+        each["value"]
+        for group in await slack.options("Anna", view.id, "contact")
+        for each in group.options
+    ]
+    assert "new" in rows
+    await slack.choose("Anna", view.id, "contact", "new")
+    await slack.choose("Anna", view.id, "account", "Sales (200)")
+    await slack.submit("Anna", view.id)
+
+    await walk.modal_saying("1 of 2 clients are matched")
+
+
+async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    walk.pay("INV-1", "400.00")
+    await walk.notice("payment_received")
+    [copy] = walk.company.payments_of(walk.in_paymo("INV-1").id)
+    walk.company.delete_payment(copy.id)
+    await walk.type("sync")
+    removed = await walk.notice("payment_removed")
+
+    await press(walk, removed, "bring_back")
+    await walk.notice("payment_received", 2)
+    assert len(walk.company.payments_of(walk.in_paymo("INV-1").id)) == 1
+
+    await walk.export("INV-2")
+    walk.books.void(walk.in_xero("INV-2").invoice_id)
+    voided = await walk.notice("invoice_voided")
+    await press(walk, voided, "delete_in_paymo")
+    await walk.notice("invoice_voided", 2)
+    assert all(each.number != "INV-2" for each in walk.company.invoices.values())
+
+
+@pytest.mark.parametrize("button", ["breaker_keep", "breaker_apply"])
+async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) -> None:
+    await walk.connect()
+    for place in range(1, 6):
+        await walk.export(f"INV-{place}")
+    for place in range(1, 6):
+        walk.books.void(walk.in_xero(f"INV-{place}").invoice_id)
+    paused = await walk.notice("sync_paused")
+
+    await press(walk, paused, button)
+    if button == "breaker_apply":
+        await walk.whisper("Paymo follows Xero now")
+        await walk.notice("invoice_voided", 5)
+    else:
+        await walk.whisper("Kept in Paymo")
+
+    states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 6)}
+    assert ("void" in states) is (button == "breaker_apply")
