@@ -45,6 +45,12 @@ class Api:
             web.put("/api/invoicepayments/{id}", _update_payment),
             web.post("/api/invoicepayments/{id}", _update_payment),
             web.delete("/api/invoicepayments/{id}", _delete_payment),
+            web.get("/api/hooks", _hooks),
+            web.post("/api/hooks", _add_hook),
+            web.get("/api/hooks/{id}", _hook),
+            web.put("/api/hooks/{id}", _update_hook),
+            web.post("/api/hooks/{id}", _update_hook),
+            web.delete("/api/hooks/{id}", _delete_hook),
         ]
 
     @web.middleware
@@ -232,14 +238,39 @@ def _day(value: Any) -> date | None:
 async def _update_payment(request: web.Request) -> web.Response:
     payment = _named(request)
     sent = await _body(request)
-    paid_on = _day(sent.get("date"))
-    if "amount" in sent:
-        request[_COMPANY].edit_payment(payment.id, amount_of(sent["amount"]))
-    payment.paid_on = paid_on or payment.paid_on
-    payment.notes = str(sent.get("notes", payment.notes))
+    request[_COMPANY].edit_payment(
+        payment.id,
+        amount_of(sent["amount"]) if "amount" in sent else None,
+        paid_on=_day(sent.get("date")),
+        notes=str(sent.get("notes", payment.notes)),
+    )
     return as_json({"invoicepayments": [payment.json()]})
 
 
 async def _delete_payment(request: web.Request) -> web.Response:
     request[_COMPANY].delete_payment(_id(request))
+    return as_json({})
+
+
+async def _hooks(request: web.Request) -> web.Response:
+    return as_json({"hooks": [each.json() for each in request[_COMPANY].hooks.values()]})
+
+
+async def _hook(request: web.Request) -> web.Response:
+    return as_json({"hooks": [request[_COMPANY].hook(_id(request)).json()]})
+
+
+async def _add_hook(request: web.Request) -> web.Response:
+    hook = request[_COMPANY].add_hook(await _body(request))
+    headers = {"Location": f"/api/hooks/{hook.id}"}
+    return as_json({"hooks": [hook.json()]}, status=HTTPStatus.CREATED, headers=headers)
+
+
+async def _update_hook(request: web.Request) -> web.Response:
+    hook = request[_COMPANY].edit_hook(_id(request), await _body(request))
+    return as_json({"hooks": [hook.json()]})
+
+
+async def _delete_hook(request: web.Request) -> web.Response:
+    request[_COMPANY].delete_hook(_id(request))
     return as_json({})

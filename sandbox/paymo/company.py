@@ -7,6 +7,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
+from sandbox.paymo.hooks import Courier, Hook, made_from
 from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused, invalid, stamp
 from sandbox.serving import Clock, Json
 
@@ -32,6 +33,8 @@ class Company:
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    courier: Courier = field(default_factory=Courier, kw_only=True)
     founded: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +90,7 @@ class Company:
             **(usual | more),
         )
         self.invoices[invoice.id] = invoice
+        self._tell_invoice("insert", invoice)
         return invoice
 
     def _item(self, line: Line) -> Item:
@@ -124,19 +128,30 @@ class Company:
             next(self.ids), invoice_id, money, paid_on or now.date(), notes, now, updated=now
         )
         self.payments[payment.id] = payment
+        self._tell("insert.InvoicePayment", payment.json())
         if not self.left(invoice_id):
             self._move(invoice, "paid")
         return payment
 
-    def edit_payment(self, payment_id: int, amount: Decimal | str) -> Payment:
-        """Change what a payment comes to; its invoice becomes paid or viewed with it."""
+    def edit_payment(
+        self,
+        payment_id: int,
+        amount: Decimal | str | None = None,
+        *,
+        paid_on: date | None = None,
+        notes: str | None = None,
+    ) -> Payment:
+        """Change a payment; its invoice becomes paid or viewed with what it comes to."""
         payment = self.payments.get(payment_id)
         if payment is None:
             raise not_found()
-        money = Decimal(amount)
-        _check_amount(money, self.left(payment.invoice_id) + payment.amount)
-        payment.amount = money
+        if amount is not None:
+            _check_amount(Decimal(amount), self.left(payment.invoice_id) + payment.amount)
+            payment.amount = Decimal(amount)
+        payment.paid_on = paid_on or payment.paid_on
+        payment.notes = payment.notes if notes is None else notes
         payment.updated = self._later(payment.updated)
+        self._tell("update.InvoicePayment", payment.json())
         invoice = self._invoice(payment.invoice_id)
         if not self.left(invoice.id):
             self._move(invoice, "paid")
@@ -148,6 +163,7 @@ class Company:
         payment = self.payments.pop(payment_id, None)
         if payment is None:
             raise not_found()
+        self._tell("delete.InvoicePayment", {"id": payment_id})
         self._owe_again(self._invoice(payment.invoice_id))
 
     def _owe_again(self, invoice: Invoice) -> None:
@@ -155,11 +171,12 @@ class Company:
             self._move(invoice, "viewed")
 
     def delete_invoice(self, invoice_id: int) -> None:
-        """Delete an invoice for good, and its payments with it."""
+        """Delete an invoice for good, and its payments with it; only the invoice is told."""
         self._invoice(invoice_id)
         del self.invoices[invoice_id]
         for payment in self.payments_of(invoice_id):
             del self.payments[payment.id]
+        self._tell("delete.Invoice", {"id": str(invoice_id)})
 
     def set_status(self, invoice_id: int, status: str) -> None:
         """Set a status by hand; Paymo allows any of the five."""
@@ -173,6 +190,30 @@ class Company:
         for name, value in fields.items():
             setattr(invoice, name, value)
         invoice.updated = self._later(invoice.updated)
+        self._tell_invoice("update", invoice)
+
+    def add_hook(self, sent: Json) -> Hook:
+        """Have something told to an address; all keys of the company are of one person."""
+        hook = made_from(sent, next(self.ids), self.now())
+        self.hooks[hook.id] = hook
+        return hook
+
+    def edit_hook(self, hook_id: int, sent: Json) -> Hook:
+        """Change what is told, or where to."""
+        hook = self.hook(hook_id)
+        hook.change(sent)
+        hook.updated = self._later(hook.updated)
+        return hook
+
+    def delete_hook(self, hook_id: int) -> None:
+        """Tell it no more."""
+        del self.hooks[self.hook(hook_id).id]
+
+    def hook(self, hook_id: int) -> Hook:
+        """Return the webhook with this id."""
+        if hook_id not in self.hooks:
+            raise not_found()
+        return self.hooks[hook_id]
 
     def payments_of(self, invoice_id: int) -> list[Payment]:
         """Return an invoice's payments, oldest first."""
@@ -191,6 +232,15 @@ class Company:
     def _move(self, invoice: Invoice, status: str) -> None:
         invoice.status = status
         invoice.updated = self._later(invoice.updated)
+        self._tell_invoice("update", invoice)
+
+    def _tell_invoice(self, verb: str, invoice: Invoice) -> None:
+        client = {"id": invoice.client_id, "name": self.clients[invoice.client_id].name}
+        whole = invoice.json() | {"invoiceitems": invoice.lines(), "client": client}
+        self._tell(f"{verb}.Invoice", whole)
+
+    def _tell(self, what: str, body: Json) -> None:
+        self.courier.announce(self.hooks, f"model.{what}", body)
 
     def _later(self, former: datetime) -> datetime:
         """Return a time after the former one even when the clock stands: Paymo counts seconds."""

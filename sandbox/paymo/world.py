@@ -13,6 +13,7 @@ from aiohttp import web
 from sandbox.paymo.api import Api
 from sandbox.paymo.company import Company
 from sandbox.paymo.control import Control
+from sandbox.paymo.hooks import Courier
 from sandbox.paymo.pages import Pages
 from sandbox.serving import Clock, Faults, Handler, as_json, control_routes, utc_now
 
@@ -69,6 +70,7 @@ class PaymoWorld:
     faults: Faults = field(default_factory=Faults)
     companies: dict[int, Company] = field(default_factory=dict)
     requests: list[Seen] = field(default_factory=list)
+    courier: Courier = field(default_factory=Courier)
     ids: Iterator[int] = field(default_factory=lambda: count(1001))
     limit: Limit = field(init=False)
 
@@ -79,7 +81,9 @@ class PaymoWorld:
     def add_company(self, name: str, *, key: str, currency: str = "NZD") -> Company:
         """Found a company that this API key opens."""
         company_id = 410 + len(self.companies)
-        company = Company(company_id, name, {key}, self.now, currency, ids=self.ids)
+        company = Company(
+            company_id, name, {key}, self.now, currency, ids=self.ids, courier=self.courier
+        )
         self.companies[company.id] = company
         return company
 
@@ -100,6 +104,7 @@ class PaymoWorld:
         """Forget companies, requests and what the limit counted."""
         self.companies.clear()
         self.requests.clear()
+        self.courier.forget()
         self.limit.opened = None
 
     def app(self) -> web.Application:
@@ -108,6 +113,7 @@ class PaymoWorld:
         app = web.Application(
             middlewares=[self.log, self.limit.middleware, self.faults.middleware, api.door]
         )
+        app.cleanup_ctx.append(self.courier.running)
         app.add_routes(api.routes())
         app.add_routes(control_routes(self.faults, self.reset))
         app.add_routes(Control(self._all, self.add_company).routes())

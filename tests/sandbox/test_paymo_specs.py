@@ -10,13 +10,16 @@ from typing import Any
 import httpx
 import pytest
 from openapi_core import OpenAPI
+from openapi_core.datatypes import RequestParameters
 from openapi_core.testing import MockRequest, MockResponse
+from werkzeug.datastructures import Headers
 
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected, Throttled
+from tests.bot.town import free_port
 from tests.skips import SHARED
 from tests.xero_stand import Clock, Pauses
 
@@ -84,6 +87,19 @@ def _check(spec: OpenAPI, answer: httpx.Response) -> None:
     spec.validate_response(asked, given)
 
 
+class Told:
+    """A delivery, as the specification's reader wants it."""
+
+    name = "paymoNotification"
+    method = "post"
+    content_type = "application/json"
+
+    def __init__(self, headers: dict[str, str], body: bytes) -> None:
+        """Keep what was sent."""
+        self.parameters = RequestParameters(header=Headers(headers))
+        self.body = body
+
+
 @pytest.fixture
 async def paymo() -> AsyncIterator[Overheard]:
     world = PaymoWorld(now=Clock())
@@ -117,6 +133,32 @@ async def test_what_the_app_writes_is_as_specified(paymo: Overheard, spec: OpenA
     await paymo.client.delete_invoice(invoice_id)
 
     assert paymo.check(spec) == [201, 200, 200, 200]
+
+
+async def test_webhooks_are_registered_listed_and_deleted_as_specified(
+    paymo: Overheard, spec: OpenAPI
+) -> None:
+    hook = await paymo.client.add_hook("https://bot.example/t", "*.InvoicePayment", "secret")
+    assert await paymo.client.hooks() == (hook,)
+    await paymo.client.delete_hook(hook.id)
+    with pytest.raises(NotFound):
+        await paymo.client.delete_hook(hook.id)
+
+    assert paymo.check(spec) == [201, 200, 200, 404]
+
+
+async def test_what_paymo_tells_by_itself_is_as_specified(paymo: Overheard, spec: OpenAPI) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/t"
+    await paymo.client.add_hook(nobody, "*", "secret")
+    invoice_id = paymo.add_invoice("#INV-1")
+    paymo.world.company.set_status(invoice_id, "viewed")
+    paymo.world.company.delete_payment(next(iter(paymo.world.company.payments)))
+    paymo.world.company.delete_invoice(invoice_id)
+    await paymo.world.courier.settled()
+    for each in paymo.world.courier.deliveries:
+        spec.validate_webhook_request(Told(each.headers, each.body))
+
+    assert [each.status for each in paymo.world.courier.deliveries] == [0] * 5
 
 
 async def test_what_the_app_is_refused_is_as_specified(paymo: Overheard, spec: OpenAPI) -> None:

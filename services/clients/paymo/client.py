@@ -29,6 +29,8 @@ from services.clients.paymo.wire import (
     Company,
     Header,
     Headers,
+    Hook,
+    Hooks,
     Invoice,
     Invoices,
     Payment,
@@ -118,6 +120,19 @@ class PaymoClient:
     async def delete_invoice(self, invoice_id: int) -> None:
         """Delete an invoice for good. Raises `NotFound`."""
         await self._send("DELETE", f"/invoices/{invoice_id}")
+
+    async def hooks(self) -> tuple[Hook, ...]:
+        """Return the webhooks of the person whose key this is; Paymo shows no others."""
+        return tuple((await self._send("GET", "/hooks")).decode(Hooks).hooks)
+
+    async def add_hook(self, target_url: str, event: str, secret: str) -> Hook:
+        """Have events that fit a pattern, such as `*.Invoice`, told to an address, signed."""
+        body = {"target_url": target_url, "event": event, "secret": secret}
+        return _only((await self._send("POST", "/hooks", body=body)).decode(Hooks).hooks)
+
+    async def delete_hook(self, hook_id: int) -> None:
+        """Delete a webhook. Raises `NotFound`."""
+        await self._send("DELETE", f"/hooks/{hook_id}")
 
     async def _send(self, method: str, path: str, **extras: Any) -> Answer:
         """Send one request when it is this key's turn."""

@@ -122,6 +122,19 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook; its secret is never shown."""
+
+    id: int
+    target_url: str
+    event: str
+    last_status_code: int | None = None
+
+    def leads_to(self, token: str) -> bool:
+        """Say whether its address ends with this token, whatever host it names."""
+        return self.target_url.endswith(f"/{token}")
+
+
 class Clients(msgspec.Struct, frozen=True):
     """An answer that holds clients."""
 
@@ -144,6 +157,12 @@ class Payments(msgspec.Struct, frozen=True):
     """An answer that holds payments."""
 
     invoicepayments: list[Payment]
+
+
+class Hooks(msgspec.Struct, frozen=True):
+    """An answer that holds webhooks."""
+
+    hooks: list[Hook]
 
 
 class Companies(msgspec.Struct, frozen=True):
