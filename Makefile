@@ -32,6 +32,16 @@ format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# Slack's own types judge everything that a recorded walk has sent; they come with Node.
+JUDGE := .venv/blockkit
+check-slack: $(READY)
+	@test -f ../shared/checks/blockkit/check.mjs || { echo "the judge is not here: ../shared/checks/blockkit"; exit 1; }
+	@mkdir -p $(JUDGE) && cp ../shared/checks/blockkit/check.mjs ../shared/checks/blockkit/package.json $(JUDGE)
+	@test -d $(JUDGE)/node_modules || { echo "== fetching Slack's types"; cd $(JUDGE) && npm install --silent --no-audit --no-fund; }
+	@echo "== recording a walk"; rm -f .venv/slack.jsonl
+	@RECORD=.venv/slack.jsonl $(BIN)/python -m pytest -q -k sqlite tests/test_walk.py
+	@echo "== judging it"; node $(JUDGE)/check.mjs --wire .venv/slack.jsonl
+
 # The lock's own uv installs the rest: it needs seconds where pip needs half a minute.
 $(READY): requirements.lock pyproject.toml
 	@echo "== preparing .venv (about a minute the first time)"

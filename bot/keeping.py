@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
 
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
-from services.model import ConnectionState
-from services.store import due, housekeeping
+from services.store import due, housekeeping, operating
 from services.store.engine import Database
-from services.store.tables import Connection, Grant
 from services.work import Work
 
 log = structlog.get_logger(__name__)
@@ -44,17 +41,7 @@ class Keeping:
     async def keep_tokens(self) -> None:
         """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""
         async with self.database.sessions() as session:
-            found = await session.scalars(
-                select(Grant.id)
-                .join(Connection, Connection.grant_id == Grant.id)
-                .where(
-                    ~Grant.is_dead,
-                    Grant.expires_at < self.now() - _QUIET,
-                    Connection.state != ConnectionState.ENDED,
-                )
-                .distinct()
-            )
-            grant_ids = found.all()
+            grant_ids = await operating.list_idle_grants(session, self.now() - _QUIET)
         for grant_id in grant_ids:
             try:
                 await self.tokens.keep_alive(grant_id)

@@ -2,18 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select, update
-
 from bot.settings import Settings
 from bot.wiring import Core, now, open_core
-from services.model import ConnectionState, Job
+from services.model import Job
+from services.store import connections, operating
 from services.store.engine import Database
-from services.store.tables import Connection, Workspace
 
 _PATIENCE = timedelta(seconds=5)
 
@@ -61,27 +59,13 @@ async def sync_on(settings: Settings) -> None:
         await core.work.stop(_PATIENCE)
 
 
-async def _wanted(database: Database, workspace: str) -> list[int]:
+async def _wanted(database: Database, workspace: str) -> Sequence[int]:
     """Make the organisations due now, and return their connections."""
-    chosen = (
-        select(Connection.id)
-        .join(Workspace)
-        .where(Workspace.is_installed, Connection.state == ConnectionState.ACTIVE)
-        .order_by(Connection.id)
-    )
-    if workspace.isdecimal():
-        chosen = chosen.where(Workspace.id == int(workspace))
-    elif workspace:
-        chosen = chosen.where(Workspace.team_id == workspace)
     async with database.sessions.begin() as session:
-        found = list(await session.scalars(chosen))
-        await session.execute(
-            update(Connection).where(Connection.id.in_(found)).values(sweep_due_at=now())
-        )
-    return found
+        return await operating.make_sweeps_due(session, workspace, now())
 
 
 async def _outcome(database: Database, connection_id: int) -> Looked:
     async with database.sessions() as session:
-        connection = await session.get_one(Connection, connection_id)
+        connection = await connections.get(session, connection_id)
         return Looked(connection.organisation_name, connection.sweep_problem)

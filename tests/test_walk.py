@@ -1,12 +1,21 @@
 """The whole product from outside: commands and modals in, both ledgers and the channel out."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.walk import Walk, text_in, walking
+
+
+def record(lines: str) -> None:
+    """Keep what went over Slack's wire where `make check-slack` wants it."""
+    if kept := os.environ.get("RECORD"):
+        with Path(kept).open("a", encoding="utf-8") as file:
+            file.write(lines)
 
 
 @pytest.fixture
@@ -14,6 +23,7 @@ async def walk(database_url: str) -> AsyncIterator[Walk]:
     """Everything up, nothing connected yet; at the end nothing was refused by Slack."""
     async with walking(database_url) as made:
         yield made
+        record(made.town.slack.wire.lines())
         assert made.town.slack.failures == []
         assert made.refused() == []
 
