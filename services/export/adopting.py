@@ -38,7 +38,14 @@ async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroI
             problem="gone_there",
         )
     other = found[0]
-    if export.contact_id == other.contact.contact_id and _is_same(other, export):
+    owner = money.invoice_id_in(other.reference)
+    if owner not in {None, export.paymo_invoice_id}:
+        raise Refused(
+            f"Invoice {export.number} in Xero came from another Paymo invoice. Export without the "
+            "number instead.",
+            problem="number_taken",
+        )
+    if _is_same(other, export):
         return other
     mine = money.format_amount(export.total or Decimal(0), export.currency)
     theirs = money.format_amount(other.total, other.currency_code)

@@ -121,7 +121,9 @@ async def _note_broken(look: Look, refusal: NotConnected) -> None:
 async def _finish(look: Look, course: _Course) -> None:
     connection, now = look.connection, look.kit.now()
     due_at = now + course.pause
-    values: dict[str, object] = {"sweep_problem": course.problem, "asked_by": None}
+    values: dict[str, object] = {"sweep_problem": course.problem}
+    if connection.asked_by is not None:
+        values["asked_by"] = None  # whoever asks while we look is answered by the next look
     if course.reread_at is not None:
         values |= {"cursor": course.cursor, "reread_at": course.reread_at, "swept_at": now}
     if not course.is_broken:
