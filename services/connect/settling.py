@@ -5,8 +5,9 @@ from datetime import datetime
 from services.connect import checklists
 from services.model import ConnectionState, NoticeKind
 from services.store import acts, connections, grants, links, notices
+from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Act, Connection
+from services.store.tables import Connection
 
 _CARRIED = (
     "paymo_api_key",
@@ -31,6 +32,9 @@ async def settle(session: Session, connection: Connection, side: str, now: datet
     exported twice.
     """
     _note(session, connection, f"{side.lower()}_connected", now)
+    if side == "Paymo":
+        # The new key may be another person's, who sees and owns no webhooks of ours yet.
+        connection.paymo_hooks_checked_at = None
     if connection.state is ConnectionState.BROKEN and connection.broken_side == side:
         await _mend(session, connection, now)
     elif connection.state is ConnectionState.PENDING and checklists.is_complete(connection):
@@ -76,5 +80,4 @@ async def change_grant(session: Session, connection: Connection, grant_id: int |
 
 
 def _note(session: Session, connection: Connection, what: str, now: datetime) -> None:
-    act = Act(connection_id=connection.id, at=now, user_id=connection.owner_id, what=what)
-    acts.add(session, act)
+    acts.note(session, connection, Deed(what, now, connection.owner_id))

@@ -7,8 +7,9 @@ from services.export.shapes import ExportResult
 from services.links import Links
 from services.model import ExportState, NoticeKind
 from services.store import acts, cards, notices
+from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Act, Connection, Export
+from services.store.tables import Connection, Export
 
 # Static names of refusals that a press can help with, and the buttons that do it.
 _CURES = {
@@ -63,11 +64,10 @@ async def tell_exported(
         amount=export.total,
     )
     await notices.announce(session, connection, news, now)
-    act = Act(
-        connection_id=connection.id,
-        at=now,
-        user_id=export.requested_by,
-        what="exported",
+    deed = Deed(
+        "exported",
+        now,
+        export.requested_by,
         export_id=export.id,
         after={
             "xero_invoice_id": export.xero_invoice_id,
@@ -75,7 +75,7 @@ async def tell_exported(
             "total": money.format_amount(export.total, export.currency) if export.total else "",
         },
     )
-    acts.add(session, act)
+    acts.note(session, connection, deed)
 
 
 async def tell_failed(
@@ -94,12 +94,11 @@ async def tell_failed(
         export=export,
     )
     await notices.announce(session, connection, news, now)
-    act = Act(
-        connection_id=connection.id,
-        at=now,
-        user_id=export.requested_by,
-        what="export_failed",
+    deed = Deed(
+        "export_failed",
+        now,
+        export.requested_by,
         export_id=export.id,
         after={"problem": export.problem},
     )
-    acts.add(session, act)
+    acts.note(session, connection, deed)

@@ -10,8 +10,9 @@ from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model import NEW_CONTACT, Option, OptionGroup, Person
 from services.store import acts, connections, matches, mirror
+from services.store.acts import Deed
 from services.store.engine import Database, Session
-from services.store.tables import Act, Client, Connection, Match
+from services.store.tables import Client, Connection, Match
 
 _MOST = 100
 _UNKNOWN_CLIENT = "Paymo's list does not hold this client any more. Choose another one."
@@ -83,14 +84,7 @@ class MatchingService:
                 "contact_id": choice.contact_id,
                 "account_id": choice.account_id,
             }
-            act = Act(
-                connection_id=connection.id,
-                at=now,
-                user_id=person.user_id,
-                what="matched",
-                after=after,
-            )
-            acts.add(session, act)
+            acts.note(session, connection, Deed("matched", now, person.user_id, after=after))
         return await self.open(person)
 
 

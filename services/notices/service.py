@@ -11,8 +11,9 @@ from services.model import USUAL_TOPICS, Job, Person, Topic
 from services.notices import delivery
 from services.notices.shapes import Listening, NoticeBoard
 from services.store import acts, connections, mirror, subscriptions
+from services.store.acts import Deed
 from services.store.engine import Database, Session
-from services.store.tables import Act, Connection, Subscription
+from services.store.tables import Connection, Subscription
 from services.work import Work
 
 
@@ -94,14 +95,8 @@ class NoticeService:
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
     ) -> None:
-        act = Act(
-            connection_id=connection.id,
-            at=self.now(),
-            user_id=person.user_id,
-            what=what,
-            after={"channel_id": channel_id},
-        )
-        acts.add(session, act)
+        deed = Deed(what, self.now(), person.user_id, after={"channel_id": channel_id})
+        acts.note(session, connection, deed)
 
 
 async def _listening(session: Session, connection: Connection, channel_id: str) -> Listening | None:

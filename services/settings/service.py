@@ -8,8 +8,9 @@ from services.errors import NotAccepted, NotConnected
 from services.model import Person
 from services.settings.shapes import SettingsForm
 from services.store import acts, connections
+from services.store.acts import Deed
 from services.store.engine import Database
-from services.store.tables import Act, Connection
+from services.store.tables import Connection
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
@@ -52,15 +53,14 @@ class SettingsService:
             connection.xero_status = form.xero_status
             connection.void_means = form.void_means
             connection.credits = form.credits
-            act = Act(
-                connection_id=connection.id,
-                at=self.now(),
-                user_id=person.user_id,
-                what="settings_changed",
+            deed = Deed(
+                "settings_changed",
+                self.now(),
+                person.user_id,
                 before=before,
                 after=_values(_form(connection)),
             )
-            acts.add(session, act)
+            acts.note(session, connection, deed)
 
 
 def _form(connection: Connection) -> SettingsForm:

@@ -1,10 +1,35 @@
 """Who did what, when; rows are only ever added."""
 
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.tables import Act
+from services.store.tables import Act, Connection
 
 
-def add(session: AsyncSession, act: Act) -> None:
-    """Note an act; its `user_id` is "" when the app acted by itself."""
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done; `by` is "" when the app acted by itself."""
+
+    what: str
+    at: datetime
+    by: str = ""
+    export_id: int | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+def note(session: AsyncSession, connection: Connection, deed: Deed) -> None:
+    """Note what was done to a connection, or to an export of it."""
+    act = Act(
+        connection_id=connection.id,
+        at=deed.at,
+        user_id=deed.by,
+        what=deed.what,
+        export_id=deed.export_id,
+        before=deed.before,
+        after=deed.after,
+    )
     session.add(act)

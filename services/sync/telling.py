@@ -1,14 +1,14 @@
 """What is told of payments, deletions and the breaker."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from services.model import NoticeKind, PaymentState
 from services.store import acts, cards, connections, notices, payments
+from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Act, Export, Payment
+from services.store.tables import Export, Payment
 from services.sync.kit import Followed, Look
 
 _MOST_NUMBERS = 10
@@ -66,18 +66,13 @@ async def _announce(
         amount=payment.amount,
     )
     await notices.announce(session, case.look.connection, news, now)
-    act = _act(case, kind.value, now)
-    act.after = {
+    after = {
         "xero_payment_id": payment.xero_payment_id,
         "amount": cards.amount_text(payment.recorded_amount or payment.amount),
         "state": payment.state.value,
     }
-    acts.add(session, act)
-
-
-def _act(case: Followed, what: str, now: datetime) -> Act:
-    connection_id, export_id = case.look.connection.id, case.export.id
-    return Act(connection_id=connection_id, at=now, user_id="", what=what, export_id=export_id)
+    deed = Deed(kind.value, now, export_id=case.export.id, after=after)
+    acts.note(session, case.look.connection, deed)
 
 
 async def ended(
@@ -99,10 +94,14 @@ async def ended(
         kind=kind, source=f"ended:{export.id}:{kind.value}:{in_paymo}", facts=facts, export=export
     )
     await notices.announce(session, look.connection, news, now)
-    act = _act(case, kind.value, now)
-    act.before = export.snapshot or {}
-    act.after = {"in_paymo": in_paymo}
-    acts.add(session, act)
+    deed = Deed(
+        kind.value,
+        now,
+        export_id=export.id,
+        before=export.snapshot or {},
+        after={"in_paymo": in_paymo},
+    )
+    acts.note(session, look.connection, deed)
 
 
 async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
