@@ -14,16 +14,30 @@ async def already_there(kit: Kit, connection: Connection, export: Export) -> Xer
 
     It is looked for by exactly our reference, then by number, contact and total.
     """
+    found = await with_our_reference(kit, connection, export)
+    if found is not None:
+        return found
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    found = await xero.find_by_reference(export.reference)
-    if found:
-        return min(found, key=lambda each: each.updated_at)
     number = str((export.sent or {}).get("InvoiceNumber", ""))
     if not number:
         return None
     return next(
-        (each for each in await xero.find_by_number(number) if _is_same(each, export)), None
+        (
+            each
+            for each in await xero.find_by_number(number)
+            if _is_same(each, export) and money.invoice_id_in(each.reference) is None
+        ),
+        None,
     )
+
+
+async def with_our_reference(
+    kit: Kit, connection: Connection, export: Export
+) -> XeroInvoice | None:
+    """Return the invoice that carries exactly our reference, if any."""
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    found = await xero.find_by_reference(export.reference)
+    return min(found, key=lambda each: each.updated_at, default=None)
 
 
 async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:

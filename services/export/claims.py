@@ -64,6 +64,7 @@ async def _again(
 
 
 _TAKEN_OVER = (
+    "connection_id",
     "requested_by",
     "requested_at",
     "place",

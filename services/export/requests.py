@@ -30,6 +30,8 @@ async def request(
     async with kit.database.sessions.begin() as session:
         connection = await connections.get_for_exporter(session, person)
         draft = await draft_of(session, draft_id, person)
+        if draft.connection_id != connection.id:
+            raise ServiceError(_CLOSED)  # it shows another organisation
         invoice = _previewed(draft, choice)
         await _require_sendable(
             session, connection, Case(invoice, choice, await _books(session, connection, choice))
@@ -47,6 +49,7 @@ async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
     draft = await drafts.find(session, draft_id)
     if draft is None or draft.user_id != person.user_id:
         raise ServiceError(_CLOSED)
+    await connections.get_here(session, person, draft.connection_id)
     return draft
 
 
@@ -116,7 +119,9 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
         export = await exports.find(session, export_id)
         if export is None:
             raise NotFound("This export is not known any more.")
-        connection = await connections.get_here(session, person, export.connection_id)
+        connection = connections.require_ready(
+            await connections.get_here(session, person, export.connection_id)
+        )
         if export.state in exports.DONE:
             raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
         if export.state is not ExportState.FAILED:

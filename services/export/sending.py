@@ -9,7 +9,14 @@ from datetime import timedelta
 import structlog
 
 from services.clients.xero import XeroInvoice
-from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.errors import (
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
 from services.export import adopting, preparing, recording, requests
 from services.export.kit import Kit
 from services.export.preparing import Refused
@@ -46,7 +53,7 @@ async def run(kit: Kit, export_id: int) -> None:
     except Unavailable as refusal:
         await _later(kit, export, _pause(export), str(refusal))
     except ServiceError as refusal:
-        await recording.fail(kit, connection, export, "rejected", str(refusal))
+        await _not_done(kit, connection, export, refusal)
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
@@ -56,21 +63,28 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
             await recording.succeed(kit, connection, export, found, is_linked=True)
             return
         await preparing.prepare(kit, connection, export)
-    elif (sent := await adopting.already_there(kit, connection, export)) is not None:
-        await recording.succeed(kit, connection, export, sent)
+        await _send(kit, connection, export, is_first=True)
         return
-    elif export.problem == recording.FAILED_THERE:
+    sent = await adopting.already_there(kit, connection, export)
+    if sent is not None:
+        is_linked = sent.reference != export.reference
+        await recording.succeed(kit, connection, export, sent, is_linked=is_linked)
+        return
+    if export.problem == recording.FAILED_THERE:
         await preparing.next_attempt(kit, export)
-    await _send(kit, connection, export)
+    await _send(kit, connection, export, is_first=False)
 
 
-async def _send(kit: Kit, connection: Connection, export: Export) -> None:
+async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: bool) -> None:
     try:
         created = await _create(kit, connection, export)
+    except NotFound as refusal:
+        raise Refused(str(refusal), problem="rejected") from refusal
     except Rejected as refusal:
         if not _is_taken(refusal):
             raise Refused(str(refusal), problem="rejected") from refusal
-        created_before = await adopting.already_there(kit, connection, export)
+        # One that was typed in Xero may look the same; that one only a person links.
+        created_before = await adopting.with_our_reference(kit, connection, export)
         if created_before is None:
             raise Refused(
                 f"Xero already has an invoice with the number {export.number}. Link this export "
@@ -83,8 +97,10 @@ async def _send(kit: Kit, connection: Connection, export: Export) -> None:
         return
     except (Throttled, NotConnected):
         # Refused at the door: nothing was done, so the row waits as if it had never been sent.
-        async with kit.database.sessions.begin() as session:
-            await fenced(session, export, export.fence, state=ExportState.QUEUED)
+        # An earlier request that may have left stays to be looked up.
+        if is_first:
+            async with kit.database.sessions.begin() as session:
+                await fenced(session, export, export.fence, state=ExportState.QUEUED)
         raise
     await recording.succeed(kit, connection, export, created)
 
@@ -102,6 +118,16 @@ def _is_taken(refusal: Rejected) -> bool:
 
 def _pause(export: Export) -> timedelta:
     return timedelta(seconds=_BACK_OFF[min(export.tries, len(_BACK_OFF)) - 1])
+
+
+async def _not_done(
+    kit: Kit, connection: Connection, export: Export, refusal: ServiceError
+) -> None:
+    """Refuse what never left; where something may have left, an odd answer settles nothing."""
+    if export.state is ExportState.QUEUED:
+        await recording.fail(kit, connection, export, "rejected", str(refusal))
+    else:
+        await _later(kit, export, _pause(export), str(refusal))
 
 
 async def _later(kit: Kit, export: Export, pause: timedelta, why: str) -> None:

@@ -60,8 +60,12 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
 
 async def get_ready(session: AsyncSession, person: Person) -> Connection:
     """Return the current connection when it works, or say what to do."""
-    current = await find_current(session, person)
-    if current is None or current.state is ConnectionState.PENDING:
+    return require_ready(await find_current(session, person))
+
+
+def require_ready(current: Connection | None) -> Connection:
+    """Return the connection when it works, or say what to do."""
+    if current is None or current.state in {ConnectionState.PENDING, ConnectionState.ENDED}:
         raise NotConnected(CONNECT_FIRST, system="Xero")
     if current.state is ConnectionState.ENDING:
         raise NotConnected("This connection is being ended.", system="Xero")

@@ -214,5 +214,11 @@ async def fail_waiting(session: AsyncSession, connection_id: int, reason: str) -
     await session.execute(
         update(Export)
         .where(Export.connection_id == connection_id, Export.state == ExportState.QUEUED)
-        .values(state=ExportState.FAILED, problem="disconnected", reason=reason, due_at=None)
+        .values(
+            state=ExportState.FAILED,
+            problem="disconnected",
+            reason=reason,
+            due_at=None,
+            fence=Export.fence + 1,
+        )
     )

@@ -1,0 +1,146 @@
+"""What must not happen to an export: going twice, going elsewhere, or taking over another one."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from sandbox.xero.model import new_id
+from services.errors import ServiceError
+from services.model import ConnectionState, ExportState
+from services.store.engine import Database
+from services.store.tables import Connection
+from tests.services.bridge import ANNA, Bridge, place
+
+# Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
+LONG = "INV-2026-11-25-00000001"
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with two invoices for a client that Xero knows."""
+    made = await Bridge.open(database)
+    made.xero.books.add_contact("Acme Ltd")
+    acme = made.paymo.company.add_client("Acme Ltd")
+    for number in ("INV-1", LONG):
+        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+    made.clock.turn(hours=2)
+    await made.run()
+    yield made
+    await made.close()
+
+
+async def press(bridge: Bridge, number: str) -> None:
+    """Ask for an export, and do what is due now."""
+    form = await bridge.form_for(number)
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.run()
+
+
+async def let_hours_pass(bridge: Bridge) -> None:
+    """Do what comes due in the next hours."""
+    for _ in range(4):
+        bridge.clock.turn(minutes=40)
+        await bridge.run()
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_look_up_that_xero_does_not_understand_settles_nothing(
+    bridge: Bridge, status: int
+) -> None:
+    """The invoice may be there, so it is neither called refused nor sent under another key."""
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    bridge.xero.faults.add(method="GET", path="Invoices", status=status, times=2)
+    await press(bridge, LONG)
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+    (waiting,) = await bridge.exports()
+    assert waiting.state is ExportState.UNKNOWN
+    await bridge.export.retry(ANNA, waiting.id, place())
+    await let_hours_pass(bridge)
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+
+
+async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
+    bridge: Bridge,
+) -> None:
+    """A first request that arrives late is found, however long the second one had to wait."""
+    first = await bridge.export_it("INV-1")
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="before")
+    bridge.xero.faults.add(
+        method="PUT", path="Invoices", status=429, headers={"Retry-After": "3600"}
+    )
+    await press(bridge, LONG)
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+    export = (await bridge.exports())[1]
+    template = bridge.xero.invoices[first.xero_invoice_id]
+    late = replace(template, invoice_id=new_id(), number="X-1", reference=export.reference)
+    bridge.xero.books.invoices[late.invoice_id] = late
+    await let_hours_pass(bridge)
+    assert (await bridge.exports())[1].xero_invoice_id == late.invoice_id
+    carrying = [each for each in bridge.xero.invoices.values() if each.reference == late.reference]
+    assert carrying == [late]
+
+
+async def test_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_person_only(
+    bridge: Bridge,
+) -> None:
+    """Same number, contact and total: it is offered, never taken over in silence."""
+    first = await bridge.export_it("INV-1")
+    template = bridge.xero.invoices.pop(first.xero_invoice_id)
+    by_hand = replace(template, invoice_id=new_id(), number="INV-9", reference="typed")
+    bridge.xero.books.invoices[by_hand.invoice_id] = by_hand
+    company = bridge.paymo.company
+    acme = next(iter(company.clients.values()))
+    company.add_invoice("INV-9", acme, [("Work", "", 1, "100")], tax=15)
+    await bridge.look()
+    await press(bridge, "INV-9")
+    refused = bridge.screen.results[-1]
+    assert refused.state is ExportState.FAILED
+    assert "link_existing" in refused.cures
+    await bridge.export.link_existing(ANNA, refused.export_id, place())
+    await bridge.run()
+    export = (await bridge.exports())[-1]
+    assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
+
+
+async def test_a_form_of_one_organisation_sends_nothing_to_another(bridge: Bridge) -> None:
+    """What was shown for one pair is not exported after the workspace connected another."""
+    form = await bridge.form_for("INV-1")
+    other = bridge.xero.add_organisation("Other Books", country="NZ", currency="NZD")
+    other.add_usual_books()
+    mine = await bridge.connection()
+    async with bridge.database.sessions.begin() as session:
+        former = await session.get_one(Connection, mine.id)
+        former.state = ConnectionState.ENDED
+        session.add(
+            Connection(
+                workspace_id=mine.workspace_id,
+                state=ConnectionState.ACTIVE,
+                created_at=bridge.clock(),
+                owner_id=mine.owner_id,
+                paymo_company_id=mine.paymo_company_id,
+                paymo_api_key=mine.paymo_api_key,
+                grant_id=mine.grant_id,
+                tenant_id=other.tenant_id,
+                organisation_name=other.name,
+            )
+        )
+    with pytest.raises(ServiceError, match="too long"):
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    assert await bridge.exports() == []
+
+
+async def test_retrying_after_the_connection_ended_promises_nothing(bridge: Bridge) -> None:
+    """The row would wait for ever, so the person is told to connect first."""
+    bridge.xero.faults.add(method="PUT", path="Invoices", status=400, body="{}")
+    await press(bridge, "INV-1")
+    (failed,) = await bridge.exports()
+    assert failed.state is ExportState.FAILED
+    await bridge.change(state=ConnectionState.ENDED)
+    with pytest.raises(ServiceError, match="connect"):
+        await bridge.export.retry(ANNA, failed.id, place())
+    assert (await bridge.exports())[0].state is ExportState.FAILED
