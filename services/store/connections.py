@@ -199,11 +199,13 @@ def want_fresh_lists(connection: Connection, now: datetime) -> None:
         connection.mirror_due_at = now
 
 
-async def finish_mirror(session: AsyncSession, connection: Connection, **values: Any) -> bool:
-    """Write what the copying came to, unless somebody took it over since."""
-    return await _finish(
-        session, connection, Connection.mirror_fence == connection.mirror_fence, values
-    )
+async def finish_mirror(
+    session: AsyncSession, connection: Connection, due_at: datetime, **values: Any
+) -> bool:
+    """Write what the copying came to, as `finish_sweep` does."""
+    at, guard = Connection.mirror_due_at, Connection.mirror_fence == connection.mirror_fence
+    next_at = case((at == connection.mirror_due_at, due_at), else_=at)
+    return await _finish(session, connection, guard, values | {"mirror_due_at": next_at})
 
 
 async def finish_sweep(
@@ -213,9 +215,8 @@ async def finish_sweep(
 
     A hint that came meanwhile has moved the time of the next look, and is not undone.
     """
-    untouched = Connection.sweep_due_at == connection.sweep_due_at
-    next_at = case((untouched, due_at), else_=Connection.sweep_due_at)
-    guard = Connection.sweep_fence == connection.sweep_fence
+    at, guard = Connection.sweep_due_at, Connection.sweep_fence == connection.sweep_fence
+    next_at = case((at == connection.sweep_due_at, due_at), else_=at)
     return await _finish(session, connection, guard, values | {"sweep_due_at": next_at})
 
 

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model import ExportState, Life
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, Payment
 
 _LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
@@ -170,6 +170,31 @@ async def list_longest_unchecked(
         .limit(limit)
     )
     return found.all()
+
+
+async def list_watched_ids(
+    session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
+) -> Sequence[int]:
+    """Return the live exports of the invoices, or with copies of payments, of these Paymo ids."""
+    holders = select(Payment.export_id).where(
+        Payment.connection_id == connection.id, Payment.paymo_payment_id.in_(paymo_ids)
+    )
+    found = await session.scalars(
+        select(Export.id).where(
+            Export.connection_id == connection.id,
+            Export.state.in_(DONE),
+            Export.life == Life.LIVE,
+            or_(Export.paymo_invoice_id.in_(paymo_ids), Export.id.in_(holders)),
+        )
+    )
+    return found.all()
+
+
+async def uncheck(session: AsyncSession, export_ids: Collection[int]) -> None:
+    """Have these looked at in Paymo before all others."""
+    await session.execute(
+        update(Export).where(Export.id.in_(export_ids)).values(paymo_checked_at=None)
+    )
 
 
 async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState, int]:

@@ -17,6 +17,7 @@ from services.matching.contacts import contact_row
 from services.store import connections, mirror, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection
+from services.sync.hooks import Hooks
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ _REVENUE = "REVENUE"
 class MirrorService:
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
-    `books_read_at` is what this process knows of its own reading, by connection.
+    `books_read_at` is what this process knows of its own reading, by connection. `webhook_address`
+    is where Paymo's webhooks are received, "" where Paymo cannot reach the program.
     """
 
     database: Database
@@ -41,6 +43,7 @@ class MirrorService:
     xero: XeroClients
     now: Callable[[], datetime]
     books_read_at: dict[int, datetime] = field(default_factory=dict)
+    webhook_address: str = ""
 
     async def run_mirror(self, connection_id: int) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
@@ -53,6 +56,8 @@ class MirrorService:
         try:
             done |= await self._copy_xero(connection)
             done |= await self._copy_paymo(connection)
+            hooks = Hooks(self.database, self.paymo, self.webhook_address, self.now)
+            await hooks.keep(connection)
         except Throttled as refusal:
             pause = max(refusal.retry_after, _AFTER_TROUBLE)
         except NotConnected as refusal:
@@ -62,9 +67,7 @@ class MirrorService:
             pause = _AFTER_TROUBLE
             log.warning("mirror_failed", connection=connection_id, reason=str(refusal))
         async with self.database.sessions.begin() as session:
-            await connections.finish_mirror(
-                session, connection, mirror_due_at=self.now() + pause, **done
-            )
+            await connections.finish_mirror(session, connection, self.now() + pause, **done)
 
     async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
         """Have accounts, tax rates, currencies and lock dates no older than this."""

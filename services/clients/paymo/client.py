@@ -5,6 +5,7 @@ list named after the resource. Amounts are read exactly as they stand on the wir
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -36,7 +37,7 @@ from services.clients.paymo.wire import (
     Payment,
     Payments,
 )
-from services.errors import NotConnected, Throttled, Unavailable
+from services.errors import NotConnected, NotFound, Throttled, Unavailable
 
 _PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
@@ -133,6 +134,13 @@ class PaymoClient:
     async def delete_hook(self, hook_id: int) -> None:
         """Delete a webhook. Raises `NotFound`."""
         await self._send("DELETE", f"/hooks/{hook_id}")
+
+    async def delete_hooks_to(self, token: str) -> None:
+        """Delete every webhook whose address ends with this token."""
+        for hook in await self.hooks():
+            if hook.leads_to(token):
+                with contextlib.suppress(NotFound):
+                    await self.delete_hook(hook.id)
 
     async def _send(self, method: str, path: str, **extras: Any) -> Answer:
         """Send one request when it is this key's turn."""

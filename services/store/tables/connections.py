@@ -62,6 +62,12 @@ class Connection(Base):
     paymo_company_name: Mapped[str] = mapped_column(String(255), default="")
     paymo_api_key: Mapped[str | None] = mapped_column(Secret)
 
+    # Paymo's webhooks: the last part of their address, by its SHA-256 too, and what signs them.
+    paymo_hook_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
+    paymo_hook_token: Mapped[str | None] = mapped_column(Secret)
+    paymo_hook_secret: Mapped[str | None] = mapped_column(Secret)
+    paymo_hooks_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     grant_id: Mapped[int | None] = mapped_column(ForeignKey("xero_grants.id"))
     tenant_id: Mapped[str] = mapped_column(String(64), default="")
     xero_connection_id: Mapped[str] = mapped_column(String(64), default="")

@@ -159,6 +159,12 @@ def upgrade() -> None:
         sa.Column("paymo_company_id", sa.Integer(), nullable=True),
         sa.Column("paymo_company_name", sa.String(length=255), nullable=False),
         sa.Column("paymo_api_key", services.store.types.Secret(), nullable=True),
+        sa.Column("paymo_hook_digest", sa.String(length=64), nullable=True),
+        sa.Column("paymo_hook_token", services.store.types.Secret(), nullable=True),
+        sa.Column("paymo_hook_secret", services.store.types.Secret(), nullable=True),
+        sa.Column(
+            "paymo_hooks_checked_at", services.store.types.UtcDateTime(timezone=True), nullable=True
+        ),
         sa.Column("grant_id", sa.Integer(), nullable=True),
         sa.Column("tenant_id", sa.String(length=64), nullable=False),
         sa.Column("xero_connection_id", sa.String(length=64), nullable=False),
@@ -198,6 +204,7 @@ def upgrade() -> None:
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_connections_workspace_id_workspaces")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
+        sa.UniqueConstraint("paymo_hook_digest", name=op.f("uq_connections_paymo_hook_digest")),
     )
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.create_index(

@@ -1,0 +1,90 @@
+"""Paymo's webhooks of a connection: their address is found by its digest, as one-time links are."""
+
+import secrets
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ConnectionState
+from services.store.tables import Connection
+
+
+async def ensure(session: AsyncSession, connection_id: int) -> Connection:
+    """Give a working connection a token and a secret, if it has none; return it as it is now."""
+    token = secrets.token_urlsafe(32)
+    await session.execute(
+        update(Connection)
+        .where(
+            Connection.id == connection_id,
+            Connection.state == ConnectionState.ACTIVE,
+            Connection.paymo_hook_digest.is_(None),
+        )
+        .values(
+            paymo_hook_digest=_digest(token),
+            paymo_hook_token=token,
+            paymo_hook_secret=secrets.token_urlsafe(32),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return await session.get_one(Connection, connection_id, populate_existing=True)
+
+
+async def find(session: AsyncSession, token: str) -> Connection | None:
+    """Return the connection whose webhooks' address ends with this token."""
+    found: Connection | None = await session.scalar(
+        select(Connection).where(Connection.paymo_hook_digest == _digest(token))
+    )
+    return found
+
+
+async def note_checked(session: AsyncSession, connection: Connection, now: datetime) -> bool:
+    """Note that Paymo has what it should, unless the connection was ended meanwhile."""
+    written = await session.scalar(
+        update(Connection)
+        .where(
+            Connection.id == connection.id,
+            Connection.state == ConnectionState.ACTIVE,
+            Connection.paymo_hook_digest == connection.paymo_hook_digest,
+        )
+        .values(paymo_hooks_checked_at=now)
+        .returning(Connection.id)
+        .execution_options(synchronize_session=False)
+    )
+    return written is not None
+
+
+async def queue(
+    session: AsyncSession, connection: Connection, soon: datetime, *, sweep: bool, in_full: bool
+) -> None:
+    """Have Paymo's lists copied soon, and the organisation looked at too where that is wanted.
+
+    The times are compared in the database, so that a look that begins just now is not overlooked.
+    """
+    values: dict[str, Any] = {"mirror_due_at": _sooner(Connection.mirror_due_at, soon)}
+    if sweep:
+        values["sweep_due_at"] = _sooner(Connection.sweep_due_at, soon)
+    if in_full:
+        values["paymo_mirrored_at"] = None
+    await session.execute(
+        update(Connection)
+        .where(Connection.id == connection.id, Connection.state == ConnectionState.ACTIVE)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget(connection: Connection) -> None:
+    """Know no webhooks any more: whatever they send is refused."""
+    connection.paymo_hook_digest = connection.paymo_hook_token = None
+    connection.paymo_hook_secret = connection.paymo_hooks_checked_at = None
+
+
+def _sooner(column: Any, soon: datetime) -> Any:
+    return case((column < soon, column), else_=soon)
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
