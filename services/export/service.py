@@ -68,9 +68,9 @@ class ExportService(Kit):
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
             draft.xero_status = choice.xero_status
             if is_other:
-                draft.invoice_id, draft.invoice, draft.problem = choice.invoice_id, None, ""
-                draft.contact_id = draft.account_id = draft.asked_number = ""
-                draft.due_at = self.now()
+                draft.contact_id = draft.account_id = draft.asked_number = draft.problem = ""
+                draft.invoice = None
+                await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
             else:
                 draft.contact_id, draft.account_id = choice.contact_id, choice.account_id
             form = await self._form(session, draft_id, person)
@@ -82,7 +82,7 @@ class ExportService(Kit):
         """Read Xero's lists and the invoice again, then draw the form with what is true now."""
         async with self.database.sessions.begin() as session:
             draft = await requests.draft_of(session, draft_id, person)
-            draft.is_refreshing, draft.due_at = True, self.now()
+            await drafts.change(session, draft, is_refreshing=True, due_at=self.now())
             form = await self._form(session, draft_id, person)
         await self.work.nudge(Job.PREVIEW, draft_id)
         return replace(form, is_reading=True)

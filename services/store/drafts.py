@@ -1,6 +1,7 @@
 """Export forms on people's screens."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,17 @@ _LEASE = timedelta(seconds=60)
 async def find(session: AsyncSession, draft_id: int) -> Draft | None:
     """Return the draft with this id, if it is still kept."""
     return await session.get(Draft, draft_id)
+
+
+async def change(session: AsyncSession, draft: Draft, **values: Any) -> None:
+    """Write what a person chose; a reading that is under way changes nothing any more."""
+    await session.execute(
+        update(Draft)
+        .where(Draft.id == draft.id)
+        .values(fence=Draft.fence + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    await session.refresh(draft)
 
 
 async def take(session: AsyncSession, draft_id: int, now: datetime) -> Draft | None:

@@ -79,6 +79,7 @@ def _payments(now: datetime) -> _Due:
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
+            Connection.sweep_due_at <= now,  # a look that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
             Payment.due_at <= now,
         )

@@ -12,6 +12,7 @@ from services.store.tables import Payment
 
 _LEASE = timedelta(minutes=3)
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+_LEFT_OUT = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
 async def get(session: AsyncSession, payment_id: int) -> Payment:
@@ -68,6 +69,29 @@ async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+async def bring_back(session: AsyncSession, payment: Payment, reason: str, now: datetime) -> bool:
+    """Have a payment added that was left out, unless somebody decided on it since it was read."""
+    written = await session.scalar(
+        update(Payment)
+        .where(
+            Payment.id == payment.id,
+            Payment.state.in_(_LEFT_OUT),
+            Payment.fence == payment.fence,
+        )
+        .values(
+            state=PaymentState.ADDING,
+            reason=reason,
+            paymo_payment_id=None,
+            tries=0,
+            due_at=now,
+            fence=Payment.fence + 1,
+        )
+        .returning(Payment.id)
+        .execution_options(synchronize_session=False)
+    )
+    return written is not None
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:

@@ -73,7 +73,8 @@ async def _settle(case: Followed) -> bool:
     if hand_typed and case.export.wanted != FORCED:
         await _ask(case, status, hand_typed)
         return False
-    await _write(case, snapshot=invoice.as_json())
+    if not await _keep_snapshot(case, invoice):
+        return False  # somebody else goes on with it
     if _is_kept_as_void(case, status):
         await case.look.paymo.set_status(invoice.id, "void")
         await _end(case, Life.VOIDED, NoticeKind.INVOICE_VOIDED, in_paymo="void")
@@ -143,6 +144,13 @@ async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -
             await telling.ended(session, case, kind, in_paymo=in_paymo)
 
 
-async def _write(case: Followed, **values: object) -> None:
+async def _keep_snapshot(case: Followed, invoice: Invoice) -> bool:
+    """Keep the invoice as it was before we touched it, also when that is done a second time."""
+    if case.export.snapshot is not None and invoice.status == "void":
+        return await _write(case, snapshot=case.export.snapshot)
+    return await _write(case, snapshot=invoice.as_json())
+
+
+async def _write(case: Followed, **values: object) -> bool:
     async with case.look.kit.database.sessions.begin() as session:
-        await exports.change_life(session, case.export, **values)
+        return await exports.change_life(session, case.export, **values)

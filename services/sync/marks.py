@@ -1,11 +1,15 @@
 """The marker in a Paymo payment's notes, by which a copy of Xero's is known again."""
 
+import re
+
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as Copy
 from services.model import PaymentKind
 from services.store.tables import Payment
 
 _MARKER = "Xero payment "
+# As we write it, closing the notes; words that people type have no such id.
+_OURS = re.compile(rf"{_MARKER}[0-9a-f-]{{36}}(:[0-9a-f-]{{36}})?\Z", re.IGNORECASE)
 
 
 def notes_of(payment: Payment) -> str:
@@ -22,7 +26,7 @@ def find_copy(invoice: Invoice, payment: Payment) -> Copy | None:
 
 def is_ours(copy: Copy) -> bool:
     """Say whether a payment in Paymo is a copy of Xero's; all others were typed by people."""
-    return _MARKER in (copy.notes or "")
+    return _OURS.search(copy.notes or "") is not None
 
 
 def _marker(payment: Payment) -> str:

@@ -81,7 +81,7 @@ async def observe(
         export.xero_seen_status = invoice.status
         export.xero_due = invoice.amount_due
         if export.life is Life.LIVE and invoice.status in _GONE:
-            export.life = _GONE[invoice.status]
+            await exports.change_life(session, export, life=_GONE[invoice.status])
         if export.life in exports.FOLLOWED:
             await _compare(session, export, invoice, rows.get(export.id, []), now)
 

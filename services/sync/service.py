@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from services.errors import NotFound, ServiceError
-from services.model import Job, Life, PaymentState, Person, Place
+from services.model import Job, Life, Person, Place
 from services.store import acts, connections, exports, payments
 from services.store.acts import Deed
 from services.store.engine import Session
@@ -53,20 +53,21 @@ class SyncService(Kit):
 
     async def _release(self, person: Person, connection_id: int, *, is_applied: bool) -> str:
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_here(session, person, connection_id)
-            held = await exports.list_held(session, connection_id)
+            connection = await self._own(session, person, connection_id)
+            decided = [
+                each
+                for each in await exports.list_held(session, connection_id)
+                if await _decide(session, each, is_applied=is_applied)
+            ]
             connection.is_paused = False
-            for export in held:
-                was = export.wanted
-                export.life = _life_of(was) if is_applied else Life.KEPT
-                export.wanted = APPLY if is_applied else ""
+            for export in decided:
                 what = "breaker_applied" if is_applied else "breaker_kept"
                 self._note(session, connection, export, person, what)
             self._look_soon(connection)
         await self.work.nudge(Job.SWEEP, connection_id)
-        if not held:
+        if not decided:
             return "Nothing waits any more; somebody has decided already."
-        numbers = ", ".join(each.number for each in held)
+        numbers = ", ".join(each.number for each in decided)
         if is_applied:
             return f"Paymo follows Xero now for {numbers}."
         return f"Kept in Paymo: {numbers}."
@@ -77,12 +78,9 @@ class SyncService(Kit):
             payment = await payments.find(session, payment_id)
             if payment is None:
                 raise NotFound("This payment is not known any more.")
-            connection = await connections.get_here(session, person, payment.connection_id)
-            if payment.state not in {PaymentState.TOMBSTONE, PaymentState.ASKED}:
+            connection = await self._own(session, person, payment.connection_id)
+            if not await payments.bring_back(session, payment, BROUGHT_BACK, self.now()):
                 raise ServiceError("Nothing to do: the payment is where it should be.")
-            payment.state, payment.reason = PaymentState.ADDING, BROUGHT_BACK
-            payment.paymo_payment_id, payment.tries = None, 0
-            payment.due_at, payment.fence = self.now(), payment.fence + 1
             export = await exports.get(session, payment.export_id)
             self._note(session, connection, export, person, "payment_brought_back")
             self._look_soon(connection)
@@ -96,10 +94,12 @@ class SyncService(Kit):
             export = await exports.find(session, export_id)
             if export is None:
                 raise NotFound("This invoice is not known any more.")
-            connection = await connections.get_here(session, person, export.connection_id)
-            if export.life not in {Life.ASKED, Life.VOIDED}:
+            connection = await self._own(session, person, export.connection_id)
+            is_open = export.life in {Life.ASKED, Life.VOIDED}
+            if not is_open or not await exports.change_life(
+                session, export, life=Life.DELETE_SEEN, wanted=FORCED
+            ):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
-            export.life, export.wanted = Life.DELETE_SEEN, FORCED
             self._note(session, connection, export, person, "deletion_confirmed")
             self._look_soon(connection)
             number = export.number
@@ -110,6 +110,10 @@ class SyncService(Kit):
         """Look at one organisation if its turn has come."""
         await sweep.run(self, connection_id)
 
+    async def _own(self, session: Session, person: Person, connection_id: int) -> Connection:
+        found = await connections.get_here(session, person, connection_id)
+        return connections.require_ready(found)
+
     def _look_soon(self, connection: Connection) -> None:
         connection.sweep_due_at = self.now()
 
@@ -118,6 +122,14 @@ class SyncService(Kit):
     ) -> None:
         deed = Deed(what, self.now(), person.user_id, export_id=export.id)
         acts.note(session, connection, deed)
+
+
+async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:
+    """Say whether this press decided; of two people, one does."""
+    if is_applied:
+        life = _life_of(export.wanted)
+        return await exports.change_life(session, export, life=life, wanted=APPLY)
+    return await exports.change_life(session, export, life=Life.KEPT, wanted="")
 
 
 def _life_of(wanted: str) -> Life:

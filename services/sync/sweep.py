@@ -42,6 +42,7 @@ class _Course:
     deletions: int = 0
     problem: str = ""
     is_broken: bool = False
+    is_cut_short: bool = False
 
 
 async def run(kit: Kit, connection_id: int) -> None:
@@ -54,15 +55,15 @@ async def run(kit: Kit, connection_id: int) -> None:
     course = _Course(pause=kit.interval)
     try:
         await _go(look, course)
-    except Throttled as refusal:
-        course.pause = max(refusal.retry_after, _AFTER_TROUBLE)
-        course.problem = str(refusal)
-    except NotConnected as refusal:
-        await _note_broken(look, refusal)
-        course.problem, course.is_broken = str(refusal), True
     except ServiceError as refusal:
-        course.pause = min(kit.interval, _AFTER_TROUBLE)
-        course.problem = str(refusal)
+        course.problem, course.is_cut_short = str(refusal), True
+        if isinstance(refusal, Throttled):
+            course.pause = max(refusal.retry_after, _AFTER_TROUBLE)
+        elif isinstance(refusal, NotConnected):
+            await _note_broken(look, refusal)
+            course.is_broken = True
+        else:
+            course.pause = min(kit.interval, _AFTER_TROUBLE)
     await _finish(look, course)
 
 
@@ -130,7 +131,9 @@ async def _finish(look: Look, course: _Course) -> None:
         values["day_calls_left"] = look.xero.allowance.day_left
     async with look.kit.database.sessions.begin() as session:
         waiting = await payments.next_due(session, connection.id)
-        due_at = min(due_at, waiting) if waiting is not None else due_at
+        # A look that was cut short may not have come to what waits, and would begin again at once.
+        if waiting is not None and not course.is_cut_short:
+            due_at = min(due_at, waiting)
         await connections.finish_sweep(session, connection, max(due_at, now), **values)
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
