@@ -46,6 +46,8 @@ class Connect:
         view_id = await answers.open_view(request, view, again=again)
         if view_id:
             await self.service.attach_view(checklist.connection_id, view_id)
+            place = await place_of(self.workspaces, request)
+            await self.service.catch_up(checklist, replace(place, view_id=view_id))
 
     async def submit(self, request: SlackRequest) -> None:
         """Have the chosen channel hear what happens, and close the checklist."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +22,20 @@ def record(lines: str) -> None:
 @pytest.fixture
 async def walk(database_url: str) -> AsyncIterator[Walk]:
     """Everything up, nothing connected yet; at the end nothing was refused by Slack."""
+    async with up(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def quick_walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """The same on SQLite alone, for what does not touch the ledgers."""
+    async with up(sqlite_url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def up(database_url: str) -> AsyncIterator[Walk]:
+    """Serve everything, and look at the end what Slack refused."""
     async with walking(database_url) as made:
         yield made
         record(made.town.slack.wire.lines())
@@ -108,8 +123,9 @@ async def test_a_double_submit_is_one_invoice(walk: Walk) -> None:
     assert len(walk.books.invoices) == 1
 
 
-async def test_only_who_connected_exports_until_others_are_chosen(walk: Walk) -> None:
+async def test_only_who_connected_exports_until_others_are_chosen(quick_walk: Walk) -> None:
     """Everybody else is told whom to ask."""
+    walk = quick_walk
     await walk.connect()
     await walk.type("export INV-1", user="Ben")
     ben = walk.town.slack.user("Ben")
@@ -123,8 +139,9 @@ async def test_only_who_connected_exports_until_others_are_chosen(walk: Walk) ->
     await walk.modal("export", "Ben")
 
 
-async def test_a_killed_channel_pauses_and_tells_who_subscribed_it(walk: Walk) -> None:
+async def test_a_killed_channel_pauses_and_tells_who_subscribed_it(quick_walk: Walk) -> None:
     """Nothing is lost: the notice comes to that person instead."""
+    walk = quick_walk
     await walk.connect()
     await walk.town.slack.archive("invoices", "Anna")
     await walk.export("INV-1")
@@ -136,8 +153,9 @@ async def test_a_killed_channel_pauses_and_tells_who_subscribed_it(walk: Walk) -
     walk.town.slack.wire.entries.clear()
 
 
-async def test_everything_else_that_can_be_typed(walk: Walk) -> None:
+async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     """Each verb answers, before and after connecting."""
+    walk = quick_walk
     for text, words in (
         ("", "not connected"),
         ("status", "not connected"),

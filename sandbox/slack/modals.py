@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.slack.form import carried, with_ids
-from sandbox.slack.model import STACK, TRIGGER_LIFE, Refused, Team, Trigger, View
+from sandbox.slack.model import STACK, Refused, Team, Trigger, View
 from sandbox.slack.rules.surfaces import too_large, view_problems
 from sandbox.slack.state import APP_ID, State
 
@@ -176,7 +176,7 @@ class Screens:
             raise Refused("invalid_trigger_id")
         if trigger.used:
             raise Refused("exchanged_trigger_id")
-        if self.state.now() - trigger.issued > TRIGGER_LIFE:
+        if self.state.now() - trigger.issued > self.state.trigger_life:
             raise Refused("expired_trigger_id")
         trigger.used = True
         return trigger

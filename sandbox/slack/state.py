@@ -4,10 +4,20 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sandbox.serving import Clock
-from sandbox.slack.model import Channel, Message, ResponseUrl, Team, Trigger, User, View
+from sandbox.slack.model import (
+    TRIGGER_LIFE,
+    Channel,
+    Message,
+    ResponseUrl,
+    Team,
+    Trigger,
+    User,
+    View,
+)
 
 APP_ID = "A0SANDBOX"
 MICRO = 1_000_000
@@ -19,6 +29,7 @@ class State:
 
     now: Clock
     url: str = ""
+    trigger_life: timedelta = TRIGGER_LIFE
     teams: dict[str, Team] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)

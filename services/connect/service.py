@@ -28,6 +28,16 @@ class ConnectService(Kit):
         async with self.database.sessions.begin() as session:
             await links.attach_view(session, connection_id, view_id)
 
+    async def catch_up(self, drawn: Checklist, place: Place) -> None:
+        """Draw the checklist again if a side was connected before its view was known."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get(session, drawn.connection_id)
+            spot = checklists.spot_for(connection, place.user_id, place.channel_id, place.view_id)
+            fresh = await checklists.checklist_of(session, self, connection, spot)
+        needed = (bool(drawn.paymo_link), bool(drawn.xero_link))
+        if (bool(fresh.paymo_link), bool(fresh.xero_link)) != needed:
+            await self.screen.show_checklist(place, fresh)
+
     async def overviews(self, person: Person) -> tuple[Overview, ...]:
         """Return the workspace's connections at a glance, the usual one first."""
         async with self.database.sessions() as session:

@@ -5,8 +5,9 @@ from datetime import timedelta
 from services.errors import NotConnected, NotFound, ServiceError
 from services.export import forms
 from services.export.kit import Kit
+from services.matching.contacts import client_row
 from services.model import ConnectionState, Place
-from services.store import connections, drafts, mirror
+from services.store import connections, drafts, mirror, tables
 from services.store.fence import fenced
 from services.store.tables import Connection, Draft
 
@@ -49,6 +50,10 @@ async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
         row = await drafts.find(session, draft.id)
         if row is None or row.fence != draft.fence:
             return
+        if invoice.client is not None:
+            # The menus know this client at once, however old the mirror's list is.
+            rows = [client_row(invoice.client)]
+            await mirror.put(session, connection.id, tables.Client, rows)
         is_new = row.invoice is None or row.invoice["id"] != invoice.id
         row.invoice_id, row.invoice = invoice.id, invoice.as_json()
         if is_new:

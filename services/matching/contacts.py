@@ -1,7 +1,8 @@
-"""A contact of Xero's as the mirror keeps it."""
+"""Contacts of Xero's and clients of Paymo's as the mirror keeps them."""
 
 from typing import Any
 
+from services.clients.paymo import Client
 from services.clients.xero import Contact
 
 LONGEST_NAME = 255
@@ -25,3 +26,15 @@ def name_in_xero(client_name: str) -> str:
     """
     plain = client_name.replace("<", " ").replace(">", " ")
     return " ".join(plain.split())[:LONGEST_NAME]
+
+
+def client_row(client: Client) -> dict[str, Any]:
+    """Return the mirror's row for a client."""
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "email": client.email or "",
+        "tax_number": client.fiscal_information or "",
+        "details": {},
+        "is_active": client.active,
+    }

@@ -13,7 +13,7 @@ from services.clients.paymo import wire as paymo_wire
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled
-from services.matching.contacts import contact_row
+from services.matching.contacts import client_row, contact_row
 from services.store import connections, mirror, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection
@@ -115,7 +115,7 @@ class MirrorService:
             return {}
         now = self.now()
         paymo = self.paymo.client(connection.paymo_api_key)
-        clients = [_client_row(each) for each in await paymo.clients()]
+        clients = [client_row(each) for each in await paymo.clients()]
         copied = connection.paymo_mirrored_at
         is_full = copied is None or now - copied >= _PAYMO_IN_FULL_EVERY
         headers = [_header_row(each) for each in await paymo.headers()] if is_full else []
@@ -193,17 +193,6 @@ def _tax_row(rate: xero_wire.TaxRate) -> dict[str, Any]:
         "name": rate.name,
         "effective_rate": effective,
         "is_usable": rate.status == _ACTIVE and rate.can_apply_to_revenue,
-    }
-
-
-def _client_row(client: paymo_wire.Client) -> dict[str, Any]:
-    return {
-        "client_id": client.id,
-        "name": client.name,
-        "email": client.email or "",
-        "tax_number": client.fiscal_information or "",
-        "details": {},
-        "is_active": client.active,
     }
 
 
