@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
@@ -10,11 +11,60 @@ from services.export.shapes import ExportChoice
 from services.model import ExportState, Life, Person, Place
 from services.store import exports
 from services.store.engine import Session
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, InvoiceHeader
 
 # Xero has let go of the former copy, so a person may export the invoice again.
 _OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE)
 _DECIDING = (Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asked for an export, where, when, and what was chosen."""
+
+    person: Person
+    place: Place
+    at: datetime
+    choice: ExportChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The invoice that is asked for, as far as the row names it."""
+
+    id: int
+    number: str
+    client_id: int
+    client_name: str
+    currency: str
+    total: Decimal
+    updated_on: datetime | None  # None where nobody has seen it yet
+
+    @classmethod
+    def seen(cls, invoice: Invoice) -> "Subject":
+        """Return an invoice that was shown; it is sent only if it is still the same."""
+        return cls(
+            id=invoice.id,
+            number=invoice.number,
+            client_id=invoice.client_id,
+            client_name=invoice.client_name,
+            currency=invoice.currency,
+            total=invoice.total,
+            updated_on=invoice.updated_on,
+        )
+
+    @classmethod
+    def unseen(cls, header: InvoiceHeader, client_name: str) -> "Subject":
+        """Return an invoice of which only the head is known."""
+        return cls(
+            id=header.invoice_id,
+            number=header.number,
+            client_id=header.client_id,
+            client_name=client_name,
+            currency=header.currency,
+            total=header.total,
+            updated_on=None,
+        )
 
 
 def why_taken(export: Export, connection: Connection) -> str:
@@ -36,7 +86,7 @@ def why_taken(export: Export, connection: Connection) -> str:
 
 
 async def claim(
-    session: Session, connection: Connection, invoice: Invoice, wanted: Export
+    session: Session, connection: Connection, invoice: Subject, wanted: Export
 ) -> Export:
     """Make `wanted` the one row for this invoice. Raises `AlreadyRequested`."""
     latest = await exports.find_latest(session, connection, invoice.id)
@@ -84,17 +134,7 @@ _TAKEN_OVER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asked for an export, where, when, and what was chosen."""
-
-    person: Person
-    place: Place
-    at: datetime
-    choice: ExportChoice
-
-
-def new_row(connection: Connection, invoice: Invoice, request: Request) -> Export:
+def new_row(connection: Connection, invoice: Subject, request: Request) -> Export:
     """Return the row that says what will be exported, where to, and who asked."""
     choice = request.choice
     return Export(

@@ -2,14 +2,13 @@
 
 from dataclasses import asdict, replace
 
-from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested, NotAccepted, NotFound, NotMatched, ServiceError
 from services.export import books, claims, forms
 from services.export.checks import Case, examine
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import Colour, ExportState, Job, Person, Place
-from services.store import connections, drafts, exports, matches
+from services.store import connections, drafts, exports, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Connection, Draft, Export, Match
 
@@ -32,10 +31,7 @@ async def request(
         draft = await draft_of(session, draft_id, person)
         if draft.connection_id != connection.id:
             raise ServiceError(_CLOSED)  # it shows another organisation
-        invoice = _previewed(draft, choice)
-        await _require_sendable(
-            session, connection, Case(invoice, choice, await _books(session, connection, choice))
-        )
+        invoice = await _subject(session, connection, draft, choice)
         row = claims.new_row(connection, invoice, asked)
         export = await claims.claim(session, connection, invoice, row)
         await _remember(session, connection, export, asked)
@@ -53,26 +49,42 @@ async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
     return draft
 
 
-def _previewed(draft: Draft, choice: ExportChoice) -> Invoice:
-    """Return the invoice that the person has seen; nothing else is sent."""
+async def _subject(
+    session: Session, connection: Connection, draft: Draft, choice: ExportChoice
+) -> claims.Subject:
+    """Return the invoice to export, if nothing is known to stand in its way."""
     if choice.invoice_id is None:
         raise NotAccepted({"invoice": "Choose the invoice to export."})
-    if choice.invoice_id != draft.invoice_id:
-        raise NotAccepted({"invoice": _OTHER_INVOICE})
-    invoice = forms.kept(draft)
-    if invoice is None:
-        raise NotAccepted({"invoice": draft.problem or _READING})
-    return invoice
-
-
-async def _books(session: Session, connection: Connection, choice: ExportChoice) -> books.Books:
-    return await books.load(session, connection, choice.contact_id)
-
-
-async def _require_sendable(session: Session, connection: Connection, case: Case) -> None:
-    latest = await exports.find_latest(session, connection, case.invoice.id)
+    latest = await exports.find_latest(session, connection, choice.invoice_id)
     if latest is not None and (taken := claims.why_taken(latest, connection)):
         raise AlreadyRequested(taken)
+    invoice = forms.kept(draft) if choice.invoice_id == draft.invoice_id else None
+    if invoice is None:
+        return await _unseen(session, connection, draft, choice)
+    known = await books.load(session, connection, choice.contact_id)
+    _require_sendable(Case(invoice, choice, known))
+    return claims.Subject.seen(invoice)
+
+
+async def _unseen(
+    session: Session, connection: Connection, draft: Draft, choice: ExportChoice
+) -> claims.Subject:
+    """Take a form that was filled in at once, before any invoice was shown in it.
+
+    The job looks at everything before it sends. After another invoice was shown, the contact and
+    account may be that one's, so then the person has to look first.
+    """
+    if draft.invoice is not None:
+        other = choice.invoice_id != draft.invoice_id
+        raise NotAccepted({"invoice": _OTHER_INVOICE if other else draft.problem or _READING})
+    header = await mirror.find_header(session, connection.id, choice.invoice_id or 0)
+    if header is None or not choice.contact_id or not choice.account_id:
+        raise NotAccepted({"invoice": draft.problem or _READING})
+    client = await mirror.find_client(session, connection.id, header.client_id)
+    return claims.Subject.unseen(header, client.name if client else "")
+
+
+def _require_sendable(case: Case) -> None:
     wrong: dict[str, str] = {}
     for check in examine(case):
         if check.colour is Colour.RED:

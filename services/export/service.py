@@ -69,7 +69,6 @@ class ExportService(Kit):
             draft.xero_status = choice.xero_status
             if is_other:
                 draft.contact_id = draft.account_id = draft.asked_number = draft.problem = ""
-                draft.invoice = None
                 await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
             else:
                 draft.contact_id, draft.account_id = choice.contact_id, choice.account_id

@@ -1,6 +1,7 @@
 """Exporting, from the form to the invoice that stands in Xero."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -181,3 +182,21 @@ async def test_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
     assert bridge.screen.results[-1].cures == ("reconnect",)
     kinds = [kind for kind, _ in await bridge.notices()]
     assert kinds == ["connection_broken", "connection_broken"]  # the channel and the owner
+
+
+async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
+    bridge: Bridge,
+) -> None:
+    """Everything is looked at before it is sent; after another invoice was shown, first by eye."""
+    shown = await bridge.form_for("INV-1")
+    whole = bridge.choice(shown)
+    fresh = await bridge.export.open(ANNA)
+    number = await bridge.export.request(ANNA, fresh.draft_id, whole, place())
+    await bridge.run()
+    assert number == "INV-1"
+    assert bridge.screen.results[-1].state is ExportState.EXPORTED
+    kiwi_invoice(bridge)
+    await bridge.look()
+    other = replace(whole, invoice_id=bridge.paymo.company.numbered("INV-2").id)
+    with pytest.raises(NotAccepted, match="another invoice"):
+        await bridge.export.request(ANNA, shown.draft_id, other, place())
