@@ -13,6 +13,7 @@ from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader
 
+WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
 _OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE)
 _DECIDING = (Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
@@ -147,10 +148,10 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         requested_by=request.person.user_id,
         requested_at=request.at,
         place=asdict(request.place),
-        number=invoice.number,
+        number=invoice.number[:WIDEST],
         reference=money.reference(invoice.number, invoice.id),
         client_id=invoice.client_id,
-        client_name=invoice.client_name,
+        client_name=invoice.client_name[:WIDEST],
         contact_id=choice.contact_id,
         contact_name="",
         account_id=choice.account_id,

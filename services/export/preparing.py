@@ -11,6 +11,7 @@ from services.clients.xero import Contact, NewContact, NewLine
 from services.errors import NotFound, Rejected, ServiceError
 from services.export import books
 from services.export.checks import Case, examine, first_red
+from services.export.claims import WIDEST
 from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
@@ -214,11 +215,11 @@ async def _write_down(
             idempotency_key=_key(export, export.attempt, sent),
             problem="",
             reason="",
-            number=invoice.number,
+            number=invoice.number[:WIDEST],
             reference=money.reference(invoice.number, invoice.id),
             client_id=invoice.client_id,
-            client_name=invoice.client_name,
-            contact_name=contact.name,
+            client_name=invoice.client_name[:WIDEST],
+            contact_name=contact.name[:WIDEST],
             currency=money.currency_code(invoice.currency),
             total=invoice.total,
         )

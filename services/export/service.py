@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from services import money
 from services.export import forms, previews, requests, sending
+from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Job, Option, Person, Place
@@ -27,7 +28,7 @@ class ExportService(Kit):
                 workspace_id=connection.workspace_id,
                 user_id=person.user_id,
                 channel_id=person.channel_id,
-                asked_number=number.strip(),
+                asked_number=number.strip()[:WIDEST],
                 xero_status=connection.xero_status,
                 created_at=self.now(),
             )

@@ -68,12 +68,20 @@ async def put(
 
 
 def _row(connection_id: int, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
-    made = {"connection_id": connection_id, **row}
+    made = {"connection_id": connection_id, **{name: _cut(table, name, row[name]) for name in row}}
     if table in {Contact, Client}:
         made["folded_name"] = folded_name(row["name"])
     if table is InvoiceHeader:
         made["folded_number"] = folded(row["number"])
     return made
+
+
+def _cut(table: type[Base], name: str, value: Any) -> Any:
+    """Return a text as far as its column holds it: PostgreSQL refuses what SQLite takes."""
+    if not isinstance(value, str):
+        return value
+    width = getattr(table.__table__.c[name].type, "length", None)
+    return value[:width]
 
 
 async def forget(session: AsyncSession, connection_id: int) -> None:

@@ -28,6 +28,7 @@ _OVERLAP = timedelta(minutes=5)
 _REREAD = timedelta(hours=24)
 _AFTER_TROUBLE = timedelta(seconds=60)
 _WHEN_SHORT = timedelta(hours=1)
+_LONGEST_PROBLEM = 1000
 _KEPT_FOR_EXPORTS = 200  # a fifth of the smallest day's allowance that Xero gives
 
 
@@ -122,7 +123,7 @@ async def _note_broken(look: Look, refusal: NotConnected) -> None:
 async def _finish(look: Look, course: _Course) -> None:
     connection, now = look.connection, look.kit.now()
     due_at = now + course.pause
-    values: dict[str, object] = {"sweep_problem": course.problem}
+    values: dict[str, object] = {"sweep_problem": course.problem[:_LONGEST_PROBLEM]}
     if connection.asked_by is not None:
         values["asked_by"] = None  # whoever asks while we look is answered by the next look
     if course.reread_at is not None:
