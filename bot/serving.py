@@ -145,6 +145,7 @@ def _web(program: Program, bolt: AsyncApp) -> Web:
         webhooks=Webhooks(
             settings.xero_webhook_key.get_secret_value(),
             core.services.sync.hint,
+            core.services.sync.paymo_hint,
             core.tasks,
             core.metrics,
         ),

@@ -14,6 +14,7 @@ from bot.metrics import Metrics
 from bot.tasks import Tasks
 
 Hint = Callable[[Collection[str]], Awaitable[None]]
+PaymoHint = Callable[[str, str, bytes], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Webhooks:
 
     xero_key: str = field(repr=False)
     hint: Hint
+    paymo_hint: PaymoHint
     tasks: Tasks
     metrics: Metrics
 
@@ -38,9 +40,11 @@ class Webhooks:
         return self._answer("xero", 200)
 
     async def paymo(self, request: Request) -> Response:
-        """Answer Paymo; no webhook of ours is registered with it yet, so none is known here."""
-        await bodies.read(request)
-        return self._answer("paymo", 401)
+        """Answer Paymo; never with 410, for which it would delete the webhook."""
+        token = request.path_params["token"]
+        signature = request.headers.get("x-paymo-signature", "")
+        is_ours = await self.paymo_hint(token, signature, await bodies.read(request))
+        return self._answer("paymo", 200 if is_ours else 401)
 
     def _is_signed(self, raw: bytes, signature: str) -> bool:
         made = hmac.digest(self.xero_key.encode(), raw, "sha256")

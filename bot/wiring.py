@@ -153,7 +153,7 @@ class _Parts:
     def services(self) -> tuple[register.Services, MirrorService]:
         """Return every service."""
         database = self.database
-        mirror = MirrorService(database, self.remote.paymo, self.remote.xero, now)
+        mirror = self._mirror()
         board = SlackNoticeBoard(self.slack.clients)
         made = register.Services(
             connect=self._connect(),
@@ -165,6 +165,16 @@ class _Parts:
             settings=SettingsService(database, now),
         )
         return made, mirror
+
+    def _mirror(self) -> MirrorService:
+        reached = f"{self.settings.public_url}/webhooks/paymo"
+        return MirrorService(
+            database=self.database,
+            paymo=self.remote.paymo,
+            xero=self.remote.xero,
+            now=now,
+            webhook_address=reached if self.settings.has_paymo_webhooks else "",
+        )
 
     def _connect(self) -> ConnectService:
         return ConnectService(

@@ -172,7 +172,7 @@ class Walk:
 @asynccontextmanager
 async def walking(database_url: str, **settings: Any) -> AsyncIterator[Walk]:
     """Open the town with a small agency in it."""
-    async with town(database_url, sync_interval_seconds=1, **settings) as made:
+    async with town(database_url, **{"sync_interval_seconds": 1, **settings}) as made:
         made.slack.add_user("Ben")
         company = made.paymo.add_company("Maple Studio", key=PAYMO_KEY)
         books = made.xero.add_organisation("Maple Books")

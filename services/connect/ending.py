@@ -2,13 +2,17 @@
 
 from datetime import timedelta
 
+import structlog
+
 from services.connect.kit import Kit
 from services.connect.settling import change_grant
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
 from services.model import ConnectionState, Place
-from services.store import acts, connections, exports, grants, links, mirror
+from services.store import acts, connections, exports, grants, hooks, links, mirror
 from services.store.acts import Deed
 from services.store.tables import Connection
+
+log = structlog.get_logger(__name__)
 
 _TRIES = 5
 _PAUSE = timedelta(seconds=30)
@@ -31,7 +35,7 @@ async def run(kit: Kit, connection_id: int) -> None:
             await _try_later(kit, connection, refusal)
             return
         at_xero = _BY_HAND
-    at_paymo = _at_paymo(connection)
+    at_paymo = await _end_at_paymo(kit, connection)
     exported = await _forget(kit, connection)
     if exported and connection.disconnect_place is not None:
         place = Place(**connection.disconnect_place)
@@ -65,13 +69,27 @@ async def _is_last(kit: Kit, grant_id: int) -> bool:
     return not await kit.xero.tenants(grant_id)
 
 
-def _at_paymo(connection: Connection) -> str:
+async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
+    """Take our webhooks away; what Paymo cannot do now does not hold up the end."""
     if connection.paymo_api_key is None:
         return "Paymo was not connected."
-    return (
-        f"The API key of {connection.paymo_company_name or 'Paymo'} is forgotten here. If nothing "
-        "else uses it, delete it in Paymo at My Account → API Keys."
+    name = connection.paymo_company_name or "Paymo"
+    said = (
+        f"The API key of {name} is forgotten here. If nothing else uses it, delete it in Paymo at "
+        "My Account → API Keys."
     )
+    if connection.paymo_hook_token is None:
+        return said
+    try:
+        paymo = kit.paymo.client(connection.paymo_api_key)
+        await paymo.delete_hooks_to(connection.paymo_hook_token)
+    except ServiceError as refusal:
+        log.info("hooks_left", connection=connection.id, reason=str(refusal))
+        return (
+            f"{said} Paymo could not be brought to take our webhooks away, so it may go on "
+            "telling us of changes; whatever it sends is refused unread from now on."
+        )
+    return f"{said} Our webhooks are taken away there."
 
 
 async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) -> None:
@@ -94,6 +112,7 @@ async def _forget(kit: Kit, connection: Connection) -> str:
             return ""
         await change_grant(session, row, None)
         row.paymo_api_key, row.xero_connection_id = None, ""
+        hooks.forget(row)
         row.state, row.broken_side = ConnectionState.ENDED, ""
         row.sweep_due_at = row.mirror_due_at = row.disconnect_due_at = None
         await links.forget(session, row.id)

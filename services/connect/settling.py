@@ -32,6 +32,9 @@ async def settle(session: Session, connection: Connection, side: str, now: datet
     exported twice.
     """
     _note(session, connection, f"{side.lower()}_connected", now)
+    if side == "Paymo":
+        # The new key may be another person's, who sees and owns no webhooks of ours yet.
+        connection.paymo_hooks_checked_at = None
     if connection.state is ConnectionState.BROKEN and connection.broken_side == side:
         await _mend(session, connection, now)
     elif connection.state is ConnectionState.PENDING and checklists.is_complete(connection):

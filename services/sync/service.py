@@ -10,7 +10,7 @@ from services.store import acts, connections, exports, payments
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Export
-from services.sync import sweep
+from services.sync import hints, sweep
 from services.sync.deletions import APPLY, FORCED
 from services.sync.kit import Kit
 from services.sync.payments import BROUGHT_BACK
@@ -42,6 +42,10 @@ class SyncService(Kit):
             for connection in await connections.list_by_tenants(session, list(tenant_ids)):
                 due_at = connection.sweep_due_at
                 connection.sweep_due_at = soon if due_at is None else min(due_at, soon)
+
+    async def paymo_hint(self, token: str, signature: str, body: bytes) -> bool:
+        """Queue a look at what a webhook of Paymo's names; False when it is not Paymo's."""
+        return await hints.take(self, hints.Told(token, signature, body))
 
     async def apply_breaker(self, person: Person, connection_id: int) -> str:
         """Follow in Paymo everything that the breaker holds."""

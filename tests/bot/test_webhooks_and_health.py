@@ -90,10 +90,18 @@ async def test_without_a_key_there_is_no_webhook(sqlite_url: str) -> None:
         assert (await tell(town, b"{}")).status_code == 404
 
 
-async def test_a_paymo_webhook_of_nobody_is_refused_and_never_gone(town: Town) -> None:
-    answer = await town.http.post("/webhooks/paymo/unknown", content=b"{}")
+@pytest.mark.parametrize("body", [b"{}", b"", b"[", b"\xff"])
+async def test_a_paymo_webhook_of_nobody_is_refused_and_never_gone(town: Town, body: bytes) -> None:
+    headers = [(b"x-paymo-signature", b"\xe9")]
+    answer = await town.http.post("/webhooks/paymo/unknown", content=body, headers=headers)
 
     assert (answer.status_code, answer.content) == (401, b"")
+
+
+async def test_a_paymo_webhook_that_does_not_fit_is_not_read(town: Town) -> None:
+    answer = await town.http.post("/webhooks/paymo/unknown", content=b"x" * 1_000_001)
+
+    assert (answer.status_code, answer.content) == (413, b"")
 
 
 async def test_the_program_is_ready_when_everything_works(town: Town) -> None:

@@ -82,6 +82,35 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     assert "disconnected" in [each.what for each in await stand.rows(Act)]
 
 
+@pytest.mark.parametrize("paymo_is_down", [False, True])
+async def test_our_webhooks_go_and_no_others_and_an_outage_of_paymo_holds_nothing_up(
+    stand: Connecting, *, paymo_is_down: bool
+) -> None:
+    connection = await stand.connect()
+    await stand.change(
+        connection, paymo_hook_digest="d", paymo_hook_token="t", paymo_hook_secret="s"
+    )
+    for target in ("https://bot.example/webhooks/paymo/t", "https://other.example/hook"):
+        stand.paymo.company.add_hook({"target_url": target, "event": "*.Invoice"})
+    if paymo_is_down:
+        stand.paymo.faults.add(path="/hooks", status=503, times=99)
+    await end(stand, connection)
+    after = await stand.connection(connection.id)
+    left = [each.target_url for each in stand.paymo.company.hooks.values()]
+    ((_, sentences),) = stand.screen.farewells
+
+    assert after.state is ConnectionState.ENDED
+    assert (after.paymo_hook_digest, after.paymo_hook_token, after.paymo_hook_secret) == (
+        None,
+        None,
+        None,
+    )
+    assert len(left) == (2 if paymo_is_down else 1)
+    assert left[-1] == "https://other.example/hook"
+    assert ("refused unread" in sentences[1]) is paymo_is_down
+    assert "API key of Maple Studio is forgotten" in sentences[1]
+
+
 async def test_a_consent_that_others_use_is_not_revoked(stand: Connecting) -> None:
     connection = await stand.connect()
     checklist = await stand.service.open(replace(ANNA, team_id="T2"))
