@@ -28,6 +28,7 @@ from services.store.tables import Connection, Export
 log = structlog.get_logger(__name__)
 
 _PARKED = timedelta(hours=1)
+_LONG = timedelta(minutes=1)  # a wait that a person is told of
 _BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
 _TAKEN = "must be unique"
 
@@ -47,11 +48,11 @@ async def run(kit: Kit, export_id: int) -> None:
     except Refused as refusal:
         await recording.fail(kit, connection, export, refusal.problem, str(refusal))
     except Throttled as refusal:
-        await _later(kit, export, refusal.retry_after, str(refusal))
+        await _later(kit, connection, export, refusal.retry_after, str(refusal))
     except NotConnected as refusal:
         await _broken(kit, connection, export, refusal)
     except Unavailable as refusal:
-        await _later(kit, export, _pause(export), str(refusal))
+        await _later(kit, connection, export, _pause(export), str(refusal))
     except ServiceError as refusal:
         await _not_done(kit, connection, export, refusal)
 
@@ -127,13 +128,20 @@ async def _not_done(
     if export.state is ExportState.QUEUED:
         await recording.fail(kit, connection, export, "rejected", str(refusal))
     else:
-        await _later(kit, export, _pause(export), str(refusal))
+        await _later(kit, connection, export, _pause(export), str(refusal))
 
 
-async def _later(kit: Kit, export: Export, pause: timedelta, why: str) -> None:
+async def _later(
+    kit: Kit, connection: Connection, export: Export, pause: timedelta, why: str
+) -> None:
+    due_at = kit.now() + pause
+    if pause >= _LONG:
+        why = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
     async with kit.database.sessions.begin() as session:
-        await fenced(session, export, export.fence, due_at=kit.now() + pause, reason=why)
+        written = await fenced(session, export, export.fence, due_at=due_at, reason=why)
     log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
+    if written and pause >= _LONG and export.tries == 1:
+        await recording.show(kit, connection, export)
 
 
 async def _broken(kit: Kit, connection: Connection, export: Export, refusal: NotConnected) -> None:

@@ -60,6 +60,11 @@ async def _run_one(case: _Case) -> None:
         if isinstance(refusal, Throttled):
             pause = max(pause, refusal.retry_after)
         await _write(case, due_at=case.look.kit.now() + pause)
+    except (Rejected, NotFound) as refusal:
+        # What one payment is refused must not keep all others waiting.
+        number = case.export.number
+        case.look.problems.append(f"A payment on invoice {number} waits: {refusal}")
+        await _write(case, due_at=case.look.kit.now() + timedelta(seconds=_BACK_OFF[-1]))
 
 
 def _pause(payment: Payment) -> timedelta:

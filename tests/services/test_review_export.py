@@ -144,3 +144,16 @@ async def test_retrying_after_the_connection_ended_promises_nothing(bridge: Brid
     with pytest.raises(ServiceError, match="connect"):
         await bridge.export.retry(ANNA, failed.id, place())
     assert (await bridge.exports())[0].state is ExportState.FAILED
+
+
+async def test_a_long_wait_is_told_with_the_time_when_it_ends(bridge: Bridge) -> None:
+    """Xero's day can be used up; nobody looks at a form that says nothing for hours."""
+    headers = {"Retry-After": "7200", "X-Rate-Limit-Problem": "day"}
+    bridge.xero.faults.add(method="PUT", path="Invoices", status=429, headers=headers)
+    await press(bridge, "INV-1")
+    waiting = bridge.screen.results[-1]
+    assert waiting.state is ExportState.QUEUED
+    assert "goes on by itself at 13:00 UTC" in waiting.reason
+    bridge.clock.turn(hours=3)
+    await bridge.run()
+    assert bridge.screen.results[-1].state is ExportState.EXPORTED

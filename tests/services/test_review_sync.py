@@ -79,6 +79,25 @@ async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     assert await amounts(bridge) == [Decimal(20)]
 
 
+async def test_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge: Bridge) -> None:
+    """It waits by itself, and that it does is said where people look."""
+    refused = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+    said = '{"message": "This payment is locked"}'
+    bridge.paymo.faults.add(
+        method="DELETE", path="invoicepayments", status=400, body=said, times=99
+    )
+    bridge.xero.books.remove_payment(refused.payment_id)
+    bridge.xero.books.pay(invoice_id(bridge), Decimal(15), date=DAY)
+    await bridge.look()
+    assert await amounts(bridge) == [Decimal(40), Decimal(15)]
+    assert "locked" in (await bridge.connection()).sweep_problem
+    bridge.paymo.faults.clear()
+    await bridge.look()
+    await bridge.look()
+    assert await amounts(bridge) == [Decimal(15)]
+
+
 async def test_the_snapshot_shows_the_invoice_as_it_was_before_we_voided_it(
     bridge: Bridge,
 ) -> None:
