@@ -47,9 +47,9 @@ async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroI
     )
     if not found:
         raise Refused(
-            f"Xero has no live invoice with the number {export.number} any more. Press Retry to "
-            "export it.",
-            problem="gone_there",
+            f"Xero has no live invoice with the number {export.number}; a void one may keep it. "
+            "Try again, or export without the number.",
+            problem="number_taken",
         )
     other = found[0]
     owner = money.invoice_id_in(other.reference)

@@ -88,8 +88,9 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
         created_before = await adopting.with_our_reference(kit, connection, export)
         if created_before is None:
             raise Refused(
-                f"Xero already has an invoice with the number {export.number}. Link this export "
-                "to that one if it is the same invoice, or export without the number.",
+                f"Xero already has an invoice with the number {export.number}; a void one keeps "
+                "its number, too. Link this export to that one if it is the same invoice, or "
+                "export without the number.",
                 problem="number_taken",
             ) from refusal
         created = created_before
