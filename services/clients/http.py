@@ -3,9 +3,11 @@
 import asyncio
 import re
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import httpx
@@ -42,10 +44,20 @@ async def sleep_for(duration: timedelta) -> None:
     await asyncio.sleep(duration.total_seconds())
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return the authorities that are trusted, the environment's own too; reading them is slow."""
+    return httpx.create_ssl_context()
+
+
 def open_http(base_url: str, *, user_agent: str) -> httpx.AsyncClient:
     """Return a client for one remote address; proxies and CA bundles of the environment hold."""
     return httpx.AsyncClient(
-        base_url=base_url, timeout=_TIMEOUT, headers={"User-Agent": user_agent}, trust_env=True
+        base_url=base_url,
+        timeout=_TIMEOUT,
+        headers={"User-Agent": user_agent},
+        trust_env=True,
+        verify=trusted(),
     )
 
 

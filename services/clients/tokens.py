@@ -17,7 +17,7 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from services.clients.http import Sleep, sleep_for
+from services.clients.http import Sleep, sleep_for, trusted
 from services.errors import NotConnected, Unavailable
 
 SCOPES = (
@@ -123,7 +123,11 @@ class XeroOAuth:
 
     def _client(self) -> Any:
         return AsyncOAuth2Client(
-            self.client_id, self.client_secret, headers=self.http_headers, timeout=20
+            self.client_id,
+            self.client_secret,
+            headers=self.http_headers,
+            timeout=20,
+            verify=trusted(),
         )
 
     async def _ask(self, asked: Any) -> TokenSet:
