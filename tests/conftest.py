@@ -12,9 +12,17 @@ from tests.databases import (
     postgres_url,
     sqlite_template,
     sqlite_url,
+    used_databases,
 )
 
-__all__ = ["database_url", "postgres_server", "postgres_url", "sqlite_template", "sqlite_url"]
+__all__ = [
+    "database_url",
+    "postgres_server",
+    "postgres_url",
+    "sqlite_template",
+    "sqlite_url",
+    "used_databases",
+]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -112,7 +112,7 @@ class Walk:
         assert answer.ok, (answer.failure, answer.errors)
         if subscribe:
             await self.town.slack.wait_for(lambda: self.town.slack.messages("invoices"), PATIENCE)
-        await self.town.slack.close_view("Anna", everything=True)
+        await self.close()
 
     async def give_key(self, link: str, key: str = PAYMO_KEY) -> str:
         """Paste the API key on our own page."""
@@ -126,16 +126,28 @@ class Walk:
         page = await self.town.http.get(link, follow_redirects=True)
         return str(page.text)
 
-    async def export(self, number: str, **chosen: str) -> View:
+    async def export(self, number: str, **chosen: str) -> str:
         """Export an invoice with what the form proposes, unless told; return what came of it."""
         form = await self.form(number)
         for name, value in chosen.items():
             await self.town.slack.choose("Anna", form.id, name, value)
         answer = await self.town.slack.submit("Anna", form.id)
         assert answer.ok, (answer.failure, answer.errors)
-        done = await self.modal_saying("exported to")
-        await self.town.slack.close_view("Anna", everything=True)
+        done = await self._until(self._outcome, "exported to", "Anna")
+        await self.close()
         return done
+
+    def _outcome(self) -> str | None:
+        """Return what came of an export: over the form, or whispered when that is gone."""
+        view = self.town.slack.top_view("Anna")
+        told = [text_in(view.payload)] if view else []
+        told += [text_in(each.blocks) for each in self.town.slack.ephemerals("Anna")]
+        return next((each for each in told if "exported to" in each), None)
+
+    async def close(self) -> None:
+        """Close whatever is open."""
+        if self.town.slack.top_view("Anna"):
+            await self.town.slack.close_view("Anna", everything=True)
 
     async def form(self, number: str) -> View:
         """Open the form for an invoice and wait until it was read."""
@@ -149,7 +161,7 @@ class Walk:
         view = await self.modal("disconnect")
         await self.town.slack.submit("Anna", view.id)
         await self.modal_saying("is disconnected")
-        await self.town.slack.close_view("Anna", everything=True)
+        await self.close()
 
     # In the ledgers.
 
