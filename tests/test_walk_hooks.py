@@ -1,6 +1,7 @@
 """What is deleted in Paymo reaches the channel by Paymo's own webhooks, long before the clock."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -20,8 +21,12 @@ async def walk(database_url: str) -> AsyncIterator[Walk]:
 
 
 async def registered(walk: Walk) -> None:
-    """Wait until Paymo has both of our webhooks."""
-    await walk.town.slack.wait_for(lambda: len(walk.company.hooks) == 2, 20)
+    """Wait until Paymo has both of our webhooks; Slack's changes do not tell, so look often."""
+    for _ in range(100):
+        with contextlib.suppress(TimeoutError):
+            await walk.town.slack.wait_for(lambda: len(walk.company.hooks) == 2, 0.2)
+            return
+    raise AssertionError("The webhooks were not registered.")
 
 
 async def test_what_is_deleted_in_paymo_is_told_within_seconds(walk: Walk) -> None:
