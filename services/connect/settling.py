@@ -67,6 +67,8 @@ async def _begin(session: Session, connection: Connection, now: datetime) -> Con
     await links.move(session, connection.id, former.id)
     connection.paymo_api_key = connection.grant_id = connection.paymo_company_id = None
     connection.tenant_id, connection.state = "", ConnectionState.ENDED
+    await session.flush()
+    await connections.release_parked(session, former, now)
     _note(session, former, "reconnected", now)
     return former
 

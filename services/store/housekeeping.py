@@ -2,19 +2,24 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store import links, receipts
-from services.store.tables import Draft, SlackState
+from services.store.tables import Connection, Draft, Grant, SlackState
 
 # Slack closes a forgotten modal within a day, and repeats an event for an hour at most.
 _DRAFTS_LIVE = timedelta(days=2)
 _RECEIPTS_LIVE = timedelta(days=3)
+# A consent for several organisations waits ten minutes for a choice.
+_CHOICES_LIVE = timedelta(hours=1)
 
 
 async def purge(session: AsyncSession, now: datetime) -> None:
-    """Remove old drafts and receipts, and what expired: one-time links and Slack's states."""
+    """Remove old drafts and receipts, and what expired: links, states, consents nobody used."""
+    in_use = select(Connection.id).where(Connection.grant_id == Grant.id)
+    unused = Grant.expires_at < now - _CHOICES_LIVE
+    await session.execute(delete(Grant).where(unused, ~in_use.exists()))
     await session.execute(delete(Draft).where(Draft.created_at < now - _DRAFTS_LIVE))
     await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
     await links.purge(session, now)

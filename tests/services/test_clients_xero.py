@@ -101,6 +101,14 @@ async def test_a_void_invoice_is_not_found_again_by_reference_or_number(bench: B
     assert (await bench.client.invoice(made.invoice_id)).status == "VOIDED"
 
 
+async def test_a_number_with_a_comma_is_found_like_any_other(bench: Bench) -> None:
+    body = new_invoice(bench.stand).body() | {"InvoiceNumber": "7, second"}
+    made = await bench.client.create_invoice(body, key="k1")
+    [found] = await bench.client.find_by_number("7, second")
+
+    assert found.invoice_id == made.invoice_id
+
+
 async def test_a_refusal_carries_all_of_xeros_texts(bench: Bench) -> None:
     body = new_invoice(bench.stand).body()
     await bench.client.create_invoice(body, key="k1")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -217,3 +218,19 @@ async def test_a_page_that_is_finished_during_the_end_changes_nothing(stand: Con
     await stand.service.run_disconnect(connection.id)
 
     assert (await stand.connection(connection.id)).paymo_api_key is None
+
+
+async def test_what_may_have_been_sent_before_the_end_is_looked_up_when_connected_again(
+    stand: Connecting,
+) -> None:
+    connection = await stand.connect()
+    later = stand.clock() + timedelta(hours=1)
+    row = export_of(connection, state=ExportState.UNKNOWN, due_at=later)
+    async with stand.database.sessions.begin() as session:
+        session.add(row)
+    await end(stand, connection)
+    await stand.connect()
+    (kept,) = await stand.rows(Export)
+
+    assert kept.due_at is not None
+    assert kept.due_at <= stand.clock()

@@ -15,6 +15,7 @@ from services.store.tables import (
     Connection,
     Draft,
     Export,
+    Grant,
     OneTimeLink,
     Payment,
     Receipt,
@@ -172,11 +173,12 @@ async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database)
             link = OneTimeLink(purpose="paymo", connection_id=connection.id, user_id="U1")
             links.add(session, link, then)
             await receipts.take(session, f"{age}", then)
+            session.add(Grant(access_token="a", refresh_token="r", expires_at=then))
         await session.flush()
         await housekeeping.purge(session, NOW)
         left = [
             await session.scalar(select(func.count()).select_from(table))
-            for table in (Draft, SlackState, OneTimeLink, Receipt)
+            for table in (Draft, SlackState, OneTimeLink, Receipt, Grant)
         ]
 
-    assert left == [1, 1, 1, 1]
+    assert left == [1, 1, 1, 1, 1]

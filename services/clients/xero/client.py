@@ -200,7 +200,11 @@ class XeroClient:
 
     async def find_by_number(self, number: str) -> Sequence[wire.XeroInvoice]:
         """Return the live sales invoices with exactly this number."""
-        params = {"InvoiceNumbers": number, "Statuses": _LIVE, "page": "1"}
+        params = {"Statuses": _LIVE, "page": "1"}
+        if "," in number and '"' not in number:
+            params["where"] = f'InvoiceNumber=="{number}"'  # the other filter is a comma list
+        else:
+            params["InvoiceNumbers"] = number
         rows = await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
         return [each for each in rows if each.invoice_number == number and each.type == "ACCREC"]
 
