@@ -10,6 +10,7 @@ import aiohttp
 from bot.clock import Clock
 from bot.keeping import Keeping
 from bot.metrics import Metrics
+from bot.parking import Parking
 from bot.settings import Settings
 from bot.slack_clients import (
     CachedSeats,
@@ -243,7 +244,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     slack = await open_slack(settings, database, stack)
     # Services nudge the work, and the work runs services: the table is filled when both exist.
     runners: dict[Job, Runner] = {}
-    run = metrics.measured(Worker(runners, metrics.count_bug).run)
+    run = metrics.measured(Worker(runners, Parking(database, metrics.count_bug, now).park).run)
     if database.is_postgres and not alone:
         work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
     else:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState
-from services.store.tables import Connection, Grant, Workspace
+from services.model import ConnectionState, Job
+from services.store import exports
+from services.store.tables import Base, Connection, Draft, Export, Grant, Workspace
 
 
 async def list_idle_grants(session: AsyncSession, before: datetime) -> Sequence[int]:
@@ -45,3 +47,24 @@ async def make_sweeps_due(session: AsyncSession, workspace: str, now: datetime) 
         update(Connection).where(Connection.id.in_(found)).values(sweep_due_at=now)
     )
     return found
+
+
+async def put_off(
+    session: AsyncSession, row: tuple[Job, int], until: datetime, problem: str
+) -> None:
+    """Have the row of a job looked at later, with the problem where people look."""
+    job, key = row
+    values: dict[Job, tuple[type[Base], dict[str, Any]]] = {
+        Job.EXPORT: (Export, {"due_at": until, "reason": problem}),
+        Job.PREVIEW: (Draft, {"due_at": None, "problem": problem}),
+        Job.SWEEP: (Connection, {"sweep_due_at": until, "sweep_problem": problem}),
+        Job.MIRROR: (Connection, {"mirror_due_at": until}),
+        Job.DISCONNECT: (Connection, {"disconnect_due_at": until}),
+    }
+    if job not in values:
+        return  # its rows are taken under a lease, and come due again by themselves
+    table, changed = values[job]
+    own = table.id == key  # type: ignore[attr-defined]
+    if job is Job.EXPORT:
+        own &= Export.state.in_(exports.WAITING)
+    await session.execute(update(table).where(own).values(**changed))
