@@ -83,7 +83,10 @@ def _ways_on(message: Message) -> list[Block]:
     if message.kind is NoticeKind.EXPORT_FAILED:
         return cure_buttons(facts.get("cures", ()), facts["export_id"])
     if message.kind is NoticeKind.CONNECTION_BROKEN:
-        return [blocks.button("Reconnect", names.RECONNECT, style="primary")]
+        return [
+            blocks.button("Reconnect", names.RECONNECT, style="primary"),
+            blocks.button("Disconnect Here Too", names.DISCONNECT),
+        ]
     if message.kind is NoticeKind.SYNC_PAUSED:
         return breaker_buttons(facts["connection_id"])
     if facts.get("in_paymo") in {"void", "asked"}:

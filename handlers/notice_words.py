@@ -164,7 +164,8 @@ def _broken(facts: Facts) -> str:
     return (
         f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
         f"{one_line(facts['organisation'])}. {escape(facts['reason'])} Everything waits, nothing "
-        f"is lost. <@{facts['owner']}> can connect it again."
+        f"is lost. <@{facts['owner']}> can connect it again. If it was ended there on purpose, end "
+        "it here too."
     )
 
 

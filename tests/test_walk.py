@@ -187,3 +187,17 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     await walk.modal_saying("Kiwi")
     await asyncio.wait_for(walk.town.slack.open_home("Ben"), 5)
     await walk.town.slack.wait_for(lambda: walk.town.slack.home("Ben"))
+
+
+async def test_ended_in_xero_alone_it_says_what_is_left_to_do(quick_walk: Walk) -> None:
+    """In the channel and to the person, with the button that ends the other side."""
+    walk = quick_walk
+    await walk.connect()
+    walk.town.xero.disconnect(walk.books.tenant_id)
+    told = await walk.notice("connection_broken")
+    await walk.notice("connection_broken", channel=walk.town.slack.direct("Anna").id)
+    assert "end it here too" in text_in(told.blocks)
+    await walk.town.slack.press("Anna", told.ts, "disconnect")
+    view = await walk.modal("disconnect")
+    await walk.town.slack.submit("Anna", view.id)
+    await walk.modal_saying("API key of Maple Studio is forgotten")
