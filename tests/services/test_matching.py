@@ -24,6 +24,12 @@ ACME: dict[str, Any] = {
 }
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is proven with the store and the walks."""
+    return sqlite_url
+
+
 async def fill(
     database: Database, connection: Connection, table: type[Base], *rows: dict[str, Any]
 ) -> None:

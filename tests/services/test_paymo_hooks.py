@@ -20,6 +20,12 @@ from tests.services.bridge import Bridge
 PATTERNS = ["*.Invoice", "*.InvoicePayment"]
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is proven with the store and the walks."""
+    return sqlite_url
+
+
 @dataclass(slots=True)
 class Stand:
     """A connected pair with one exported invoice of 115.00, and the door for webhooks."""
