@@ -18,6 +18,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:Deprecat
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is proven with the store and the walks."""
+    return sqlite_url
+
+
+@pytest.fixture
 async def many(database_url: str) -> AsyncIterator[Town]:
     """The program for many workspaces, none of which has the app yet."""
     pair = {"slack_client_id": "1111.2222", "slack_client_secret": "slack-client-secret"}

@@ -39,6 +39,12 @@ from tests.services.store_seeds import connected, export_of
 OWNER, STRANGER = Person("", "T1", "U1", "C1"), Person("", "T1", "U3", "C1")
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is proven with the store and the walks."""
+    return sqlite_url
+
+
 @dataclass(slots=True)
 class Board:
     """A board that keeps what was posted; `refusals` are raised first, by channel."""

@@ -17,6 +17,12 @@ from tests.services.store_seeds import NOW, connected
 OWNER, OTHER, STRANGER = (Person("", "T1", user) for user in ("U1", "U2", "U3"))
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is proven with the store and the walks."""
+    return sqlite_url
+
+
 def service_on(database: Database) -> SettingsService:
     """Return the service with a clock that stands."""
     return SettingsService(database, lambda: NOW)
