@@ -20,7 +20,7 @@ demo: $(READY)
 
 test: check
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -rs -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -rs -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(READY)
 	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }

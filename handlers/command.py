@@ -31,6 +31,8 @@ class Command:
         typed = words.parse(str(request.body.get("text", "")))
         if typed.verb == names.EXPORT:
             await self.export.open_for(request, " ".join(typed.rest))
+        elif typed.verb == names.SHOW:
+            await self.export.show(request, " ".join(typed.rest))
         elif typed.verb == names.SUBSCRIBE:
             await self.notices.subscribe(request, typed.rest)
         elif handler := self._verbs().get(typed.verb):

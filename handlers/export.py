@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from handlers import answers, blocks, menus, names
 from handlers.export_forms import export_choice, export_view
 from handlers.export_results import working_view
+from handlers.notice_board import card_of
 from handlers.places import place_of
 from handlers.reading import note_of, number_in, pressed, typed
 from handlers.routing import SlackRequest
@@ -41,6 +42,15 @@ class Export:
         view_id = await answers.open_view(request, view, again=again)
         if view_id:
             await self.service.attach_view(form.draft_id, view_id)
+
+    async def show(self, request: SlackRequest, number: str) -> None:
+        """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
+        await request.ack()
+        facts = await self.service.card(request.person, number) if number else None
+        if facts is None:
+            await self.open_for(request, number)
+        else:
+            await answers.tell(request, *card_of(facts))
 
     async def choose(self, request: SlackRequest) -> None:
         """Draw the form again after something was chosen in it."""

@@ -7,6 +7,7 @@ from handlers.words import Words
 _LINES = (
     ("connect", "connect Paymo and Xero, or mend a connection"),
     ("export INV-1", "look at an invoice as Xero will show it, and export it"),
+    ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),
     ("match", "match clients with contacts and accounts"),
     ("status", "see what is connected, exported and waiting"),
     ("sync", "look for payments and deletions in Xero now"),

@@ -50,6 +50,7 @@ BREAKER_KEEP: Final = "breaker_keep"
 STATUS: Final = "status"
 SYNC: Final = "sync"
 HELP: Final = "help"
+SHOW: Final = "show"
 UNSUBSCRIBE: Final = "unsubscribe"
 
 # Buttons that only open a page: Slack tells us of the press, and there is nothing to do.

@@ -1,6 +1,7 @@
 """Posting notices: text, buttons that help, and metadata by which other programs know them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -106,6 +107,12 @@ def _delete_too(export_id: int) -> Block:
     return blocks.button(
         "Delete in Paymo Too", names.DELETE_IN_PAYMO, export_id, style="danger", ask=sure
     )
+
+
+def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
+    """Return an invoice's card outside its channel: the text, and the links below it."""
+    message = Message(0, "", NoticeKind.INVOICE_EXPORTED, facts, {})
+    return text_of(message), blocks.actions(_links(message))
 
 
 def _links(message: Message) -> list[Block]:

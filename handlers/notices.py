@@ -135,6 +135,11 @@ def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
             raise ServiceError(
                 f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}."
             )
+        if name == Topic.DIGEST:
+            raise ServiceError(
+                "The digest comes later. Today a channel can hear of exports, payments, deletions "
+                "and failures."
+            )
         found.append(Topic(name))
     return tuple(found)
 

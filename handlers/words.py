@@ -12,6 +12,7 @@ from handlers.blocks import one_line
 VERBS = (
     names.CONNECT,
     names.EXPORT,
+    names.SHOW,
     names.MATCH,
     names.STATUS,
     names.SYNC,
@@ -25,8 +26,6 @@ PANEL = "panel"
 UNKNOWN = "unknown"
 # What later versions bring, and what already does the nearest thing.
 LATER = {
-    "show": "Cards of single invoices come later. Today `/paymo-xero export {rest}` shows the "
-    "invoice and every check, and sends nothing before you press the button.",
     "why": "Explanations of single invoices come later. Today `/paymo-xero export {rest}` shows "
     "every check, and sends nothing before you press the button.",
     "undo": "Taking an export back comes later. Today you can delete a draft, or void an approved "
@@ -89,7 +88,7 @@ def parse(text: str) -> Words:
     if verb in VERBS or verb in LATER or verb == PANEL:
         return Words(verb, tuple(rest), typed=first)
     if _DIGIT.search(first):
-        return _export([first, *rest])
+        return _export([first, *rest]) if rest else Words(names.SHOW, (first,), typed=first)
     return Words(UNKNOWN, tuple(rest), _nearest(verb), first)
 
 

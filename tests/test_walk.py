@@ -64,6 +64,11 @@ async def test_from_connect_to_a_paid_invoice_and_back(walk: Walk) -> None:
     walk.books.remove_payment(payment_id)
     await walk.notice("payment_removed")
     assert walk.in_paymo("INV-1").status == "viewed"
+    for text in ("INV-1", "show #inv-1"):
+        await walk.type(text)
+        await walk.whisper("part paid, 413.33 NZD left")
+    await walk.type("show INV-2")
+    await walk.modal("export")  # it is not in Xero yet
 
 
 async def test_voided_and_deleted_invoices_follow_in_paymo(walk: Walk) -> None:

@@ -1,6 +1,7 @@
 """Exporting: a form on somebody's screen, a press, an invoice in Xero."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from services import money
 from services.export import forms, previews, requests, sending
@@ -8,7 +9,7 @@ from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Job, Option, Person, Place
-from services.store import connections, drafts, exports, mirror
+from services.store import cards, connections, drafts, exports, mirror, payments
 from services.store.engine import Session
 from services.store.tables import Draft
 
@@ -104,6 +105,19 @@ class ExportService(Kit):
             )
             for header, client in rows
         )
+
+    async def card(self, person: Person, number: str) -> dict[str, Any] | None:
+        """Return how an exported invoice stands on both sides, or None while it is not in Xero."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            header = await mirror.find_header_by_number(session, connection.id, number)
+            if header is None:
+                return None
+            export = await exports.find_latest(session, connection, header.invoice_id)
+            if export is None or export.xero_invoice_id is None:
+                return None
+            rows = await payments.list_of(session, [export.id])
+            return cards.card_facts(export, connection, self.links, rows)
 
     async def client_of(self, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this form."""

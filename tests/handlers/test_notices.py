@@ -128,7 +128,7 @@ def test_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
         (
             NoticeKind.CONNECTION_BROKEN,
             {"xero_url": "", "paymo_url": ""},
-            {"reconnect": ""},
+            {"reconnect": "", "disconnect": ""},
         ),
         (
             NoticeKind.SYNC_PAUSED,

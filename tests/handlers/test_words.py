@@ -20,8 +20,10 @@ def test_a_verb_is_known_whatever_its_case_and_the_space_around_it(verb: str) ->
     ("text", "verb", "rest"),
     [
         ("export INV-7", names.EXPORT, ("INV-7",)),
-        ("INV-7", names.EXPORT, ("INV-7",)),
-        ("#INV-20260101-1", names.EXPORT, ("#INV-20260101-1",)),
+        ("INV-7", names.SHOW, ("INV-7",)),
+        ("#INV-20260101-1", names.SHOW, ("#INV-20260101-1",)),
+        ("show INV-7", names.SHOW, ("INV-7",)),
+        ("INV-1 INV-2", "several", ("INV-1", "INV-2")),
         ('export "INV 7"', names.EXPORT, ("INV 7",)),
         ("export “INV 7”", names.EXPORT, ("INV 7",)),
         ("export A&amp;B-7", names.EXPORT, ("A&B-7",)),
