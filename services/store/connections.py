@@ -154,38 +154,39 @@ async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> S
     return found.all()
 
 
-async def take_sweep(session: AsyncSession, connection_id: int, now: datetime) -> Connection | None:
-    """Take the look at one organisation that is due; nobody else gets it during the lease."""
+async def _take(
+    session: AsyncSession, connection_id: int, is_turn: ColumnElement[bool], **values: Any
+) -> Connection | None:
+    """Write `values` if it is this connection's turn; of several who try, one gets it."""
     taken: Connection | None = await session.scalar(
         update(Connection)
-        .where(
-            Connection.id == connection_id,
-            Connection.state == ConnectionState.ACTIVE,
-            Connection.sweep_due_at <= now,
-        )
-        .values(sweep_due_at=now + _LEASE, sweep_fence=Connection.sweep_fence + 1)
+        .where(Connection.id == connection_id, is_turn)
+        .values(**values)
         .returning(Connection)
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+async def take_sweep(session: AsyncSession, connection_id: int, now: datetime) -> Connection | None:
+    """Take the look at one organisation that is due; nobody else gets it during the lease."""
+    is_turn = (Connection.state == ConnectionState.ACTIVE) & (Connection.sweep_due_at <= now)
+    fence = Connection.sweep_fence + 1
+    return await _take(
+        session, connection_id, is_turn, sweep_due_at=now + _LEASE, sweep_fence=fence
+    )
 
 
 async def take_mirror(
     session: AsyncSession, connection_id: int, now: datetime
 ) -> Connection | None:
     """Take the copying of both systems' lists that is due."""
-    taken: Connection | None = await session.scalar(
-        update(Connection)
-        .where(
-            Connection.id == connection_id,
-            Connection.state.in_((ConnectionState.ACTIVE, ConnectionState.PENDING)),
-            Connection.mirror_due_at <= now,
-        )
-        .values(mirror_due_at=now + _LEASE, mirror_fence=Connection.mirror_fence + 1)
-        .returning(Connection)
-        .execution_options(populate_existing=True)
+    states = (ConnectionState.ACTIVE, ConnectionState.PENDING)
+    is_turn = Connection.state.in_(states) & (Connection.mirror_due_at <= now)
+    fence = Connection.mirror_fence + 1
+    return await _take(
+        session, connection_id, is_turn, mirror_due_at=now + _LEASE, mirror_fence=fence
     )
-    return taken
 
 
 def want_fresh_lists(connection: Connection, now: datetime) -> None:
@@ -240,18 +241,11 @@ async def take_disconnect(
     session: AsyncSession, connection_id: int, now: datetime
 ) -> Connection | None:
     """Take the ending of a connection that is due."""
-    taken: Connection | None = await session.scalar(
-        update(Connection)
-        .where(
-            Connection.id == connection_id,
-            Connection.state == ConnectionState.ENDING,
-            Connection.disconnect_due_at <= now,
-        )
-        .values(disconnect_due_at=now + _LEASE, disconnect_tries=Connection.disconnect_tries + 1)
-        .returning(Connection)
-        .execution_options(populate_existing=True)
+    is_turn = (Connection.state == ConnectionState.ENDING) & (Connection.disconnect_due_at <= now)
+    tries = Connection.disconnect_tries + 1
+    return await _take(
+        session, connection_id, is_turn, disconnect_due_at=now + _LEASE, disconnect_tries=tries
     )
-    return taken
 
 
 async def mark_broken(
