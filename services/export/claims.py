@@ -9,9 +9,9 @@ from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
 from services.model import ExportState, Life, Person, Place
-from services.store import exports
+from services.store import exports, matches
 from services.store.engine import Session
-from services.store.tables import Connection, Export, InvoiceHeader
+from services.store.tables import Connection, Export, InvoiceHeader, Match
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
@@ -66,6 +66,22 @@ class Subject:
             total=header.total,
             updated_on=None,
         )
+
+
+async def remember_match(session: Session, export: Export, at: datetime) -> None:
+    """Remember the contact and the account of an export for its client's next one."""
+    if export.client_id is None:
+        return
+    match = Match(
+        connection_id=export.connection_id,
+        tenant_id=export.tenant_id,
+        client_id=export.client_id,
+        contact_id=export.contact_id,
+        account_id=export.account_id,
+        set_by=export.requested_by,
+        set_at=at,
+    )
+    await matches.remember(session, match)
 
 
 def why_taken(export: Export, connection: Connection) -> str:

@@ -9,7 +9,7 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact, NewLine
 from services.errors import NotFound, Rejected, ServiceError
-from services.export import books
+from services.export import books, claims
 from services.export.checks import Case, examine, first_red
 from services.export.claims import WIDEST
 from services.export.figures import Target, new_invoice
@@ -17,9 +17,9 @@ from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.matching.contacts import contact_row, name_in_xero
 from services.model import NEW_CONTACT, ExportState
-from services.store import matches, mirror, tables
+from services.store import mirror, tables
 from services.store.fence import fenced
-from services.store.tables import Connection, Export, Match
+from services.store.tables import Connection, Export
 
 _FRESH = timedelta(minutes=1)
 _MERGES = 5  # how many merges in a row are followed
@@ -123,7 +123,7 @@ async def _contact(kit: Kit, connection: Connection, export: Export, invoice: In
         if not contact.merged_to:
             await _mirror(kit, connection, contact)
             if contact_id != export.contact_id:
-                await _remember(kit, connection, export, contact_id)
+                await _remember(kit, export, contact_id)
             return contact
         contact_id = contact.merged_to
     raise Refused(
@@ -153,7 +153,7 @@ async def _add_contact(
         except Rejected as refusal:
             raise Refused(f"The contact was not added. {refusal}", problem="contact") from refusal
     await _mirror(kit, connection, found)
-    await _remember(kit, connection, export, found.contact_id)
+    await _remember(kit, export, found.contact_id)
     return found
 
 
@@ -183,23 +183,12 @@ async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
         await mirror.put(session, connection.id, tables.Contact, [contact_row(contact)])
 
 
-async def _remember(kit: Kit, connection: Connection, export: Export, contact_id: str) -> None:
+async def _remember(kit: Kit, export: Export, contact_id: str) -> None:
     """Note the contact at once, so that it is never added twice."""
     async with kit.database.sessions.begin() as session:
         if not await fenced(session, export, export.fence, contact_id=contact_id):
             raise Lost("Somebody else goes on with this export.")
-        if export.client_id is None:
-            return
-        match = Match(
-            connection_id=connection.id,
-            tenant_id=connection.tenant_id,
-            client_id=export.client_id,
-            contact_id=contact_id,
-            account_id=export.account_id,
-            set_by=export.requested_by,
-            set_at=kit.now(),
-        )
-        await matches.remember(session, match)
+        await claims.remember_match(session, export, kit.now())
 
 
 async def _write_down(

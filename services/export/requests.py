@@ -2,15 +2,15 @@
 
 from dataclasses import asdict, replace
 
-from services.errors import AlreadyRequested, NotAccepted, NotFound, NotMatched, ServiceError
+from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import books, claims, forms
 from services.export.checks import Case, examine
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import Colour, ExportState, Job, Person, Place
-from services.store import connections, drafts, exports, matches, mirror
+from services.store import connections, drafts, exports, mirror
 from services.store.engine import Session
-from services.store.tables import Connection, Draft, Export, Match
+from services.store.tables import Connection, Draft
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
 _CLOSED = "This form was open for too long. Run /paymo-xero export again."
@@ -34,7 +34,7 @@ async def request(
         invoice = await _subject(session, connection, draft, choice)
         row = claims.new_row(connection, invoice, asked)
         export = await claims.claim(session, connection, invoice, row)
-        await _remember(session, connection, export, asked)
+        await claims.remember_match(session, export, asked.at)
         export_id, number = export.id, export.number
     await kit.work.nudge(Job.EXPORT, export_id)
     return number
@@ -91,23 +91,6 @@ def _require_sendable(case: Case) -> None:
             wrong.setdefault(forms.red_field(check), check.text)
     if wrong:
         raise NotAccepted(wrong)
-
-
-async def _remember(
-    session: Session, connection: Connection, export: Export, asked: claims.Request
-) -> None:
-    if export.client_id is None:
-        raise NotMatched("Paymo does not say whose invoice this is.")
-    match = Match(
-        connection_id=connection.id,
-        tenant_id=connection.tenant_id,
-        client_id=export.client_id,
-        contact_id=asked.choice.contact_id,
-        account_id=asked.choice.account_id,
-        set_by=asked.person.user_id,
-        set_at=asked.at,
-    )
-    await matches.remember(session, match)
 
 
 async def retry(kit: Kit, person: Person, export_id: int, place: Place) -> str:
