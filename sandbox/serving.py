@@ -126,6 +126,54 @@ def _half(response: web.StreamResponse) -> web.Response:
     )
 
 
+_HIDDEN = {"authorization", "cookie"}
+
+
+@dataclass(slots=True)
+class Seen:
+    """A request that came in; the status is 0 while it is being answered."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    status: int = 0
+
+
+@dataclass(slots=True)
+class Record:
+    """What was asked of a stand-in, without credentials; what `is_aside` says is left out."""
+
+    is_aside: Callable[[str], bool]
+    requests: list[Seen] = field(default_factory=list)
+
+    def calls(self, method: str, path: str) -> list[Seen]:
+        """The requests so far with this method, whose path holds this regular expression."""
+        return [
+            seen
+            for seen in self.requests
+            if method in {"", seen.method} and re.search(path, seen.path)
+        ]
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Write down what comes in, and how it was answered."""
+        if self.is_aside(request.path):
+            return await handler(request)
+        seen = Seen(
+            request.method,
+            request.path,
+            dict(request.query),
+            {name: text for name, text in request.headers.items() if name.lower() not in _HIDDEN},
+            await request.read(),
+        )
+        self.requests.append(seen)
+        response = await handler(request)
+        seen.status = response.status
+        return response
+
+
 @dataclass(slots=True)
 class Served:
     """A stand-in on its socket, from `start` to `stop`."""

@@ -1,6 +1,5 @@
 """Paymo as one address: its companies, its limit, and what was asked of it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,18 +14,7 @@ from sandbox.paymo.company import Company
 from sandbox.paymo.control import Control
 from sandbox.paymo.hooks import Courier
 from sandbox.paymo.pages import Pages
-from sandbox.serving import Clock, Faults, Handler, as_json, control_routes, utc_now
-
-
-@dataclass(slots=True)
-class Seen:
-    """A request that came in; the status is 0 while it is being answered."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: bytes
-    status: int = 0
+from sandbox.serving import Clock, Faults, Handler, Record, Seen, as_json, control_routes, utc_now
 
 
 @dataclass(slots=True)
@@ -69,7 +57,7 @@ class PaymoWorld:
     now: Clock = utc_now
     faults: Faults = field(default_factory=Faults)
     companies: dict[int, Company] = field(default_factory=dict)
-    requests: list[Seen] = field(default_factory=list)
+    record: Record = field(default_factory=lambda: Record(_is_aside))
     courier: Courier = field(default_factory=Courier)
     ids: Iterator[int] = field(default_factory=lambda: count(1001))
     limit: Limit = field(init=False)
@@ -92,18 +80,19 @@ class PaymoWorld:
         """The first company."""
         return next(iter(self.companies.values()))
 
+    @property
+    def requests(self) -> list[Seen]:
+        """Everything that was asked so far."""
+        return self.record.requests
+
     def calls(self, method: str = "", path: str = "") -> list[Seen]:
         """The requests so far with this method, whose path holds this regular expression."""
-        return [
-            seen
-            for seen in self.requests
-            if method in {"", seen.method} and re.search(path, seen.path)
-        ]
+        return self.record.calls(method, path)
 
     def reset(self) -> None:
         """Forget companies, requests and what the limit counted."""
         self.companies.clear()
-        self.requests.clear()
+        self.record.requests.clear()
         self.courier.forget()
         self.limit.opened = None
 
@@ -111,7 +100,12 @@ class PaymoWorld:
         """The API, the control routes and the page in one application."""
         api = Api(self._company_for)
         app = web.Application(
-            middlewares=[self.log, self.limit.middleware, self.faults.middleware, api.door]
+            middlewares=[
+                self.record.middleware,
+                self.limit.middleware,
+                self.faults.middleware,
+                api.door,
+            ]
         )
         app.cleanup_ctx.append(self.courier.running)
         app.add_routes(api.routes())
@@ -126,13 +120,6 @@ class PaymoWorld:
     def _company_for(self, key: str) -> Company | None:
         return next((each for each in self.companies.values() if key in each.keys), None)
 
-    @web.middleware
-    async def log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write down what came in, without its credentials."""
-        if not request.path.startswith("/api/"):
-            return await handler(request)
-        seen = Seen(request.method, request.path, dict(request.query), await request.read())
-        self.requests.append(seen)
-        response = await handler(request)
-        seen.status = response.status
-        return response
+
+def _is_aside(path: str) -> bool:
+    return not path.startswith("/api/")

@@ -1,10 +1,11 @@
 """A stand-in for Xero: consent and tokens, the accounting API, its limits, and its webhooks."""
 
+from sandbox.serving import Seen
 from sandbox.xero.identity import Consent
 from sandbox.xero.model import Contact, Invoice, Payment, TaxComponent
 from sandbox.xero.organisation import Organisation
 from sandbox.xero.wire import Invalid
-from sandbox.xero.world import Seen, XeroWorld
+from sandbox.xero.world import XeroWorld
 
 __all__ = [
     "Consent",

@@ -1,11 +1,10 @@
 """Xero, as one address: its hosts, its organisations, and what was asked of it."""
 
-import re
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from sandbox.serving import Clock, Faults, Handler, Json, control_routes, utc_now
+from sandbox.serving import Clock, Faults, Json, Record, Seen, control_routes, utc_now
 from sandbox.xero import contacts, credit_notes, extras, invoices, payments, settings
 from sandbox.xero.control import Control
 from sandbox.xero.door import Door
@@ -18,20 +17,7 @@ from sandbox.xero.pages import Pages, is_page
 from sandbox.xero.replays import Replays
 from sandbox.xero.webhooks import Webhooks
 
-_HIDDEN = {"authorization", "cookie"}
 _MOST_BODY = 10 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class Seen:
-    """A request that came in; the status is 0 while it is being answered."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-    status: int = 0
 
 
 @dataclass(slots=True)
@@ -44,7 +30,7 @@ class XeroWorld:
     faults: Faults = field(default_factory=Faults)
     consent: Consent = field(default_factory=Consent)
     organisations: dict[str, Organisation] = field(default_factory=dict)
-    requests: list[Seen] = field(default_factory=list)
+    record: Record = field(default_factory=lambda: Record(is_page))
     authority: Authority = field(init=False)
     limits: Limits = field(init=False)
     replays: Replays = field(init=False)
@@ -103,18 +89,19 @@ class XeroWorld:
         """Somebody removes the app inside Xero."""
         self.authority.disconnect(tenant_id)
 
+    @property
+    def requests(self) -> list[Seen]:
+        """Everything that was asked so far."""
+        return self.record.requests
+
     def calls(self, method: str = "", path: str = "") -> list[Seen]:
         """The requests so far with this method, whose path holds this regular expression."""
-        return [
-            seen
-            for seen in self.requests
-            if method in {"", seen.method} and re.search(path, seen.path)
-        ]
+        return self.record.calls(method, path)
 
     def reset(self) -> None:
         """Forget organisations, tokens, requests, limits and keys; settings stay."""
         self.organisations.clear()
-        self.requests.clear()
+        self.record.requests.clear()
         self.limits.reset()
         self.replays.remembered.clear()
         for kept in (
@@ -131,7 +118,7 @@ class XeroWorld:
         app = web.Application(
             client_max_size=_MOST_BODY,
             middlewares=[
-                self.log,
+                self.record.middleware,
                 self.limits.middleware,
                 self.replays.remember_crash,
                 self.faults.middleware,
@@ -154,20 +141,3 @@ class XeroWorld:
 
     def _books(self) -> dict[str, Organisation]:
         return self.organisations
-
-    @web.middleware
-    async def log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write down what came in, without its credentials."""
-        if is_page(request.path):
-            return await handler(request)
-        seen = Seen(
-            request.method,
-            request.path,
-            dict(request.query),
-            {name: text for name, text in request.headers.items() if name.lower() not in _HIDDEN},
-            await request.read(),
-        )
-        self.requests.append(seen)
-        response = await handler(request)
-        seen.status = response.status
-        return response
