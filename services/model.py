@@ -41,6 +41,8 @@ class Life(StrEnum):
     VOIDED = "voided"
     KEPT = "kept"  # a person decided that Paymo keeps it
     GONE = "gone"  # somebody deleted it in Paymo; it stays in Xero
+    UNDOING = "undoing"  # a person takes the export back; what Xero then states is our own doing
+    UNDONE = "undone"  # taken back; Paymo keeps its invoice
 
 
 class PaymentState(StrEnum):
@@ -115,7 +117,34 @@ class Job(StrEnum):
     MIRROR = "mirror"  # key: connection
     NOTICES = "notices"  # key: workspace
     DISCONNECT = "disconnect"  # key: connection
+    BATCH = "batch"  # key: batch
+    UNDO = "undo"  # key: errand, as for all that follow
+    UPDATE = "update"
+    RESTORE = "restore"
+    ATTACH = "attach"
+    ANNOTATE = "annotate"
+    RECONCILE = "reconcile"
     DUE = "due"  # key: 0; finds every row that is due and nudges for it
+
+
+ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ATTACH, Job.ANNOTATE, Job.RECONCILE)
+
+
+class ErrandState(StrEnum):
+    """Where something that is to be done once stands."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class BatchState(StrEnum):
+    """Where an export of many invoices stands."""
+
+    READING = "reading"  # the table of what is ready is being made
+    READY = "ready"  # a person looks at the table
+    RUNNING = "running"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)

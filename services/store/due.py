@@ -5,9 +5,18 @@ from datetime import datetime
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, Job, PaymentState
+from services.model import ERRANDS, ConnectionState, ErrandState, Job, PaymentState
 from services.store import exports
-from services.store.tables import Connection, Draft, Export, Notice, Payment, Workspace
+from services.store.tables import (
+    Batch,
+    Connection,
+    Draft,
+    Errand,
+    Export,
+    Notice,
+    Payment,
+    Workspace,
+)
 
 _Due = Select[int, datetime | None]
 _PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
@@ -35,6 +44,8 @@ def _questions(now: datetime) -> list[tuple[Job, _Due]]:
         (Job.MIRROR, _mirrors(now)),
         (Job.DISCONNECT, _disconnects(now)),
         (Job.NOTICES, _notices(now)),
+        (Job.BATCH, _batches(now)),
+        *((job, _errands(job, now)) for job in ERRANDS),
     ]
 
 
@@ -119,4 +130,29 @@ def _notices(now: datetime) -> _Due:
         .where(Workspace.is_installed, Notice.due_at <= now)
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
+    )
+
+
+def _batches(now: datetime) -> _Due:
+    return (
+        select(Batch.id, Batch.due_at)
+        .join(Connection, Connection.id == Batch.connection_id)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .where(Workspace.is_installed, Batch.due_at <= now)
+        .order_by(Batch.due_at, Batch.id)
+    )
+
+
+def _errands(job: Job, now: datetime) -> _Due:
+    return (
+        select(Errand.id, Errand.due_at)
+        .join(Connection, Connection.id == Errand.connection_id)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .where(
+            Workspace.is_installed,
+            Errand.job == job,
+            Errand.state == ErrandState.WAITING,
+            Errand.due_at <= now,
+        )
+        .order_by(Errand.due_at, Errand.id)
     )

@@ -7,9 +7,18 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, Job
+from services.model import ERRANDS, ConnectionState, ErrandState, Job
 from services.store import exports
-from services.store.tables import Base, Connection, Draft, Export, Grant, Workspace
+from services.store.tables import (
+    Base,
+    Batch,
+    Connection,
+    Draft,
+    Errand,
+    Export,
+    Grant,
+    Workspace,
+)
 
 
 async def list_idle_grants(session: AsyncSession, before: datetime) -> Sequence[int]:
@@ -60,11 +69,14 @@ async def put_off(
         Job.SWEEP: (Connection, {"sweep_due_at": until, "sweep_problem": problem}),
         Job.MIRROR: (Connection, {"mirror_due_at": until}),
         Job.DISCONNECT: (Connection, {"disconnect_due_at": until}),
-    }
+        Job.BATCH: (Batch, {"due_at": until, "problem": problem}),
+    } | {each: (Errand, {"due_at": until, "reason": problem}) for each in ERRANDS}
     if job not in values:
         return  # its rows are taken under a lease, and come due again by themselves
     table, changed = values[job]
     own = table.id == key  # type: ignore[attr-defined]
     if job is Job.EXPORT:
         own &= Export.state.in_(exports.WAITING)
+    elif job in ERRANDS:
+        own &= Errand.state == ErrandState.WAITING
     await session.execute(update(table).where(own).values(**changed))

@@ -2,6 +2,7 @@
 
 from services.store.tables.base import Base
 from services.store.tables.connections import Connection, Grant, OneTimeLink, Workspace
+from services.store.tables.errands import Batch, BatchRow, Errand
 from services.store.tables.exports import Draft, Export, Payment
 from services.store.tables.mirror import (
     Account,
@@ -10,6 +11,7 @@ from services.store.tables.mirror import (
     Currency,
     InvoiceHeader,
     Match,
+    TaxChoice,
     TaxRate,
 )
 from services.store.tables.notices import Act, Card, Notice, Receipt, Subscription
@@ -19,12 +21,15 @@ __all__ = [
     "Account",
     "Act",
     "Base",
+    "Batch",
+    "BatchRow",
     "Card",
     "Client",
     "Connection",
     "Contact",
     "Currency",
     "Draft",
+    "Errand",
     "Export",
     "Grant",
     "InvoiceHeader",
@@ -37,6 +42,7 @@ __all__ = [
     "SlackInstallation",
     "SlackState",
     "Subscription",
+    "TaxChoice",
     "TaxRate",
     "Workspace",
 ]

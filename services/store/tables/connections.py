@@ -38,6 +38,7 @@ class Grant(Base):
     version: Mapped[int] = mapped_column(default=1)  # grows with every refresh
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody is refreshing
     is_dead: Mapped[bool] = mapped_column(default=False)  # Xero said invalid_grant
+    scopes: Mapped[str] = mapped_column(String(1000), default="")  # as Xero granted them
 
 
 class Connection(Base):
@@ -57,6 +58,9 @@ class Connection(Base):
     xero_status: Mapped[str] = mapped_column(String(16), default="AUTHORISED")
     void_means: Mapped[str] = mapped_column(String(8), default="void")  # or "delete"
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
+    auto_export: Mapped[bool] = mapped_column(default=False)
+    attach_pdf: Mapped[bool] = mapped_column(default=False)
+    digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 
     paymo_company_id: Mapped[int | None]
     paymo_company_name: Mapped[str] = mapped_column(String(255), default="")

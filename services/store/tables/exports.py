@@ -47,6 +47,8 @@ class Export(Base):
 
     number: Mapped[str] = mapped_column(String(255), default="")  # Paymo's, whatever its length
     leave_out_number: Mapped[bool] = mapped_column(default=False)
+    override_tax: Mapped[bool] = mapped_column(default=False)  # a person answers for the tax
+    issue_on: Mapped[date | None]  # the date in Xero where it is not Paymo's
     reference: Mapped[str] = mapped_column(String(300), default="")
     client_id: Mapped[int | None]
     client_name: Mapped[str] = mapped_column(String(255), default="")
@@ -67,6 +69,10 @@ class Export(Base):
     xero_due: Mapped[Decimal | None] = mapped_column(Money)  # left to pay, as Xero states it
     is_linked: Mapped[bool] = mapped_column(default=False)  # found in Xero, not created by us
     exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # What a person accepted that Xero states more (or less) than Paymo.
+    accepted_difference: Mapped[Decimal | None] = mapped_column(Money)
+    drift: Mapped[str] = mapped_column(String(200), default="")  # what was told to differ
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
 
     life: Mapped[Life] = mapped_column(text_enum(Life), default=Life.LIVE)
     wanted: Mapped[str] = mapped_column(String(8), default="")  # "delete" or "void"
@@ -117,6 +123,8 @@ class Draft(Base):
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     tax_type: Mapped[str] = mapped_column(String(64), default="")
+    override_tax: Mapped[bool] = mapped_column(default=False)
+    issue_on: Mapped[date | None]
     xero_status: Mapped[str] = mapped_column(String(16), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
     problem: Mapped[str] = mapped_column(Text, default="")  # why it could not be read

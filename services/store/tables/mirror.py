@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.tables.base import Base
@@ -102,5 +102,20 @@ class Match(Base):
     client_id: Mapped[int] = mapped_column(primary_key=True)
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
+    set_by: Mapped[str] = mapped_column(String(32))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TaxChoice(Base):
+    """The tax rate that a person chose where none, or several, of Xero's equal Paymo's."""
+
+    __tablename__ = "tax_choices"
+    __table_args__ = (UniqueConstraint("connection_id", "tenant_id", "rate"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    tenant_id: Mapped[str] = mapped_column(String(64))
+    rate: Mapped[str] = mapped_column(String(40))  # Paymo's effective rate in per cent, normalised
+    tax_type: Mapped[str] = mapped_column(String(64))
     set_by: Mapped[str] = mapped_column(String(32))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)

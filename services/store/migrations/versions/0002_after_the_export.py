@@ -1,0 +1,264 @@
+"""Batches, errands, choices of tax, and what is told after an export."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import services.store.types
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go there."""
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "reading",
+                "ready",
+                "running",
+                "done",
+                name="batchstate",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_numbers", sa.JSON(), nullable=False),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("place", sa.JSON(), nullable=False),
+        sa.Column("due_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("created_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("started_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("fk_batches_connection_id_connections")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+    )
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_batches_connection_id"), ["connection_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_batches_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_batches_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
+        "tax_choices",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("tenant_id", sa.String(length=64), nullable=False),
+        sa.Column("rate", sa.String(length=40), nullable=False),
+        sa.Column("tax_type", sa.String(length=64), nullable=False),
+        sa.Column("set_by", sa.String(length=32), nullable=False),
+        sa.Column("set_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_tax_choices_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tax_choices")),
+        sa.UniqueConstraint(
+            "connection_id",
+            "tenant_id",
+            "rate",
+            name=op.f("uq_tax_choices_connection_id_tenant_id_rate"),
+        ),
+    )
+    with op.batch_alter_table("tax_choices", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_tax_choices_connection_id"), ["connection_id"], unique=False
+        )
+
+    op.create_table(
+        "batch_rows",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("paymo_invoice_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String(length=255), nullable=False),
+        sa.Column("client_id", sa.Integer(), nullable=True),
+        sa.Column("client_name", sa.String(length=255), nullable=False),
+        sa.Column("total", services.store.types.Money(length=40), nullable=True),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("contact_id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.String(length=64), nullable=False),
+        sa.Column("export_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["batches.id"], name=op.f("fk_batch_rows_batch_id_batches")
+        ),
+        sa.ForeignKeyConstraint(
+            ["export_id"], ["exports.id"], name=op.f("fk_batch_rows_export_id_exports")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_rows")),
+        sa.UniqueConstraint(
+            "batch_id", "paymo_invoice_id", name=op.f("uq_batch_rows_batch_id_paymo_invoice_id")
+        ),
+    )
+    with op.batch_alter_table("batch_rows", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batch_rows_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_batch_rows_export_id"), ["export_id"], unique=False)
+
+    op.create_table(
+        "errands",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "job",
+            sa.Enum(
+                "export",
+                "preview",
+                "sweep",
+                "mirror",
+                "notices",
+                "disconnect",
+                "batch",
+                "undo",
+                "update",
+                "restore",
+                "attach",
+                "annotate",
+                "reconcile",
+                "due",
+                name="job",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("export_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum("waiting", "done", "refused", name="errandstate", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("due_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("place", sa.JSON(), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("fk_errands_connection_id_connections")
+        ),
+        sa.ForeignKeyConstraint(
+            ["export_id"], ["exports.id"], name=op.f("fk_errands_export_id_exports")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_errands")),
+    )
+    with op.batch_alter_table("errands", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_errands_connection_id"), ["connection_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_errands_due_at"), ["due_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_errands_export_id"), ["export_id"], unique=False)
+        batch_op.create_index(
+            "ix_errands_open",
+            ["connection_id", "job", "subject"],
+            unique=True,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("auto_export", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(
+            sa.Column("attach_pdf", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(
+            sa.Column("digest_month", sa.String(length=7), nullable=False, server_default="")
+        )
+
+    with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("override_tax", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(sa.Column("issue_on", sa.Date(), nullable=True))
+
+    with op.batch_alter_table("exports", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("override_tax", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(sa.Column("issue_on", sa.Date(), nullable=True))
+        batch_op.add_column(
+            sa.Column("accepted_difference", services.store.types.Money(length=40), nullable=True)
+        )
+        batch_op.add_column(
+            sa.Column("drift", sa.String(length=200), nullable=False, server_default="")
+        )
+        batch_op.add_column(sa.Column("batch_id", sa.Integer(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_exports_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_foreign_key(
+            batch_op.f("fk_exports_batch_id_batches"), "batches", ["batch_id"], ["id"]
+        )
+
+    with op.batch_alter_table("xero_grants", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("scopes", sa.String(length=1000), nullable=False, server_default="")
+        )
+
+
+def downgrade() -> None:
+    """Come back."""
+    with op.batch_alter_table("xero_grants", schema=None) as batch_op:
+        batch_op.drop_column("scopes")
+
+    with op.batch_alter_table("exports", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_exports_batch_id_batches"), type_="foreignkey")
+        batch_op.drop_index(batch_op.f("ix_exports_batch_id"))
+        batch_op.drop_column("batch_id")
+        batch_op.drop_column("drift")
+        batch_op.drop_column("accepted_difference")
+        batch_op.drop_column("issue_on")
+        batch_op.drop_column("override_tax")
+
+    with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.drop_column("issue_on")
+        batch_op.drop_column("override_tax")
+
+    with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.drop_column("digest_month")
+        batch_op.drop_column("attach_pdf")
+        batch_op.drop_column("auto_export")
+
+    with op.batch_alter_table("errands", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_errands_open",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_errands_export_id"))
+        batch_op.drop_index(batch_op.f("ix_errands_due_at"))
+        batch_op.drop_index(batch_op.f("ix_errands_connection_id"))
+
+    op.drop_table("errands")
+    with op.batch_alter_table("batch_rows", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_batch_rows_export_id"))
+        batch_op.drop_index(batch_op.f("ix_batch_rows_batch_id"))
+
+    op.drop_table("batch_rows")
+    with op.batch_alter_table("tax_choices", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tax_choices_connection_id"))
+
+    op.drop_table("tax_choices")
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_batches_due_at"))
+        batch_op.drop_index(batch_op.f("ix_batches_created_at"))
+        batch_op.drop_index(batch_op.f("ix_batches_connection_id"))
+
+    op.drop_table("batches")
