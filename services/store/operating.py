@@ -70,7 +70,8 @@ async def put_off(
         Job.MIRROR: (Connection, {"mirror_due_at": until}),
         Job.DISCONNECT: (Connection, {"disconnect_due_at": until}),
         Job.BATCH: (Batch, {"due_at": until, "problem": problem}),
-    } | {each: (Errand, {"due_at": until, "reason": problem}) for each in ERRANDS}
+        **dict.fromkeys(ERRANDS, (Errand, {"due_at": until, "reason": problem})),
+    }
     if job not in values:
         return  # its rows are taken under a lease, and come due again by themselves
     table, changed = values[job]
