@@ -1,25 +1,22 @@
-"""The command line."""
+"""The command line: what may be typed, and nothing that takes long to load.
 
-import asyncio
+The program behind the commands takes seconds to import, so each command loads it only when it
+needs it: a wrong setting, a version or a key are told at once.
+"""
+
 import importlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Coroutine
 from importlib import metadata
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-import uvloop
-from rich.progress import Progress
 
-from bot import doctor, logs, syncing
-from bot.serving import serve
+from bot import logs
 from bot.settings import Settings, SettingsError, load_settings
-from bot.wiring import open_database
-from services.store.engine import generate_key, rotate
+from services.store.types import generate_key
 
-T = TypeVar("T")
 USAGE = 2
 app = typer.Typer(
     name="paymo-xero",
@@ -57,16 +54,19 @@ def _settings() -> Settings:
     return settings
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+def _program() -> Any:
+    """Return the bodies of the commands, and the program with them."""
+    return importlib.import_module("bot.commands")
 
 
-def _migrate() -> None:
+def _begin_migrating() -> subprocess.Popen[bytes]:
     """Alembic is heavy, so it runs and ends in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", "bot.migrating"], check=False)
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+    return subprocess.Popen([sys.executable, "-m", "bot.migrating"])
+
+
+def _end_migrating(child: subprocess.Popen[bytes]) -> None:
+    if status := child.wait():
+        raise typer.Exit(status)
 
 
 @app.command("generate-key")
@@ -84,13 +84,11 @@ def serve_command(
 ) -> None:
     """Run the program until it is told to stop."""
     settings = _settings()
-    if migrate:
-        _migrate()
-    try:
-        _run(serve(settings))
-    except OSError as error:
-        typer.echo(f"Cannot listen at {settings.host}:{settings.port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+    child = _begin_migrating() if migrate else None
+    program = _program()  # loads while the child works
+    if child is not None:
+        _end_migrating(child)
+    program.serve(settings)
 
 
 @app.command()
@@ -113,62 +111,32 @@ def sync(
 ) -> None:
     """Look at Xero now, or whenever organisations are due, without a web server."""
     settings = _settings()
-    if not once:
-        if workspace:
-            raise typer.BadParameter("--workspace goes with --once")
-        _run(syncing.sync_on(settings))
-        return
-    with Progress(disable=not sys.stdout.isatty()) as progress:
-        bar = progress.add_task("Organisations", total=None)
-
-        def begin(count: int) -> None:
-            progress.update(bar, total=count)
-            if not count:
-                progress.console.print("Nothing is connected yet.")
-
-        def tell(looked: syncing.Looked) -> None:
-            progress.advance(bar)
-            said = looked.problem or "up to date"
-            progress.console.print(f"{looked.organisation}: {said}", markup=False, soft_wrap=True)
-
-        is_well = _run(syncing.sync_once(settings, workspace, begin, tell))
-    raise typer.Exit(0 if is_well else 1)
+    if workspace and not once:
+        raise typer.BadParameter("--workspace goes with --once")
+    if once:
+        _program().sync_once(settings, workspace)
+    else:
+        _program().sync_on(settings)
 
 
 @app.command("doctor")
 def doctor_command() -> None:
     """Check settings, database, keys, Slack, Xero and Paymo."""
-    settings = _settings()
-
-    def tell(finding: doctor.Finding) -> None:
-        typer.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.text}")
-
-    if not _run(doctor.examine(settings, tell)):
-        raise typer.Exit(1)
+    _program().examine(_settings())
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest version."""
     _settings()
-    _migrate()
+    _end_migrating(_begin_migrating())
     typer.echo("The database is at the newest version.")
 
 
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every secret again with the first key of ENCRYPTION_KEYS."""
-    settings = _settings()
-
-    async def run() -> int:
-        database = open_database(settings)
-        try:
-            return await rotate(database.sessions)
-        finally:
-            await database.close()
-
-    count = _run(run())
-    typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
+    _program().rotate_keys(_settings())
 
 
 def main() -> None:

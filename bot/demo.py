@@ -24,7 +24,7 @@ from sandbox.serving import Served, utc_now
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
 from services.store import migrate
-from services.store.engine import generate_key
+from services.store.types import generate_key
 
 _WEBHOOK_KEY = "demo-webhook-key"
 _PORT = 8000

@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from services.store import migrate
-from services.store.engine import Database, generate_key
+from services.store.engine import Database
 from services.store.tables import Base
+from services.store.types import generate_key
 
 KEY = generate_key()
 

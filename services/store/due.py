@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ERRANDS, ConnectionState, ErrandState, Job, PaymentState
+from services.model import ConnectionState, ErrandState, Job, PaymentState
 from services.store import exports
 from services.store.tables import (
     Batch,
@@ -32,6 +32,8 @@ async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> li
         for key, due_at in await session.execute(asked.limit(limit)):
             since = due_at or now
             found[job, key] = min(since, found.get((job, key), since))
+    for job, key, due_at in await session.execute(_errands(now).limit(limit)):
+        found[job, key] = due_at or now
     return sorted(found, key=lambda at: found[at])[:limit]
 
 
@@ -45,7 +47,6 @@ def _questions(now: datetime) -> list[tuple[Job, _Due]]:
         (Job.DISCONNECT, _disconnects(now)),
         (Job.NOTICES, _notices(now)),
         (Job.BATCH, _batches(now)),
-        *((job, _errands(job, now)) for job in ERRANDS),
     ]
 
 
@@ -143,14 +144,13 @@ def _batches(now: datetime) -> _Due:
     )
 
 
-def _errands(job: Job, now: datetime) -> _Due:
+def _errands(now: datetime) -> Select[Job, int, datetime | None]:
     return (
-        select(Errand.id, Errand.due_at)
+        select(Errand.job, Errand.id, Errand.due_at)
         .join(Connection, Connection.id == Errand.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
         .where(
             Workspace.is_installed,
-            Errand.job == job,
             Errand.state == ErrandState.WAITING,
             Errand.due_at <= now,
         )

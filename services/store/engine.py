@@ -24,11 +24,6 @@ Sessions = async_sessionmaker[AsyncSession]
 _READER = "reader"
 
 
-def generate_key() -> str:
-    """Return a new key for `ENCRYPTION_KEYS`."""
-    return Fernet.generate_key().decode()
-
-
 def driver_url(url: str) -> str:
     """Return the URL with the async driver named: a bare `postgresql://` would mean psycopg."""
     made = make_url(url)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.databases import KEY
 
+ROOT = Path(__file__).parent.parent.parent
 SIGNING_SECRET = "signing-secret"
 WEBHOOK_KEY = "webhook-key"
 NEEDED = {
@@ -29,8 +30,8 @@ class Ended:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return what a process gets to see: where programs are, and these settings."""
-    return {"PATH": os.environ["PATH"], **settings}
+    """Return what a process gets to see: where programs are, this very code, these settings."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
 
 
 async def start(folder: Path, *words: str, **settings: str) -> asyncio.subprocess.Process:

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import select, text, update
 
-from services.store.engine import Database, driver_url, generate_key, rotate
+from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
+from services.store.types import generate_key
 from tests.databases import open_database
 from tests.services.store_seeds import NOW, connected, granted
 

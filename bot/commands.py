@@ -1,0 +1,79 @@
+"""What the commands do, once the settings are known to be well."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import typer
+import uvloop
+from rich.progress import Progress
+
+from bot import doctor, serving, syncing
+from bot.settings import Settings
+from bot.wiring import open_database
+from services.store.engine import rotate
+
+T = TypeVar("T")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def serve(settings: Settings) -> None:
+    """Run the program until it is told to stop."""
+    try:
+        _run(serving.serve(settings))
+    except OSError as error:
+        typer.echo(f"Cannot listen at {settings.host}:{settings.port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from None
+
+
+def sync_on(settings: Settings) -> None:
+    """Look at organisations whenever they are due, until told to stop."""
+    _run(syncing.sync_on(settings))
+
+
+def sync_once(settings: Settings, workspace: str) -> None:
+    """Look at each organisation, with a bar on a terminal; exit 1 where one did not go well."""
+    with Progress(disable=not sys.stdout.isatty()) as progress:
+        bar = progress.add_task("Organisations", total=None)
+
+        def begin(count: int) -> None:
+            progress.update(bar, total=count)
+            if not count:
+                progress.console.print("Nothing is connected yet.")
+
+        def tell(looked: syncing.Looked) -> None:
+            progress.advance(bar)
+            said = looked.problem or "up to date"
+            progress.console.print(f"{looked.organisation}: {said}", markup=False, soft_wrap=True)
+
+        is_well = _run(syncing.sync_once(settings, workspace, begin, tell))
+    raise typer.Exit(0 if is_well else 1)
+
+
+def examine(settings: Settings) -> None:
+    """Print what is well and what is not; exit 1 where something is not."""
+
+    def tell(finding: doctor.Finding) -> None:
+        typer.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.text}")
+
+    if not _run(doctor.examine(settings, tell)):
+        raise typer.Exit(1)
+
+
+def rotate_keys(settings: Settings) -> None:
+    """Encrypt every secret again with the newest key."""
+
+    async def run() -> int:
+        database = open_database(settings)
+        try:
+            return await rotate(database.sessions)
+        finally:
+            await database.close()
+
+    count = _run(run())
+    typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
