@@ -8,7 +8,7 @@ from services.connect.kit import Kit
 from services.connect.settling import change_grant
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
 from services.model import ConnectionState, Place
-from services.store import acts, connections, exports, grants, hooks, links, mirror
+from services.store import acts, connections, exports, grants, hooks, links, mirror, turns
 from services.store.acts import Deed
 from services.store.tables import Connection
 
@@ -25,7 +25,7 @@ _BY_HAND = (
 async def run(kit: Kit, connection_id: int) -> None:
     """Tell Xero, forget the secrets, and say how it went on each side."""
     async with kit.database.sessions.begin() as session:
-        connection = await connections.take_disconnect(session, connection_id, kit.now())
+        connection = await turns.take_disconnect(session, connection_id, kit.now())
     if connection is None:
         return
     try:

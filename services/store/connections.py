@@ -1,10 +1,9 @@
-"""Connections: whose turn it is, who may use them, and what happens when one breaks."""
+"""Connections: who may use them, and what happens when one breaks."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed, NotConnected, System
@@ -12,7 +11,6 @@ from services.model import ConnectionState, NoticeKind, Person
 from services.store import notices
 from services.store.tables import Connection, Export, Subscription, Workspace
 
-_LEASE = timedelta(minutes=2)
 _OLD_LISTS = timedelta(minutes=2)
 _OPEN = (
     ConnectionState.ACTIVE,
@@ -154,41 +152,6 @@ async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> S
     return found.all()
 
 
-async def _take(
-    session: AsyncSession, connection_id: int, is_turn: ColumnElement[bool], **values: Any
-) -> Connection | None:
-    """Write `values` if it is this connection's turn; of several who try, one gets it."""
-    taken: Connection | None = await session.scalar(
-        update(Connection)
-        .where(Connection.id == connection_id, is_turn)
-        .values(**values)
-        .returning(Connection)
-        .execution_options(populate_existing=True)
-    )
-    return taken
-
-
-async def take_sweep(session: AsyncSession, connection_id: int, now: datetime) -> Connection | None:
-    """Take the look at one organisation that is due; nobody else gets it during the lease."""
-    is_turn = (Connection.state == ConnectionState.ACTIVE) & (Connection.sweep_due_at <= now)
-    fence = Connection.sweep_fence + 1
-    return await _take(
-        session, connection_id, is_turn, sweep_due_at=now + _LEASE, sweep_fence=fence
-    )
-
-
-async def take_mirror(
-    session: AsyncSession, connection_id: int, now: datetime
-) -> Connection | None:
-    """Take the copying of both systems' lists that is due."""
-    states = (ConnectionState.ACTIVE, ConnectionState.PENDING)
-    is_turn = Connection.state.in_(states) & (Connection.mirror_due_at <= now)
-    fence = Connection.mirror_fence + 1
-    return await _take(
-        session, connection_id, is_turn, mirror_due_at=now + _LEASE, mirror_fence=fence
-    )
-
-
 def want_fresh_lists(connection: Connection, now: datetime) -> None:
     """Have both systems' lists copied soon, unless that happened just now."""
     if connection.state is not ConnectionState.ACTIVE:
@@ -198,54 +161,6 @@ def want_fresh_lists(connection: Connection, now: datetime) -> None:
     copied = connection.paymo_mirrored_at
     if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_LISTS:
         connection.mirror_due_at = now
-
-
-async def finish_mirror(
-    session: AsyncSession, connection: Connection, due_at: datetime, **values: Any
-) -> bool:
-    """Write what the copying came to, as `finish_sweep` does."""
-    at, guard = Connection.mirror_due_at, Connection.mirror_fence == connection.mirror_fence
-    next_at = case((at == connection.mirror_due_at, due_at), else_=at)
-    return await _finish(session, connection, guard, values | {"mirror_due_at": next_at})
-
-
-async def finish_sweep(
-    session: AsyncSession, connection: Connection, due_at: datetime, **values: Any
-) -> bool:
-    """Write what the look came to, unless somebody took it over since.
-
-    A hint that came meanwhile has moved the time of the next look, and is not undone.
-    """
-    at, guard = Connection.sweep_due_at, Connection.sweep_fence == connection.sweep_fence
-    next_at = case((at == connection.sweep_due_at, due_at), else_=at)
-    return await _finish(session, connection, guard, values | {"sweep_due_at": next_at})
-
-
-async def _finish(
-    session: AsyncSession,
-    connection: Connection,
-    guard: ColumnElement[bool],
-    values: dict[str, Any],
-) -> bool:
-    written = await session.scalar(
-        update(Connection)
-        .where(Connection.id == connection.id, guard)
-        .values(**values)
-        .returning(Connection.id)
-        .execution_options(synchronize_session=False)
-    )
-    return written is not None
-
-
-async def take_disconnect(
-    session: AsyncSession, connection_id: int, now: datetime
-) -> Connection | None:
-    """Take the ending of a connection that is due."""
-    is_turn = (Connection.state == ConnectionState.ENDING) & (Connection.disconnect_due_at <= now)
-    tries = Connection.disconnect_tries + 1
-    return await _take(
-        session, connection_id, is_turn, disconnect_due_at=now + _LEASE, disconnect_tries=tries
-    )
 
 
 async def mark_broken(

@@ -14,7 +14,7 @@ from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled
 from services.matching.contacts import client_row, contact_row
-from services.store import connections, mirror, tables
+from services.store import connections, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
 from services.sync.hooks import Hooks
@@ -48,7 +48,7 @@ class MirrorService:
     async def run_mirror(self, connection_id: int) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
         async with self.database.sessions.begin() as session:
-            connection = await connections.take_mirror(session, connection_id, self.now())
+            connection = await turns.take_mirror(session, connection_id, self.now())
         if connection is None:
             return
         pause = _EVERY
@@ -67,7 +67,7 @@ class MirrorService:
             pause = _AFTER_TROUBLE
             log.warning("mirror_failed", connection=connection_id, reason=str(refusal))
         async with self.database.sessions.begin() as session:
-            await connections.finish_mirror(session, connection, self.now() + pause, **done)
+            await turns.finish_mirror(session, connection, self.now() + pause, **done)
 
     async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
         """Have accounts, tax rates, currencies and lock dates no older than this."""

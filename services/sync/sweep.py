@@ -14,7 +14,7 @@ import structlog
 from services.clients.xero import XeroInvoice
 from services.errors import NotConnected, ServiceError, Throttled
 from services.model import Job, PaymentState, Place
-from services.store import connections, exports, payments
+from services.store import connections, exports, payments, turns
 from services.store.tables import Connection
 from services.sync import deletions, watching
 from services.sync import payments as paying
@@ -30,6 +30,10 @@ _AFTER_TROUBLE = timedelta(seconds=60)
 _WHEN_SHORT = timedelta(hours=1)
 _LONGEST_PROBLEM = 1000
 _KEPT_FOR_EXPORTS = 200  # a fifth of the smallest day's allowance that Xero gives
+
+
+class Lost(ServiceError):
+    """Another worker took the look over; it goes on with it."""
 
 
 @dataclass(slots=True)
@@ -49,13 +53,15 @@ class _Course:
 async def run(kit: Kit, connection_id: int) -> None:
     """Look at one organisation if its turn has come."""
     async with kit.database.sessions.begin() as session:
-        connection = await connections.take_sweep(session, connection_id, kit.now())
+        connection = await turns.take_sweep(session, connection_id, kit.now())
     if connection is None:
         return
     look = Look(kit, connection)
     course = _Course(pause=kit.interval)
     try:
         await _go(look, course)
+    except Lost:
+        return
     except ServiceError as refusal:
         course.problem, course.is_cut_short = str(refusal), True
         if isinstance(refusal, Throttled):
@@ -106,6 +112,8 @@ async def _note(look: Look, invoices: Sequence[XeroInvoice]) -> None:
     if not invoices:
         return
     async with look.kit.database.sessions.begin() as session:
+        if not await turns.renew_sweep(session, look.connection, look.kit.now()):
+            raise Lost("Somebody else looks at this organisation by now.")
         await observe(session, look.connection, invoices, look.kit.now())
 
 
@@ -135,7 +143,7 @@ async def _finish(look: Look, course: _Course) -> None:
         # A look that was cut short may not have come to what waits, and would begin again at once.
         if waiting is not None and not course.is_cut_short:
             due_at = min(due_at, waiting)
-        await connections.finish_sweep(session, connection, max(due_at, now), **values)
+        await turns.finish_sweep(session, connection, max(due_at, now), **values)
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
         swept = await _swept(look, course)
