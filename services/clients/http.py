@@ -13,6 +13,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import httpx
 import msgspec
 
+from services.clients.allowance import Allowance, largest
 from services.errors import (
     NotConnected,
     NotFound,
@@ -34,7 +35,6 @@ _NOT_MODIFIED = 304
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _MISSING_SCOPE = re.compile(r"insuffici?ent_scope", re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -67,37 +67,6 @@ class Extras(TypedDict, total=False):
     params: Mapping[str, str]
     headers: Mapping[str, str]
     auth: httpx.Auth
-
-
-@dataclass(slots=True)
-class Allowance:
-    """What the remote system last said we have left; None where it never said."""
-
-    day_left: int | None = None
-    minute_left: int | None = None
-    app_minute_left: int | None = None
-    window_left: int | None = None  # Paymo's only limit, of `window_limit` each `window`
-    window_limit: int | None = None
-    window: timedelta | None = None
-
-    def read(self, headers: httpx.Headers) -> None:
-        """Take over what this answer says; what it does not say stays as it was."""
-        for name, header in _COUNTS.items():
-            count = _smallest(headers.get(header, ""))
-            if count is not None:
-                setattr(self, name, count)
-        seconds = _largest(headers.get("X-Ratelimit-Decay-Period", ""))
-        if seconds is not None:
-            self.window = timedelta(seconds=seconds)
-
-
-_COUNTS = {
-    "day_left": "X-DayLimit-Remaining",
-    "minute_left": "X-MinLimit-Remaining",
-    "app_minute_left": "X-AppMinLimit-Remaining",
-    "window_left": "X-Ratelimit-Remaining",
-    "window_limit": "X-Ratelimit-Limit",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +229,7 @@ def _throttled(answer: Answer) -> Throttled:
 
 
 def _asked_to_wait(answer: Answer) -> timedelta | None:
-    seconds = _largest(answer.headers.get("Retry-After", ""))
+    seconds = largest(answer.headers.get("Retry-After", ""))
     return None if seconds is None else timedelta(seconds=seconds)
 
 
@@ -268,20 +237,6 @@ def _jittered(attempt: int) -> timedelta:
     """Wait longer each time, never quite as long as somebody else."""
     longest = 400 * 2**attempt
     return timedelta(milliseconds=longest // 2 + secrets.randbelow(longest // 2))
-
-
-def _numbers(text: str) -> list[int]:
-    parts = (part.strip() for part in text.split(","))
-    return [int(part) for part in parts if _WHOLE_NUMBER.fullmatch(part)]
-
-
-def _smallest(text: str) -> int | None:
-    """Several limits may apply at once, as a comma list; the tightest one counts."""
-    return min(_numbers(text), default=None)
-
-
-def _largest(text: str) -> int | None:
-    return max(_numbers(text), default=None)
 
 
 def messages_under(key: str) -> Explain:

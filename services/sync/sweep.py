@@ -29,7 +29,6 @@ _REREAD = timedelta(hours=24)
 _AFTER_TROUBLE = timedelta(seconds=60)
 _WHEN_SHORT = timedelta(hours=1)
 _LONGEST_PROBLEM = 1000
-_KEPT_FOR_EXPORTS = 200  # a fifth of the smallest day's allowance that Xero gives
 
 
 class Lost(ServiceError):
@@ -80,12 +79,12 @@ async def _go(look: Look, course: _Course) -> None:
     course.deletions = await deletions.run_unsettled(look)
     await watching.run(look)
     course.problem = " ".join(look.problems)
-    left = look.xero.allowance.day_left
-    if left is not None and left < _KEPT_FOR_EXPORTS:
+    allowance = look.xero.allowance
+    if allowance.is_short:
         course.pause = max(course.pause, _WHEN_SHORT)
         course.problem = (
-            f"Xero lets the app make {left} more calls today. They are kept for exports, so it "
-            "looks for payments once an hour until the day's count starts again."
+            f"Xero lets the app make {allowance.day_left} more calls today. They are kept for "
+            "exports, so it looks for payments once an hour until the day's count starts again."
         )
 
 

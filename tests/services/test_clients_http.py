@@ -214,6 +214,21 @@ async def test_what_is_left_is_read_from_every_answer_and_kept(door: Door) -> No
     assert (allowance.window_left, allowance.window) == (3, timedelta(minutes=1))
 
 
+@pytest.mark.parametrize(
+    ("said", "kept", "is_short"),
+    [(["900", "199"], 200, True), (["900", "201"], 200, False), (["4990", "990"], 998, True)],
+)
+async def test_the_last_fifth_of_the_day_is_kept_for_exports(
+    door: Door, said: list[str], kept: int, *, is_short: bool
+) -> None:
+    for left in said:
+        door.world.faults.add(status=200, headers={"X-DayLimit-Remaining": left})
+        await door.api.send("GET", PATH)
+
+    allowance = door.api.allowance
+    assert (allowance.kept_for_exports, allowance.is_short) == (kept, is_short)
+
+
 async def test_nothing_new_is_an_answer(door: Door) -> None:
     door.world.faults.add(status=304)
 

@@ -14,9 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from services.clients.allowance import Allowance
 from services.clients.http import (
     LONGEST_WAIT,
-    Allowance,
     Answer,
     ApiClient,
     Sleep,

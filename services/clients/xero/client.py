@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from services.clients.http import Allowance, Answer, ApiClient, Sleep, sleep_for
+from services.clients.allowance import Allowance
+from services.clients.http import Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
 from services.clients.xero.reading import messages_of, rows_of
 from services.errors import NotConnected, NotFound, Rejected, Unavailable

@@ -1,0 +1,68 @@
+"""What a remote system says that we may still ask of it."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+
+_SMALLEST_DAY = 1000  # calls: what Xero gives a new app for each organisation
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What the remote system last said we have left; None where it never said."""
+
+    day_left: int | None = None
+    day_most: int | None = None  # the most that was ever left: the day's allowance, or less
+    minute_left: int | None = None
+    app_minute_left: int | None = None
+    window_left: int | None = None  # Paymo's only limit, of `window_limit` each `window`
+    window_limit: int | None = None
+    window: timedelta | None = None
+
+    def read(self, headers: httpx.Headers) -> None:
+        """Take over what this answer says; what it does not say stays as it was."""
+        for name, header in _COUNTS.items():
+            count = _smallest(headers.get(header, ""))
+            if count is not None:
+                setattr(self, name, count)
+        self.day_most = max((each for each in (self.day_most, self.day_left) if each), default=None)
+        seconds = largest(headers.get("X-Ratelimit-Decay-Period", ""))
+        if seconds is not None:
+            self.window = timedelta(seconds=seconds)
+
+    @property
+    def kept_for_exports(self) -> int:
+        """How many of the day's calls are not spent on looking: the last fifth of them."""
+        return max(self.day_most or 0, _SMALLEST_DAY) // 5
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the rest of the day's calls is for exports alone."""
+        return self.day_left is not None and self.day_left < self.kept_for_exports
+
+
+_COUNTS = {
+    "day_left": "X-DayLimit-Remaining",
+    "minute_left": "X-MinLimit-Remaining",
+    "app_minute_left": "X-AppMinLimit-Remaining",
+    "window_left": "X-Ratelimit-Remaining",
+    "window_limit": "X-Ratelimit-Limit",
+}
+
+
+def _smallest(text: str) -> int | None:
+    """Several limits may apply at once, as a comma list; the tightest one counts."""
+    return min(_numbers(text), default=None)
+
+
+def largest(text: str) -> int | None:
+    """Of several waits that apply at once, the longest counts."""
+    return max(_numbers(text), default=None)
+
+
+def _numbers(text: str) -> list[int]:
+    parts = (part.strip() for part in text.split(","))
+    return [int(part) for part in parts if _WHOLE_NUMBER.fullmatch(part)]
