@@ -148,6 +148,7 @@ _TAKEN_OVER = (
     "seen_updated_on",
     "leave_out_number",
     "due_at",
+    "batch_id",
 )
 
 

@@ -3,12 +3,12 @@
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import books, claims
+from services.export import books, claims, proposing
 from services.export.checks import Case, examine
-from services.export.figures import invoice_rate, picture_of
+from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.matching import menus
-from services.matching.names import Party, suggest, surest
+from services.matching.names import suggest
 from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option
 from services.store import exports, matches, mirror
 from services.store.engine import Session
@@ -35,40 +35,9 @@ def choice_of(draft: Draft) -> ExportChoice:
 
 async def propose(session: Session, connection: Connection, draft: Draft, invoice: Invoice) -> None:
     """Select what was used before, or what surely fits; a person still presses the button."""
-    known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
-    draft.contact_id = known.contact_id if known else ""
-    draft.account_id = known.account_id if known else ""
-    if not draft.contact_id:
-        contacts = await mirror.list_contacts(session, connection.id)
-        best = surest(suggest(party_of(invoice), contacts))
-        draft.contact_id = best.contact.contact_id if best else ""
-    if not draft.account_id:
-        draft.account_id = await _fitting_account(session, connection, invoice)
-
-
-def party_of(invoice: Invoice) -> Party:
-    """Return what the invoice's client can be recognised by."""
-    client = invoice.client
-    if client is None:
-        return Party(name="")
-    return Party(client.name, client.email or "", client.fiscal_information or "")
-
-
-async def _fitting_account(session: Session, connection: Connection, invoice: Invoice) -> str:
-    """Return the account used last, or the only one, whose tax equals the invoice's."""
-    known = await books.load(session, connection, "")
-    wanted = invoice_rate(invoice)
-    fitting = [
-        each.account_id
-        for each in known.accounts.values()
-        if each.is_usable
-        and (rate := known.rate_of(each)) is not None
-        and money.rates_agree(rate, wanted)
-    ]
-    last = await matches.find_last_account(session, connection.id, connection.tenant_id)
-    if last in fitting:
-        return last
-    return fitting[0] if len(fitting) == 1 else ""
+    proposer = await proposing.load(session, connection, [invoice.client_id])
+    draft.contact_id = proposer.contact_of(invoice)
+    draft.account_id = proposer.account_of(invoice)
 
 
 async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
@@ -144,7 +113,8 @@ async def _reason(
         return "used before"
     contacts = await mirror.list_contacts(session, connection.id)
     reasons = {
-        each.contact.contact_id: each.reason for each in suggest(party_of(invoice), contacts)
+        each.contact.contact_id: each.reason
+        for each in suggest(proposing.party_of(invoice), contacts)
     }
     return reasons.get(draft.contact_id, "")
 

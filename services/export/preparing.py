@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from services import money
-from services.clients.paymo import Invoice
+from services.clients.paymo import Header, Invoice
 from services.clients.xero import Contact, NewContact, NewLine
 from services.errors import NotFound, Rejected, ServiceError
 from services.export import books, claims
+from services.export.books import Books
 from services.export.checks import Case, examine, first_red
 from services.export.claims import WIDEST
 from services.export.figures import Target, new_invoice
@@ -45,9 +47,18 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
     contact = await _contact(kit, connection, export, invoice)
     async with kit.database.sessions() as session:
         known = await books.load(session, connection, contact.contact_id)
+    sent = checked(export, invoice, known, contact.contact_id)
+    async with kit.database.sessions.begin() as session:
+        values = written(export, invoice, contact.name, sent)
+        if not await fenced(session, export, export.fence, **values):
+            raise Lost("Somebody else goes on with this export.")
+
+
+def checked(export: Export, invoice: Invoice, known: Books, contact_id: str) -> dict[str, object]:
+    """Look at everything once more, and return what will be sent. Raises `Refused`."""
     choice = ExportChoice(
         invoice_id=invoice.id,
-        contact_id=contact.contact_id,
+        contact_id=contact_id,
         account_id=export.account_id,
         tax_type=export.tax_type,
         xero_status=export.xero_status,
@@ -59,14 +70,44 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         text = red.text if red is not None else "Choose the Xero account for all items."
         raise Refused(text, problem=red.name if red is not None else "account")
     target = Target(
-        contact_id=contact.contact_id,
+        contact_id=contact_id,
         account=account,
         books=known,
         xero_status=export.xero_status,
         leave_out_number=export.leave_out_number,
     )
-    body = new_invoice(invoice, target).body()
-    await _write_down(kit, export, invoice, contact, msgspec.to_builtins(body))
+    body: dict[str, object] = msgspec.to_builtins(new_invoice(invoice, target).body())
+    return body
+
+
+def written(
+    export: Export, invoice: Invoice, contact_name: str, sent: dict[str, object]
+) -> dict[str, Any]:
+    """Return what the row says before the request leaves: what goes out, under which key."""
+    return {
+        "state": ExportState.SENDING,
+        "sent": sent,
+        "idempotency_key": _key(export, export.attempt, sent),
+        "problem": "",
+        "reason": "",
+        "number": invoice.number[:WIDEST],
+        "reference": money.reference(invoice.number, invoice.id),
+        "client_id": invoice.client_id,
+        "client_name": invoice.client_name[:WIDEST],
+        "contact_name": contact_name[:WIDEST],
+        "currency": money.currency_code(invoice.currency),
+        "total": invoice.total,
+    }
+
+
+def require_same_organisation(connection: Connection, export: Export) -> None:
+    """Refuse what was asked for before the connection led to another organisation."""
+    if export.tenant_id != connection.tenant_id:
+        raise Refused(
+            f"Invoice {export.number} was asked for in another Xero organisation than "
+            f"{connection.organisation_name}, so it was not sent.",
+            problem="other_organisation",
+        )
 
 
 def body_of(export: Export) -> dict[str, object]:
@@ -96,18 +137,26 @@ async def _invoice(kit: Kit, connection: Connection, export: Export) -> Invoice:
     try:
         invoice = await kit.paymo.client(connection.paymo_api_key).invoice(export.paymo_invoice_id)
     except NotFound:
-        raise Refused(
-            f"Invoice {export.number} is not in Paymo any more, so it was not exported.",
-            problem="gone",
-        ) from None
+        raise gone(export) from None
     if export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on:
-        total = money.format_amount(invoice.total, invoice.currency)
-        raise Refused(
-            f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
-            f"{total} now. Look at it, then press Retry to export it as it is now.",
-            problem="changed",
-        )
+        raise changed(export, invoice)
     return invoice
+
+
+def gone(export: Export) -> Refused:
+    """Return the refusal of an invoice that Paymo does not have any more."""
+    text = f"Invoice {export.number} is not in Paymo any more, so it was not exported."
+    return Refused(text, problem="gone")
+
+
+def changed(export: Export, invoice: Invoice | Header) -> Refused:
+    """Return the refusal of an invoice that is not what the person saw."""
+    total = money.format_amount(invoice.total, invoice.currency)
+    return Refused(
+        f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
+        f"{total} now. Look at it, then press Retry to export it as it is now.",
+        problem="changed",
+    )
 
 
 async def _contact(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Contact:
@@ -189,31 +238,6 @@ async def _remember(kit: Kit, export: Export, contact_id: str) -> None:
         if not await fenced(session, export, export.fence, contact_id=contact_id):
             raise Lost("Somebody else goes on with this export.")
         await claims.remember_match(session, export, kit.now())
-
-
-async def _write_down(
-    kit: Kit, export: Export, invoice: Invoice, contact: Contact, sent: dict[str, object]
-) -> None:
-    async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            state=ExportState.SENDING,
-            sent=sent,
-            idempotency_key=_key(export, export.attempt, sent),
-            problem="",
-            reason="",
-            number=invoice.number[:WIDEST],
-            reference=money.reference(invoice.number, invoice.id),
-            client_id=invoice.client_id,
-            client_name=invoice.client_name[:WIDEST],
-            contact_name=contact.name[:WIDEST],
-            currency=money.currency_code(invoice.currency),
-            total=invoice.total,
-        )
-    if not written:
-        raise Lost("Somebody else goes on with this export.")
 
 
 def _key(export: Export, attempt: int, sent: dict[str, object]) -> str:

@@ -120,7 +120,9 @@ async def unknown(
 async def show(
     kit: Kit, connection: Connection, export: Export, cures: tuple[str, ...] = ()
 ) -> None:
-    """Show the person who asked where their export stands."""
+    """Show the person who asked where their export stands; a batch speaks for all of its own."""
+    if export.batch_id is not None:
+        return
     result = results.result_of(export, connection, kit.links)
     place = Place(**export.place)
     await kit.screen.show_result(place, replace(result, cures=cures or result.cures))

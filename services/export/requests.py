@@ -127,6 +127,7 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
                 "requested_at": now,
                 "place": asdict(replace(place, view_hash="")),
                 "due_at": now,
+                "batch_id": None,  # from here on it speaks for itself
                 "seen_updated_on": None,  # the person has read what changed, and goes on
             }
             await exports.restart(session, export, **asked_by, **values)

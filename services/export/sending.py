@@ -58,12 +58,7 @@ async def run(kit: Kit, export_id: int) -> None:
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
-    if export.tenant_id != connection.tenant_id:
-        raise Refused(
-            f"Invoice {export.number} was asked for in another Xero organisation than "
-            f"{connection.organisation_name}, so it was not sent.",
-            problem="other_organisation",
-        )
+    preparing.require_same_organisation(connection, export)
     if export.state is ExportState.QUEUED:
         if export.problem == requests.LINK_EXISTING:
             found = await adopting.same_number(kit, connection, export)

@@ -1,11 +1,11 @@
 """Which contact and account each Paymo client goes to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.tables import Client, Match
+from services.store.tables import Client, Connection, Match
 from services.store.upsert import insert_into
 
 
@@ -14,6 +14,22 @@ async def find(
 ) -> Match | None:
     """Return where this client goes in this organisation, if it is known."""
     return await session.get(Match, (connection_id, tenant_id, client_id), populate_existing=True)
+
+
+async def find_all(
+    session: AsyncSession, connection: Connection, client_ids: Collection[int]
+) -> dict[int, Match]:
+    """Return where these clients go in this organisation, as far as it is known."""
+    found = await session.scalars(
+        select(Match)
+        .where(
+            Match.connection_id == connection.id,
+            Match.tenant_id == connection.tenant_id,
+            Match.client_id.in_(client_ids),
+        )
+        .execution_options(populate_existing=True)
+    )
+    return {each.client_id: each for each in found}
 
 
 async def remember(session: AsyncSession, match: Match) -> None:
