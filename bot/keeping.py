@@ -8,7 +8,7 @@ import structlog
 
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
-from services.store import due, housekeeping, operating
+from services.store import digests, due, housekeeping, operating
 from services.store.engine import Database
 from services.work import Work
 
@@ -34,9 +34,10 @@ class Keeping:
             await self.work.nudge(job, key)
 
     async def tidy(self) -> None:
-        """Throw away what is of no use any more."""
+        """Throw away what is of no use any more, and ask for the digests of a month that ended."""
         async with self.database.sessions.begin() as session:
             await housekeeping.purge(session, self.now())
+            await digests.ask_due(session, self.now())
 
     async def keep_tokens(self) -> None:
         """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""

@@ -28,6 +28,7 @@ from handlers.clients import SlackClients
 from handlers.connect import SlackConnectScreen
 from handlers.export_screen import SlackExportScreen
 from handlers.notice_board import SlackNoticeBoard
+from handlers.reconcile import SlackReconcileScreen
 from handlers.routing import Router
 from handlers.sync import SlackSyncScreen
 from services.clients.http import open_http
@@ -42,6 +43,7 @@ from services.links import Links
 from services.matching.service import MatchingService
 from services.model import Job
 from services.notices.service import NoticeService
+from services.reconcile.service import ReconcileService
 from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
@@ -164,6 +166,7 @@ class _Parts:
             sync=self._sync(),
             notices=NoticeService(database, board, self.work, self._links(), now),
             settings=SettingsService(database, now),
+            reconcile=self._reconcile(),
         )
         return made, mirror
 
@@ -215,6 +218,17 @@ class _Parts:
             now=now,
         )
 
+    def _reconcile(self) -> ReconcileService:
+        return ReconcileService(
+            database=self.database,
+            paymo=self.remote.paymo,
+            xero=self.remote.xero,
+            work=self.work,
+            screen=SlackReconcileScreen(self.slack.clients),
+            links=self._links(),
+            now=now,
+        )
+
     def _links(self) -> Links:
         return Links.from_settings(
             xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
@@ -231,6 +245,7 @@ def _runners(
         Job.MIRROR: mirror.run_mirror,
         Job.NOTICES: services.notices.run_notices,
         Job.DISCONNECT: services.connect.run_disconnect,
+        Job.RECONCILE: services.reconcile.run_reconcile,
         Job.DUE: keeping.find_due,
     }
 

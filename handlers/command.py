@@ -9,6 +9,7 @@ from handlers.help import help_blocks, unknown_text
 from handlers.home import Home
 from handlers.matching import Matching
 from handlers.notices import Notices
+from handlers.reconcile import Reconcile
 from handlers.routing import Handler, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
@@ -22,6 +23,7 @@ class Command:
     export: Export
     matching: Matching
     sync: Sync
+    reconcile: Reconcile
     notices: Notices
     settings: Settings
     home: Home
@@ -35,6 +37,8 @@ class Command:
             await self.export.show(request, " ".join(typed.rest))
         elif typed.verb == names.SUBSCRIBE:
             await self.notices.subscribe(request, typed.rest)
+        elif typed.verb == names.RECONCILE:
+            await self.reconcile.compare(request, typed.rest)
         elif handler := self._verbs().get(typed.verb):
             await handler(request)
         elif typed.verb in words.LATER:

@@ -29,8 +29,8 @@ class Export:
     workspaces: WorkspaceService
 
     async def open(self, request: SlackRequest) -> None:
-        """Open the form, with no invoice chosen."""
-        await self.open_for(request, "")
+        """Open the form, for the invoice that the button names, if any."""
+        await self.open_for(request, str(pressed(request.body).get("value", "")))
 
     async def open_for(self, request: SlackRequest, number: str) -> None:
         """Open the form for the invoice with this number."""

@@ -11,6 +11,7 @@ _LINES = (
     ("match", "match clients with contacts and accounts"),
     ("status", "see what is connected, exported and waiting"),
     ("sync", "look for payments and deletions in Xero now"),
+    ("reconcile november", "compare both sides, this month or another, and see what differs"),
     ("subscribe", "tell this channel of exports, payments, deletions and failures"),
     ("unsubscribe", "tell this channel nothing any more"),
     ("settings", "choose who may export, and what voids and credits mean"),

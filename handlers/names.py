@@ -51,6 +51,7 @@ STATUS: Final = "status"
 SYNC: Final = "sync"
 HELP: Final = "help"
 SHOW: Final = "show"
+RECONCILE: Final = "reconcile"
 UNSUBSCRIBE: Final = "unsubscribe"
 
 # Buttons that only open a page: Slack tells us of the press, and there is nothing to do.

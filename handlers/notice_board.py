@@ -8,6 +8,7 @@ import structlog
 from handlers import answers, blocks, names
 from handlers.blocks import Block
 from handlers.clients import SlackClients
+from handlers.digest_words import is_fine
 from handlers.export_results import cure_buttons
 from handlers.notice_words import text_of
 from handlers.overview import breaker_buttons
@@ -90,6 +91,14 @@ def _ways_on(message: Message) -> list[Block]:
         ]
     if message.kind is NoticeKind.SYNC_PAUSED:
         return breaker_buttons(facts["connection_id"])
+    if message.kind is NoticeKind.DIGEST:
+        word = "Compare Again" if is_fine(facts) else "Show Differences"
+        return [blocks.button(word, names.RECONCILE, facts["month"])]
+    return _decisions(facts)
+
+
+def _decisions(facts: dict[str, Any]) -> list[Block]:
+    """Draw what a person may decide about an invoice or a payment."""
     if facts.get("in_paymo") in {"void", "asked"}:
         return [_delete_too(facts["export_id"])]
     if facts.get("by_person_in_paymo") or facts.get("asked"):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from handlers.blocks import escape, one_line
+from handlers.digest_words import digest_text
 from handlers.export_picture import day
 from services import money
 from services.model import NoticeKind
@@ -184,10 +185,6 @@ def _paused(facts: Facts) -> str:
     )
 
 
-def _digest(facts: Facts) -> str:
-    return f"Summary of {one_line(facts['organisation'])}."
-
-
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
     NoticeKind.EXPORT_FAILED: _failed,
@@ -198,5 +195,5 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.CONNECTION_BROKEN: _broken,
     NoticeKind.CONNECTION_RESTORED: _restored,
     NoticeKind.SYNC_PAUSED: _paused,
-    NoticeKind.DIGEST: _digest,
+    NoticeKind.DIGEST: digest_text,
 }

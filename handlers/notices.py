@@ -23,6 +23,7 @@ _TOPICS = (
     blocks.option("payments", "Payments", "Received, changed or removed"),
     blocks.option("deletions", "Deletions", "An invoice was deleted or voided"),
     blocks.option("failures", "Failures", "Something needs a person"),
+    blocks.option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
 )
 _NOT_A_CHANNEL = ("D", "")
 
@@ -134,11 +135,6 @@ def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
             hint = f" Did you mean {near[0]}?" if near else ""
             raise ServiceError(
                 f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}."
-            )
-        if name == Topic.DIGEST:
-            raise ServiceError(
-                "The digest comes later. Today a channel can hear of exports, payments, deletions "
-                "and failures."
             )
         found.append(Topic(name))
     return tuple(found)

@@ -10,6 +10,7 @@ from handlers.guarding import guarded
 from handlers.home import Home
 from handlers.matching import Matching
 from handlers.notices import Notices
+from handlers.reconcile import Reconcile
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
@@ -18,6 +19,7 @@ from services.connect.workspaces import WorkspaceService
 from services.export.service import ExportService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
+from services.reconcile.service import ReconcileService
 from services.settings.service import SettingsService
 from services.sync.service import SyncService
 
@@ -33,6 +35,7 @@ class Services:
     sync: SyncService
     notices: NoticeService
     settings: SettingsService
+    reconcile: ReconcileService
 
 
 def router(services: Services) -> Router:
@@ -43,6 +46,7 @@ def router(services: Services) -> Router:
         export=Export(services.export, services.matching, workspaces),
         matching=Matching(services.matching),
         sync=Sync(services.sync, workspaces),
+        reconcile=Reconcile(services.reconcile, workspaces),
         notices=Notices(services.notices, services.matching),
         settings=Settings(services.settings),
         home=Home(services.connect, workspaces),
@@ -83,6 +87,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.MATCH: does.matching.open,
         names.CLIENT: does.matching.choose_client,
         names.SYNC: does.sync.request,
+        names.RECONCILE: does.reconcile.again,
         names.BRING_BACK: does.sync.bring_back,
         names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
         names.BREAKER_APPLY: does.sync.apply_breaker,

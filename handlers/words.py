@@ -16,6 +16,7 @@ VERBS = (
     names.MATCH,
     names.STATUS,
     names.SYNC,
+    names.RECONCILE,
     names.SUBSCRIBE,
     names.UNSUBSCRIBE,
     names.SETTINGS,
@@ -33,8 +34,6 @@ LATER = {
     "restore": "Restoring a deleted invoice comes later. Today it has to be made again in Paymo.",
     "history": "The list of who did what comes later. Today `/paymo-xero status` shows the counts, "
     "and subscribed channels keep the messages.",
-    "reconcile": "The report that compares both sides comes later. Today `/paymo-xero status` "
-    "shows what failed and what waits for a person.",
     "all": "Exporting everything at once comes later. Today it is one invoice at a time: "
     "`/paymo-xero export INV-1`.",
     "several": "Exporting several invoices at once comes later. Today it is one at a time: "
@@ -53,6 +52,8 @@ _ALIASES = {
     "info": names.STATUS,
     "state": names.STATUS,
     "refresh": names.SYNC,
+    "compare": names.RECONCILE,
+    "check": names.RECONCILE,
     "notify": names.SUBSCRIBE,
     "listen": names.SUBSCRIBE,
     "mute": names.UNSUBSCRIBE,

@@ -207,6 +207,32 @@ def facts(name: str) -> dict[str, Any]:
         "owner": "UOWNER",
         "count": 12,
         "numbers": [name] * 10,
+        **digest_facts(name),
+    }
+
+
+def digest_facts(name: str) -> dict[str, Any]:
+    one = {
+        "number": name,
+        "client": name,
+        "amount": "115.00",
+        "currency": "NZD",
+        "due_on": "2026-03-01",
+    }
+    group = {"count": 12, "sums": {"NZD": "1380.00", "USD": "20.00"}, "first": [one] * 10}
+    kinds = ("exported", "settled", "open", "overdue", "credits", "not_exported", "locked")
+    return {
+        "month": "2026-02",
+        "label": "February 2026",
+        "at": NOW.isoformat(),
+        "compared": 143,
+        "agreeing": 141,
+        "decided": 2,
+        "only_xero": 1,
+        "unread": 1,
+        "others": 9,
+        "lock_on": "2026-02-28",
+        **dict.fromkeys(kinds, group),
     }
 
 

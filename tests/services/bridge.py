@@ -23,6 +23,8 @@ from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.links import Links
 from services.matching.service import MatchingService
 from services.model import ConnectionState, Job, Person, Place
+from services.reconcile.service import ReconcileService
+from services.reconcile.shapes import Report
 from services.store import connections, due
 from services.store.engine import Database
 from services.store.tables import (
@@ -66,6 +68,8 @@ class Notebook:
     forms: list[ExportForm] = field(default_factory=list)
     results: list[ExportResult] = field(default_factory=list)
     swept: list[Swept] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     async def show_form(self, _: Place, form: ExportForm) -> None:
         """Keep a form."""
@@ -78,6 +82,18 @@ class Notebook:
     async def show_swept(self, _: Place, swept: Swept) -> None:
         """Keep a report."""
         self.swept.append(swept)
+
+    async def show_report(self, _: Place, report: Report) -> None:
+        """Keep a comparison."""
+        self.reports.append(report)
+
+    async def show_wait(self, _: Place, reason: str) -> None:
+        """Keep why a comparison waits."""
+        self.said.append(reason)
+
+    async def show_refusal(self, _: Place, reason: str) -> None:
+        """Keep why there is no comparison."""
+        self.said.append(reason)
 
 
 class Deaf:
@@ -100,6 +116,7 @@ class Bridge:
     sync: SyncService
     mirror: MirrorService
     matching: MatchingService
+    reconcile: ReconcileService
     served: list[Served]
     connection_id: int = 0
 
@@ -137,6 +154,7 @@ class Bridge:
             ),
             mirror=mirror,
             matching=MatchingService(database, clock),
+            reconcile=ReconcileService(database, paymos, xeros, work, screen, links, clock),
             served=served,
         )
         await made._connect(oauth)
@@ -203,6 +221,7 @@ class Bridge:
             Job.PREVIEW: self.export.run_preview,
             Job.SWEEP: self.sync.run_sweep,
             Job.MIRROR: self.mirror.run_mirror,
+            Job.RECONCILE: self.reconcile.run_reconcile,
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:

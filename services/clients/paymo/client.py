@@ -40,6 +40,7 @@ from services.clients.paymo.wire import (
 from services.errors import NotConnected, NotFound, Throttled, Unavailable
 
 _PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
+_MOST = 2500  # objects of one type in an answer; beyond, lists are cut short without a word
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
 
 
@@ -84,6 +85,18 @@ class PaymoClient:
         if updated_since is not None:
             where = {"where": f"updated_on>={int(updated_since.timestamp())}"}
         return await self._pages("/invoices", lambda answer: answer.decode(Headers).invoices, where)
+
+    async def statements(
+        self, first: date | None = None, after: date | None = None
+    ) -> tuple[Invoice, ...]:
+        """Return all invoices, or those dated from `first` to before `after`, with payments.
+
+        Raises `Unavailable` where Paymo may have left payments out.
+        """
+        params = {"include": "invoicepayments"}
+        if first is not None and after is not None:
+            params["where"] = f"date>={first.isoformat()} and date<{after.isoformat()}"
+        return await self._pages("/invoices", _whole_statements, params)
 
     async def invoice(self, invoice_id: int) -> Invoice:
         """Return one invoice with lines, payments and client. Raises `NotFound`."""
@@ -206,6 +219,13 @@ class PaymoClients:
             auth=httpx.BasicAuth(api_key, "x"),
             turnstile=turnstile,
         )
+
+
+def _whole_statements(answer: Answer) -> Sequence[Invoice]:
+    found = answer.decode(Invoices).invoices
+    if sum(len(each.payments) for each in found) >= _MOST:
+        raise Unavailable("Paymo's list holds more payments than it shows, so nothing is certain.")
+    return found
 
 
 def _only(rows: Sequence[Row]) -> Row:

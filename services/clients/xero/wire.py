@@ -171,6 +171,8 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     reference: str = ""
     contact: Named = Named()
     currency_code: str = ""
+    dated: str = msgspec.field(name="Date", default="")
+    due: str = msgspec.field(name="DueDate", default="")
     sub_total: Decimal = _ZERO
     total_tax: Decimal = _ZERO
     total: Decimal = _ZERO
@@ -190,6 +192,16 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     def updated_at(self) -> datetime:
         """When Xero last touched it."""
         return moment(self.updated) or _EPOCH
+
+    @property
+    def issued_on(self) -> date | None:
+        """The day of the invoice."""
+        return calendar_day(self.dated)
+
+    @property
+    def due_on(self) -> date | None:
+        """The day by which it is to be paid."""
+        return calendar_day(self.due)
 
     @property
     def is_refused(self) -> bool:

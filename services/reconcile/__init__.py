@@ -1,0 +1,1 @@
+"""Comparing what Paymo and Xero state of the same invoices."""

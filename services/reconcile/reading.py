@@ -1,0 +1,134 @@
+"""Reading both systems, with no transaction open.
+
+About one call to Paymo for each hundred invoices, and one to Xero for each thousand; what the lists
+leave out is asked for by its id. "Not shown" is never read as "not there": Xero's silence concludes
+nothing, and Paymo's counts only where the key still opens the same company.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from services.clients.paymo import Invoice, PaymoClient
+from services.clients.xero import XeroClient, XeroInvoice
+from services.clients.xero.listing import own_invoices, sales_dated
+from services.errors import NotFound, Unavailable
+from services.model import Life
+from services.reconcile.months import Month
+from services.store import exports, reconciling
+from services.store.engine import Database
+from services.store.reconciling import Known
+from services.store.tables import Connection, Export
+
+_MOST_SINGLE_READS = 50
+_MOST_GONE_AT_ONCE = 3  # as many as the sync follows without asking
+# Paymo does not have these any more, as we know: it need not be asked.
+_GONE = frozenset({Life.DELETED, Life.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where both sides are read."""
+
+    database: Database
+    connection: Connection
+    paymo: PaymoClient
+    xero: XeroClient
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Both sides of one month, and what is recorded of them."""
+
+    known: Known
+    paymo: dict[int, Invoice]
+    xero: dict[str, XeroInvoice]
+    asked: frozenset[int]  # Paymo's ids of the month itself
+    others: int | None = None  # sales invoices of the month that never went through the app
+    other_numbers: dict[str, XeroInvoice] = field(default_factory=dict)
+
+
+async def read(source: Source, month: Month) -> Books:
+    """Read everything that a comparison of this month needs. Raises a refusal, never half."""
+    paymo = {each.id: each for each in await source.paymo.statements(month.first, month.after)}
+    asked = frozenset(paymo)
+    xero = {each.invoice_id: each for each in await _sales(source.xero, month)}
+    known = await _known(source, month, asked, xero)
+    exported = [each for each in known.exports.values() if is_exported(each)]
+    own = {each.xero_invoice_id or "" for each in exported}
+    await _add_paymo(source, exported, paymo)
+    await _add_xero(source.xero, own - xero.keys(), xero)
+    if own and not own & xero.keys():
+        raise Unavailable(
+            f"Xero shows none of the {len(own)} exported invoices, so nothing is concluded. "
+            "Perhaps the organisation was reset. Look in Xero, then compare again."
+        )
+    others = [each for each in xero.values() if each.invoice_id not in own]
+    return Books(
+        known=known,
+        paymo=paymo,
+        xero=xero,
+        asked=asked,
+        others=len(others) if month.first is not None else None,
+        other_numbers={each.invoice_number: each for each in others if each.invoice_number},
+    )
+
+
+def is_exported(export: Export) -> bool:
+    """Say whether this export arrived in Xero."""
+    return export.state in exports.DONE and bool(export.xero_invoice_id)
+
+
+async def _sales(xero: XeroClient, month: Month) -> Sequence[XeroInvoice]:
+    if month.first is None or month.after is None:
+        return await own_invoices(xero)
+    return await sales_dated(xero, month.first, month.after)
+
+
+async def _known(
+    source: Source, month: Month, paymo_ids: Collection[int], xero_ids: Collection[str]
+) -> Known:
+    async with source.database.sessions() as session:
+        if month.first is None:
+            return await reconciling.load_all(session, source.connection, paymo_ids)
+        return await reconciling.load(
+            session, source.connection, paymo_ids=paymo_ids, xero_ids=xero_ids
+        )
+
+
+async def _add_paymo(source: Source, exported: Sequence[Export], paymo: dict[int, Invoice]) -> None:
+    """Read singly what Paymo's list left out: dated in another month by now, or deleted."""
+    was_empty = not paymo
+    missing = [
+        each.paymo_invoice_id
+        for each in exported
+        if each.paymo_invoice_id not in paymo and each.life not in _GONE
+    ]
+    if len(missing) > _MOST_SINGLE_READS:
+        raise Unavailable(
+            f"Paymo's list left out {len(missing)} exported invoices, so nothing is concluded. "
+            "Check that the API key's owner may still see all invoices, then compare again."
+        )
+    gone = [each for each in missing if not await _found(source.paymo, each, paymo)]
+    if gone and (await source.paymo.company()).id != source.connection.paymo_company_id:
+        raise Unavailable("Paymo's key opens another company by now, so nothing is concluded.")
+    if was_empty and len(gone) > _MOST_GONE_AT_ONCE:
+        raise Unavailable(
+            f"Paymo shows none of the {len(gone)} exported invoices, so nothing is concluded. "
+            "Check that the API key's owner may still see them, then compare again."
+        )
+
+
+async def _found(client: PaymoClient, invoice_id: int, paymo: dict[int, Invoice]) -> bool:
+    try:
+        paymo[invoice_id] = await client.invoice(invoice_id)
+    except NotFound:
+        return False
+    return True
+
+
+async def _add_xero(
+    client: XeroClient, missing: Collection[str], xero: dict[str, XeroInvoice]
+) -> None:
+    """Ask by id for what Xero's list left out: dated in another month by now, or linked."""
+    found = await client.invoices_by_id(sorted(missing)) if missing else ()
+    xero.update({each.invoice_id: each for each in found})

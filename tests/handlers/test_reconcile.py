@@ -1,0 +1,167 @@
+"""What a comparison looks like, and the month's digest."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handlers import names
+from handlers.notice_board import notice_blocks
+from handlers.notice_words import text_of
+from handlers.reconcile import SlackReconcileScreen
+from handlers.reconcile_words import report_blocks, report_text
+from services.model import NoticeKind, Place
+from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
+from tests.handlers import samples
+from tests.handlers.desk import Desk
+from tests.handlers.judging import buttons, judge_message, said
+
+DAY = date(2026, 2, 3)
+
+
+def side(name: str) -> Side:
+    return Side(name, name, "NZD", DAY, DAY, Decimal("115.00"), Decimal(0), "sent")
+
+
+def row(verdict: Verdict, name: str = "INV-7", **changes: Any) -> Row:
+    links: dict[str, Any] = {
+        "paymo_url": "https://app.paymo.example/7",
+        "xero_url": "https://go.xero.example/7",
+    }
+    finding = Finding("total", name, name, name, is_decided=False)
+    findings = () if verdict is Verdict.AGREES else (finding,) * 4
+    made = Row(verdict, name, name, side(name), side(name), findings, **links)
+    return replace(made, **changes)
+
+
+def report(*rows: Row, **changes: Any) -> Report:
+    name = "Maple Books"
+    made = Report(name, "Maple Studio", "2026-02", "February 2026", samples.NOW, rows, others=0)
+    return replace(made, **changes)
+
+
+def agreeing(count: int) -> list[Row]:
+    return [row(Verdict.AGREES)] * count
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+@pytest.mark.parametrize("count", [1, 60])
+def test_slack_takes_the_comparison_and_nobody_is_called(name: str, count: int) -> None:
+    rows = [
+        row(verdict, name, help=way, help_value="41")
+        for verdict in Verdict
+        for way in Help
+        for _ in range(count)
+    ]
+    made = report(*rows, organisation=name, company=name, others=3)
+
+    judge_message(report_text(made), report_blocks(made))
+
+
+def test_all_that_agree_are_one_line_with_the_time() -> None:
+    made = report(*agreeing(143))
+
+    assert report_text(made) == "✅ *February 2026:* all 143 agree at 09:30 UTC."
+    assert len(report_blocks(made)) == 2
+
+
+def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
+    made = report(*agreeing(141), *[row(Verdict.DECIDED)] * 2, others=1)
+
+    assert "all 143 agree at 09:30 UTC. 2 of them but for" in report_text(made)
+    assert "1 other sales invoice in Xero never went through the app" in report_text(made)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Verdict.DIFFERS, "3 of 4 agree; 1 differs."),
+        (Verdict.ONLY_PAYMO, "3 of 3 agree; 1 is only in Paymo."),
+        (Verdict.ONLY_XERO, "3 of 3 agree; 1 is only in Xero."),
+        (Verdict.UNREAD, "3 of 3 agree; 1 was not shown by Xero."),
+    ],
+)
+def test_what_differs_is_counted_by_how(verdict: Verdict, words: str) -> None:
+    text = report_text(report(*agreeing(3), row(verdict)))
+
+    assert text.startswith("⚠️ *February 2026* at 09:30 UTC")
+    assert text.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "name"),
+    [
+        (Help.EXPORT, "INV-7", names.EXPORT),
+        (Help.BRING_BACK, "8", names.BRING_BACK),
+        (Help.RECORD, "8", names.BRING_BACK),
+        (Help.DELETE_IN_PAYMO, "5", names.DELETE_IN_PAYMO),
+        (Help.OPEN_XERO, "", names.OPEN_XERO),
+        (Help.OPEN_PAYMO, "", names.OPEN_PAYMO),
+    ],
+)
+def test_each_has_the_one_button_that_helps(way: Help, value: str, name: str) -> None:
+    drawn = report_blocks(report(row(Verdict.DIFFERS, help=way, help_value=value)))
+
+    assert buttons(drawn) == {name: value}
+
+
+def test_a_long_list_ends_with_how_many_are_left() -> None:
+    drawn = report_blocks(report(*[row(Verdict.DIFFERS)] * 40))
+
+    assert len(drawn) == 17
+    assert "25 more that do not agree" in said(drawn[-1])
+
+
+def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
+    finding = Finding("paid", "40.00 NZD", "0.00 NZD", "Typed in Paymo: 40.00 NZD.")
+
+    drawn = report_blocks(report(row(Verdict.DIFFERS, findings=(finding,))))
+
+    assert "• paid: 40.00 NZD in Paymo, 0.00 NZD in Xero. Typed in Paymo" in said(drawn)
+
+
+async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
+    screen = SlackReconcileScreen(desk)
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+
+    await screen.show_report(place, report(*agreeing(2)))
+    await screen.show_wait(place, "Xero asks for patience <!channel>.")
+    await screen.show_refusal(place, "Nothing is concluded.")
+
+    first, second, third = desk.read_by_anna
+    assert "all 2 agree" in first
+    assert second == "⏳ Xero asks for patience &lt;!channel&gt;."
+    assert third == "⛔ Nothing is concluded."
+
+
+def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
+    message = samples.message(NoticeKind.DIGEST)
+    text = text_of(message)
+
+    assert "141 of 143 agree at 09:30 UTC, 2 differ." in text
+    assert "Exported 12 (1,380.00 NZD, 20.00 USD) · paid 12" in text
+    assert "• Acme Ltd · Acme Ltd · 115.00 NZD since 1 Mar 2026" in text
+    assert "12 of these are dated up to 28 Feb 2026, where Xero is locked already." in text
+    assert buttons(notice_blocks(message)) == {
+        names.RECONCILE: "2026-02",
+        names.OPEN_XERO: "",
+        names.OPEN_PAYMO: "",
+    }
+
+
+def test_a_digest_of_a_fine_month_is_short() -> None:
+    none = {"count": 0, "sums": {}, "first": []}
+    fine: dict[str, Any] = {
+        "agreeing": 143,
+        "only_xero": 0,
+        "unread": 0,
+        "overdue": none,
+        "not_exported": none,
+    }
+    message = samples.message(NoticeKind.DIGEST, **fine)
+
+    assert "✅ All 143 agree at 09:30 UTC." in text_of(message)
+    assert "Compare Again" in said(notice_blocks(message))
+    assert text_of(message).count("\n") == 2
