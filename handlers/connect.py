@@ -50,13 +50,14 @@ class Connect:
             await self.service.catch_up(checklist, replace(place, view_id=view_id))
 
     async def submit(self, request: SlackRequest) -> None:
-        """Have the chosen channel hear what happens, and close the checklist."""
-        view = request.body["view"]
-        person = replace(request.person, channel_id=note_of(view).channel_id)
+        """Take the organisation for confirmed, have the channel hear what happens, and close."""
+        view, note = request.body["view"], note_of(request.body["view"])
+        person = replace(request.person, channel_id=note.channel_id)
         channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
         found = await self.service.overviews(person)
         if not found or found[0].state is not ConnectionState.ACTIVE:
             raise NotAccepted({names.CHANNEL: _FIRST})
+        await self.service.confirm(person, note.connection_id)
         if not channel_id:
             await request.ack(_done([_READY]))
             return

@@ -39,7 +39,8 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
         ),
     ]
     note = Note(connection_id=checklist.connection_id, channel_id=channel_id)
-    return blocks.modal(names.CONNECT, TITLE, drawn, submit="Finish", metadata=note.dump())
+    word = "Confirm and Finish" if checklist.organisation is not None else "Finish"
+    return blocks.modal(names.CONNECT, TITLE, drawn, submit=word, metadata=note.dump())
 
 
 def _public(channel_id: str) -> str:
@@ -61,7 +62,11 @@ def _paymo(checklist: Checklist) -> list[Block]:
 def _xero(checklist: Checklist) -> list[Block]:
     known = checklist.organisation
     if not checklist.xero_link:
-        return [blocks.section(f"✅ *2. Xero:* {about(known)}")]
+        said = (
+            f"✅ *2. Xero:* {about(known)}\n_Is this the right one? The button below confirms it._"
+        )
+        other = blocks.button("Use Another…", names.DISCONNECT)
+        return [blocks.section(said, accessory=other)]
     word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {_SIGN_IN}"
     if checklist.broken_side == "Xero":
         word = "Reconnect Xero"

@@ -63,7 +63,7 @@ class Portal:
             ),
             _step(
                 "slack",
-                "Press Finish, so that notices go to #invoices",
+                "Press Confirm and Finish, so that notices go to #invoices",
                 done=bool(self.slack.messages("invoices")),
             ),
             _step(

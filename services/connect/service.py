@@ -7,7 +7,8 @@ from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Consent, Farewell, Overview
 from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, Place
-from services.store import connections, exports, grants, links, workspaces
+from services.store import acts, connections, exports, grants, links, workspaces
+from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
 
@@ -37,6 +38,15 @@ class ConnectService(Kit):
         needed = (bool(drawn.paymo_link), bool(drawn.xero_link))
         if (bool(fresh.paymo_link), bool(fresh.xero_link)) != needed:
             await self.screen.show_checklist(place, fresh)
+
+    async def confirm(self, person: Person, connection_id: int) -> None:
+        """Note that who connected has read the organisation's name and pressed the button."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_here(session, person, connection_id)
+            connections.require_owner(connection, person.user_id)
+            known = {"tenant_id": connection.tenant_id, "name": connection.organisation_name}
+            deed = Deed("organisation_confirmed", self.now(), person.user_id, after=known)
+            acts.note(session, connection, deed)
 
     async def overviews(self, person: Person) -> tuple[Overview, ...]:
         """Return the workspace's connections at a glance, the usual one first."""

@@ -44,6 +44,20 @@ async def test_finishing_too_early_says_what_is_missing(walk: Walk) -> None:
     }
 
 
+async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form(
+    walk: Walk,
+) -> None:
+    await walk.connect()
+    await walk.type("connect")
+    view = await walk.modal("connect")
+    assert "Maple Books · NZ · base currency NZD" in text_in(view.payload)
+    assert view.payload["submit"]["text"] == "Confirm and Finish"
+
+    await press(walk, view, "disconnect")
+
+    assert "*First at Xero:* Maple Books" in text_in((await walk.modal("disconnect")).payload)
+
+
 async def test_connecting_without_a_channel_ends_without_notices(walk: Walk) -> None:
     await walk.connect(subscribe=False)
     await walk.town.slack.open_home("Anna")

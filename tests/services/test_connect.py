@@ -13,7 +13,7 @@ from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.model import ConnectionState, Job, NoticeKind
 from services.store import connections
 from services.store.engine import Database
-from services.store.tables import Connection, Grant, Notice, OneTimeLink, Subscription
+from services.store.tables import Act, Connection, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN, KEY
 from tests.services.connecting import Connecting, nonce_of
 from tests.services.store_seeds import export_of
@@ -278,3 +278,17 @@ async def test_secrets_and_links_are_not_readable_in_the_database(stand: Connect
     assert KEY not in str(key)
     assert nonce not in str(digests)
     assert len(await stand.rows(OneTimeLink)) == len(digests)
+
+
+async def test_e03_one_organisation_is_connected_at_once_and_confirmed_by_a_press(
+    stand: Connecting,
+) -> None:
+    connection = await stand.connect()
+    assert connection.state is ConnectionState.ACTIVE
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await stand.service.confirm(BEN, connection.id)
+    await stand.service.confirm(ANNA, connection.id)
+    (act,) = [each for each in await stand.rows(Act) if each.what == "organisation_confirmed"]
+
+    assert (act.user_id, act.at) == ("U1", stand.clock())
+    assert act.after == {"tenant_id": stand.maple.tenant_id, "name": "Maple Books"}
