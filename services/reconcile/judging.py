@@ -150,8 +150,7 @@ class Judge:
             return f"Its export was refused. {export.reason}"
         if export is not None:
             return "Its export is on its way."
-        twin = self.books.other_numbers.get(mine.number)
-        if twin is None or twin.status in DEAD:
+        if mine.number not in self.books.other_numbers:
             return "It was not exported."
         return "It was not exported, but Xero has another invoice with this number."
 

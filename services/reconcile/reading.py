@@ -6,7 +6,7 @@ nothing, and Paymo's counts only where the key still opens the same company.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.xero import XeroClient, XeroInvoice
@@ -14,6 +14,7 @@ from services.clients.xero.listing import own_invoices, sales_dated
 from services.errors import NotFound, Unavailable
 from services.model import Life
 from services.reconcile.months import Month
+from services.reconcile.pairs import DEAD
 from services.store import exports, reconciling
 from services.store.engine import Database
 from services.store.reconciling import Known
@@ -44,7 +45,7 @@ class Books:
     xero: dict[str, XeroInvoice]
     asked: frozenset[int]  # Paymo's ids of the month itself
     others: int | None = None  # sales invoices of the month that never went through the app
-    other_numbers: dict[str, XeroInvoice] = field(default_factory=dict)
+    other_numbers: frozenset[str] = frozenset()
 
 
 async def read(source: Source, month: Month) -> Books:
@@ -62,14 +63,16 @@ async def read(source: Source, month: Month) -> Books:
             f"Xero shows none of the {len(own)} exported invoices, so nothing is concluded. "
             "Perhaps the organisation was reset. Look in Xero, then compare again."
         )
-    others = [each for each in xero.values() if each.invoice_id not in own]
+    others = [
+        each for each in xero.values() if each.invoice_id not in own and each.status not in DEAD
+    ]
     return Books(
         known=known,
         paymo=paymo,
         xero=xero,
         asked=asked,
         others=len(others) if month.first is not None else None,
-        other_numbers={each.invoice_number: each for each in others if each.invoice_number},
+        other_numbers=frozenset(each.invoice_number for each in others),
     )
 
 

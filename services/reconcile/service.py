@@ -25,6 +25,7 @@ from services.work import Work
 log = structlog.get_logger(__name__)
 
 _HOUR = timedelta(hours=1)
+_LONGEST = timedelta(minutes=10)
 _SOON = timedelta(seconds=20)
 _LATER = timedelta(minutes=15)
 _MOST_TRIES = 3  # while a person waits
@@ -76,6 +77,8 @@ class ReconcileService:
             errand = await errands.take(session, errand_id, self.now())
             if errand is None:
                 return
+            # A long list takes longer than the usual lease; nobody else shall read it meanwhile.
+            await errands.put_off(session, errand, self.now() + _LONGEST, "")
             connection = await connections.get(session, errand.connection_id)
         month = months.month_of(errand.data["month"], self.now().date())
         try:

@@ -1,5 +1,6 @@
 """When a comparison cannot be made, and the digest that the clock asks for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -196,6 +197,19 @@ async def test_the_digest_comes_once_on_the_first_after_seven(bridge: Bridge) ->
     assert (facts["month"], facts["compared"], facts["agreeing"]) == ("2026-11", 2, 2)
     assert (await bridge.connection()).digest_month == "2026-11"
     assert bridge.screen.reports == []
+
+
+async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
+    await listen(bridge, bridge.clock())
+
+    async def ask_due() -> int:
+        async with bridge.database.sessions.begin() as session:
+            return len(await digests.ask_due(session, MORNING))
+
+    asked = await asyncio.gather(*(ask_due() for _ in range(4)))
+
+    assert sorted(asked) == [0, 0, 0, 1]
+    assert len(await errands_of(bridge)) == 1
 
 
 async def test_nobody_listens_so_nothing_is_read(bridge: Bridge) -> None:
