@@ -25,7 +25,7 @@ from services.store.slack import SlackInstallationStore, SlackStateStore
 
 log = structlog.get_logger(__name__)
 
-SCOPES = ("chat:write", "chat:write.public", "commands")
+SCOPES = ("chat:write", "chat:write.public", "commands", "files:write")
 _REASONS = {
     "access_denied": "Nothing was installed, because the request was cancelled in Slack.",
     "invalid_browser": "Begin the installation in the same browser in which you finish it.",

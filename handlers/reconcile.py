@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from handlers import answers, blocks
 from handlers.clients import SlackClients
+from handlers.files import share_csv
 from handlers.places import place_of
 from handlers.reading import pressed
+from handlers.reconcile_csv import report_file
 from handlers.reconcile_words import report_blocks, report_text
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
@@ -14,6 +16,11 @@ from services.connect.workspaces import WorkspaceService
 from services.model import Place
 from services.reconcile.service import ReconcileService
 from services.reconcile.shapes import Report
+
+_NO_FILE = (
+    "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "
+    "again from its page."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,15 @@ class SlackReconcileScreen:
 
     async def show_report(self, place: Place, report: Report) -> None:
         """Show what differs, each with the button that helps."""
-        await self._whisper(place, report_text(report), report_blocks(report))
+        text = report_text(report)
+        await self._whisper(place, text, report_blocks(report))
+        if not report.rows:
+            return
+        with nobody_has_to_look():
+            client = await self.clients.client(place.workspace_id)
+            said = f"All {len(report.rows)} invoices of {report.label}, compared:"
+            if not await share_csv(client, place.user_id, report_file(report), said):
+                await self._say(place, _NO_FILE)
 
     async def show_wait(self, place: Place, reason: str) -> None:
         """Say until when it waits."""

@@ -71,8 +71,9 @@ def report_blocks(report: Report) -> list[Block]:
     ]
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
     left = len(told) - _MOST_ROWS
-    more = f"{left} more that do not agree are not shown here." if left > 0 else ""
-    return [*drawn, blocks.context(about, more)]
+    more = f"{left} more that do not agree are in the file alone." if left > 0 else ""
+    file = "All of them come as a file, to you directly." if report.rows else ""
+    return [*drawn, blocks.context(about, more, file)]
 
 
 def _row(row: Row) -> Block:
@@ -92,6 +93,12 @@ def finding_text(finding: Finding) -> str:
         sides = f"{finding.name}: {mine} in Paymo, {theirs} in Xero."
     note = shorten(escape(finding.note), _LONGEST_NOTE)
     return " ".join(each for each in (sides, note) if each)
+
+
+def plain_finding(finding: Finding) -> str:
+    """Say the same where nothing is marked up and nothing is cut."""
+    sides = f"{finding.name}: {finding.in_paymo} in Paymo, {finding.in_xero} in Xero."
+    return f"{sides if finding.name else ''} {finding.note}".strip()
 
 
 def _button(row: Row) -> Block | None:

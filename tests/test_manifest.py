@@ -21,6 +21,7 @@ SCOPES = {
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write", "chat:write.public"},
     "chat_update": {"chat:write"},
+    "files_upload_v2": {"files:write"},
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),

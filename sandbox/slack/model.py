@@ -8,7 +8,15 @@ TRIGGER_LIFE = timedelta(seconds=3)
 RESPONSE_LIFE = timedelta(minutes=30)
 RESPONSE_USES = 5
 STACK = 3
-SCOPES = ("commands", "chat:write", "users:read", "channels:read", "groups:read", "im:write")
+SCOPES = (
+    "commands",
+    "chat:write",
+    "files:write",
+    "users:read",
+    "channels:read",
+    "groups:read",
+    "im:write",
+)
 
 
 class Refused(Exception):
@@ -91,6 +99,22 @@ class User:
 
 
 @dataclass(slots=True)
+class SharedFile:
+    """A file that the app announced, and its bytes once they were sent."""
+
+    id: str
+    name: str
+    length: int
+    team_id: str
+    title: str = ""
+    content: bytes = b""
+
+    def public(self) -> dict[str, Any]:
+        """Return the file as Slack shows it."""
+        return {"id": self.id, "name": self.name, "title": self.title, "size": self.length}
+
+
+@dataclass(slots=True)
 class Message:
     """A message as it now stands; `edits` keeps what it said before."""
 
@@ -109,6 +133,7 @@ class Message:
     edits: list[dict[str, Any]] = field(default_factory=list)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     offered: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    files: list[SharedFile] = field(default_factory=list)
 
     def content(self) -> dict[str, Any]:
         """Return what a `chat.update` replaces."""
@@ -129,6 +154,7 @@ class Message:
             "blocks": self.blocks,
             "attachments": self.attachments,
             "metadata": self.metadata,
+            "files": [each.public() for each in self.files],
             "thread_ts": self.thread_ts,
             "subtype": "thread_broadcast" if self.broadcast else "",
             "bot_id": self.bot_id,

@@ -13,6 +13,7 @@ from sandbox.slack.model import (
     Message,
     Refused,
     ResponseUrl,
+    SharedFile,
     Team,
 )
 from sandbox.slack.rules.surfaces import message_problems, metadata_problems
@@ -32,12 +33,12 @@ class Posts:
 
     def content(self, arguments: Json) -> Json:
         """Return what a message would say; refuse what Slack would."""
-        said: Json = {"text": arguments.get("text") or "", "blocks": _list(arguments, "blocks")}
+        said: Json = {"text": arguments.get("text") or "", "blocks": listed(arguments, "blocks")}
         if markdown := arguments.get("markdown_text"):
             if said["text"] or said["blocks"]:
                 raise Refused("markdown_text_conflict")
             said["text"] = markdown
-        said["attachments"] = _list(arguments, "attachments")
+        said["attachments"] = listed(arguments, "attachments")
         self.state.sent.append({"kind": "message", "payload": copy.deepcopy(said)})
         if not any(said.values()):
             raise Refused("no_text")
@@ -56,6 +57,19 @@ class Posts:
         message.metadata = _metadata(arguments)
         message.thread_ts = self._thread(channel, arguments)
         message.broadcast = bool(message.thread_ts and arguments.get("reply_broadcast"))
+        return self._said(channel, message)
+
+    def share(self, team: Team, files: list[SharedFile], arguments: Json) -> Message:
+        """Share files in a channel that the app is in; a person's id is no channel here."""
+        name = str(arguments.get("channel_id", ""))
+        if name in self.state.users:
+            raise Refused("channel_not_found")
+        channel = self.writable(team, name, joined=True)
+        said: Json = {"text": str(arguments.get("initial_comment") or "")}
+        said |= {"blocks": [], "attachments": []}
+        message = self._new(team, channel, said)
+        message.files = files
+        message.thread_ts = self._thread(channel, arguments)
         return self._said(channel, message)
 
     def whisper(self, team: Team, arguments: Json) -> Message:
@@ -198,7 +212,8 @@ class Posts:
         return parent.thread_ts or parent.ts
 
 
-def _list(arguments: Json, name: str) -> list[Json]:
+def listed(arguments: Json, name: str) -> list[Json]:
+    """Return an argument that is a list, as JSON or as its text."""
     given = arguments.get(name) or []
     if isinstance(given, str):
         try:

@@ -13,6 +13,7 @@ from sandbox.slack.model import (
     Channel,
     Message,
     ResponseUrl,
+    SharedFile,
     Team,
     Trigger,
     User,
@@ -39,6 +40,7 @@ class State:
     triggers: dict[str, Trigger] = field(default_factory=dict)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     revoked: dict[str, str] = field(default_factory=dict)
+    files: dict[str, SharedFile] = field(default_factory=dict)
     sent: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -52,6 +54,7 @@ class State:
             channel.messages.clear()
         for store in (self.stacks, self.homes, self.triggers, self.response_urls, self.revoked):
             store.clear()
+        self.files.clear()
         self.ephemerals.clear()
         self.sent.clear()
         self.changed()

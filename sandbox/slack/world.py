@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.serving import Fault, Handler, Served, control_routes
 from sandbox.slack.api.chat import Chat
 from sandbox.slack.api.dispatch import WebAPI
+from sandbox.slack.api.files import Files
 from sandbox.slack.api.places import Places
 from sandbox.slack.api.views import Views
 from sandbox.slack.control import Control
@@ -48,12 +49,15 @@ class SlackWorld(Events):
         app = web.Application(
             client_max_size=_MOST_BODY, middlewares=[self._find_self, self.faults.middleware]
         )
-        parts = (Chat(self.posts), Views(self.screens), Places(self.posts))
+        files = Files(self.posts)
+        parts = (Chat(self.posts), files, Views(self.screens), Places(self.posts))
         methods = {name: method for part in parts for name, method in part.methods().items()}
         api = WebAPI(self.authority, self.wire, methods, self._gone)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.answer),
+                web.post("/upload/v1/{file}", files.take),
+                web.get("/files/{file}", files.give),
                 web.post("/response/{team}/{key}", self._answer_url),
                 web.get("/oauth/v2/authorize", self.authority.page),
                 web.post("/oauth/v2/authorize", self.authority.answer),

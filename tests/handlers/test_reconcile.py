@@ -1,5 +1,7 @@
 """What a comparison looks like, and the month's digest."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -111,7 +113,7 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
     drawn = report_blocks(report(*[row(Verdict.DIFFERS)] * 40))
 
     assert len(drawn) == 17
-    assert "25 more that do not agree" in said(drawn[-1])
+    assert "25 more that do not agree are in the file" in said(drawn[-1])
 
 
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
@@ -130,10 +132,37 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
     await screen.show_wait(place, "Xero asks for patience <!channel>.")
     await screen.show_refusal(place, "Nothing is concluded.")
 
-    first, second, third = desk.read_by_anna
+    first, second, third, *sent = desk.read_by_anna
     assert "all 2 agree" in first
+    assert sent[0] == "All 2 invoices of February 2026, compared:"
     assert second == "⏳ Xero asks for patience &lt;!channel&gt;."
     assert third == "⛔ Nothing is concluded."
+
+
+async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: Desk) -> None:
+    finding = Finding("total", "115.00 NZD", "116.00 NZD", "Why not?")
+    rows = [row(Verdict.DIFFERS, "=1+1", findings=(finding,)), row(Verdict.AGREES, xero=None)]
+    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+
+    await SlackReconcileScreen(desk).show_report(place, report(*rows))
+
+    (file,) = desk.bench.world.messages(desk.bench.world.direct("Anna"))[-1].files
+    table = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"))))
+    assert file.name == "paymo-xero-2026-02.csv"
+    assert [each["number"] for each in table] == ["'=1+1", "INV-7"]
+    assert table[0]["what differs"] == "total: 115.00 NZD in Paymo, 116.00 NZD in Xero. Why not?"
+    assert (table[0]["total in Paymo"], table[0]["date in Xero"]) == ("115.00", "2026-02-03")
+    assert (table[1]["result"], table[1]["status in Xero"]) == ("agrees", "")
+
+
+async def test_a_file_that_slack_does_not_take_is_said(desk: Desk) -> None:
+    desk.bench.world.team.scopes.discard("files:write")
+
+    await SlackReconcileScreen(desk).show_report(
+        Place(1, desk.bench.anna.id, desk.bench.room.id), report(*agreeing(2))
+    )
+
+    assert any("install it again from its page" in each for each in desk.read_by_anna)
 
 
 def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:

@@ -66,5 +66,6 @@ function said(message, scene) {
         app ? el("span", { class: "badge" }, "APP") : null,
         el("time", { datetime: time.toISOString() }, time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }))),
       body,
+      (message.files ?? []).map((each) => el("div", {}, el("a", { href: `files/${each.id}`, download: each.name }, each.title || each.name))),
       message.edited ? el("small", {}, "(edited)") : null));
 }
