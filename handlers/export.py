@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from handlers import answers, blocks, menus, names
 from handlers.export_forms import export_choice, export_view
-from handlers.export_results import working_view
+from handlers.export_results import said_view, working_view
 from handlers.notice_board import card_of
 from handlers.places import place_of
 from handlers.reading import note_of, number_in, pressed, typed
@@ -72,6 +73,50 @@ class Export:
         drawn = export_view(form, note_of(view).channel_id)
         await answers.redraw(request.client, view.get("id", ""), drawn)
 
+    async def cure(self, request: SlackRequest) -> None:
+        """Do what the button says: in the form change it, after a refusal try again with it."""
+        view = answers.view_of(request.body)
+        pressed_id = str(pressed(request.body).get("action_id", ""))
+        draft_id = note_of(view).draft_id
+        if not draft_id:
+            await self._cure(request, partial(self.service.cure, pressed=pressed_id))
+            return
+        await request.ack()
+        form = await self.service.cure_form(draft_id, request.person, pressed_id)
+        channel_id = note_of(view).channel_id
+        # Slack keeps what a field shows for as long as the field is there: away with it first.
+        for drawn in (replace(form, is_reading=True), form):
+            await answers.redraw(request.client, view["id"], export_view(drawn, channel_id))
+
+    async def cancel(self, request: SlackRequest) -> None:
+        """Leave an export that was refused."""
+        await request.ack()
+        said = await self.service.cancel(request.person, _export_id(request))
+        view = answers.view_of(request.body)
+        if view:
+            drawn = said_view(said, note_of(view).channel_id)
+            await answers.redraw(request.client, view["id"], drawn)
+        else:
+            await answers.tell(request, blocks.escape(said))
+
+    async def look_again(self, request: SlackRequest) -> None:
+        """Open the form for the invoice of a refused export, with everything read anew."""
+        await request.ack()
+        form = await self.service.look_again(request.person, _export_id(request))
+        view = answers.view_of(request.body)
+        channel_id = note_of(view).channel_id or request.person.channel_id
+        drawn = export_view(form, channel_id)
+        if view:
+            await answers.redraw(request.client, view["id"], drawn)
+            view_id = str(view["id"])
+        else:
+            again = blocks.button(
+                "Look Again", names.LOOK_AGAIN, _export_id(request), style="primary"
+            )
+            view_id = await answers.open_view(request, drawn, again=again)
+        if view_id:
+            await self.service.attach_view(form.draft_id, view_id)
+
     async def submit(self, request: SlackRequest) -> None:
         """Claim the invoice; what comes of it is drawn over the form."""
         view = request.body["view"]
@@ -98,9 +143,7 @@ class Export:
 
     async def _cure(self, request: SlackRequest, cure: _Cure) -> None:
         await request.ack()
-        export_id = number_in(pressed(request.body).get("value", ""))
-        if export_id is None:
-            raise NotFound(_GONE)
+        export_id = _export_id(request)
         place = await place_of(self.workspaces, request)
         said = blocks.sentence(await cure(request.person, export_id, place))
         if place.view_id:
@@ -127,3 +170,11 @@ class Export:
         """Offer accounts that can take sales, each with its tax."""
         found = await self.matching.account_options(request.person, typed(request.body))
         await request.ack(menus.grouped(found))
+
+
+def _export_id(request: SlackRequest) -> int:
+    """Return the export that the pressed button belongs to. Raises `NotFound`."""
+    export_id = number_in(pressed(request.body).get("value", ""))
+    if export_id is None:
+        raise NotFound(_GONE)
+    return export_id

@@ -2,6 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line
+from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export_picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
 from services.export.shapes import ExportChoice, ExportForm
@@ -94,7 +95,16 @@ def _tax_field(form: ExportForm) -> list[Block]:
     rows = [row_of(each) for each in form.tax_options]
     chosen_value = form.tax.value if form.tax else ""
     element = blocks.static_select(names.TAX, rows, chosen_value)
-    return [blocks.input_block(element, "Tax rate in Xero", tells=True)]
+    reason = f"Suggested: {form.tax_reason}." if form.tax_reason == "used before" else ""
+    return [
+        blocks.input_block(
+            element,
+            "Tax rate in Xero",
+            hint=reason or "The account’s own tax is another one. It is remembered for this rate.",
+            optional=True,
+            tells=True,
+        )
+    ]
 
 
 def _preview(form: ExportForm) -> list[Block]:
@@ -105,7 +115,9 @@ def _preview(form: ExportForm) -> list[Block]:
     if form.checks:
         drawn += [blocks.divider(), blocks.header("Checks"), *check_blocks(form.checks)]
         if wants_recheck(form.checks) and not form.problem:
-            drawn += blocks.actions([recheck_button(form.draft_id)])
+            helpful = cure_buttons(form.cures, form.draft_id, first=False)
+            drawn += whom_to_ask(form.ask)
+            drawn += blocks.actions([*helpful, recheck_button(form.draft_id)])
     return drawn
 
 

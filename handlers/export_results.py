@@ -1,24 +1,16 @@
 """What came of an export, as the person who asked is told: in the open form, or in a message."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line
+from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export_forms import TITLE
 from handlers.export_picture import status_name
 from handlers.reading import Note
 from services import money
 from services.export.shapes import ExportResult
 from services.model import ExportState
-
-CURES = {
-    names.RETRY: "Try Again",
-    names.RECHECK: "Check Again",
-    names.LINK_EXISTING: "Link to That One",
-    names.WITHOUT_NUMBER: "Export Without a Number",
-    names.RECONNECT: "Reconnect",
-}
 
 
 def working_view(sentence: str, channel_id: str = "") -> Block:
@@ -28,6 +20,13 @@ def working_view(sentence: str, channel_id: str = "") -> Block:
         blocks.context("You may close this. You are told what came of it either way."),
     ]
     return blocks.modal(names.EXPORT, TITLE, drawn, metadata=Note(channel_id=channel_id).dump())
+
+
+def said_view(sentence: str, channel_id: str = "") -> Block:
+    """Say one thing in place of the form."""
+    note = Note(channel_id=channel_id)
+    drawn = [blocks.section(escape(sentence))]
+    return blocks.modal(names.EXPORT, TITLE, drawn, metadata=note.dump())
 
 
 def result_view(result: ExportResult, channel_id: str = "") -> Block:
@@ -43,6 +42,7 @@ def result_blocks(result: ExportResult) -> list[Block]:
         drawn.append(_facts(result))
     return [
         *drawn,
+        *whom_to_ask(result.ask),
         *blocks.actions([*cure_buttons(result.cures, result.export_id), *_links(result)]),
     ]
 
@@ -52,8 +52,11 @@ def result_text(result: ExportResult) -> str:
     number, organisation = one_line(result.number), one_line(result.organisation)
     reason = escape(result.reason)
     if result.state is ExportState.EXPORTED:
+        said = f" {reason}" if reason else ""
         known = f" ID in Xero: {one_line(result.xero_invoice_id)}"
-        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{known}"
+        return (
+            f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{said}{known}"
+        )
     if result.state is ExportState.DIFFERENT:
         return (
             f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo states "
@@ -70,15 +73,6 @@ def result_text(result: ExportResult) -> str:
     return f"⏳ Invoice {number} is on its way to {organisation}. {reason}".strip()
 
 
-def cure_buttons(cures: Sequence[str], export_id: int) -> list[Block]:
-    """Return the buttons that can help, in the order given."""
-    known = [each for each in cures if each in CURES]
-    return [
-        blocks.button(CURES[each], each, export_id, style="" if place else "primary")
-        for place, each in enumerate(known)
-    ]
-
-
 def _facts(result: ExportResult) -> Block:
     return blocks.columns(
         [
@@ -92,6 +86,7 @@ def _facts(result: ExportResult) -> Block:
 
 def _links(result: ExportResult) -> list[Block]:
     places = (
+        ("Open That One in Xero", names.OPEN_RIVAL, result.rival_url),
         ("Open in Xero", names.OPEN_XERO, result.xero_url),
         ("Open in Paymo", names.OPEN_PAYMO, result.paymo_url),
     )

@@ -43,6 +43,16 @@ RECHECK: Final = "recheck"
 LINK_EXISTING: Final = "link_existing"
 WITHOUT_NUMBER: Final = "without_number"
 RECONNECT: Final = "reconnect"
+OVERRIDE_TAX: Final = "override_tax"
+AS_DRAFT: Final = "as_draft"
+FIRST_OPEN_DAY: Final = "first_open_day"
+TODAY: Final = "today"
+DUE_BY_TERMS: Final = "due_by_terms"
+DUE_AT_ONCE: Final = "due_at_once"
+USE_CONTACT: Final = "use_contact"
+LOOK_AGAIN: Final = "look_again"
+CANCEL: Final = "cancel"
+OPEN_RIVAL: Final = "open_rival"
 BRING_BACK: Final = "bring_back"
 DELETE_IN_PAYMO: Final = "delete_in_paymo"
 BREAKER_APPLY: Final = "breaker_apply"
@@ -55,4 +65,4 @@ RECONCILE: Final = "reconcile"
 UNSUBSCRIBE: Final = "unsubscribe"
 
 # Buttons that only open a page: Slack tells us of the press, and there is nothing to do.
-LINKS: Final = (CONNECT_PAYMO, CONNECT_XERO, OPEN_XERO, OPEN_PAYMO)
+LINKS: Final = (CONNECT_PAYMO, CONNECT_XERO, OPEN_XERO, OPEN_PAYMO, OPEN_RIVAL)

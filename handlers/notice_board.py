@@ -8,8 +8,8 @@ import structlog
 from handlers import answers, blocks, names
 from handlers.blocks import Block
 from handlers.clients import SlackClients
+from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
-from handlers.export_results import cure_buttons
 from handlers.notice_words import text_of
 from handlers.overview import breaker_buttons
 from handlers.slack_errors import slack_refusals

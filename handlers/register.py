@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from handlers import names
 from handlers.command import Command
 from handlers.connect import Connect
+from handlers.cures import PRESSED
 from handlers.export import Export
 from handlers.guarding import guarded
 from handlers.home import Home
@@ -76,6 +77,9 @@ def _export_actions(export: Export) -> dict[str, Handler]:
         names.RETRY: export.retry,
         names.LINK_EXISTING: export.link_existing,
         names.WITHOUT_NUMBER: export.without_number,
+        names.LOOK_AGAIN: export.look_again,
+        names.CANCEL: export.cancel,
+        **dict.fromkeys(PRESSED, export.cure),
     }
 
 

@@ -29,6 +29,7 @@ class Company:
     keys: set[str] = field(repr=False)
     now: Clock
     currency: str = "NZD"
+    due_interval: str = ""
     ids: Iterator[int] = field(kw_only=True)
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Company:
             "id": self.id,
             "name": self.name,
             "default_currency": self.currency,
+            "due_interval": self.due_interval,
             "timezone": "UTC",
             "date_format": "Y-m-d",
             "account_type": "commercial",

@@ -87,6 +87,8 @@ class Entry:
             invoice.lines = [self._line(said, invoice) for said in self.sent["LineItems"]]
         if status in _APPROVED:
             _check_lines(invoice)
+            if invoice.status not in _APPROVED and self.ledger.approvals_left == 0:
+                raise Invalid("You have reached the limit of invoices you can approve")
         sum_up(invoice)
         if status in _APPROVED and invoice.total < ZERO:
             raise Invalid("The document total must not be negative")
@@ -156,16 +158,17 @@ class Entry:
 
     def _account(self, line: Line, said: Json) -> None:
         line.account_code = str(said.get("AccountCode") or "")
-        if not line.account_code:
+        line.account_id = str(said.get("AccountID") or "").lower()
+        if not line.account_code and not line.account_id:
             return
-        account = self.ledger.account(line.account_code)
+        account = self.ledger.account_of(line)
         if account is None or account.status != "ACTIVE" or account.system_account:
             raise Invalid(
                 f"Account code '{line.account_code}' is not a valid code for this document."
             )
 
     def _tax(self, line: Line, said: Json, invoice: Invoice) -> None:
-        account = self.ledger.account(line.account_code)
+        account = self.ledger.account_of(line)
         line.tax_type = str(said.get("TaxType") or (account.tax_type if account else "NONE"))
         if invoice.tax_mode == "NoTax":
             line.tax_type = "NONE"
@@ -194,7 +197,7 @@ def _check_lines(invoice: Invoice) -> None:
             line.description for line in invoice.lines
         ),
         "Account code must be specified on approved invoices": not all(
-            line.account_code for line in charged
+            line.account_code or line.account_id for line in charged
         ),
     }
     if messages := [message for message, is_wrong in wrong.items() if is_wrong]:

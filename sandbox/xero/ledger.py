@@ -15,6 +15,7 @@ from sandbox.xero.model import (
     Contact,
     Credit,
     Invoice,
+    Line,
     Note,
     Payment,
     TaxRate,
@@ -48,6 +49,7 @@ class Ledger:
     period_lock_date: date | None = None
     end_of_year_lock_date: date | None = None
     forbidden_actions: set[str] = field(default_factory=set)
+    approvals_left: int | None = None  # small plans approve a few invoices a month
     accounts: dict[str, Account] = field(default_factory=dict)
     tax_rates: dict[str, TaxRate] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
@@ -65,6 +67,10 @@ class Ledger:
     def account(self, code: str) -> Account | None:
         """The account with this code."""
         return next((found for found in self.accounts.values() if found.code == code), None)
+
+    def account_of(self, line: Line) -> Account | None:
+        """The account of a line, by its id or else by its code."""
+        return self.accounts.get(line.account_id) or self.account(line.account_code)
 
     def rate_of(self, tax_type: str) -> Decimal:
         """The effective rate, in percent."""

@@ -101,6 +101,7 @@ class Line:
     discount_amount: Decimal | None = None
     line_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
+    account_id: str = ""
     line_id: str = field(default_factory=new_id)
 
     @property

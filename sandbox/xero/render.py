@@ -158,8 +158,9 @@ def _line(ledger: Ledger, line: Line, unit_places: int) -> Json:
     body: Json = {"LineItemID": line.line_id, "Description": line.description, "Tracking": []}
     if line.is_text or line.unit_amount is None:
         return body
-    if account := ledger.account(line.account_code):
-        body |= {"AccountCode": line.account_code, "AccountID": account.account_id}
+    if account := ledger.account_of(line):
+        coded = {"AccountCode": account.code} if account.code else {}
+        body |= coded | {"AccountID": account.account_id}
     for name, value in (
         ("DiscountRate", line.discount_rate),
         ("DiscountAmount", line.discount_amount),

@@ -141,7 +141,7 @@ def _line(books: Organisation, line: Line) -> Json:
         "quantity": _plain(line.quantity),
         "price": _plain(line.unit_amount),
         "discount": _percent(rate) if rate else money(amount) if amount else "",
-        "account": _named(books.account(line.account_code)) or line.account_code,
+        "account": _named(books.account_of(line)) or line.account_code,
         "tax": _rate(books, line.tax_type),
         "tax_amount": money(line.tax_amount),
         "amount": money(line.line_amount),

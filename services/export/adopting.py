@@ -5,8 +5,11 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import XeroInvoice
 from services.export.kit import Kit
-from services.export.preparing import Refused
+from services.export.refusals import NUMBER_TAKEN, Refused
+from services.store.fence import fenced
 from services.store.tables import Connection, Export
+
+NUMBER_OTHER = "number_other"  # another invoice has the number, so there is nothing to link
 
 
 async def already_there(kit: Kit, connection: Connection, export: Export) -> XeroInvoice | None:
@@ -42,32 +45,49 @@ async def with_our_reference(
 
 async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
     """Return the invoice that has this number in Xero. Raises `Refused` when it is another one."""
-    found = await kit.xero.client(connection.tenant_id, connection.grant_id).find_by_number(
-        export.number
-    )
-    if not found:
-        raise Refused(
-            f"Xero has no live invoice with the number {export.number}; a void one may keep it. "
-            "Try again, or export without the number.",
-            problem="number_taken",
+    found = await _numbered(kit, connection, export)
+    if found is None or not _may_link(found, export):
+        raise await number_taken(kit, connection, export)
+    return found
+
+
+async def number_taken(kit: Kit, connection: Connection, export: Export) -> Refused:
+    """Return why the number cannot be used, and note the invoice that has it."""
+    found = await _numbered(kit, connection, export)
+    async with kit.database.sessions.begin() as session:
+        rival_id = found.invoice_id if found is not None else ""
+        await fenced(session, export, export.fence, rival_id=rival_id)
+    if found is None:
+        return Refused(
+            f"The number {export.number} was used in Xero already, by an invoice that is void now. "
+            "Export this one without the number, or give it another one in Paymo.",
+            problem=NUMBER_OTHER,
         )
-    other = found[0]
-    owner = money.invoice_id_in(other.reference)
-    if owner not in {None, export.paymo_invoice_id}:
-        raise Refused(
-            f"Invoice {export.number} in Xero came from another Paymo invoice. Export without the "
-            "number instead.",
-            problem="number_taken",
+    if _may_link(found, export):
+        return Refused(
+            f"Xero already has invoice {export.number}, with the same contact and the same total. "
+            "Link this export to that one if it is the same invoice, or export without the number.",
+            problem=NUMBER_TAKEN,
         )
-    if _is_same(other, export):
-        return other
     mine = money.format_amount(export.total or Decimal(0), export.currency)
-    theirs = money.format_amount(other.total, other.currency_code)
-    raise Refused(
-        f"Invoice {export.number} in Xero is another one: {other.contact.name}, {theirs}, "
-        f"where Paymo has {export.client_name}, {mine}. Export without the number instead.",
-        problem="number_taken",
+    theirs = money.format_amount(found.total, found.currency_code)
+    return Refused(
+        f"Invoice {export.number} in Xero is another one: {found.contact.name}, {theirs}, "
+        f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "
+        "give this one another number in Paymo.",
+        problem=NUMBER_OTHER,
     )
+
+
+async def _numbered(kit: Kit, connection: Connection, export: Export) -> XeroInvoice | None:
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    return next(iter(await xero.find_by_number(export.number)), None)
+
+
+def _may_link(found: XeroInvoice, export: Export) -> bool:
+    """Say whether it is the same invoice, and came from no other one of Paymo's."""
+    owner = money.invoice_id_in(found.reference)
+    return owner in {None, export.paymo_invoice_id} and _is_same(found, export)
 
 
 def _is_same(found: XeroInvoice, export: Export) -> bool:

@@ -1,12 +1,13 @@
 """What the mirror knows of an organisation, gathered for checking one invoice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from services.matching.contacts import name_in_xero
 from services.model import NEW_CONTACT
-from services.store import mirror
+from services.store import mirror, tax_choices
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate
 
@@ -23,6 +24,13 @@ class Books:
     accounts: Mapping[str, Account]
     tax_rates: Mapping[str, TaxRate]
     contact: Contact | None
+    merged_from: str = ""  # the name of the contact that was chosen, where it was merged
+    namesake: Contact | None = None  # has the name under which a client would be added
+    tax_choices: Mapping[str, str] = field(default_factory=dict)  # tax types by Paymo's rate
+
+    def choice_for(self, rate: Decimal) -> str:
+        """Return the tax type that was chosen before for this rate of Paymo's, or ""."""
+        return self.tax_choices.get(tax_choices.rate_key(rate), "")
 
     def rate_of(self, account: Account) -> Decimal | None:
         """Return the per cent that this account's tax comes to, or None when it has none."""
@@ -42,14 +50,26 @@ class Books:
         return zeros[0] if zeros else None
 
 
-async def load(session: Session, connection: Connection, contact_id: str) -> Books:
-    """Gather what the mirror knows."""
+async def load(
+    session: Session, connection: Connection, contact_id: str, *, client_name: str = ""
+) -> Books:
+    """Gather what the mirror knows; a contact that was merged is followed."""
     rates = await mirror.list_tax_rates(session, connection.id)
     accounts = await mirror.list_accounts(session, connection.id)
     codes = await mirror.list_currencies(session, connection.id)
-    contact = None
-    if contact_id not in {"", NEW_CONTACT}:
-        contact = await mirror.find_contact(session, connection.id, contact_id)
+    contact, merged_from, namesake = None, "", None
+    if contact_id == NEW_CONTACT:
+        name = name_in_xero(client_name)
+        same = await mirror.find_contact_named(session, connection.id, name)
+        if same is not None:
+            namesake = await mirror.find_contact(
+                session, connection.id, same.contact_id, follows=True
+            )
+    elif contact_id:
+        first = await mirror.find_contact(session, connection.id, contact_id)
+        contact = await mirror.find_contact(session, connection.id, contact_id, follows=True)
+        if first is not None and contact is not None and first.contact_id != contact.contact_id:
+            merged_from = first.name
     locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
     return Books(
         organisation=connection.organisation_name,
@@ -58,4 +78,7 @@ async def load(session: Session, connection: Connection, contact_id: str) -> Boo
         accounts={each.account_id: each for each in accounts},
         tax_rates={each.tax_type: each for each in rates},
         contact=contact,
+        merged_from=merged_from,
+        namesake=namesake,
+        tax_choices=await tax_choices.list_all(session, connection),
     )

@@ -7,11 +7,13 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested
+from services.export.figures import invoice_rate
 from services.export.shapes import ExportChoice
 from services.model import ExportState, Life, Person, Place
 from services.store import exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
+from services.store.tax_choices import rate_key
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
@@ -40,6 +42,7 @@ class Subject:
     currency: str
     total: Decimal
     updated_on: datetime | None  # None where nobody has seen it yet
+    tax_rate: str = ""  # in per cent; "" where only the head is known
 
     @classmethod
     def seen(cls, invoice: Invoice) -> "Subject":
@@ -52,6 +55,7 @@ class Subject:
             currency=invoice.currency,
             total=invoice.total,
             updated_on=invoice.updated_on,
+            tax_rate=rate_key(invoice_rate(invoice)),
         )
 
     @classmethod
@@ -142,6 +146,10 @@ _TAKEN_OVER = (
     "contact_name",
     "account_id",
     "tax_type",
+    "tax_rate",
+    "override_tax",
+    "issue_on",
+    "due_rule",
     "xero_status",
     "currency",
     "total",
@@ -173,6 +181,10 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         contact_name="",
         account_id=choice.account_id,
         tax_type=choice.tax_type,
+        tax_rate=invoice.tax_rate,
+        override_tax=choice.override_tax,
+        issue_on=choice.issue_on,
+        due_rule=choice.due_rule,
         xero_status=choice.xero_status,
         currency=money.currency_code(invoice.currency),
         total=invoice.total,

@@ -1,6 +1,7 @@
 """From Paymo's invoice to the figures that money reckons with, and to what Xero is sent."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from services import money
@@ -48,13 +49,17 @@ def invoice_rate(invoice: Invoice) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one invoice goes in Xero, everything looked up."""
+    """Where one invoice goes in Xero, everything looked up; empty means as the account has it."""
 
     contact_id: str
     account: Account
     books: Books
     xero_status: str
     leave_out_number: bool
+    tax_type: str = ""
+    untaxed_type: str = ""
+    issued_on: date | None = None
+    due_on: date | None = None
 
 
 def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
@@ -64,8 +69,8 @@ def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
     return NewInvoice(
         contact_id=target.contact_id,
         status=target.xero_status,
-        issued_on=invoice.issued_on,
-        due_on=invoice.due_on,
+        issued_on=target.issued_on or invoice.issued_on,
+        due_on=target.due_on or invoice.due_on,
         number=invoice.number if keeps_number else None,
         reference=money.reference(invoice.number, invoice.id),
         currency=money.currency_code(invoice.currency),
@@ -74,14 +79,16 @@ def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
 
 
 def _new_line(line: XeroLine, target: Target) -> NewLine:
-    zero = target.books.zero_rate()
-    untaxed = zero.tax_type if zero is not None else target.account.tax_type
+    account, zero = target.account, target.books.zero_rate()
+    usual = zero.tax_type if zero is not None else account.tax_type
+    taxed, untaxed = target.tax_type or account.tax_type, target.untaxed_type or usual
     return NewLine(
         description=line.description,
         quantity=line.quantity,
         unit_amount=line.unit_amount,
-        account_code=target.account.code,
-        tax_type=target.account.tax_type if line.is_taxed else untaxed,
+        account_code=account.code,
+        account_id="" if account.code else account.account_id,
+        tax_type=taxed if line.is_taxed else untaxed,
         tax_amount=line.tax_amount,
         discount_amount=line.discount_amount or None,
     )

@@ -1,10 +1,13 @@
 """The export form as it stands: an invoice, proposals or choices, and every check."""
 
+from dataclasses import dataclass, replace
+
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import books, claims, proposing
-from services.export.checks import Case, examine
+from services.export import books, claims, cures, proposing, taxes
+from services.export.checks import Case, examine, reds
+from services.export.dates import first_open_day
 from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.matching import menus
@@ -30,6 +33,9 @@ def choice_of(draft: Draft) -> ExportChoice:
         account_id=draft.account_id,
         tax_type=draft.tax_type,
         xero_status=draft.xero_status,
+        override_tax=draft.override_tax,
+        issue_on=draft.issue_on,
+        due_rule=draft.due_rule,
     )
 
 
@@ -38,6 +44,10 @@ async def propose(session: Session, connection: Connection, draft: Draft, invoic
     proposer = await proposing.load(session, connection, [invoice.client_id])
     draft.contact_id = proposer.contact_of(invoice)
     draft.account_id = proposer.account_of(invoice)
+    account = proposer.books.accounts.get(draft.account_id)
+    if account is not None and not account.is_usable:
+        # The form says why it cannot be used; it is not proposed again.
+        await matches.forget_account(session, connection, account.account_id)
 
 
 async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
@@ -48,46 +58,94 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
     if draft.invoice_id is not None:
         header = await mirror.find_header(session, connection.id, draft.invoice_id)
     contact, reason = await _contact(session, connection, draft, invoice)
-    checks, picture, problem = await _examined(session, connection, draft, invoice)
+    looked = await _examined(session, connection, draft, invoice)
     return ExportForm(
         draft_id=draft.id,
         organisation=connection.organisation_name,
         company=connection.paymo_company_name,
         is_demo=connection.is_demo,
         is_reading=is_reading,
-        problem=problem or draft.problem,
+        problem=looked.taken or draft.problem,
         invoice=_invoice_option(invoice, header, draft),
         contact=contact,
         contact_reason=reason,
         account=await _account(session, connection, draft),
-        tax_options=(),
-        tax=None,
+        tax_options=looked.tax_options,
+        tax=looked.tax,
+        tax_reason=looked.tax_reason,
         xero_status=draft.xero_status,
-        picture=picture,
-        checks=checks,
+        picture=looked.picture,
+        checks=looked.checks,
+        cures=looked.cures,
+        ask=looked.ask,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found of an invoice, and what can be done about it."""
+
+    checks: tuple[Check, ...] = ()
+    picture: InvoicePicture | None = None
+    taken: str = ""
+    tax_options: tuple[Option, ...] = ()
+    tax: Option | None = None
+    tax_reason: str = ""
+    cures: tuple[str, ...] = ()
+    ask: str = ""
 
 
 async def _examined(
     session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
-) -> tuple[tuple[Check, ...], InvoicePicture | None, str]:
+) -> _Looked:
     if invoice is None:
-        return (), None, ""
-    known = await books.load(session, connection, draft.contact_id)
-    account = known.accounts.get(draft.account_id)
-    contact_name = known.contact.name if known.contact else invoice.client_name
-    picture = None
+        return _Looked()
+    known = await books.load(session, connection, draft.contact_id, client_name=invoice.client_name)
+    case = Case(invoice, choice_of(draft), known)
+    latest = await exports.find_latest(session, connection, invoice.id)
+    checks = examine(case)
+    rate, why = taxes.chosen(case)
+    helpful = _cures(case, checks, draft)
+    is_owner = draft.user_id == connection.owner_id
+    return _Looked(
+        checks=checks,
+        picture=_picture(case),
+        taken=claims.why_taken(latest, connection) if latest is not None else "",
+        tax_options=tuple(menus.tax_option(each) for each in taxes.choices(case)),
+        tax=menus.tax_option(rate) if rate is not None else None,
+        tax_reason=why,
+        cures=tuple(each for each in helpful if is_owner or each != cures.OVERRIDE_TAX),
+        ask="" if is_owner or cures.OVERRIDE_TAX not in helpful else connection.owner_id,
+    )
+
+
+def _picture(case: Case) -> InvoicePicture | None:
+    account, contact = case.account, case.books.contact
+    contact_name = contact.name if contact else case.invoice.client_name
     try:
         picture = picture_of(
-            invoice,
-            contact_name=contact_name if draft.contact_id else "",
+            case.invoice,
+            contact_name=contact_name if case.choice.contact_id else "",
             account_name=menus.name_of(account) if account else "",
         )
     except ServiceError:
-        picture = None  # the check of the figures says why
-    latest = await exports.find_latest(session, connection, invoice.id)
-    taken = claims.why_taken(latest, connection) if latest is not None else ""
-    return examine(Case(invoice, choice_of(draft), known)), picture, taken
+        return None  # the check of the figures says why
+    return replace(picture, issued_on=case.issued_on, due_on=case.due_on)
+
+
+def _cures(case: Case, checks: tuple[Check, ...], draft: Draft) -> tuple[str, ...]:
+    """Return the buttons that would really help with what is red."""
+    locked, namesake = case.books.locked_until, case.books.namesake
+    today = draft.created_at.date()  # a form lives for minutes
+    carried = case.books.rate_of(case.account) if case.account is not None else None
+    useless = {
+        cures.OVERRIDE_TAX: carried is None,
+        cures.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),
+        cures.DUE_TERMS: case.invoice.terms is None,
+        cures.USE_CONTACT: namesake is None or not namesake.is_active,
+    }
+    found = cures.of_the_form(each.name for each in reds(checks))
+    return tuple(each for each in found if not useless.get(each))
 
 
 async def _contact(
@@ -97,7 +155,7 @@ async def _contact(
         return menus.new_option(invoice.client_name if invoice else ""), ""
     if not draft.contact_id:
         return None, ""
-    contact = await mirror.find_contact(session, connection.id, draft.contact_id)
+    contact = await mirror.find_contact(session, connection.id, draft.contact_id, follows=True)
     if contact is None:
         return None, ""
     return menus.contact_option(contact), await _reason(session, connection, draft, invoice)
@@ -146,5 +204,11 @@ def _invoice_option(
 
 def red_field(check: Check) -> str:
     """Return the field of the form beside which a red check is shown."""
-    fields = {"contact": "contact", "account": "account", "tax": "account", "untaxed": "account"}
+    fields = {
+        "contact": "contact",
+        "contact_taken": "contact",
+        "account": "account",
+        "tax": "account",
+        "untaxed": "account",
+    }
     return fields.get(check.name, "invoice") if check.colour is Colour.RED else ""

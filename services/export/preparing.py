@@ -1,6 +1,7 @@
 """From a claimed row to the invoice as it will be sent, written down before it is sent."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -8,74 +9,72 @@ import msgspec
 
 from services import money
 from services.clients.paymo import Header, Invoice
-from services.clients.xero import Contact, NewContact, NewLine
-from services.errors import NotFound, Rejected, ServiceError
-from services.export import books, claims
+from services.clients.xero import NewLine
+from services.errors import NotFound
+from services.export import books, contacts, taxes
 from services.export.books import Books
-from services.export.checks import Case, examine, first_red
+from services.export.case import Case
+from services.export.checks import examine, reds
 from services.export.claims import WIDEST
-from services.export.figures import Target, new_invoice
+from services.export.contacts import Found
+from services.export.figures import Target, invoice_rate, new_invoice
 from services.export.kit import Kit
+from services.export.reading import read_invoice
+from services.export.refusals import Lost, Refused
 from services.export.shapes import ExportChoice
-from services.matching.contacts import contact_row, name_in_xero
+from services.matching.menus import name_of, percent
 from services.model import NEW_CONTACT, ExportState
-from services.store import mirror, tables
+from services.store import acts
+from services.store.acts import Deed
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
 _FRESH = timedelta(minutes=1)
-_MERGES = 5  # how many merges in a row are followed
-
-
-class Refused(ServiceError):
-    """This export does not go; `problem` is the static name of why."""
-
-    def __init__(self, text: str, *, problem: str) -> None:
-        """Keep the name, by which the buttons that help are chosen."""
-        super().__init__(text)
-        self.problem = problem
-
-
-class Lost(ServiceError):
-    """Somebody else took the row meanwhile; they go on with it."""
+_WIDEST_PROBLEM = 64
+MERGED = "merged"  # in `Export.problem` on the way out: the contact was merged into another
 
 
 async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
-    """Read, check and write down what will be sent, under which key. Raises `Refused`."""
+    """Read, check and write down what will be sent, under which key. Raises `Refused`.
+
+    Everything is looked at before anything is written to Xero, a new contact included.
+    """
     invoice = await _invoice(kit, connection, export)
     await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
-    contact = await _contact(kit, connection, export, invoice)
+    found = await contacts.find(kit, connection, export, invoice)
     async with kit.database.sessions() as session:
-        known = await books.load(session, connection, contact.contact_id)
-    sent = checked(export, invoice, known, contact.contact_id)
+        known = await books.load(session, connection, found.contact_id)
+    known = replace(known, merged_from=found.merged_from, namesake=found.namesake)
+    sent = checked(export, invoice, known, found.contact_id)
+    if found.contact_id == NEW_CONTACT:
+        found = await contacts.add(kit, connection, export, invoice)
+        async with kit.database.sessions() as session:
+            known = await books.load(session, connection, found.contact_id)
+        sent = checked(export, invoice, known, found.contact_id)
+    values = written(export, invoice, found.name, sent) | _merged(found)
+    case = Case(invoice, choice_of(export), known)
+    is_new = values["idempotency_key"] != export.idempotency_key
     async with kit.database.sessions.begin() as session:
-        values = written(export, invoice, contact.name, sent)
         if not await fenced(session, export, export.fence, **values):
             raise Lost("Somebody else goes on with this export.")
+        if is_new and taxes.is_overridden(case):
+            acts.note(session, connection, _overridden(export, case, kit.now()))
 
 
 def checked(export: Export, invoice: Invoice, known: Books, contact_id: str) -> dict[str, object]:
-    """Look at everything once more, and return what will be sent. Raises `Refused`."""
-    choice = ExportChoice(
-        invoice_id=invoice.id,
-        contact_id=contact_id,
-        account_id=export.account_id,
-        tax_type=export.tax_type,
-        xero_status=export.xero_status,
-    )
-    case = Case(invoice, choice, known)
-    red = first_red(examine(case))
-    account = case.account
-    if red is not None or account is None:
-        text = red.text if red is not None else "Choose the Xero account for all items."
-        raise Refused(text, problem=red.name if red is not None else "account")
-    target = Target(
-        contact_id=contact_id,
-        account=account,
-        books=known,
-        xero_status=export.xero_status,
-        leave_out_number=export.leave_out_number,
-    )
+    """Look at everything once more, and return what will be sent.
+
+    Raises `Refused` with everything that is wrong at once. Without a `contact_id` Xero does not
+    know the one that was chosen.
+    """
+    chosen = choice_of(export)
+    case = Case(invoice, replace(chosen, contact_id=contact_id or chosen.contact_id), known)
+    if wrong := reds(examine(case)):
+        names = ",".join(dict.fromkeys(each.name for each in wrong))
+        text = " ".join(each.text for each in wrong)
+        raise Refused(text, problem=names[:_WIDEST_PROBLEM])
+    leaves_out = export.leave_out_number
+    target = target_of(case, contact_id=contact_id, leave_out_number=leaves_out)
     body: dict[str, object] = msgspec.to_builtins(new_invoice(invoice, target).body())
     return body
 
@@ -110,6 +109,38 @@ def require_same_organisation(connection: Connection, export: Export) -> None:
         )
 
 
+def choice_of(export: Export) -> ExportChoice:
+    """Return what was chosen for this export."""
+    return ExportChoice(
+        invoice_id=export.paymo_invoice_id,
+        contact_id=export.contact_id,
+        account_id=export.account_id,
+        tax_type=export.tax_type,
+        xero_status=export.xero_status,
+        override_tax=export.override_tax,
+        issue_on=export.issue_on,
+        due_rule=export.due_rule,
+    )
+
+
+def target_of(case: Case, *, contact_id: str, leave_out_number: bool) -> Target:
+    """Return where the invoice goes, with the tax and the dates that were decided on."""
+    account = case.account
+    if account is None:
+        raise Refused("Choose the Xero account for all items.", problem="account")
+    return Target(
+        contact_id=contact_id,
+        account=account,
+        books=case.books,
+        xero_status=case.choice.xero_status,
+        leave_out_number=leave_out_number,
+        tax_type=taxes.tax_type_of(case),
+        untaxed_type=taxes.untaxed_type_of(case),
+        issued_on=case.issued_on,
+        due_on=case.due_on,
+    )
+
+
 def body_of(export: Export) -> dict[str, object]:
     """Return the invoice exactly as it was written down, amounts as numbers again."""
     sent = export.sent or {}
@@ -134,8 +165,9 @@ async def next_attempt(kit: Kit, export: Export) -> None:
 
 
 async def _invoice(kit: Kit, connection: Connection, export: Export) -> Invoice:
+    paymo = kit.paymo.client(connection.paymo_api_key)
     try:
-        invoice = await kit.paymo.client(connection.paymo_api_key).invoice(export.paymo_invoice_id)
+        invoice = await read_invoice(paymo, export.paymo_invoice_id)
     except NotFound:
         raise gone(export) from None
     if export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on:
@@ -154,90 +186,36 @@ def changed(export: Export, invoice: Invoice | Header) -> Refused:
     total = money.format_amount(invoice.total, invoice.currency)
     return Refused(
         f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
-        f"{total} now. Look at it, then press Retry to export it as it is now.",
+        f"{total} now. Look at it again before you export it as it is now.",
         problem="changed",
     )
 
 
-async def _contact(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Contact:
-    if export.contact_id == NEW_CONTACT:
-        return await _add_contact(kit, connection, export, invoice)
-    contact_id = export.contact_id
-    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    for _ in range(_MERGES):
-        try:
-            contact = await xero.contact(contact_id)
-        except NotFound:
-            break
-        if not contact.merged_to:
-            await _mirror(kit, connection, contact)
-            if contact_id != export.contact_id:
-                await _remember(kit, export, contact_id)
-            return contact
-        contact_id = contact.merged_to
-    raise Refused(
-        "Xero does not list the contact that was chosen. Choose another one with "
-        f"/paymo-xero export {export.number}.",
-        problem="contact",
+def _merged(contact: Found) -> dict[str, str]:
+    """Return what the row says of a contact that was followed; told with the outcome."""
+    if not contact.merged_from:
+        return {}
+    said = (
+        f"{contact.merged_from} was merged into {contact.name} in Xero, so it went to "
+        f"{contact.name}."
     )
+    return {"problem": MERGED, "reason": said}
 
 
-async def _add_contact(
-    kit: Kit, connection: Connection, export: Export, invoice: Invoice
-) -> Contact:
-    """Add the client to Xero, or take the contact that a lost answer has left there."""
-    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    wanted = _new_contact(invoice)
-    found = await xero.contact_named(wanted.name)
-    if found is not None and found.contact_number != wanted.number:
-        raise Refused(
-            f"Xero already has a contact called {found.name}. Choose it in the menu with "
-            f"/paymo-xero export {export.number}, so that nothing is there twice.",
-            problem="contact",
-        )
-    if found is None:
-        key = sha256(f"{connection.tenant_id}|contact|{wanted!r}".encode()).hexdigest()
-        try:
-            found = await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
-        except Rejected as refusal:
-            raise Refused(f"The contact was not added. {refusal}", problem="contact") from refusal
-    await _mirror(kit, connection, found)
-    await _remember(kit, export, found.contact_id)
-    return found
-
-
-def _new_contact(invoice: Invoice) -> NewContact:
-    client = invoice.client
-    if client is None or not name_in_xero(client.name):
-        raise Refused("The client has no name in Paymo, and Xero needs one.", problem="contact")
-    address = {
-        "AddressLine1": client.address,
-        "City": client.city,
-        "Region": client.state,
-        "PostalCode": client.postal_code,
-        "Country": client.country,
-    }
-    return NewContact(
-        name=name_in_xero(client.name),
-        number=f"paymo:{client.id}",
-        email=(client.email or "").strip(),
-        tax_number=(client.fiscal_information or "").strip()[:50],
-        address={name: text for name, text in address.items() if text},
-        phone=(client.phone or "").strip()[:50],
+def _overridden(export: Export, case: Case, at: datetime) -> Deed:
+    account = case.account
+    carried = case.books.rate_of(account) if account is not None else None
+    return Deed(
+        "tax_overridden",
+        at,
+        export.requested_by,
+        export_id=export.id,
+        before={
+            "account": name_of(account) if account is not None else "",
+            "xero": percent(carried) if carried is not None else "",
+        },
+        after={"paymo": percent(invoice_rate(case.invoice))},
     )
-
-
-async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
-    async with kit.database.sessions.begin() as session:
-        await mirror.put(session, connection.id, tables.Contact, [contact_row(contact)])
-
-
-async def _remember(kit: Kit, export: Export, contact_id: str) -> None:
-    """Note the contact at once, so that it is never added twice."""
-    async with kit.database.sessions.begin() as session:
-        if not await fenced(session, export, export.fence, contact_id=contact_id):
-            raise Lost("Somebody else goes on with this export.")
-        await claims.remember_match(session, export, kit.now())
 
 
 def _key(export: Export, attempt: int, sent: dict[str, object]) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from services.errors import NotConnected, NotFound, ServiceError
 from services.export import forms
 from services.export.kit import Kit
+from services.export.reading import read_invoice
 from services.matching.contacts import client_row
 from services.model import ConnectionState, Place
 from services.store import connections, drafts, mirror, tables
@@ -43,7 +44,8 @@ async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
     if invoice_id is None:
         return
     try:
-        invoice = await kit.paymo.client(connection.paymo_api_key).invoice(invoice_id)
+        paymo = kit.paymo.client(connection.paymo_api_key)
+        invoice = await read_invoice(paymo, invoice_id)
     except NotFound:
         raise ServiceError("This invoice is not in Paymo any more. Choose another one.") from None
     async with kit.database.sessions.begin() as session:

@@ -36,7 +36,7 @@ async def succeed(
             state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
             due_at=None,
             problem="",
-            reason=differs,
+            reason=differs or (export.reason if export.problem == preparing.MERGED else ""),
             xero_invoice_id=created.invoice_id,
             xero_number=created.invoice_number,
             xero_total=created.total,

@@ -3,14 +3,17 @@
 from dataclasses import asdict, replace
 
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import books, claims, forms
+from services.export import books, claims, cures, forms, taxes
 from services.export.checks import Case, examine
+from services.export.figures import invoice_rate
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import Colour, ExportState, Job, Person, Place
-from services.store import connections, drafts, exports, mirror
+from services.store import acts, connections, drafts, exports, mirror, tax_choices
+from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Connection, Draft
+from services.store.fence import fenced
+from services.store.tables import Connection, Draft, Export, TaxChoice
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
 _CLOSED = "This form was open for too long. Run /paymo-xero export again."
@@ -31,7 +34,8 @@ async def request(
         draft = await draft_of(session, draft_id, person)
         if draft.connection_id != connection.id:
             raise ServiceError(_CLOSED)  # it shows another organisation
-        invoice = await _subject(session, connection, draft, choice)
+        asked = replace(asked, choice=_with_cures(draft, choice))
+        invoice = await _subject(session, connection, draft, asked)
         row = claims.new_row(connection, invoice, asked)
         export = await claims.claim(session, connection, invoice, row)
         await claims.remember_match(session, export, asked.at)
@@ -49,10 +53,23 @@ async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
     return draft
 
 
+def _with_cures(draft: Draft, choice: ExportChoice) -> ExportChoice:
+    """Add what was pressed in the form; that holds for the invoice that it shows only."""
+    if choice.invoice_id != draft.invoice_id:
+        return choice
+    return replace(
+        choice,
+        override_tax=draft.override_tax,
+        issue_on=draft.issue_on,
+        due_rule=draft.due_rule,
+    )
+
+
 async def _subject(
-    session: Session, connection: Connection, draft: Draft, choice: ExportChoice
+    session: Session, connection: Connection, draft: Draft, asked: claims.Request
 ) -> claims.Subject:
     """Return the invoice to export, if nothing is known to stand in its way."""
+    choice = asked.choice
     if choice.invoice_id is None:
         raise NotAccepted({"invoice": "Choose the invoice to export."})
     latest = await exports.find_latest(session, connection, choice.invoice_id)
@@ -61,8 +78,21 @@ async def _subject(
     invoice = forms.kept(draft) if choice.invoice_id == draft.invoice_id else None
     if invoice is None:
         return await _unseen(session, connection, draft, choice)
-    known = await books.load(session, connection, choice.contact_id)
-    _require_sendable(Case(invoice, choice, known))
+    client = invoice.client_name
+    known = await books.load(session, connection, choice.contact_id, client_name=client)
+    case = Case(invoice, choice, known)
+    _require_sendable(case)
+    rate, _ = taxes.chosen(case)
+    if rate is not None and rate.tax_type == choice.tax_type:
+        made = TaxChoice(
+            connection_id=connection.id,
+            tenant_id=connection.tenant_id,
+            rate=tax_choices.rate_key(invoice_rate(invoice)),
+            tax_type=rate.tax_type,
+            set_by=asked.person.user_id,
+            set_at=asked.at,
+        )
+        await tax_choices.remember(session, made)
     return claims.Subject.seen(invoice)
 
 
@@ -108,15 +138,40 @@ async def without_number(kit: Kit, person: Person, export_id: int, place: Place)
     return await _restart(kit, person, export_id, place, leave_out_number=True)
 
 
+async def cancel(kit: Kit, person: Person, export_id: int) -> str:
+    """Leave an export that was refused; it can be asked for again at any time."""
+    async with kit.database.sessions.begin() as session:
+        export, connection = await _find(session, person, export_id)
+        if export.state is not ExportState.FAILED:
+            raise AlreadyRequested(claims.why_taken(export, connection) or "It is on its way.")
+        reason = "It was cancelled; nothing was sent."
+        await fenced(session, export, export.fence, problem=cures.CANCELLED, reason=reason)
+        deed = Deed("export_cancelled", kit.now(), person.user_id, export_id=export.id)
+        acts.note(session, connection, deed)
+        return f"The export of invoice {export.number} was cancelled. Nothing was sent."
+
+
+async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: str) -> str:
+    """Try again what was refused, with what this button changes; return a sentence to show."""
+    async with kit.database.sessions() as session:
+        export, connection = await _find(session, person, export_id)
+        press = cures.Press(pressed, person, export.client_name, kit.now().date())
+        values = await cures.values_of(session, connection, press)
+    return await _restart(kit, person, export_id, place, **values)
+
+
+async def _find(session: Session, person: Person, export_id: int) -> tuple[Export, Connection]:
+    export = await exports.find(session, export_id)
+    if export is None:
+        raise NotFound("This export is not known any more.")
+    connection = await connections.get_here(session, person, export.connection_id)
+    return export, connections.require_ready(connection)
+
+
 async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **values: object) -> str:
     now = kit.now()
     async with kit.database.sessions.begin() as session:
-        export = await exports.find(session, export_id)
-        if export is None:
-            raise NotFound("This export is not known any more.")
-        connection = connections.require_ready(
-            await connections.get_here(session, person, export.connection_id)
-        )
+        export, connection = await _find(session, person, export_id)
         if export.state in exports.DONE:
             raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
         if export.state is not ExportState.FAILED:
@@ -129,8 +184,10 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
                 "due_at": now,
                 "batch_id": None,  # from here on it speaks for itself
                 "seen_updated_on": None,  # the person has read what changed, and goes on
+                # Only the owner answers for a tax that differs.
+                "override_tax": export.override_tax and person.user_id == connection.owner_id,
             }
-            await exports.restart(session, export, **asked_by, **values)
+            await exports.restart(session, export, **(asked_by | values))
         number, organisation = export.number, connection.organisation_name
     await kit.work.nudge(Job.EXPORT, export_id)
     return f"Invoice {number} is on its way to {organisation}."

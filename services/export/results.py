@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services import money
+from services.export import cures
 from services.export.shapes import ExportResult
 from services.links import Links
 from services.model import ExportState, NoticeKind
@@ -11,18 +12,13 @@ from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
-# Static names of refusals that a press can help with, and the buttons that do it.
-_CURES = {
-    "number_taken": ("link_existing", "without_number", "retry"),
-    "not_connected": ("reconnect",),
-    "changed": ("retry",),
-}
-_RETRY = ("retry",)
-
 
 def result_of(export: Export, connection: Connection, links: Links) -> ExportResult:
     """Return the outcome as it stands in the row."""
     is_done = export.xero_invoice_id is not None
+    found = cures_of(export)
+    is_owner = export.requested_by == connection.owner_id
+    is_taken = "without_number" in found
     return ExportResult(
         export_id=export.id,
         state=export.state,
@@ -41,7 +37,9 @@ def result_of(export: Export, connection: Connection, links: Links) -> ExportRes
         xero_url=links.xero(connection.short_code, export.xero_invoice_id),
         paymo_url=links.paymo(export.paymo_invoice_id),
         reason=export.reason,
-        cures=cures_of(export),
+        cures=tuple(each for each in found if is_owner or each != cures.OVERRIDE_TAX),
+        ask="" if is_owner or cures.OVERRIDE_TAX not in found else connection.owner_id,
+        rival_url=links.xero(connection.short_code, export.rival_id) if is_taken else "",
     )
 
 
@@ -49,7 +47,7 @@ def cures_of(export: Export) -> tuple[str, ...]:
     """Return the action ids of the buttons that can help."""
     if export.state is not ExportState.FAILED:
         return ()
-    return _CURES.get(export.problem, _RETRY)
+    return cures.of_a_result(export.problem)
 
 
 async def tell_exported(

@@ -19,7 +19,7 @@ from services.errors import (
 )
 from services.export import adopting, preparing, recording, requests
 from services.export.kit import Kit
-from services.export.preparing import Refused
+from services.export.refusals import Refused, from_xero, is_taken
 from services.model import ConnectionState, ExportState
 from services.store import connections, exports
 from services.store.fence import fenced
@@ -30,7 +30,6 @@ log = structlog.get_logger(__name__)
 _PARKED = timedelta(hours=1)
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
 _BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
-_TAKEN = "must be unique"
 
 
 async def run(kit: Kit, export_id: int) -> None:
@@ -81,19 +80,14 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
     try:
         created = await _create(kit, connection, export)
     except NotFound as refusal:
-        raise Refused(str(refusal), problem="rejected") from refusal
+        raise from_xero(refusal) from refusal
     except Rejected as refusal:
-        if not _is_taken(refusal):
-            raise Refused(str(refusal), problem="rejected") from refusal
+        if not is_taken(refusal):
+            raise from_xero(refusal) from refusal
         # One that was typed in Xero may look the same; that one only a person links.
         created_before = await adopting.with_our_reference(kit, connection, export)
         if created_before is None:
-            raise Refused(
-                f"Xero already has an invoice with the number {export.number}; a void one keeps "
-                "its number, too. Link this export to that one if it is the same invoice, or "
-                "export without the number.",
-                problem="number_taken",
-            ) from refusal
+            raise await adopting.number_taken(kit, connection, export) from refusal
         created = created_before
     except Unavailable as refusal:
         await recording.unknown(kit, connection, export, refusal, _pause(export))
@@ -113,10 +107,6 @@ async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoi
     return await kit.xero.client(connection.tenant_id, connection.grant_id).create_invoice(
         body, key=export.idempotency_key
     )
-
-
-def _is_taken(refusal: Rejected) -> bool:
-    return any(_TAKEN in text.lower() for text in refusal.messages)
 
 
 def _pause(export: Export) -> timedelta:

@@ -4,14 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services import money
-from services.export import forms, previews, requests, sending
+from services.errors import NotFound
+from services.export import cures, forms, previews, requests, sending
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Job, Option, Person, Place
 from services.store import cards, connections, drafts, exports, mirror, payments
 from services.store.engine import Session
-from services.store.tables import Draft
+from services.store.tables import Connection, Draft
 
 _MOST = 60
 
@@ -24,15 +25,8 @@ class ExportService(Kit):
         """Start a form, for the invoice with this number if one is given."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            draft = Draft(
-                connection_id=connection.id,
-                workspace_id=connection.workspace_id,
-                user_id=person.user_id,
-                channel_id=person.channel_id,
-                asked_number=number.strip()[:WIDEST],
-                xero_status=connection.xero_status,
-                created_at=self.now(),
-            )
+            draft = self._draft(connection, person)
+            draft.asked_number = number.strip()[:WIDEST]
             if draft.asked_number:
                 header = await mirror.find_header_by_number(session, connection.id, number)
                 draft.invoice_id = header.invoice_id if header else None
@@ -71,9 +65,14 @@ class ExportService(Kit):
             draft.xero_status = choice.xero_status
             if is_other:
                 draft.contact_id = draft.account_id = draft.asked_number = draft.problem = ""
+                draft.tax_type = draft.due_rule = ""
+                draft.override_tax, draft.issue_on = False, None
                 await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
             else:
+                if draft.account_id != choice.account_id:
+                    draft.override_tax = False  # it was given for the figures of that account
                 draft.contact_id, draft.account_id = choice.contact_id, choice.account_id
+                draft.tax_type = choice.tax_type
             form = await self._form(session, draft_id, person)
         if is_other:
             await self.work.nudge(Job.PREVIEW, draft_id)
@@ -140,6 +139,40 @@ class ExportService(Kit):
         """
         return await requests.request(self, person, draft_id, choice, place)
 
+    async def cure_form(self, draft_id: int, person: Person, pressed: str) -> ExportForm:
+        """Change in the form what this button changes, for the invoice that it shows."""
+        async with self.database.sessions.begin() as session:
+            draft = await requests.draft_of(session, draft_id, person)
+            connection = await connections.get(session, draft.connection_id)
+            invoice = forms.kept(draft)
+            client_name = invoice.client_name if invoice is not None else ""
+            press = cures.Press(pressed, person, client_name, self.now().date())
+            for name, value in (await cures.values_of(session, connection, press)).items():
+                setattr(draft, name, value)
+            return await self._form(session, draft_id, person)
+
+    async def cure(self, person: Person, export_id: int, place: Place, pressed: str) -> str:
+        """Try again what was refused, with what this button changes; return a sentence."""
+        return await requests.cure(self, person, export_id, place, pressed)
+
+    async def cancel(self, person: Person, export_id: int) -> str:
+        """Leave an export that was refused; return a sentence to show."""
+        return await requests.cancel(self, person, export_id)
+
+    async def look_again(self, person: Person, export_id: int) -> ExportForm:
+        """Start a form for the invoice of an export that was refused, read anew."""
+        async with self.database.sessions.begin() as session:
+            export = await exports.find(session, export_id)
+            if export is None:
+                raise NotFound("This export is not known any more.")
+            connection = await connections.get_here(session, person, export.connection_id)
+            draft = self._draft(connections.require_ready(connection), person)
+            draft.invoice_id, draft.xero_status = export.paymo_invoice_id, export.xero_status
+            draft.due_at = self.now()
+            session.add(draft)
+            await session.flush()
+            return await forms.form_of(session, connection, draft)
+
     async def retry(self, person: Person, export_id: int, place: Place) -> str:
         """Try again what was refused; return a sentence to show."""
         return await requests.retry(self, person, export_id, place)
@@ -159,6 +192,17 @@ class ExportService(Kit):
     async def run_export(self, export_id: int) -> None:
         """Bring one export a step on, however far it had come."""
         await sending.run(self, export_id)
+
+    def _draft(self, connection: Connection, person: Person) -> Draft:
+        return Draft(
+            connection_id=connection.id,
+            workspace_id=connection.workspace_id,
+            user_id=person.user_id,
+            channel_id=person.channel_id,
+            asked_number="",
+            xero_status=connection.xero_status,
+            created_at=self.now(),
+        )
 
     async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
         draft = await requests.draft_of(session, draft_id, person)

@@ -1,6 +1,7 @@
 """What the export form shows, what a person chooses in it, and what came of it."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,6 +17,9 @@ class ExportChoice:
     account_id: str = ""
     tax_type: str = ""
     xero_status: str = "AUTHORISED"
+    override_tax: bool = False  # the owner lets the account's tax differ from Paymo's
+    issue_on: date | None = None  # the date in Xero where it is not to be Paymo's
+    due_rule: str = ""  # "terms" or "date" where Paymo's due date does not serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,17 @@ class ExportForm:
     xero_status: str
     picture: InvoicePicture | None
     checks: tuple[Check, ...]
+    cures: tuple[str, ...] = ()  # action ids of the buttons that can help
+    tax_reason: str = ""  # why this tax rate is selected
+    ask: str = ""  # who may override a tax that differs, where the reader may not
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """What came of an export, for the person who asked.
 
-    `cures` holds the action ids of the buttons that can help: `retry`, `link_existing`,
-    `without_number`, `reconnect`.
+    `cures` holds the action ids of the buttons that can help, such as `retry`, `as_draft` or
+    `link_existing`.
     """
 
     export_id: int
@@ -70,6 +77,8 @@ class ExportResult:
     paymo_url: str
     reason: str
     cures: tuple[str, ...]
+    ask: str = ""  # who may override a tax that differs, where the reader may not
+    rival_url: str = ""  # the invoice in Xero that has the number
 
 
 class ExportScreen(Protocol):

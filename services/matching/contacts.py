@@ -1,11 +1,18 @@
 """Contacts of Xero's and clients of Paymo's as the mirror keeps them."""
 
+import re
 from typing import Any
 
 from services.clients.paymo import Client
 from services.clients.xero import Contact
 
 LONGEST_NAME = 255
+_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
+
+
+def is_email(text: str) -> bool:
+    """Say whether the text is one e-mail address, which is all that Xero takes."""
+    return _EMAIL.fullmatch(text) is not None
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:
@@ -16,6 +23,7 @@ def contact_row(contact: Contact) -> dict[str, Any]:
         "email": contact.email_address,
         "tax_number": contact.tax_number,
         "is_active": contact.contact_status == "ACTIVE",
+        "merged_to": contact.merged_to,
     }
 
 

@@ -86,6 +86,11 @@ def account_option(account: Account, rates: Mapping[str, TaxRate]) -> Option:
     return Option(account.account_id, name_of(account), tax)
 
 
+def tax_option(rate: TaxRate) -> Option:
+    """Return a tax rate as a row."""
+    return Option(rate.tax_type, rate.name, percent(rate.effective_rate))
+
+
 def name_of(account: Account) -> str:
     """Return an account as people call it: name and code."""
     return f"{account.name} ({account.code})" if account.code else account.name

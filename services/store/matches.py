@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Client, Connection, Match
@@ -53,6 +53,20 @@ async def remember(session: AsyncSession, match: Match) -> None:
     }
     keys = ["connection_id", "tenant_id", "client_id"]
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+async def forget_account(session: AsyncSession, connection: Connection, account_id: str) -> None:
+    """Forget an account that takes no sales any more, whoever's it was."""
+    await session.execute(
+        update(Match)
+        .where(
+            Match.connection_id == connection.id,
+            Match.tenant_id == connection.tenant_id,
+            Match.account_id == account_id,
+        )
+        .values(account_id="")
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def find_last_account(session: AsyncSession, connection_id: int, tenant_id: str) -> str:

@@ -21,6 +21,7 @@ from services.store.upsert import put_all
 
 _WIDEST = 255  # the folded columns' width; folding can make a text longer
 _AT_ONCE = 500
+_MERGES = 5  # how many merges in a row are followed
 _KEYS = {
     Contact: "contact_id",
     Account: "account_id",
@@ -131,10 +132,27 @@ async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[C
 
 
 async def find_contact(
-    session: AsyncSession, connection_id: int, contact_id: str
+    session: AsyncSession, connection_id: int, contact_id: str, *, follows: bool = False
 ) -> Contact | None:
-    """Return one contact, archived or not."""
-    return await session.get(Contact, (connection_id, contact_id))
+    """Return one contact, archived or not; or, following merges, the one that it is now."""
+    found = await session.get(Contact, (connection_id, contact_id))
+    for _ in range(_MERGES if follows else 0):
+        if found is None or not found.merged_to:
+            break
+        found = await session.get(Contact, (connection_id, found.merged_to)) or found
+    return found
+
+
+async def find_contact_named(
+    session: AsyncSession, connection_id: int, name: str
+) -> Contact | None:
+    """Return the contact with this name in any case, an active one before an archived one."""
+    found = await session.scalars(
+        select(Contact)
+        .where(Contact.connection_id == connection_id, Contact.folded_name == folded_name(name))
+        .order_by(Contact.is_active.desc(), Contact.contact_id)
+    )
+    return next((each for each in found if each.name.casefold() == name.casefold()), None)
 
 
 async def find_account(

@@ -167,19 +167,21 @@ async def _write_books(session: Session, connection: Connection, books: _Books) 
 
 
 def _account_row(account: xero_wire.Account) -> dict[str, Any]:
-    is_usable = (
-        account.status == _ACTIVE
-        and account.class_ == _REVENUE
-        and bool(account.code)
-        and not account.system_account
-    )
+    why_not = ""
+    if account.status != _ACTIVE:
+        why_not = "archived"
+    elif account.system_account:
+        why_not = "system"
+    elif account.class_ != _REVENUE:
+        why_not = "kind"
     return {
         "account_id": account.account_id,
         "code": account.code,
         "name": account.name,
         "type": account.type,
         "tax_type": account.tax_type,
-        "is_usable": is_usable,
+        "is_usable": not why_not,
+        "why_not": why_not,
     }
 
 

@@ -255,9 +255,10 @@ class Bridge:
 
     def choice(self, form: ExportForm, **chosen: str) -> ExportChoice:
         """Return what the form proposes, changed by `chosen`."""
-        proposed = {
+        proposed: dict[str, Any] = {
             "contact_id": form.contact.value if form.contact else "",
             "account_id": form.account.value if form.account else "",
+            "tax_type": form.tax.value if form.tax else "",
             "xero_status": form.xero_status,
         }
         invoice_id = int(form.invoice.value) if form.invoice else None

@@ -46,7 +46,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def new_invoice(stand: Stand, reference: str = REFERENCE) -> NewInvoice:
-    line = NewLine("Design", Decimal("1.5"), Decimal("85.505"), "200", "OUTPUT2", Decimal("19.24"))
+    line = NewLine("Design", Decimal("1.5"), Decimal("85.505"), "OUTPUT2", Decimal("19.24"), "200")
     return NewInvoice(
         contact_id=next(iter(stand.books.contacts)),
         status="AUTHORISED",

@@ -62,7 +62,7 @@ async def test_a_client_that_xero_lacks_is_added_once(bridge: Bridge) -> None:
 
 
 @pytest.mark.parametrize(("length", "goes_out"), [(22, True), (23, False)])
-async def test_a_number_goes_out_up_to_22_characters(
+async def test_e13_a_number_goes_out_up_to_22_characters(
     bridge: Bridge, length: int, *, goes_out: bool
 ) -> None:
     """A longer one is left out, and stands in the reference."""
@@ -76,7 +76,7 @@ async def test_a_number_goes_out_up_to_22_characters(
     assert result.is_number_left_out is not goes_out
 
 
-async def test_two_presses_are_one_invoice(bridge: Bridge) -> None:
+async def test_e10_two_presses_are_one_invoice(bridge: Bridge) -> None:
     """The second is told who was faster."""
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form)
@@ -115,7 +115,7 @@ async def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     assert [kind for kind, _ in await bridge.notices()] == ["invoice_exported"]
 
 
-async def test_a_tax_that_differs_is_refused_with_the_accounts_that_fit(bridge: Bridge) -> None:
+async def test_e21_a_tax_that_differs_is_refused_with_the_accounts_that_fit(bridge: Bridge) -> None:
     """Both figures are said, nothing is sent."""
     other = next(each for each in bridge.xero.books.accounts.values() if each.code == "260")
     form = await bridge.form_for("INV-1")
@@ -134,7 +134,7 @@ async def test_only_exporters_export(bridge: Bridge) -> None:
         await bridge.export.open(BEN, "INV-1")
 
 
-async def test_a_number_that_is_taken_is_never_written_over(bridge: Bridge) -> None:
+async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) -> None:
     """It can be linked when it is the same, or exported without its number."""
     kiwi_invoice(bridge)
     first = await bridge.export_it("INV-2", contact_id="new")
@@ -144,10 +144,11 @@ async def test_a_number_that_is_taken_is_never_written_over(bridge: Bridge) -> N
     await bridge.look()
     refused = await bridge.export_it("INV-2")
     assert refused.state is ExportState.FAILED
-    assert refused.cures == ("link_existing", "without_number", "retry")
+    assert refused.cures == ("without_number", "retry", "cancel")
+    assert refused.rival_url.endswith(first.xero_invoice_id)
     await bridge.export.link_existing(ANNA, refused.export_id, place())
     await bridge.run()
-    assert "another" in bridge.screen.results[-1].reason
+    assert "is another one: Kiwi Farm" in bridge.screen.results[-1].reason
     await bridge.export.without_number(ANNA, refused.export_id, place())
     await bridge.run()
     done = bridge.screen.results[-1]
@@ -156,7 +157,7 @@ async def test_a_number_that_is_taken_is_never_written_over(bridge: Bridge) -> N
     assert bridge.xero.invoices[first.xero_invoice_id].number == "INV-2"
 
 
-async def test_an_invoice_changed_after_the_preview_waits_for_a_look(bridge: Bridge) -> None:
+async def test_e33_an_invoice_changed_after_the_preview_waits_for_a_look(bridge: Bridge) -> None:
     """Retry then exports it as it is."""
     form = await bridge.form_for("INV-1")
     invoice = bridge.paymo.company.numbered("INV-1")
@@ -164,7 +165,7 @@ async def test_an_invoice_changed_after_the_preview_waits_for_a_look(bridge: Bri
     await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
     await bridge.run()
     refused = bridge.screen.results[-1]
-    assert (refused.state, refused.cures) == (ExportState.FAILED, ("retry",))
+    assert (refused.state, refused.cures) == (ExportState.FAILED, ("look_again", "retry"))
     await bridge.export.retry(ANNA, refused.export_id, place())
     await bridge.run()
     done = bridge.screen.results[-1]

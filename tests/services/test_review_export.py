@@ -85,7 +85,7 @@ async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
     assert carrying == [late]
 
 
-async def test_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_person_only(
+async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_person_only(
     bridge: Bridge,
 ) -> None:
     """Same number, contact and total: it is offered, never taken over in silence."""

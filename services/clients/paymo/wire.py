@@ -28,6 +28,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     active: bool = True
     fiscal_information: str | None = None
+    due_interval: int | str | None = None  # days to pay; not documented for clients
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +106,12 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
         return self.client.name if self.client else ""
 
     @property
+    def terms(self) -> int | None:
+        """The days that the client has to pay, where Paymo states them."""
+        days = str(self.client.due_interval if self.client else "")
+        return int(days) if days.isascii() and days.isdigit() else None
+
+    @property
     def paid(self) -> Decimal:
         """What its payments come to."""
         return sum((each.amount for each in self.payments), Decimal(0))
@@ -120,6 +127,7 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     name: str
+    due_interval: int | str | None = None  # days to pay, as text
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,12 +131,11 @@ class XeroClient:
         return (await self._list(f"Contacts/{contact_id}", "Contacts", wire.Contact))[0]
 
     async def contact_named(self, name: str) -> wire.Contact | None:
-        """Return the active contact with exactly this name, in any case."""
-        rows = await self._list(
-            "Contacts", "Contacts", wire.Contact, params={"searchTerm": name, "page": "1"}
-        )
+        """Return the contact with exactly this name, in any case; an active one first."""
+        params = {"searchTerm": name, "page": "1", "includeArchived": "true"}
+        rows = await self._list("Contacts", "Contacts", wire.Contact, params=params)
         same = [each for each in rows if each.name.casefold() == name.casefold()]
-        return next(iter(same), None)
+        return min(same, key=lambda each: each.contact_status != "ACTIVE", default=None)
 
     async def add_contact(self, contact: wire.NewContact, *, key: str) -> wire.Contact:
         """Add a contact; a name that is taken is refused, never overwritten."""

@@ -222,9 +222,10 @@ class NewLine(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     description: str
     quantity: Decimal
     unit_amount: Decimal
-    account_code: str
     tax_type: str
     tax_amount: Decimal
+    account_code: str = ""
+    account_id: str = msgspec.field(name="AccountID", default="")  # where it has no code
     discount_amount: Decimal | None = None
 
 

@@ -49,6 +49,9 @@ class Export(Base):
     leave_out_number: Mapped[bool] = mapped_column(default=False)
     override_tax: Mapped[bool] = mapped_column(default=False)  # a person answers for the tax
     issue_on: Mapped[date | None]  # the date in Xero where it is not Paymo's
+    due_rule: Mapped[str] = mapped_column(String(8), default="")  # "terms" or "date"; else Paymo's
+    tax_rate: Mapped[str] = mapped_column(String(40), default="")  # Paymo's, in per cent
+    rival_id: Mapped[str] = mapped_column(String(64), default="")  # holds the number in Xero
     reference: Mapped[str] = mapped_column(String(300), default="")
     client_id: Mapped[int | None]
     client_name: Mapped[str] = mapped_column(String(255), default="")
@@ -125,6 +128,7 @@ class Draft(Base):
     tax_type: Mapped[str] = mapped_column(String(64), default="")
     override_tax: Mapped[bool] = mapped_column(default=False)
     issue_on: Mapped[date | None]
+    due_rule: Mapped[str] = mapped_column(String(8), default="")
     xero_status: Mapped[str] = mapped_column(String(16), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
     problem: Mapped[str] = mapped_column(Text, default="")  # why it could not be read

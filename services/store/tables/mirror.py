@@ -23,6 +23,7 @@ class Contact(Base):
     email: Mapped[str] = mapped_column(String(255), default="")
     tax_number: Mapped[str] = mapped_column(String(64), default="")
     is_active: Mapped[bool] = mapped_column(default=True)
+    merged_to: Mapped[str] = mapped_column(String(64), default="")  # the contact that took it over
 
 
 class Account(Base):
@@ -36,7 +37,8 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(255))
     type: Mapped[str] = mapped_column(String(32))
     tax_type: Mapped[str] = mapped_column(String(64), default="")
-    is_usable: Mapped[bool] = mapped_column(default=True)  # active revenue account with a code
+    is_usable: Mapped[bool] = mapped_column(default=True)  # active revenue account
+    why_not: Mapped[str] = mapped_column(String(16), default="")  # "archived", "system", "kind"
 
 
 class TaxRate(Base):

@@ -189,8 +189,25 @@ def upgrade() -> None:
             sa.Column("override_tax", sa.Boolean(), nullable=False, server_default=sa.false())
         )
         batch_op.add_column(sa.Column("issue_on", sa.Date(), nullable=True))
+        batch_op.add_column(
+            sa.Column("due_rule", sa.String(length=8), nullable=False, server_default="")
+        )
+
+    with op.batch_alter_table("xero_contacts", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("merged_to", sa.String(length=64), nullable=False, server_default="")
+        )
+
+    with op.batch_alter_table("xero_accounts", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("why_not", sa.String(length=16), nullable=False, server_default="")
+        )
 
     with op.batch_alter_table("exports", schema=None) as batch_op:
+        for name, width in (("due_rule", 8), ("tax_rate", 40), ("rival_id", 64)):
+            batch_op.add_column(
+                sa.Column(name, sa.String(length=width), nullable=False, server_default="")
+            )
         batch_op.add_column(
             sa.Column("override_tax", sa.Boolean(), nullable=False, server_default=sa.false())
         )
@@ -226,8 +243,17 @@ def downgrade() -> None:
         batch_op.drop_column("accepted_difference")
         batch_op.drop_column("issue_on")
         batch_op.drop_column("override_tax")
+        for name in ("due_rule", "tax_rate", "rival_id"):
+            batch_op.drop_column(name)
+
+    with op.batch_alter_table("xero_accounts", schema=None) as batch_op:
+        batch_op.drop_column("why_not")
+
+    with op.batch_alter_table("xero_contacts", schema=None) as batch_op:
+        batch_op.drop_column("merged_to")
 
     with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.drop_column("due_rule")
         batch_op.drop_column("issue_on")
         batch_op.drop_column("override_tax")
 

@@ -1,0 +1,116 @@
+"""What one press can do about each refusal, before an export and after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from services.errors import ServiceError
+from services.export.case import DRAFT
+from services.export.dates import first_open_day
+from services.matching.contacts import name_in_xero
+from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person
+from services.store import connections, mirror
+from services.store.engine import Session
+from services.store.tables import Connection
+
+OVERRIDE_TAX = "override_tax"
+AS_DRAFT = "as_draft"
+FIRST_OPEN_DAY = "first_open_day"
+TODAY = "today"
+DUE_TERMS = "due_by_terms"
+DUE_AT_ONCE = "due_at_once"
+USE_CONTACT = "use_contact"
+LOOK_AGAIN = "look_again"
+RETRY = "retry"
+CANCELLED = "cancelled"  # in `Export.problem`: a person left it at that
+PRESSED = (
+    OVERRIDE_TAX,
+    AS_DRAFT,
+    FIRST_OPEN_DAY,
+    TODAY,
+    DUE_TERMS,
+    DUE_AT_ONCE,
+    USE_CONTACT,
+)
+
+_OF_THE_FORM = {
+    "tax": (OVERRIDE_TAX,),
+    "locked": (FIRST_OPEN_DAY, TODAY, AS_DRAFT),
+    "due": (DUE_TERMS, DUE_AT_ONCE, AS_DRAFT),
+    "contact_taken": (USE_CONTACT,),
+}
+# After a refusal the form can be opened again, too, with everything as it is by then.
+_OF_A_RESULT = {
+    **_OF_THE_FORM,
+    "plan_limit": (AS_DRAFT,),
+    "number_taken": ("link_existing", "without_number", RETRY, "cancel"),
+    "number_other": ("without_number", RETRY, "cancel"),
+    "not_connected": ("reconnect",),
+    "changed": (LOOK_AGAIN, RETRY),
+    CANCELLED: (LOOK_AGAIN,),
+    "gone": (),
+}
+_DONE_WITHOUT_MORE = frozenset(
+    {"number_taken", "number_other", "not_connected", "gone", "changed", CANCELLED}
+)
+_LOOKED_AT = ("contact", "contact_taken", "account", "tax", "untaxed", "locked", "due", "currency")
+
+
+def of_the_form(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the buttons that help with these red checks."""
+    return _each_once(cure for name in names for cure in _OF_THE_FORM.get(name, ()))
+
+
+def of_a_result(problem: str) -> tuple[str, ...]:
+    """Return the buttons that help with a refusal, which may have several reasons."""
+    names = problem.split(",")
+    found = [cure for name in names for cure in _OF_A_RESULT.get(name, ())]
+    if any(name in _LOOKED_AT for name in names):
+        found.append(LOOK_AGAIN)
+    if not any(name in _DONE_WITHOUT_MORE for name in names):
+        found.append(RETRY)
+    return _each_once(found)
+
+
+def _each_once(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A cure that somebody pressed for the invoice of one client, and on which day."""
+
+    cure: str
+    person: Person
+    client_name: str
+    today: date
+
+
+async def values_of(session: Session, connection: Connection, press: Press) -> dict[str, Any]:
+    """Return what the press changes, in a form or in an export alike. Raises a refusal."""
+    if press.cure == OVERRIDE_TAX:
+        connections.require_owner(connection, press.person.user_id)
+        return {"override_tax": True}
+    if press.cure == USE_CONTACT:
+        return {"contact_id": await _namesake(session, connection, press.client_name)}
+    if press.cure == FIRST_OPEN_DAY:
+        locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
+        return {"issue_on": first_open_day(max(locks, default=None))}
+    plain: dict[str, dict[str, Any]] = {
+        AS_DRAFT: {"xero_status": DRAFT},
+        TODAY: {"issue_on": press.today},
+        DUE_TERMS: {"due_rule": DUE_BY_TERMS},
+        DUE_AT_ONCE: {"due_rule": DUE_ON_DATE},
+    }
+    return plain[press.cure]
+
+
+async def _namesake(session: Session, connection: Connection, client_name: str) -> str:
+    name = name_in_xero(client_name)
+    found = await mirror.find_contact_named(session, connection.id, name)
+    if found is not None:
+        found = await mirror.find_contact(session, connection.id, found.contact_id, follows=True)
+    if found is None or not found.is_active:
+        raise ServiceError(f"Xero has no active contact called {name}. Choose one in the form.")
+    return found.contact_id

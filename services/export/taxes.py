@@ -1,0 +1,165 @@
+"""Which of Xero's tax types the taxed lines of an invoice go out with, and why.
+
+The tax comes from the account. Only where the account's does not equal Paymo's does a person
+choose one of Xero's rates that do, or the owner lets this one invoice go all the same.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from services import money
+from services.export.books import Books
+from services.export.case import Case
+from services.export.figures import figures_of, invoice_rate
+from services.matching.menus import name_of, percent
+from services.model import Check, Colour
+from services.store.tables import Account, TaxRate
+
+_MOST_NAMED = 5
+_TAX_SETUP = (
+    "In Xero a rate is set up at Accounting → Advanced → Tax rates → New tax rate, and given to an "
+    "account at Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
+)
+
+
+def account_fits(case: Case) -> bool:
+    """Say whether the account's own tax equals the invoice's."""
+    carried = case.books.rate_of(case.account) if case.account is not None else None
+    return carried is not None and money.rates_agree(invoice_rate(case.invoice), carried)
+
+
+def is_overridden(case: Case) -> bool:
+    """Say whether the invoice goes out with the tax of an account whose rate is another one."""
+    account = case.account
+    return (
+        case.choice.override_tax
+        and account is not None
+        and case.books.rate_of(account) is not None
+        and not account_fits(case)
+    )
+
+
+def choices(case: Case) -> tuple[TaxRate, ...]:
+    """Return the rates to choose from: none where the account decides, or is still to be chosen."""
+    account = case.account
+    if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
+        return ()
+    return rates_of(case.books, invoice_rate(case.invoice))
+
+
+def rates_of(books: Books, wanted: Decimal) -> tuple[TaxRate, ...]:
+    """Return the rates for sales that come to this many per cent."""
+    return tuple(
+        rate
+        for rate in books.tax_rates.values()
+        if rate.is_usable and money.rates_agree(rate.effective_rate, wanted)
+    )
+
+
+def chosen(case: Case) -> tuple[TaxRate | None, str]:
+    """Return the rate that a person chose, now or for an earlier invoice, and which of these."""
+    found = {rate.tax_type: rate for rate in choices(case)}
+    if case.choice.tax_type in found:
+        used = case.books.choice_for(invoice_rate(case.invoice)) == case.choice.tax_type
+        return found[case.choice.tax_type], "used before" if used else "chosen here"
+    before = case.books.choice_for(invoice_rate(case.invoice))
+    return (found[before], "used before") if before in found else (None, "")
+
+
+def tax_type_of(case: Case) -> str:
+    """Return the tax type of the taxed lines; "" while nothing decides it."""
+    if case.account is None:
+        return ""
+    if account_fits(case) or is_overridden(case):
+        return case.account.tax_type
+    rate, _ = chosen(case)
+    return rate.tax_type if rate is not None else ""
+
+
+def untaxed_type_of(case: Case) -> str:
+    """Return the tax type of lines without tax: the invoice's own where that is 0 % anyway."""
+    own = tax_type_of(case)
+    zero = case.books.zero_rate()
+    if zero is None or (not invoice_rate(case.invoice) and not is_overridden(case)):
+        return own
+    return zero.tax_type
+
+
+def check_tax(case: Case) -> Iterable[Check]:
+    """Compare both sides' rates, and look for a rate of zero where lines need one."""
+    account = case.account
+    if account is None or not account.is_usable:
+        return
+    yield _compared(case, account)
+    is_mixed = any(not each.is_taxed for each in figures_of(case.invoice).lines)
+    if is_mixed and invoice_rate(case.invoice):
+        yield _untaxed(case.books)
+
+
+def _compared(case: Case, account: Account) -> Check:
+    wanted = invoice_rate(case.invoice)
+    if account_fits(case):
+        name = case.books.tax_rates[account.tax_type].name
+        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({name}).")
+    if is_overridden(case):
+        text = (
+            f"{_differs(case, account)} It goes out with the account's tax all the same, and with "
+            "Paymo's amounts: that was decided for this one invoice."
+        )
+        return Check("tax", Colour.AMBER, text)
+    rate, why = chosen(case)
+    if rate is not None:
+        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({rate.name}, {why}).")
+    return Check("tax", Colour.RED, f"{_differs(case, account)} {_ways_on(case, wanted)}")
+
+
+def _differs(case: Case, account: Account) -> str:
+    carried = case.books.rate_of(account)
+    known = case.books.tax_rates.get(account.tax_type)
+    if carried is not None:
+        states = f"{name_of(account)} carries {percent(carried)} in Xero"
+    elif known is not None:
+        states = f"{name_of(account)} carries {known.name}, which Xero does not take for sales"
+    else:
+        states = f"{name_of(account)} has no tax rate in Xero that can be used"
+    return f"{states}, and the invoice has {percent(invoice_rate(case.invoice))} in Paymo."
+
+
+def _ways_on(case: Case, wanted: Decimal) -> str:
+    books = case.books
+    fitting = [
+        name_of(each)
+        for each in books.accounts.values()
+        if each.is_usable
+        and (rate := books.rate_of(each)) is not None
+        and money.rates_agree(rate, wanted)
+    ]
+    rates = [rate.name for rate in rates_of(books, wanted)]
+    if fitting:
+        return (
+            f"These accounts have {percent(wanted)}: {_some(fitting)}. Choose one of them, or one "
+            f"of these tax rates for the invoice: {_some(rates)}."
+        )
+    if rates:
+        return (
+            f"No account has {percent(wanted)}; these rates have: {_some(rates)}. Choose one of "
+            f"them for the invoice. {_TAX_SETUP}"
+        )
+    return f"{books.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
+
+
+def _untaxed(books: Books) -> Check:
+    zero = books.zero_rate()
+    if zero is None:
+        return Check(
+            "untaxed",
+            Colour.RED,
+            f"Some lines carry no tax, and {books.organisation} has no rate of 0 % for sales. "
+            + _TAX_SETUP,
+        )
+    return Check("untaxed", Colour.GREEN, f"Lines without tax go out with {zero.name}.")
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
