@@ -128,6 +128,7 @@ def _links(message: Message) -> list[Block]:
     facts = message.facts
     is_gone = facts.get("in_paymo") in {"deleted", "gone_in_paymo"} or facts.get("gone")
     places = [
+        ("Open That One in Xero", names.OPEN_RIVAL, facts.get("rival_url")),
         ("Open in Xero", names.OPEN_XERO, facts.get("xero_url")),
         ("Open in Paymo", names.OPEN_PAYMO, "" if is_gone else facts.get("paymo_url")),
     ]

@@ -81,6 +81,7 @@ async def tell_failed(
 ) -> None:
     """Owe every subscribed channel the reason, once for each time somebody asked."""
     why = {
+        "rival_url": result_of(export, connection, links).rival_url,
         "reason": export.reason,
         "by": export.requested_by,
         "cures": list(cures_of(export)),

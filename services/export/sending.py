@@ -83,6 +83,8 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
         raise from_xero(refusal) from refusal
     except Rejected as refusal:
         if not is_taken(refusal):
+            # What the mirror says is old, and the cures are made of it.
+            await kit.mirror.refresh_books(connection, at_most_old=timedelta(0))
             raise from_xero(refusal) from refusal
         # One that was typed in Xero may look the same; that one only a person links.
         created_before = await adopting.with_our_reference(kit, connection, export)

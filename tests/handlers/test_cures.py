@@ -1,0 +1,104 @@
+"""The buttons that cure a refusal, pressed in the running program between stand-ins."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from sandbox.slack import Message, View
+from tests.walk import Walk, text_in, walking
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """Everything up and connected; at the end no answer was late or wrong."""
+    async with walking(sqlite_url) as made:
+        await made.connect()
+        yield made
+        assert made.town.slack.failures == []
+
+
+async def press(walk: Walk, where: View | Message, button: str) -> None:
+    answer = await walk.town.slack.press("Anna", where, button)
+    assert answer.ok, answer.failure
+
+
+async def submit(walk: Walk, view: View) -> str:
+    """Press Export, and return what came of it."""
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    done = await walk.modal_saying("was exported to Maple Books")
+    return text_in(done.payload)
+
+
+async def test_e21_the_form_lets_the_owner_go_on_with_a_tax_that_differs(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+    form = await walk.modal_saying("carries 0 %")
+    await press(walk, form, "override_tax")
+    form = await walk.modal_saying("that was decided for this one invoice")
+    await submit(walk, form)
+
+    made = walk.in_xero("INV-1")
+    assert made.total == walk.in_paymo("INV-1").total
+    assert {line.tax_type for line in made.lines} == {"NONE"}
+
+
+async def test_e22_a_rate_is_chosen_in_the_form_and_remembered(walk: Walk) -> None:
+    for number in ("INV-1", "INV-2"):
+        form = await walk.form(number)
+        if number == "INV-1":
+            await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+            form = await walk.modal_saying("Tax rate in Xero")
+            await walk.town.slack.choose("Anna", form.id, "tax", "15% Tax on Income")
+            form = await walk.modal_saying("chosen here")
+        else:
+            form = await walk.modal_saying("used before")
+        await submit(walk, form)
+        await walk.close()
+
+        taxed = [line.tax_type for line in walk.in_xero(number).lines if line.tax_amount]
+        assert set(taxed) == {"OUTPUT2"}
+
+
+async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(walk: Walk) -> None:
+    invoice = walk.in_paymo("INV-1")
+    walk.books.period_lock_date = invoice.issued
+    form = await walk.form("INV-1")
+    await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+    form = await walk.modal_saying("carries 0 %")
+    await press(walk, form, "recheck")
+    form = await walk.modal_saying("is locked up to")
+    await walk.town.slack.choose("Anna", form.id, "account", "Sales (200)")
+    form = await walk.modal_saying("All items go to Sales")
+    await press(walk, form, "as_draft")
+    form = await walk.modal_saying("OK: Dated")
+    await submit(walk, form)
+
+    assert walk.in_xero("INV-1").status == "DRAFT"
+
+
+async def test_e30_a_refusal_goes_out_on_the_first_open_day(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    day = walk.in_paymo("INV-1").issued
+    walk.books.period_lock_date = day
+    await walk.town.slack.submit("Anna", form.id)
+    refused = await walk.modal_saying("cannot be before the period lock date")
+    await press(walk, refused, "first_open_day")
+    await walk.modal_saying("was exported to Maple Books")
+
+    assert walk.in_xero("INV-1").day == day + timedelta(days=1)
+
+
+async def test_e33_a_changed_invoice_is_looked_at_again_with_one_press(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    walk.company.edit(walk.in_paymo("INV-1").id, discount=Decimal(10))
+    await walk.town.slack.submit("Anna", form.id)
+    refused = await walk.modal_saying("was changed in Paymo")
+    await press(walk, refused, "look_again")
+    form = await walk.modal_saying("Checks")
+    assert f"{walk.in_paymo('INV-1').total:,.2f}" in text_in(form.payload)
+    await submit(walk, form)
+
+    assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
