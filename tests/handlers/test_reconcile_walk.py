@@ -1,9 +1,16 @@
 """A comparison asked for in Slack, in the running program between stand-ins."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
+from services.model import Job
+from services.store import errands
+from services.store.digests import subject_of
+from services.store.errands import Asked
+from services.store.tables import Connection
 from tests.walk import Walk, text_in, walking
 
 
@@ -45,3 +52,24 @@ async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) ->
     )
 
     assert len(told) == 1
+
+
+async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_comparison(
+    walk: Walk,
+) -> None:
+    await walk.export("INV-1")
+    await walk.type("subscribe digest")
+    month = f"{datetime.now(UTC):%Y-%m}"
+    core = walk.town.program.core
+    async with core.database.sessions.begin() as session:
+        (connection,) = await session.scalars(select(Connection))
+        job = Asked(Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month})
+        await errands.ask(session, connection, job)
+
+    told = await walk.notice("digest")
+    await walk.town.slack.press("Anna", told, "reconcile")
+    await walk.whisper("all 1 agree at ")
+
+    assert "All 1 agree at " in told.text
+    assert told.metadata is not None
+    assert set(told.metadata["event_payload"]) == {"connection_id", "tenant_id"}

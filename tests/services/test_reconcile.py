@@ -1,6 +1,7 @@
 """Both systems compared: what differs, what somebody decided, and what is never concluded."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,14 +9,17 @@ import pytest
 
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
+from sandbox.xero.model import new_id
 from services.errors import ServiceError
 from services.model import Life
 from services.reconcile.months import month_of
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
 from services.store.engine import Database
+from services.store.tables import Export
 from tests.services.bridge import ANNA, Bridge, place
 
 TODAY = date(2026, 11, 25)
+LINES = [("Work", "", 1, "100")]
 LONG = "INV-2026-11-25-00000001"  # 23 characters
 
 
@@ -26,7 +30,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.xero.books.add_contact("Acme Ltd")
     acme = made.paymo.company.add_client("Acme Ltd")
     for number in ("INV-1", "INV-2", "INV-3", "INV-4"):
-        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+        made.paymo.company.add_invoice(number, acme, LINES, tax=15)
     made.clock.turn(hours=2)
     await made.run()
     await made.export_it("INV-1")
@@ -75,6 +79,43 @@ async def test_everything_agrees_and_costs_one_call_on_each_side(bridge: Bridge)
     assert {row.verdict for row in report.rows} == {Verdict.AGREES}
     assert (report.label, report.at) == ("November 2026", bridge.clock())
     assert len(bridge.paymo.calls("GET", "/invoices")) == 1
+    assert len(bridge.xero.calls("GET", "/Invoices")) == 1
+
+
+async def _copies(bridge: Bridge, count: int) -> None:
+    """Have that many more invoices on both sides, each exported as the first one was."""
+    mine, theirs = in_paymo(bridge), in_xero(bridge)
+    client = bridge.paymo.company.clients[mine.client_id]
+    (row, *_) = await bridge.exports()
+    kept = {column.name: getattr(row, column.name) for column in Export.__table__.columns}
+    async with bridge.database.sessions.begin() as session:
+        for nth in range(count):
+            number = f"MANY-{nth}"
+            copy = bridge.paymo.company.add_invoice(number, client, LINES, tax=15)
+            other = replace(theirs, invoice_id=new_id(), number=number, history=[])
+            bridge.xero.books.invoices[other.invoice_id] = other
+            changed = {
+                "id": None,
+                "paymo_invoice_id": copy.id,
+                "xero_invoice_id": other.invoice_id,
+                "number": number,
+                "xero_number": number,
+            }
+            session.add(Export(**(kept | changed)))
+
+
+@pytest.mark.parametrize("typed", ["", "all"])
+async def test_a_hundred_of_paymos_cost_one_call_and_a_thousand_of_xeros(
+    bridge: Bridge, typed: str
+) -> None:
+    await _copies(bridge, 141)
+    bridge.paymo.requests.clear()
+    bridge.xero.requests.clear()
+
+    report = await compared(bridge, typed)
+
+    assert (report.compared, report.is_fine) == (143, True)
+    assert len(bridge.paymo.calls("GET", "/invoices")) == 2
     assert len(bridge.xero.calls("GET", "/Invoices")) == 1
 
 
@@ -130,7 +171,7 @@ async def test_an_edit_of_something_paid_or_locked_is_only_shown(bridge: Bridge)
 
 async def test_a_number_that_was_too_long_is_told_as_decided(bridge: Bridge) -> None:
     client = next(iter(bridge.paymo.company.clients.values()))
-    bridge.paymo.company.add_invoice(LONG, client, [("Work", "", 1, "100")], tax=15)
+    bridge.paymo.company.add_invoice(LONG, client, LINES, tax=15)
     bridge.clock.turn(hours=2)
     await bridge.run()
     await bridge.export_it(LONG)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import msgspec
+
 from services.clients.xero.client import XeroClient
 from services.clients.xero.reading import rows_of
 from services.clients.xero.wire import XeroInvoice
@@ -10,6 +12,14 @@ from services.clients.xero.wire import XeroInvoice
 _PAGE = 1000
 _CLAMPED = 100  # a page with fewer rows is the last, even where a larger page size was cut down
 _STATUSES = "DRAFT,SUBMITTED,AUTHORISED,PAID,VOIDED,DELETED"
+
+
+class _Pages(msgspec.Struct, frozen=True, rename="camel"):
+    page_count: int = 0
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    pagination: _Pages = _Pages()
 
 
 async def sales_dated(xero: XeroClient, first: date, after: date) -> Sequence[XeroInvoice]:
@@ -44,6 +54,7 @@ async def _pages(xero: XeroClient, asked: Mapping[str, str]) -> Sequence[XeroInv
         rows = rows_of(answer, "Invoices", XeroInvoice)
         before = len(found)
         found.update({each.invoice_id: each for each in rows})
-        if len(rows) < _CLAMPED or len(found) == before:
+        is_last = page == answer.decode(_Envelope).pagination.page_count
+        if is_last or len(rows) < _CLAMPED or len(found) == before:
             return tuple(found.values())
         page += 1
