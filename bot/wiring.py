@@ -38,7 +38,9 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
+from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
+from services.export.undoing import UndoService
 from services.links import Links
 from services.matching.service import MatchingService
 from services.model import Job
@@ -47,7 +49,9 @@ from services.reconcile.service import ReconcileService
 from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
+from services.sync.kit import Kit as SyncKit
 from services.sync.mirror import MirrorService
+from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
 from services.work import Runner, Worker
 
@@ -158,15 +162,18 @@ class _Parts:
         database = self.database
         mirror = self._mirror()
         board = SlackNoticeBoard(self.slack.clients)
+        export_kit, sync_kit = self._export_kit(mirror), self._sync_kit()
         made = register.Services(
             connect=self._connect(),
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
-            export=self._export(mirror),
-            sync=self._sync(),
+            export=ExportService.of(export_kit),
+            sync=SyncService.of(sync_kit),
             notices=NoticeService(database, board, self.work, self._links(), now),
             settings=SettingsService(database, now),
             reconcile=self._reconcile(),
+            undo=UndoService.of(export_kit),
+            restore=RestoreService.of(sync_kit),
         )
         return made, mirror
 
@@ -194,8 +201,8 @@ class _Parts:
             now=now,
         )
 
-    def _export(self, mirror: MirrorService) -> ExportService:
-        return ExportService(
+    def _export_kit(self, mirror: MirrorService) -> ExportKit:
+        return ExportKit(
             database=self.database,
             paymo=self.remote.paymo,
             xero=self.remote.xero,
@@ -206,8 +213,8 @@ class _Parts:
             now=now,
         )
 
-    def _sync(self) -> SyncService:
-        return SyncService(
+    def _sync_kit(self) -> SyncKit:
+        return SyncKit(
             database=self.database,
             paymo=self.remote.paymo,
             xero=self.remote.xero,
@@ -244,6 +251,8 @@ def _runners(
         Job.SWEEP: services.sync.run_sweep,
         Job.MIRROR: mirror.run_mirror,
         Job.NOTICES: services.notices.run_notices,
+        Job.UNDO: services.undo.run_undo,
+        Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,
         Job.DUE: keeping.find_due,

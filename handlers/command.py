@@ -1,5 +1,6 @@
 """`/paymo-xero …`: what was typed, and who answers it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from handlers import answers, names, words
@@ -13,6 +14,7 @@ from handlers.reconcile import Reconcile
 from handlers.routing import Handler, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
+from handlers.undoing import Undoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,17 @@ class Command:
     notices: Notices
     settings: Settings
     home: Home
+    undoing: Undoing
 
     async def run(self, request: SlackRequest) -> None:
         """Understand the text and hand it on."""
         typed = words.parse(str(request.body.get("text", "")))
-        if typed.verb == names.EXPORT:
-            await self.export.open_for(request, " ".join(typed.rest))
-        elif typed.verb == names.SHOW:
-            await self.export.show(request, " ".join(typed.rest))
-        elif typed.verb == names.SUBSCRIBE:
+        if typed.verb == names.SUBSCRIBE:
             await self.notices.subscribe(request, typed.rest)
         elif typed.verb == names.RECONCILE:
             await self.reconcile.compare(request, typed.rest)
+        elif about := self._about().get(typed.verb):
+            await about(request, " ".join(typed.rest))
         elif handler := self._verbs().get(typed.verb):
             await handler(request)
         elif typed.verb in words.LATER:
@@ -47,6 +48,15 @@ class Command:
         else:
             await request.ack()
             await answers.tell(request, unknown_text(typed), help_blocks())
+
+    def _about(self) -> dict[str, Callable[[SlackRequest, str], Awaitable[None]]]:
+        """Return who answers a verb that is followed by an invoice's number."""
+        return {
+            names.EXPORT: self.export.open_for,
+            names.SHOW: self.export.show,
+            names.UNDO: self.undoing.undo_number,
+            names.RESTORE: self.undoing.restore_number,
+        }
 
     def _verbs(self) -> dict[str, Handler]:
         return {

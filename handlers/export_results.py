@@ -40,11 +40,25 @@ def result_blocks(result: ExportResult) -> list[Block]:
     drawn = [blocks.section(result_text(result))]
     if result.xero_invoice_id:
         drawn.append(_facts(result))
-    return [
-        *drawn,
-        *whom_to_ask(result.ask),
-        *blocks.actions([*cure_buttons(result.cures, result.export_id), *_links(result)]),
-    ]
+    helps = [*cure_buttons(result.cures, result.export_id), *_after(result), *_links(result)]
+    return [*drawn, *whom_to_ask(result.ask), *blocks.actions(helps)]
+
+
+def _after(result: ExportResult) -> list[Block]:
+    """Return what can be done about an invoice that is in Xero."""
+    accept = blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, result.export_id)
+    drawn = [accept] if result.state is ExportState.DIFFERENT else []
+    return [*drawn, undo_button(result.export_id)] if result.xero_invoice_id else drawn
+
+
+def undo_button(export_id: int) -> Block:
+    """Return the button that takes an export back; it asks once more."""
+    sure = blocks.confirm(
+        "Take it back from Xero?",
+        "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice.",
+        yes="Undo",
+    )
+    return blocks.button("Undo", names.UNDO, export_id, ask=sure)
 
 
 def result_text(result: ExportResult) -> str:

@@ -6,9 +6,10 @@ from handlers import answers
 from handlers.clients import SlackClients
 from handlers.export_forms import export_view
 from handlers.export_results import result_text, result_view
+from handlers.saying import say
 from handlers.slack_errors import nobody_has_to_look
 from services.export.shapes import ExportForm, ExportResult
-from services.model import Place
+from services.model import Place, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,7 @@ class SlackExportScreen:
         with nobody_has_to_look():
             client = await self.clients.client(place.workspace_id)
             await answers.show(client, place, view, result_text(result))
+
+    async def say(self, place: Place, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""
+        await say(self.clients, place, said)

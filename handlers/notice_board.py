@@ -1,5 +1,6 @@
 """Posting notices: text, buttons that help, and metadata by which other programs know them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from handlers.blocks import Block
 from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
-from handlers.notice_words import text_of
+from handlers.export_results import undo_button
+from handlers.notice_words import Facts, text_of
 from handlers.overview import breaker_buttons
 from handlers.slack_errors import slack_refusals
 from services.errors import ServiceError
@@ -82,29 +84,29 @@ def notice_blocks(message: Message) -> list[Block]:
 
 def _ways_on(message: Message) -> list[Block]:
     facts = message.facts
-    if message.kind is NoticeKind.EXPORT_FAILED:
-        return cure_buttons(facts.get("cures", ()), facts["export_id"])
-    if message.kind is NoticeKind.CONNECTION_BROKEN:
-        return [
-            blocks.button("Reconnect", names.RECONNECT, style="primary"),
-            blocks.button("Disconnect Here Too", names.DISCONNECT),
-        ]
-    if message.kind is NoticeKind.SYNC_PAUSED:
-        return breaker_buttons(facts["connection_id"])
-    if message.kind is NoticeKind.DIGEST:
-        word = "Compare Again" if is_fine(facts) else "Show Differences"
-        return [blocks.button(word, names.RECONCILE, facts["month"])]
-    return _decisions(facts)
-
-
-def _decisions(facts: dict[str, Any]) -> list[Block]:
-    """Draw what a person may decide about an invoice or a payment."""
+    drawn = _WAYS_ON.get(message.kind)
+    if drawn is not None:
+        return drawn(facts)
+    if facts.get("in_paymo") == "deleted":
+        return [blocks.button("Restore in Paymo", names.RESTORE, facts["export_id"])]
     if facts.get("in_paymo") in {"void", "asked"}:
         return [_delete_too(facts["export_id"])]
     if facts.get("by_person_in_paymo") or facts.get("asked"):
         word = "Bring Back" if facts.get("by_person_in_paymo") else "Record It in Paymo"
         return [blocks.button(word, names.BRING_BACK, facts["payment_id"])]
     return []
+
+
+def _compare_again(facts: Facts) -> list[Block]:
+    word = "Compare Again" if is_fine(facts) else "Show Differences"
+    return [blocks.button(word, names.RECONCILE, facts["month"])]
+
+
+def _after_a_break(_: Facts) -> list[Block]:
+    return [
+        blocks.button("Reconnect", names.RECONNECT, style="primary"),
+        blocks.button("Disconnect Here Too", names.DISCONNECT),
+    ]
 
 
 def _delete_too(export_id: int) -> Block:
@@ -121,7 +123,15 @@ def _delete_too(export_id: int) -> Block:
 def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
     """Return an invoice's card outside its channel: the text, and the links below it."""
     message = Message(0, "", NoticeKind.INVOICE_EXPORTED, facts, {})
-    return text_of(message), blocks.actions(_links(message))
+    return text_of(message), blocks.actions([*card_buttons(facts), *_links(message)])
+
+
+def card_buttons(facts: dict[str, Any]) -> list[Block]:
+    """Return what can be done about an exported invoice, by how it stands."""
+    state = facts.get("state", "open")
+    accept = blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, facts["export_id"])
+    drawn = [accept] if state == "different" else []
+    return [*drawn, undo_button(facts["export_id"])] if state in {"different", "open"} else drawn
 
 
 def _links(message: Message) -> list[Block]:
@@ -133,3 +143,14 @@ def _links(message: Message) -> list[Block]:
         ("Open in Paymo", names.OPEN_PAYMO, "" if is_gone else facts.get("paymo_url")),
     ]
     return [blocks.link_button(text, name, url) for text, name, url in places if url]
+
+
+_WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
+    NoticeKind.INVOICE_EXPORTED: card_buttons,
+    NoticeKind.EXPORT_FAILED: lambda facts: cure_buttons(
+        facts.get("cures", ()), facts["export_id"]
+    ),
+    NoticeKind.CONNECTION_BROKEN: _after_a_break,
+    NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
+    NoticeKind.DIGEST: _compare_again,
+}

@@ -21,8 +21,16 @@ _STATES = {
     "deleted": "deleted in Xero",
     "voided": "void in Xero",
     "different": "exported with a difference",
+    "undone": "taken back",
 }
-_SIGNS = {"different": "⚠️", "deleted": "🗑️", "voided": "🚫", "part_paid": "💰", "paid": "💰"}
+_SIGNS = {
+    "undone": "↩️",
+    "different": "⚠️",
+    "deleted": "🗑️",
+    "voided": "🚫",
+    "part_paid": "💰",
+    "paid": "💰",
+}
 
 
 def text_of(message: Message) -> str:
@@ -108,6 +116,11 @@ def _received(facts: Facts) -> str:
     short = ""
     if facts.get("short_by"):
         short = f" Paymo could take {amount(facts, 'short_by')} less than Xero states."
+    if facts.get("over_by"):
+        short = (
+            f" Paymo has {amount(facts, 'over_by')} more: the difference that was accepted after "
+            "the export."
+        )
     return f"💰 {_what(facts)} of {when} on {invoice}. {_left(facts)}{short}"
 
 
@@ -185,6 +198,23 @@ def _paused(facts: Facts) -> str:
     )
 
 
+def _undone(facts: Facts) -> str:
+    return (
+        f"↩️ <@{facts['by']}> took *invoice {one_line(facts['number'])}* · "
+        f"{one_line(facts['client'])} · {amount(facts, 'total')} back from "
+        f"{one_line(facts['organisation'])}: it was {facts['how']} there, and Paymo keeps it."
+    )
+
+
+def _made_again(facts: Facts) -> str:
+    lost = f" {escape(facts['lost'])}" if facts.get("lost") else ""
+    return (
+        f"♻️ <@{facts['by']}> restored *invoice {one_line(facts['number'])}* · "
+        f"{one_line(facts['client'])} · {amount(facts, 'total')} in Paymo, with its lines, taxes "
+        f"and payments.{lost}"
+    )
+
+
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
     NoticeKind.EXPORT_FAILED: _failed,
@@ -195,5 +225,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.CONNECTION_BROKEN: _broken,
     NoticeKind.CONNECTION_RESTORED: _restored,
     NoticeKind.SYNC_PAUSED: _paused,
+    NoticeKind.INVOICE_UNDONE: _undone,
+    NoticeKind.INVOICE_RESTORED: _made_again,
     NoticeKind.DIGEST: digest_text,
 }

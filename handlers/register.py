@@ -15,13 +15,16 @@ from handlers.reconcile import Reconcile
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
+from handlers.undoing import Undoing
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.export.service import ExportService
+from services.export.undoing import UndoService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.service import SettingsService
+from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
 
 
@@ -37,6 +40,8 @@ class Services:
     notices: NoticeService
     settings: SettingsService
     reconcile: ReconcileService
+    undo: UndoService
+    restore: RestoreService
 
 
 def router(services: Services) -> Router:
@@ -51,6 +56,7 @@ def router(services: Services) -> Router:
         notices=Notices(services.notices, services.matching),
         settings=Settings(services.settings),
         home=Home(services.connect, workspaces),
+        undoing=Undoing(services.undo, services.restore, workspaces),
     )
     return _guarded(
         Router(
@@ -94,6 +100,9 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.RECONCILE: does.reconcile.again,
         names.BRING_BACK: does.sync.bring_back,
         names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
+        names.UNDO: does.undoing.undo,
+        names.ACCEPT_DIFFERENCE: does.undoing.accept_difference,
+        names.RESTORE: does.undoing.restore,
         names.BREAKER_APPLY: does.sync.apply_breaker,
         names.BREAKER_KEEP: does.sync.keep_breaker,
         names.SUBSCRIBE: does.notices.open,

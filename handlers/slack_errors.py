@@ -10,7 +10,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from handlers import names
-from services.errors import ChannelClosed, ServiceError, Throttled, Unavailable
+from services.errors import ChannelClosed, NotFound, ServiceError, Throttled, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 _CLOSED_VIEW = frozenset({"not_found", "view_not_found", "hash_conflict"})
 STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
+_GONE = frozenset({"message_not_found", "cant_update_message"})
 _DEAD = frozenset(
     {"account_inactive", "token_revoked", "invalid_auth", "token_expired", "not_authed"}
 )
@@ -47,6 +48,8 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     if code == "ratelimited":
         seconds = int(getattr(error.response, "headers", {}).get("Retry-After", "1"))
         return Throttled("Slack asks us to wait.", retry_after=timedelta(seconds=seconds))
+    if code in _GONE:
+        return NotFound("The message is not there any more.")
     if code in _NOT_THERE:
         return ChannelClosed(
             f"The app is not in this channel. Type `/invite {names.BOT}` there, then subscribe "

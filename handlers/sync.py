@@ -8,10 +8,11 @@ from handlers.clients import SlackClients
 from handlers.places import place_of
 from handlers.reading import number_in, pressed
 from handlers.routing import SlackRequest
+from handlers.saying import say
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
-from services.model import Person, Place
+from services.model import Person, Place, Said
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
 
@@ -70,6 +71,10 @@ class SlackSyncScreen:
         with nobody_has_to_look():
             client = await self.clients.client(place.workspace_id)
             await answers.whisper(client, place.channel_id, place.user_id, text, said)
+
+    async def say(self, place: Place, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""
+        await say(self.clients, place, said)
 
 
 def swept_text(swept: Swept) -> str:

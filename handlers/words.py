@@ -17,6 +17,8 @@ VERBS = (
     names.STATUS,
     names.SYNC,
     names.RECONCILE,
+    names.UNDO,
+    names.RESTORE,
     names.SUBSCRIBE,
     names.UNSUBSCRIBE,
     names.SETTINGS,
@@ -29,9 +31,6 @@ UNKNOWN = "unknown"
 LATER = {
     "why": "Explanations of single invoices come later. Today `/paymo-xero export {rest}` shows "
     "every check, and sends nothing before you press the button.",
-    "undo": "Taking an export back comes later. Today you can delete a draft, or void an approved "
-    "invoice, in Xero; Paymo follows within minutes.",
-    "restore": "Restoring a deleted invoice comes later. Today it has to be made again in Paymo.",
     "history": "The list of who did what comes later. Today `/paymo-xero status` shows the counts, "
     "and subscribed channels keep the messages.",
     "all": "Exporting everything at once comes later. Today it is one invoice at a time: "

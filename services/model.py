@@ -81,6 +81,8 @@ class NoticeKind(StrEnum):
     CONNECTION_BROKEN = "connection_broken"
     CONNECTION_RESTORED = "connection_restored"
     SYNC_PAUSED = "sync_paused"
+    INVOICE_UNDONE = "invoice_undone"
+    INVOICE_RESTORED = "invoice_restored"
     DIGEST = "digest"
 
 
@@ -106,6 +108,8 @@ TOPIC_OF = {
     NoticeKind.CONNECTION_BROKEN: Topic.FAILURES,
     NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
     NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
+    NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
+    NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
     NoticeKind.DIGEST: Topic.DIGEST,
 }
 
@@ -168,6 +172,16 @@ class Place:
     channel_id: str = ""
     view_id: str = ""
     view_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one person is told of something they asked for, and where to look."""
+
+    text: str
+    is_well: bool = True
+    xero_url: str = ""
+    paymo_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.paymo.company import Company, not_found
+from sandbox.paymo.entry import add_invoice
 from sandbox.paymo.model import Client, Invoice, Payment, Refused, amount_of, invalid
 from sandbox.paymo.query import MOST, included, matching, paged
 from sandbox.serving import Handler, Json, as_json
@@ -35,6 +36,7 @@ class Api:
             web.get("/api/clients", _clients),
             web.get("/api/clients/{id}", _client),
             web.get("/api/invoices", _invoices),
+            web.post("/api/invoices", _add_invoice),
             web.get("/api/invoices/{id}", _invoice),
             web.put("/api/invoices/{id}", _update_invoice),
             web.post("/api/invoices/{id}", _update_invoice),
@@ -168,6 +170,14 @@ async def _invoice(request: web.Request) -> web.Response:
         raise not_found()
     asked = included(request, _INVOICE_KEYS)
     return as_json({"invoices": [_shown(company, invoice, asked)]})
+
+
+async def _add_invoice(request: web.Request) -> web.Response:
+    company = request[_COMPANY]
+    invoice = add_invoice(company, await _body(request))
+    headers = {"Location": f"/api/invoices/{invoice.id}"}
+    body = {"invoices": [_shown(company, invoice, included(request, _INVOICE_KEYS))]}
+    return as_json(body, status=HTTPStatus.CREATED, headers=headers)
 
 
 async def _update_invoice(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from services.store.tax_choices import rate_key
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
-_OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE)
+_OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE, Life.UNDONE)
 _DECIDING = (Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
 
 
@@ -95,6 +95,8 @@ def why_taken(export: Export, connection: Connection) -> str:
         return ""
     if export.state in exports.WAITING:
         return f"<@{export.requested_by}> is exporting invoice {number} just now."
+    if export.life is Life.UNDOING:
+        return f"Invoice {number} is being taken back from {connection.organisation_name} just now."
     if export.life in _DECIDING:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "

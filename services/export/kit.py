@@ -1,9 +1,9 @@
 """What exporting works with: the ports and clients, handed in once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
@@ -39,3 +39,8 @@ class Kit:
     screen: ExportScreen
     links: Links
     now: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, kit: "Kit") -> Self:
+        """Return a service that works with another one's ports and clients."""
+        return cls(**{each.name: getattr(kit, each.name) for each in fields(Kit)})

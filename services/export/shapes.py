@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from services.model import Check, ExportState, InvoicePicture, Option, Place
+from services.model import Check, ExportState, InvoicePicture, Option, Place, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +89,6 @@ class ExportScreen(Protocol):
 
     async def show_result(self, place: Place, result: ExportResult) -> None:
         """Show the outcome in the open view, or to the person alone when it was closed."""
+
+    async def say(self, place: Place, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""

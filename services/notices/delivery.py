@@ -4,13 +4,14 @@ A message whose fate is not known is posted again, so a lost answer of Slack's c
 Slack has no key that would prevent it, and a lost notice would be worse.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.errors import ChannelClosed, ServiceError, Throttled
+from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.links import Links
 from services.model import NoticeKind
 from services.notices.shapes import Message, NoticeBoard
@@ -92,7 +93,7 @@ def _ids_of(export: Export) -> dict[str, object]:
 
 async def _deliver(course: Round, notice: Notice, message: Message) -> None:
     try:
-        ts = await course.board.post(message)
+        ts = await _put(course, notice, message)
     except ChannelClosed as refusal:
         await _closed(course, notice, str(refusal))
     except Throttled as refusal:
@@ -105,6 +106,18 @@ async def _deliver(course: Round, notice: Notice, message: Message) -> None:
         await _note_posted(course, notice, ts)
         if notice.export_id is not None and notice.kind is not NoticeKind.INVOICE_EXPORTED:
             await _redraw_card(course, notice)
+
+
+async def _put(course: Round, notice: Notice, message: Message) -> str:
+    """Post it; an invoice whose card stands in the channel already has it drawn again."""
+    if message.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
+        async with course.database.sessions() as session:
+            card = await notices.find_card(session, notice.export_id, notice.channel_id)
+        if card is not None:
+            with contextlib.suppress(NotFound):  # somebody deleted the message: it is posted anew
+                await course.board.redraw(message, card.ts)
+                return card.ts
+    return await course.board.post(message)
 
 
 async def _note_posted(course: Round, notice: Notice, ts: str) -> None:

@@ -122,13 +122,8 @@ class ReconcileService:
         now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, errand.connection_id)
-            if not await errands.finish(
-                session,
-                errand,
-                ErrandState.DONE,
-                compared=report.compared,
-                agreeing=report.agreeing,
-            ):
+            data = {"compared": report.compared, "agreeing": report.agreeing}
+            if not await errands.finish(session, errand, ErrandState.DONE, data=data):
                 return
             if errand.place is None:
                 facts = digesting.facts_of(connection, report, now.date())

@@ -1,9 +1,11 @@
 """Who did what, when; rows are only ever added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Act, Connection
@@ -33,3 +35,9 @@ def note(session: AsyncSession, connection: Connection, deed: Deed) -> None:
         after=deed.after,
     )
     session.add(act)
+
+
+async def list_of(session: AsyncSession, export_id: int) -> Sequence[Act]:
+    """Return what was done about an export, oldest first."""
+    found = await session.scalars(select(Act).where(Act.export_id == export_id).order_by(Act.id))
+    return found.all()

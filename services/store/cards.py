@@ -63,6 +63,8 @@ def _state(export: Export, paid: Decimal, left: Decimal) -> str:
         return "deleted"
     if export.life is Life.VOIDED:
         return "voided"
+    if export.life is Life.UNDONE:
+        return "undone"
     if export.state is ExportState.DIFFERENT:
         return "different"
     if left <= 0:

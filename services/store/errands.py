@@ -4,15 +4,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ErrandState, Job, Place
+from services.errors import NotConnected, ServiceError, Throttled
+from services.model import ConnectionState, ErrandState, Job, Place
+from services.store import connections
 from services.store.fence import fenced
-from services.store.tables import Connection, Errand
+from services.store.tables import Connection, Errand, Export
 
 _LEASE = timedelta(minutes=3)
+_PARKED = timedelta(hours=1)
+_BACK_OFF = (5, 15, 60, 180, 600)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,20 @@ async def find(session: AsyncSession, errand_id: int) -> Errand | None:
     return await session.get(Errand, errand_id)
 
 
+async def is_done(session: AsyncSession, job: Job, export_id: int) -> bool:
+    """Say whether this was done for this export before."""
+    found = await session.scalar(
+        select(Errand.id)
+        .where(
+            Errand.job == job,
+            Errand.export_id == export_id,
+            Errand.state == ErrandState.DONE,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 async def take(session: AsyncSession, errand_id: int, now: datetime) -> Errand | None:
     """Take this errand when it is due; nobody else gets it during the lease."""
     taken: Errand | None = await session.scalar(
@@ -66,6 +84,43 @@ async def take(session: AsyncSession, errand_id: int, now: datetime) -> Errand |
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An errand that was taken, with the export and the connection that it is about."""
+
+    errand: Errand
+    export: Export
+    connection: Connection
+
+
+async def take_about(session: AsyncSession, errand_id: int, now: datetime) -> Taken | None:
+    """Take an errand about an export; while its connection does not work it is parked."""
+    errand = await take(session, errand_id, now)
+    if errand is None or errand.export_id is None:
+        return None
+    export = await session.get_one(Export, errand.export_id)
+    connection = await session.get_one(Connection, errand.connection_id)
+    if connection.state is not ConnectionState.ACTIVE:
+        await put_off(session, errand, now + _PARKED, "Paymo or Xero is not connected now.")
+        return None
+    return Taken(errand, export, connection)
+
+
+async def postpone(
+    session: AsyncSession, taken: Taken, refusal: ServiceError, now: datetime
+) -> None:
+    """Try again when the refusal may have passed; a broken connection is noted, and told once."""
+    pause = timedelta(seconds=_BACK_OFF[min(taken.errand.tries, len(_BACK_OFF)) - 1])
+    if isinstance(refusal, Throttled):
+        pause = max(pause, refusal.retry_after)
+    if isinstance(refusal, NotConnected):
+        await connections.mark_broken(
+            session, taken.connection.id, refusal.system, reason=str(refusal), now=now
+        )
+        pause = _PARKED
+    await put_off(session, taken.errand, now + pause, str(refusal))
 
 
 async def note(session: AsyncSession, errand: Errand, **data: Any) -> bool:
@@ -79,7 +134,12 @@ async def put_off(session: AsyncSession, errand: Errand, due_at: datetime, reaso
 
 
 async def finish(
-    session: AsyncSession, errand: Errand, state: ErrandState, *, reason: str = "", **data: Any
+    session: AsyncSession,
+    errand: Errand,
+    state: ErrandState,
+    *,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
 ) -> bool:
     """End it: done, or refused with a sentence why; False when somebody else took it since."""
     return await fenced(
@@ -89,5 +149,5 @@ async def finish(
         state=state,
         due_at=None,
         reason=reason,
-        data=errand.data | data,
+        data=errand.data | (data or {}),
     )

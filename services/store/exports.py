@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -15,7 +16,14 @@ from services.store.tables import Connection, Export, Payment
 _LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
-FOLLOWED = (Life.LIVE, Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
+FOLLOWED = (
+    Life.LIVE,
+    Life.DELETE_SEEN,
+    Life.VOID_SEEN,
+    Life.HELD,
+    Life.ASKED,
+    Life.UNDOING,
+)
 
 
 async def get(session: AsyncSession, export_id: int) -> Export:
@@ -132,6 +140,33 @@ async def change_life(session: AsyncSession, export: Export, **values: Any) -> b
     for name, value in values.items():
         set_committed_value(export, name, value)
     return True
+
+
+async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:
+    """Return the newest export with this number that the app deleted in Paymo."""
+    found: Export | None = await session.scalar(
+        select(Export)
+        .where(
+            Export.connection_id == connection.id,
+            func.lower(Export.number) == number.strip().lower(),
+            Export.life == Life.DELETED,
+        )
+        .order_by(Export.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def accept_difference(session: AsyncSession, export: Export, difference: Decimal) -> bool:
+    """Take an export that differs for a good one; of two who accept it, one does."""
+    written = await session.scalar(
+        update(Export)
+        .where(Export.id == export.id, Export.state == ExportState.DIFFERENT)
+        .values(state=ExportState.EXPORTED, accepted_difference=difference, reason="")
+        .returning(Export)
+        .execution_options(populate_existing=True)
+    )
+    return written is not None
 
 
 async def list_unsettled(session: AsyncSession, connection: Connection) -> Sequence[Export]:

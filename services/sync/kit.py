@@ -1,8 +1,9 @@
 """What looking at both systems works with: the ports and clients, handed in once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from typing import Self
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
@@ -25,6 +26,11 @@ class Kit:
     links: Links
     interval: timedelta
     now: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, kit: "Kit") -> Self:
+        """Return a service that works with another one's ports and clients."""
+        return cls(**{each.name: getattr(kit, each.name) for each in fields(Kit)})
 
 
 @dataclass(frozen=True, slots=True)

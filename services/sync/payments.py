@@ -199,14 +199,19 @@ async def _call(case: _Case, invoice: Invoice, amount: Decimal) -> PaymoPayment 
 
 
 def _takeable(case: _Case, invoice: Invoice) -> Decimal:
-    """Return what to record: all of it, or what is left when Xero is a known difference above."""
+    """Return what to record: all of it, or what is left where both sides nearly agree.
+
+    A cent too much in Xero is let go. Beyond it only the difference that a person accepted counts:
+    as much above what is left, or, once nothing is due in Xero, exactly as much below.
+    """
     amount = case.payment.amount
     over = amount - invoice.left
+    accepted = case.export.accepted_difference or Decimal(0)
     if over <= 0:
-        return amount
+        is_last = case.export.xero_due == 0 and accepted < 0
+        return invoice.left if is_last and over == accepted else amount
     cent = Decimal(1).scaleb(-money.decimals_of(case.export.currency))
-    difference = (case.export.xero_total or invoice.total) - invoice.total
-    return invoice.left if over <= max(cent, difference) else amount
+    return invoice.left if over <= max(cent, accepted) else amount
 
 
 def _why_not(case: _Case, invoice: Invoice, amount: Decimal) -> str:
@@ -263,6 +268,7 @@ async def _record(case: _Case, known: PaymoPayment) -> None:
                 case,
                 case.payment,
                 short_by=format(short, "f") if short > 0 else "",
+                over_by=format(-short, "f") if short < 0 else "",
             )
 
 

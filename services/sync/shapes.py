@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.model import Place
+from services.model import Place, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +23,6 @@ class SyncScreen(Protocol):
 
     async def show_swept(self, place: Place, swept: Swept) -> None:
         """Say it to that person alone."""
+
+    async def say(self, place: Place, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""

@@ -207,6 +207,8 @@ def facts(name: str) -> dict[str, Any]:
         "owner": "UOWNER",
         "count": 12,
         "numbers": [name] * 10,
+        "how": "voided",
+        "lost": name,
         **digest_facts(name),
     }
 

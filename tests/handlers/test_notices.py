@@ -69,6 +69,7 @@ def test_a_number_that_was_left_out_is_told_with_xeros_own() -> None:
         ("deleted", "🗑️", "deleted in Xero"),
         ("voided", "🚫", "void in Xero"),
         ("different", "⚠️", "1,062.51"),
+        ("undone", "↩️", "taken back"),
     ],
 )
 def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str) -> None:
@@ -85,6 +86,7 @@ def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str
         ({"is_paid": True}, "paid in full"),
         ({"changed_from": "300.00"}, "changed in Xero from 300.00 NZD to 400.00 NZD"),
         ({"short_by": "0.01"}, "0.01 NZD less than Xero states"),
+        ({"over_by": "0.01"}, "0.01 NZD more: the difference that was accepted"),
         ({"gone": True}, "Nothing was recorded"),
         ({"asked": "Paymo takes less."}, "is not recorded in Paymo. Paymo takes less."),
     ],
@@ -106,14 +108,20 @@ def test_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "shown"),
     [
-        (EXPORTED, {"in_paymo": ""}, {"open_xero": "", "open_paymo": ""}),
+        (EXPORTED, {"state": "open"}, {"undo": "5", "open_xero": "", "open_paymo": ""}),
+        (EXPORTED, {"state": "paid"}, {"open_xero": "", "open_paymo": ""}),
+        (
+            EXPORTED,
+            {"state": "different"},
+            {"accept_difference": "5", "undo": "5", "open_xero": "", "open_paymo": ""},
+        ),
         (FAILED, {"cures": ["retry"], "xero_url": ""}, {"retry": "5", "open_paymo": ""}),
         (
             REMOVED,
             {"in_paymo": "", "by_person_in_paymo": True},
             {"bring_back": "8", "open_xero": "", "open_paymo": ""},
         ),
-        (DELETED, {"in_paymo": "deleted"}, {"open_xero": ""}),
+        (DELETED, {"in_paymo": "deleted"}, {"restore": "5", "open_xero": ""}),
         (DELETED, {"in_paymo": "gone_in_paymo"}, {"open_xero": ""}),
         (
             DELETED,

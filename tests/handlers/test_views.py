@@ -176,12 +176,14 @@ def test_a_success_names_number_id_total_and_both_places() -> None:
     assert "Invoice INV-7 was exported to Acme Ltd" in text
     assert "0f3a1d52-0000-4000-8000-000000000042" in text
     assert "1,062.50" in text
-    assert {"open_xero", "open_paymo"} == set(buttons(view["blocks"]))
+    assert {"undo", "open_xero", "open_paymo"} == set(buttons(view["blocks"]))
 
 
 def test_a_difference_is_never_called_a_success() -> None:
-    text = result_text(samples.export_result("INV-7", state=ExportState.DIFFERENT))
+    result = samples.export_result("INV-7", state=ExportState.DIFFERENT)
+    text = result_text(result)
 
+    assert {"accept_difference", "undo"} <= set(buttons(result_view(result)["blocks"]))
     assert text.startswith("⚠️")
     assert "Paymo states" in text
     assert "1,062.51" in text

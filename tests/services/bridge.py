@@ -20,9 +20,10 @@ from services.clients.xero import XeroClients
 from services.connect.vault import StoreVault
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.export.undoing import UndoService
 from services.links import Links
 from services.matching.service import MatchingService
-from services.model import ConnectionState, Job, Person, Place
+from services.model import ConnectionState, Job, Person, Place, Said
 from services.reconcile.service import ReconcileService
 from services.reconcile.shapes import Report
 from services.store import connections, due
@@ -37,6 +38,7 @@ from services.store.tables import (
     Workspace,
 )
 from services.sync.mirror import MirrorService
+from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
 
@@ -70,6 +72,7 @@ class Notebook:
     swept: list[Swept] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    sayings: list[Said] = field(default_factory=list)
 
     async def show_form(self, _: Place, form: ExportForm) -> None:
         """Keep a form."""
@@ -78,6 +81,10 @@ class Notebook:
     async def show_result(self, _: Place, result: ExportResult) -> None:
         """Keep a result."""
         self.results.append(result)
+
+    async def say(self, _: Place, said: Said) -> None:
+        """Keep what was said."""
+        self.sayings.append(said)
 
     async def show_swept(self, _: Place, swept: Swept) -> None:
         """Keep a report."""
@@ -119,6 +126,16 @@ class Bridge:
     reconcile: ReconcileService
     served: list[Served]
     connection_id: int = 0
+
+    @property
+    def undo(self) -> UndoService:
+        """Takes exports back."""
+        return UndoService.of(self.export)
+
+    @property
+    def restore(self) -> RestoreService:
+        """Makes invoices again in Paymo."""
+        return RestoreService.of(self.sync)
 
     @classmethod
     async def open(cls, database: Database) -> "Bridge":
@@ -222,6 +239,8 @@ class Bridge:
             Job.SWEEP: self.sync.run_sweep,
             Job.MIRROR: self.mirror.run_mirror,
             Job.RECONCILE: self.reconcile.run_reconcile,
+            Job.UNDO: self.undo.run_undo,
+            Job.RESTORE: self.restore.run_restore,
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:

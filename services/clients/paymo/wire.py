@@ -13,6 +13,25 @@ _WIRE = {
     "payments": "invoicepayments",
 }
 
+_SENT = (
+    "number",
+    "client_id",
+    "currency",
+    "tax",
+    "tax_text",
+    "tax2",
+    "tax2_text",
+    "discount",
+    "discount_text",
+    "title",
+    "bill_to",
+    "company_info",
+    "footer",
+    "notes",
+    "template_id",
+    "pay_online",
+)
+
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """A client."""
@@ -89,6 +108,39 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
     items: tuple[Item, ...] = ()
     payments: tuple[Payment, ...] = ()
     client: Client | None = None
+    # Kept so that an invoice that is deleted here can be made again as it was.
+    title: str | None = None
+    tax_text: str | None = None
+    tax2_text: str | None = None
+    discount_text: str | None = None
+    bill_to: str | None = None
+    company_info: str | None = None
+    footer: str | None = None
+    notes: str | None = None
+    template_id: int | None = None
+    delivery_date: date | None = None
+    pay_online: bool | None = None
+
+    def as_new(self) -> dict[str, Any]:
+        """Return what Paymo is sent to make it again: no ids, and nothing that it works out."""
+        kept = {name: getattr(self, name) for name in _SENT}
+        lines = [
+            {
+                "item": each.item or "",
+                "description": each.description or "",
+                "price_unit": each.price_unit,
+                "quantity": each.quantity,
+                "apply_tax": each.apply_tax,
+            }
+            for each in self.items
+        ]
+        dates = {
+            "date": self.issued_on.isoformat(),
+            "due_date": self.due_on.isoformat() if self.due_on else None,
+            "delivery_date": self.delivery_date.isoformat() if self.delivery_date else None,
+        }
+        said = {name: value for name, value in (kept | dates).items() if value not in (None, "", 0)}
+        return said | {"tax_on_tax": self.tax_on_tax, "items": lines}
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON to keep, every digit kept as text."""

@@ -172,6 +172,21 @@ class XeroClient:
             )
         return created
 
+    async def update_invoice(
+        self, invoice_id: str, fields: dict[str, object], *, key: str
+    ) -> wire.XeroInvoice:
+        """Change these fields of one invoice, its status too. Raises `Rejected`, `Unavailable`."""
+        rows = await self._list(
+            f"Invoices/{invoice_id}",
+            "Invoices",
+            wire.XeroInvoice,
+            method="POST",
+            params={"unitdp": "4", "summarizeErrors": "true"},
+            headers={"Idempotency-Key": key},
+            body={"InvoiceID": invoice_id, **fields},
+        )
+        return rows[0]
+
     async def invoice(self, invoice_id: str) -> wire.XeroInvoice:
         """Return one invoice, deleted and voided ones too. Raises `NotFound`."""
         return (await self._list(f"Invoices/{invoice_id}", "Invoices", wire.XeroInvoice))[0]

@@ -1,0 +1,36 @@
+"""What one person is told of something they asked for: in the open view, or alone."""
+
+from handlers import answers, blocks, names
+from handlers.blocks import Block
+from handlers.clients import SlackClients
+from handlers.reading import Note
+from handlers.slack_errors import nobody_has_to_look
+from services.model import Place, Said
+
+TITLE = "Paymo & Xero"
+
+
+async def say(clients: SlackClients, place: Place, said: Said) -> None:
+    """Draw it over the open view, or whisper it when that was closed."""
+    text = said_text(said)
+    view = blocks.modal(
+        names.REFUSAL, TITLE, said_blocks(said), metadata=Note(channel_id=place.channel_id).dump()
+    )
+    with nobody_has_to_look():
+        client = await clients.client(place.workspace_id)
+        await answers.show(client, place, view, text)
+
+
+def said_text(said: Said) -> str:
+    """Return the sentence with its sign; safe for a message's `text`."""
+    return f"{'✅' if said.is_well else '⛔'} {blocks.sentence(said.text)}"
+
+
+def said_blocks(said: Said) -> list[Block]:
+    """Draw the sentence, and the links below it."""
+    places = (
+        ("Open in Xero", names.OPEN_XERO, said.xero_url),
+        ("Open in Paymo", names.OPEN_PAYMO, said.paymo_url),
+    )
+    links = [blocks.link_button(text, name, url) for text, name, url in places if url]
+    return [blocks.section(said_text(said)), *blocks.actions(links)]

@@ -1,0 +1,195 @@
+"""The job that takes an export back, in the way that Xero's books allow; Paymo keeps its invoice.
+
+A draft is deleted. An approved invoice without payments is renamed, so that its number is free
+again, and then voided. Anything else is refused, and nothing is changed.
+"""
+
+from dataclasses import dataclass
+
+from services.clients.xero import XeroInvoice
+from services.errors import NotFound, Rejected, ServiceError, Unavailable
+from services.export import books
+from services.export.kit import Kit
+from services.export.refusals import Lost, Refused
+from services.model import ErrandState, Job, Life, NoticeKind, Place, Said
+from services.store import acts, cards, errands, exports, notices
+from services.store.acts import Deed
+from services.store.errands import Taken
+from services.store.tables import Connection, Errand, Export
+
+_GONE = {"DELETED": Life.DELETE_SEEN, "VOIDED": Life.VOID_SEEN}
+_LONGEST = 255  # characters of an invoice's number
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One export that is being taken back."""
+
+    kit: Kit
+    connection: Connection
+    export: Export
+    errand: Errand
+
+    async def note(self, sent: str) -> None:
+        """Write down what is about to be asked of Xero."""
+        async with self.kit.database.sessions.begin() as session:
+            if not await errands.note(session, self.errand, sent=sent):
+                raise Lost("Somebody else goes on with it.")
+
+
+async def run(kit: Kit, taken: Taken) -> None:
+    """Bring it a step on; what may have been done already is read before anything is sent."""
+    case = Case(kit, taken.connection, taken.export, taken.errand)
+    try:
+        await _run(case)
+    except Refused as refusal:
+        await _refuse(case, str(refusal))
+    except Lost:
+        return
+    except ServiceError as refusal:
+        async with kit.database.sessions.begin() as session:
+            await errands.postpone(session, taken, refusal, kit.now())
+
+
+async def _run(case: Case) -> None:
+    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+    try:
+        invoice = await xero.invoice(case.export.xero_invoice_id or "")
+    except NotFound:
+        raise Refused(
+            f"Xero does not find invoice {case.export.number}, so nothing was changed.",
+            problem="gone",
+        ) from None
+    sent = str(case.errand.data.get("sent", ""))
+    if invoice.status in _GONE:
+        if sent not in _GONE:
+            await _ended_by_others(case, invoice)
+        else:
+            await _succeed(case, invoice)
+        return
+    await _check(case, invoice)
+    try:
+        await _end(case, invoice)
+    except Rejected as refusal:
+        raise Refused(
+            f"Invoice {case.export.number} was not taken back. {refusal}", problem="rejected"
+        ) from refusal
+
+
+async def _check(case: Case, invoice: XeroInvoice) -> None:
+    """Raise `Refused` where Xero's books do not allow it, or a person should look first."""
+    number, organisation = case.export.number, case.connection.organisation_name
+    settled = [
+        *invoice.payments,
+        *invoice.credit_notes,
+        *invoice.overpayments,
+        *invoice.prepayments,
+    ]
+    if settled or invoice.status == "PAID":
+        raise Refused(
+            f"Invoice {number} has payments or credits in {organisation}, so it stays. Remove them "
+            "in Xero first (a batch or reconciled payment at the bank account it belongs to), then "
+            "undo again.",
+            problem="paid",
+        )
+    async with case.kit.database.sessions() as session:
+        known = await books.load(session, case.connection, "")
+    locked, day = known.locked_until, invoice.issued_on
+    is_approved = invoice.status == "AUTHORISED"
+    if is_approved and locked is not None and day is not None and day <= locked:
+        raise Refused(
+            f"Invoice {number} is dated {day:%d %b %Y} and {organisation} is locked up to "
+            f"{locked:%d %b %Y}, so it stays. Move the lock date in Xero first, or give a credit "
+            "note.",
+            problem="locked",
+        )
+
+
+async def _end(case: Case, invoice: XeroInvoice) -> None:
+    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+    key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}"
+    if invoice.status == "AUTHORISED":
+        free = _freed(case.export, case.errand)
+        if invoice.invoice_number != free:
+            await case.note("rename")
+            await xero.update_invoice(
+                invoice.invoice_id, {"InvoiceNumber": free}, key=f"{key}-rename"
+            )
+        end = "VOIDED"
+    else:
+        end = "DELETED"
+    await case.note(end)
+    ended = await xero.update_invoice(invoice.invoice_id, {"Status": end}, key=f"{key}-end")
+    if ended.status != end:
+        raise Unavailable(f"Xero did not say that invoice {case.export.number} is {end.lower()}.")
+    await _succeed(case, ended)
+
+
+def _freed(export: Export, errand: Errand) -> str:
+    """Return the name that a void invoice keeps, so that its number can be used again."""
+    suffix = f" undone {errand.id}"
+    return f"{export.xero_number[: _LONGEST - len(suffix)]}{suffix}"
+
+
+async def _succeed(case: Case, invoice: XeroInvoice) -> None:
+    kit, export, now = case.kit, case.export, case.kit.now()
+    how = "deleted" if invoice.status == "DELETED" else "voided"
+    async with kit.database.sessions.begin() as session:
+        if not await errands.finish(session, case.errand, ErrandState.DONE, data={"how": how}):
+            return
+        await exports.change_life(
+            session, export, life=Life.UNDONE, xero_seen_status=invoice.status, wanted=""
+        )
+        facts = cards.common_facts(export, case.connection, kit.links)
+        facts |= {"by": case.errand.asked_by, "how": how}
+        news = notices.News(
+            NoticeKind.INVOICE_UNDONE, f"undone:{case.errand.id}", facts, export, export.total
+        )
+        await notices.announce(session, case.connection, news, now)
+        before = {"xero_invoice_id": export.xero_invoice_id, "xero_number": export.xero_number}
+        deed = Deed("undone", now, case.errand.asked_by, export.id, before, {"how": how})
+        acts.note(session, case.connection, deed)
+    await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
+    organisation = case.connection.organisation_name
+    await _say(
+        case,
+        f"Invoice {export.number} was {how} in {organisation}. Paymo keeps it, and it can be "
+        "exported again.",
+    )
+
+
+async def _ended_by_others(case: Case, invoice: XeroInvoice) -> None:
+    """Leave to the look at Xero what a person did there in the meantime."""
+    await _refuse(
+        case,
+        f"Somebody has {invoice.status.lower()} invoice {case.export.number} in Xero already, so "
+        "Paymo follows that as usual.",
+        life=_GONE[invoice.status],
+    )
+
+
+async def _refuse(case: Case, why: str, *, life: Life = Life.LIVE) -> None:
+    async with case.kit.database.sessions.begin() as session:
+        if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=why):
+            return
+        await exports.change_life(session, case.export, life=life)
+        deed = Deed(
+            "undo_refused",
+            case.kit.now(),
+            case.errand.asked_by,
+            case.export.id,
+            after={"reason": why},
+        )
+        acts.note(session, case.connection, deed)
+    await _say(case, why, is_well=False)
+
+
+async def _say(case: Case, text: str, *, is_well: bool = True) -> None:
+    said = Said(
+        text,
+        is_well=is_well,
+        xero_url=case.kit.links.xero(case.connection.short_code, case.export.xero_invoice_id),
+        paymo_url=case.kit.links.paymo(case.export.paymo_invoice_id),
+    )
+    if case.errand.place is not None:
+        await case.kit.screen.say(Place(**case.errand.place), said)

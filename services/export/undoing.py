@@ -1,0 +1,122 @@
+"""Taking an export back, and accepting one that differs: what people ask for.
+
+While an export is taken back the invoice's life is `UNDOING`, so that a look at Xero never takes
+our own doing for a deletion.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services import money
+from services.errors import AlreadyRequested, NotFound
+from services.export import takeback
+from services.export.kit import Kit
+from services.model import Job, Life, NoticeKind, Person, Place
+from services.store import acts, cards, connections, errands, exports, mirror, notices
+from services.store.acts import Deed
+from services.store.engine import Session
+from services.store.tables import Connection, Export
+
+
+@dataclass(frozen=True, slots=True)
+class UndoService(Kit):
+    """A press claims the invoice's life and leaves an errand; `run_undo` is a job."""
+
+    async def undo_number(self, person: Person, number: str, place: Place) -> str:
+        """Take back the invoice with this number; return a sentence to show at once."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            header = await mirror.find_header_by_number(session, connection.id, number)
+            export = None
+            if header is not None:
+                export = await exports.find_latest(session, connection, header.invoice_id)
+        if export is None:
+            raise NotFound(
+                f"No invoice with the number {number} was exported, so nothing is undone."
+            )
+        return await self.undo(person, export.id, place)
+
+    async def undo(self, person: Person, export_id: int, place: Place) -> str:
+        """Have an export taken back; return a sentence to show at once."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            export, connection = await self._own(session, person, export_id)
+            if why := _why_not_ours(export, connection):
+                raise AlreadyRequested(why)
+            asked = errands.Asked(
+                Job.UNDO, str(export.id), now, person.user_id, place, export_id=export.id
+            )
+            is_taken = await exports.change_life(session, export, life=Life.UNDOING)
+            errand = await errands.ask(session, connection, asked) if is_taken else None
+            if errand is None:
+                raise AlreadyRequested(f"Invoice {export.number} is being taken back already.")
+            errand_id, number = errand.id, export.number
+        await self.work.nudge(Job.UNDO, errand_id)
+        return f"Invoice {number} is being taken back from {connection.organisation_name}."
+
+    async def accept(self, person: Person, export_id: int) -> str:
+        """Take an invoice that Xero states otherwise than Paymo for a good one."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            export, connection = await self._own(session, person, export_id)
+            difference = (export.xero_total or Decimal(0)) - (export.total or Decimal(0))
+            before = {
+                "paymo": _text(export.total, export),
+                "xero": _text(export.xero_total, export),
+            }
+            if not await exports.accept_difference(session, export, difference):
+                raise AlreadyRequested(f"Invoice {export.number} has no difference to accept.")
+            after = {"difference": _text(difference, export)}
+            deed = Deed("difference_accepted", now, person.user_id, export.id, before, after)
+            acts.note(session, connection, deed)
+            facts = cards.card_facts(export, connection, self.links, ())
+            news = notices.News(
+                NoticeKind.INVOICE_EXPORTED, f"accepted:{export.id}", facts, export, export.total
+            )
+            await notices.announce(session, connection, news, now)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        return (
+            f"The difference of {after['difference']} on invoice {export.number} is accepted. "
+            "Payments are recorded as if both sides stated the same."
+        )
+
+    async def run_undo(self, errand_id: int) -> None:
+        """Bring one errand a step on, however far it had come."""
+        async with self.database.sessions.begin() as session:
+            taken = await errands.take_about(session, errand_id, self.now())
+        if taken is not None:
+            await takeback.run(self, taken)
+
+    async def _own(
+        self, session: Session, person: Person, export_id: int
+    ) -> tuple[Export, Connection]:
+        export = await exports.find(session, export_id)
+        if export is None:
+            raise NotFound("This export is not known any more.")
+        found = await connections.get_here(session, person, export.connection_id)
+        return export, connections.require_ready(found)
+
+
+def _text(amount: Decimal | None, export: Export) -> str:
+    return money.format_amount(amount or Decimal(0), export.currency)
+
+
+def _why_not_ours(export: Export, connection: Connection) -> str:
+    """Say why there is nothing to take back, or ""."""
+    if export.state not in exports.DONE or export.xero_invoice_id is None:
+        return f"Invoice {export.number} is not in Xero, so there is nothing to undo."
+    if export.tenant_id != connection.tenant_id:
+        return (
+            f"Invoice {export.number} lives in another Xero organisation than "
+            f"{connection.organisation_name}, so it is not touched."
+        )
+    if export.is_linked:
+        return (
+            f"Invoice {export.number} was in Xero before and was only linked, so the app takes "
+            "nothing back. Change it in Xero."
+        )
+    if export.life is Life.UNDOING:
+        return f"Invoice {export.number} is being taken back already."
+    if export.life is not Life.LIVE:
+        return f"Invoice {export.number} is gone from Xero already, so there is nothing to undo."
+    return ""

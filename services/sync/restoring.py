@@ -1,0 +1,227 @@
+"""Making an invoice again in Paymo that was deleted there because Xero had deleted it.
+
+It is made from the snapshot that was kept before the deletion. Paymo has no idempotency key: a
+number is unique in a company, so what a lost answer has left is found by its number and adopted.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from services.clients.paymo import Invoice, Payment, PaymoClient
+from services.errors import (
+    AlreadyRequested,
+    NotFound,
+    Rejected,
+    ServiceError,
+)
+from services.model import (
+    ErrandState,
+    Job,
+    Life,
+    NoticeKind,
+    Person,
+    Place,
+    Said,
+)
+from services.store import acts, cards, connections, errands, exports, notices
+from services.store.acts import Deed
+from services.store.tables import Connection, Errand, Export
+from services.sync.kit import Kit
+
+_CLOCKS_DIFFER = timedelta(minutes=10)  # between Paymo and us
+_MADE = "paymo_invoice_id"  # in `Errand.data`: the invoice that was made
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    kit: Kit
+    connection: Connection
+    export: Export
+    errand: Errand
+    former: Invoice
+
+    @property
+    def paymo(self) -> PaymoClient:
+        """Calls to the company."""
+        return self.kit.paymo.client(self.connection.paymo_api_key)
+
+    async def note(self, **data: Any) -> None:
+        """Write down how far it has come."""
+        async with self.kit.database.sessions.begin() as session:
+            if not await errands.note(session, self.errand, **data):
+                raise _Lost("Somebody else goes on with it.")
+
+
+class _Lost(ServiceError):
+    """Another worker took the errand over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreService(Kit):
+    """A press leaves an errand; `run_restore` is a job."""
+
+    async def restore_number(self, person: Person, number: str, place: Place) -> str:
+        """Restore the invoice with this number; return a sentence to show at once."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            export = await exports.find_deleted(session, connection, number)
+        if export is None:
+            raise NotFound(
+                f"No invoice with the number {number} was deleted in Paymo by the app, so there is "
+                "nothing to restore."
+            )
+        return await self.restore(person, export.id, place)
+
+    async def restore(self, person: Person, export_id: int, place: Place) -> str:
+        """Have an invoice made again in Paymo; return a sentence to show at once."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            export = await exports.find(session, export_id)
+            if export is None:
+                raise NotFound("This invoice is not known any more.")
+            found = await connections.get_here(session, person, export.connection_id)
+            connection = connections.require_ready(found)
+            if export.life is not Life.DELETED or export.snapshot is None:
+                raise AlreadyRequested(
+                    f"Invoice {export.number} was not deleted in Paymo by the app, so there is "
+                    "nothing to restore."
+                )
+            if await errands.is_done(session, Job.RESTORE, export.id):
+                raise AlreadyRequested(f"Invoice {export.number} is restored already.")
+            asked = errands.Asked(
+                Job.RESTORE, str(export.id), now, person.user_id, place, export_id=export.id
+            )
+            errand = await errands.ask(session, connection, asked)
+            if errand is None:
+                raise AlreadyRequested(f"Invoice {export.number} is being restored already.")
+            errand_id, number = errand.id, export.number
+        await self.work.nudge(Job.RESTORE, errand_id)
+        return f"Invoice {number} is being made again in Paymo."
+
+    async def run_restore(self, errand_id: int) -> None:
+        """Bring one errand a step on, however far it had come."""
+        async with self.database.sessions.begin() as session:
+            taken = await errands.take_about(session, errand_id, self.now())
+        if taken is None:
+            return
+        former = Invoice.from_json(taken.export.snapshot or {})
+        case = _Case(self, taken.connection, taken.export, taken.errand, former)
+        try:
+            await _run(case)
+        except Rejected as refusal:
+            await _refuse(case, str(refusal))
+        except _Lost:
+            return
+        except ServiceError as refusal:
+            async with self.database.sessions.begin() as session:
+                await errands.postpone(session, taken, refusal, self.now())
+
+
+async def _run(case: _Case) -> None:
+    made = await _made(case)
+    wanted = "sent" if case.former.status in {"viewed", "paid"} else case.former.status
+    if made.status == "draft" and wanted not in {"draft", "void"}:
+        await case.paymo.set_status(made.id, wanted)
+    for payment in _missing(case.former, made):
+        await case.paymo.add_payment(
+            made.id,
+            amount=payment.amount,
+            paid_on=payment.paid_on,
+            notes=payment.notes or "",
+        )
+    if wanted == "void" and made.status != "void":
+        await case.paymo.set_status(made.id, wanted)
+    await _succeed(case, await case.paymo.invoice(made.id))
+
+
+async def _made(case: _Case) -> Invoice:
+    """Return the invoice, made now or by an earlier try whose answer got lost."""
+    known = case.errand.data.get(_MADE)
+    if known is None and case.errand.data.get("is_sent"):
+        since = case.errand.asked_at - _CLOCKS_DIFFER
+        known = next(
+            (
+                each.id
+                for each in await case.paymo.headers(updated_since=since)
+                if each.number == case.former.number
+                and each.client_id == case.former.client_id
+                and each.total == case.former.total
+            ),
+            None,
+        )
+    if known is None:
+        await case.note(is_sent=True)
+        created = await case.paymo.create_invoice(case.former)
+        known = created.id
+    await case.note(**{_MADE: known})
+    return await case.paymo.invoice(known)
+
+
+def _missing(former: Invoice, made: Invoice) -> list[Payment]:
+    """Return the payments that do not stand there yet; an earlier try may have added some."""
+    there = Counter((each.amount, each.paid_on, each.notes or "") for each in made.payments)
+    missing = []
+    for each in former.payments:
+        name = (each.amount, each.paid_on, each.notes or "")
+        if there[name]:
+            there[name] -= 1
+        else:
+            missing.append(each)
+    return missing
+
+
+async def _succeed(case: _Case, made: Invoice) -> None:
+    kit, export, now = case.kit, case.export, case.kit.now()
+    lost = ""
+    if made.total != case.former.total:
+        lost = f"Its total is {made.total:f} now, where it was {case.former.total:f}: look at it."
+    async with kit.database.sessions.begin() as session:
+        done = {_MADE: made.id}
+        if not await errands.finish(session, case.errand, ErrandState.DONE, data=done):
+            return
+        facts = cards.common_facts(export, case.connection, kit.links)
+        facts |= {
+            "by": case.errand.asked_by,
+            "lost": lost,
+            "paymo_url": kit.links.paymo(made.id),
+        }
+        news = notices.News(
+            NoticeKind.INVOICE_RESTORED, f"restored:{case.errand.id}", facts, export, export.total
+        )
+        await notices.announce(session, case.connection, news, now)
+        before, after = {_MADE: export.paymo_invoice_id}, {_MADE: made.id}
+        deed = Deed("restored", now, case.errand.asked_by, export.id, before, after)
+        acts.note(session, case.connection, deed)
+        connection = await connections.get(session, case.connection.id)
+        connection.mirror_due_at = now  # so that the menus know it at once
+    await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
+    await _say(
+        case,
+        f"Invoice {export.number} stands in Paymo again, with its lines, taxes and payments. It "
+        f"can be exported again. {lost}".strip(),
+        paymo_url=kit.links.paymo(made.id),
+    )
+
+
+async def _refuse(case: _Case, why: str) -> None:
+    said = f"Invoice {case.export.number} was not restored. {why}"
+    async with case.kit.database.sessions.begin() as session:
+        if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=said):
+            return
+        deed = Deed(
+            "restore_refused",
+            case.kit.now(),
+            case.errand.asked_by,
+            case.export.id,
+            after={"reason": said},
+        )
+        acts.note(session, case.connection, deed)
+    await _say(case, said, is_well=False)
+
+
+async def _say(case: _Case, text: str, *, is_well: bool = True, paymo_url: str = "") -> None:
+    if case.errand.place is not None:
+        said = Said(text, is_well=is_well, paymo_url=paymo_url)
+        await case.kit.screen.say(Place(**case.errand.place), said)
