@@ -89,16 +89,18 @@ def _code(paymo_code: str) -> str:
 
 
 def _dates(pair: Pair) -> Iterator[Finding]:
-    moved_to = pair.export.issue_on
-    for name, mine, theirs in (
-        ("date", pair.paymo.issued_on, pair.xero.issued_on),
-        ("due date", pair.paymo.due_on, pair.xero.due_on),
+    export, sent = pair.export, pair.export.sent or {}
+    has_chosen = {"date": export.issue_on is not None}
+    has_chosen["due date"] = bool(export.due_rule) or has_chosen["date"]
+    for name, key, mine, theirs in (
+        ("date", "Date", pair.paymo.issued_on, pair.xero.issued_on),
+        ("due date", "DueDate", pair.paymo.due_on, pair.xero.due_on),
     ):
         if mine is None or theirs is None or mine == theirs:
             continue
-        is_moved = moved_to is not None and theirs in {moved_to, max(mine, moved_to)}
-        note = "The date was chosen for the export." if is_moved else ""
-        yield Finding(name, _day(mine), _day(theirs), note, is_decided=is_moved)
+        is_chosen = has_chosen[name] and sent.get(key) == _day(theirs)
+        note = "It was chosen for the export." if is_chosen else ""
+        yield Finding(name, _day(mine), _day(theirs), note, is_decided=is_chosen)
 
 
 def _day(when: date) -> str:

@@ -194,6 +194,23 @@ async def test_a_difference_that_was_accepted_is_told_as_decided(bridge: Bridge)
     assert (row.verdict, only(row).name) == (Verdict.DECIDED, "total")
 
 
+@pytest.mark.parametrize("has_moved_since", [False, True])
+async def test_a_date_that_was_chosen_is_told_as_decided(
+    bridge: Bridge, *, has_moved_since: bool
+) -> None:
+    """As long as Xero still has what was sent."""
+    in_xero(bridge).day = date(2026, 11, 30 if has_moved_since else 27)
+    (row, *_) = await bridge.exports()
+    async with bridge.database.sessions.begin() as session:
+        row.issue_on, row.sent = date(2026, 11, 27), {**(row.sent or {}), "Date": "2026-11-27"}
+        await session.merge(row)
+
+    found = row_of(await compared(bridge))
+
+    assert only(found).name == "date"
+    assert (found.verdict is Verdict.DECIDED) is not has_moved_since
+
+
 async def test_void_on_both_sides_agrees_and_on_one_side_does_not(bridge: Bridge) -> None:
     bridge.xero.books.void(in_xero(bridge).invoice_id)
     early = row_of(await compared(bridge))
