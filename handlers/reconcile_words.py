@@ -20,6 +20,7 @@ _BUTTONS = {
     Help.EXPORT: ("Export…", names.EXPORT),
     Help.BRING_BACK: ("Bring Back", names.BRING_BACK),
     Help.RECORD: ("Record It in Paymo", names.BRING_BACK),
+    Help.RESTORE: ("Restore in Paymo", names.RESTORE),
     Help.DELETE_IN_PAYMO: ("Delete in Paymo Too", names.DELETE_IN_PAYMO),
 }
 

@@ -108,7 +108,9 @@ class Judge:
         export = found.export
         if theirs.status in DEAD:
             was_followed = export.life is Life.DELETED and export.snapshot is not None
-            cure = (Help.RESTORE, str(export.id)) if was_followed else curing.NOTHING
+            is_back = any(each.number == export.number for each in self.books.paymo.values())
+            can_come_back = was_followed and not is_back
+            cure = (Help.RESTORE, str(export.id)) if can_come_back else curing.NOTHING
             return self._row(Verdict.GONE, found, (), cure)
         note = "It was deleted in Paymo, and is still in Xero."
         return self._row(Verdict.ONLY_XERO, found, (Finding("", note=note),), (Help.OPEN_XERO, ""))

@@ -235,6 +235,9 @@ async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) ->
     row = row_of(report)
     assert (row.verdict, row.help, row.help_value) == (Verdict.GONE, Help.RESTORE, "1")
     assert report.is_fine
+    client = next(iter(bridge.paymo.company.clients.values()))
+    bridge.paymo.company.add_invoice("INV-1", client, LINES, tax=15)
+    assert {row.help for row in (await compared(bridge)).rows} == {Help.NONE}
 
 
 async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) -> None:
