@@ -38,6 +38,7 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
+from services.export.automatic import AutoExportService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
 from services.export.undoing import UndoService
@@ -174,6 +175,7 @@ class _Parts:
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
             restore=RestoreService.of(sync_kit),
+            automatic=AutoExportService(export_kit),
         )
         return made, mirror
 
@@ -255,6 +257,7 @@ def _runners(
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,
+        Job.AUTO: services.automatic.run_auto,
         Job.DUE: keeping.find_due,
     }
 

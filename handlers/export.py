@@ -1,5 +1,6 @@
 """Exporting from Slack: the form, its menus, the press, and the buttons that help afterwards."""
 
+import html
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +32,8 @@ class Export:
 
     async def open(self, request: SlackRequest) -> None:
         """Open the form, for the invoice that the button names, if any."""
-        await self.open_for(request, str(pressed(request.body).get("value", "")))
+        number = str(pressed(request.body).get("value", ""))
+        await self.open_for(request, html.unescape(number))
 
     async def open_for(self, request: SlackRequest, number: str) -> None:
         """Open the form for the invoice with this number."""

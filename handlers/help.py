@@ -16,7 +16,7 @@ _LINES = (
     ("reconcile november", "compare both sides, this month or another, and see what differs"),
     ("subscribe", "tell this channel of exports, payments, deletions and failures"),
     ("unsubscribe", "tell this channel nothing any more"),
-    ("settings", "choose who may export, and what voids and credits mean"),
+    ("settings", "choose who may export, what voids and credits mean, and export by itself"),
     ("disconnect", "end the connection on both sides"),
 )
 

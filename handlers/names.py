@@ -32,6 +32,7 @@ MINIMUM: Final = "minimum"
 EXPORTERS: Final = "exporters"
 VOID_MEANS: Final = "void_means"
 CREDITS: Final = "credits"
+AUTO_EXPORT: Final = "auto_export"
 
 # Buttons.
 CONNECT_PAYMO: Final = "connect_paymo"

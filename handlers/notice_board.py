@@ -153,4 +153,8 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.CONNECTION_BROKEN: _after_a_break,
     NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
     NoticeKind.DIGEST: _compare_again,
+    NoticeKind.EXPORT_ASKED: lambda facts: [
+        blocks.button("Export…", names.EXPORT, blocks.escape(facts["number"]), style="primary")
+    ],
+    NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],
 }

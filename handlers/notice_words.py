@@ -74,6 +74,8 @@ def _exported(facts: Facts) -> str:
 
 def _whereto(facts: Facts) -> str:
     by = f" by <@{facts['by']}>" if facts.get("by") else ""
+    if facts.get("on_order_of"):
+        by = f" by itself, as <@{facts['on_order_of']}> ordered in the settings"
     number = ""
     if facts.get("number_left_out"):
         number = f" Its number there is {one_line(facts['xero_number'])}."
@@ -85,6 +87,23 @@ def _failed(facts: Facts) -> str:
     return (
         f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
         f"to {one_line(facts['organisation'])}.\n{escape(facts['reason'])}"
+    )
+
+
+def _asked(facts: Facts) -> str:
+    return (
+        f"❓ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')} was sent in Paymo, and is not exported to "
+        f"{one_line(facts['organisation'])} by itself.\n{escape(facts['reason'])}"
+    )
+
+
+def _stopped(facts: Facts) -> str:
+    numbers = ", ".join(one_line(each) for each in facts["numbers"])
+    return (
+        f"⏸️ Automatic export to {one_line(facts['organisation'])} is switched off: {numbers} "
+        "failed one after the other. Nothing more goes by itself until <@"
+        f"{facts['owner']}> switches it on again with /paymo-xero settings."
     )
 
 
@@ -228,4 +247,6 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_UNDONE: _undone,
     NoticeKind.INVOICE_RESTORED: _made_again,
     NoticeKind.DIGEST: digest_text,
+    NoticeKind.EXPORT_ASKED: _asked,
+    NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
 }

@@ -18,6 +18,7 @@ from handlers.sync import Sync
 from handlers.undoing import Undoing
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
+from services.export.automatic import AutoExportService
 from services.export.service import ExportService
 from services.export.undoing import UndoService
 from services.matching.service import MatchingService
@@ -42,6 +43,7 @@ class Services:
     reconcile: ReconcileService
     undo: UndoService
     restore: RestoreService
+    automatic: AutoExportService
 
 
 def router(services: Services) -> Router:

@@ -7,7 +7,7 @@ from handlers.blocks import Block
 from handlers.export_forms import STATUSES
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
-from services.settings.service import SettingsService
+from services.settings.service import SettingsService, too_early
 from services.settings.shapes import SettingsForm
 
 TITLE = "Settings"
@@ -18,6 +18,11 @@ _VOID = (
 _CREDITS = (
     blocks.option("record", "Record in Paymo", "As a payment that says what it is"),
     blocks.option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
+)
+
+_AUTO = (
+    blocks.option("off", "Off", "Somebody presses Export for every invoice"),
+    blocks.option("on", "On", "On your order; three failures in a row stop it"),
 )
 
 
@@ -43,9 +48,24 @@ class Settings:
             xero_status=chosen(view, names.XERO_STATUS),
             void_means=chosen(view, names.VOID_MEANS),
             credits=chosen(view, names.CREDITS),
+            auto_export=chosen(view, names.AUTO_EXPORT) or "off",
         )
         await self.service.save(request.person, form)
         await request.ack()
+
+
+def _auto_export(form: SettingsForm) -> Block:
+    """Draw the choice, or what is missing before there is one."""
+    if form.auto_export == "off" and form.clean < form.needed:
+        missing = too_early(form.clean, form.needed)
+        said = blocks.section(f"*Export by itself what is sent in Paymo*\n{missing}")
+        return said | {"block_id": names.AUTO_EXPORT}
+    return blocks.input_block(
+        blocks.static_select(names.AUTO_EXPORT, _AUTO, form.auto_export),
+        "Export by itself what is sent in Paymo",
+        hint="Only invoices that are sent from now on, whose client was exported before and whose "
+        "checks are all green. Channels are asked about all others.",
+    )
 
 
 def settings_view(form: SettingsForm) -> Block:
@@ -73,6 +93,7 @@ def settings_view(form: SettingsForm) -> Block:
             blocks.static_select(names.CREDITS, _CREDITS, form.credits),
             "When a credit note or an overpayment settles an invoice in Xero",
         ),
+        _auto_export(form),
     ]
     note = Note(connection_id=form.connection_id)
     return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())

@@ -84,6 +84,8 @@ class NoticeKind(StrEnum):
     INVOICE_UNDONE = "invoice_undone"
     INVOICE_RESTORED = "invoice_restored"
     DIGEST = "digest"
+    EXPORT_ASKED = "export_asked"  # not certain enough to go by itself
+    AUTO_EXPORT_PAUSED = "auto_export_paused"
 
 
 class Topic(StrEnum):
@@ -111,6 +113,8 @@ TOPIC_OF = {
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
     NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
     NoticeKind.DIGEST: Topic.DIGEST,
+    NoticeKind.EXPORT_ASKED: Topic.FAILURES,
+    NoticeKind.AUTO_EXPORT_PAUSED: Topic.FAILURES,
 }
 
 
@@ -130,10 +134,11 @@ class Job(StrEnum):
     ATTACH = "attach"
     ANNOTATE = "annotate"
     RECONCILE = "reconcile"
+    AUTO = "auto"
     DUE = "due"  # key: 0; finds every row that is due and nudges for it
 
 
-ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ATTACH, Job.ANNOTATE, Job.RECONCILE)
+ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ATTACH, Job.ANNOTATE, Job.RECONCILE, Job.AUTO)
 
 
 class ErrandState(StrEnum):

@@ -114,6 +114,7 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         row.paymo_api_key, row.xero_connection_id = None, ""
         hooks.forget(row)
         row.state, row.broken_side = ConnectionState.ENDED, ""
+        row.auto_export = False  # whoever connects again orders it again
         row.sweep_due_at = row.mirror_due_at = row.disconnect_due_at = None
         await links.forget(session, row.id)
         await mirror.forget(session, row.id)

@@ -94,7 +94,8 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state is ExportState.FAILED or export.life in _OVER:
         return ""
     if export.state in exports.WAITING:
-        return f"<@{export.requested_by}> is exporting invoice {number} just now."
+        who = f"<@{export.requested_by}>" if export.requested_by else "Automatic export"
+        return f"{who} is exporting invoice {number} just now."
     if export.life is Life.UNDOING:
         return f"Invoice {number} is being taken back from {connection.organisation_name} just now."
     if export.life in _DECIDING:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
-from services.export import preparing, results
+from services.export import pausing, preparing, results
 from services.export.kit import Kit
 from services.model import ExportState, Job, Place
 from services.store.fence import fenced
@@ -49,6 +49,7 @@ async def succeed(
         if not written:
             return
         await results.tell_exported(session, export, connection, kit.links, now)
+        await pausing.look(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     await show(kit, connection, export)
 
@@ -95,6 +96,7 @@ async def fail(kit: Kit, connection: Connection, export: Export, problem: str, r
         if not written:
             return
         await results.tell_failed(session, export, connection, kit.links, now)
+        await pausing.look(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     await show(kit, connection, export)
 
@@ -120,8 +122,11 @@ async def unknown(
 async def show(
     kit: Kit, connection: Connection, export: Export, cures: tuple[str, ...] = ()
 ) -> None:
-    """Show the person who asked where their export stands; a batch speaks for all of its own."""
-    if export.batch_id is not None:
+    """Show the person who asked where their export stands; a batch speaks for all of its own.
+
+    Of an automatic export the channels are told, since nobody waits for it.
+    """
+    if export.batch_id is not None or not export.requested_by:
         return
     result = results.result_of(export, connection, kit.links)
     place = Place(**export.place)

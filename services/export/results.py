@@ -71,6 +71,7 @@ async def tell_exported(
             "xero_invoice_id": export.xero_invoice_id,
             "xero_number": export.xero_number,
             "total": money.format_amount(export.total, export.currency) if export.total else "",
+            **cards.order_of(export, connection),
         },
     )
     acts.note(session, connection, deed)
@@ -85,6 +86,7 @@ async def tell_failed(
         "reason": export.reason,
         "by": export.requested_by,
         "cures": list(cures_of(export)),
+        **cards.order_of(export, connection),
     }
     news = notices.News(
         kind=NoticeKind.EXPORT_FAILED,
@@ -98,6 +100,6 @@ async def tell_failed(
         now,
         export.requested_by,
         export_id=export.id,
-        after={"problem": export.problem},
+        after={"problem": export.problem, **cards.order_of(export, connection)},
     )
     acts.note(session, connection, deed)

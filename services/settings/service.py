@@ -1,22 +1,24 @@
 """The settings of a connection: who may export, and what voids and credits mean."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
 from services.model import Person
 from services.settings.shapes import SettingsForm
-from services.store import acts, connections
+from services.store import acts, automatic, connections
 from services.store.acts import Deed
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.tables import Connection
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
     "void_means": ("void", "delete"),
     "credits": ("record", "notify"),
+    "auto_export": ("off", "on"),
 }
+_SWITCHED_OFF = "Automatic export was switched off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
 
 
@@ -34,7 +36,8 @@ class SettingsService:
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
             connections.require_owner(connection, person.user_id)
-            return _form(connection)
+            clean = await automatic.count_clean(session, connection)
+            return replace(_form(connection), clean=clean, needed=automatic.NEEDED)
 
     async def save(self, person: Person, form: SettingsForm) -> None:
         """Take over what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
@@ -53,6 +56,7 @@ class SettingsService:
             connection.xero_status = form.xero_status
             connection.void_means = form.void_means
             connection.credits = form.credits
+            await self._set_auto_export(session, connection, form)
             deed = Deed(
                 "settings_changed",
                 self.now(),
@@ -62,6 +66,28 @@ class SettingsService:
             )
             acts.note(session, connection, deed)
 
+    async def _set_auto_export(
+        self, session: Session, connection: Connection, form: SettingsForm
+    ) -> None:
+        wanted = form.auto_export == "on"
+        if wanted == connection.auto_export:
+            return
+        if not wanted:
+            await automatic.switch_off(session, connection, _SWITCHED_OFF)
+            return
+        clean = await automatic.count_clean(session, connection)
+        if clean < automatic.NEEDED:
+            raise NotAccepted({"auto_export": too_early(clean, automatic.NEEDED)})
+        automatic.switch_on(connection, self.now())
+
+
+def too_early(clean: int, needed: int) -> str:
+    """Say how many exports by hand are missing before the app may export by itself."""
+    return (
+        f"Not available yet: {clean} of {needed} invoices were exported by hand without a "
+        "difference. Export some more first."
+    )
+
 
 def _form(connection: Connection) -> SettingsForm:
     return SettingsForm(
@@ -70,6 +96,7 @@ def _form(connection: Connection) -> SettingsForm:
         xero_status=connection.xero_status,
         void_means=connection.void_means,
         credits=connection.credits,
+        auto_export="on" if connection.auto_export else "off",
         owner_id=connection.owner_id,
         organisation=connection.organisation_name,
     )
@@ -81,4 +108,5 @@ def _values(form: SettingsForm) -> dict[str, object]:
         "xero_status": form.xero_status,
         "void_means": form.void_means,
         "credits": form.credits,
+        "auto_export": form.auto_export,
     }

@@ -12,5 +12,8 @@ class SettingsForm:
     xero_status: str  # "AUTHORISED" or "DRAFT"
     void_means: str  # "void" or "delete"
     credits: str  # "record" or "notify"
+    auto_export: str = "off"  # or "on"
+    clean: int = 0  # exports by hand without a difference
+    needed: int = 0  # how many of them automatic export wants
     owner_id: str = ""
     organisation: str = ""

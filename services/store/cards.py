@@ -33,6 +33,11 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
     }
 
 
+def order_of(export: Export, connection: Connection) -> dict[str, Any]:
+    """Say on whose order the app exported by itself; nothing where a person pressed."""
+    return {} if export.requested_by else {"on_order_of": connection.owner_id}
+
+
 def paid_of(rows: Sequence[Payment]) -> Decimal:
     """Return what Paymo holds of these payments."""
     return sum(
@@ -50,6 +55,7 @@ def card_facts(
         "xero_number": export.xero_number,
         "xero_status": export.xero_status,
         "by": export.requested_by,
+        **order_of(export, connection),
         "number_left_out": export.xero_number != export.number,
         "state": _state(export, paid, left),
         "xero_total": amount_text(export.xero_total),

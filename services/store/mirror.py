@@ -1,7 +1,7 @@
 """The local mirror of Xero's and Paymo's lists, and the searches that menus make in it."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +90,19 @@ async def forget(session: AsyncSession, connection_id: int) -> None:
     for table in _KEYS:
         owner = table.connection_id  # type: ignore[attr-defined]
         await session.execute(delete(table).where(owner == connection_id))
+
+
+async def statuses(
+    session: AsyncSession, connection_id: int, invoice_ids: Collection[int]
+) -> dict[int, str]:
+    """Return the status of these invoices in Paymo as it was last copied."""
+    rows = await session.execute(
+        select(InvoiceHeader.invoice_id, InvoiceHeader.status).where(
+            InvoiceHeader.connection_id == connection_id,
+            InvoiceHeader.invoice_id.in_(invoice_ids),
+        )
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def list_accounts(session: AsyncSession, connection_id: int) -> Sequence[Account]:

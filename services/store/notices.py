@@ -60,6 +60,12 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
     return owed
 
 
+async def is_known(session: AsyncSession, source: str) -> bool:
+    """Say whether this was told to anybody before."""
+    found = await session.scalar(select(Notice.id).where(Notice.source == source).limit(1))
+    return found is not None
+
+
 def _hears(subscription: Subscription, news: News) -> bool:
     if TOPIC_OF[news.kind].value not in subscription.topics:
         return False

@@ -17,6 +17,7 @@ from services.matching.contacts import client_row, contact_row
 from services.store import connections, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
+from services.sync import sent
 from services.sync.hooks import Hooks
 
 log = structlog.get_logger(__name__)
@@ -97,6 +98,8 @@ class MirrorService:
         paymo = self.paymo.client(connection.paymo_api_key)
         rows = [_header_row(each) for each in await paymo.headers(updated_since=since)]
         async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            await sent.consider(session, row, rows, self.now())
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
 
     async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
@@ -122,6 +125,8 @@ class MirrorService:
         async with self.database.sessions.begin() as session:
             await mirror.replace(session, connection.id, tables.Client, clients)
             if is_full:
+                row = await connections.get(session, connection.id)
+                await sent.consider(session, row, headers, now)
                 await mirror.replace(session, connection.id, tables.InvoiceHeader, headers)
         if not is_full:
             await self.refresh_invoices(connection)

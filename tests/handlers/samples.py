@@ -156,9 +156,19 @@ def match_form(name: str, **changes: Any) -> MatchForm:
     return replace(made, **changes)
 
 
-def settings_form(name: str) -> SettingsForm:
+def settings_form(name: str, **changes: Any) -> SettingsForm:
     people = tuple(f"U{nth:09}" for nth in range(60))
-    return SettingsForm(7, people, "DRAFT", "delete", "notify", "UOWNER", name)
+    made = SettingsForm(
+        connection_id=7,
+        exporters=people,
+        xero_status="DRAFT",
+        void_means="delete",
+        credits="notify",
+        auto_export="on",
+        owner_id="UOWNER",
+        organisation=name,
+    )
+    return replace(made, **changes)
 
 
 def listening(name: str, **changes: Any) -> Listening:

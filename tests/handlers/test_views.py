@@ -63,6 +63,9 @@ VIEWS: dict[str, Draw] = {
     "subscribe": lambda name: subscribe_view(samples.listening(name), "C1"),
     "subscribe, first": lambda _: subscribe_view(None, ""),
     "settings": lambda name: settings_view(samples.settings_form(name)),
+    "settings, too early": lambda name: settings_view(
+        samples.settings_form(name, auto_export="off", clean=2, needed=3)
+    ),
     "refusal": lambda name: refusal_view(NotConnected(name, system="Xero")),
     "home": lambda name: blocks.home(status_blocks([samples.overview(name)] * 30)),
 }
@@ -125,6 +128,7 @@ def test_the_forms_carry_the_names_that_others_rely_on() -> None:
         "xero_status",
         "void_means",
         "credits",
+        "auto_export",
     ]
 
 

@@ -18,6 +18,7 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.vault import StoreVault
+from services.export.automatic import AutoExportService
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.export.undoing import UndoService
@@ -133,6 +134,11 @@ class Bridge:
         return UndoService.of(self.export)
 
     @property
+    def automatic(self) -> AutoExportService:
+        """Exports what became sent."""
+        return AutoExportService(self.export)
+
+    @property
     def restore(self) -> RestoreService:
         """Makes invoices again in Paymo."""
         return RestoreService.of(self.sync)
@@ -241,6 +247,7 @@ class Bridge:
             Job.RECONCILE: self.reconcile.run_reconcile,
             Job.UNDO: self.undo.run_undo,
             Job.RESTORE: self.restore.run_restore,
+            Job.AUTO: self.automatic.run_auto,
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:

@@ -124,7 +124,7 @@ async def test_a_cancelled_consent_stores_nothing_and_the_form_gets_a_fresh_butt
     assert consent.organisation is not None
 
 
-async def test_several_organisations_are_a_choice_that_is_made_once(stand: Connecting) -> None:
+async def test_e03_several_organisations_are_a_choice_that_is_made_once(stand: Connecting) -> None:
     checklist = await stand.service.open(ANNA)
     await stand.service.submit_paymo_key(nonce_of(checklist.paymo_link), KEY)
     asked = await stand.press(nonce_of(checklist.xero_link), stand.maple, stand.oak)
@@ -206,7 +206,7 @@ async def test_an_organisation_that_was_linked_elsewhere_before_is_found_all_the
     assert consent.organisation.name == "Maple Books"
 
 
-async def test_another_organisation_than_before_is_refused_with_both_names(
+async def test_e08_another_organisation_than_before_is_refused_with_both_names(
     stand: Connecting,
 ) -> None:
     connection = await broken(stand, "Xero")

@@ -148,7 +148,7 @@ async def test_what_happens_in_paymo_stays_in_paymo(bridge: Bridge) -> None:
     assert await told(bridge) == []
 
 
-async def test_an_invoice_deleted_in_paymo_stays_in_xero(bridge: Bridge) -> None:
+async def test_s17_an_invoice_deleted_in_paymo_stays_in_xero(bridge: Bridge) -> None:
     """That is told once."""
     bridge.paymo.company.delete_invoice(in_paymo(bridge).id)
     await bridge.look()
@@ -158,7 +158,7 @@ async def test_an_invoice_deleted_in_paymo_stays_in_xero(bridge: Bridge) -> None
     assert (await bridge.notices())[-1][1]["in_paymo"] == "gone_in_paymo"
 
 
-async def test_sending_in_xero_changes_nothing(bridge: Bridge) -> None:
+async def test_s18_sending_in_xero_changes_nothing(bridge: Bridge) -> None:
     """Neither a status nor a message."""
     bridge.xero.books.mark_sent(in_xero(bridge).invoice_id)
     await bridge.look()

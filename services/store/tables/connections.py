@@ -59,6 +59,7 @@ class Connection(Base):
     void_means: Mapped[str] = mapped_column(String(8), default="void")  # or "delete"
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
     auto_export: Mapped[bool] = mapped_column(default=False)
+    auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
     attach_pdf: Mapped[bool] = mapped_column(default=False)
     digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 

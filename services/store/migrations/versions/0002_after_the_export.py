@@ -129,6 +129,7 @@ def upgrade() -> None:
                 "attach",
                 "annotate",
                 "reconcile",
+                "auto",
                 "due",
                 name="job",
                 native_enum=False,
@@ -176,6 +177,13 @@ def upgrade() -> None:
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("auto_export", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(
+            sa.Column(
+                "auto_export_since",
+                services.store.types.UtcDateTime(timezone=True),
+                nullable=True,
+            )
         )
         batch_op.add_column(
             sa.Column("attach_pdf", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -260,6 +268,7 @@ def downgrade() -> None:
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.drop_column("digest_month")
         batch_op.drop_column("attach_pdf")
+        batch_op.drop_column("auto_export_since")
         batch_op.drop_column("auto_export")
 
     with op.batch_alter_table("errands", schema=None) as batch_op:

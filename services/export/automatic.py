@@ -1,0 +1,185 @@
+"""Exporting without a press what is certain, on the owner's order, and asking about the rest."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.clients.paymo import Invoice
+from services.errors import (
+    AlreadyRequested,
+    NotConnected,
+    NotFound,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
+from services.export import books, claims
+from services.export.case import Case
+from services.export.checks import examine
+from services.export.kit import Kit
+from services.export.shapes import ExportChoice
+from services.model import (
+    NEW_CONTACT,
+    Colour,
+    ConnectionState,
+    ErrandState,
+    Job,
+    NoticeKind,
+    Person,
+    Place,
+)
+from services.store import acts, cards, connections, errands, exports, matches, notices
+from services.store.acts import Deed
+from services.store.engine import Session
+from services.store.tables import Connection, Errand
+
+_FRESH = timedelta(minutes=1)
+_WAITS = timedelta(minutes=5)
+_SENT = ("sent", "viewed")
+_NOBODY = Person("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class AutoExportService:
+    """Looks at one invoice that became sent: an errand whose subject is its id in Paymo."""
+
+    kit: Kit
+
+    async def run_auto(self, errand_id: int) -> None:
+        """Export the invoice if everything is certain, or ask, or wait."""
+        async with self.kit.database.sessions.begin() as session:
+            errand = await errands.take(session, errand_id, self.kit.now())
+            if errand is None:
+                return
+            connection = await connections.get(session, errand.connection_id)
+            if await self._is_stopped(session, connection, errand):
+                return
+        try:
+            export_id = await self._consider(connection, errand)
+        except Throttled as refusal:
+            await self._later(errand, max(refusal.retry_after, _WAITS), refusal)
+        except Unavailable as refusal:
+            await self._later(errand, _WAITS, refusal)
+        except NotConnected as refusal:
+            await self._broken(connection, errand, refusal)
+        else:
+            job, key = Job.NOTICES, connection.workspace_id
+            if export_id is not None:
+                job, key = Job.EXPORT, export_id
+            await self.kit.work.nudge(job, key)
+
+    async def _is_stopped(self, session: Session, connection: Connection, errand: Errand) -> bool:
+        if not connection.auto_export:
+            reason = "Automatic export is switched off."
+            await errands.finish(session, errand, ErrandState.REFUSED, reason=reason)
+            return True
+        if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
+            return False
+        reason = "The connection does not work now, or waits for somebody's decision."
+        await errands.put_off(session, errand, self.kit.now() + _WAITS, reason)
+        return True
+
+    async def _consider(self, connection: Connection, errand: Errand) -> int | None:
+        """Return the export that was claimed, if any."""
+        invoice_id = int(errand.subject)
+        try:
+            invoice = await self.kit.paymo.client(connection.paymo_api_key).invoice(invoice_id)
+        except NotFound:
+            invoice = None
+        await self.kit.mirror.refresh_books(connection, at_most_old=_FRESH)
+        async with self.kit.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            if await self._is_stopped(session, row, errand):
+                return None
+            doubt, export_id = "", None
+            if invoice is not None and await _is_open(session, row, invoice):
+                doubt, export_id = await self._decide(session, row, invoice)
+            state = ErrandState.REFUSED if doubt else ErrandState.DONE
+            await errands.finish(session, errand, state, reason=doubt)
+        return export_id
+
+    async def _decide(
+        self, session: Session, connection: Connection, invoice: Invoice
+    ) -> tuple[str, int | None]:
+        """Claim what is certain, or ask; return why it was not certain, and the export."""
+        choice = await _choice(session, connection, invoice)
+        doubt = await _doubt(session, connection, invoice, choice)
+        if doubt:
+            await self._ask(session, connection, invoice, doubt)
+            return doubt, None
+        place = Place(connection.workspace_id, "")
+        asked = claims.Request(_NOBODY, place, self.kit.now(), choice)
+        subject = claims.Subject.seen(invoice)
+        row = claims.new_row(connection, subject, asked)
+        try:
+            export = await claims.claim(session, connection, subject, row)
+        except AlreadyRequested:
+            return "", None  # somebody was faster, and is answered there
+        return "", export.id
+
+    async def _ask(
+        self, session: Session, connection: Connection, invoice: Invoice, doubt: str
+    ) -> None:
+        """Say once why this invoice did not go by itself: in channels, or to the owner."""
+        source = f"export_asked:{connection.id}:{invoice.id}"
+        if await notices.is_known(session, source):
+            return
+        facts = {
+            "number": invoice.number,
+            "client": invoice.client_name,
+            "total": cards.amount_text(invoice.total),
+            "currency": invoice.currency,
+            "reason": doubt,
+            "paymo_url": self.kit.links.paymo(invoice.id),
+        }
+        news = notices.News(
+            kind=NoticeKind.EXPORT_ASKED,
+            source=source,
+            facts=connections.common_facts(connection) | facts,
+        )
+        if not await notices.announce(session, connection, news, self.kit.now()):
+            nobody_hears = notices.News(
+                news.kind, news.source, news.facts, also=[connection.owner_id]
+            )
+            await notices.announce(session, connection, nobody_hears, self.kit.now())
+        told = {"paymo_invoice_id": invoice.id, "number": invoice.number, "reason": doubt}
+        acts.note(session, connection, Deed("auto_export_asked", self.kit.now(), after=told))
+
+    async def _later(self, errand: Errand, pause: timedelta, refusal: ServiceError) -> None:
+        async with self.kit.database.sessions.begin() as session:
+            await errands.put_off(session, errand, self.kit.now() + pause, str(refusal))
+
+    async def _broken(self, connection: Connection, errand: Errand, refusal: NotConnected) -> None:
+        async with self.kit.database.sessions.begin() as session:
+            await connections.mark_broken(
+                session, connection.id, refusal.system, reason=str(refusal), now=self.kit.now()
+            )
+        await self._later(errand, _WAITS, refusal)
+
+
+async def _is_open(session: Session, connection: Connection, invoice: Invoice) -> bool:
+    """Say whether it is still sent, and nobody has ever asked for its export."""
+    if invoice.status not in _SENT:
+        return False
+    return await exports.find_latest(session, connection, invoice.id) is None
+
+
+async def _choice(session: Session, connection: Connection, invoice: Invoice) -> ExportChoice:
+    known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
+    return ExportChoice(
+        invoice_id=invoice.id,
+        contact_id=known.contact_id if known else "",
+        account_id=known.account_id if known else "",
+        xero_status=connection.xero_status,
+    )
+
+
+async def _doubt(
+    session: Session, connection: Connection, invoice: Invoice, choice: ExportChoice
+) -> str:
+    """Say what is not certain, or "": only what is remembered and green goes by itself."""
+    if choice.contact_id in {"", NEW_CONTACT} or not choice.account_id:
+        name = invoice.client_name or "This client"
+        return f"{name} has no contact and account in Xero that somebody has chosen before."
+    known = await books.load(session, connection, choice.contact_id)
+    checks = examine(Case(invoice, choice, known))
+    return next((each.text for each in checks if each.colour is not Colour.GREEN), "")

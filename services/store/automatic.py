@@ -1,0 +1,79 @@
+"""Exports that the app makes by itself: what allows them, and what stops them."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ExportState, Life
+from services.store import exports
+from services.store.tables import Connection, Export
+
+NEEDED = 3  # clean exports by hand before the app may export by itself
+_RUN = 3  # automatic exports that fail one after the other before it stops
+_BY_ITSELF = Export.requested_by == ""
+
+
+async def count_clean(session: AsyncSession, connection: Connection) -> int:
+    """Return how many invoices people exported without any difference, and did not take back."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Export.connection_id == connection.id,
+            Export.tenant_id == connection.tenant_id,
+            Export.state == ExportState.EXPORTED,
+            Export.requested_by != "",
+            Export.accepted_difference.is_(None),
+            Export.is_linked.is_(False),
+            Export.life.not_in((Life.UNDOING, Life.UNDONE)),
+        )
+    )
+    return found or 0
+
+
+async def list_failed_run(session: AsyncSession, connection: Connection) -> list[str]:
+    """Return the numbers of the last automatic exports if all of a run failed, else none."""
+    settled = (*exports.DONE, ExportState.FAILED)
+    rows = await session.execute(
+        select(Export.number, Export.state)
+        .where(
+            Export.connection_id == connection.id,
+            Export.tenant_id == connection.tenant_id,
+            Export.state.in_(settled),
+            Export.requested_at >= connection.auto_export_since,
+            _BY_ITSELF,
+        )
+        .order_by(Export.requested_at.desc(), Export.id.desc())
+        .limit(_RUN)
+    )
+    last = rows.all()
+    if len(last) < _RUN or any(state is ExportState.EXPORTED for _, state in last):
+        return []
+    return [number for number, _ in reversed(last)]
+
+
+def switch_on(connection: Connection, now: datetime) -> None:
+    """Begin with what becomes sent from now on; what was sent before is left to people."""
+    connection.auto_export = True
+    # Paymo's times have no fractions of a second.
+    connection.auto_export_since = now.replace(microsecond=0)
+    connection.mirror_due_at = now
+
+
+async def switch_off(session: AsyncSession, connection: Connection, reason: str) -> None:
+    """Stop at once: what the app has asked for itself and not begun to send does not go."""
+    connection.auto_export = False
+    await session.execute(
+        update(Export)
+        .where(
+            Export.connection_id == connection.id,
+            Export.state == ExportState.QUEUED,
+            _BY_ITSELF,
+        )
+        .values(
+            state=ExportState.FAILED,
+            problem="switched_off",
+            reason=reason,
+            due_at=None,
+            fence=Export.fence + 1,
+        )
+    )

@@ -1,0 +1,253 @@
+"""Automatic export: what goes by itself, what is asked about, and what stops it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from services.errors import NotAccepted, NotAllowed
+from services.model import ConnectionState, ErrandState, ExportState, Job
+from services.settings.service import SettingsService
+from services.store import errands
+from services.store.engine import Database
+from services.store.errands import Asked
+from services.store.tables import Act, Errand
+from tests.services.bridge import ANNA, BEN, Bridge
+
+LINES = [("Design", "Pages", 10, "120.00")]
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: errands and claims are proven on both with the store."""
+    return sqlite_url
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A pair with one client that is in Xero, and three invoices to export by hand."""
+    made = await Bridge.open(database)
+    made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
+    made.paymo.company.add_client("ACME Ltd.", email="pay@acme.example")
+    made.paymo.company.add_client("Kiwi Farm")
+    for nth in (1, 2, 3):
+        draft(made, f"HAND-{nth}")
+    made.clock.turn(hours=2)
+    await made.run()
+    yield made
+    await made.close()
+
+
+def draft(bridge: Bridge, number: str, client: str = "ACME Ltd.", **more: Any) -> None:
+    """Write an invoice in Paymo that is not sent yet."""
+    known = next(each for each in bridge.paymo.company.clients.values() if each.name == client)
+    bridge.paymo.company.add_invoice(number, known, LINES, **({"tax": 15} | more))
+
+
+def mark(bridge: Bridge, number: str, status: str = "sent") -> None:
+    """Have somebody set an invoice's status in Paymo."""
+    company = bridge.paymo.company
+    company.set_status(company.numbered(number).id, status)
+
+
+async def set_to(bridge: Bridge, wanted: str) -> None:
+    """Switch automatic export on or off, as the owner does."""
+    service = SettingsService(bridge.database, bridge.clock)
+    await service.save(ANNA, replace(await service.open(ANNA), auto_export=wanted))
+    await bridge.run()
+
+
+async def ready(bridge: Bridge) -> None:
+    """Export three by hand, then switch it on."""
+    for nth in (1, 2, 3):
+        await bridge.export_it(f"HAND-{nth}")
+    await set_to(bridge, "on")
+    bridge.clock.turn(minutes=1)
+
+
+def in_xero(bridge: Bridge) -> list[str]:
+    """Return the numbers of what was exported by itself."""
+    numbers = [each.number for each in bridge.xero.invoices.values()]
+    return sorted(each for each in numbers if not each.startswith("HAND"))
+
+
+async def told(bridge: Bridge, kind: str) -> list[dict[str, Any]]:
+    """Return the facts of what channels are told of one kind."""
+    return [facts for each, facts in await bridge.notices() if each == kind]
+
+
+async def acts(bridge: Bridge, what: str) -> list[Act]:
+    """Return who did what."""
+    async with bridge.database.sessions() as session:
+        return list(await session.scalars(select(Act).where(Act.what == what).order_by(Act.id)))
+
+
+async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
+    bridge: Bridge,
+) -> None:
+    service = SettingsService(bridge.database, bridge.clock)
+    for nth in (1, 2):
+        await bridge.export_it(f"HAND-{nth}")
+    form = await service.open(ANNA)
+    assert (form.auto_export, form.clean, form.needed) == ("off", 2, 3)
+    with pytest.raises(NotAccepted) as refusal:
+        await service.save(ANNA, replace(form, auto_export="on"))
+    assert "2 of 3" in refusal.value.fields["auto_export"]
+    await bridge.export_it("HAND-3")
+    with pytest.raises(NotAllowed):
+        await service.save(BEN, replace(form, auto_export="on"))
+    await service.save(ANNA, replace(form, auto_export="on"))
+
+    assert (await service.open(ANNA)).auto_export == "on"
+    (act,) = await acts(bridge, "settings_changed")
+    assert (act.user_id, act.after["auto_export"]) == ("U1", "on")
+
+
+async def test_what_is_sent_and_certain_goes_once_and_on_the_owners_order(bridge: Bridge) -> None:
+    await ready(bridge)
+    draft(bridge, "INV-1")
+    draft(bridge, "INV-2")
+    await bridge.look()
+    assert in_xero(bridge) == []
+    mark(bridge, "INV-1")
+    await bridge.look()
+    mark(bridge, "INV-1", "draft")
+    await bridge.look()
+    mark(bridge, "INV-1")
+    await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1"]
+    (act,) = [each for each in await acts(bridge, "exported") if not each.user_id]
+    assert act.after["on_order_of"] == "U1"
+    facts = (await told(bridge, "invoice_exported"))[-1]
+    assert (facts["number"], facts["by"], facts["on_order_of"]) == ("INV-1", "", "U1")
+    assert len(bridge.screen.results) == 3  # nobody waits for it, so no screen is drawn on
+
+
+async def test_one_that_was_written_and_sent_between_two_looks_goes_as_well(
+    bridge: Bridge,
+) -> None:
+    await ready(bridge)
+    draft(bridge, "INV-1", status="sent")
+    await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1"]
+
+
+async def test_what_was_sent_before_it_was_switched_on_stays(bridge: Bridge) -> None:
+    draft(bridge, "OLD-1", status="sent")
+    draft(bridge, "OLD-2")
+    await bridge.look()
+    mark(bridge, "OLD-2")
+    bridge.clock.turn(seconds=5)
+    await ready(bridge)
+    await bridge.look()
+    old = bridge.paymo.company.numbered("OLD-1")
+    old.updated = bridge.clock()
+    await bridge.look()
+
+    assert in_xero(bridge) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "more", "reason"),
+    [
+        ("Kiwi Farm", {}, "somebody has chosen before"),
+        ("ACME Ltd.", {"tax": 7}, "7 % in Paymo"),
+        ("ACME Ltd.", {"currency": "SEK"}, "has not enabled SEK"),
+    ],
+)
+async def test_what_is_uncertain_is_asked_about_once_and_not_exported(
+    bridge: Bridge, client: str, more: dict[str, Any], reason: str
+) -> None:
+    await ready(bridge)
+    draft(bridge, "INV-1", client, **more)
+    for status in ("sent", "draft", "sent"):
+        mark(bridge, "INV-1", status)
+        await bridge.look()
+
+    (facts,) = await told(bridge, "export_asked")
+    assert facts["number"] == "INV-1"
+    assert reason in facts["reason"]
+    assert in_xero(bridge) == []
+    (act,) = await acts(bridge, "auto_export_asked")
+    assert act.user_id == ""
+
+
+@pytest.mark.parametrize("state", [{"state": ConnectionState.BROKEN}, {"is_paused": True}])
+async def test_nothing_goes_while_the_connection_is_broken_or_paused(
+    bridge: Bridge, state: dict[str, Any]
+) -> None:
+    await ready(bridge)
+    draft(bridge, "INV-1", status="sent")
+    await bridge.mirror.refresh_invoices(await bridge.connection())
+    await bridge.change(**state)
+    await bridge.look()
+    assert in_xero(bridge) == []
+    await bridge.change(state=ConnectionState.ACTIVE, is_paused=False)
+    await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1"]
+
+
+async def test_an_outage_is_waited_for_and_two_workers_make_one_export(bridge: Bridge) -> None:
+    await ready(bridge)
+    bridge.paymo.faults.add(path="/invoices/", status=503, times=3)
+    draft(bridge, "INV-1", status="sent")
+    await bridge.look()
+    connection = await bridge.connection()
+    async with bridge.database.sessions.begin() as session:
+        subject = str(bridge.paymo.company.numbered("INV-1").id)
+        await errands.ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
+    await bridge.look()
+    await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1"]
+
+
+async def test_switching_off_stops_at_once_even_what_is_claimed(bridge: Bridge) -> None:
+    await ready(bridge)
+    draft(bridge, "INV-1", status="sent")
+    draft(bridge, "INV-2", status="sent")
+    await bridge.mirror.refresh_invoices(await bridge.connection())
+    async with bridge.database.sessions() as session:
+        first, _ = list(await session.scalars(select(Errand.id).where(Errand.job == Job.AUTO)))
+    await bridge.automatic.run_auto(first)
+    await set_to(bridge, "off")
+    await bridge.look()
+    async with bridge.database.sessions() as session:
+        left = set(await session.scalars(select(Errand.state).where(Errand.job == Job.AUTO)))
+
+    assert in_xero(bridge) == []
+    assert (await bridge.exports())[-1].state is ExportState.FAILED
+    assert left == {ErrandState.DONE, ErrandState.REFUSED}
+
+
+async def test_three_failures_in_a_row_switch_it_off_and_are_told(bridge: Bridge) -> None:
+    await ready(bridge)
+    for nth in (1, 2, 3):
+        bridge.xero.faults.add(method="PUT", path="Invoices", status=400)
+        draft(bridge, f"INV-{nth}", status="sent")
+        await bridge.look()
+    draft(bridge, "INV-4", status="sent")
+    await bridge.look()
+
+    assert in_xero(bridge) == []
+    heard = await told(bridge, "auto_export_paused")
+    assert heard
+    assert heard[0]["numbers"] == ["INV-1", "INV-2", "INV-3"]
+    assert not (await bridge.connection()).auto_export
+
+
+async def test_a_success_between_failures_lets_it_go_on(bridge: Bridge) -> None:
+    await ready(bridge)
+    for nth in range(5):
+        if nth % 2 == 0:
+            bridge.xero.faults.add(method="PUT", path="Invoices", status=400)
+        draft(bridge, f"INV-{nth}", status="sent")
+        await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1", "INV-3"]
+    assert (await bridge.connection()).auto_export
