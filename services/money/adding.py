@@ -2,11 +2,17 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
 from services.money.currencies import currency_code, decimals_of, format_amount
 from services.money.figures import DoesNotAddUp, NotExportable, PaymoFigures, PaymoLine
-from services.money.shares import decimals_in, round_half_up, round_to_sum
+from services.money.shares import (
+    decimals_in,
+    product,
+    round_half_up,
+    round_to_sum,
+    total,
+    turn_halves,
+)
 
 _XERO_DECIMALS = 2
 
@@ -16,15 +22,12 @@ class LineSum(StrEnum):
 
     EACH_ROUNDED = "each line rounded"
     ROUNDED_ONCE = "the sum rounded once"
+    HALVES_EITHER_WAY = "each line rounded, not every half up"
 
 
 def check_adds_up(figures: PaymoFigures) -> LineSum:
     """Refuse figures that contradict one another, or say how the lines come to the subtotal."""
-    _check_decimals(figures)
-    _check_total(figures)
-    line_sum = _line_sum(figures)
-    _check_bases(figures)
-    return line_sum
+    return _added(figures)[0]
 
 
 def check_exportable(figures: PaymoFigures) -> None:
@@ -38,8 +41,7 @@ def check_exportable(figures: PaymoFigures) -> None:
 
 def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
     """Return each line's amount before discount; together they are the subtotal exactly."""
-    check_adds_up(figures)
-    return _amounts(figures)
+    return _added(figures)[1]
 
 
 def expected_totals(figures: PaymoFigures) -> tuple[Decimal, Decimal, Decimal]:
@@ -52,9 +54,9 @@ def total_tax(figures: PaymoFigures) -> Decimal:
     return figures.tax_amount + figures.tax2_amount
 
 
-def exact_amount(line: PaymoLine) -> Fraction:
+def exact_amount(line: PaymoLine) -> Decimal:
     """Return quantity times price, unrounded."""
-    return Fraction(line.quantity) * Fraction(line.unit_price)
+    return product(line.quantity, line.unit_price)
 
 
 def unit_of(figures: PaymoFigures) -> Decimal:
@@ -108,44 +110,45 @@ def _check_total(figures: PaymoFigures) -> None:
     )
 
 
-def _check_bases(figures: PaymoFigures) -> None:
+def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
     """A discount needs lines to come off, and a tax needs taxed lines."""
     if figures.discount_amount != 0 and figures.subtotal == 0:
         raise DoesNotAddUp(
             f"Paymo states a discount of {format_amount(figures.discount_amount, figures.currency)}"
             " on lines that come to nothing."
         )
-    taxed = [
-        amount
-        for line, amount in zip(figures.lines, _amounts(figures), strict=True)
-        if line.is_taxed
-    ]
-    if total_tax(figures) != 0 and sum(taxed) == 0:
+    pairs = zip(figures.lines, amounts, strict=True)
+    if total_tax(figures) != 0 and sum(amount for line, amount in pairs if line.is_taxed) == 0:
         raise DoesNotAddUp(
             f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and its "
             "taxed lines come to nothing."
         )
 
 
-def _amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
-    exact = [exact_amount(line) for line in figures.lines]
-    unit = unit_of(figures)
-    if _line_sum(figures) is LineSum.EACH_ROUNDED:
-        return tuple(round_half_up(amount, unit) for amount in exact)
-    return round_to_sum(exact, figures.subtotal, unit)
+def _added(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
+    """Check all the figures; return how the lines come to the subtotal, and their amounts."""
+    _check_decimals(figures)
+    _check_total(figures)
+    line_sum, amounts = _add_lines(figures)
+    _check_bases(figures, amounts)
+    return line_sum, amounts
 
 
-def _line_sum(figures: PaymoFigures) -> LineSum:
-    unit = unit_of(figures)
+def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
+    unit, subtotal = unit_of(figures), figures.subtotal
     exact = [exact_amount(line) for line in figures.lines]
-    each = sum((round_half_up(amount, unit) for amount in exact), Decimal(0))
-    if each == figures.subtotal:
-        return LineSum.EACH_ROUNDED
+    rounded = tuple(round_half_up(amount, unit) for amount in exact)
+    reached = total(rounded)
+    if reached == subtotal:
+        return LineSum.EACH_ROUNDED, rounded
     # The stated sum may have been rounded by any rule, so half a unit either way is the same sum.
-    if 2 * abs(sum(exact, Fraction()) - Fraction(figures.subtotal)) <= Fraction(unit):
-        return LineSum.ROUNDED_ONCE
+    if 2 * abs(total([*exact, -subtotal])) <= unit:
+        return LineSum.ROUNDED_ONCE, round_to_sum(exact, subtotal, unit)
+    turned = turn_halves(exact, rounded, subtotal, unit)
+    if turned is not None:
+        return LineSum.HALVES_EITHER_WAY, turned
     raise DoesNotAddUp(
-        f"The invoice's {len(exact)} lines come to {format_amount(each, figures.currency)}, and "
-        f"Paymo states a subtotal of {format_amount(figures.subtotal, figures.currency)}. Open and "
+        f"The invoice's {len(exact)} lines come to {format_amount(reached, figures.currency)}, and "
+        f"Paymo states a subtotal of {format_amount(subtotal, figures.currency)}. Open and "
         "save the invoice in Paymo, then try again."
     )

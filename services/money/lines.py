@@ -1,7 +1,6 @@
 """From Paymo's figures to the lines that Xero is sent."""
 
 from decimal import Decimal
-from fractions import Fraction
 
 from services.money.adding import exact_amount, line_amounts, total_tax, unit_of
 from services.money.figures import PaymoFigures, PaymoLine, XeroLine
@@ -51,7 +50,7 @@ def _xero_line(line: PaymoLine, amount: Decimal, discount: Decimal, tax: Decimal
 def _is_exact(line: PaymoLine, amount: Decimal) -> bool:
     """Say whether Xero, multiplying, can only arrive at the amount."""
     finest = max(decimals_in(line.quantity), decimals_in(line.unit_price))
-    return finest <= _XERO_FACTOR_DECIMALS and exact_amount(line) == Fraction(amount)
+    return finest <= _XERO_FACTOR_DECIMALS and exact_amount(line) == amount
 
 
 def _plain(number: Decimal) -> str:

@@ -30,7 +30,7 @@ from services.money import (
     tax_components_rate,
     xero_lines,
 )
-from tests.services.paymo_book import Rates, line, paymo_figures
+from tests.services.paymo_book import Habit, Rates, Rounding, line, paymo_figures
 
 CENT = Decimal("0.01")
 EVERYTHING = Rates(Decimal(5), Decimal(8), tax_on_tax=True, discount=Decimal(10))
@@ -83,7 +83,7 @@ def test_a_product_xero_would_round_goes_as_one_amount(
 
 def test_a_sum_that_paymo_rounded_once_is_met_by_the_lines() -> None:
     lines = [line("0.335"), line("0.335"), line("0.335")]
-    figures = paymo_figures(lines, each_line_rounded=False)
+    figures = paymo_figures(lines, habit=Habit(rounding=Rounding.ONCE))
 
     assert check_adds_up(figures) is LineSum.ROUNDED_ONCE
     assert line_amounts(figures) == (Decimal("0.34"), Decimal("0.34"), Decimal("0.33"))
@@ -213,7 +213,9 @@ def test_an_amount_finer_than_the_unit_is_refused() -> None:
     ("tax", "tax2", "on_tax", "rate"),
     [("5", "8", True, "13.4"), ("5", "8", False, "13"), ("6.25", "0", True, "6.25")],
 )
-def test_two_taxes_make_one_effective_rate(tax: str, tax2: str, rate: str, *, on_tax: bool) -> None:
+def test_e23_two_taxes_make_one_effective_rate(
+    tax: str, tax2: str, rate: str, *, on_tax: bool
+) -> None:
     assert effective_rate(Decimal(tax), Decimal(tax2), tax_on_tax=on_tax) == Decimal(rate)
 
 
