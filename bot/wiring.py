@@ -24,6 +24,7 @@ from bot.tasks import Tasks
 from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
 from handlers import register
+from handlers.batches import SlackBatchScreen
 from handlers.clients import SlackClients
 from handlers.connect import SlackConnectScreen
 from handlers.export_screen import SlackExportScreen
@@ -39,6 +40,7 @@ from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
+from services.export.batching.service import BatchService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
 from services.export.undoing import UndoService
@@ -169,6 +171,7 @@ class _Parts:
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export=ExportService.of(export_kit),
+            batches=BatchService.on(export_kit, SlackBatchScreen(self.slack.clients)),
             sync=SyncService.of(sync_kit),
             notices=NoticeService(database, board, self.work, self._links(), now),
             settings=SettingsService(database, now),
@@ -250,6 +253,7 @@ def _runners(
     return {
         Job.EXPORT: services.export.run_export,
         Job.PREVIEW: services.export.run_preview,
+        Job.BATCH: services.batches.run_batch,
         Job.SWEEP: services.sync.run_sweep,
         Job.MIRROR: mirror.run_mirror,
         Job.NOTICES: services.notices.run_notices,

@@ -97,14 +97,20 @@ async def whisper(
 
 async def show(client: AsyncWebClient, place: Place, view: Block, text: str) -> None:
     """Draw the outcome into the open modal, or whisper it when the modal is gone."""
-    if place.view_id:
-        try:
-            await client.views_update(view_id=place.view_id, view=view)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            log.info("view_gone", error=type(error).__name__)
-        else:
-            return
-    await whisper(client, place.channel_id, place.user_id, text, view["blocks"])
+    if not await draw(client, place, view):
+        await whisper(client, place.channel_id, place.user_id, text, view["blocks"])
+
+
+async def draw(client: AsyncWebClient, place: Place, view: Block) -> bool:
+    """Draw into the open modal, and say whether it was still there."""
+    if not place.view_id:
+        return False
+    try:
+        await client.views_update(view_id=place.view_id, view=view)
+    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        log.info("view_gone", error=type(error).__name__)
+        return False
+    return True
 
 
 def view_of(body: Body) -> Body:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from handlers import answers, names, words
+from handlers.batches import Batches
 from handlers.connect import Connect
 from handlers.export import Export
 from handlers.help import help_blocks, unknown_text
@@ -16,6 +17,9 @@ from handlers.settings import Settings
 from handlers.sync import Sync
 from handlers.undoing import Undoing
 
+# A handler that wants what was typed behind the verb.
+_About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -24,6 +28,7 @@ class Command:
     connect: Connect
     export: Export
     matching: Matching
+    batches: Batches
     sync: Sync
     reconcile: Reconcile
     notices: Notices
@@ -34,12 +39,8 @@ class Command:
     async def run(self, request: SlackRequest) -> None:
         """Understand the text and hand it on."""
         typed = words.parse(str(request.body.get("text", "")))
-        if typed.verb == names.SUBSCRIBE:
-            await self.notices.subscribe(request, typed.rest)
-        elif typed.verb == names.RECONCILE:
-            await self.reconcile.compare(request, typed.rest)
-        elif about := self._about().get(typed.verb):
-            await about(request, " ".join(typed.rest))
+        if about := self._about().get(typed.verb):
+            await about(request, typed.rest)
         elif handler := self._verbs().get(typed.verb):
             await handler(request)
         elif typed.verb in words.LATER:
@@ -49,19 +50,23 @@ class Command:
             await request.ack()
             await answers.tell(request, unknown_text(typed), help_blocks())
 
-    def _about(self) -> dict[str, Callable[[SlackRequest, str], Awaitable[None]]]:
-        """Return who answers a verb that is followed by an invoice's number."""
+    def _about(self) -> dict[str, _About]:
+        """Return who answers a verb that is followed by more words."""
         return {
-            names.EXPORT: self.export.open_for,
-            names.SHOW: self.export.show,
-            names.UNDO: self.undoing.undo_number,
-            names.RESTORE: self.undoing.restore_number,
+            names.EXPORT: _joined(self.export.open_for),
+            words.SEVERAL: self.batches.open_for,
+            names.SHOW: _joined(self.export.show),
+            names.UNDO: _joined(self.undoing.undo_number),
+            names.RESTORE: _joined(self.undoing.restore_number),
+            names.SUBSCRIBE: self.notices.subscribe,
+            names.RECONCILE: self.reconcile.compare,
         }
 
     def _verbs(self) -> dict[str, Handler]:
         return {
             words.PANEL: self.home.panel,
             names.CONNECT: self.connect.open,
+            words.ALL: self.batches.open_all,
             names.MATCH: self.matching.open,
             names.STATUS: self.home.status,
             names.SYNC: self.sync.request,
@@ -70,3 +75,12 @@ class Command:
             names.DISCONNECT: self.connect.open_farewell,
             names.HELP: self.home.help,
         }
+
+
+def _joined(handler: Callable[[SlackRequest, str], Awaitable[None]]) -> _About:
+    """Return the handler for words that are one number, spaces and all."""
+
+    async def run(request: SlackRequest, rest: tuple[str, ...]) -> None:
+        await handler(request, " ".join(rest))
+
+    return run

@@ -5,6 +5,7 @@ from handlers.blocks import Block, escape, one_line
 from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export_picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
+from services.export.batching.shapes import BatchForm
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Option
 
@@ -26,7 +27,7 @@ def export_view(form: ExportForm, channel_id: str = "") -> Block:
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
     """
     note = Note(draft_id=form.draft_id, channel_id=channel_id)
-    drawn = _whither(form)
+    drawn = whither(form)
     if form.invoice or not form.is_reading:
         drawn.append(_invoice_field(form))
     if form.is_reading:
@@ -47,7 +48,8 @@ def export_choice(view: Body) -> ExportChoice:
     )
 
 
-def _whither(form: ExportForm) -> list[Block]:
+def whither(form: ExportForm | BatchForm) -> list[Block]:
+    """Say which company's invoices go to which organisation."""
     route = f"From *{one_line(form.company)}* in Paymo to *{one_line(form.organisation)}* in Xero"
     band = "🟨 This is Xero’s demo company: nothing in it is real." if form.is_demo else ""
     return [blocks.context(route, band)]

@@ -7,6 +7,7 @@ from handlers.words import Words
 _LINES = (
     ("connect", "connect Paymo and Xero, or mend a connection"),
     ("export INV-1", "look at an invoice as Xero will show it, and export it"),
+    ("export all", "look at everything that is not exported yet, and export what is ready at once"),
     ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),
     ("undo INV-1", "take an export back from Xero, while its books allow it"),
     ("restore INV-1", "make an invoice again in Paymo that was deleted there with Xero's"),

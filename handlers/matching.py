@@ -33,6 +33,12 @@ class Matching:
         again = blocks.button(TITLE, names.MATCH, style="primary")
         await answers.open_view(request, match_view(form), again=again)
 
+    async def open_for(self, request: SlackRequest, client_id: int, batch_id: int) -> None:
+        """Open the form for one client, on top of the batch that waits for it."""
+        form = await self.service.open(request.person, client_id)
+        again = blocks.button(TITLE, names.MATCH, style="primary")
+        await answers.open_view(request, match_view(form, batch_id=batch_id), again=again)
+
     async def choose_client(self, request: SlackRequest) -> None:
         """Draw the form for another client."""
         await request.ack()
@@ -42,12 +48,26 @@ class Matching:
         option = pressed(request.body).get("selected_option") or {}
         client_id = number_in(str(option.get("value", "")))
         form = await self.service.open(request.person, client_id)
+        batch_id = note_of(view).batch_id
         # Slack keeps what a field shows for as long as the field stays, so it goes and comes back.
-        await answers.redraw(request.client, view["id"], match_view(form, is_bare=True))
-        await answers.redraw(request.client, view["id"], match_view(form))
+        for is_bare in (True, False):
+            drawn = match_view(form, is_bare=is_bare, batch_id=batch_id)
+            await answers.redraw(request.client, view["id"], drawn)
 
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
+        view = request.body["view"]
+        choice, form = await self.save(request)
+        what = "is matched" if choice.account_id else "has its contact; the account is still open"
+        done = f"✅ {one_line(_named(view))} {what}."
+        bare = match_view(form, said=done, is_bare=form.client is not None)
+        await request.ack({"response_action": "update", "view": bare})
+        if form.client is not None:
+            drawn = match_view(form, said=done)
+            await answers.redraw(request.client, view["id"], drawn)
+
+    async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
+        """Remember the match; return it, and the form for the next client."""
         view = request.body["view"]
         client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id
         if not client_id:
@@ -57,14 +77,7 @@ class Matching:
             contact_id=chosen(view, names.CONTACT),
             account_id=chosen(view, names.ACCOUNT),
         )
-        form = await self.service.save(request.person, choice)
-        what = "is matched" if choice.account_id else "has its contact; the account is still open"
-        done = f"✅ {one_line(_named(view))} {what}."
-        bare = match_view(form, said=done, is_bare=form.client is not None)
-        await request.ack({"response_action": "update", "view": bare})
-        if form.client is not None:
-            drawn = match_view(form, said=done)
-            await answers.redraw(request.client, view["id"], drawn)
+        return choice, await self.service.save(request.person, choice)
 
     async def client_options(self, request: SlackRequest) -> None:
         """Offer Paymo's clients."""
@@ -87,7 +100,9 @@ class Matching:
         await request.ack(menus.grouped(found))
 
 
-def match_view(form: MatchForm, *, said: str = "", is_bare: bool = False) -> Block:
+def match_view(
+    form: MatchForm, *, said: str = "", is_bare: bool = False, batch_id: int = 0
+) -> Block:
     """Draw the form; bare, it has no fields yet that depend on the client."""
     if not form.total:
         return blocks.modal(names.MATCH, TITLE, [blocks.section(_NO_CLIENTS)])
@@ -108,6 +123,7 @@ def match_view(form: MatchForm, *, said: str = "", is_bare: bool = False) -> Blo
     note = Note(
         connection_id=form.connection_id,
         client_id=int(form.client.value) if form.client else 0,
+        batch_id=batch_id,
     )
     return blocks.modal(names.MATCH, TITLE, drawn, submit="Save Match", metadata=note.dump())
 

@@ -14,6 +14,7 @@ class Note:
     draft_id: int = 0
     connection_id: int = 0
     client_id: int = 0
+    batch_id: int = 0
     channel_id: str = ""
 
     def dump(self) -> str:

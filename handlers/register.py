@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from handlers import names
+from handlers.batches import Batches
 from handlers.command import Command
 from handlers.connect import Connect
 from handlers.cures import PRESSED
@@ -19,6 +20,7 @@ from handlers.undoing import Undoing
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
+from services.export.batching.service import BatchService
 from services.export.service import ExportService
 from services.export.undoing import UndoService
 from services.matching.service import MatchingService
@@ -37,6 +39,7 @@ class Services:
     workspaces: WorkspaceService
     matching: MatchingService
     export: ExportService
+    batches: BatchService
     sync: SyncService
     notices: NoticeService
     settings: SettingsService
@@ -49,10 +52,12 @@ class Services:
 def router(services: Services) -> Router:
     """Return our handlers by their names in Slack."""
     workspaces = services.workspaces
+    matching = Matching(services.matching)
     does = Command(
         connect=Connect(services.connect, services.notices, workspaces),
         export=Export(services.export, services.matching, workspaces),
-        matching=Matching(services.matching),
+        matching=matching,
+        batches=Batches(services.batches, matching),
         sync=Sync(services.sync, workspaces),
         reconcile=Reconcile(services.reconcile, workspaces),
         notices=Notices(services.notices, services.matching),
@@ -97,6 +102,9 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.RECONNECT: does.connect.open,
         names.DISCONNECT: does.connect.open_farewell,
         names.MATCH: does.matching.open,
+        names.EXPORT_ALL: does.batches.open_all,
+        names.MATCH_CLIENT: does.batches.match_client,
+        names.FIX_FAILED: does.batches.fix_failed,
         names.CLIENT: does.matching.choose_client,
         names.SYNC: does.sync.request,
         names.RECONCILE: does.reconcile.again,
@@ -131,7 +139,8 @@ def _submissions(does: Command) -> dict[str, Handler]:
         names.CONNECT: does.connect.submit,
         names.DISCONNECT: does.connect.submit_farewell,
         names.EXPORT: does.export.submit,
-        names.MATCH: does.matching.submit,
+        names.EXPORT_ALL: does.batches.submit,
+        names.MATCH: does.batches.submit_match,
         names.SUBSCRIBE: does.notices.submit,
         names.SETTINGS: does.settings.submit,
     }

@@ -25,6 +25,8 @@ VERBS = (
     names.DISCONNECT,
     names.HELP,
 )
+ALL = "all"  # behind "export"
+SEVERAL = "several"
 PANEL = "panel"
 UNKNOWN = "unknown"
 # What later versions bring, and what already does the nearest thing.
@@ -33,10 +35,6 @@ LATER = {
     "every check, and sends nothing before you press the button.",
     "history": "The list of who did what comes later. Today `/paymo-xero status` shows the counts, "
     "and subscribed channels keep the messages.",
-    "all": "Exporting everything at once comes later. Today it is one invoice at a time: "
-    "`/paymo-xero export INV-1`.",
-    "several": "Exporting several invoices at once comes later. Today it is one at a time: "
-    "`/paymo-xero export {first}`.",
 }
 _ALIASES = {
     "link": names.CONNECT,
@@ -98,10 +96,13 @@ def _nearest(verb: str) -> str:
 
 
 def _export(numbers: list[str]) -> Words:
-    """One number, or none, is exported; more of them is for later."""
-    if numbers and numbers[0].casefold() == "all":
-        return Words("all")
-    return Words("several" if numbers[1:] else names.EXPORT, tuple(numbers))
+    """One number, or none, is a form; more of them, or "all", are a table."""
+    if numbers and numbers[0].casefold() == ALL:
+        return Words(ALL)
+    if not numbers[1:]:
+        return Words(names.EXPORT, tuple(numbers))
+    listed = (each.strip(",;") for each in numbers)
+    return Words(SEVERAL, tuple(each for each in listed if each))
 
 
 def later(words: Words) -> str:

@@ -1,13 +1,13 @@
 """What the mirror knows of an organisation, gathered for checking one invoice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
 from services.matching.contacts import name_in_xero
 from services.model import NEW_CONTACT
-from services.store import mirror, tax_choices
+from services.store import connections, mirror, tax_choices
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate
 
@@ -53,10 +53,28 @@ class Books:
 async def load(
     session: Session, connection: Connection, contact_id: str, *, client_name: str = ""
 ) -> Books:
-    """Gather what the mirror knows; a contact that was merged is followed."""
+    """Gather what the mirror knows; the lock dates may be newer than the row that is at hand."""
+    connection = await connections.get(session, connection.id)
     rates = await mirror.list_tax_rates(session, connection.id)
     accounts = await mirror.list_accounts(session, connection.id)
     codes = await mirror.list_currencies(session, connection.id)
+    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
+    known = Books(
+        organisation=connection.organisation_name,
+        locked_until=max(locks, default=None),
+        currencies=frozenset(codes),
+        accounts={each.account_id: each for each in accounts},
+        tax_rates={each.tax_type: each for each in rates},
+        contact=None,
+        tax_choices=await tax_choices.list_all(session, connection),
+    )
+    return await turned_to(session, connection, known, contact_id, client_name)
+
+
+async def turned_to(
+    session: Session, connection: Connection, known: Books, contact_id: str, client_name: str
+) -> Books:
+    """Return the same books for another contact; one that was merged is followed."""
     contact, merged_from, namesake = None, "", None
     if contact_id == NEW_CONTACT:
         name = name_in_xero(client_name)
@@ -70,15 +88,4 @@ async def load(
         contact = await mirror.find_contact(session, connection.id, contact_id, follows=True)
         if first is not None and contact is not None and first.contact_id != contact.contact_id:
             merged_from = first.name
-    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
-    return Books(
-        organisation=connection.organisation_name,
-        locked_until=max(locks, default=None),
-        currencies=frozenset(codes),
-        accounts={each.account_id: each for each in accounts},
-        tax_rates={each.tax_type: each for each in rates},
-        contact=contact,
-        merged_from=merged_from,
-        namesake=namesake,
-        tax_choices=await tax_choices.list_all(session, connection),
-    )
+    return replace(known, contact=contact, merged_from=merged_from, namesake=namesake)

@@ -52,15 +52,24 @@ class Proposer:
         return fitting[0] if len(fitting) == 1 else ""
 
 
-async def load(session: Session, connection: Connection, client_ids: Collection[int]) -> Proposer:
-    """Read what proposals for these clients need."""
+async def load(
+    session: Session,
+    connection: Connection,
+    client_ids: Collection[int],
+    suggested: Mapping[int, str] | None = None,
+) -> Proposer:
+    """Read what proposals for these clients need; nobody is looked for who is in `suggested`."""
     known = await matches.find_all(session, connection, client_ids)
-    are_known = all(each in known and known[each].contact_id for each in client_ids)
+    told = suggested or {}
+    are_known = all(
+        each in told or (each in known and known[each].contact_id) for each in client_ids
+    )
     return Proposer(
         books=await books.load(session, connection, ""),
         contacts=() if are_known else await mirror.list_contacts(session, connection.id),
         matches=known,
         last_account=await matches.find_last_account(session, connection.id, connection.tenant_id),
+        suggested=dict(told),
     )
 
 

@@ -86,11 +86,7 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
             # What the mirror says is old, and the cures are made of it.
             await kit.mirror.refresh_books(connection, at_most_old=timedelta(0))
             raise from_xero(refusal) from refusal
-        # One that was typed in Xero may look the same; that one only a person links.
-        created_before = await adopting.with_our_reference(kit, connection, export)
-        if created_before is None:
-            raise await adopting.number_taken(kit, connection, export) from refusal
-        created = created_before
+        created = await holder_of_number(kit, connection, export)
     except Unavailable as refusal:
         await recording.unknown(kit, connection, export, refusal, _pause(export))
         return
@@ -102,6 +98,17 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
                 await fenced(session, export, export.fence, state=ExportState.QUEUED)
         raise
     await recording.succeed(kit, connection, export, created)
+
+
+async def holder_of_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
+    """Return our own invoice of a former try, whose number stood in the way. Raises `Refused`.
+
+    One that was typed in Xero may look the same; that one only a person links.
+    """
+    created_before = await adopting.with_our_reference(kit, connection, export)
+    if created_before is None:
+        raise await adopting.number_taken(kit, connection, export)
+    return created_before
 
 
 async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:

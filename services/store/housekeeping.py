@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store import links, receipts
+from services.store import batches, links, receipts
 from services.store.tables import Connection, Draft, Grant, SlackState
 
 # Slack closes a forgotten modal within a day, and repeats an event for an hour at most.
@@ -22,5 +22,6 @@ async def purge(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(Grant).where(unused, ~in_use.exists()))
     await session.execute(delete(Draft).where(Draft.created_at < now - _DRAFTS_LIVE))
     await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
+    await batches.purge(session, now - _DRAFTS_LIVE)
     await links.purge(session, now)
     await receipts.purge(session, now - _RECEIPTS_LIVE)

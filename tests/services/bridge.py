@@ -19,6 +19,8 @@ from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.vault import StoreVault
 from services.export.automatic import AutoExportService
+from services.export.batching.service import BatchService
+from services.export.batching.shapes import BatchForm
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.export.undoing import UndoService
@@ -74,6 +76,8 @@ class Notebook:
     reports: list[Report] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     sayings: list[Said] = field(default_factory=list)
+    batches: list[BatchForm] = field(default_factory=list)
+    ended: list[BatchForm] = field(default_factory=list)
 
     async def show_form(self, _: Place, form: ExportForm) -> None:
         """Keep a form."""
@@ -103,6 +107,14 @@ class Notebook:
         """Keep why there is no comparison."""
         self.said.append(reason)
 
+    async def show_batch(self, _: Place, form: BatchForm) -> None:
+        """Keep a batch as it stands."""
+        self.batches.append(form)
+
+    async def show_ended(self, _: Place, form: BatchForm) -> None:
+        """Keep the report of a batch."""
+        self.ended.append(form)
+
 
 class Deaf:
     """A work engine that loses every nudge: what is due must be found by itself."""
@@ -121,6 +133,7 @@ class Bridge:
     paymo: PaymoWorld
     screen: Notebook
     export: ExportService
+    batches: BatchService
     sync: SyncService
     mirror: MirrorService
     matching: MatchingService
@@ -150,28 +163,22 @@ class Bridge:
         xero, paymo = XeroWorld(now=clock), PaymoWorld(now=clock)
         served = [await Served.start(xero.app()), await Served.start(paymo.app())]
         at_xero, at_paymo = (each.url for each in served)
-        oauth = XeroOAuth(
-            client_id=xero.client_id,
-            client_secret=xero.client_secret,
-            login_url=at_xero,
-            identity_url=at_xero,
-            redirect_uri="http://localhost:8000/xero/callback",
-            http_headers={},
-            now=clock,
-        )
+        oauth = _oauth_of(xero, at_xero, clock)
         tokens = Tokens(StoreVault(database, clock), oauth, clock)
         xeros = XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep)
         paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
         links = Links(xero_app=at_xero, paymo_app=at_paymo)
         screen, work = Notebook(), Deaf()
         mirror = MirrorService(database, paymos, xeros, clock)
+        kit = (database, paymos, xeros, mirror, work, screen, links, clock)
         made = cls(
             database=database,
             clock=clock,
             xero=xero,
             paymo=paymo,
             screen=screen,
-            export=ExportService(database, paymos, xeros, mirror, work, screen, links, clock),
+            export=ExportService(*kit),
+            batches=BatchService(*kit, screen),
             sync=SyncService(
                 database, paymos, xeros, work, screen, links, timedelta(minutes=5), clock
             ),
@@ -248,6 +255,7 @@ class Bridge:
             Job.UNDO: self.undo.run_undo,
             Job.RESTORE: self.restore.run_restore,
             Job.AUTO: self.automatic.run_auto,
+            Job.BATCH: self.batches.run_batch,
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:
@@ -325,6 +333,18 @@ class Bridge:
             row = await connections.get(session, self.connection_id)
             for name, value in values.items():
                 setattr(row, name, value)
+
+
+def _oauth_of(xero: XeroWorld, address: str, clock: Clock) -> XeroOAuth:
+    return XeroOAuth(
+        client_id=xero.client_id,
+        client_secret=xero.client_secret,
+        login_url=address,
+        identity_url=address,
+        redirect_uri="http://localhost:8000/xero/callback",
+        http_headers={},
+        now=clock,
+    )
 
 
 def _grant_of(tokens: TokenSet) -> Grant:

@@ -14,8 +14,8 @@ import httpx
 from services.clients.allowance import Allowance
 from services.clients.http import Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
-from services.clients.xero.reading import messages_of, rows_of
-from services.errors import NotConnected, NotFound, Rejected, Unavailable
+from services.clients.xero.reading import messages_of, refusal_of, rows_of
+from services.errors import NotConnected, NotFound, Unavailable
 
 T = TypeVar("T")
 
@@ -166,10 +166,7 @@ class XeroClient:
         )
         created = rows[0]
         if created.is_refused:
-            texts = tuple(each.message for each in created.validation_errors)
-            raise Rejected(
-                f"Xero refused: {' '.join(texts) or 'it gave no reason'}", messages=texts
-            )
+            raise refusal_of(created)
         return created
 
     async def update_invoice(

@@ -7,7 +7,7 @@ import msgspec
 
 from services.clients.http import Answer
 from services.clients.xero import wire
-from services.errors import Unavailable
+from services.errors import Rejected, Unavailable
 
 T = TypeVar("T")
 
@@ -21,6 +21,12 @@ def rows_of(answer: Answer, key: str, kind: type[T]) -> Sequence[T]:
         return msgspec.json.decode(envelope[key], type=list[kind])  # type: ignore[valid-type]
     except msgspec.ValidationError as error:
         raise Unavailable(f"Xero's {key} could not be read.") from error
+
+
+def refusal_of(element: wire.XeroInvoice) -> Rejected:
+    """Return the refusal of one element of an answer that is well otherwise."""
+    texts = tuple(each.message for each in element.validation_errors)
+    return Rejected(f"Xero refused: {' '.join(texts) or 'it gave no reason'}", messages=texts)
 
 
 class _Element(msgspec.Struct, rename="pascal"):

@@ -85,4 +85,5 @@ class BatchRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
+    invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, until it is exported
     export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"), index=True)

@@ -1,0 +1,57 @@
+"""Calls to Xero about many invoices at once."""
+
+from collections.abc import Iterator, Sequence
+
+from services.clients.xero.client import XeroClient
+from services.clients.xero.reading import rows_of
+from services.clients.xero.wire import XeroInvoice
+
+MOST = 50  # Xero advises as many elements a request at most
+_INVOICES = "/api.xro/2.0/Invoices"
+_HOLDING = "DRAFT,SUBMITTED,AUTHORISED,PAID,VOIDED"  # a void one keeps its number
+_LONGEST = 1500  # characters; the longest address that Xero takes is not documented
+
+
+async def create_invoices(
+    client: XeroClient, bodies: Sequence[dict[str, object]], *, key: str
+) -> Sequence[XeroInvoice]:
+    """Create invoices with one PUT; each element is judged by itself, so look at each.
+
+    Raises `Rejected` when nothing was taken, or `Unavailable` when the outcome is unknown.
+    """
+    answer = await client.send(
+        "PUT",
+        _INVOICES,
+        params={"unitdp": "4", "summarizeErrors": "false"},
+        headers={"Idempotency-Key": key},
+        body={"Invoices": list(bodies)},
+    )
+    return rows_of(answer, "Invoices", XeroInvoice)
+
+
+async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
+    """Return the sales invoices that hold these numbers; one with a comma cannot be asked for."""
+    found: dict[str, XeroInvoice] = {}
+    for some in _in_short([each for each in numbers if "," not in each]):
+        params = {
+            "InvoiceNumbers": ",".join(some),
+            "Statuses": _HOLDING,
+            "page": "1",
+            "pageSize": "1000",
+        }
+        rows = rows_of(await client.send("GET", _INVOICES, params=params), "Invoices", XeroInvoice)
+        found |= {each.invoice_number: each for each in rows if each.type == "ACCREC"}
+    return found
+
+
+def _in_short(numbers: Sequence[str]) -> Iterator[list[str]]:
+    some: list[str] = []
+    length = 0
+    for number in numbers:
+        if some and length + len(number) + 1 > _LONGEST:
+            yield some
+            some, length = [], 0
+        some.append(number)
+        length += len(number) + 1
+    if some:
+        yield some

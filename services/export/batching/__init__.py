@@ -1,0 +1,1 @@
+"""Exporting many invoices: a table, one confirmation, groups, a report."""

@@ -1,0 +1,171 @@
+"""Sending many invoices with one request: written down, sent, and each judged by itself.
+
+An invoice whose outcome is not known goes its way alone from there, which looks it up before
+anything is sent again. So does one whose worker died after it was written down: its lease ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+import structlog
+
+from services.clients.paymo import Invoice
+from services.clients.xero import XeroInvoice
+from services.clients.xero.invoices import MOST, create_invoices
+from services.clients.xero.reading import refusal_of
+from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.export import books, preparing, recording, sending
+from services.export.batching import claiming, tables
+from services.export.batching.kit import BatchKit
+from services.export.books import Books
+from services.export.refusals import Refused, from_xero, is_taken
+from services.model import ExportState
+from services.store import batches
+from services.store.engine import Session
+from services.store.fence import fenced
+from services.store.tables import Batch, BatchRow, Connection, Export
+
+log = structlog.get_logger(__name__)
+
+_SOON = timedelta(seconds=5)
+_LOOKED_AT = 100  # Paymo's page
+_FRESH = timedelta(minutes=1)
+_UNSAID = "Xero’s answer does not say what became of this invoice. It is being looked up."
+
+Member = tuple[BatchRow, Export]
+
+
+@dataclass(slots=True)
+class Course:
+    """One go at a batch; the view is drawn at most once a second."""
+
+    kit: BatchKit
+    connection: Connection
+    batch: Batch
+
+    async def send_all(self) -> None:
+        """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
+        kit = self.kit
+        await kit.mirror.refresh_books(self.connection, at_most_old=_FRESH)
+        drawn_at = None
+        while members := (await self._unsent())[:_LOOKED_AT]:
+            members = await self._unchanged(members)
+            for start in range(0, len(members), MOST):
+                await self._send(members[start : start + MOST])
+                if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
+                    drawn_at = kit.now()
+                    await tables.show(kit, self.batch)
+
+    async def _unsent(self) -> list[Member]:
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            found = await batches.list_unsent(session, self.batch.id)
+        return [member for member in found if claiming.is_groupable(member[1])]
+
+    async def _unchanged(self, members: Sequence[Member]) -> list[Member]:
+        """Return what Paymo still has as it was shown; the others are refused."""
+        paymo = self.kit.paymo.client(self.connection.paymo_api_key)
+        ids = [row.paymo_invoice_id for row, _ in members]
+        heads = {each.id: each for each in await paymo.headers_of(ids)}
+        unchanged = []
+        for member in members:
+            row, export = member
+            head = heads.get(row.paymo_invoice_id)
+            if head is None:
+                await self._refuse(export, preparing.gone(export))
+            elif head.updated_on != export.seen_updated_on:
+                await self._refuse(export, preparing.changed(export, head))
+            else:
+                unchanged.append(member)
+        return unchanged
+
+    async def _refuse(self, export: Export, refusal: Refused) -> None:
+        await recording.fail(self.kit, self.connection, export, refusal.problem, str(refusal))
+
+    async def _send(self, members: Sequence[Member]) -> None:
+        group = await self._write_down(members)
+        if not group:
+            return
+        key = sha256("|".join(each.idempotency_key for each in group).encode()).hexdigest()
+        xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
+        bodies = [preparing.body_of(each) for each in group]
+        try:
+            made = await create_invoices(xero, bodies, key=key)
+        except Unavailable as refusal:
+            await self._lose(group, refusal)
+            return
+        except (Throttled, NotConnected):
+            # Refused at the door: nothing was done, so all of them wait as if never sent.
+            await self._take_back(group, is_alone=False)
+            raise
+        except ServiceError as refusal:
+            # Nothing was taken, and which one is to blame is not said: each goes alone.
+            log.warning("group_refused", batch=self.batch.id, reason=str(refusal))
+            await self._take_back(group, is_alone=True)
+            return
+        answers = {each.reference: each for each in made}
+        for export in group:
+            await self._record(export, answers.get(export.reference))
+        if any(each.is_refused for each in made):
+            # What the mirror says is old, and the cures are made of it.
+            await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
+
+    async def _write_down(self, members: Sequence[Member]) -> list[Export]:
+        """Write what will be sent of each, under which key; what is refused is left out."""
+        refused: list[tuple[Export, Refused]] = []
+        group: list[Export] = []
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            known = await books.load(session, self.connection, "")
+            for row, export in members:
+                try:
+                    if taken := await self._write(session, row, export, known):
+                        group.append(taken)
+                except Refused as refusal:
+                    refused.append((export, refusal))
+        for export, why in refused:
+            await self._refuse(export, why)
+        return group
+
+    async def _write(
+        self, session: Session, row: BatchRow, export: Export, known: Books
+    ) -> Export | None:
+        preparing.require_same_organisation(self.connection, export)
+        invoice = Invoice.from_json(row.invoice or {})
+        known = await books.turned_to(
+            session, self.connection, known, export.contact_id, invoice.client_name
+        )
+        contact_id = known.contact.contact_id if known.contact else export.contact_id
+        sent = preparing.checked(export, invoice, known, contact_id)
+        name = known.contact.name if known.contact else ""
+        values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
+        return await batches.write_down(session, export, self.kit.now(), **values)
+
+    async def _record(self, export: Export, created: XeroInvoice | None) -> None:
+        try:
+            if created is None:
+                raise Unavailable(_UNSAID)
+            if created.is_refused:
+                refusal = refusal_of(created)
+                if not is_taken(refusal):
+                    raise from_xero(refusal)
+                created = await sending.holder_of_number(self.kit, self.connection, export)
+        except Refused as refusal:
+            await self._refuse(export, refusal)
+        except ServiceError as refusal:
+            await self._lose([export], Unavailable(str(refusal)))
+        else:
+            await recording.succeed(self.kit, self.connection, export, created)
+
+    async def _lose(self, group: Sequence[Export], refusal: Unavailable) -> None:
+        """Have each looked up by itself, for nobody knows what was done."""
+        for export in group:
+            await recording.unknown(self.kit, self.connection, export, refusal, _SOON)
+
+    async def _take_back(self, group: Sequence[Export], *, is_alone: bool) -> None:
+        due_at = self.kit.now() if is_alone else None
+        async with self.kit.database.sessions.begin() as session:
+            for export in group:
+                await fenced(session, export, export.fence, state=ExportState.QUEUED, due_at=due_at)

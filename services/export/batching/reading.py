@@ -1,0 +1,177 @@
+"""The first half of a batch: Paymo's invoices are read, and each gets its verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from services import money
+from services.clients.paymo import Invoice, PaymoClient
+from services.clients.xero.invoices import holders_of
+from services.errors import NotFound, ServiceError
+from services.export import claims, proposing
+from services.export.batching import tables
+from services.export.batching.kit import BatchKit
+from services.export.batching.verdicts import ANSWERABLE, Situation, Verdict
+from services.export.books import Books, turned_to
+from services.export.claims import WIDEST
+from services.export.figures import figures_of
+from services.export.proposing import Proposer
+from services.export.reading import read_invoice
+from services.matching.contacts import client_row
+from services.model import BatchState
+from services.store import batches, exports, mirror
+from services.store.engine import Session
+from services.store.fence import fenced
+from services.store.tables import Batch, BatchRow, Client, Connection
+
+_FRESH = timedelta(minutes=1)
+_FOR_ALL = ("sent", "viewed", "paid")  # drafts are not ready, and void ones never go
+
+
+async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
+    """Read what was asked for, judge it, and draw the table."""
+    await kit.mirror.refresh_invoices(connection)
+    await kit.mirror.refresh_contacts(connection)
+    await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
+    async with kit.database.sessions() as session:
+        ids = await _asked(session, connection, batch)
+    paymo = kit.paymo.client(connection.paymo_api_key)
+    listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
+    invoices = [await _whole(paymo, listed[each]) for each in ids if each in listed]
+    held = await _held(kit, connection, invoices)
+    async with kit.database.sessions.begin() as session:
+        if not await fenced(session, batch, batch.fence, state=BatchState.READY, due_at=None):
+            return
+        clients = [client_row(each.client) for each in invoices if each.client is not None]
+        # The menus know these clients at once, however old the mirror's list is.
+        unique = {row["client_id"]: row for row in clients}
+        await mirror.put(session, connection.id, Client, list(unique.values()))
+        around = await _around(session, connection, batch, invoices)
+        around = replace(around, taken={**held, **around.taken})
+        rows = [_row(batch, each, around.judge(each)) for each in invoices]
+        await batches.replace_rows(session, batch, rows)
+    await tables.show(kit, batch)
+
+
+async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:
+    """Judge the rows anew that an answer about a client can release."""
+    rows = [
+        row
+        for row in await batches.list_rows(session, batch.id)
+        if row.verdict in ANSWERABLE and row.export_id is None and row.invoice is not None
+    ]
+    invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
+    # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
+    suggested = {row.client_id or 0: row.contact_id for row in rows}
+    around = await _around(session, connection, batch, invoices, suggested)
+    for row, invoice in zip(rows, invoices, strict=True):
+        _write(row, around.judge(invoice))
+
+
+async def _asked(session: Session, connection: Connection, batch: Batch) -> Sequence[int]:
+    if not batch.asked_numbers:
+        return await batches.list_candidates(session, connection, _FOR_ALL)
+    found = [
+        await mirror.find_header_by_number(session, connection.id, each)
+        for each in batch.asked_numbers
+    ]
+    return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
+
+
+async def _whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
+    """Return the invoice as listed, or read singly where its lines do not add up.
+
+    A list leaves lines out without a word once it holds too many; alone, they are all there.
+    """
+    try:
+        money.check_adds_up(figures_of(invoice))
+    except ServiceError:
+        try:
+            return await read_invoice(paymo, invoice.id)
+        except NotFound:
+            return invoice  # its figures say that something is wrong
+    return invoice
+
+
+async def _held(
+    kit: BatchKit, connection: Connection, invoices: Sequence[Invoice]
+) -> dict[int, str]:
+    """Return which of these have a number that Xero knows from somewhere else, and say so."""
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    numbers = {each.number: each.id for each in invoices if money.fits_number(each.number)}
+    holders = await holders_of(xero, list(numbers))
+    return {
+        numbers[number]: (
+            f"{connection.organisation_name} already has an invoice with the number {number}. To "
+            f"link it, or to export without the number: /paymo-xero export {number}"
+        )
+        for number, holder in holders.items()
+        if number in numbers and money.invoice_id_in(holder.reference) != numbers[number]
+    }
+
+
+async def _around(
+    session: Session,
+    connection: Connection,
+    batch: Batch,
+    invoices: Sequence[Invoice],
+    suggested: Mapping[int, str] | None = None,
+) -> Situation:
+    client_ids = {each.client_id for each in invoices}
+    proposer = await proposing.load(session, connection, client_ids, suggested)
+    return Situation(
+        proposer=proposer,
+        books=await _books(session, connection, proposer, invoices),
+        taken=await _taken(session, connection, invoices),
+        today=batch.created_at.date(),
+        is_all=not batch.asked_numbers,
+        xero_status=connection.xero_status,
+    )
+
+
+async def _books(
+    session: Session, connection: Connection, proposer: Proposer, invoices: Sequence[Invoice]
+) -> dict[tuple[str, str], Books]:
+    wanted = {(proposer.contact_of(each), each.client_name) for each in invoices}
+    return {
+        (contact_id, name): await turned_to(session, connection, proposer.books, contact_id, name)
+        for contact_id, name in sorted(wanted)
+    }
+
+
+async def _taken(
+    session: Session, connection: Connection, invoices: Sequence[Invoice]
+) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for invoice in invoices:
+        latest = await exports.find_latest(session, connection, invoice.id)
+        if latest is not None and (taken := claims.why_taken(latest, connection)):
+            found[invoice.id] = taken
+    return found
+
+
+def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:
+    row = BatchRow(
+        batch_id=batch.id,
+        paymo_invoice_id=invoice.id,
+        number=invoice.number[:WIDEST],
+        client_id=invoice.client_id,
+        client_name=invoice.client_name[:WIDEST],
+        total=invoice.total,
+        currency=_currency(invoice),
+        invoice=invoice.as_json(),
+    )
+    _write(row, verdict)
+    return row
+
+
+def _currency(invoice: Invoice) -> str:
+    try:
+        return money.currency_code(invoice.currency)
+    except ServiceError:
+        return invoice.currency[:8]  # the verdict says that there is no such currency
+
+
+def _write(row: BatchRow, verdict: Verdict) -> None:
+    row.verdict, row.reason = verdict.word, verdict.reason
+    row.contact_id, row.account_id = verdict.contact_id, verdict.account_id

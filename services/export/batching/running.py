@@ -1,0 +1,118 @@
+"""The job behind a batch: read it, or send what is left of it, however far it had come.
+
+A crash between any two lines leaves rows that are taken up again: the batch by its lease, and an
+invoice that may have been sent by its own, to be looked up first.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.export.batching import reading, tables
+from services.export.batching.claiming import claim_all, settle_new_contacts
+from services.export.batching.groups import Course
+from services.export.batching.kit import BatchKit
+from services.export.refusals import Lost
+from services.model import BatchState, ConnectionState, ExportState
+from services.store import acts, batches, connections, exports
+from services.store.acts import Deed
+from services.store.fence import fenced
+from services.store.tables import Batch, Connection
+
+log = structlog.get_logger(__name__)
+
+_PARKED = timedelta(hours=1)
+_PACE = timedelta(seconds=2)
+_BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
+_NOT_NOW = "The connection does not work now. Run /paymo-xero connect; this goes on afterwards."
+
+
+async def run(kit: BatchKit, batch_id: int) -> None:
+    """Bring one batch a step on."""
+    async with kit.database.sessions.begin() as session:
+        batch = await batches.take(session, batch_id, kit.now())
+        if batch is None:
+            return
+        connection = await connections.get(session, batch.connection_id)
+    try:
+        await _step(kit, connection, batch)
+    except Lost:
+        return
+    except Throttled as refusal:
+        await _later(kit, batch, kit.now() + refusal.retry_after, str(refusal))
+    except NotConnected as refusal:
+        await _broken(kit, connection, batch, refusal)
+    except Unavailable as refusal:
+        pause = _BACK_OFF[min(batch.tries, len(_BACK_OFF) - 1)]
+        await _later(kit, batch, kit.now() + timedelta(seconds=pause), str(refusal))
+    except ServiceError as refusal:
+        await _later(kit, batch, kit.now() + _PARKED, str(refusal))
+
+
+async def _step(kit: BatchKit, connection: Connection, batch: Batch) -> None:
+    if connection.state is ConnectionState.ENDED:
+        await _settle(kit, connection, batch)  # what never left has failed by that
+        return
+    if connection.state is not ConnectionState.ACTIVE:
+        raise NotConnected(_NOT_NOW, system="Xero")
+    if batch.state is BatchState.READING:
+        await reading.read(kit, connection, batch)
+        return
+    await claim_all(kit, connection, batch)
+    await settle_new_contacts(kit, connection, batch)
+    await Course(kit, connection, batch).send_all()
+    await _settle(kit, connection, batch)
+
+
+async def _settle(kit: BatchKit, connection: Connection, batch: Batch) -> None:
+    """End the batch when every invoice has its outcome, or look again when one may have."""
+    now = kit.now()
+    async with kit.database.sessions.begin() as session:
+        found = await batches.list_exports(session, batch.id)
+        waiting = [each for each in found if each.state in exports.WAITING]
+        if waiting:
+            times = [each.due_at for each in waiting if each.due_at is not None]
+            due_at = max(now + _PACE, min(times, default=now))
+            problem = next((each.reason for each in waiting if each.reason), "")
+            await batches.put_off(session, batch, due_at, problem)
+        elif await batches.finish(session, batch, finished_at=now):
+            states = [each.state for each in found]
+            after = {
+                "exported": sum(each in exports.DONE for each in states),
+                "failed": states.count(ExportState.FAILED),
+            }
+            acts.note(session, connection, Deed("batch_exported", now, batch.asked_by, after=after))
+        else:
+            return
+    if waiting:
+        await tables.show(kit, batch)
+    else:
+        await tables.report(kit, batch)
+
+
+async def _later(kit: BatchKit, batch: Batch, due_at: datetime, why: str) -> None:
+    """Go on later, and say when, where the person looks."""
+    said = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
+    async with kit.database.sessions.begin() as session:
+        written = await batches.put_off(session, batch, due_at, said)
+    log.info("batch_put_off", batch=batch.id, until=due_at.isoformat())
+    if written:
+        await tables.show(kit, batch)
+
+
+async def _broken(
+    kit: BatchKit, connection: Connection, batch: Batch, refusal: NotConnected
+) -> None:
+    """Park the batch, and tell that the connection is broken."""
+    now = kit.now()
+    async with kit.database.sessions.begin() as session:
+        if connection.state is ConnectionState.ACTIVE:
+            await connections.mark_broken(
+                session, connection.id, refusal.system, reason=str(refusal), now=now
+            )
+        written = await fenced(
+            session, batch, batch.fence, due_at=now + _PARKED, problem=str(refusal)
+        )
+    if written:
+        await tables.show(kit, batch)

@@ -1,0 +1,115 @@
+"""Exporting many invoices: what people do in Slack touches rows only; `run_batch` is the job."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from services.errors import AlreadyRequested, NotAccepted, ServiceError
+from services.export.batching import reading, running, tables
+from services.export.batching.kit import BatchKit
+from services.export.batching.shapes import BatchForm
+from services.export.batching.verdicts import READY
+from services.model import BatchState, ExportState, Job, Person, Place
+from services.store import acts, batches, connections
+from services.store.acts import Deed
+from services.store.engine import Session
+from services.store.tables import Batch
+
+_CLOSED = "This table is not there any more. Run /paymo-xero export all again."
+_NOTHING = "No invoice is ready, so there is nothing to export."
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class BatchService(BatchKit):
+    """From the table of what is ready to the report of what came of it."""
+
+    async def open(self, person: Person, numbers: Sequence[str] = ()) -> BatchForm:
+        """Start a table of these invoices, or of all that are not exported yet."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            place = Place(
+                workspace_id=connection.workspace_id,
+                user_id=person.user_id,
+                channel_id=person.channel_id,
+            )
+            batch = Batch(
+                connection_id=connection.id,
+                state=BatchState.READING,
+                asked_numbers=[each.strip()[:_LONGEST] for each in dict.fromkeys(numbers)],
+                asked_by=person.user_id,
+                place=asdict(place),
+                created_at=self.now(),
+            )
+            session.add(batch)
+            await session.flush()
+            return await tables.form_of(session, batch)
+
+    async def open_failed(self, person: Person, batch_id: int) -> BatchForm:
+        """Start a table of the invoices that failed in a batch."""
+        async with self.database.sessions() as session:
+            former = await _own(session, person, batch_id)
+            failed = [
+                each.number
+                for each in await batches.list_exports(session, former.id)
+                if each.state is ExportState.FAILED
+            ]
+        if not failed:
+            raise ServiceError("None of them failed any more; there is nothing left to fix.")
+        return await self.open(person, failed)
+
+    async def attach_view(self, batch_id: int, view_id: str) -> None:
+        """Say which modal shows this batch, and have it read."""
+        async with self.database.sessions.begin() as session:
+            batch = await batches.find(session, batch_id)
+            if batch is None:
+                return
+            batch.place = {**batch.place, "view_id": view_id}
+            batch.due_at = self.now()
+        await self.work.nudge(Job.BATCH, batch_id)
+
+    async def form(self, person: Person, batch_id: int) -> BatchForm:
+        """Return the batch as it is now."""
+        async with self.database.sessions() as session:
+            return await tables.form_of(session, await _own(session, person, batch_id))
+
+    async def matched(self, person: Person, batch_id: int) -> BatchForm:
+        """Judge again what waited for a client's contact or account."""
+        async with self.database.sessions.begin() as session:
+            batch = await _own(session, person, batch_id)
+            if batch.state is BatchState.READY:
+                connection = await connections.get(session, batch.connection_id)
+                await reading.judge_again(session, connection, batch)
+                await session.flush()
+            return await tables.form_of(session, batch)
+
+    async def confirm(self, person: Person, batch_id: int) -> BatchForm:
+        """Have everything that is ready exported; the table's one confirmation."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            batch = await _own(session, person, batch_id)
+            connection = connections.require_ready(
+                await connections.get_here(session, person, batch.connection_id)
+            )
+            ready = await batches.list_unclaimed(session, batch.id, READY, limit=1)
+            if batch.state is BatchState.READY and not ready:
+                raise NotAccepted({"table": _NOTHING})
+            if not await batches.start(session, batch, now):
+                raise AlreadyRequested("This batch is on its way already.")
+            deed = Deed("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
+            acts.note(session, connection, deed)
+            form = await tables.form_of(session, batch)
+        await self.work.nudge(Job.BATCH, batch_id)
+        return replace(form, state=BatchState.RUNNING)
+
+    async def run_batch(self, batch_id: int) -> None:
+        """Bring one batch a step on, however far it had come."""
+        await running.run(self, batch_id)
+
+
+async def _own(session: Session, person: Person, batch_id: int) -> Batch:
+    """Return this person's own batch."""
+    batch = await batches.find(session, batch_id)
+    if batch is None or batch.asked_by != person.user_id:
+        raise ServiceError(_CLOSED)
+    await connections.get_here(session, person, batch.connection_id)
+    return batch

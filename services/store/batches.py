@@ -1,0 +1,181 @@
+"""Batches: exports of many invoices, taken by one worker at a time, with a row for each invoice."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import BatchState, ExportState
+from services.store.fence import fenced
+from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
+
+_LEASE = timedelta(minutes=3)
+_WORKING = (BatchState.READING, BatchState.RUNNING)
+_ON_TABLES = (BatchState.READING, BatchState.READY)
+
+
+async def find(session: AsyncSession, batch_id: int) -> Batch | None:
+    """Return the batch with this id, if there is one."""
+    return await session.get(Batch, batch_id)
+
+
+async def take(session: AsyncSession, batch_id: int, now: datetime) -> Batch | None:
+    """Take this batch when it is due; nobody else gets it during the lease."""
+    taken: Batch | None = await session.scalar(
+        update(Batch)
+        .where(Batch.id == batch_id, Batch.state.in_(_WORKING), Batch.due_at <= now)
+        .values(due_at=now + _LEASE, fence=Batch.fence + 1, tries=Batch.tries + 1)
+        .returning(Batch)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def hold(session: AsyncSession, batch: Batch, now: datetime) -> bool:
+    """Lengthen the lease, for the batch comes forward; False when somebody else took it since."""
+    return await fenced(session, batch, batch.fence, due_at=now + _LEASE, tries=0, problem="")
+
+
+async def start(session: AsyncSession, batch: Batch, now: datetime) -> bool:
+    """Go from the table to the exporting; of two presses, one does it."""
+    started = await session.scalar(
+        update(Batch)
+        .where(Batch.id == batch.id, Batch.state == BatchState.READY)
+        .values(
+            state=BatchState.RUNNING,
+            started_at=now,
+            due_at=now,
+            tries=0,
+            problem="",
+            fence=Batch.fence + 1,
+        )
+        .returning(Batch)
+        .execution_options(populate_existing=True)
+    )
+    return started is not None
+
+
+async def put_off(session: AsyncSession, batch: Batch, due_at: datetime, problem: str) -> bool:
+    """Go on later."""
+    return await fenced(session, batch, batch.fence, due_at=due_at, problem=problem)
+
+
+async def list_candidates(
+    session: AsyncSession, connection: Connection, statuses: Collection[str]
+) -> Sequence[int]:
+    """Return Paymo's ids of the invoices in these states that never went out, the oldest first."""
+    went_out = select(Export.id).where(
+        Export.paymo_company_id == connection.paymo_company_id,
+        Export.tenant_id == connection.tenant_id,
+        Export.paymo_invoice_id == InvoiceHeader.invoice_id,
+        Export.state != ExportState.FAILED,
+    )
+    found = await session.scalars(
+        select(InvoiceHeader.invoice_id)
+        .where(
+            InvoiceHeader.connection_id == connection.id,
+            InvoiceHeader.status.in_(statuses),
+            ~went_out.exists(),
+        )
+        .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
+    )
+    return found.all()
+
+
+async def replace_rows(session: AsyncSession, batch: Batch, rows: Sequence[BatchRow]) -> None:
+    """Make these the rows of the batch."""
+    await session.execute(delete(BatchRow).where(BatchRow.batch_id == batch.id))
+    session.add_all(rows)
+
+
+async def list_rows(session: AsyncSession, batch_id: int) -> Sequence[BatchRow]:
+    """Return every row, in order."""
+    found = await session.scalars(
+        select(BatchRow).where(BatchRow.batch_id == batch_id).order_by(BatchRow.id)
+    )
+    return found.all()
+
+
+async def list_unclaimed(
+    session: AsyncSession, batch_id: int, verdict: str, limit: int
+) -> Sequence[BatchRow]:
+    """Return rows with this verdict that no export carries yet."""
+    found = await session.scalars(
+        select(BatchRow)
+        .where(
+            BatchRow.batch_id == batch_id,
+            BatchRow.verdict == verdict,
+            BatchRow.export_id.is_(None),
+        )
+        .order_by(BatchRow.id)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
+    """Return the exports that carry the rows, whoever looks after them by now."""
+    found = await session.scalars(
+        select(Export)
+        .join(BatchRow, BatchRow.export_id == Export.id)
+        .where(BatchRow.batch_id == batch_id)
+        .order_by(BatchRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return found.all()
+
+
+async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[BatchRow, Export]]:
+    """Return the rows whose exports the batch still has to send, with these exports."""
+    found = await session.execute(
+        select(BatchRow, Export)
+        .join(Export, BatchRow.export_id == Export.id)
+        .where(
+            BatchRow.batch_id == batch_id,
+            Export.batch_id == batch_id,
+            Export.state == ExportState.QUEUED,
+            Export.due_at.is_(None),  # with a time, it goes its way alone
+        )
+        .order_by(BatchRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, export) for row, export in found]
+
+
+async def write_down(
+    session: AsyncSession, export: Export, now: datetime, **values: Any
+) -> Export | None:
+    """Take an export for the request that is about to leave, unless it went on since."""
+    taken: Export | None = await session.scalar(
+        update(Export)
+        .where(
+            Export.id == export.id,
+            Export.fence == export.fence,
+            Export.state == ExportState.QUEUED,
+        )
+        .values(**values, due_at=now + _LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
+        .returning(Export)
+        .execution_options(populate_existing=True)
+    )
+    return taken
+
+
+async def finish(session: AsyncSession, batch: Batch, **values: Any) -> bool:
+    """End it, and keep no more of Paymo's invoices than their heads."""
+    done = await fenced(
+        session, batch, batch.fence, state=BatchState.DONE, due_at=None, problem="", **values
+    )
+    if done:
+        await session.execute(
+            update(BatchRow).where(BatchRow.batch_id == batch.id).values(invoice=None)
+        )
+    return done
+
+
+async def purge(session: AsyncSession, before: datetime) -> None:
+    """Remove tables that nobody confirmed."""
+    old = select(Batch.id).where(Batch.state.in_(_ON_TABLES), Batch.created_at < before)
+    await session.execute(delete(BatchRow).where(BatchRow.batch_id.in_(old)))
+    await session.execute(delete(Batch).where(Batch.id.in_(old)))
