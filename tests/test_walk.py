@@ -103,7 +103,7 @@ async def test_reconnecting_the_same_two_exports_nothing_twice(walk: Walk) -> No
     assert len(walk.books.invoices) == 1
 
 
-async def test_a_new_contact_and_hostile_names(walk: Walk) -> None:
+async def test_e67_a_new_contact_and_hostile_names(walk: Walk) -> None:
     """A client called like a mention pings nobody and arrives in Xero under its name."""
     await walk.connect()
     kiwi = next(each for each in walk.company.clients.values() if "Kiwi" in each.name)
@@ -116,7 +116,7 @@ async def test_a_new_contact_and_hostile_names(walk: Walk) -> None:
     assert "<!channel>" not in str([each.blocks for each in walk.town.slack.messages("invoices")])
 
 
-async def test_a_double_submit_is_one_invoice(walk: Walk) -> None:
+async def test_e66_a_double_submit_is_one_invoice(walk: Walk) -> None:
     """Slack's retry, or an impatient finger."""
     await walk.connect()
     form = await walk.form("INV-1")
@@ -128,7 +128,7 @@ async def test_a_double_submit_is_one_invoice(walk: Walk) -> None:
     assert len(walk.books.invoices) == 1
 
 
-async def test_only_who_connected_exports_until_others_are_chosen(quick_walk: Walk) -> None:
+async def test_e70_only_who_connected_exports_until_others_are_chosen(quick_walk: Walk) -> None:
     """Everybody else is told whom to ask."""
     walk = quick_walk
     await walk.connect()
@@ -144,7 +144,7 @@ async def test_only_who_connected_exports_until_others_are_chosen(quick_walk: Wa
     await walk.modal("export", "Ben")
 
 
-async def test_a_killed_channel_pauses_and_tells_who_subscribed_it(quick_walk: Walk) -> None:
+async def test_e65_a_killed_channel_pauses_and_tells_who_subscribed_it(quick_walk: Walk) -> None:
     """Nothing is lost: the notice comes to that person instead."""
     walk = quick_walk
     await walk.connect()
@@ -194,7 +194,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     await walk.town.slack.wait_for(lambda: walk.town.slack.home("Ben"))
 
 
-async def test_ended_in_xero_alone_it_says_what_is_left_to_do(quick_walk: Walk) -> None:
+async def test_e07_ended_in_xero_alone_it_says_what_is_left_to_do(quick_walk: Walk) -> None:
     """In the channel and to the person, with the button that ends the other side."""
     walk = quick_walk
     await walk.connect()

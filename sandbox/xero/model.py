@@ -123,6 +123,7 @@ class Payment:
     status: str = "AUTHORISED"
     reconciled: bool = False
     batch_id: str = ""
+    bank_amount: Decimal | None = None  # in the bank account's currency, where that is another
     payment_id: str = field(default_factory=new_id)
 
 

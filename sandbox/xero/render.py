@@ -222,7 +222,7 @@ def payment_json(ledger: Ledger, payment: Payment) -> Json:
     return batch | {
         "PaymentID": payment.payment_id,
         **_only_ms(days(Date=payment.day)),
-        "BankAmount": payment.amount,
+        "BankAmount": payment.amount if payment.bank_amount is None else payment.bank_amount,
         "Amount": payment.amount,
         "Reference": payment.reference,
         "CurrencyRate": invoice.currency_rate,

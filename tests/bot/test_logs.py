@@ -64,7 +64,7 @@ def test_secrets_are_hidden_by_their_name_also_inside_others(stream: io.StringIO
     assert "hunter2" not in stream.getvalue()
 
 
-def test_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:
+def test_e69_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:
     try:
         int("xoxb-hunter2")
     except ValueError:

@@ -44,7 +44,7 @@ async def connected(town: Town, tenant_id: str) -> int:
         return connection.id
 
 
-async def test_a_signed_webhook_has_the_organisation_looked_at_soon(town: Town) -> None:
+async def test_e63_a_signed_webhook_has_the_organisation_looked_at_soon(town: Town) -> None:
     connection_id = await connected(town, "tenant-1")
     body = json.dumps({"events": [{"tenantId": "tenant-1", "eventCategory": "INVOICE"}]})
 
@@ -61,14 +61,14 @@ async def test_a_signed_webhook_has_the_organisation_looked_at_soon(town: Town) 
 
 
 @pytest.mark.parametrize("body", [b'{"events": []}', b"{}", b'{"events": [{"tenantId": 7}, 1]}'])
-async def test_a_signed_webhook_that_names_no_organisation_is_taken(
+async def test_e63_a_signed_webhook_that_names_no_organisation_is_taken(
     town: Town, body: bytes
 ) -> None:
     assert (await tell(town, body)).status_code == 200
 
 
 @pytest.mark.parametrize("key", ["another-key", ""])
-async def test_a_webhook_that_xero_did_not_sign_is_refused(town: Town, key: str) -> None:
+async def test_e63_a_webhook_that_xero_did_not_sign_is_refused(town: Town, key: str) -> None:
     answer = await tell(town, b'{"events": []}', key)
 
     assert (answer.status_code, answer.content) == (401, b"")
@@ -91,7 +91,9 @@ async def test_without_a_key_there_is_no_webhook(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"", b"[", b"\xff"])
-async def test_a_paymo_webhook_of_nobody_is_refused_and_never_gone(town: Town, body: bytes) -> None:
+async def test_e64_a_paymo_webhook_of_nobody_is_refused_and_never_gone(
+    town: Town, body: bytes
+) -> None:
     headers = [(b"x-paymo-signature", b"\xe9")]
     answer = await town.http.post("/webhooks/paymo/unknown", content=body, headers=headers)
 

@@ -55,7 +55,9 @@ async def until(is_true: Callable[[], bool], seconds: float = 15) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_row_is_looked_at_by_one_of_several_processes_at_a_time(postgres_url: str) -> None:
+async def test_e61_a_row_is_looked_at_by_one_of_several_processes_at_a_time(
+    postgres_url: str,
+) -> None:
     looks = Looks()
     async with AsyncExitStack() as stack:
         works = [await stack.enter_async_context(working(postgres_url, looks.run)) for _ in "abc"]

@@ -190,7 +190,9 @@ async def test_what_the_app_may_not_whisper_in_a_channel_is_written_directly(des
     assert desk.read_by_anna == ["Hello."]
 
 
-async def test_drawing_a_modal_again_forgives_that_it_was_closed_or_drawn_since(desk: Desk) -> None:
+async def test_e66_drawing_a_modal_again_forgives_that_it_was_closed_or_drawn_since(
+    desk: Desk,
+) -> None:
     form = await desk.bench.open_view(modal(FIELD))
 
     await answers.redraw(desk.bench.slack, form.id, VIEW, view_hash="hash.old")

@@ -98,7 +98,7 @@ def test_a_payment_is_told_as_it_was_recorded(changes: dict[str, Any], words: st
 
 
 @pytest.mark.parametrize("kind", ["credit_note", "overpayment", "prepayment"])
-def test_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
+def test_e34_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
     text = text_of(samples.message(RECEIVED, kind=kind, label="Credit note CN-7"))
 
     assert "Credit note CN-7" in text

@@ -219,7 +219,7 @@ async def test_half_a_list_is_never_returned(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("seconds_apart", [0, 1])
-async def test_changes_come_completely_however_close_together(
+async def test_e59_changes_come_completely_however_close_together(
     bench: Bench, *, seconds_apart: int
 ) -> None:
     add_invoices(bench.stand, 1103, seconds_apart=seconds_apart)
@@ -265,7 +265,7 @@ async def test_every_call_names_its_organisation(bench: Bench) -> None:
     assert tenants == [bench.stand.books.tenant_id, other.tenant_id]
 
 
-async def test_an_expired_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
+async def test_e04_an_expired_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
     bench.stand.world.authority.expire_access()
     answers = await asyncio.gather(*(bench.client.organisation() for _ in range(5)))
 

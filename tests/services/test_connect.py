@@ -95,7 +95,7 @@ async def test_links_are_for_one_purpose_and_for_ten_minutes(stand: Connecting) 
     assert (stand.paymo.requests, stand.xero.requests) == ([], [])
 
 
-async def test_links_to_xero_and_states_are_used_up_by_the_first_who_comes(
+async def test_e01_links_to_xero_and_states_are_used_up_by_the_first_who_comes(
     stand: Connecting,
 ) -> None:
     nonce = nonce_of((await stand.service.open(ANNA)).xero_link)
@@ -111,7 +111,7 @@ async def test_links_to_xero_and_states_are_used_up_by_the_first_who_comes(
     assert len(stand.xero.calls("POST", "/connect/token")) == 1
 
 
-async def test_a_cancelled_consent_stores_nothing_and_the_form_gets_a_fresh_button(
+async def test_e02_a_cancelled_consent_stores_nothing_and_the_form_gets_a_fresh_button(
     stand: Connecting,
 ) -> None:
     checklist = await stand.service.open(ANNA)
@@ -163,7 +163,7 @@ async def test_an_organisation_that_cannot_be_read_leaves_no_tokens_behind(
 
 
 @pytest.mark.parametrize("keeps_old_event", [False, True])
-async def test_a_broken_consent_is_mended_with_the_organisation_known_already(
+async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_already(
     stand: Connecting, *, keeps_old_event: bool
 ) -> None:
     connection = await broken(stand, "Xero")
@@ -267,7 +267,7 @@ async def test_nothing_is_shown_at_a_glance_before_a_side_is_connected(stand: Co
     assert mine.organisation.name == "Maple Books"
 
 
-async def test_secrets_and_links_are_not_readable_in_the_database(stand: Connecting) -> None:
+async def test_e69_secrets_and_links_are_not_readable_in_the_database(stand: Connecting) -> None:
     checklist = await stand.service.open(ANNA)
     nonce = nonce_of(checklist.xero_link)
     await stand.service.submit_paymo_key(nonce_of(checklist.paymo_link), KEY)

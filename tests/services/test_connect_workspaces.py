@@ -56,7 +56,9 @@ async def test_an_event_that_comes_twice_at_once_is_taken_once(stand: Connecting
     assert await service.take_event("Ev2")
 
 
-async def test_processes_that_share_the_database_refresh_a_token_once(stand: Connecting) -> None:
+async def test_e05_processes_that_share_the_database_refresh_a_token_once(
+    stand: Connecting,
+) -> None:
     connection = await stand.connect()
     assert connection.grant_id is not None
     stand.clock.turn(hours=1)

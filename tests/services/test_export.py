@@ -98,7 +98,7 @@ async def test_e10_two_presses_are_one_invoice(bridge: Bridge) -> None:
         Fault(method="PUT", path="Invoices", hang_up="before"),
     ],
 )
-async def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
+async def test_e09_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     bridge: Bridge, fault: Fault
 ) -> None:
     """Whatever got lost, there is one invoice in the end."""
@@ -172,7 +172,7 @@ async def test_e33_an_invoice_changed_after_the_preview_waits_for_a_look(bridge:
     assert bridge.xero.invoices[done.xero_invoice_id].total == invoice.total
 
 
-async def test_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
+async def test_e06_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
     """It goes on by itself once the connection is mended, and the owner is told once."""
     form = await bridge.form_for("INV-1")
     bridge.paymo.company.keys.clear()

@@ -223,7 +223,7 @@ async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
     assert (card.metadata["paymo_invoice_id"], card.metadata["tenant_id"]) == (7, "tenant")
 
 
-async def test_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
+async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     room: Newsroom,
 ) -> None:
     await room.service.subscribe(OWNER, "C1")
@@ -321,7 +321,7 @@ async def test_a_channel_for_one_client_and_large_amounts_hears_of_no_others(
     ]
 
 
-async def test_nothing_is_posted_where_the_app_was_taken_away(room: Newsroom) -> None:
+async def test_e66_nothing_is_posted_where_the_app_was_taken_away(room: Newsroom) -> None:
     await room.tell("a", "C1")
     async with room.database.sessions.begin() as session:
         await workspaces.mark_uninstalled(session, "", "T1")

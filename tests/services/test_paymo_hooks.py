@@ -190,7 +190,7 @@ async def test_a_key_that_may_not_have_hooks_goes_on_with_the_clock(
     assert len(asked) == 1
 
 
-async def test_a_payment_deleted_in_paymo_is_told_at_once_and_does_not_come_back(
+async def test_e64_a_payment_deleted_in_paymo_is_told_at_once_and_does_not_come_back(
     stand: Stand,
 ) -> None:
     copy_id = await stand.paid()
@@ -291,7 +291,7 @@ async def test_what_cannot_be_read_is_refused(stand: Stand, body: bytes) -> None
 
 
 @pytest.mark.parametrize("signature", ["sha1=", "sha1=" + "0" * 40, "\u00e9", "plain"])
-async def test_what_paymo_did_not_sign_is_refused_and_changes_nothing(
+async def test_e64_what_paymo_did_not_sign_is_refused_and_changes_nothing(
     stand: Stand, signature: str
 ) -> None:
     before = await stand.bridge.connection()

@@ -63,7 +63,7 @@ async def forget_payment(bridge: Bridge, **values: object) -> None:
         connection.sweep_due_at = bridge.clock()
 
 
-async def test_an_export_that_never_heard_of_its_invoice_adopts_it(bridge: Bridge) -> None:
+async def test_e09_an_export_that_never_heard_of_its_invoice_adopts_it(bridge: Bridge) -> None:
     """Nothing is sent again, and nothing is told again."""
     sent = len(bridge.xero.calls("PUT", "Invoices"))
     await forget_export(
@@ -77,7 +77,7 @@ async def test_an_export_that_never_heard_of_its_invoice_adopts_it(bridge: Bridg
     assert await kinds(bridge) == ["invoice_exported"]
 
 
-async def test_a_payment_that_never_heard_of_its_copy_adopts_it(bridge: Bridge) -> None:
+async def test_e62_a_payment_that_never_heard_of_its_copy_adopts_it(bridge: Bridge) -> None:
     """However long ago it was paid, it is in Paymo once, and told once."""
     bridge.xero.books.pay(next(iter(bridge.xero.invoices)), Decimal(40), date=FAR_PAST)
     await bridge.look()

@@ -107,7 +107,7 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
 
 
-async def test_a_form_of_one_organisation_sends_nothing_to_another(bridge: Bridge) -> None:
+async def test_e08_a_form_of_one_organisation_sends_nothing_to_another(bridge: Bridge) -> None:
     """What was shown for one pair is not exported after the workspace connected another."""
     form = await bridge.form_for("INV-1")
     other = bridge.xero.add_organisation("Other Books", country="NZ", currency="NZD")

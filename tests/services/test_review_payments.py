@@ -67,7 +67,7 @@ async def test_a_cent_above_what_is_left_is_taken_as_what_is_left(
         assert "114.98" in str(facts["asked"])
 
 
-async def test_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) -> None:
+async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) -> None:
     """Counted twice, it would call the invoice paid; a person may insist."""
     company = bridge.paymo.company
     company.pay(company.numbered("INV-1").id, "40", paid_on=DAY)
@@ -80,7 +80,9 @@ async def test_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) ->
     assert amounts(bridge) == [Decimal(40), Decimal(40)]
 
 
-async def test_a_payment_on_an_invoice_deleted_in_paymo_makes_nothing_anew(bridge: Bridge) -> None:
+async def test_e46_a_payment_on_an_invoice_deleted_in_paymo_makes_nothing_anew(
+    bridge: Bridge,
+) -> None:
     """It is told, and Paymo stays as people left it."""
     bridge.paymo.company.delete_invoice(bridge.paymo.company.numbered("INV-1").id)
     await pay(bridge, "40")

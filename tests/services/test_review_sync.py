@@ -79,7 +79,7 @@ async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     assert await amounts(bridge) == [Decimal(20)]
 
 
-async def test_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge: Bridge) -> None:
+async def test_e45_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge: Bridge) -> None:
     """It waits by itself, and that it does is said where people look."""
     refused = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
     await bridge.look()

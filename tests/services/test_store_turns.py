@@ -41,7 +41,7 @@ async def test_a_look_that_was_taken_over_is_not_renewed(database: Database) -> 
     assert await renewed(database, going_on)
 
 
-async def test_a_long_look_keeps_others_away(database: Database) -> None:
+async def test_e61_a_long_look_keeps_others_away(database: Database) -> None:
     await connected(database, sweep_due_at=NOW)
     look = await taken(database)
 

@@ -58,7 +58,7 @@ async def told(bridge: Bridge) -> list[str]:
     return [kind for kind, _ in await bridge.notices()][1:]
 
 
-async def test_a_part_payment_and_then_the_rest(bridge: Bridge) -> None:
+async def test_e35_a_part_payment_and_then_the_rest(bridge: Bridge) -> None:
     """A draft becomes sent by itself, and paid when nothing is left."""
     assert in_paymo(bridge).status == "draft"
     await pay(bridge, "40")
@@ -73,7 +73,7 @@ async def test_a_part_payment_and_then_the_rest(bridge: Bridge) -> None:
     assert first.paid_on == DAY
 
 
-async def test_a_payment_seen_again_and_again_is_recorded_once(bridge: Bridge) -> None:
+async def test_e36_a_payment_seen_again_and_again_is_recorded_once(bridge: Bridge) -> None:
     """Hints, sweeps and manual syncs find the same row."""
     await pay(bridge, "40")
     await bridge.sync.request(ANNA, place())
@@ -85,7 +85,9 @@ async def test_a_payment_seen_again_and_again_is_recorded_once(bridge: Bridge) -
 
 
 @pytest.mark.parametrize("hang_up", ["before", "after"])
-async def test_a_lost_answer_of_paymo_adds_no_second_payment(bridge: Bridge, hang_up: str) -> None:
+async def test_e62_a_lost_answer_of_paymo_adds_no_second_payment(
+    bridge: Bridge, hang_up: str
+) -> None:
     """The marker in the notes is looked for first."""
     bridge.paymo.faults.add(method="POST", path="invoicepayments", hang_up=hang_up)
     await pay(bridge, "40")
@@ -95,7 +97,7 @@ async def test_a_lost_answer_of_paymo_adds_no_second_payment(bridge: Bridge, han
     assert await told(bridge) == ["payment_received"]
 
 
-async def test_a_payment_removed_in_xero_is_removed_in_paymo(bridge: Bridge) -> None:
+async def test_e39_a_payment_removed_in_xero_is_removed_in_paymo(bridge: Bridge) -> None:
     """Only its own copy: what people typed stays."""
     company = bridge.paymo.company
     company.pay(in_paymo(bridge).id, "15", notes="cash")
@@ -107,7 +109,7 @@ async def test_a_payment_removed_in_xero_is_removed_in_paymo(bridge: Bridge) -> 
     assert await told(bridge) == ["payment_received", "payment_removed"]
 
 
-async def test_an_edited_payment_is_told_as_one_change(bridge: Bridge) -> None:
+async def test_e41_an_edited_payment_is_told_as_one_change(bridge: Bridge) -> None:
     """Xero edits by removing and adding."""
     payment_id = await pay(bridge, "40")
     bridge.xero.books.remove_payment(payment_id)
@@ -117,7 +119,7 @@ async def test_an_edited_payment_is_told_as_one_change(bridge: Bridge) -> None:
     assert (await bridge.notices())[-1][1]["changed_from"] in {"40", "40.00"}
 
 
-async def test_a_payment_deleted_in_paymo_stays_deleted_until_asked_for(bridge: Bridge) -> None:
+async def test_e40_a_payment_deleted_in_paymo_stays_deleted_until_asked_for(bridge: Bridge) -> None:
     """It is told once, nothing happens in Xero, and a press brings it back."""
     await pay(bridge, "40")
     company = bridge.paymo.company
@@ -192,7 +194,7 @@ async def test_a_deleted_draft_is_deleted_in_paymo_and_can_be_exported_again(
 
 
 @pytest.mark.parametrize(("void_means", "status"), [("void", "void"), ("delete", "gone")])
-async def test_void_mirrors_void_unless_told_otherwise(
+async def test_e49_void_mirrors_void_unless_told_otherwise(
     bridge: Bridge, void_means: str, status: str
 ) -> None:
     """A setting makes voiding delete as well."""
@@ -216,7 +218,7 @@ async def test_a_voided_one_is_deleted_when_a_person_says_so(bridge: Bridge) -> 
     assert invoice.id not in bridge.paymo.company.invoices
 
 
-async def test_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> None:
+async def test_e52_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> None:
     """It would vanish with the invoice."""
     invoice = in_paymo(bridge)
     bridge.paymo.company.pay(invoice.id, "20")
@@ -243,7 +245,7 @@ async def test_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> None:
         {"hang_up": "before"},
     ],
 )
-async def test_no_answer_is_never_read_as_a_deletion(
+async def test_e50_no_answer_is_never_read_as_a_deletion(
     bridge: Bridge, fault: dict[str, object]
 ) -> None:
     """Not found, forbidden, empty, broken: nothing is deleted in Paymo."""
@@ -257,7 +259,7 @@ async def test_no_answer_is_never_read_as_a_deletion(
 
 
 @pytest.mark.parametrize("is_applied", [True, False])
-async def test_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_applied: bool) -> None:
+async def test_e51_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_applied: bool) -> None:
     """Nothing is touched in Paymo before somebody decides."""
     for number in range(2, 11):
         await bridge.export_it(f"INV-{number}")
@@ -275,7 +277,7 @@ async def test_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_applied:
     assert not (await bridge.connection()).is_paused
 
 
-async def test_a_credit_note_is_recorded_by_its_name(bridge: Bridge) -> None:
+async def test_e34_a_credit_note_is_recorded_by_its_name(bridge: Bridge) -> None:
     """Never as cash, and gone again when it is taken off."""
     made = bridge.xero.books.apply_credit(in_xero(bridge).invoice_id, Decimal(30))
     await bridge.look()
@@ -295,7 +297,7 @@ async def test_a_quiet_look_is_one_call(bridge: Bridge) -> None:
     assert len(bridge.xero.calls("GET", "api.xro")) == before + 1
 
 
-async def test_paymo_out_of_reach_loses_nothing(bridge: Bridge) -> None:
+async def test_e45_paymo_out_of_reach_loses_nothing(bridge: Bridge) -> None:
     """The payment comes when Paymo is back."""
     bridge.paymo.faults.add(path="/api/", status=503, times=30)
     await pay(bridge, "40")

@@ -132,7 +132,7 @@ async def test_a_sign_in_service_in_trouble_ends_nothing(
     assert await keeper.ask() == (await keeper.stored()).access_token
 
 
-async def test_a_refresh_whose_answer_was_lost_is_done_again_with_the_old_token(
+async def test_e05_a_refresh_whose_answer_was_lost_is_done_again_with_the_old_token(
     keeper: Keeper,
 ) -> None:
     keeper.stand.world.faults.add(path="/connect/token", hang_up="after")
@@ -191,7 +191,7 @@ async def test_a_dead_token_that_somebody_else_has_replaced_is_no_end(keeper: Ke
     assert not (await keeper.stored()).is_dead
 
 
-async def test_a_quiet_consent_is_kept_alive_before_sixty_days(keeper: Keeper) -> None:
+async def test_e06_a_quiet_consent_is_kept_alive_before_sixty_days(keeper: Keeper) -> None:
     for _ in range(3):
         keeper.stand.clock.forward(days=30)
         await keeper.tokens.keep_alive(keeper.grant_id)
