@@ -113,6 +113,7 @@ def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> Non
         ("Hosting", "Passed on at cost", 1, "24.99", False),
         tax=_VAT,
         issued=today - timedelta(days=7),
+        status="sent",
     )
     _invoice(
         company,
@@ -122,6 +123,7 @@ def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> Non
         tax=_VAT,
         issued=today - timedelta(days=4),
         due=None,
+        status="sent",
     )
 
 
@@ -141,6 +143,7 @@ def _abroad(company: Company, today: date, fair: Client, saddles: Client) -> Non
         ("Site plan", "Stalls and signs", 1, "760.00"),
         currency="EUR",
         issued=today - timedelta(days=3),
+        status="sent",
     )
     _invoice(
         company,
@@ -149,6 +152,7 @@ def _abroad(company: Company, today: date, fair: Client, saddles: Client) -> Non
         ("Catalogue", "64 pages", 1, "3150.00"),
         tax="6.25",
         issued=today - timedelta(days=5),
+        status="sent",
     )
     _invoice(
         company,
@@ -158,6 +162,7 @@ def _abroad(company: Company, today: date, fair: Client, saddles: Client) -> Non
         currency="USD",
         tax="6.25",
         issued=today - timedelta(days=2),
+        status="sent",
     )
 
 
@@ -169,6 +174,7 @@ def _new_ones(company: Company, today: date, yoga: Client, theatre: Client) -> N
         ("Class timetable", "Print and web", 1, "240.00"),
         tax=_VAT,
         issued=today - timedelta(days=2),
+        status="sent",
     )
     _invoice(
         company,
@@ -177,6 +183,7 @@ def _new_ones(company: Company, today: date, yoga: Client, theatre: Client) -> N
         ("Banners", "Three, at a rate that no account has", 3, "55.00"),
         tax="17.5",
         issued=today - timedelta(days=1),
+        status="sent",
     )
     _invoice(
         company,

@@ -15,6 +15,16 @@ _PAGE = Path(__file__).parent / "page"
 _KIT = Path(__file__).parents[1] / "page"
 
 
+_MORE = [
+    {"text": "Export all the others at once:", "copy": "/paymo-xero export all"},
+    {"text": "Ask why one does not go:", "copy": "/paymo-xero why INV-2047"},
+    {"text": "Take an export back:", "copy": "/paymo-xero undo INV-2043"},
+    {"text": "Compare both sides:", "copy": "/paymo-xero reconcile"},
+    {"text": "See who did what:", "copy": "/paymo-xero history"},
+    {"text": "Void an invoice in Xero, and see what Paymo makes of it.", "copy": ""},
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Portal:
     """Knows all three stand-ins, and where each is served."""
@@ -43,7 +53,8 @@ class Portal:
 
     async def steps(self, _: web.Request) -> web.Response:
         """Where the panes are, what there is to do, and what of it is done."""
-        return web.json_response({"panes": self.addresses, "steps": self._steps()})
+        told = {"panes": self.addresses, "steps": self._steps(), "more": _MORE}
+        return web.json_response(told)
 
     def _steps(self) -> list[Json]:
         notices = self._notices()

@@ -44,11 +44,18 @@ function drawSteps(steps) {
   byId("done").hidden = next !== -1;
 }
 
+function drawMore(more) {
+  if (byId("more").children.length) return;
+  byId("more").append(...more.map((each) =>
+    element("li", {}, each.text, ...(each.copy ? copied(each.copy) : []))));
+}
+
 async function look() {
   try {
     const told = await (await fetch("/steps")).json();
     openPanes(told.panes);
     drawSteps(told.steps);
+    drawMore(told.more);
   } catch {
     // The demo was stopped, or is about to answer; the next look will tell.
   }
