@@ -4,6 +4,7 @@ With SCREENSHOTS set to a folder the main steps are kept there as pictures.
 """
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -122,6 +123,28 @@ async def pay(page: Page) -> None:
     await xero.get_by_role("button", name="Add payment").click()
 
 
+async def export_the_rest(page: Page) -> None:
+    """Look at the table of everything that was sent, and press once."""
+    slack = pane(page, "Slack")
+    await page.get_by_role("tab", name="Slack").click()
+    await say(slack, "/paymo-xero export all")
+    form = slack.get_by_role("dialog", name="Export Invoices")
+    await expect(form).to_contain_text("Ready", timeout=PATIENCE)
+    await keep(page, "8-batch")
+    await form.get_by_role("button", name=re.compile("Export . Invoice")).click()
+    await expect(form).to_contain_text("2 invoices exported to Harbour Lane", timeout=PATIENCE)
+    await keep(page, "9-report")
+    await slack.get_by_role("button", name="Dismiss all").click()
+
+
+async def take_back(page: Page, number: str) -> None:
+    """Undo an export, and see that it is said."""
+    slack = pane(page, "Slack")
+    await say(slack, f"/paymo-xero undo {number}")
+    messages = slack.get_by_label("Messages")
+    await expect(messages).to_contain_text("can be exported again", timeout=PATIENCE)
+
+
 async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> None:
     """Every step on the page is ticked off, in a real browser without a network."""
     await connect(page)
@@ -137,3 +160,5 @@ async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> 
     await paymo.get_by_role("link", name=FIRST).click()
     await expect(paymo.get_by_role("heading", name=f"Invoice {FIRST}")).to_contain_text("paid")
     await keep(page, "7-paymo")
+    await export_the_rest(page)
+    await take_back(page, "INV-2046")

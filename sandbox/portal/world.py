@@ -18,7 +18,7 @@ _KIT = Path(__file__).parents[1] / "page"
 _MORE = [
     {"text": "Export all the others at once:", "copy": "/paymo-xero export all"},
     {"text": "Ask why one does not go:", "copy": "/paymo-xero why INV-2047"},
-    {"text": "Take an export back:", "copy": "/paymo-xero undo INV-2043"},
+    {"text": "Take an export back:", "copy": "/paymo-xero undo INV-2046"},
     {"text": "Compare both sides:", "copy": "/paymo-xero reconcile"},
     {"text": "See who did what:", "copy": "/paymo-xero history"},
     {"text": "Void an invoice in Xero, and see what Paymo makes of it.", "copy": ""},
