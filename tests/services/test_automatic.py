@@ -137,18 +137,20 @@ async def test_one_that_was_written_and_sent_between_two_looks_goes_as_well(
 
 
 async def test_what_was_sent_before_it_was_switched_on_stays(bridge: Bridge) -> None:
+    """Even what the app had not seen yet, or what is edited afterwards."""
     draft(bridge, "OLD-1", status="sent")
     draft(bridge, "OLD-2")
+    for nth in (1, 2, 3):
+        await bridge.export_it(f"HAND-{nth}")
     await bridge.look()
     mark(bridge, "OLD-2")
     bridge.clock.turn(seconds=5)
-    await ready(bridge)
-    await bridge.look()
-    old = bridge.paymo.company.numbered("OLD-1")
-    old.updated = bridge.clock()
+    await set_to(bridge, "on")
+    bridge.paymo.company.numbered("OLD-1").updated = bridge.clock()
     await bridge.look()
 
     assert in_xero(bridge) == []
+    assert await told(bridge, "export_asked") == []
 
 
 @pytest.mark.parametrize(
