@@ -8,6 +8,8 @@ from services.model import Person
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge
 
+# Too long for Xero to be sent it, so no unique number stops a second copy there.
+LONG = "INV-2026-11-25-00000000-"
 LINES = [("Design", "Pages", 3, "33.33"), ("Travel", "Train", 1, "19.99")]
 
 
@@ -21,12 +23,13 @@ async def opened(database: Database) -> Bridge:
 
 
 def invoices(bridge: Bridge, count: int, client: str = "Acme Ltd", **more: Any) -> None:
-    """Add invoices of one client, numbered on."""
+    """Add invoices of one client, numbered on, behind `prefix`."""
+    prefix = more.pop("prefix", "INV-")
     company = bridge.paymo.company
     owner = next(each for each in company.clients.values() if each.name == client)
     usual = {"tax": 15, "status": "sent"}
     for _ in range(count):
-        number = f"INV-{len(company.invoices) + 1}"
+        number = f"{prefix}{len(company.invoices) + 1}"
         company.add_invoice(number, owner, LINES, **{**usual, **more})
 
 
@@ -59,6 +62,11 @@ async def ended(bridge: Bridge) -> None:
 def words(form: BatchForm) -> dict[str, list[str]]:
     """Return the numbers by their verdicts."""
     return {each.verdict: [line.number for line in each.lines] for each in form.groups}
+
+
+def by_reference(bridge: Bridge) -> Counter[str]:
+    """Return how often each reference of ours stands in Xero."""
+    return Counter(each.reference for each in bridge.xero.invoices.values())
 
 
 def in_xero(bridge: Bridge) -> Counter[str]:
