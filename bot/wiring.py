@@ -44,6 +44,7 @@ from services.export.batching.service import BatchService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
 from services.export.undoing import UndoService
+from services.export.updating import UpdateService
 from services.links import Links
 from services.matching.service import MatchingService
 from services.model import Job
@@ -177,6 +178,7 @@ class _Parts:
             settings=SettingsService(database, now),
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
+            update=UpdateService.of(export_kit),
             restore=RestoreService.of(sync_kit),
             automatic=AutoExportService(export_kit),
         )
@@ -258,6 +260,7 @@ def _runners(
         Job.MIRROR: mirror.run_mirror,
         Job.NOTICES: services.notices.run_notices,
         Job.UNDO: services.undo.run_undo,
+        Job.UPDATE: services.update.run_update,
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,

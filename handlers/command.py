@@ -16,6 +16,7 @@ from handlers.routing import Handler, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
 from handlers.undoing import Undoing
+from handlers.updating import Updating
 
 # A handler that wants what was typed behind the verb.
 _About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]
@@ -35,6 +36,7 @@ class Command:
     settings: Settings
     home: Home
     undoing: Undoing
+    updating: Updating
 
     async def run(self, request: SlackRequest) -> None:
         """Understand the text and hand it on."""

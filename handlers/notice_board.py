@@ -11,6 +11,7 @@ from handlers.blocks import Block
 from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
+from handlers.drift_words import drift_buttons
 from handlers.export_results import undo_button
 from handlers.notice_words import Facts, text_of
 from handlers.overview import breaker_buttons
@@ -152,6 +153,7 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     ),
     NoticeKind.CONNECTION_BROKEN: _after_a_break,
     NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
+    NoticeKind.INVOICE_DRIFTED: drift_buttons,
     NoticeKind.DIGEST: _compare_again,
     NoticeKind.EXPORT_ASKED: lambda facts: [
         blocks.button("Export…", names.EXPORT, blocks.escape(facts["number"]), style="primary")

@@ -7,6 +7,7 @@ from typing import Any
 
 from handlers.blocks import escape, one_line
 from handlers.digest_words import digest_text
+from handlers.drift_words import drift_text
 from handlers.export_picture import day
 from services import money
 from services.model import NoticeKind
@@ -246,6 +247,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.SYNC_PAUSED: _paused,
     NoticeKind.INVOICE_UNDONE: _undone,
     NoticeKind.INVOICE_RESTORED: _made_again,
+    NoticeKind.INVOICE_DRIFTED: drift_text,
     NoticeKind.DIGEST: digest_text,
     NoticeKind.EXPORT_ASKED: _asked,
     NoticeKind.AUTO_EXPORT_PAUSED: _stopped,

@@ -17,12 +17,14 @@ from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings import Settings
 from handlers.sync import Sync
 from handlers.undoing import Undoing
+from handlers.updating import Updating
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
 from services.export.service import ExportService
 from services.export.undoing import UndoService
+from services.export.updating import UpdateService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
@@ -45,6 +47,7 @@ class Services:
     settings: SettingsService
     reconcile: ReconcileService
     undo: UndoService
+    update: UpdateService
     restore: RestoreService
     automatic: AutoExportService
 
@@ -64,6 +67,7 @@ def router(services: Services) -> Router:
         settings=Settings(services.settings),
         home=Home(services.connect, workspaces),
         undoing=Undoing(services.undo, services.restore, workspaces),
+        updating=Updating(services.update, workspaces),
     )
     return _guarded(
         Router(
@@ -113,6 +117,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.UNDO: does.undoing.undo,
         names.ACCEPT_DIFFERENCE: does.undoing.accept_difference,
         names.RESTORE: does.undoing.restore,
+        names.UPDATE_IN_XERO: does.updating.update,
         names.BREAKER_APPLY: does.sync.apply_breaker,
         names.BREAKER_KEEP: does.sync.keep_breaker,
         names.SUBSCRIBE: does.notices.open,

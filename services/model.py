@@ -81,6 +81,7 @@ class NoticeKind(StrEnum):
     CONNECTION_BROKEN = "connection_broken"
     CONNECTION_RESTORED = "connection_restored"
     SYNC_PAUSED = "sync_paused"
+    INVOICE_DRIFTED = "invoice_drifted"
     INVOICE_UNDONE = "invoice_undone"
     INVOICE_RESTORED = "invoice_restored"
     DIGEST = "digest"
@@ -110,6 +111,7 @@ TOPIC_OF = {
     NoticeKind.CONNECTION_BROKEN: Topic.FAILURES,
     NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
     NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
+    NoticeKind.INVOICE_DRIFTED: Topic.FAILURES,
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
     NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
     NoticeKind.DIGEST: Topic.DIGEST,

@@ -26,7 +26,7 @@ async def succeed(
     is_linked: bool = False,
 ) -> None:
     """Record the invoice, compare its totals with Paymo's, and tell the person and the channels."""
-    differs = _difference(export, created)
+    differs = difference(export, created)
     now = kit.now()
     async with kit.database.sessions.begin() as session:
         written = await fenced(
@@ -54,7 +54,7 @@ async def succeed(
     await show(kit, connection, export)
 
 
-def _difference(export: Export, created: XeroInvoice) -> str:
+def difference(export: Export, created: XeroInvoice) -> str:
     """Say how Xero's totals differ from Paymo's, or ""."""
     total = export.total or Decimal(0)
     wanted = {"total": total}

@@ -16,7 +16,7 @@ from services.errors import NotConnected, ServiceError, Throttled
 from services.model import Job, PaymentState, Place
 from services.store import connections, exports, payments, turns
 from services.store.tables import Connection
-from services.sync import deletions, watching
+from services.sync import deletions, drifting, watching
 from services.sync import payments as paying
 from services.sync.kit import Kit, Look
 from services.sync.observing import observe
@@ -114,6 +114,7 @@ async def _note(look: Look, invoices: Sequence[XeroInvoice]) -> None:
         if not await turns.renew_sweep(session, look.connection, look.kit.now()):
             raise Lost("Somebody else looks at this organisation by now.")
         await observe(session, look.connection, invoices, look.kit.now())
+    await drifting.note_in_xero(look, invoices)
 
 
 async def _note_broken(look: Look, refusal: NotConnected) -> None:

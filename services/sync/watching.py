@@ -1,4 +1,4 @@
-"""A look at exported invoices in Paymo: what people deleted there stays deleted, and is told once.
+"""A look at exported invoices in Paymo: what people deleted or edited there is told once.
 
 A few at a time, the longest unchecked first, so that one look stays cheap; those that Paymo told
 something of come before all others, and more of them at once. Nothing goes to Xero.
@@ -12,7 +12,7 @@ from services.model import Life, NoticeKind, PaymentState
 from services.store import exports, payments
 from services.store.fence import fenced
 from services.store.tables import Payment
-from services.sync import telling
+from services.sync import drifting, telling
 from services.sync.kit import Followed, Look
 
 _AT_ONCE = 10
@@ -50,6 +50,7 @@ async def _check(case: Followed) -> None:
         raise
     else:
         await _note_removed(case, rows, invoice)
+        await drifting.note_in_paymo(case, invoice)
 
 
 async def _is_same_company(look: Look) -> bool:

@@ -24,6 +24,7 @@ from services.export.batching.shapes import BatchForm
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.export.undoing import UndoService
+from services.export.updating import UpdateService
 from services.links import Links
 from services.matching.service import MatchingService
 from services.model import ConnectionState, Job, Person, Place, Said
@@ -156,6 +157,11 @@ class Bridge:
         """Makes invoices again in Paymo."""
         return RestoreService.of(self.sync)
 
+    @property
+    def update(self) -> UpdateService:
+        """Brings Xero after what was edited in Paymo."""
+        return UpdateService.of(self.export)
+
     @classmethod
     async def open(cls, database: Database) -> "Bridge":
         """Serve both stand-ins and put the services between them."""
@@ -256,6 +262,7 @@ class Bridge:
             Job.RESTORE: self.restore.run_restore,
             Job.AUTO: self.automatic.run_auto,
             Job.BATCH: self.batches.run_batch,
+            Job.UPDATE: self.update.run_update,
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:

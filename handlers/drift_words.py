@@ -1,0 +1,61 @@
+"""What is told of an exported invoice that was edited in Paymo, or changed in Xero, since."""
+
+from datetime import date
+from typing import Any
+
+from handlers import blocks, names
+from handlers.blocks import Block, escape, one_line
+from handlers.export_picture import day
+
+Facts = dict[str, Any]
+
+_DAYS = {"date", "due date"}
+
+
+def drift_text(facts: Facts) -> str:
+    """Say what differs, or that it does not any more, or that somebody updated Xero."""
+    invoice = f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])}"
+    organisation = one_line(facts["organisation"])
+    differences = facts.get("differences") or []
+    if facts.get("by"):
+        return (
+            f"✅ <@{facts['by']}> updated {invoice} in {organisation}, as it is in Paymo now.\n"
+            f"{_listed(differences)}"
+        ).rstrip()
+    side = one_line(facts["side"])
+    if not differences:
+        return f"✅ {invoice} is in {side} as it was exported again."
+    verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
+    said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(differences)}"
+    other = "Xero" if side == "Paymo" else "Paymo"
+    return f"{said}\n{other} stays as it is. {escape(facts.get('advice', ''))}".rstrip()
+
+
+def drift_buttons(facts: Facts) -> list[Block]:
+    """Return the button that brings Xero after Paymo, where that is safe."""
+    is_safe = facts.get("side") == "Paymo" and not (facts.get("advice") or facts.get("by"))
+    if not is_safe or not facts.get("differences"):
+        return []
+    sure = blocks.confirm(
+        "Update it in Xero?",
+        "Its lines, amounts, dates and number in Xero become those that Paymo has now.",
+        yes="Update",
+    )
+    return [
+        blocks.button(
+            "Update in Xero", names.UPDATE_IN_XERO, facts["export_id"], style="primary", ask=sure
+        )
+    ]
+
+
+def _listed(differences: list[list[str]]) -> str:
+    return "\n".join(
+        f"• {one_line(name)}: {_value(name, was)} → {_value(name, now)}"
+        for name, was, now in differences
+    )
+
+
+def _value(name: str, text: str) -> str:
+    if name not in _DAYS:
+        return one_line(text) or "–"
+    return day(date.fromisoformat(text))

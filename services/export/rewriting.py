@@ -1,0 +1,250 @@
+"""One update of an invoice in Xero: read both sides, look at everything, send, record."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from services import drift, money
+from services.clients.paymo import Invoice
+from services.clients.xero import NewLine, XeroClient, XeroInvoice
+from services.drift import Difference
+from services.errors import NotFound, Rejected
+from services.export import books, contacts, preparing, recording
+from services.export.case import Case as Checked
+from services.export.checks import DRAFT, examine, reds
+from services.export.claims import WIDEST
+from services.export.figures import new_invoice
+from services.export.kit import Kit
+from services.export.reading import read_invoice
+from services.export.refusals import Lost, Refused
+from services.model import ErrandState, ExportState, Job, Life, NoticeKind
+from services.store import acts, cards, connections, drifts, errands, notices
+from services.store.acts import Deed
+from services.store.engine import Session
+from services.store.fence import fenced
+from services.store.tables import Connection, Errand, Export
+
+_FRESH = timedelta(minutes=1)
+_CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes", "LineItems")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One export that is being updated, with the errand that says how far it has come."""
+
+    kit: Kit
+    connection: Connection
+    export: Export
+    errand: Errand
+
+    @property
+    def xero(self) -> XeroClient:
+        """Calls to the organisation."""
+        return self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
+
+
+async def run(case: Case) -> str:
+    """Update it; return a sentence for the person who asked. Raises `Refused`."""
+    if case.export.life is not Life.LIVE:
+        raise Refused("It is not in Xero any more, or is being taken back.", problem="gone")
+    stated = await _in_xero(case)
+    kept = case.errand.data.get("invoice")
+    if kept is not None and _has_arrived(case, stated):
+        return await _record(case, Invoice.from_json(kept), stated)
+    await case.kit.mirror.refresh_books(case.connection, at_most_old=_FRESH)
+    invoice = await _in_paymo(case)
+    found = drift.in_paymo(case.export, invoice)
+    if not found:
+        return await _agree(case)
+    body = await _checked(case, invoice, found, stated)
+    async with case.kit.database.sessions.begin() as session:
+        if not await errands.note(
+            session,
+            case.errand,
+            body=body,
+            invoice=invoice.as_json(),
+            before=stated.updated,
+            attempt=case.errand.data.get("attempt", 0) + 1,
+        ):
+            raise Lost("Somebody else goes on with it.")
+    try:
+        updated = await case.xero.update_invoice(
+            stated.invoice_id, _fields(body), key=_key(case, body)
+        )
+    except Rejected as refusal:
+        raise Refused(str(refusal), problem="rejected") from refusal
+    return await _record(case, invoice, updated)
+
+
+async def _in_xero(case: Case) -> XeroInvoice:
+    try:
+        return await case.xero.invoice(case.export.xero_invoice_id or "")
+    except NotFound:
+        raise Refused("Xero does not find it, so nothing was changed.", problem="gone") from None
+
+
+async def _in_paymo(case: Case) -> Invoice:
+    paymo = case.kit.paymo.client(case.connection.paymo_api_key)
+    try:
+        return await read_invoice(paymo, case.export.paymo_invoice_id)
+    except NotFound:
+        raise Refused("It is not in Paymo any more.", problem="gone") from None
+
+
+def _has_arrived(case: Case, stated: XeroInvoice) -> bool:
+    """Say whether Xero holds what was sent before, though no answer was heard."""
+    data = case.errand.data
+    if stated.updated == data["before"]:
+        return False
+    sent, invoice = data["body"], Invoice.from_json(data["invoice"])
+    said = {"Reference": stated.reference, "InvoiceNumber": stated.invoice_number}
+    said |= {
+        name: when.isoformat() if when is not None else ""
+        for name, when in (("Date", stated.issued_on), ("DueDate", stated.due_on))
+    }
+    return stated.total == invoice.total and all(
+        sent[name] == each for name, each in said.items() if name in sent
+    )
+
+
+async def _checked(
+    case: Case, invoice: Invoice, found: tuple[Difference, ...], stated: XeroInvoice
+) -> dict[str, Any]:
+    """Look at everything that an export looks at, and at what Xero's invoice still allows."""
+    told = case.errand.data.get("told", "")
+    if told and told != drift.fingerprint(found):
+        raise Refused(
+            "It was edited in Paymo again after that message. Look at the newest one, then press "
+            "there.",
+            problem="changed",
+        )
+    # A contact that was merged is followed, and is no change of the invoice.
+    await contacts.find(case.kit, case.connection, case.export, invoice)
+    if changed := drift.in_xero(case.export, stated):
+        names = ", ".join(each.name for each in changed)
+        raise Refused(
+            f"Somebody changed it in Xero as well ({names}), so nothing is written over. Bring "
+            "both together by hand.",
+            problem="changed_in_xero",
+        )
+    async with case.kit.database.sessions() as session:
+        connection = await connections.get(session, case.connection.id)
+        known = await books.load(session, connection, case.export.contact_id)
+    seen = _as_stated(case.export, stated)
+    if why := drift.why_not_updated(seen, connection, found, drift.locked_until(connection)):
+        raise Refused(why, problem="closed")
+    return _body(case.export, invoice, known, stated)
+
+
+def _as_stated(export: Export, stated: XeroInvoice) -> Export:
+    """Return what the judgement needs of the row, as Xero states it now."""
+    return Export(
+        number=export.number,
+        sent=export.sent,
+        is_linked=export.is_linked,
+        drift="",
+        xero_total=stated.total,
+        xero_due=stated.amount_due,
+        xero_seen_status=stated.status,
+    )
+
+
+def _body(
+    export: Export, invoice: Invoice, known: books.Books, stated: XeroInvoice
+) -> dict[str, Any]:
+    """Return the whole invoice as an export would send it now; a draft stays one."""
+    status = DRAFT if stated.status == DRAFT else "AUTHORISED"
+    checked = Checked(invoice, replace(preparing.choice_of(export), xero_status=status), known)
+    if wrong := reds(examine(checked)):
+        raise Refused(" ".join(each.text for each in wrong), problem=wrong[0].name)
+    leaves_out = export.leave_out_number
+    target = preparing.target_of(checked, contact_id=export.contact_id, leave_out_number=leaves_out)
+    body: dict[str, Any] = msgspec.to_builtins(new_invoice(invoice, target).body())
+    return body
+
+
+def _fields(body: dict[str, Any]) -> dict[str, object]:
+    """Return what is sent of it: lines without ids take the place of those that are there."""
+    fields = {name: body[name] for name in _CHANGED if name in body}
+    return {**fields, "LineItems": msgspec.convert(body["LineItems"], list[NewLine])}
+
+
+def _key(case: Case, body: dict[str, Any]) -> str:
+    """Return another key for every attempt: Xero would answer an old one with the old failure."""
+    whole = msgspec.json.encode(body, order="sorted").decode()
+    parts = (case.export.tenant_id, str(case.errand.id), str(case.errand.data["attempt"]), whole)
+    return sha256("|".join(parts).encode()).hexdigest()
+
+
+async def _agree(case: Case) -> str:
+    """End it where Paymo's invoice is as it was exported by now."""
+    async with case.kit.database.sessions.begin() as session:
+        if not await errands.finish(session, case.errand, ErrandState.DONE):
+            raise Lost("Somebody else goes on with it.")
+    return f"Invoice {case.export.number} is in Paymo as it was exported, so nothing was sent."
+
+
+async def _record(case: Case, invoice: Invoice, stated: XeroInvoice) -> str:
+    """Take over what Xero states now, compare its totals, and tell the channels."""
+    kit, export = case.kit, case.export
+    found = drift.in_paymo(export, invoice)
+    async with kit.database.sessions.begin() as session:
+        is_ours = await errands.finish(
+            session,
+            case.errand,
+            ErrandState.DONE,
+            data={"stated_at": stated.updated_at.isoformat()},
+        )
+        if not is_ours or not await _write(session, case, invoice, stated):
+            raise Lost("Somebody else goes on with it.")
+        await _tell(session, case, found)
+    await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
+    total = money.format_amount(stated.total, export.currency)
+    return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
+
+
+async def _write(session: Session, case: Case, invoice: Invoice, stated: XeroInvoice) -> bool:
+    export = case.export
+    values: dict[str, Any] = {
+        "sent": case.errand.data["body"],
+        "number": invoice.number[:WIDEST],
+        "reference": money.reference(invoice.number, invoice.id),
+        "total": invoice.total,
+        "xero_number": stated.invoice_number,
+        "xero_total": stated.total,
+        "xero_due": stated.amount_due,
+        "xero_seen_status": stated.status,
+        "accepted_difference": None,
+        "drift": "",
+    }
+    if not await drifts.rewrite(session, export, **values):
+        return False
+    differs = recording.difference(export, stated)
+    state = ExportState.DIFFERENT if differs else ExportState.EXPORTED
+    return await fenced(session, export, export.fence, state=state, reason=differs)
+
+
+async def _tell(session: Session, case: Case, found: tuple[Difference, ...]) -> None:
+    export, connection, now = case.export, case.connection, case.kit.now()
+    by = case.errand.asked_by
+    facts = cards.common_facts(export, connection, case.kit.links) | {
+        "side": drift.PAYMO,
+        "differences": [[each.name, each.was, each.now] for each in found],
+        "advice": "",
+        "by": by,
+    }
+    source = f"updated:{case.errand.id}"
+    news = notices.News(NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total)
+    await notices.announce(session, connection, news, now)
+    deed = Deed(
+        "updated_in_xero",
+        now,
+        by,
+        export_id=export.id,
+        before={each.name: each.was for each in found},
+        after={each.name: each.now for each in found},
+    )
+    acts.note(session, connection, deed)

@@ -1,0 +1,118 @@
+"""Bringing an exported invoice in Xero after Paymo's, when a person asks for it.
+
+Take, call, record: what will be sent is written down first. An update whose answer was lost is
+looked for in Xero before anything is sent again.
+"""
+
+from dataclasses import dataclass
+
+from services import drift
+from services.errors import AlreadyRequested, NotFound, ServiceError
+from services.export import rewriting
+from services.export.kit import Kit
+from services.export.refusals import Lost, Refused
+from services.export.rewriting import Case
+from services.model import ErrandState, Job, Life, Person, Place, Said
+from services.store import acts, connections, errands, exports
+from services.store.acts import Deed
+from services.store.errands import Asked, Taken
+from services.store.tables import Connection, Export
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateService(Kit):
+    """`ask` writes a row and nudges; `run_update` is a job."""
+
+    async def ask(self, person: Person, export_id: int, place: Place) -> str:
+        """Have the invoice in Xero made as it is in Paymo now; return a sentence to show."""
+        async with self.database.sessions.begin() as session:
+            export = await exports.find(session, export_id)
+            if export is None:
+                raise NotFound("This export is not known any more.")
+            found = await connections.get_here(session, person, export.connection_id)
+            connection = connections.require_ready(found)
+            _require_ours(export, connection)
+            asked = Asked(
+                Job.UPDATE,
+                str(export.id),
+                self.now(),
+                by=person.user_id,
+                place=place,
+                export_id=export.id,
+                data={"told": drift.told(export, drift.PAYMO)},
+            )
+            errand = await errands.ask(session, connection, asked)
+            if errand is None:
+                raise AlreadyRequested(f"Invoice {export.number} is being updated already.")
+            errand_id = errand.id
+        await self.work.nudge(Job.UPDATE, errand_id)
+        return f"Invoice {export.number} is being updated in {connection.organisation_name}."
+
+    async def run_update(self, errand_id: int) -> None:
+        """Bring one update a step on, however far it had come."""
+        async with self.database.sessions.begin() as session:
+            taken = await errands.take_about(session, errand_id, self.now())
+        if taken is None:
+            return
+        case = Case(self, taken.connection, taken.export, taken.errand)
+        try:
+            said = await rewriting.run(case)
+        except Refused as refusal:
+            await self._refuse(case, str(refusal))
+        except Lost:
+            return
+        except ServiceError as refusal:
+            await self._later(case, taken, refusal)
+        else:
+            await self._say(case, said)
+
+    async def _later(self, case: Case, taken: Taken, refusal: ServiceError) -> None:
+        """Try again when the refusal may have passed, and say so once."""
+        async with self.database.sessions.begin() as session:
+            await errands.postpone(session, taken, refusal, self.now())
+        due_at = case.errand.due_at
+        if case.errand.tries == 1 and due_at is not None:
+            when = f"{due_at:%H:%M} UTC on {due_at:%d %b}"
+            await self._say(case, f"{refusal} It goes on by itself at {when}.", is_well=False)
+
+    async def _refuse(self, case: Case, why: str) -> None:
+        export = case.export
+        async with self.database.sessions.begin() as session:
+            if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=why):
+                return
+            deed = Deed(
+                "update_refused",
+                self.now(),
+                case.errand.asked_by,
+                export_id=export.id,
+                after={"reason": why},
+            )
+            acts.note(session, case.connection, deed)
+        await self._say(case, f"Invoice {export.number} was not updated. {why}", is_well=False)
+
+    async def _say(self, case: Case, text: str, *, is_well: bool = True) -> None:
+        if not text or case.errand.place is None:
+            return
+        said = Said(
+            text,
+            is_well=is_well,
+            xero_url=self.links.xero(case.connection.short_code, case.export.xero_invoice_id),
+            paymo_url=self.links.paymo(case.export.paymo_invoice_id),
+        )
+        await self.screen.say(Place(**case.errand.place), said)
+
+
+def _require_ours(export: Export, connection: Connection) -> None:
+    """Refuse what is not in Xero by our hand any more, or in another organisation."""
+    number = export.number
+    if export.state not in exports.DONE or export.life is not Life.LIVE:
+        raise ServiceError(f"Invoice {number} is not in Xero any more, so there is no update.")
+    if export.tenant_id != connection.tenant_id:
+        raise ServiceError(
+            f"Invoice {number} lives in another Xero organisation than "
+            f"{connection.organisation_name}, so it is not touched."
+        )
+    if export.is_linked:
+        raise ServiceError(
+            f"Invoice {number} was in Xero before and is only linked. Change it there by hand."
+        )

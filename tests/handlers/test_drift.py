@@ -1,0 +1,51 @@
+"""How an edit after the export is told, and the button that brings Xero after Paymo."""
+
+from typing import Any
+
+import pytest
+
+from handlers import names
+from handlers.drift_words import drift_buttons
+from handlers.notice_board import notice_blocks
+from handlers.notice_words import text_of
+from services.model import NoticeKind
+from tests.handlers import samples
+from tests.handlers.judging import buttons
+
+DRIFTED = NoticeKind.INVOICE_DRIFTED
+TOTAL = [["total", "115.00 NZD", "230.00 NZD"], ["date", "2026-03-01", "2026-03-02"]]
+
+
+def facts(**changes: Any) -> dict[str, Any]:
+    return {"side": "Paymo", "differences": TOTAL, "advice": "", "by": "", **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "was edited in Paymo after its export"),
+        ({}, "• total: 115.00 NZD → 230.00 NZD\n• date: 1 Mar 2026 → 2 Mar 2026"),
+        ({"advice": "Make it up."}, "Xero stays as it is. Make it up."),
+        ({"side": "Xero"}, "was changed in Xero after its export"),
+        ({"differences": []}, "is in Paymo as it was exported again"),
+        ({"by": "U1"}, "✅ <@U1> updated *Invoice"),
+    ],
+)
+def test_an_edit_is_told_with_both_figures(changes: dict[str, Any], words: str) -> None:
+    assert words in text_of(samples.message(DRIFTED, **facts(**changes)))
+
+
+def test_the_button_asks_once_more_before_it_writes_over() -> None:
+    (button,) = drift_buttons(samples.facts("Acme") | facts())
+
+    assert (button["action_id"], button["value"]) == (names.UPDATE_IN_XERO, "5")
+    assert "confirm" in button
+
+
+@pytest.mark.parametrize(
+    "changes", [{"advice": "Make it up."}, {"side": "Xero"}, {"differences": []}, {"by": "U1"}]
+)
+def test_where_it_is_not_safe_there_is_no_button(changes: dict[str, Any]) -> None:
+    drawn = notice_blocks(samples.message(DRIFTED, **facts(**changes)))
+
+    assert set(buttons(drawn)) == {names.OPEN_XERO, names.OPEN_PAYMO}
