@@ -28,6 +28,7 @@ from services.store import acts
 from services.store.acts import Deed
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
+from services.store.tax_choices import rate_key
 
 _FRESH = timedelta(minutes=1)
 _WIDEST_PROBLEM = 64
@@ -45,7 +46,11 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
     async with kit.database.sessions() as session:
         known = await books.load(session, connection, found.contact_id)
     known = replace(known, merged_from=found.merged_from, namesake=found.namesake)
-    sent = checked(export, invoice, known, found.contact_id)
+    try:
+        sent = checked(export, invoice, known, found.contact_id)
+    except Refused:
+        await _note_seen(kit, export, invoice)
+        raise
     if found.contact_id == NEW_CONTACT:
         found = await contacts.add(kit, connection, export, invoice)
         async with kit.database.sessions() as session:
@@ -59,6 +64,15 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
             raise Lost("Somebody else goes on with this export.")
         if is_new and taxes.is_overridden(case):
             acts.note(session, connection, _overridden(export, case, kit.now()))
+
+
+async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
+    """Keep what was refused, so that it goes on by itself only while it is the same."""
+    rate = rate_key(invoice_rate(invoice))
+    async with kit.database.sessions.begin() as session:
+        await fenced(
+            session, export, export.fence, seen_updated_on=invoice.updated_on, tax_rate=rate
+        )
 
 
 def checked(export: Export, invoice: Invoice, known: Books, contact_id: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from services.errors import Unavailable
 from services.export import pausing, preparing, results
 from services.export.kit import Kit
 from services.model import ExportState, Job, Place
+from services.store import releasing
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
@@ -50,7 +51,15 @@ async def succeed(
             return
         await results.tell_exported(session, export, connection, kit.links, now)
         await pausing.look(session, export, now)
+        freed: list[int] = []
+        if export.client_id is not None:
+            matched = releasing.client_matched(
+                export.client_id, contact_id=export.contact_id, account_id=export.account_id
+            )
+            freed = await releasing.release(session, connection, matched, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
+    for each in freed:
+        await kit.work.nudge(Job.EXPORT, each)
     await show(kit, connection, export)
 
 

@@ -9,7 +9,7 @@ from services.export.figures import invoice_rate
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import Colour, ExportState, Job, Person, Place
-from services.store import acts, connections, drafts, exports, mirror, tax_choices
+from services.store import acts, connections, drafts, exports, mirror, releasing, tax_choices
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -93,6 +93,7 @@ async def _subject(
             set_at=asked.at,
         )
         await tax_choices.remember(session, made)
+        await releasing.release(session, connection, releasing.rate_chosen(made.rate), asked.at)
     return claims.Subject.seen(invoice)
 
 
@@ -187,7 +188,8 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
                 # Only the owner answers for a tax that differs.
                 "override_tax": export.override_tax and person.user_id == connection.owner_id,
             }
-            await exports.restart(session, export, **(asked_by | values))
+            if await exports.restart(session, export, **(asked_by | values)) and values:
+                await claims.remember_match(session, export, now)
         number, organisation = export.number, connection.organisation_name
     await kit.work.nudge(Job.EXPORT, export_id)
     return f"Invoice {number} is on its way to {organisation}."

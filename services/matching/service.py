@@ -9,7 +9,7 @@ from services.matching import menus
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model import NEW_CONTACT, Option, OptionGroup, Person
-from services.store import acts, connections, matches, mirror
+from services.store import acts, connections, matches, mirror, releasing
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
@@ -79,6 +79,7 @@ class MatchingService:
                 set_at=now,
             )
             await matches.remember(session, match)
+            await _release(session, connection, choice, now)
             after = {
                 "client_id": choice.client_id,
                 "contact_id": choice.contact_id,
@@ -86,6 +87,20 @@ class MatchingService:
             }
             acts.note(session, connection, Deed("matched", now, person.user_id, after=after))
         return await self.open(person)
+
+
+async def _release(
+    session: Session, connection: Connection, choice: MatchChoice, now: datetime
+) -> None:
+    """Let go on what this match was missing for."""
+    contact_id, account_id = choice.contact_id, choice.account_id
+    matched = releasing.client_matched(
+        choice.client_id, contact_id=contact_id, account_id=account_id
+    )
+    await releasing.release(session, connection, matched, now)
+    if account_id:
+        changed = releasing.account_changed(choice.client_id, account_id)
+        await releasing.release(session, connection, changed, now)
 
 
 async def _require_known(session: Session, connection: Connection, choice: MatchChoice) -> None:

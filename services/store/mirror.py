@@ -144,6 +144,16 @@ async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[C
     return found.all()
 
 
+async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[str]:
+    """Return the contacts that cannot be used."""
+    found = await session.scalars(
+        select(Contact.contact_id).where(
+            Contact.connection_id == connection_id, Contact.is_active.is_(False)
+        )
+    )
+    return set(found)
+
+
 async def find_contact(
     session: AsyncSession, connection_id: int, contact_id: str, *, follows: bool = False
 ) -> Contact | None:

@@ -14,10 +14,10 @@ from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled
 from services.matching.contacts import client_row, contact_row
-from services.store import connections, mirror, tables, turns
+from services.store import connections, mirror, releasing, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
-from services.sync import sent
+from services.sync import mending, sent
 from services.sync.hooks import Hooks
 
 log = structlog.get_logger(__name__)
@@ -80,15 +80,22 @@ class MirrorService:
         books = await _read_books(xero)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
-            await _write_books(session, row, books)
+            before = await mending.known(session, row)
+            after = await _write_books(session, row, books)
+            await mending.release(session, row, before, after, now)
         self.books_read_at[connection.id] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy Xero's contacts now."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         rows = [contact_row(each) for each in await xero.contacts()]
+        usable = {each["contact_id"] for each in rows if each["is_active"]}
         async with self.database.sessions.begin() as session:
+            restored = usable & await mirror.list_archived_ids(session, connection.id)
             await mirror.replace(session, connection.id, tables.Contact, rows)
+            if restored:
+                cured = releasing.contacts_restored(restored)
+                await releasing.release(session, connection, cured, self.now())
 
     async def refresh_invoices(self, connection: Connection) -> None:
         """Copy the heads of Paymo's invoices that changed since the last time."""
@@ -156,7 +163,7 @@ async def _read_books(xero: XeroClient) -> _Books:
     )
 
 
-async def _write_books(session: Session, connection: Connection, books: _Books) -> None:
+async def _write_books(session: Session, connection: Connection, books: _Books) -> mending.Books:
     organisation = books.organisation
     connection.organisation_name = organisation.name
     connection.base_currency = organisation.base_currency
@@ -169,6 +176,7 @@ async def _write_books(session: Session, connection: Connection, books: _Books) 
     await mirror.replace(session, connection.id, tables.Account, accounts)
     await mirror.replace(session, connection.id, tables.TaxRate, rates)
     await mirror.replace(session, connection.id, tables.Currency, currencies)
+    return mending.Books.of(accounts, rates, currencies)
 
 
 def _account_row(account: xero_wire.Account) -> dict[str, Any]:
