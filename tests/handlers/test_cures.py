@@ -62,21 +62,18 @@ async def test_e22_a_rate_is_chosen_in_the_form_and_remembered(walk: Walk) -> No
         assert set(taxed) == {"OUTPUT2"}
 
 
-async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(walk: Walk) -> None:
-    invoice = walk.in_paymo("INV-1")
-    walk.books.period_lock_date = invoice.issued
-    form = await walk.form("INV-1")
-    await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
-    form = await walk.modal_saying("carries 0 %")
-    await press(walk, form, "recheck")
-    form = await walk.modal_saying("is locked up to")
-    await walk.town.slack.choose("Anna", form.id, "account", "Sales (200)")
-    form = await walk.modal_saying("All items go to Sales")
-    await press(walk, form, "as_draft")
-    form = await walk.modal_saying("OK: Dated")
-    await submit(walk, form)
+async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(sqlite_url: str) -> None:
+    """What the status field shows follows the press, although Slack keeps what fields show."""
+    async with walking(sqlite_url) as walk:
+        walk.books.period_lock_date = walk.in_paymo("INV-1").issued
+        await walk.connect()
+        form = await walk.form("INV-1")
+        assert "is locked up to" in text_in(form.payload)
+        await press(walk, form, "as_draft")
+        form = await walk.modal_saying("OK: Dated")
+        await submit(walk, form)
 
-    assert walk.in_xero("INV-1").status == "DRAFT"
+        assert walk.in_xero("INV-1").status == "DRAFT"
 
 
 async def test_e30_a_refusal_goes_out_on_the_first_open_day(walk: Walk) -> None:
