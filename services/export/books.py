@@ -58,9 +58,7 @@ async def load(
     rates = await mirror.list_tax_rates(session, connection.id)
     accounts = await mirror.list_accounts(session, connection.id)
     codes = await mirror.list_currencies(session, connection.id)
-    # Whoever asks may hold the row as it was before the lists were read again.
-    row = await connections.get(session, connection.id)
-    locks = [each for each in (row.period_lock_on, row.year_lock_on) if each]
+    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
     known = Books(
         organisation=connection.organisation_name,
         locked_until=max(locks, default=None),
