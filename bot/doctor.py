@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.metrics import Metrics
 from bot.settings import Settings
-from bot.wiring import Remote, Slack, now, open_database, open_remote, open_slack
+from bot.slack_clients import Slack, open_slack
+from bot.wiring import Remote, now, open_database, open_remote
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.store.engine import Database

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -14,6 +15,8 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.settings import Settings
+from handlers.clients import SlackClients
 from services.errors import ChannelClosed
 from services.store import workspaces
 from services.store.engine import Database
@@ -186,3 +189,27 @@ class WorkspaceClients:
                 found = await workspaces.get(session, workspace_id)
             known = self.places[workspace_id] = (found.enterprise_id, found.team_id)
         return known
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """The ways to Slack."""
+
+    web: SlackWeb
+    seats: CachedSeats
+    clients: SlackClients
+    store: SlackInstallationStore | None  # None where a bot token stands in the settings
+
+
+async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
+    """Return the ways to Slack: one session of connections, closed with the stack."""
+    session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+    web = SlackWeb(settings.slack_api_url, session)
+    store = None
+    if settings.is_one_workspace:
+        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
+    else:
+        store = SlackInstallationStore(settings.slack_client_id, database)
+        seats = InstalledSeats(store)
+    cached = CachedSeats(seats)
+    return Slack(web, cached, WorkspaceClients(database, cached, web), store)

@@ -5,27 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
-import aiohttp
-
 from bot.clock import Clock
 from bot.keeping import Keeping
 from bot.metrics import Metrics
 from bot.parking import Parking
 from bot.settings import Settings
-from bot.slack_clients import (
-    CachedSeats,
-    InstalledSeats,
-    OneSeat,
-    Seats,
-    SlackWeb,
-    WorkspaceClients,
-)
+from bot.slack_clients import Slack, open_slack
 from bot.tasks import Tasks
 from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
 from handlers import register
 from handlers.batches import SlackBatchScreen
-from handlers.clients import SlackClients
 from handlers.connect import SlackConnectScreen
 from handlers.export_screen import SlackExportScreen
 from handlers.notice_board import SlackNoticeBoard
@@ -41,10 +31,12 @@ from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
+from services.export.explaining import ExplainService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
 from services.export.undoing import UndoService
 from services.export.updating import UpdateService
+from services.history.service import HistoryService
 from services.links import Links
 from services.matching.service import MatchingService
 from services.model import Job
@@ -52,7 +44,6 @@ from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.service import SettingsService
 from services.store.engine import Database
-from services.store.slack import SlackInstallationStore
 from services.sync.kit import Kit as SyncKit
 from services.sync.mirror import MirrorService
 from services.sync.restoring import RestoreService
@@ -80,16 +71,6 @@ class Remote:
     paymo: PaymoClients
     oauth: XeroOAuth
     tokens: Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Slack:
-    """The ways to Slack."""
-
-    web: SlackWeb
-    seats: CachedSeats
-    clients: SlackClients
-    store: SlackInstallationStore | None  # None where a bot token stands in the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +118,6 @@ def open_remote(
     return Remote(XeroClients(xero, tokens), PaymoClients(paymo), oauth, tokens)
 
 
-async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
-    """Return the ways to Slack: one session of connections, closed with the stack."""
-    session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
-    web = SlackWeb(settings.slack_api_url, session)
-    store = None
-    if settings.is_one_workspace:
-        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
-    else:
-        store = SlackInstallationStore(settings.slack_client_id, database)
-        seats = InstalledSeats(store)
-    cached = CachedSeats(seats)
-    return Slack(web, cached, WorkspaceClients(database, cached, web), store)
-
-
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What services are made of."""
@@ -181,6 +148,8 @@ class _Parts:
             update=UpdateService.of(export_kit),
             restore=RestoreService.of(sync_kit),
             automatic=AutoExportService(export_kit),
+            history=HistoryService(database),
+            explain=ExplainService(database, self._links()),
         )
         return made, mirror
 

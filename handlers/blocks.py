@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 Block = dict[str, Any]
@@ -30,6 +31,11 @@ def sentence(text: str) -> str:
 def one_line(text: str) -> str:
     """Make outside text harmless, and keep it from breaking a list."""
     return escape(" ".join(text.split())) or _BLANK
+
+
+def moment(at: datetime) -> str:
+    """Write a time in the reader's own zone, and for what cannot do that in UTC."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%d %b %Y %H:%M} UTC>"
 
 
 def shorten(text: str, longest: int) -> str:

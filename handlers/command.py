@@ -8,6 +8,7 @@ from handlers.batches import Batches
 from handlers.connect import Connect
 from handlers.export import Export
 from handlers.help import help_blocks, unknown_text
+from handlers.history import Looking
 from handlers.home import Home
 from handlers.matching import Matching
 from handlers.notices import Notices
@@ -37,6 +38,7 @@ class Command:
     home: Home
     undoing: Undoing
     updating: Updating
+    looking: Looking
 
     async def run(self, request: SlackRequest) -> None:
         """Understand the text and hand it on."""
@@ -45,9 +47,6 @@ class Command:
             await about(request, typed.rest)
         elif handler := self._verbs().get(typed.verb):
             await handler(request)
-        elif typed.verb in words.LATER:
-            await request.ack()
-            await answers.tell(request, words.later(typed))
         else:
             await request.ack()
             await answers.tell(request, unknown_text(typed), help_blocks())
@@ -58,6 +57,8 @@ class Command:
             names.EXPORT: _joined(self.export.open_for),
             words.SEVERAL: self.batches.open_for,
             names.SHOW: _joined(self.export.show),
+            names.WHY: _joined(self.looking.why),
+            names.HISTORY: _joined(self.looking.show_history),
             names.UNDO: _joined(self.undoing.undo_number),
             names.RESTORE: _joined(self.undoing.restore_number),
             names.SUBSCRIBE: self.notices.subscribe,

@@ -11,6 +11,8 @@ _LINES = (
     ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),
     ("undo INV-1", "take an export back from Xero, while its books allow it"),
     ("restore INV-1", "make an invoice again in Paymo that was deleted there with Xero's"),
+    ("why INV-1", "see why an invoice stands where it does, and what that rests on"),
+    ("history INV-1", "see who did what when, of one invoice or of everything, also as a file"),
     ("match", "match clients with contacts and accounts"),
     ("status", "see what is connected, exported and waiting"),
     ("sync", "look for payments and deletions in Xero now"),

@@ -70,6 +70,9 @@ SYNC: Final = "sync"
 HELP: Final = "help"
 SHOW: Final = "show"
 RECONCILE: Final = "reconcile"
+WHY: Final = "why"
+HISTORY: Final = "history"
+HISTORY_CSV: Final = "history_csv"
 UNSUBSCRIBE: Final = "unsubscribe"
 
 # Buttons that only open a page: Slack tells us of the press, and there is nothing to do.

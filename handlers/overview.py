@@ -70,7 +70,7 @@ def _channel(channel_id: str) -> str:
 def _when(time: datetime | None) -> str:
     if time is None:
         return "not yet"
-    return f"<!date^{int(time.timestamp())}^{{date_short_pretty}} {{time}}|{time:%d %b %H:%M} UTC>"
+    return blocks.moment(time)
 
 
 def _problems(overview: Overview) -> list[Block]:

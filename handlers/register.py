@@ -9,6 +9,7 @@ from handlers.connect import Connect
 from handlers.cures import PRESSED
 from handlers.export import Export
 from handlers.guarding import guarded
+from handlers.history import Looking
 from handlers.home import Home
 from handlers.matching import Matching
 from handlers.notices import Notices
@@ -22,9 +23,11 @@ from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
+from services.export.explaining import ExplainService
 from services.export.service import ExportService
 from services.export.undoing import UndoService
 from services.export.updating import UpdateService
+from services.history.service import HistoryService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
@@ -50,6 +53,8 @@ class Services:
     update: UpdateService
     restore: RestoreService
     automatic: AutoExportService
+    history: HistoryService
+    explain: ExplainService
 
 
 def router(services: Services) -> Router:
@@ -68,6 +73,7 @@ def router(services: Services) -> Router:
         home=Home(services.connect, workspaces),
         undoing=Undoing(services.undo, services.restore, workspaces),
         updating=Updating(services.update, workspaces),
+        looking=Looking(services.history, services.explain),
     )
     return _guarded(
         Router(
@@ -112,6 +118,8 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.CLIENT: does.matching.choose_client,
         names.SYNC: does.sync.request,
         names.RECONCILE: does.reconcile.again,
+        names.HISTORY: does.looking.again,
+        names.HISTORY_CSV: does.looking.send_file,
         names.BRING_BACK: does.sync.bring_back,
         names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
         names.UNDO: does.undoing.undo,

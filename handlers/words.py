@@ -7,12 +7,13 @@ import shlex
 from dataclasses import dataclass
 
 from handlers import names
-from handlers.blocks import one_line
 
 VERBS = (
     names.CONNECT,
     names.EXPORT,
     names.SHOW,
+    names.WHY,
+    names.HISTORY,
     names.MATCH,
     names.STATUS,
     names.SYNC,
@@ -29,13 +30,6 @@ ALL = "all"  # behind "export"
 SEVERAL = "several"
 PANEL = "panel"
 UNKNOWN = "unknown"
-# What later versions bring, and what already does the nearest thing.
-LATER = {
-    "why": "Explanations of single invoices come later. Today `/paymo-xero export {rest}` shows "
-    "every check, and sends nothing before you press the button.",
-    "history": "The list of who did what comes later. Today `/paymo-xero status` shows the counts, "
-    "and subscribed channels keep the messages.",
-}
 _ALIASES = {
     "link": names.CONNECT,
     "setup": names.CONNECT,
@@ -49,6 +43,9 @@ _ALIASES = {
     "info": names.STATUS,
     "state": names.STATUS,
     "refresh": names.SYNC,
+    "explain": names.WHY,
+    "log": names.HISTORY,
+    "audit": names.HISTORY,
     "compare": names.RECONCILE,
     "check": names.RECONCILE,
     "notify": names.SUBSCRIBE,
@@ -83,7 +80,7 @@ def parse(text: str) -> Words:
     verb = _ALIASES.get(first.casefold(), first.casefold())
     if verb == names.EXPORT:
         return _export(rest)
-    if verb in VERBS or verb in LATER or verb == PANEL:
+    if verb in VERBS or verb == PANEL:
         return Words(verb, tuple(rest), typed=first)
     if _DIGIT.search(first):
         return _export([first, *rest]) if rest else Words(names.SHOW, (first,), typed=first)
@@ -91,7 +88,7 @@ def parse(text: str) -> Words:
 
 
 def _nearest(verb: str) -> str:
-    found = difflib.get_close_matches(verb, [*VERBS, *_ALIASES, *LATER], n=1)
+    found = difflib.get_close_matches(verb, [*VERBS, *_ALIASES], n=1)
     return _ALIASES.get(found[0], found[0]) if found else ""
 
 
@@ -103,12 +100,6 @@ def _export(numbers: list[str]) -> Words:
         return Words(names.EXPORT, tuple(numbers))
     listed = (each.strip(",;") for each in numbers)
     return Words(SEVERAL, tuple(each for each in listed if each))
-
-
-def later(words: Words) -> str:
-    """Say honestly what is possible today instead."""
-    first = one_line(words.rest[0]) if words.rest else "INV-1"
-    return LATER[words.verb].format(rest=first, first=first)
 
 
 def _split(text: str) -> list[str]:

@@ -179,7 +179,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
         ("subscribe paymnets", "Did you mean payments"),
         ("subscribe payments", "private"),
         ("unsubscribe", "not subscribed any more"),
-        ("history", "later"),
+        ("history", "connected Xero"),
     ):
         await walk.type(text)
         await walk.whisper(words)

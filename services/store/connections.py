@@ -125,6 +125,23 @@ async def get_here(session: AsyncSession, person: Person, connection_id: int) ->
     return found
 
 
+async def find_last_ended(session: AsyncSession, person: Person) -> Connection | None:
+    """Return the connection that ended last in this workspace, if its two sides were known."""
+    found: Connection | None = await session.scalar(
+        select(Connection)
+        .join(Workspace)
+        .where(
+            Workspace.enterprise_id == person.enterprise_id,
+            Workspace.team_id == person.team_id,
+            Connection.state == ConnectionState.ENDED,
+            Connection.tenant_id != "",
+        )
+        .order_by(Connection.id.desc())
+        .limit(1)
+    )
+    return found
+
+
 async def find_former(session: AsyncSession, connection: Connection) -> Connection | None:
     """Return the ended connection of the same company with the same organisation, if any."""
     found: Connection | None = await session.scalar(

@@ -1,9 +1,10 @@
 """Export forms on people's screens."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Draft
@@ -37,3 +38,16 @@ async def take(session: AsyncSession, draft_id: int, now: datetime) -> Draft | N
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+async def list_last(
+    session: AsyncSession, connection_id: int, invoice_id: int, limit: int = 5
+) -> Sequence[Draft]:
+    """Return the forms that showed this invoice last, whoever had them open."""
+    found = await session.scalars(
+        select(Draft)
+        .where(Draft.connection_id == connection_id, Draft.invoice_id == invoice_id)
+        .order_by(Draft.id.desc())
+        .limit(limit)
+    )
+    return found.all()

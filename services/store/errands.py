@@ -1,5 +1,6 @@
 """Errands: asked for once, taken by one worker at a time, and kept as a record afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,3 +152,11 @@ async def finish(
         reason=reason,
         data=errand.data | (data or {}),
     )
+
+
+async def list_for(session: AsyncSession, export_id: int) -> Sequence[Errand]:
+    """Return what people, or the app, wanted done about an export, the newest first."""
+    found = await session.scalars(
+        select(Errand).where(Errand.export_id == export_id).order_by(Errand.id.desc())
+    )
+    return found.all()

@@ -1,0 +1,85 @@
+"""Who did what, when: read for a person who asks, or in full for a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.errors import NotConnected, NotFound
+from services.history.masking import masked
+from services.history.shapes import Done, History
+from services.model import Person
+from services.store import acts, connections, numbered
+from services.store.engine import Database, Session
+from services.store.tables import Act, Connection, Export
+
+_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryService:
+    """Reads rows only."""
+
+    database: Database
+
+    async def newest(self, person: Person, number: str = "") -> History:
+        """Return the newest acts, of one invoice where a number is given.
+
+        Raises `NotConnected`, `NotAllowed`, `NotFound`.
+        """
+        return await self._read(person, number, limit=_MOST)
+
+    async def everything(self, person: Person, number: str = "") -> History:
+        """Return every act, for a file."""
+        return await self._read(person, number, limit=None)
+
+    async def _read(self, person: Person, number: str, *, limit: int | None) -> History:
+        async with self.database.sessions() as session:
+            connection = await _connection(session, person)
+            exports = await _exports(session, connection, number) if number else None
+            ids = [each.id for each in exports] if exports is not None else None
+            rows = await acts.list_newest(session, connection.id, export_ids=ids, limit=limit)
+            return History(
+                company=connection.paymo_company_name or "Paymo",
+                organisation=connection.organisation_name or "Xero",
+                number=exports[0].number if exports else "",
+                total=await acts.count(session, connection.id, export_ids=ids),
+                acts=tuple(_done(act, export) for act, export in rows),
+            )
+
+
+async def _connection(session: Session, person: Person) -> Connection:
+    """Return the current connection, or the last one that ended: its history stays readable."""
+    found = await connections.find_current(session, person)
+    if found is None or not found.tenant_id:
+        found = await connections.find_last_ended(session, person) or found
+    if found is None:
+        raise NotConnected(connections.CONNECT_FIRST, system="Xero")
+    connections.require_exporter(found, person.user_id)
+    return found
+
+
+async def _exports(session: Session, connection: Connection, number: str) -> Sequence[Export]:
+    found = await numbered.find(session, connection, number)
+    if found.exports:
+        return found.exports
+    if found.header is not None:
+        raise NotFound(
+            f"Invoice {found.header.number} was never exported, so nothing was done with it yet. "
+            f"Run /paymo-xero why {found.header.number} to see what stands in its way."
+        )
+    raise NotFound(
+        f"No invoice with the number {number.strip()} is known here. Look at the number in Paymo, "
+        "then try again."
+    )
+
+
+def _done(act: Act, export: Export | None) -> Done:
+    return Done(
+        at=act.at,
+        by=act.user_id,
+        what=act.what,
+        number=export.number if export else str((act.after or {}).get("number", "")),
+        paymo_invoice_id=export.paymo_invoice_id if export else None,
+        xero_invoice_id=(export.xero_invoice_id or "") if export else "",
+        before=masked(act.before or {}),
+        after=masked(act.after or {}),
+    )

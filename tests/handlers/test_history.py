@@ -1,0 +1,191 @@
+"""Looking back and looking into one invoice, as Slack shows it."""
+
+import ast
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import services
+from handlers import names
+from handlers.history_csv import HEADINGS, history_file
+from handlers.history_words import SENTENCES, history_blocks, history_text, sentence_of
+from handlers.why_words import why_blocks, why_text
+from services.export.explaining import Explanation
+from services.export.findings import Finding
+from services.history.shapes import Done, History
+from services.model import Check, Colour, NoticeKind
+from tests.handlers import samples
+from tests.handlers.judging import buttons, judge_message, said
+
+Json = dict[str, Any]
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+_TOLD = (
+    NoticeKind.PAYMENT_RECEIVED,
+    NoticeKind.PAYMENT_REMOVED,
+    NoticeKind.INVOICE_DELETED,
+    NoticeKind.INVOICE_VOIDED,
+)
+
+
+def done(what: str = "exported", **changes: Any) -> Done:
+    return replace(Done(AT, "UANNA", what, "INV-7", 7, "x-7"), **changes)
+
+
+def history(*acts: Done, **changes: Any) -> History:
+    return replace(History("Maple Studio", "Maple Books", "", len(acts), acts), **changes)
+
+
+def explanation(name: str, **changes: Any) -> Explanation:
+    finding = Finding("Payment", name * 3, Colour.AMBER, (("seen", AT),), (("by", "UANNA"),))
+    made = Explanation(
+        number=name,
+        client_name=name,
+        organisation=name,
+        export=finding,
+        findings=(finding,) * 30,
+        checks=(Check("tax", Colour.RED, name * 2),) * 20,
+        unread="The lines are checked later.",
+        export_id=9,
+        cures=("retry", "link_existing", "without_number"),
+        payments=((4, True), (5, False)),
+        can_export=True,
+        paused_connection=3,
+        xero_url="https://go.xero.example/7",
+        paymo_url="https://app.paymo.example/7",
+    )
+    return replace(made, **changes)
+
+
+def shown(drawn: list[Json]) -> list[Json]:
+    """Return blocks without their buttons' values, which Slack hands back and never shows."""
+    return [
+        each
+        | {
+            "elements": [
+                {name: part for name, part in element.items() if name != "value"}
+                for element in each["elements"]
+            ]
+        }
+        if each["type"] == "actions"
+        else each
+        for each in drawn
+    ]
+
+
+def whats_in(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of deeds: given to `Deed` or `_note`, or kept in a `what` before."""
+    for node in ast.walk(tree):
+        found: list[ast.AST] = []
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            kept = [each.value for each in node.keywords if each.arg == "what"]
+            given = [*node.args[:1], *kept] if called == "Deed" else []
+            found = [each for part in given for each in ast.walk(part)]
+            found = list(node.args) if called == "_note" else found
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "what":
+            found = list(ast.walk(node.value))
+        yield from (
+            each.value
+            for each in found
+            if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        )
+
+
+def test_every_deed_in_the_code_has_a_sentence() -> None:
+    folder = Path(services.__path__[0])
+    found = {
+        what
+        for file in folder.rglob("*.py")
+        for what in whats_in(ast.parse(file.read_text(encoding="utf-8")))
+    }
+    sides = {"paymo_connected", "xero_connected"}  # made of a side's name
+
+    assert len(found) > 10
+    assert (found | sides | {kind.value for kind in _TOLD}) - set(SENTENCES) == set()
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+@pytest.mark.parametrize("what", [*SENTENCES, "something_new"])
+def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -> None:
+    values = {name: name, "total": name, "exporters": ["UANNA", name], "channel_id": "C1"}
+    act = done(what, number=name, before={name: "x", "total": 1}, after=values)
+    made = history(*[act] * 20, organisation=name, company=name, number=name, total=99)
+
+    judge_message(history_text(made), shown(history_blocks(made)))
+    assert "{" not in sentence_of(done(what), "Maple Books")
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (done(after={"total": "9.00 NZD"}), "<@UANNA> exported invoice INV-7 to Maple Books: "),
+        (done("payment_received", by=""), "The app recorded in Paymo a payment that invoice INV-7"),
+        (
+            done(
+                "settings_changed",
+                before={"void_means": "void", "credits": "record"},
+                after={"void_means": "delete", "credits": "record"},
+            ),
+            "<@UANNA> changed the settings: void means void → delete.",
+        ),
+    ],
+)
+def test_c33_a_sentence_says_who_did_what_and_what_changed(act: Done, words: str) -> None:
+    assert words in sentence_of(act, "Maple Books")
+
+
+def test_what_stands_in_a_snapshot_is_not_read_aloud() -> None:
+    snapshot = {f"field_{nth}": nth for nth in range(20)}
+    act = done("invoice_deleted", by="", before=snapshot, after={"in_paymo": "deleted"})
+
+    assert sentence_of(act, "Maple Books").endswith("deletion of invoice INV-7: in Paymo deleted.")
+
+
+def test_the_time_is_the_readers_own_and_more_is_in_the_file() -> None:
+    made = history(done(), number="INV-7", total=57)
+
+    assert "the newest 1 of 57 acts" in history_text(made)
+    assert f"<!date^{int(AT.timestamp())}^" in said(history_blocks(made))
+    assert buttons(history_blocks(made))[names.HISTORY_CSV] == "INV-7"
+
+
+def test_nothing_done_says_so() -> None:
+    assert history_text(history()) == "Nothing was done yet with Maple Books."
+    assert history_blocks(history()) == []
+
+
+def test_c34_the_file_has_every_act_with_time_in_utc() -> None:
+    zone = timezone(timedelta(hours=13))
+    first = done(at=AT.astimezone(zone), after={"total": "9.00", "client": "Zoë"})
+    file = history_file(history(first, done("subscribed", number="=1+1", by=""), number="A/7"))
+
+    head, row, other = csv.reader(io.StringIO(file.content().removeprefix("\ufeff")))
+
+    assert (file.name, tuple(head)) == ("history-A-7.csv", HEADINGS)
+    when = "2026-03-02T09:30:00+00:00"
+    assert row[:7] == [when, "UANNA", "exported", "INV-7", "7", "x-7", "Maple Books"]
+    assert row[7:] == ["", '{"client": "Zoë", "total": "9.00"}']
+    assert other[1:4] == ["", "subscribed", "'=1+1"]
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+def test_slack_takes_every_explanation_and_nobody_is_called(name: str) -> None:
+    made = explanation(name)
+
+    judge_message(why_text(made), shown(why_blocks(made)))
+
+
+def test_d12_an_explanation_offers_what_helps() -> None:
+    found = buttons(why_blocks(explanation("INV-7")))
+
+    wanted = {names.RETRY: "9", names.EXPORT: "INV-7", names.BRING_BACK: "4"}
+    assert wanted.items() <= found.items()
+    assert {names.BREAKER_APPLY, names.BREAKER_KEEP, names.HISTORY} <= set(found)
+    settled = explanation("INV-7", cures=(), payments=(), can_export=False, paused_connection=0)
+    assert set(buttons(why_blocks(settled))) == {names.HISTORY, names.OPEN_XERO, names.OPEN_PAYMO}

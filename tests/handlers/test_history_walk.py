@@ -1,0 +1,68 @@
+"""`why` and `history`, typed and pressed in the running program between stand-ins."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.walk import PATIENCE, Walk, text_in, walking
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """Everything up; at the end no answer was late or wrong."""
+    async with walking(sqlite_url) as made:
+        yield made
+        assert made.town.slack.failures == []
+
+
+async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1")
+
+    await walk.type("why INV-1")
+    why = await walk.whisper("It was exported to Maple Books")
+    await slack.press("Anna", why, "history")
+    told = await walk.whisper("What was done with")
+    await slack.press("Anna", told, "history_csv")
+    file = await slack.wait_for(
+        lambda: [
+            file
+            for each in slack.messages(slack.direct("Anna"))
+            for file in each.files
+            if file.title == "History of invoice INV-1"
+        ],
+        PATIENCE,
+    )
+
+    assert "exported invoice INV-1 to Maple Books" in text_in(told.blocks)
+    rows = list(csv.DictReader(io.StringIO(file[0].content.decode("utf-8-sig"))))
+    invoice_id = walk.in_xero("INV-1").invoice_id
+    assert [(each["what"], each["xero_invoice_id"]) for each in rows] == [("exported", invoice_id)]
+    assert slack.messages("invoices")[-1].files == []
+
+
+async def test_without_the_permission_for_files_one_sentence_says_so(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    slack.team.scopes.discard("files:write")
+
+    await walk.type("history")
+    told = await walk.whisper("What was done with")
+    await slack.press("Anna", told, "history_csv")
+
+    assert "connected Xero" in text_in(told.blocks)
+    assert "install it again" in (await walk.whisper("did not take the file")).text
+
+
+async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: Walk) -> None:
+    await walk.connect()
+    await walk.town.slack.command("Ben", walk.town.room, "history")
+    await walk.type("why INV-99")
+    await walk.type("why")
+
+    assert "exporter role" in (await walk.whisper("exporter role", "Ben")).text
+    assert "lists no invoice with the number INV-99" in (await walk.whisper("INV-99")).text
+    assert "Say which invoice" in (await walk.whisper("Say which invoice")).text
