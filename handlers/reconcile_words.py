@@ -2,6 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line, shorten
+from handlers.drift_words import update_button
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
 
 _MOST_ROWS = 15
@@ -108,11 +109,15 @@ def _button(row: Row) -> Block | None:
         text, name = _BUTTONS[row.help]
         ask = _sure() if row.help is Help.DELETE_IN_PAYMO else None
         return blocks.button(text, name, row.help_value, ask=ask)
-    if row.help is Help.NONE:
-        return None
+    if row.help is Help.UPDATE:
+        return update_button(row.help_value)
+    return _link(row)
+
+
+def _link(row: Row) -> Block | None:
     if row.help is Help.OPEN_PAYMO and row.paymo_url:
         return blocks.link_button("Open in Paymo", names.OPEN_PAYMO, row.paymo_url)
-    if row.xero_url:
+    if row.help is Help.OPEN_XERO and row.xero_url:
         return blocks.link_button("Open in Xero", names.OPEN_XERO, row.xero_url)
     return None
 

@@ -1,5 +1,6 @@
 """The one thing that helps where a pair differs."""
 
+from services import drift
 from services.model import Life, PaymentState
 from services.reconcile import paying
 from services.reconcile.pairs import Pair
@@ -38,18 +39,11 @@ def _for_dead(pair: Pair) -> Cure:
 
 def _is_safe_to_update(pair: Pair, findings: tuple[Finding, ...], connection: Connection) -> bool:
     """Say whether Paymo was edited after the export, and Xero still lets the copy be changed."""
-    export, theirs = pair.export, pair.xero
-    exported_at = export.exported_at
-    is_newer = exported_at is not None and pair.paymo.updated_on > exported_at
-    is_untouched = theirs.status in _UPDATABLE and not pair.settled
-    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
-    is_locked = any(theirs.issued_on is None or theirs.issued_on <= each for each in locks)
-    is_ours = export.xero_total is None or theirs.total == export.xero_total
+    if pair.settled or pair.xero.status not in _UPDATABLE:
+        return False  # more recent than what the row says
+    edited = drift.in_paymo(pair.export, pair.paymo)
     concerns = any(not each.is_decided and each.name not in _MONEY for each in findings)
-    return (
-        is_newer
-        and is_untouched
-        and is_ours
-        and concerns
-        and (not is_locked or theirs.status == "DRAFT")
-    )
+    if not edited or not concerns or drift.in_xero(pair.export, pair.xero):
+        return False
+    lock = drift.locked_until(connection)
+    return not drift.why_not_updated(pair.export, connection, edited, lock)

@@ -98,6 +98,7 @@ def test_what_differs_is_counted_by_how(verdict: Verdict, words: str) -> None:
         (Help.EXPORT, "INV-7", names.EXPORT),
         (Help.BRING_BACK, "8", names.BRING_BACK),
         (Help.RECORD, "8", names.BRING_BACK),
+        (Help.UPDATE, "5", names.UPDATE_IN_XERO),
         (Help.RESTORE, "5", names.RESTORE),
         (Help.DELETE_IN_PAYMO, "5", names.DELETE_IN_PAYMO),
         (Help.OPEN_XERO, "", names.OPEN_XERO),
