@@ -18,6 +18,7 @@ SENTENCES = {
     "xero_connected": "connected Xero",
     "organisation_confirmed": "confirmed that {organisation} is the right organisation",
     "reconnected": "connected the same two again",
+    "released": "gave the answer that other refused exports were waiting for",
     "disconnected": "ended the connection",
     "settings_changed": "changed the settings",
     "matched": "matched a client",
