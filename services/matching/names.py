@@ -1,32 +1,28 @@
 """Which contact a client may be: suggestions, each with its reason, the likeliest first."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rapidfuzz import fuzz
-
+from services.matching.index import Party, bare_number, index_of, plain_email
+from services.matching.likeness import OTHER_FORM, likeness
 from services.store import mirror
 from services.store.tables import Contact
 
+__all__ = ["SURE", "Party", "Suggestion", "suggest", "surest"]
+
 # From here on a suggestion is selected beforehand; a person still presses the button.
 SURE = 90
-_LIKELY = 80
+_DOUBTFUL = 85
+_LIKELY = 55
+_RELATED = 60
+_CLOSE = 78
+_PROVEN = 98
 _MOST = 5
-_NOT_A_LETTER = re.compile(r"[^\w]+")
-_LEGAL_FORMS = frozenset(
-    "ab ag as bv co company corp corporation gmbh inc incorporated kg limited llc llp ltd nv oy "
-    "plc pty sa sarl sas sl spa srl the".split()
+_EVERYBODYS = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com aol.com "
+    "gmx.de gmx.net web.de proton.me protonmail.com mail.ru qq.com 163.com orange.fr free.fr "
+    "t-online.de btinternet.com xtra.co.nz bigpond.com".split()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """A client, as far as it can be recognised by."""
-
-    name: str
-    email: str = ""
-    tax_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +36,12 @@ class Suggestion:
 
 def suggest(party: Party, contacts: Iterable[Contact]) -> Sequence[Suggestion]:
     """Return the contacts that the client may be, the likeliest first."""
-    found = [each for contact in contacts if (each := _compare(party, contact)) is not None]
+    known = list(contacts)
+    index = index_of(tuple((each.name, each.email, each.tax_number) for each in known))
+    compared = (_compare(party, known[place]) for place in index.shortlist(party))
+    found = [each for each in compared if each is not None]
     found.sort(key=lambda each: (-each.confidence, each.contact.folded_name))
-    return found[:_MOST]
+    return _without_rivals(found)[:_MOST]
 
 
 def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
@@ -54,30 +53,32 @@ def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
 
 
 def _compare(party: Party, contact: Contact) -> Suggestion | None:
-    mine, theirs = mirror.folded_name(party.name), contact.folded_name
-    if mine == theirs:
+    if mirror.folded_name(party.name) == contact.folded_name:
         return Suggestion(contact, "same name", 100)
-    number = _bare(party.tax_number)
-    if number and number == _bare(contact.tax_number):
+    alike = likeness(party.name, contact.name)
+    number = bare_number(party.tax_number)
+    if number and number == bare_number(contact.tax_number):
         return Suggestion(contact, "same tax number", 98)
-    if _same_email(party.email, contact.email):
-        return Suggestion(contact, "same e-mail", 95)
-    alike = fuzz.token_sort_ratio(_core(mine), _core(theirs))
-    if alike < _LIKELY:
+    if party.email and plain_email(party.email) == plain_email(contact.email):
+        # Groups and bookkeepers share an address, so it needs a name that is not another's.
+        is_related = alike.score >= _CLOSE
+        return Suggestion(contact, "same e-mail", 96 if is_related else _DOUBTFUL)
+    score, reason = alike.score, alike.reason
+    if not alike.is_same and score >= _RELATED and _same_domain(party.email, contact.email):
+        score, reason = min(score + 3, OTHER_FORM - 1), f"{reason}, same e-mail domain"
+    if score < _LIKELY:
         return None
-    # Alike is never as sure as equal.
-    return Suggestion(contact, "similar name", min(int(alike), SURE + 2))
+    return Suggestion(contact, reason, int(score))
 
 
-def _same_email(mine: str, theirs: str) -> bool:
-    return bool(mine) and mine.strip().casefold() == theirs.strip().casefold()
+def _without_rivals(found: Sequence[Suggestion]) -> Sequence[Suggestion]:
+    """Doubt the likeliest where another is called the same; a full proof stays."""
+    rivals = [each for each in found[1:] if each.confidence >= OTHER_FORM]
+    if not rivals or found[0].confidence >= _PROVEN:
+        return found
+    return [replace(each, confidence=min(each.confidence, SURE - 1)) for each in found]
 
 
-def _bare(number: str) -> str:
-    return _NOT_A_LETTER.sub("", number).casefold()
-
-
-def _core(name: str) -> str:
-    """Return a name without legal forms and signs; a name of nothing else stays whole."""
-    words = _NOT_A_LETTER.sub(" ", name).split()
-    return " ".join(word for word in words if word not in _LEGAL_FORMS) or name
+def _same_domain(mine: str, theirs: str) -> bool:
+    domain = plain_email(mine).rpartition("@")[2]
+    return bool(domain) and domain not in _EVERYBODYS and plain_email(theirs).endswith(f"@{domain}")

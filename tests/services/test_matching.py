@@ -94,11 +94,12 @@ async def menu(service: MatchingService, query: str = "") -> dict[str, list[tupl
     [
         ("ACME LTD", {}, "same name", True),
         ("Quite Other", {"tax_number": "nz12345"}, "same tax number", True),
-        ("Quite Other", {"email": " Pay@Acme.example "}, "same e-mail", True),
-        ("Acme, Limited", {}, "similar name", True),
+        ("Acmee Limited", {"email": " Pay@Acme.example "}, "same e-mail", True),
+        ("Quite Other", {"email": " Pay@Acme.example "}, "same e-mail", False),
+        ("Acme, Limited", {}, "same name, written otherwise", True),
         ("Acmee", {}, "similar name", False),
     ],
-    ids=["name", "tax number", "e-mail", "legal form", "typing mistake"],
+    ids=["name", "tax number", "e-mail", "e-mail alone", "legal form", "typing mistake"],
 )
 async def test_a_contact_is_suggested_with_its_reason_and_selected_when_sure(
     database: Database,
