@@ -16,19 +16,19 @@ _COMMON = frozenset(
     "solutions studio studios supplies supply systems team technology trade trading transport "
     "travel union university ventures works world".split()
 )
-_COMMON_WEIGHT = 0.4
+_COMMON_WEIGHT, _RARE_WEIGHT = 2, 5
 _TYPING_MISTAKE = 78
 _SHORTEST_TYPED = 4
 _JOINED = 88
-MOST_ALIKE = 84.0
-OTHER_FORM = 86.0
+MOST_ALIKE = 84
+OTHER_FORM = 86
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """From 0 to 100, with the reason; only what says the same name may be called `same`."""
 
-    score: float
+    score: int
     reason: str
     is_same: bool = False
 
@@ -71,20 +71,20 @@ def _is_short_for(short: Reading, long: Reading) -> bool:
     return len(long.words) > 1 and len(short.joined) > 1 and short.joined == long.initials
 
 
-def _alike(a: Reading, b: Reading) -> float:
+def _alike(a: Reading, b: Reading) -> int:
     """Return how much of both names is found in the other, rare words counting more."""
-    joined = fuzz.ratio(a.joined, b.joined)
+    joined = int(fuzz.ratio(a.joined, b.joined))
     shared = _shared(a.words, b.words)
     total = sum(map(_weight, a.words)) + sum(map(_weight, b.words))
-    score = 100 * shared / total
+    score = shared // total
     # A name that begins the other one in full is likelier than one that shares as many words.
     if a.words[: len(b.words)] == b.words or b.words[: len(a.words)] == a.words:
         score += 8
-    return min(MOST_ALIKE, max(score, joined if joined >= _JOINED else joined * 0.7))
+    return min(MOST_ALIKE, max(score, joined if joined >= _JOINED else joined * 7 // 10))
 
 
-def _shared(mine: tuple[str, ...], theirs: tuple[str, ...]) -> float:
-    left, sum_ = list(theirs), 0.0
+def _shared(mine: tuple[str, ...], theirs: tuple[str, ...]) -> int:
+    left, sum_ = list(theirs), 0
     for word in mine:
         if not left:
             break
@@ -96,21 +96,21 @@ def _shared(mine: tuple[str, ...], theirs: tuple[str, ...]) -> float:
     return sum_
 
 
-def _closeness(word: str, other: str) -> float:
+def _closeness(word: str, other: str) -> int:
     if word == other:
-        return 1
+        return 100
     if any(each.isdigit() for each in word + other):
         return 0  # Studio 54 is not Studio 45
     shorter, longer = sorted((word, other), key=len)
     if len(shorter) == 1:
-        return 0.6 if longer.startswith(shorter) else 0
+        return 60 if longer.startswith(shorter) else 0
     if len(shorter) < _SHORTEST_TYPED:
-        return 0.7 if longer.startswith(shorter) else 0
-    ratio = fuzz.ratio(word, other)
+        return 70 if longer.startswith(shorter) else 0
+    ratio = int(fuzz.ratio(word, other))
     if ratio >= _TYPING_MISTAKE:
-        return ratio / 100
-    return 0.8 if longer.startswith(shorter) else 0
+        return ratio
+    return 80 if longer.startswith(shorter) else 0
 
 
-def _weight(word: str) -> float:
-    return _COMMON_WEIGHT if word in _COMMON else 1
+def _weight(word: str) -> int:
+    return _COMMON_WEIGHT if word in _COMMON else _RARE_WEIGHT

@@ -68,7 +68,7 @@ def _compare(party: Party, contact: Contact) -> Suggestion | None:
         score, reason = min(score + 3, OTHER_FORM - 1), f"{reason}, same e-mail domain"
     if score < _LIKELY:
         return None
-    return Suggestion(contact, reason, int(score))
+    return Suggestion(contact, reason, score)
 
 
 def _without_rivals(found: Sequence[Suggestion]) -> Sequence[Suggestion]:
