@@ -29,6 +29,7 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
+from services.export.annotating import AnnotateService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
 from services.export.explaining import ExplainService
@@ -146,6 +147,7 @@ class _Parts:
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
             update=UpdateService.of(export_kit),
+            annotate=AnnotateService.of(export_kit),
             restore=RestoreService.of(sync_kit),
             automatic=AutoExportService(export_kit),
             history=HistoryService(database),
@@ -230,6 +232,7 @@ def _runners(
         Job.NOTICES: services.notices.run_notices,
         Job.UNDO: services.undo.run_undo,
         Job.UPDATE: services.update.run_update,
+        Job.ANNOTATE: services.annotate.run_annotate,
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,

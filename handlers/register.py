@@ -21,6 +21,7 @@ from handlers.undoing import Undoing
 from handlers.updating import Updating
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
+from services.export.annotating import AnnotateService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
 from services.export.explaining import ExplainService
@@ -51,6 +52,7 @@ class Services:
     reconcile: ReconcileService
     undo: UndoService
     update: UpdateService
+    annotate: AnnotateService
     restore: RestoreService
     automatic: AutoExportService
     history: HistoryService

@@ -155,34 +155,40 @@ class XeroClient:
 
         Raises `Rejected` with Xero's texts, or `Unavailable` when the outcome is unknown.
         """
-        rows = await self._list(
-            "Invoices",
-            "Invoices",
-            wire.XeroInvoice,
-            method="PUT",
-            params={"unitdp": "4", "summarizeErrors": "true"},
-            headers={"Idempotency-Key": key},
-            body={"Invoices": [body]},
-        )
-        created = rows[0]
-        if created.is_refused:
-            raise refusal_of(created)
-        return created
+        return await self._write_invoice("PUT", "Invoices", body, key)
 
     async def update_invoice(
         self, invoice_id: str, fields: dict[str, object], *, key: str
     ) -> wire.XeroInvoice:
         """Change these fields of one invoice, its status too. Raises `Rejected`, `Unavailable`."""
+        body = {"InvoiceID": invoice_id, **fields}
+        return await self._write_invoice("POST", f"Invoices/{invoice_id}", body, key)
+
+    async def _write_invoice(
+        self, method: str, path: str, body: dict[str, object], key: str
+    ) -> wire.XeroInvoice:
+        """Send one invoice; an element that failed inside a 2xx answer is a refusal, too."""
         rows = await self._list(
-            f"Invoices/{invoice_id}",
+            path,
             "Invoices",
             wire.XeroInvoice,
-            method="POST",
+            method=method,
             params={"unitdp": "4", "summarizeErrors": "true"},
             headers={"Idempotency-Key": key},
-            body={"InvoiceID": invoice_id, **fields},
+            body={"Invoices": [body]},
         )
+        if rows[0].is_refused:
+            raise refusal_of(rows[0])
         return rows[0]
+
+    async def add_note(self, invoice_id: str, text: str, *, key: str) -> None:
+        """Add a note to an invoice's history in Xero."""
+        await self.send(
+            "PUT",
+            f"{_ACCOUNTING}/Invoices/{invoice_id}/History",
+            headers={"Idempotency-Key": key},
+            body={"HistoryRecords": [{"Details": text}]},
+        )
 
     async def invoice(self, invoice_id: str) -> wire.XeroInvoice:
         """Return one invoice, deleted and voided ones too. Raises `NotFound`."""

@@ -38,7 +38,6 @@ class Grant(Base):
     version: Mapped[int] = mapped_column(default=1)  # grows with every refresh
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody is refreshing
     is_dead: Mapped[bool] = mapped_column(default=False)  # Xero said invalid_grant
-    scopes: Mapped[str] = mapped_column(String(1000), default="")  # as Xero granted them
 
 
 class Connection(Base):
@@ -60,7 +59,6 @@ class Connection(Base):
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
     auto_export: Mapped[bool] = mapped_column(default=False)
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
-    attach_pdf: Mapped[bool] = mapped_column(default=False)
     digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 
     paymo_company_id: Mapped[int | None]
