@@ -18,7 +18,7 @@ SENTENCES = {
     "xero_connected": "connected Xero",
     "organisation_confirmed": "confirmed that {organisation} is the right organisation",
     "reconnected": "connected the same two again",
-    "released": "gave the answer that other refused exports were waiting for",
+    "released": "queued {it} again, since what had stopped it was answered",
     "disconnected": "ended the connection",
     "settings_changed": "changed the settings",
     "matched": "matched a client",
