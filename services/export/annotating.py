@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.clients.xero.invoices import add_note
 from services.errors import ServiceError, Throttled, Unavailable
 from services.export.kit import Kit
 from services.model import ErrandState, Job
@@ -59,7 +60,7 @@ class AnnotateService(Kit):
         why = ""
         try:
             key = f"note-{export.tenant_id}-{export.id}"
-            await xero.add_note(export.xero_invoice_id or "", _text(taken), key=key)
+            await add_note(xero, export.xero_invoice_id or "", _text(taken), key=key)
         except Throttled as refusal:
             if taken.errand.tries < _MOST_TRIES:
                 # Refused at the door: nothing was written, so it may be tried again.

@@ -181,15 +181,6 @@ class XeroClient:
             raise refusal_of(rows[0])
         return rows[0]
 
-    async def add_note(self, invoice_id: str, text: str, *, key: str) -> None:
-        """Add a note to an invoice's history in Xero."""
-        await self.send(
-            "PUT",
-            f"{_ACCOUNTING}/Invoices/{invoice_id}/History",
-            headers={"Idempotency-Key": key},
-            body={"HistoryRecords": [{"Details": text}]},
-        )
-
     async def invoice(self, invoice_id: str) -> wire.XeroInvoice:
         """Return one invoice, deleted and voided ones too. Raises `NotFound`."""
         return (await self._list(f"Invoices/{invoice_id}", "Invoices", wire.XeroInvoice))[0]

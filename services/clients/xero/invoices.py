@@ -1,4 +1,4 @@
-"""Calls to Xero about many invoices at once."""
+"""Calls to Xero about many invoices at once, and about what hangs on one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -42,6 +42,16 @@ async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, Xe
         rows = rows_of(await client.send("GET", _INVOICES, params=params), "Invoices", XeroInvoice)
         found |= {each.invoice_number: each for each in rows if each.type == "ACCREC"}
     return found
+
+
+async def add_note(client: XeroClient, invoice_id: str, text: str, *, key: str) -> None:
+    """Add a note to an invoice's history in Xero."""
+    await client.send(
+        "PUT",
+        f"{_INVOICES}/{invoice_id}/History",
+        headers={"Idempotency-Key": key},
+        body={"HistoryRecords": [{"Details": text}]},
+    )
 
 
 def _in_short(numbers: Sequence[str]) -> Iterator[list[str]]:
