@@ -196,6 +196,18 @@ class Bridge:
         await made._connect(oauth)
         return made
 
+    @classmethod
+    async def with_acme(cls, database: Database, *numbers: str) -> "Bridge":
+        """Open it with the client Acme Ltd, whom Xero knows, and invoices of 115.00 in Paymo."""
+        made = await cls.open(database)
+        made.xero.books.add_contact("Acme Ltd")
+        acme = made.paymo.company.add_client("Acme Ltd")
+        for number in numbers:
+            made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+        made.clock.turn(hours=2)
+        await made.run()
+        return made
+
     async def _connect(self, oauth: XeroOAuth) -> None:
         books = self.xero.add_organisation("Maple Books", country="NZ", currency="NZD")
         books.add_usual_books()

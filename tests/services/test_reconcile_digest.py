@@ -23,13 +23,7 @@ MORNING = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with two exported invoices of 115.00, and one that was not."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in ("INV-1", "INV-2", "INV-3"):
-        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
     await made.export_it("INV-1")
     await made.export_it("INV-2")
     yield made

@@ -17,13 +17,7 @@ from tests.services.bridge import ANNA, Bridge, place
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with three invoices of one client that is in Xero."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in ("INV-1", "INV-2", "INV-3"):
-        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100.00")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
     yield made
     await made.close()
 

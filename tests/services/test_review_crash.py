@@ -26,12 +26,7 @@ FAR_PAST = date(1999, 12, 31)
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with one exported invoice of 115.00, without a number in Xero."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    made.paymo.company.add_invoice(LONG, acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, LONG)
     await made.export_it(LONG)
     yield made
     await made.close()

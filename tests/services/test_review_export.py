@@ -19,13 +19,7 @@ LONG = "INV-2026-11-25-00000001"
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with two invoices for a client that Xero knows."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in ("INV-1", LONG):
-        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, "INV-1", LONG)
     yield made
     await made.close()
 

@@ -18,13 +18,7 @@ DAY = date(2026, 11, 20)
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in range(1, 11):
-        made.paymo.company.add_invoice(f"INV-{number}", acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, *(f"INV-{nth}" for nth in range(1, 11)))
     await made.export_it("INV-1")
     yield made
     await made.close()

@@ -18,12 +18,7 @@ DAY = date(2026, 11, 20)
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    made.paymo.company.add_invoice("INV-1", acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
     yield made
     await made.close()

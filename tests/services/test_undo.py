@@ -19,13 +19,7 @@ DAY = date(2026, 11, 20)
 @pytest.fixture
 async def bridge(database: Database) -> AsyncIterator[Bridge]:
     """A connected pair with an approved invoice and a draft in Xero."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in ("INV-1", "INV-2"):
-        made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    made = await Bridge.with_acme(database, "INV-1", "INV-2")
     await made.export_it("INV-1")
     await made.export_it("INV-2", xero_status="DRAFT")
     yield made
