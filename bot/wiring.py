@@ -29,9 +29,9 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
-from services.export.annotating import AnnotateService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
+from services.export.courtesies import CourtesyService
 from services.export.explaining import ExplainService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
@@ -147,7 +147,7 @@ class _Parts:
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
             update=UpdateService.of(export_kit),
-            annotate=AnnotateService.of(export_kit),
+            courtesies=CourtesyService.of(export_kit),
             restore=RestoreService.of(sync_kit),
             automatic=AutoExportService(export_kit),
             history=HistoryService(database),
@@ -232,7 +232,8 @@ def _runners(
         Job.NOTICES: services.notices.run_notices,
         Job.UNDO: services.undo.run_undo,
         Job.UPDATE: services.update.run_update,
-        Job.ANNOTATE: services.annotate.run_annotate,
+        Job.ATTACH: services.courtesies.run_attach,
+        Job.ANNOTATE: services.courtesies.run_annotate,
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,

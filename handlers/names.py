@@ -34,6 +34,7 @@ EXPORTERS: Final = "exporters"
 VOID_MEANS: Final = "void_means"
 CREDITS: Final = "credits"
 AUTO_EXPORT: Final = "auto_export"
+ATTACH_PDF: Final = "attach_pdf"
 
 # Buttons.
 CONNECT_PAYMO: Final = "connect_paymo"

@@ -21,9 +21,9 @@ from handlers.undoing import Undoing
 from handlers.updating import Updating
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
-from services.export.annotating import AnnotateService
 from services.export.automatic import AutoExportService
 from services.export.batching.service import BatchService
+from services.export.courtesies import CourtesyService
 from services.export.explaining import ExplainService
 from services.export.service import ExportService
 from services.export.undoing import UndoService
@@ -52,7 +52,7 @@ class Services:
     reconcile: ReconcileService
     undo: UndoService
     update: UpdateService
-    annotate: AnnotateService
+    courtesies: CourtesyService
     restore: RestoreService
     automatic: AutoExportService
     history: HistoryService
@@ -71,7 +71,7 @@ def router(services: Services) -> Router:
         sync=Sync(services.sync, workspaces),
         reconcile=Reconcile(services.reconcile, workspaces),
         notices=Notices(services.notices, services.matching),
-        settings=Settings(services.settings),
+        settings=Settings(services.settings, services.connect),
         home=Home(services.connect, workspaces),
         undoing=Undoing(services.undo, services.restore, workspaces),
         updating=Updating(services.update, workspaces),

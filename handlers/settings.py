@@ -7,6 +7,7 @@ from handlers.blocks import Block
 from handlers.export_forms import STATUSES
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
+from services.connect.service import ConnectService
 from services.settings.service import SettingsService, too_early
 from services.settings.shapes import SettingsForm
 
@@ -24,13 +25,22 @@ _AUTO = (
     blocks.option("off", "Off", "Somebody presses Export for every invoice"),
     blocks.option("on", "On", "On your order; three failures in a row stop it"),
 )
+_PDF = (
+    blocks.option("off", "Off", "The invoice alone goes to Xero"),
+    blocks.option("on", "On", "Xero is asked to allow attachments, too"),
+)
+_ONE_MORE = (
+    "✅ The settings are saved. For the PDF, Xero has to allow the app to attach files: press "
+    "*Connect Xero*, and allow it for {organisation}. Until then invoices go without it."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One call of the settings service for each thing a person does."""
+    """One call of the settings or connect service for each thing a person does."""
 
     service: SettingsService
+    connect: ConnectService
 
     async def open(self, request: SlackRequest) -> None:
         """Open the settings."""
@@ -49,9 +59,21 @@ class Settings:
             void_means=chosen(view, names.VOID_MEANS),
             credits=chosen(view, names.CREDITS),
             auto_export=chosen(view, names.AUTO_EXPORT) or "off",
+            attach_pdf=chosen(view, names.ATTACH_PDF) or "off",
         )
         await self.service.save(request.person, form)
-        await request.ack()
+        link = ""
+        if form.attach_pdf == "on":
+            link = await self.connect.missing_consent(request.person, form.connection_id)
+        update = {"response_action": "update", "view": one_more_view(link)}
+        await request.ack(update if link else None)
+
+
+def one_more_view(link: str) -> Block:
+    """Say what Xero has to allow, with the link to its consent."""
+    button = blocks.link_button("Connect Xero", names.CONNECT_XERO, link, style="primary")
+    said = _ONE_MORE.format(organisation="the same organisation")
+    return blocks.modal(names.SETTINGS, TITLE, [blocks.section(said), *blocks.actions([button])])
 
 
 def _auto_export(form: SettingsForm) -> Block:
@@ -94,6 +116,10 @@ def settings_view(form: SettingsForm) -> Block:
             "When a credit note or an overpayment settles an invoice in Xero",
         ),
         _auto_export(form),
+        blocks.input_block(
+            blocks.static_select(names.ATTACH_PDF, _PDF, form.attach_pdf),
+            "Attach Paymo’s PDF to the invoice in Xero",
+        ),
     ]
     note = Note(connection_id=form.connection_id)
     return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())

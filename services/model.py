@@ -133,13 +133,14 @@ class Job(StrEnum):
     UNDO = "undo"  # key: errand, as for all that follow
     UPDATE = "update"
     RESTORE = "restore"
+    ATTACH = "attach"
     ANNOTATE = "annotate"
     RECONCILE = "reconcile"
     AUTO = "auto"
     DUE = "due"  # key: 0; finds every row that is due and nudges for it
 
 
-ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ANNOTATE, Job.RECONCILE, Job.AUTO)
+ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ATTACH, Job.ANNOTATE, Job.RECONCILE, Job.AUTO)
 
 
 class ErrandState(StrEnum):

@@ -15,6 +15,7 @@ from aiohttp import web
 from sandbox.paymo.company import Company, not_found
 from sandbox.paymo.entry import add_invoice
 from sandbox.paymo.model import Client, Invoice, Payment, Refused, amount_of, invalid
+from sandbox.paymo.printing import printed
 from sandbox.paymo.query import MOST, included, matching, paged
 from sandbox.serving import Handler, Json, as_json
 
@@ -168,6 +169,8 @@ async def _invoice(request: web.Request) -> web.Response:
     invoice = company.invoices.get(_id(request))
     if invoice is None:
         raise not_found()
+    if request.query.get("format") == "pdf":
+        return web.Response(body=printed(invoice), content_type="application/pdf")
     asked = included(request, _INVOICE_KEYS)
     return as_json({"invoices": [_shown(company, invoice, asked)]})
 

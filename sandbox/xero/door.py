@@ -65,6 +65,8 @@ class Door:
 def _check_scope(request: web.Request, grant: Grant) -> None:
     resource = request.path.removeprefix(ACCOUNTING).split("/")[1:2]
     needed = _SCOPES.get("".join(resource).lower(), _SETTINGS)
+    if "/attachments" in request.path.lower():
+        needed = "accounting.attachments"
     enough = {needed} if request.method != "GET" else {needed, f"{needed}.read"}
     if not enough & set(grant.scopes):
         raise problem(

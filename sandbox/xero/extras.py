@@ -1,6 +1,7 @@
 """What hangs on an invoice: its history, its page for the client, its e-mail."""
 
 from http import HTTPStatus
+from uuid import NAMESPACE_URL, uuid5
 
 from aiohttp import web
 
@@ -44,6 +45,34 @@ def _json(note: Note) -> Json:
     }
 
 
+async def attach(request: web.Request) -> web.Response:
+    """Keep a file with an invoice; one of the same name is replaced."""
+    invoice, name = named(request), request.match_info["name"]
+    content = await request.read()
+    if not content:
+        raise invalid([{"ValidationErrors": [{"Message": "The attachment is empty"}]}])
+    invoice.files[name] = content
+    ledger_of(request).note(invoice, "Attached a file", name, request[APP])
+    return answer(request, "Attachments", [_file(request, name, content)])
+
+
+async def attachments(request: web.Request) -> web.Response:
+    """What is kept with an invoice."""
+    files = named(request).files
+    return answer(request, "Attachments", [_file(request, *each) for each in files.items()])
+
+
+def _file(request: web.Request, name: str, content: bytes) -> Json:
+    return {
+        "AttachmentID": str(uuid5(NAMESPACE_URL, f"{named(request).invoice_id}/{name}")),
+        "FileName": name,
+        "Url": str(request.url.with_query(None)),
+        "MimeType": "application/pdf" if name.endswith(".pdf") else "application/octet-stream",
+        "ContentLength": len(content),
+        "IncludeOnline": False,
+    }
+
+
 async def online_invoice(request: web.Request) -> web.Response:
     """The client's link, empty until the invoice is approved."""
     invoice = named(request)
@@ -75,6 +104,9 @@ async def email(request: web.Request) -> web.Response:
 ROUTES = [
     web.get(f"{BASE}/Invoices/{{id}}/History", history),
     web.put(f"{BASE}/Invoices/{{id}}/History", add_note),
+    web.get(f"{BASE}/Invoices/{{id}}/Attachments", attachments),
+    web.put(f"{BASE}/Invoices/{{id}}/Attachments/{{name}}", attach),
+    web.post(f"{BASE}/Invoices/{{id}}/Attachments/{{name}}", attach),
     web.get(f"{BASE}/Invoices/{{id}}/OnlineInvoice", online_invoice),
     web.post(f"{BASE}/Invoices/{{id}}/Email", email),
 ]

@@ -195,6 +195,7 @@ class Invoice:
     payments: list[Payment] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)
     history: list[Note] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     invoice_id: str = field(default_factory=new_id)
 
     @property

@@ -119,7 +119,11 @@ def invoice_head(ledger: Ledger, invoice: Invoice, *, summary: bool = False) -> 
     if invoice.url:
         head["Url"] = invoice.url
     if not summary:
-        head |= {"Payments": _payments(invoice), "LineItems": [], "HasAttachments": False}
+        head |= {
+            "Payments": _payments(invoice),
+            "LineItems": [],
+            "HasAttachments": bool(invoice.files),
+        }
     return head
 
 

@@ -120,13 +120,14 @@ class ApiClient:
         """Return the answer, or raise a `ServiceError`.
 
         `repeatable` says that the remote side ignores a second copy; a GET always is. `body` is
-        sent as JSON, decimals as exact numbers. What surely did nothing (never sent, or 429) is
-        tried again whatever the method; a long wait is never slept through but raised.
+        sent as JSON, decimals as exact numbers; bytes go as they are. What surely did nothing
+        (never sent, or 429) is tried again whatever the method; a long wait is never slept through
+        but raised.
         """
         request = self.http.build_request(
             method,
             path,
-            content=None if body is None else _ENCODER.encode(body),
+            content=_content(body),
             params=extras.get("params"),
             headers=_headers(extras.get("headers", {}), has_body=body is not None),
         )
@@ -201,6 +202,10 @@ class _NeverSent(Unavailable):
 
 def _is_refused(status: int) -> bool:
     return httpx.codes.is_client_error(status)
+
+
+def _content(body: object) -> bytes | None:
+    return body if body is None or isinstance(body, bytes) else _ENCODER.encode(body)
 
 
 def _headers(given: Mapping[str, str], *, has_body: bool) -> dict[str, str]:

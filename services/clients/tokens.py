@@ -24,6 +24,7 @@ SCOPES = (
     "offline_access accounting.contacts accounting.invoices accounting.payments.read "
     "accounting.settings.read"
 )
+ATTACHMENTS = "accounting.attachments"  # asked for only where PDFs are to be attached
 _SPARE = timedelta(seconds=60)
 _POLL = timedelta(milliseconds=50)
 _POLLS = 600
@@ -40,6 +41,7 @@ class TokenSet:
     expires_at: datetime
     version: int = 1
     is_dead: bool = False
+    scopes: str = ""  # as Xero granted them; "" where it did not say
 
 
 class TokenVault(Protocol):
@@ -73,13 +75,13 @@ class XeroOAuth:
     http_headers: dict[str, str]
     now: Callable[[], datetime]
 
-    def authorise_url(self, *, state: str, verifier: str) -> str:
+    def authorise_url(self, *, state: str, verifier: str, scopes: str = SCOPES) -> str:
         """Return the address of the consent page; the code will need `verifier` (PKCE, S256)."""
         query = {
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
-            "scope": SCOPES,
+            "scope": scopes,
             "state": state,
             "code_challenge": create_s256_code_challenge(verifier),
             "code_challenge_method": "S256",
@@ -143,6 +145,7 @@ class XeroOAuth:
             access_token=token.access_token,
             refresh_token=token.refresh_token,
             expires_at=self.now() + timedelta(seconds=token.expires_in),
+            scopes=token.scope,
         )
 
 
@@ -150,6 +153,7 @@ class _Pair(msgspec.Struct):
     access_token: str
     refresh_token: str = ""
     expires_in: int = 1800
+    scope: str = ""
 
 
 class _Claims(msgspec.Struct):

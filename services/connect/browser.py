@@ -13,7 +13,7 @@ from services.clients.paymo import Company
 from services.clients.tokens import TokenSet, auth_event_id
 from services.clients.xero import Organisation as XeroOrganisation
 from services.clients.xero import Tenant
-from services.connect import checklists, settling
+from services.connect import checklists, consents, settling
 from services.connect.kit import Kit
 from services.connect.refusals import ConsentRefused, LinkExpired
 from services.connect.shapes import Consent
@@ -107,9 +107,10 @@ async def start_xero(kit: Kit, nonce: str) -> str:
     """Return the address of Xero's consent page. Raises `LinkExpired`."""
     verifier = secrets.token_urlsafe(64)
     async with kit.database.sessions.begin() as session:
-        link, _ = await _take(session, kit, nonce, checklists.XERO)
+        link, connection = await _take(session, kit, nonce, checklists.XERO)
+        scopes = consents.wanted_scopes(connection)
         state = links.add(session, checklists.again(link, _STATE, secret=verifier), kit.now())
-    return kit.oauth.authorise_url(state=state, verifier=verifier)
+    return kit.oauth.authorise_url(state=state, verifier=verifier, scopes=scopes)
 
 
 async def finish_xero(kit: Kit, *, state: str, code: str, error: str) -> Consent:
@@ -134,7 +135,7 @@ async def _consented(kit: Kit, link: OneTimeLink, connection: Connection, code: 
         tokens = await kit.oauth.exchange(code, verifier=link.secret or "")
     except NotConnected:
         raise LinkExpired from None
-    visit = _Visit(link, await _store(kit, tokens))
+    visit = _Visit(link, await _store(kit, tokens, consents.wanted_scopes(connection)))
     event_id = auth_event_id(tokens.access_token)
     try:
         found = await _allowed(kit, connection, visit.grant_id, event_id)
@@ -147,12 +148,13 @@ async def _consented(kit: Kit, link: OneTimeLink, connection: Connection, code: 
         raise
 
 
-async def _store(kit: Kit, tokens: TokenSet) -> int:
+async def _store(kit: Kit, tokens: TokenSet, asked: str) -> int:
     grant = Grant(
         auth_event_id=auth_event_id(tokens.access_token),
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         expires_at=tokens.expires_at,
+        scopes=tokens.scopes or asked,  # what was asked for, where the answer does not say
     )
     async with kit.database.sessions.begin() as session:
         return await grants.add(session, grant)

@@ -26,8 +26,8 @@ async def checklist_of(
         company=connection.paymo_company_name if connection.paymo_api_key else "",
         organisation=organisation_of(connection),
         broken_side=connection.broken_side,
-        paymo_link=_link(session, kit, spot, PAYMO) if needs_paymo else "",
-        xero_link=_link(session, kit, spot, XERO) if needs_xero else "",
+        paymo_link=link_for(session, kit, spot, PAYMO) if needs_paymo else "",
+        xero_link=link_for(session, kit, spot, XERO) if needs_xero else "",
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
     )
 
@@ -51,7 +51,8 @@ def again(spot: OneTimeLink, purpose: str, *, secret: str | None = None) -> OneT
     )
 
 
-def _link(session: Session, kit: Kit, spot: OneTimeLink, purpose: str) -> str:
+def link_for(session: Session, kit: Kit, spot: OneTimeLink, purpose: str) -> str:
+    """Return the address of a page that opens once, for this person."""
     nonce = links.add(session, again(spot, purpose), kit.now())
     return f"{kit.public_url}/{purpose}/connect?nonce={nonce}"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from services.connect import browser, checklists, ending
+from services.connect import browser, checklists, consents, ending
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Consent, Farewell, Overview
 from services.errors import NotConnected
@@ -38,6 +38,10 @@ class ConnectService(Kit):
         needed = (bool(drawn.paymo_link), bool(drawn.xero_link))
         if (bool(fresh.paymo_link), bool(fresh.xero_link)) != needed:
             await self.screen.show_checklist(place, fresh)
+
+    async def missing_consent(self, person: Person, connection_id: int) -> str:
+        """Return a link to Xero's consent when a setting needs more than was allowed, else ""."""
+        return await consents.missing_link(self, person, connection_id)
 
     async def confirm(self, person: Person, connection_id: int) -> None:
         """Note that who connected has read the organisation's name and pressed the button."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
-from services.export import annotating, pausing, preparing, results
+from services.export import courtesies, pausing, preparing, results
 from services.export.kit import Kit
 from services.model import ExportState, Job, Place
 from services.store import releasing
@@ -50,7 +50,7 @@ async def succeed(
         if not written:
             return
         await results.tell_exported(session, export, connection, kit.links, now)
-        note_id = await annotating.ask(session, connection, export, kit)
+        besides = await courtesies.ask(session, connection, export, kit)
         await pausing.look(session, export, now)
         freed: list[int] = []
         if export.client_id is not None:
@@ -59,8 +59,8 @@ async def succeed(
             )
             freed = await releasing.release(session, connection, matched, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
-    if note_id is not None:
-        await kit.work.nudge(Job.ANNOTATE, note_id)
+    for job, errand_id in besides:
+        await kit.work.nudge(job, errand_id)
     for each in freed:
         await kit.work.nudge(Job.EXPORT, each)
     await show(kit, connection, export)

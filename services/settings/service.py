@@ -17,6 +17,7 @@ _KNOWN = {
     "void_means": ("void", "delete"),
     "credits": ("record", "notify"),
     "auto_export": ("off", "on"),
+    "attach_pdf": ("off", "on"),
 }
 _SWITCHED_OFF = "Automatic export was switched off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
@@ -56,6 +57,7 @@ class SettingsService:
             connection.xero_status = form.xero_status
             connection.void_means = form.void_means
             connection.credits = form.credits
+            connection.attach_pdf = form.attach_pdf == "on"
             await self._set_auto_export(session, connection, form)
             deed = Deed(
                 "settings_changed",
@@ -97,6 +99,7 @@ def _form(connection: Connection) -> SettingsForm:
         void_means=connection.void_means,
         credits=connection.credits,
         auto_export="on" if connection.auto_export else "off",
+        attach_pdf="on" if connection.attach_pdf else "off",
         owner_id=connection.owner_id,
         organisation=connection.organisation_name,
     )
@@ -109,4 +112,5 @@ def _values(form: SettingsForm) -> dict[str, object]:
         "void_means": form.void_means,
         "credits": form.credits,
         "auto_export": form.auto_export,
+        "attach_pdf": form.attach_pdf,
     }

@@ -13,6 +13,7 @@ class SettingsForm:
     void_means: str  # "void" or "delete"
     credits: str  # "record" or "notify"
     auto_export: str = "off"  # or "on"
+    attach_pdf: str = "off"  # or "on"
     clean: int = 0  # exports by hand without a difference
     needed: int = 0  # how many of them automatic export wants
     owner_id: str = ""

@@ -129,6 +129,7 @@ def test_the_forms_carry_the_names_that_others_rely_on() -> None:
         "void_means",
         "credits",
         "auto_export",
+        "attach_pdf",
     ]
 
 

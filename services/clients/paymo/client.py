@@ -135,6 +135,18 @@ class PaymoClient:
         found = [await self._send("GET", "/invoices", params=each) for each in _some(invoice_ids)]
         return tuple(row for answer in found for row in answer.decode(Headers).invoices)
 
+    async def pdf(self, invoice_id: int) -> bytes:
+        """Return the invoice as a PDF. Raises `NotFound`."""
+        answer = await self._send(
+            "GET",
+            f"/invoices/{invoice_id}",
+            params={"format": "pdf"},
+            headers={"Accept": "application/pdf"},
+        )
+        if not answer.body.startswith(b"%PDF"):
+            raise Unavailable("Paymo answered with something else than a PDF.")
+        return answer.body
+
     async def add_payment(
         self, invoice_id: int, *, amount: Decimal, paid_on: date, notes: str
     ) -> Payment:

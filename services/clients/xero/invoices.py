@@ -1,6 +1,7 @@
 """Calls to Xero about many invoices at once, and about what hangs on one."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from services.clients.xero.client import XeroClient
 from services.clients.xero.reading import rows_of
@@ -51,6 +52,16 @@ async def add_note(client: XeroClient, invoice_id: str, text: str, *, key: str) 
         f"{_INVOICES}/{invoice_id}/History",
         headers={"Idempotency-Key": key},
         body={"HistoryRecords": [{"Details": text}]},
+    )
+
+
+async def attach_pdf(client: XeroClient, invoice_id: str, name: str, content: bytes) -> None:
+    """Attach a file to an invoice; one of the same name is replaced. Needs its own scope."""
+    await client.send(
+        "PUT",
+        f"{_INVOICES}/{invoice_id}/Attachments/{quote(name, safe='')}",
+        headers={"Content-Type": "application/pdf"},
+        body=content,
     )
 
 

@@ -38,6 +38,7 @@ class Grant(Base):
     version: Mapped[int] = mapped_column(default=1)  # grows with every refresh
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody is refreshing
     is_dead: Mapped[bool] = mapped_column(default=False)  # Xero said invalid_grant
+    scopes: Mapped[str] = mapped_column(String(1000), default="")  # as Xero granted them
 
 
 class Connection(Base):
@@ -58,6 +59,7 @@ class Connection(Base):
     void_means: Mapped[str] = mapped_column(String(8), default="void")  # or "delete"
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
     auto_export: Mapped[bool] = mapped_column(default=False)
+    attach_pdf: Mapped[bool] = mapped_column(default=False)
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
     digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 

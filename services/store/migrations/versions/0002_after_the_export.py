@@ -179,6 +179,9 @@ def upgrade() -> None:
             sa.Column("auto_export", sa.Boolean(), nullable=False, server_default=sa.false())
         )
         batch_op.add_column(
+            sa.Column("attach_pdf", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+        batch_op.add_column(
             sa.Column(
                 "auto_export_since",
                 services.store.types.UtcDateTime(timezone=True),
@@ -229,9 +232,17 @@ def upgrade() -> None:
             batch_op.f("fk_exports_batch_id_batches"), "batches", ["batch_id"], ["id"]
         )
 
+    with op.batch_alter_table("xero_grants", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("scopes", sa.String(length=1000), nullable=False, server_default="")
+        )
+
 
 def downgrade() -> None:
     """Come back."""
+    with op.batch_alter_table("xero_grants", schema=None) as batch_op:
+        batch_op.drop_column("scopes")
+
     with op.batch_alter_table("exports", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_exports_batch_id_batches"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_exports_batch_id"))
@@ -257,6 +268,7 @@ def downgrade() -> None:
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.drop_column("digest_month")
         batch_op.drop_column("auto_export_since")
+        batch_op.drop_column("attach_pdf")
         batch_op.drop_column("auto_export")
 
     with op.batch_alter_table("errands", schema=None) as batch_op:

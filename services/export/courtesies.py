@@ -1,0 +1,146 @@
+"""What is done for an export besides: a note in Xero's own history, and Paymo's PDF beside it.
+
+Both are courtesies: when they fail, or the day's calls run short, the export is as good without
+them. Neither is done twice; what may have arrived is not sent again.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.clients.tokens import ATTACHMENTS
+from services.clients.xero.invoices import add_note, attach_pdf
+from services.errors import ServiceError, Throttled
+from services.export.kit import Kit
+from services.model import ErrandState, Job, Place, Said
+from services.store import errands, grants
+from services.store.engine import Session
+from services.store.errands import Asked, Taken
+from services.store.tables import Connection, Export
+
+log = structlog.get_logger(__name__)
+
+_MOST_TRIES = 5
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+
+
+async def ask(
+    session: Session, connection: Connection, export: Export, kit: Kit
+) -> list[tuple[Job, int]]:
+    """Leave the errands in the transaction that records an export; return what to nudge for."""
+    wanted = []
+    # Somebody else's invoice has its own history, and a batch may not cost a call for each.
+    if not export.is_linked and export.batch_id is None:
+        wanted.append(Job.ANNOTATE)
+    if connection.attach_pdf and await _may_attach(session, connection):
+        wanted.append(Job.ATTACH)
+    asked = []
+    for job in wanted:
+        errand = await errands.ask(
+            session, connection, Asked(job, str(export.id), kit.now(), export_id=export.id)
+        )
+        if errand is not None:
+            asked.append((job, errand.id))
+    return asked
+
+
+async def _may_attach(session: Session, connection: Connection) -> bool:
+    if connection.grant_id is None:
+        return False
+    grant = await grants.get(session, connection.grant_id)
+    return ATTACHMENTS in grant.scopes.split()
+
+
+@dataclass(frozen=True, slots=True)
+class CourtesyService(Kit):
+    """`run_annotate` and `run_attach` are jobs; nobody waits for them."""
+
+    async def run_annotate(self, errand_id: int) -> None:
+        """Write the note into Xero's history; a refusal is let go without a word."""
+        taken = await self._begin(errand_id)
+        if taken is not None:
+            await self._end(taken, await self._tried(taken, self._annotate))
+
+    async def run_attach(self, errand_id: int) -> None:
+        """Attach Paymo's PDF; that it was refused is told to whoever exported, once."""
+        taken = await self._begin(errand_id)
+        if taken is None:
+            return
+        why = await self._tried(taken, self._attach)
+        if await self._end(taken, why) and why and taken.export.place:
+            text = (
+                f"Invoice {taken.export.number} is in Xero; only its PDF could not be attached. "
+                f"{why}"
+            )
+            place = Place(**taken.export.place | {"view_id": ""})
+            await self.screen.say(place, Said(text, is_well=False))
+
+    async def _begin(self, errand_id: int) -> Taken | None:
+        """Take the errand, and write down that it may be done from here on."""
+        async with self.database.sessions.begin() as session:
+            taken = await errands.take_about(session, errand_id, self.now())
+            if taken is None:
+                return None
+            if taken.errand.data.get("is_sent"):
+                await _finish(session, taken, "It may have been done already.")
+                return None
+            await errands.note(session, taken.errand, is_sent=True)
+            return taken
+
+    async def _tried(self, taken: Taken, call: Callable[[Taken], Awaitable[None]]) -> str | None:
+        """Return why it was refused, "" when it was done, or None when it comes later."""
+        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
+        if xero.allowance.is_short:
+            return "The day's calls are kept for exports."
+        try:
+            await call(taken)
+        except Throttled as refusal:
+            if taken.errand.tries >= _MOST_TRIES:
+                return str(refusal)
+            # Refused at the door: nothing was done, so it may be tried again.
+            async with self.database.sessions.begin() as session:
+                await errands.note(session, taken.errand, is_sent=False)
+                await errands.postpone(session, taken, refusal, self.now())
+            return None
+        except ServiceError as refusal:
+            log.info("courtesy_let_go", export=taken.export.id, reason=str(refusal))
+            return str(refusal)
+        return ""
+
+    async def _end(self, taken: Taken, why: str | None) -> bool:
+        if why is None:
+            return False
+        async with self.database.sessions.begin() as session:
+            return await _finish(session, taken, why)
+
+    async def _annotate(self, taken: Taken) -> None:
+        export = taken.export
+        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
+        key = f"note-{export.tenant_id}-{export.id}"
+        await add_note(xero, export.xero_invoice_id or "", _text(taken), key=key)
+
+    async def _attach(self, taken: Taken) -> None:
+        export = taken.export
+        content = await self.paymo.client(taken.connection.paymo_api_key).pdf(
+            export.paymo_invoice_id
+        )
+        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
+        name = _NOT_IN_A_NAME.sub("-", export.number).strip("-.") or str(export.paymo_invoice_id)
+        await attach_pdf(xero, export.xero_invoice_id or "", f"{name}.pdf", content)
+
+
+async def _finish(session: Session, taken: Taken, why: str) -> bool:
+    state = ErrandState.REFUSED if why else ErrandState.DONE
+    return await errands.finish(session, taken.errand, state, reason=why)
+
+
+def _text(taken: Taken) -> str:
+    export = taken.export
+    by = f"Slack user {export.requested_by}" if export.requested_by else "the app itself"
+    company = taken.connection.paymo_company_name or "Paymo"
+    return (
+        f"Exported from Paymo ({company}, invoice {export.number}, id {export.paymo_invoice_id}) "
+        f"by {by} via Slack."
+    )

@@ -1,0 +1,35 @@
+"""Switching on what Xero has to allow first: saved, then one press to Xero's consent."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.walk import Walk, link_in, walking
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """The whole program with a small agency."""
+    async with walking(sqlite_url) as made:
+        yield made
+
+
+async def test_the_pdf_is_attached_once_xero_allows_it(walk: Walk) -> None:
+    await walk.connect()
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await walk.town.slack.choose("Anna", view.id, "attach_pdf", "on")
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+
+    view = await walk.modal_saying("Xero has to allow the app to attach files")
+    await walk.consent(link_in(view, "connect_xero"))
+    await walk.close()
+    await walk.export("INV-1")
+
+    def files() -> list[str]:
+        return [name for each in walk.books.invoices.values() for name in each.files]
+
+    await walk.town.slack.wait_for(files, 20)
+    assert files() == ["INV-1.pdf"]
+    assert walk.refused() == []
