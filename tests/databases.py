@@ -146,6 +146,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+# For a module whose tests are about what no database decides; the store and the walks are on both.
+SQLITE_ALONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 def open_database(url: str) -> Database:
     """Open it with the tests' key."""
     return Database.open(url, [KEY])

@@ -11,8 +11,11 @@ from services.matching.shapes import MatchChoice
 from services.model import BatchState, ExportState
 from services.store import batches, housekeeping
 from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
 from tests.services.bridge import ANNA, BEN, Bridge
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture

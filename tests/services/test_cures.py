@@ -15,9 +15,12 @@ from services.export.shapes import ExportResult
 from services.model import ExportState
 from services.store.engine import Database
 from services.store.tables import Act
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, place
 
 LOCKED = date(2026, 10, 31)
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from services.errors import AlreadyRequested
 from services.model import ExportState, Life, PaymentState
 from services.store import acts
 from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, place
 
 DAY = date(2026, 11, 20)
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ from sandbox.paymo import Invoice
 from services.errors import AlreadyRequested, NotAllowed, NotFound
 from services.model import ExportState
 from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, place
 
 DAY = date(2026, 11, 20)
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture
