@@ -132,7 +132,7 @@ async def export_the_rest(page: Page) -> None:
     await expect(form).to_contain_text("Ready", timeout=PATIENCE)
     await keep(page, "8-batch")
     await form.get_by_role("button", name=re.compile("Export . Invoice")).click()
-    await expect(form).to_contain_text("2 invoices exported to Harbour Lane", timeout=PATIENCE)
+    await expect(form).to_contain_text("3 invoices exported to Harbour Lane", timeout=PATIENCE)
     await keep(page, "9-report")
     await slack.get_by_role("button", name="Dismiss all").click()
 
