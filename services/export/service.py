@@ -69,9 +69,12 @@ class ExportService(Kit):
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
             else:
-                if draft.account_id != choice.account_id:
+                # A field that was not drawn, while the invoice was being read, says nothing.
+                account_id = choice.account_id or draft.account_id
+                if draft.account_id != account_id:
                     draft.override_tax = False  # it was given for the figures of that account
-                draft.contact_id, draft.account_id = choice.contact_id, choice.account_id
+                draft.contact_id = choice.contact_id or draft.contact_id
+                draft.account_id = account_id
                 draft.tax_type = choice.tax_type
             form = await self._form(session, draft_id, person)
         if is_other:

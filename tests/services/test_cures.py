@@ -276,3 +276,18 @@ async def test_e18_an_account_archived_since_is_said_and_not_proposed_again(
     assert "Projects (210) is archived in Xero" in " ".join(each.text for each in form.checks)
     again = await bridge.form_for("INV-2")
     assert (again.account and again.account.text) == "Sales (200)"
+
+
+async def test_what_a_form_does_not_show_just_then_stays_chosen(bridge: Bridge) -> None:
+    """While the invoice is read again there are no fields, and a press comes without them."""
+    form = await bridge.form_for("INV-1")
+    chosen = bridge.choice(form, account_id=next(iter(bridge.xero.books.accounts)))
+    await bridge.export.choose(form.draft_id, ANNA, chosen)
+
+    seen = await bridge.export.choose(
+        form.draft_id, ANNA, replace(chosen, contact_id="", account_id="", xero_status="DRAFT")
+    )
+
+    assert seen.contact is not None
+    assert (seen.contact.value, seen.xero_status) == (chosen.contact_id, "DRAFT")
+    assert seen.account is not None
