@@ -235,6 +235,19 @@ def _made_again(facts: Facts) -> str:
     )
 
 
+def _caught_up(facts: Facts) -> str:
+    came = [
+        (facts["payments"], "payment", "recorded in Paymo"),
+        (facts["removals"], "payment", "removed from Paymo"),
+        (facts["deletions"], "invoice", "deleted or voided in Paymo"),
+    ]
+    said = [f"{n} {what}{'' if n == 1 else 's'} {done}" for n, what, done in came if n]
+    return (
+        f"📬 Much came at once from {one_line(facts['organisation'])}: {', '.join(said)}. Each is "
+        "told by itself, in the thread of its invoice."
+    )
+
+
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
     NoticeKind.EXPORT_FAILED: _failed,
@@ -248,6 +261,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_UNDONE: _undone,
     NoticeKind.INVOICE_RESTORED: _made_again,
     NoticeKind.INVOICE_DRIFTED: drift_text,
+    NoticeKind.CAUGHT_UP: _caught_up,
     NoticeKind.DIGEST: digest_text,
     NoticeKind.EXPORT_ASKED: _asked,
     NoticeKind.AUTO_EXPORT_PAUSED: _stopped,

@@ -81,6 +81,7 @@ class NoticeKind(StrEnum):
     CONNECTION_BROKEN = "connection_broken"
     CONNECTION_RESTORED = "connection_restored"
     SYNC_PAUSED = "sync_paused"
+    CAUGHT_UP = "caught_up"
     INVOICE_DRIFTED = "invoice_drifted"
     INVOICE_UNDONE = "invoice_undone"
     INVOICE_RESTORED = "invoice_restored"
@@ -114,6 +115,7 @@ TOPIC_OF = {
     NoticeKind.INVOICE_DRIFTED: Topic.FAILURES,
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
     NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
+    NoticeKind.CAUGHT_UP: Topic.PAYMENTS,
     NoticeKind.DIGEST: Topic.DIGEST,
     NoticeKind.EXPORT_ASKED: Topic.FAILURES,
     NoticeKind.AUTO_EXPORT_PAUSED: Topic.FAILURES,

@@ -16,7 +16,7 @@ from services.errors import NotConnected, ServiceError, Throttled
 from services.model import Job, PaymentState, Place
 from services.store import connections, exports, payments, turns
 from services.store.tables import Connection
-from services.sync import deletions, drifting, watching
+from services.sync import deletions, drifting, telling, watching
 from services.sync import payments as paying
 from services.sync.kit import Kit, Look
 from services.sync.observing import observe
@@ -143,22 +143,30 @@ async def _finish(look: Look, course: _Course) -> None:
         # A look that was cut short may not have come to what waits, and would begin again at once.
         if waiting is not None and not course.is_cut_short:
             due_at = min(due_at, waiting)
-        await turns.finish_sweep(session, connection, max(due_at, now), **values)
+        is_ours = await turns.finish_sweep(session, connection, max(due_at, now), **values)
+        if is_ours:
+            await telling.caught_up(session, look, _counts(course))
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
         swept = await _swept(look, course)
         await look.kit.screen.show_swept(Place(**connection.asked_by), swept)
 
 
-async def _swept(look: Look, course: _Course) -> Swept:
+def _counts(course: _Course) -> dict[str, int]:
     outcomes = course.outcomes or Counter()
+    return {
+        "payments": outcomes[PaymentState.RECORDED],
+        "removals": outcomes[PaymentState.REMOVED],
+        "deletions": course.deletions,
+    }
+
+
+async def _swept(look: Look, course: _Course) -> Swept:
     async with look.kit.database.sessions() as session:
         held = await exports.list_held(session, look.connection.id)
     return Swept(
         organisation=_name(look.connection),
-        payments=outcomes[PaymentState.RECORDED],
-        removals=outcomes[PaymentState.REMOVED],
-        deletions=course.deletions,
+        **_counts(course),
         held=len(held),
         problem=course.problem,
     )

@@ -12,6 +12,7 @@ from services.store.tables import Export, Payment
 from services.sync.kit import Followed, Look
 
 _MOST_NUMBERS = 10
+_BURST = 10  # more than these at once are also told in one line
 
 
 async def payment_facts(session: Session, case: Followed, payment: Payment) -> dict[str, Any]:
@@ -117,5 +118,18 @@ async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
         source=f"paused:{connection.id}:{max(each.id for each in held)}:{len(held)}",
         facts=facts,
         also=[connection.owner_id],
+    )
+    await notices.announce(session, connection, news, look.kit.now())
+
+
+async def caught_up(session: Session, look: Look, counts: dict[str, int]) -> None:
+    """After very much at once, say in one line what came; each stands in its own thread, too."""
+    if sum(counts.values()) <= _BURST:
+        return
+    connection = look.connection
+    news = notices.News(
+        kind=NoticeKind.CAUGHT_UP,
+        source=f"caught_up:{connection.id}:{connection.sweep_fence}",
+        facts=connections.common_facts(connection) | counts,
     )
     await notices.announce(session, connection, news, look.kit.now())

@@ -111,3 +111,22 @@ async def test_e60_after_days_away_everything_comes_once_and_in_order(bridge: Br
     assert copies(bridge) == [(Decimal(10), day) for day in days]
     kinds = [kind for kind, _ in await bridge.notices()]
     assert kinds.count("payment_received") == len(days)
+
+
+@pytest.mark.parametrize(("payments", "is_summed_up"), [(10, False), (11, True)])
+async def test_e60_very_much_at_once_is_also_told_in_one_line(
+    bridge: Bridge, payments: int, *, is_summed_up: bool
+) -> None:
+    """Each keeps its own message, for programs that read them, in the thread of its invoice."""
+    for _ in range(payments):
+        bridge.xero.books.pay(xero_id(bridge), Decimal(10), date=date(2026, 11, 21))
+    bridge.clock.turn(days=3)
+    await bridge.run()
+    await bridge.look()
+
+    kinds = [kind for kind, _ in await bridge.notices()]
+    assert kinds.count("payment_received") == payments
+    assert kinds.count("caught_up") == is_summed_up
+    if is_summed_up:
+        facts = dict(await bridge.notices())["caught_up"]
+        assert (facts["payments"], facts["removals"], facts["deletions"]) == (11, 0, 0)
