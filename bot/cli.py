@@ -122,7 +122,8 @@ def sync(
 @app.command("doctor")
 def doctor_command() -> None:
     """Check settings, database, keys, Slack, Xero and Paymo."""
-    _program().examine(_settings())
+    settings = _settings()
+    _program().examine(settings)
 
 
 @app.command()
@@ -136,7 +137,8 @@ def migrate() -> None:
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every secret again with the first key of ENCRYPTION_KEYS."""
-    _program().rotate_keys(_settings())
+    settings = _settings()
+    _program().rotate_keys(settings)
 
 
 def main() -> None:
