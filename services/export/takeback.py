@@ -43,7 +43,7 @@ async def run(kit: Kit, taken: Taken) -> None:
     try:
         await _run(case)
     except Refused as refusal:
-        await _refuse(case, str(refusal))
+        await _refuse(case, f"{refusal} {await _named_back(case)}".strip())
     except Lost:
         return
     except ServiceError as refusal:
@@ -123,6 +123,22 @@ async def _end(case: Case, invoice: XeroInvoice) -> None:
     if ended.status != end:
         raise Unavailable(f"Xero did not say that invoice {case.export.number} is {end.lower()}.")
     await _succeed(case, ended)
+
+
+async def _named_back(case: Case) -> str:
+    """Give a refused invoice its number back; say so where Xero does not let us."""
+    if case.errand.data.get("sent") not in {"rename", "VOIDED"}:
+        return ""
+    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+    number = case.export.xero_number
+    key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}-back"
+    try:
+        await xero.update_invoice(
+            case.export.xero_invoice_id or "", {"InvoiceNumber": number}, key=key
+        )
+    except ServiceError:
+        return f"In Xero it may be called {_freed(case.export, case.errand)} now: call it {number}."
+    return ""
 
 
 def _freed(export: Export, errand: Errand) -> str:

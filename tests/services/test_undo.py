@@ -171,3 +171,20 @@ async def test_only_exporters_undo_and_only_what_was_exported(bridge: Bridge) ->
         await bridge.undo.undo_number(BEN, "INV-1", place())
     with pytest.raises(NotFound, match="INV-9"):
         await bridge.undo.undo_number(ANNA, "INV-9", place())
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_a_refused_voiding_leaves_the_number_or_says_what_it_is(
+    bridge: Bridge, refusals: int
+) -> None:
+    said = '{"Type": "ValidationException", "Message": "No"}'
+    bridge.xero.faults.add(method="POST", path="/Invoices/", delay=0)
+    bridge.xero.faults.add(method="POST", path="/Invoices/", status=400, body=said, times=refusals)
+
+    export = await undo(bridge)
+
+    number = in_xero(bridge, export).number
+    told = bridge.screen.sayings[-1].text
+    assert export.life is Life.LIVE
+    assert (number == "INV-1", "may be called" in told) == (refusals == 1, refusals == 2)
+    assert number in told
