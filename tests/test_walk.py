@@ -183,6 +183,8 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     ):
         await walk.type(text)
         await walk.whisper(words)
+    await walk.form("INV-1")  # once it is drawn, both systems' lists were read
+    await walk.close()
     await walk.type("match")
     view = await walk.modal("match")
     await walk.town.slack.choose("Anna", view.id, "contact", "Acme Ltd")
