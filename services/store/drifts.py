@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model import ErrandState, Job, Life
+from services.store.fence import write_where
 from services.store.tables import Errand, Export
 
 
@@ -24,23 +24,8 @@ async def rewrite(session: AsyncSession, export: Export, **values: Any) -> bool:
 async def _write(
     session: AsyncSession, export: Export, as_read: ColumnElement[bool], **values: Any
 ) -> bool:
-    written = await session.scalar(
-        update(Export)
-        .where(
-            Export.id == export.id,
-            Export.life == Life.LIVE,
-            Export.fence == export.fence,
-            as_read,
-        )
-        .values(**values)
-        .returning(Export.id)
-        .execution_options(synchronize_session=False)
-    )
-    if written is None:
-        return False
-    for name, value in values.items():
-        set_committed_value(export, name, value)
-    return True
+    is_same = (Export.life == Life.LIVE) & (Export.fence == export.fence) & as_read
+    return await write_where(session, export, is_same, **values)
 
 
 async def is_our_change(session: AsyncSession, export: Export, stated_at: datetime) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model import ExportState, Life
+from services.store.fence import write_where
 from services.store.tables import Connection, Export, Payment
 
 _LEASE = timedelta(minutes=3)
@@ -128,18 +128,7 @@ async def list_followed_ids(
 
 async def change_life(session: AsyncSession, export: Export, **values: Any) -> bool:
     """Write what became of an exported invoice, unless its life went on since it was read."""
-    written = await session.scalar(
-        update(Export)
-        .where(Export.id == export.id, Export.life == export.life)
-        .values(**values)
-        .returning(Export.id)
-        .execution_options(synchronize_session=False)
-    )
-    if written is None:
-        return False
-    for name, value in values.items():
-        set_committed_value(export, name, value)
-    return True
+    return await write_where(session, export, Export.life == export.life, **values)
 
 
 async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import inspect, update
+from sqlalchemy import ColumnElement, inspect, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -12,10 +12,18 @@ from services.store.tables import Base
 async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) -> bool:
     """Write `values` unless somebody took the row since; the row in memory follows."""
     table = type(row)
+    return await write_where(session, row, table.fence == fence, **values)  # type: ignore[attr-defined]
+
+
+async def write_where(
+    session: AsyncSession, row: Base, as_read: ColumnElement[bool], **values: Any
+) -> bool:
+    """Write `values` if the row in the database still is `as_read`; the row in memory follows."""
+    table = type(row)
     key = inspect(table).primary_key[0]
     written = await session.scalar(
         update(table)
-        .where(key == getattr(row, key.name), table.fence == fence)  # type: ignore[attr-defined]
+        .where(key == getattr(row, key.name), as_read)
         .values(**values)
         .returning(key)
         .execution_options(synchronize_session=False)
