@@ -1,7 +1,6 @@
 """Exporting from Slack: the form, its menus, the press, and the buttons that help afterwards."""
 
 import html
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,16 +9,12 @@ from handlers.export_forms import export_choice, export_view
 from handlers.export_results import said_view, working_view
 from handlers.notice_board import card_of
 from handlers.places import place_of
+from handlers.pressing import begin, export_id_of
 from handlers.reading import note_of, number_in, pressed, typed
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
-from services.errors import NotFound
 from services.export.service import ExportService
 from services.matching.service import MatchingService
-from services.model import Person, Place
-
-_Cure = Callable[[Person, int, Place], Awaitable[str]]
-_GONE = "This button does not belong to an export any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ class Export:
         pressed_id = str(pressed(request.body).get("action_id", ""))
         draft_id = note_of(view).draft_id
         if not draft_id:
-            await self._cure(request, partial(self.service.cure, pressed=pressed_id))
+            await begin(request, self.workspaces, partial(self.service.cure, pressed=pressed_id))
             return
         await request.ack()
         form = await self.service.cure_form(draft_id, request.person, pressed_id)
@@ -93,7 +88,7 @@ class Export:
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
         await request.ack()
-        said = await self.service.cancel(request.person, _export_id(request))
+        said = await self.service.cancel(request.person, export_id_of(request))
         view = answers.view_of(request.body)
         if view:
             drawn = said_view(said, note_of(view).channel_id)
@@ -104,7 +99,7 @@ class Export:
     async def look_again(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""
         await request.ack()
-        form = await self.service.look_again(request.person, _export_id(request))
+        form = await self.service.look_again(request.person, export_id_of(request))
         view = answers.view_of(request.body)
         channel_id = note_of(view).channel_id or request.person.channel_id
         drawn = export_view(form, channel_id)
@@ -113,7 +108,7 @@ class Export:
             view_id = str(view["id"])
         else:
             again = blocks.button(
-                "Look Again", names.LOOK_AGAIN, _export_id(request), style="primary"
+                "Look Again", names.LOOK_AGAIN, export_id_of(request), style="primary"
             )
             view_id = await answers.open_view(request, drawn, again=again)
         if view_id:
@@ -133,26 +128,15 @@ class Export:
 
     async def retry(self, request: SlackRequest) -> None:
         """Try again."""
-        await self._cure(request, self.service.retry)
+        await begin(request, self.workspaces, self.service.retry)
 
     async def link_existing(self, request: SlackRequest) -> None:
         """Link the invoice that has the number in Xero."""
-        await self._cure(request, self.service.link_existing)
+        await begin(request, self.workspaces, self.service.link_existing)
 
     async def without_number(self, request: SlackRequest) -> None:
         """Export without the number."""
-        await self._cure(request, self.service.without_number)
-
-    async def _cure(self, request: SlackRequest, cure: _Cure) -> None:
-        await request.ack()
-        export_id = _export_id(request)
-        place = await place_of(self.workspaces, request)
-        said = blocks.sentence(await cure(request.person, export_id, place))
-        if place.view_id:
-            drawn = working_view(said, place.channel_id)
-            await answers.redraw(request.client, place.view_id, drawn, view_hash=place.view_hash)
-        else:
-            await answers.tell(request, f"⏳ {said}")
+        await begin(request, self.workspaces, self.service.without_number)
 
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
@@ -172,11 +156,3 @@ class Export:
         """Offer accounts that can take sales, each with its tax."""
         found = await self.matching.account_options(request.person, typed(request.body))
         await request.ack(menus.grouped(found))
-
-
-def _export_id(request: SlackRequest) -> int:
-    """Return the export that the pressed button belongs to. Raises `NotFound`."""
-    export_id = number_in(pressed(request.body).get("value", ""))
-    if export_id is None:
-        raise NotFound(_GONE)
-    return export_id

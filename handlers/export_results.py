@@ -46,9 +46,14 @@ def result_blocks(result: ExportResult) -> list[Block]:
 
 def _after(result: ExportResult) -> list[Block]:
     """Return what can be done about an invoice that is in Xero."""
-    accept = blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, result.export_id)
-    drawn = [accept] if result.state is ExportState.DIFFERENT else []
+    is_different = result.state is ExportState.DIFFERENT
+    drawn = [accept_button(result.export_id)] if is_different else []
     return [*drawn, undo_button(result.export_id)] if result.xero_invoice_id else drawn
+
+
+def accept_button(export_id: int) -> Block:
+    """Return the button that takes an invoice that differs for a good one."""
+    return blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, export_id)
 
 
 def undo_button(export_id: int) -> Block:

@@ -12,7 +12,7 @@ from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
 from handlers.drift_words import drift_buttons
-from handlers.export_results import undo_button
+from handlers.export_results import accept_button, undo_button
 from handlers.notice_words import Facts, text_of
 from handlers.overview import breaker_buttons
 from handlers.slack_errors import slack_refusals
@@ -130,8 +130,7 @@ def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
 def card_buttons(facts: dict[str, Any]) -> list[Block]:
     """Return what can be done about an exported invoice, by how it stands."""
     state = facts.get("state", "open")
-    accept = blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, facts["export_id"])
-    drawn = [accept] if state == "different" else []
+    drawn = [accept_button(facts["export_id"])] if state == "different" else []
     return [*drawn, undo_button(facts["export_id"])] if state in {"different", "open"} else drawn
 
 

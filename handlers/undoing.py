@@ -4,17 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from handlers import answers, blocks
-from handlers.export_results import working_view
 from handlers.places import place_of
-from handlers.reading import number_in, pressed
+from handlers.pressing import begin, export_id_of
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
-from services.errors import NotFound, ServiceError
+from services.errors import ServiceError
 from services.export.undoing import UndoService
 from services.model import Person, Place
 from services.sync.restoring import RestoreService
-
-_GONE = "This button does not belong to an export any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +32,16 @@ class Undoing:
 
     async def undo(self, request: SlackRequest) -> None:
         """Take back the invoice of the button."""
-        await self._pressed(request, self.service.undo)
+        await begin(request, self.workspaces, self.service.undo)
 
     async def restore(self, request: SlackRequest) -> None:
         """Make the invoice of the button again in Paymo."""
-        await self._pressed(request, self.restoring.restore)
+        await begin(request, self.workspaces, self.restoring.restore)
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Take an invoice that differs for a good one."""
         await request.ack()
-        said = await self.service.accept(request.person, _export_id(request))
+        said = await self.service.accept(request.person, export_id_of(request))
         await answers.tell(request, f"✅ {blocks.sentence(said)}")
 
     async def _named(
@@ -60,22 +57,3 @@ class Undoing:
         place = await place_of(self.workspaces, request)
         said = await act(request.person, number, place)
         await answers.tell(request, f"⏳ {blocks.sentence(said)}")
-
-    async def _pressed(
-        self, request: SlackRequest, act: Callable[[Person, int, Place], Awaitable[str]]
-    ) -> None:
-        await request.ack()
-        place = await place_of(self.workspaces, request)
-        said = blocks.sentence(await act(request.person, _export_id(request), place))
-        if place.view_id:
-            drawn = working_view(said, place.channel_id)
-            await answers.redraw(request.client, place.view_id, drawn, view_hash=place.view_hash)
-        else:
-            await answers.tell(request, f"⏳ {said}")
-
-
-def _export_id(request: SlackRequest) -> int:
-    found = number_in(pressed(request.body).get("value", ""))
-    if found is None:
-        raise NotFound(_GONE)
-    return found

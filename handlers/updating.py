@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from handlers import answers, blocks
 from handlers.places import place_of
-from handlers.reading import number_in, pressed
+from handlers.pressing import export_id_of
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
-from services.errors import NotFound
 from services.export.updating import UpdateService
 
 
@@ -21,9 +20,7 @@ class Updating:
     async def update(self, request: SlackRequest) -> None:
         """Have the invoice in Xero made as it is in Paymo now."""
         await request.ack()
-        export_id = number_in(str(pressed(request.body).get("value", "")))
-        if export_id is None:
-            raise NotFound("This button does not belong to an export any more.")
+        export_id = export_id_of(request)
         place = await place_of(self.workspaces, request)
         said = await self.service.ask(request.person, export_id, place)
         await answers.tell(request, f"⏳ {blocks.sentence(said)}")

@@ -1,0 +1,36 @@
+"""A press that has something done about an export: which one, and how the person is answered."""
+
+from collections.abc import Awaitable, Callable
+
+from handlers import answers, blocks
+from handlers.export_results import working_view
+from handlers.places import place_of
+from handlers.reading import number_in, pressed
+from handlers.routing import SlackRequest
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotFound
+from services.model import Person, Place
+
+Act = Callable[[Person, int, Place], Awaitable[str]]
+_GONE = "This button does not belong to an export any more."
+
+
+def export_id_of(request: SlackRequest) -> int:
+    """Return the export that a button is about. Raises `NotFound`."""
+    found = number_in(str(pressed(request.body).get("value", "")))
+    if found is None:
+        raise NotFound(_GONE)
+    return found
+
+
+async def begin(request: SlackRequest, workspaces: WorkspaceService, act: Act) -> None:
+    """Have it begun, and say so in the open view, or to the person alone."""
+    await request.ack()
+    export_id = export_id_of(request)
+    place = await place_of(workspaces, request)
+    said = blocks.sentence(await act(request.person, export_id, place))
+    if place.view_id:
+        drawn = working_view(said, place.channel_id)
+        await answers.redraw(request.client, place.view_id, drawn, view_hash=place.view_hash)
+    else:
+        await answers.tell(request, f"⏳ {said}")
