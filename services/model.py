@@ -1,10 +1,11 @@
 """The words that services, store and handlers share: states, kinds, and small frozen facts."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
 NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
 DUE_BY_TERMS = "terms"  # due after the days that Paymo gives the client
 DUE_ON_DATE = "date"  # due on the invoice's own date
@@ -265,11 +266,3 @@ class Organisation:
     currency: str
     short_code: str
     is_demo: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SyncTimes:
-    """When an organisation was looked at, and when it will be again."""
-
-    last_at: datetime | None
-    next_at: datetime | None

@@ -19,6 +19,7 @@ from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import (
     NEW_CONTACT,
+    SENT_IN_PAYMO,
     Colour,
     ConnectionState,
     ErrandState,
@@ -34,7 +35,6 @@ from services.store.tables import Connection, Errand
 
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
-_SENT = ("sent", "viewed")
 _NOBODY = Person("", "", "")
 
 
@@ -158,7 +158,7 @@ class AutoExportService:
 
 async def _is_open(session: Session, connection: Connection, invoice: Invoice) -> bool:
     """Say whether it is still sent, and nobody has ever asked for its export."""
-    if invoice.status not in _SENT:
+    if invoice.status not in SENT_IN_PAYMO:
         return False
     return await exports.find_latest(session, connection, invoice.id) is None
 

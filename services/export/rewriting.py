@@ -1,6 +1,6 @@
 """One update of an invoice in Xero: read both sides, look at everything, send, record."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -9,44 +9,29 @@ import msgspec
 
 from services import drift, money
 from services.clients.paymo import Invoice
-from services.clients.xero import NewLine, XeroClient, XeroInvoice
+from services.clients.xero import NewLine, XeroInvoice
 from services.drift import Difference
 from services.errors import NotFound, Rejected
 from services.export import books, contacts, preparing, recording
-from services.export.case import Case as Checked
+from services.export.case import Case
 from services.export.checks import DRAFT, examine, reds
 from services.export.claims import WIDEST
 from services.export.figures import new_invoice
-from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.export.refusals import Lost, Refused
+from services.export.underway import Underway
 from services.model import ErrandState, ExportState, Job, Life, NoticeKind
 from services.store import acts, cards, connections, drifts, errands, notices
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.fence import fenced
-from services.store.tables import Connection, Errand, Export
+from services.store.tables import Export
 
 _FRESH = timedelta(minutes=1)
 _CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes", "LineItems")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One export that is being updated, with the errand that says how far it has come."""
-
-    kit: Kit
-    connection: Connection
-    export: Export
-    errand: Errand
-
-    @property
-    def xero(self) -> XeroClient:
-        """Calls to the organisation."""
-        return self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
-
-
-async def run(case: Case) -> str:
+async def run(case: Underway) -> str:
     """Update it; return a sentence for the person who asked. Raises `Refused`."""
     if case.export.life is not Life.LIVE:
         raise Refused("It is not in Xero any more, or is being taken back.", problem="gone")
@@ -60,16 +45,12 @@ async def run(case: Case) -> str:
     if not found:
         return await _agree(case)
     body = await _checked(case, invoice, found, stated)
-    async with case.kit.database.sessions.begin() as session:
-        if not await errands.note(
-            session,
-            case.errand,
-            body=body,
-            invoice=invoice.as_json(),
-            before=stated.updated,
-            attempt=case.errand.data.get("attempt", 0) + 1,
-        ):
-            raise Lost("Somebody else goes on with it.")
+    await case.note(
+        body=body,
+        invoice=invoice.as_json(),
+        before=stated.updated,
+        attempt=case.errand.data.get("attempt", 0) + 1,
+    )
     try:
         updated = await case.xero.update_invoice(
             stated.invoice_id, _fields(body), key=_key(case, body)
@@ -79,14 +60,14 @@ async def run(case: Case) -> str:
     return await _record(case, invoice, updated)
 
 
-async def _in_xero(case: Case) -> XeroInvoice:
+async def _in_xero(case: Underway) -> XeroInvoice:
     try:
         return await case.xero.invoice(case.export.xero_invoice_id or "")
     except NotFound:
         raise Refused("Xero does not find it, so nothing was changed.", problem="gone") from None
 
 
-async def _in_paymo(case: Case) -> Invoice:
+async def _in_paymo(case: Underway) -> Invoice:
     paymo = case.kit.paymo.client(case.connection.paymo_api_key)
     try:
         return await read_invoice(paymo, case.export.paymo_invoice_id)
@@ -94,7 +75,7 @@ async def _in_paymo(case: Case) -> Invoice:
         raise Refused("It is not in Paymo any more.", problem="gone") from None
 
 
-def _has_arrived(case: Case, stated: XeroInvoice) -> bool:
+def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
     """Say whether Xero holds what was sent before, though no answer was heard."""
     data = case.errand.data
     if stated.updated == data["before"]:
@@ -111,7 +92,7 @@ def _has_arrived(case: Case, stated: XeroInvoice) -> bool:
 
 
 async def _checked(
-    case: Case, invoice: Invoice, found: tuple[Difference, ...], stated: XeroInvoice
+    case: Underway, invoice: Invoice, found: tuple[Difference, ...], stated: XeroInvoice
 ) -> dict[str, Any]:
     """Look at everything that an export looks at, and at what Xero's invoice still allows."""
     told = case.errand.data.get("told", "")
@@ -157,7 +138,7 @@ def _body(
 ) -> dict[str, Any]:
     """Return the whole invoice as an export would send it now; a draft stays one."""
     status = DRAFT if stated.status == DRAFT else "AUTHORISED"
-    checked = Checked(invoice, replace(preparing.choice_of(export), xero_status=status), known)
+    checked = Case(invoice, replace(preparing.choice_of(export), xero_status=status), known)
     if wrong := reds(examine(checked)):
         raise Refused(" ".join(each.text for each in wrong), problem=wrong[0].name)
     leaves_out = export.leave_out_number
@@ -172,14 +153,14 @@ def _fields(body: dict[str, Any]) -> dict[str, object]:
     return {**fields, "LineItems": msgspec.convert(body["LineItems"], list[NewLine])}
 
 
-def _key(case: Case, body: dict[str, Any]) -> str:
+def _key(case: Underway, body: dict[str, Any]) -> str:
     """Return another key for every attempt: Xero would answer an old one with the old failure."""
     whole = msgspec.json.encode(body, order="sorted").decode()
     parts = (case.export.tenant_id, str(case.errand.id), str(case.errand.data["attempt"]), whole)
     return sha256("|".join(parts).encode()).hexdigest()
 
 
-async def _agree(case: Case) -> str:
+async def _agree(case: Underway) -> str:
     """End it where Paymo's invoice is as it was exported by now."""
     async with case.kit.database.sessions.begin() as session:
         if not await errands.finish(session, case.errand, ErrandState.DONE):
@@ -187,7 +168,7 @@ async def _agree(case: Case) -> str:
     return f"Invoice {case.export.number} is in Paymo as it was exported, so nothing was sent."
 
 
-async def _record(case: Case, invoice: Invoice, stated: XeroInvoice) -> str:
+async def _record(case: Underway, invoice: Invoice, stated: XeroInvoice) -> str:
     """Take over what Xero states now, compare its totals, and tell the channels."""
     kit, export = case.kit, case.export
     found = drift.in_paymo(export, invoice)
@@ -206,7 +187,7 @@ async def _record(case: Case, invoice: Invoice, stated: XeroInvoice) -> str:
     return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
 
 
-async def _write(session: Session, case: Case, invoice: Invoice, stated: XeroInvoice) -> bool:
+async def _write(session: Session, case: Underway, invoice: Invoice, stated: XeroInvoice) -> bool:
     export = case.export
     values: dict[str, Any] = {
         "sent": case.errand.data["body"],
@@ -227,7 +208,7 @@ async def _write(session: Session, case: Case, invoice: Invoice, stated: XeroInv
     return await fenced(session, export, export.fence, state=state, reason=differs)
 
 
-async def _tell(session: Session, case: Case, found: tuple[Difference, ...]) -> None:
+async def _tell(session: Session, case: Underway, found: tuple[Difference, ...]) -> None:
     export, connection, now = case.export, case.connection, case.kit.now()
     by = case.errand.asked_by
     facts = cards.common_facts(export, connection, case.kit.links) | {

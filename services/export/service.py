@@ -10,7 +10,7 @@ from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Job, Option, Person, Place
-from services.store import cards, connections, drafts, exports, mirror, payments
+from services.store import cards, connections, drafts, exports, mirror, numbered, payments
 from services.store.engine import Session
 from services.store.tables import Connection, Draft
 
@@ -112,10 +112,7 @@ class ExportService(Kit):
         """Return how an exported invoice stands on both sides, or None while it is not in Xero."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            header = await mirror.find_header_by_number(session, connection.id, number)
-            if header is None:
-                return None
-            export = await exports.find_latest(session, connection, header.invoice_id)
+            export = await numbered.find_export(session, connection, number)
             if export is None or export.xero_invoice_id is None:
                 return None
             rows = await payments.list_of(session, [export.id])

@@ -4,42 +4,25 @@ A draft is deleted. An approved invoice without payments is renamed, so that its
 again, and then voided. Anything else is refused, and nothing is changed.
 """
 
-from dataclasses import dataclass
-
 from services.clients.xero import XeroInvoice
 from services.errors import NotFound, Rejected, ServiceError, Unavailable
 from services.export import books
 from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
-from services.model import ErrandState, Job, Life, NoticeKind, Place, Said
+from services.export.underway import Underway
+from services.model import ErrandState, Job, Life, NoticeKind
 from services.store import acts, cards, errands, exports, notices
 from services.store.acts import Deed
 from services.store.errands import Taken
-from services.store.tables import Connection, Errand, Export
+from services.store.tables import Errand, Export
 
 _GONE = {"DELETED": Life.DELETE_SEEN, "VOIDED": Life.VOID_SEEN}
 _LONGEST = 255  # characters of an invoice's number
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One export that is being taken back."""
-
-    kit: Kit
-    connection: Connection
-    export: Export
-    errand: Errand
-
-    async def note(self, sent: str) -> None:
-        """Write down what is about to be asked of Xero."""
-        async with self.kit.database.sessions.begin() as session:
-            if not await errands.note(session, self.errand, sent=sent):
-                raise Lost("Somebody else goes on with it.")
-
-
 async def run(kit: Kit, taken: Taken) -> None:
     """Bring it a step on; what may have been done already is read before anything is sent."""
-    case = Case(kit, taken.connection, taken.export, taken.errand)
+    case = Underway(kit, taken.connection, taken.export, taken.errand)
     try:
         await _run(case)
     except Refused as refusal:
@@ -51,8 +34,8 @@ async def run(kit: Kit, taken: Taken) -> None:
             await errands.postpone(session, taken, refusal, kit.now())
 
 
-async def _run(case: Case) -> None:
-    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+async def _run(case: Underway) -> None:
+    xero = case.xero
     try:
         invoice = await xero.invoice(case.export.xero_invoice_id or "")
     except NotFound:
@@ -76,7 +59,7 @@ async def _run(case: Case) -> None:
         ) from refusal
 
 
-async def _check(case: Case, invoice: XeroInvoice) -> None:
+async def _check(case: Underway, invoice: XeroInvoice) -> None:
     """Raise `Refused` where Xero's books do not allow it, or a person should look first."""
     number, organisation = case.export.number, case.connection.organisation_name
     settled = [
@@ -105,31 +88,31 @@ async def _check(case: Case, invoice: XeroInvoice) -> None:
         )
 
 
-async def _end(case: Case, invoice: XeroInvoice) -> None:
-    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+async def _end(case: Underway, invoice: XeroInvoice) -> None:
+    xero = case.xero
     key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}"
     if invoice.status == "AUTHORISED":
         free = _freed(case.export, case.errand)
         if invoice.invoice_number != free:
-            await case.note("rename")
+            await case.note(sent="rename")
             await xero.update_invoice(
                 invoice.invoice_id, {"InvoiceNumber": free}, key=f"{key}-rename"
             )
         end = "VOIDED"
     else:
         end = "DELETED"
-    await case.note(end)
+    await case.note(sent=end)
     ended = await xero.update_invoice(invoice.invoice_id, {"Status": end}, key=f"{key}-end")
     if ended.status != end:
         raise Unavailable(f"Xero did not say that invoice {case.export.number} is {end.lower()}.")
     await _succeed(case, ended)
 
 
-async def _named_back(case: Case) -> str:
+async def _named_back(case: Underway) -> str:
     """Give a refused invoice its number back; say so where Xero does not let us."""
     if case.errand.data.get("sent") not in {"rename", "VOIDED"}:
         return ""
-    xero = case.kit.xero.client(case.connection.tenant_id, case.connection.grant_id)
+    xero = case.xero
     number = case.export.xero_number
     key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}-back"
     try:
@@ -147,7 +130,7 @@ def _freed(export: Export, errand: Errand) -> str:
     return f"{export.xero_number[: _LONGEST - len(suffix)]}{suffix}"
 
 
-async def _succeed(case: Case, invoice: XeroInvoice) -> None:
+async def _succeed(case: Underway, invoice: XeroInvoice) -> None:
     kit, export, now = case.kit, case.export, case.kit.now()
     how = "deleted" if invoice.status == "DELETED" else "voided"
     async with kit.database.sessions.begin() as session:
@@ -167,14 +150,13 @@ async def _succeed(case: Case, invoice: XeroInvoice) -> None:
         acts.note(session, case.connection, deed)
     await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
     organisation = case.connection.organisation_name
-    await _say(
-        case,
+    await case.say(
         f"Invoice {export.number} was {how} in {organisation}. Paymo keeps it, and it can be "
         "exported again.",
     )
 
 
-async def _ended_by_others(case: Case, invoice: XeroInvoice) -> None:
+async def _ended_by_others(case: Underway, invoice: XeroInvoice) -> None:
     """Leave to the look at Xero what a person did there in the meantime."""
     await _refuse(
         case,
@@ -184,7 +166,7 @@ async def _ended_by_others(case: Case, invoice: XeroInvoice) -> None:
     )
 
 
-async def _refuse(case: Case, why: str, *, life: Life = Life.LIVE) -> None:
+async def _refuse(case: Underway, why: str, *, life: Life = Life.LIVE) -> None:
     async with case.kit.database.sessions.begin() as session:
         if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=why):
             return
@@ -197,15 +179,4 @@ async def _refuse(case: Case, why: str, *, life: Life = Life.LIVE) -> None:
             after={"reason": why},
         )
         acts.note(session, case.connection, deed)
-    await _say(case, why, is_well=False)
-
-
-async def _say(case: Case, text: str, *, is_well: bool = True) -> None:
-    said = Said(
-        text,
-        is_well=is_well,
-        xero_url=case.kit.links.xero(case.connection.short_code, case.export.xero_invoice_id),
-        paymo_url=case.kit.links.paymo(case.export.paymo_invoice_id),
-    )
-    if case.errand.place is not None:
-        await case.kit.screen.say(Place(**case.errand.place), said)
+    await case.say(why, is_well=False)

@@ -12,7 +12,7 @@ from services.errors import AlreadyRequested, NotFound
 from services.export import takeback
 from services.export.kit import Kit
 from services.model import Job, Life, NoticeKind, Person, Place
-from services.store import acts, cards, connections, errands, exports, mirror, notices
+from services.store import acts, cards, connections, errands, exports, notices, numbered
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Export
@@ -26,10 +26,7 @@ class UndoService(Kit):
         """Take back the invoice with this number; return a sentence to show at once."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            header = await mirror.find_header_by_number(session, connection.id, number)
-            export = None
-            if header is not None:
-                export = await exports.find_latest(session, connection, header.invoice_id)
+            export = await numbered.find_export(session, connection, number)
         if export is None:
             raise NotFound(
                 f"No invoice with the number {number} was exported, so nothing is undone."

@@ -11,8 +11,8 @@ from services.errors import AlreadyRequested, NotFound, ServiceError
 from services.export import rewriting
 from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
-from services.export.rewriting import Case
-from services.model import ErrandState, Job, Life, Person, Place, Said
+from services.export.underway import Underway
+from services.model import ErrandState, Job, Life, Person, Place
 from services.store import acts, connections, errands, exports
 from services.store.acts import Deed
 from services.store.errands import Asked, Taken
@@ -54,7 +54,7 @@ class UpdateService(Kit):
             taken = await errands.take_about(session, errand_id, self.now())
         if taken is None:
             return
-        case = Case(self, taken.connection, taken.export, taken.errand)
+        case = Underway(self, taken.connection, taken.export, taken.errand)
         try:
             said = await rewriting.run(case)
         except Refused as refusal:
@@ -64,18 +64,18 @@ class UpdateService(Kit):
         except ServiceError as refusal:
             await self._later(case, taken, refusal)
         else:
-            await self._say(case, said)
+            await case.say(said)
 
-    async def _later(self, case: Case, taken: Taken, refusal: ServiceError) -> None:
+    async def _later(self, case: Underway, taken: Taken, refusal: ServiceError) -> None:
         """Try again when the refusal may have passed, and say so once."""
         async with self.database.sessions.begin() as session:
             await errands.postpone(session, taken, refusal, self.now())
         due_at = case.errand.due_at
         if case.errand.tries == 1 and due_at is not None:
             when = f"{due_at:%H:%M} UTC on {due_at:%d %b}"
-            await self._say(case, f"{refusal} It goes on by itself at {when}.", is_well=False)
+            await case.say(f"{refusal} It goes on by itself at {when}.", is_well=False)
 
-    async def _refuse(self, case: Case, why: str) -> None:
+    async def _refuse(self, case: Underway, why: str) -> None:
         export = case.export
         async with self.database.sessions.begin() as session:
             if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=why):
@@ -88,18 +88,7 @@ class UpdateService(Kit):
                 after={"reason": why},
             )
             acts.note(session, case.connection, deed)
-        await self._say(case, f"Invoice {export.number} was not updated. {why}", is_well=False)
-
-    async def _say(self, case: Case, text: str, *, is_well: bool = True) -> None:
-        if not text or case.errand.place is None:
-            return
-        said = Said(
-            text,
-            is_well=is_well,
-            xero_url=self.links.xero(case.connection.short_code, case.export.xero_invoice_id),
-            paymo_url=self.links.paymo(case.export.paymo_invoice_id),
-        )
-        await self.screen.say(Place(**case.errand.place), said)
+        await case.say(f"Invoice {export.number} was not updated. {why}", is_well=False)
 
 
 def _require_ours(export: Export, connection: Connection) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.links import Links
-from services.model import ExportState, Life
+from services.model import SENT_IN_PAYMO, ExportState, Life
 from services.reconcile import comparing, curing
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD, Pair
@@ -15,7 +15,7 @@ from services.reconcile.reading import Books, is_exported
 from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
 from services.store.tables import Connection, Export
 
-_OWED = frozenset({"sent", "viewed", "paid"})
+_OWED = frozenset({*SENT_IN_PAYMO, "paid"})
 _ORDER = {
     verdict: place
     for place, verdict in enumerate(

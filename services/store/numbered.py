@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store import mirror
+from services.store import exports, mirror
 from services.store.tables import Connection, Export, InvoiceHeader
 
 
@@ -44,3 +44,11 @@ async def find(session: AsyncSession, connection: Connection, number: str) -> Nu
         .order_by(Export.id.desc())
     )
     return Numbered(header, found.all())
+
+
+async def find_export(session: AsyncSession, connection: Connection, number: str) -> Export | None:
+    """Return the newest export of the invoice that has this number in Paymo now."""
+    header = await mirror.find_header_by_number(session, connection.id, number)
+    if header is None:
+        return None
+    return await exports.find_latest(session, connection, header.invoice_id)

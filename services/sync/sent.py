@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.model import Job
+from services.model import SENT_IN_PAYMO, Job
 from services.store import errands, mirror
 from services.store.engine import Session
 from services.store.errands import Asked
 from services.store.tables import Connection
 
-SENT = ("sent", "viewed")
 _DRAFT = "draft"
 
 
@@ -26,7 +25,7 @@ async def consider(
         return
     if await mirror.newest_header(session, connection.id) is None:
         return
-    sent = [row for row in rows if row["status"] in SENT and row["updated_on"] >= since]
+    sent = [row for row in rows if row["status"] in SENT_IN_PAYMO and row["updated_on"] >= since]
     ids = [row["invoice_id"] for row in sent]
     known = await mirror.statuses(session, connection.id, ids)
     for invoice_id in ids:

@@ -18,14 +18,14 @@ from services.export.figures import figures_of
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
 from services.matching.contacts import client_row
-from services.model import BatchState
+from services.model import SENT_IN_PAYMO, BatchState
 from services.store import batches, exports, mirror
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection
 
 _FRESH = timedelta(minutes=1)
-_FOR_ALL = ("sent", "viewed", "paid")  # drafts are not ready, and void ones never go
+_FOR_ALL = (*SENT_IN_PAYMO, "paid")  # drafts are not ready, and void ones never go
 
 
 async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:

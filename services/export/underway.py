@@ -1,0 +1,44 @@
+"""One export with the errand that changes it in Xero, while that goes on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.clients.xero import XeroClient
+from services.export.kit import Kit
+from services.export.refusals import Lost
+from services.model import Place, Said
+from services.store import errands
+from services.store.tables import Connection, Errand, Export
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """What the steps of such an errand work with."""
+
+    kit: Kit
+    connection: Connection
+    export: Export
+    errand: Errand
+
+    @property
+    def xero(self) -> XeroClient:
+        """Calls to the organisation."""
+        return self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
+
+    async def note(self, **data: Any) -> None:
+        """Write down what is about to be asked of Xero. Raises `Lost`."""
+        async with self.kit.database.sessions.begin() as session:
+            if not await errands.note(session, self.errand, **data):
+                raise Lost("Somebody else goes on with it.")
+
+    async def say(self, text: str, *, is_well: bool = True) -> None:
+        """Tell whoever asked, if anybody did."""
+        if not text or self.errand.place is None:
+            return
+        said = Said(
+            text,
+            is_well=is_well,
+            xero_url=self.kit.links.xero(self.connection.short_code, self.export.xero_invoice_id),
+            paymo_url=self.kit.links.paymo(self.export.paymo_invoice_id),
+        )
+        await self.kit.screen.say(Place(**self.errand.place), said)
