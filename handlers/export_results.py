@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line
+from handlers.buttons import open_links
 from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export_forms import TITLE
 from handlers.export_picture import status_name
@@ -40,7 +41,8 @@ def result_blocks(result: ExportResult) -> list[Block]:
     drawn = [blocks.section(result_text(result))]
     if result.xero_invoice_id:
         drawn.append(_facts(result))
-    helps = [*cure_buttons(result.cures, result.export_id), *_after(result), *_links(result)]
+    links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
+    helps = [*cure_buttons(result.cures, result.export_id), *_after(result), *links]
     return [*drawn, *whom_to_ask(result.ask), *blocks.actions(helps)]
 
 
@@ -101,15 +103,6 @@ def _facts(result: ExportResult) -> Block:
             ("Status in Xero", status_name(result.xero_status)),
         ]
     )
-
-
-def _links(result: ExportResult) -> list[Block]:
-    places = (
-        ("Open That One in Xero", names.OPEN_RIVAL, result.rival_url),
-        ("Open in Xero", names.OPEN_XERO, result.xero_url),
-        ("Open in Paymo", names.OPEN_PAYMO, result.paymo_url),
-    )
-    return [blocks.link_button(text, name, url) for text, name, url in places if url]
 
 
 def _left_out(result: ExportResult) -> str:

@@ -8,6 +8,7 @@ import structlog
 
 from handlers import answers, blocks, names
 from handlers.blocks import Block
+from handlers.buttons import delete_too, open_links
 from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
@@ -91,7 +92,7 @@ def _ways_on(message: Message) -> list[Block]:
     if facts.get("in_paymo") == "deleted":
         return [blocks.button("Restore in Paymo", names.RESTORE, facts["export_id"])]
     if facts.get("in_paymo") in {"void", "asked"}:
-        return [_delete_too(facts["export_id"])]
+        return [delete_too(facts["export_id"], style="danger")]
     if facts.get("by_person_in_paymo") or facts.get("asked"):
         word = "Bring Back" if facts.get("by_person_in_paymo") else "Record It in Paymo"
         return [blocks.button(word, names.BRING_BACK, facts["payment_id"])]
@@ -110,17 +111,6 @@ def _after_a_break(_: Facts) -> list[Block]:
     ]
 
 
-def _delete_too(export_id: int) -> Block:
-    sure = blocks.confirm(
-        "Delete in Paymo too?",
-        "The invoice and its payments are deleted in Paymo for good.",
-        yes="Delete",
-    )
-    return blocks.button(
-        "Delete in Paymo Too", names.DELETE_IN_PAYMO, export_id, style="danger", ask=sure
-    )
-
-
 def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
     """Return an invoice's card outside its channel: the text, and the links below it."""
     message = Message(0, "", NoticeKind.INVOICE_EXPORTED, facts, {})
@@ -137,12 +127,8 @@ def card_buttons(facts: dict[str, Any]) -> list[Block]:
 def _links(message: Message) -> list[Block]:
     facts = message.facts
     is_gone = facts.get("in_paymo") in {"deleted", "gone_in_paymo"} or facts.get("gone")
-    places = [
-        ("Open That One in Xero", names.OPEN_RIVAL, facts.get("rival_url")),
-        ("Open in Xero", names.OPEN_XERO, facts.get("xero_url")),
-        ("Open in Paymo", names.OPEN_PAYMO, "" if is_gone else facts.get("paymo_url")),
-    ]
-    return [blocks.link_button(text, name, url) for text, name, url in places if url]
+    paymo = "" if is_gone else facts.get("paymo_url")
+    return open_links(xero=facts.get("xero_url"), paymo=paymo, rival=facts.get("rival_url"))
 
 
 _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {

@@ -2,6 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line, shorten
+from handlers.buttons import delete_too, open_links
 from handlers.drift_words import update_button
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
 
@@ -22,7 +23,6 @@ _BUTTONS = {
     Help.BRING_BACK: ("Bring Back", names.BRING_BACK),
     Help.RECORD: ("Record It in Paymo", names.BRING_BACK),
     Help.RESTORE: ("Restore in Paymo", names.RESTORE),
-    Help.DELETE_IN_PAYMO: ("Delete in Paymo Too", names.DELETE_IN_PAYMO),
 }
 
 
@@ -107,24 +107,13 @@ def _button(row: Row) -> Block | None:
     """Return the one button that helps; elsewhere a link to where somebody can look."""
     if row.help in _BUTTONS:
         text, name = _BUTTONS[row.help]
-        ask = _sure() if row.help is Help.DELETE_IN_PAYMO else None
-        return blocks.button(text, name, row.help_value, ask=ask)
+        return blocks.button(text, name, row.help_value)
+    if row.help is Help.DELETE_IN_PAYMO:
+        return delete_too(row.help_value)
     if row.help is Help.UPDATE:
         return update_button(row.help_value)
-    return _link(row)
-
-
-def _link(row: Row) -> Block | None:
-    if row.help is Help.OPEN_PAYMO and row.paymo_url:
-        return blocks.link_button("Open in Paymo", names.OPEN_PAYMO, row.paymo_url)
-    if row.help is Help.OPEN_XERO and row.xero_url:
-        return blocks.link_button("Open in Xero", names.OPEN_XERO, row.xero_url)
-    return None
-
-
-def _sure() -> Block:
-    return blocks.confirm(
-        "Delete in Paymo too?",
-        "The invoice and its payments are deleted in Paymo for good.",
-        yes="Delete",
-    )
+    places = {
+        Help.OPEN_XERO: open_links(xero=row.xero_url, paymo=""),
+        Help.OPEN_PAYMO: open_links(xero="", paymo=row.paymo_url),
+    }
+    return next(iter(places.get(row.help, ())), None)

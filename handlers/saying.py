@@ -2,6 +2,7 @@
 
 from handlers import answers, blocks, names
 from handlers.blocks import Block
+from handlers.buttons import open_links
 from handlers.clients import SlackClients
 from handlers.reading import Note
 from handlers.slack_errors import nobody_has_to_look
@@ -28,9 +29,5 @@ def said_text(said: Said) -> str:
 
 def said_blocks(said: Said) -> list[Block]:
     """Draw the sentence, and the links below it."""
-    places = (
-        ("Open in Xero", names.OPEN_XERO, said.xero_url),
-        ("Open in Paymo", names.OPEN_PAYMO, said.paymo_url),
-    )
-    links = [blocks.link_button(text, name, url) for text, name, url in places if url]
+    links = open_links(xero=said.xero_url, paymo=said.paymo_url)
     return [blocks.section(said_text(said)), *blocks.actions(links)]

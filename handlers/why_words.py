@@ -2,6 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, moment, one_line
+from handlers.buttons import open_links
 from handlers.cures import cure_buttons
 from handlers.export_picture import check_blocks
 from handlers.overview import breaker_buttons
@@ -47,11 +48,7 @@ def _buttons(found: Explanation) -> list[Block]:
         buttons += breaker_buttons(found.paused_connection)
     if found.export_id:
         buttons.append(blocks.button("History", names.HISTORY, found.number))
-    places = (
-        ("Open in Xero", names.OPEN_XERO, found.xero_url),
-        ("Open in Paymo", names.OPEN_PAYMO, found.paymo_url),
-    )
-    return buttons + [blocks.link_button(text, name, url) for text, name, url in places if url]
+    return buttons + open_links(xero=found.xero_url, paymo=found.paymo_url)
 
 
 def _bring_back(payment: tuple[int, bool]) -> Block:

@@ -1,0 +1,26 @@
+"""Buttons that stand under more than one kind of message."""
+
+from handlers import blocks, names
+from handlers.blocks import Block
+
+
+def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -> list[Block]:
+    """Return links to an invoice on both sides, as far as there is one."""
+    places = (
+        ("Open That One in Xero", names.OPEN_RIVAL, rival),
+        ("Open in Xero", names.OPEN_XERO, xero),
+        ("Open in Paymo", names.OPEN_PAYMO, paymo),
+    )
+    return [blocks.link_button(text, name, url) for text, name, url in places if url]
+
+
+def delete_too(export_id: object, *, style: str = "") -> Block:
+    """Return the button that deletes in Paymo what is gone in Xero; it asks once more."""
+    sure = blocks.confirm(
+        "Delete in Paymo too?",
+        "The invoice and its payments are deleted in Paymo for good.",
+        yes="Delete",
+    )
+    return blocks.button(
+        "Delete in Paymo Too", names.DELETE_IN_PAYMO, export_id, style=style, ask=sure
+    )
