@@ -26,8 +26,7 @@ def check_dates(case: Case) -> Iterable[Check]:
         yield Check(
             "due",
             colour,
-            f"The invoice {why}. Set it in Paymo, choose one with the buttons below, or export "
-            "it as a draft.",
+            f"The invoice {why}. Set it in Paymo, choose one for Xero, or export it as a draft.",
         )
     elif not is_locked:
         yield _open(case, due_on)
@@ -41,8 +40,8 @@ def _is_locked(case: Case) -> bool:
 def _locked(case: Case) -> str:
     return (
         f"The invoice is dated {_day(case.issued_on)} and {case.books.organisation} is locked up "
-        f"to {_day(case.books.locked_until)}. Choose another date for Xero with the buttons below, "
-        "or export it as a draft; Paymo's date stays as it is."
+        f"to {_day(case.books.locked_until)}. Choose another date for Xero, or export it as a "
+        "draft; Paymo's date stays as it is."
     )
 
 

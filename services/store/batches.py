@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import BatchState, ExportState
-from services.store.fence import fenced
+from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
 _LEASE = timedelta(minutes=3)
@@ -142,6 +142,15 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
         .execution_options(populate_existing=True)
     )
     return [(row, export) for row, export in found]
+
+
+async def renew(
+    session: AsyncSession, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
+) -> bool:
+    """Take Paymo's invoice as it was read again for what was shown."""
+    if not await fenced(session, export, export.fence, seen_updated_on=at):
+        return False
+    return await write_where(session, row, BatchRow.export_id == export.id, invoice=invoice)
 
 
 async def write_down(

@@ -161,22 +161,26 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
 
 
 async def test_e33_what_changed_in_paymo_after_the_table_is_not_sent(bridge: Bridge) -> None:
-    """Changed, and deleted: both are refused by name, the rest goes."""
-    invoices(bridge, 3)
+    """Changed, void, withdrawn, deleted: refused by name. What a client only opened goes."""
+    invoices(bridge, 6)
     form = await table(bridge)
     company = bridge.paymo.company
     bridge.clock.turn(minutes=1)
     company.delete_invoice(company.numbered("INV-1").id)
-    company.set_status(company.numbered("INV-2").id, "viewed")
+    for number, status in (("INV-2", "void"), ("INV-3", "draft"), ("INV-4", "viewed")):
+        company.set_status(company.numbered(number).id, status)
+    changed = company.numbered("INV-5")
+    changed.items[1].item, changed.updated = "Flight", bridge.clock()
     await bridge.batches.confirm(ANNA, form.batch_id)
     await ended(bridge)
 
-    assert in_xero(bridge) == Counter(["INV-3"])
+    assert in_xero(bridge) == Counter(["INV-4", "INV-6"])
     failed = {
         each.number: each.reason for each in bridge.screen.ended[-1].sent_as(ExportState.FAILED)
     }
-    assert "not in Paymo any more" in failed["INV-1"]
-    assert "was changed in Paymo after it was shown" in failed["INV-2"]
+    assert "not in Paymo any more" in failed.pop("INV-1")
+    assert sorted(failed) == ["INV-2", "INV-3", "INV-5"]
+    assert all("was changed in Paymo after it was shown" in each for each in failed.values())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from sandbox.paymo import PaymoWorld
@@ -229,3 +230,22 @@ async def test_the_key_shows_nowhere(bench: Bench, caplog: pytest.LogCaptureFixt
     await bench.client.company()
 
     assert KEY not in f"{caplog.text} {bench.client!r} {bench.clients!r}"
+
+
+async def test_heads_cost_one_question_and_a_page_that_is_cut_short_is_asked_on(
+    bench: Bench,
+) -> None:
+    """How large a page may be is not documented, so less than was asked for is not the end."""
+    company = bench.world.company
+    owner = company.add_client("Acme")
+    ids = [company.add_invoice(f"INV-{nth}", owner, [STAMPS]).id for nth in range(250)]
+    heads = await bench.client.headers_of(ids)
+    assert [each.id for each in heads] == ids
+    assert len(bench.world.calls("GET", "/invoices")) == 1
+
+    first = await bench.client.headers_of(ids[:100])
+    cut = {"invoices": [msgspec.to_builtins(each) for each in first]}
+    bench.world.faults.add(path="/invoices", status=200, body=msgspec.json.encode(cut).decode())
+    found = await bench.client.headers_of([*ids, 999_999])
+    assert {each.id for each in found} == set(ids)
+    assert len(bench.world.calls("GET", "/invoices")) == 5

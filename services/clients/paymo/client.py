@@ -23,6 +23,7 @@ from services.clients.http import (
     messages_under,
     sleep_for,
 )
+from services.clients.paymo.paging import HEADS, MOST, PAGE, parts, question
 from services.clients.paymo.wire import (
     Client,
     Clients,
@@ -39,8 +40,6 @@ from services.clients.paymo.wire import (
 )
 from services.errors import NotConnected, NotFound, Throttled, Unavailable
 
-_PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
-_MOST = 2500  # objects of one type in an answer; beyond, lists are cut short without a word
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
 
 
@@ -126,14 +125,29 @@ class PaymoClient:
         """
         more = {"include": "invoiceitems,client"}
         found = [
-            await self._send("GET", "/invoices", params=each | more) for each in _some(invoice_ids)
+            await self._send("GET", "/invoices", params=question(each) | more)
+            for each in parts(invoice_ids, PAGE)
         ]
         return tuple(row for answer in found for row in answer.decode(Invoices).invoices)
 
     async def headers_of(self, invoice_ids: Sequence[int]) -> tuple[Header, ...]:
-        """Return the heads of those of these invoices that there are."""
-        found = [await self._send("GET", "/invoices", params=each) for each in _some(invoice_ids)]
-        return tuple(row for answer in found for row in answer.decode(Headers).invoices)
+        """Return the heads of those of these invoices that there are; read singly what is missing.
+
+        Heads are short, so one question takes several hundred. How large a page may be is not
+        documented: what a shorter page left out is asked for again.
+        """
+        found: dict[int, Header] = {}
+        for some in parts(invoice_ids, HEADS):
+            left = list(some)
+            while left:
+                answer = await self._send("GET", "/invoices", params=question(left))
+                rows = answer.decode(Headers).invoices
+                found.update({row.id: row for row in rows})
+                before = len(left)
+                left = [each for each in left if each not in found]
+                if len(rows) < PAGE or len(left) == before:
+                    break
+        return tuple(found.values())
 
     async def pdf(self, invoice_id: int) -> bytes:
         """Return the invoice as a PDF. Raises `NotFound`."""
@@ -224,13 +238,13 @@ class PaymoClient:
         found: dict[int, Row] = {}
         page = 0
         while True:
-            numbers = {"page": str(page), "page_size": str(_PAGE)}
+            numbers = {"page": str(page), "page_size": str(PAGE)}
             answer = await self._send("GET", path, params={**(params or {}), **numbers})
             rows = rows_of(answer)
             before = len(found)
             found.update({row.id: row for row in rows})
             # An account that ignores paging sends the same rows for ever.
-            if len(rows) < _PAGE or len(found) == before:
+            if len(rows) < PAGE or len(found) == before:
                 return tuple(found.values())
             page += 1
 
@@ -263,22 +277,9 @@ class PaymoClients:
 
 def _whole_statements(answer: Answer) -> Sequence[Invoice]:
     found = answer.decode(Invoices).invoices
-    if sum(len(each.payments) for each in found) >= _MOST:
+    if sum(len(each.payments) for each in found) >= MOST:
         raise Unavailable("Paymo's list holds more payments than it shows, so nothing is certain.")
     return found
-
-
-def _some(ids: Sequence[int]) -> list[dict[str, str]]:
-    """Return the questions for these rows, a page each."""
-    pages = [ids[start : start + _PAGE] for start in range(0, len(ids), _PAGE)]
-    return [
-        {
-            "where": f"id in ({','.join(str(each) for each in some)})",
-            "page": "0",
-            "page_size": str(_PAGE),
-        }
-        for some in pages
-    ]
 
 
 def _only(rows: Sequence[Row]) -> Row:

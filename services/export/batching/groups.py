@@ -12,12 +12,14 @@ from hashlib import sha256
 import structlog
 
 from services.clients.paymo import Invoice
+from services.clients.paymo.paging import HEADS
 from services.clients.xero import XeroInvoice
 from services.clients.xero.invoices import MOST, create_invoices
 from services.clients.xero.reading import refusal_of
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.export import books, preparing, recording, sending
 from services.export.batching import claiming, tables
+from services.export.batching.comparing import Member, compare
 from services.export.batching.kit import BatchKit
 from services.export.books import Books
 from services.export.refusals import Refused, from_xero, is_taken
@@ -30,11 +32,8 @@ from services.store.tables import Batch, BatchRow, Connection, Export
 log = structlog.get_logger(__name__)
 
 _SOON = timedelta(seconds=5)
-_LOOKED_AT = 100  # Paymo's page
 _FRESH = timedelta(minutes=1)
 _UNSAID = "Xero’s answer does not say what became of this invoice. It is being looked up."
-
-Member = tuple[BatchRow, Export]
 
 
 @dataclass(slots=True)
@@ -50,9 +49,12 @@ class Course:
         kit = self.kit
         await kit.mirror.refresh_books(self.connection, at_most_old=_FRESH)
         drawn_at = None
-        while members := (await self._unsent())[:_LOOKED_AT]:
+        while members := (await self._unsent())[:HEADS]:
             members = await self._unchanged(members)
+            looked_at = kit.now()
             for start in range(0, len(members), MOST):
+                if kit.now() - looked_at > _FRESH:
+                    break  # Paymo is asked about the rest again
                 await self._send(members[start : start + MOST])
                 if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
                     drawn_at = kit.now()
@@ -67,19 +69,15 @@ class Course:
     async def _unchanged(self, members: Sequence[Member]) -> list[Member]:
         """Return what Paymo still has as it was shown; the others are refused."""
         paymo = self.kit.paymo.client(self.connection.paymo_api_key)
-        ids = [row.paymo_invoice_id for row, _ in members]
-        heads = {each.id: each for each in await paymo.headers_of(ids)}
-        unchanged = []
-        for member in members:
-            row, export = member
-            head = heads.get(row.paymo_invoice_id)
-            if head is None:
-                await self._refuse(export, preparing.gone(export))
-            elif head.updated_on != export.seen_updated_on:
-                await self._refuse(export, preparing.changed(export, head))
-            else:
-                unchanged.append(member)
-        return unchanged
+        compared = await compare(paymo, members)
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            for row, export, invoice in compared.touched:
+                await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
+        for export, refusal in compared.refused:
+            await self._refuse(export, refusal)
+        touched = [(row, export) for row, export, _ in compared.touched]
+        return sorted([*compared.unchanged, *touched], key=lambda member: member[0].id)
 
     async def _refuse(self, export: Export, refusal: Refused) -> None:
         await recording.fail(self.kit, self.connection, export, refusal.problem, str(refusal))

@@ -25,7 +25,7 @@ from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection
 
 _FRESH = timedelta(minutes=1)
-_FOR_ALL = (*SENT_IN_PAYMO, "paid")  # drafts are not ready, and void ones never go
+FOR_ALL = (*SENT_IN_PAYMO, "paid")  # drafts are not ready, and void ones never go
 
 
 async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
@@ -37,7 +37,7 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
         ids = await _asked(session, connection, batch)
     paymo = kit.paymo.client(connection.paymo_api_key)
     listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
-    invoices = [await _whole(paymo, listed[each]) for each in ids if each in listed]
+    invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
     held = await _held(kit, connection, invoices)
     async with kit.database.sessions.begin() as session:
         if not await fenced(session, batch, batch.fence, state=BatchState.READY, due_at=None):
@@ -70,7 +70,7 @@ async def judge_again(session: Session, connection: Connection, batch: Batch) ->
 
 async def _asked(session: Session, connection: Connection, batch: Batch) -> Sequence[int]:
     if not batch.asked_numbers:
-        return await batches.list_candidates(session, connection, _FOR_ALL)
+        return await batches.list_candidates(session, connection, FOR_ALL)
     found = [
         await mirror.find_header_by_number(session, connection.id, each)
         for each in batch.asked_numbers
@@ -78,7 +78,7 @@ async def _asked(session: Session, connection: Connection, batch: Batch) -> Sequ
     return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
 
 
-async def _whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
+async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
     """Return the invoice as listed, or read singly where its lines do not add up.
 
     A list leaves lines out without a word once it holds too many; alone, they are all there.
