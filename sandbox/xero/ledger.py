@@ -46,6 +46,7 @@ class Ledger:
     announce: Announce
     is_demo: bool = False
     tenant_id: str = field(default_factory=new_id)
+    timezone: str = "UTC"
     period_lock_date: date | None = None
     end_of_year_lock_date: date | None = None
     forbidden_actions: set[str] = field(default_factory=set)

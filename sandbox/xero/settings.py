@@ -39,7 +39,7 @@ async def organisation(request: web.Request) -> web.Response:
         "FinancialYearEndMonth": 3,
         "DefaultSalesTax": "Tax Exclusive",
         "DefaultPurchasesTax": "Tax Exclusive",
-        "Timezone": "UTC",
+        "Timezone": books.timezone,
         "OrganisationEntityType": "COMPANY",
         "ShortCode": books.short_code,
         "OrganisationID": books.tenant_id,

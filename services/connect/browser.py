@@ -235,7 +235,7 @@ async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> C
         connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
         connection.organisation_name, connection.country = found.name, found.country_code
         connection.base_currency, connection.short_code = found.base_currency, found.short_code
-        connection.is_demo = found.is_demo_company
+        connection.is_demo, connection.time_zone = found.is_demo_company, found.timezone
         connection.period_lock_on = found.period_lock_on
         connection.year_lock_on = found.year_lock_on
         await settling.change_grant(session, connection, visit.grant_id)

@@ -18,6 +18,7 @@ _CARRIED = (
     "country",
     "base_currency",
     "short_code",
+    "time_zone",
     "is_demo",
     "period_lock_on",
     "year_lock_on",

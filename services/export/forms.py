@@ -1,8 +1,9 @@
 """The export form as it stands: an invoice, proposals or choices, and every check."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
-from services import money
+from services import days, money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
 from services.export import books, claims, cures, proposing, taxes
@@ -105,7 +106,8 @@ async def _examined(
     latest = await exports.find_latest(session, connection, invoice.id)
     checks = examine(case)
     rate, why = taxes.chosen(case)
-    helpful = _cures(case, checks, draft)
+    today = days.day_in(connection.time_zone, draft.created_at)  # a form lives for minutes
+    helpful = _cures(case, checks, today)
     is_owner = draft.user_id == connection.owner_id
     return _Looked(
         checks=checks,
@@ -133,10 +135,9 @@ def _picture(case: Case) -> InvoicePicture | None:
     return replace(picture, issued_on=case.issued_on, due_on=case.due_on)
 
 
-def _cures(case: Case, checks: tuple[Check, ...], draft: Draft) -> tuple[str, ...]:
+def _cures(case: Case, checks: tuple[Check, ...], today: date) -> tuple[str, ...]:
     """Return the buttons that would really help with what is red."""
     locked, namesake = case.books.locked_until, case.books.namesake
-    today = draft.created_at.date()  # a form lives for minutes
     carried = case.books.rate_of(case.account) if case.account is not None else None
     useless = {
         cures.OVERRIDE_TAX: carried is None,

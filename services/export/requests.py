@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 
+from services import days
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import books, claims, cures, forms, taxes
 from services.export.checks import Case, examine
@@ -156,7 +157,9 @@ async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: 
     """Try again what was refused, with what this button changes; return a sentence to show."""
     async with kit.database.sessions() as session:
         export, connection = await _find(session, person, export_id)
-        press = cures.Press(pressed, person, export.client_name, kit.now().date())
+        press = cures.Press(
+            pressed, person, export.client_name, days.day_in(connection.time_zone, kit.now())
+        )
         values = await cures.values_of(session, connection, press)
     return await _restart(kit, person, export_id, place, **values)
 

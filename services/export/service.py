@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services import money
+from services import days, money
 from services.errors import NotFound
 from services.export import cures, forms, previews, requests, sending
 from services.export.claims import WIDEST
@@ -146,7 +146,9 @@ class ExportService(Kit):
             connection = await connections.get(session, draft.connection_id)
             invoice = forms.kept(draft)
             client_name = invoice.client_name if invoice is not None else ""
-            press = cures.Press(pressed, person, client_name, self.now().date())
+            press = cures.Press(
+                pressed, person, client_name, days.day_in(connection.time_zone, self.now())
+            )
             for name, value in (await cures.values_of(session, connection, press)).items():
                 setattr(draft, name, value)
             return await self._form(session, draft_id, person)

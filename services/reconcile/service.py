@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services import days
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
@@ -48,9 +49,9 @@ class ReconcileService:
     async def ask(self, person: Person, text: str, place: Place) -> Begun:
         """Have a month compared, named as people type it; two presses are one comparison."""
         now = self.now()
-        month = months.month_of(text, now.date())
         async with self.database.sessions.begin() as session:
             connection = await connections.get_ready(session, person)
+            month = months.month_of(text, days.day_in(connection.time_zone, now))
             asked = Asked(
                 Job.RECONCILE,
                 digests.subject_of(month.key, person.user_id),
@@ -80,7 +81,8 @@ class ReconcileService:
             # A long list takes longer than the usual lease; nobody else shall read it meanwhile.
             await errands.put_off(session, errand, self.now() + _LONGEST, "")
             connection = await connections.get(session, errand.connection_id)
-        month = months.month_of(errand.data["month"], self.now().date())
+        today = days.day_in(connection.time_zone, self.now())
+        month = months.month_of(errand.data["month"], today)
         try:
             _require_open(connection)
             self._require_calls(connection)
@@ -126,7 +128,9 @@ class ReconcileService:
             if not await errands.finish(session, errand, ErrandState.DONE, data=data):
                 return
             if errand.place is None:
-                facts = digesting.facts_of(connection, report, now.date())
+                facts = digesting.facts_of(
+                    connection, report, days.day_in(connection.time_zone, now)
+                )
                 source = f"digest:{connection.id}:{report.month}"
                 await notices.announce(
                     session, connection, News(NoticeKind.DIGEST, source, facts), now

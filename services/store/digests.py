@@ -1,31 +1,32 @@
 """The month's digest: asked for once across all processes, and only where somebody listens."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services import days
 from services.model import ConnectionState, Job, Topic
 from services.store import errands
 from services.store.errands import Asked
 from services.store.tables import Connection, Subscription, Workspace
 
-_HOUR = time(7, 0, tzinfo=UTC)
+_HOUR = time(7)
 
 
 async def ask_due(session: AsyncSession, now: datetime) -> Sequence[int]:
-    """Ask for the digest of the month before, on the first at seven or later; return its errands.
+    """Ask for the digest of the month before, on the first at seven or later, and return errands.
 
-    A channel that began to listen since then is told at the end of this month. Of several
-    processes one moves `digest_month`, and asks.
+    It is seven where the books are kept. A channel that began to listen since then is told at the
+    end of this month. Of several processes one moves `digest_month`, and asks.
     """
-    begins = datetime.combine(now.date().replace(day=1), _HOUR)
-    if now < begins:
-        return ()
-    month = f"{begins.date() - timedelta(days=1):%Y-%m}"
     asked = []
-    for connection in await _listened_to(session, month, begins):
+    for connection, listens_since in await _listened_to(session):
+        begins = _begins(connection, now)
+        month = f"{begins.date() - timedelta(days=1):%Y-%m}"
+        if begins > now or listens_since >= begins or connection.digest_month >= month:
+            continue
         if await _move(session, connection.id, month):
             job = Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
             errand = await errands.ask(session, connection, job)
@@ -33,26 +34,34 @@ async def ask_due(session: AsyncSession, now: datetime) -> Sequence[int]:
     return asked
 
 
+def _begins(connection: Connection, now: datetime) -> datetime:
+    """Return when this month's digest is due."""
+    first = days.day_in(connection.time_zone, now).replace(day=1)
+    return datetime.combine(first, _HOUR, days.zone_of(connection.time_zone))
+
+
 def subject_of(month: str, user_id: str) -> str:
     """Name a comparison: each person's own, and the clock's; two presses of one are one."""
     return f"{month}:{user_id}"
 
 
-async def _listened_to(session: AsyncSession, month: str, since: datetime) -> Sequence[Connection]:
+async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, datetime]]:
+    """Return the connections that a channel wants digests of, and since when one does."""
     rows = await session.execute(
-        select(Connection, Subscription.topics)
+        select(Connection, Subscription)
         .join(Workspace, Workspace.id == Connection.workspace_id)
         .join(Subscription, Subscription.connection_id == Connection.id)
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
-            Connection.digest_month < month,
             Subscription.paused_because == "",
-            Subscription.set_at < since,
         )
-        .order_by(Connection.id)
+        .order_by(Connection.id, Subscription.set_at)
     )
-    found = {row[0].id: row[0] for row in rows if Topic.DIGEST.value in row[1]}
+    found: dict[int, tuple[Connection, datetime]] = {}
+    for connection, heard in rows:
+        if Topic.DIGEST.value in heard.topics:
+            found.setdefault(connection.id, (connection, heard.set_at))
     return list(found.values())
 
 

@@ -168,6 +168,7 @@ async def _write_books(session: Session, connection: Connection, books: _Books) 
     connection.organisation_name = organisation.name
     connection.base_currency = organisation.base_currency
     connection.short_code = organisation.short_code
+    connection.time_zone = organisation.timezone
     connection.period_lock_on = organisation.period_lock_on
     connection.year_lock_on = organisation.year_lock_on
     accounts = [_account_row(each) for each in books.accounts]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from services import days
 from services.clients.xero import Credit, XeroInvoice
 from services.model import Life, PaymentKind, PaymentState
 from services.store import exports, payments
@@ -74,6 +75,7 @@ async def observe(
     stated = {each.invoice_id: each for each in invoices}
     known = await exports.list_by_xero_ids(session, connection, list(stated))
     rows: dict[int, list[Payment]] = {}
+    today = days.day_in(connection.time_zone, now)
     for row in await payments.list_of(session, [each.id for each in known.values()]):
         rows.setdefault(row.export_id, []).append(row)
     for xero_id, export in known.items():
@@ -83,17 +85,17 @@ async def observe(
         if export.life is Life.LIVE and invoice.status in _GONE:
             await exports.change_life(session, export, life=_GONE[invoice.status])
         if export.life in exports.FOLLOWED:
-            await _compare(session, export, invoice, rows.get(export.id, []), now)
+            found = {each.key: each for each in settlements_of(invoice, today)}
+            await _compare(session, export, found, rows.get(export.id, []), now)
 
 
 async def _compare(
     session: Session,
     export: Export,
-    invoice: XeroInvoice,
+    found: Mapping[str, Settlement],
     rows: Sequence[Payment],
     now: datetime,
 ) -> None:
-    found = {each.key: each for each in settlements_of(invoice, now.date())}
     known = {row.xero_payment_id: row for row in rows}
     for row in rows:
         _compare_row(row, found, now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from services import money
+from services import days, money
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as PaymoPayment
 from services.errors import NotFound, Rejected, Throttled, Unavailable
@@ -98,7 +98,7 @@ async def _is_deleted(case: _Case) -> bool:
         invoice = await case.look.xero.invoice(case.export.xero_invoice_id or "")
     except NotFound:
         return False
-    today = case.look.kit.now().date()
+    today = days.day_in(case.look.connection.time_zone, case.look.kit.now())
     listed = {each.key for each in settlements_of(invoice, today)}
     return case.payment.xero_payment_id not in listed
 

@@ -155,7 +155,7 @@ async def test_e22_a_rate_is_chosen_once_and_used_again(bridge: Bridge) -> None:
     ("cure", "issued", "status"),
     [
         ("first_open_day", LOCKED + timedelta(days=1), "AUTHORISED"),
-        ("today", TODAY, "AUTHORISED"),
+        ("today", TODAY + timedelta(days=1), "AUTHORISED"),
         ("as_draft", date(2026, 10, 20), "DRAFT"),
     ],
 )
@@ -163,7 +163,9 @@ async def test_e22_a_rate_is_chosen_once_and_used_again(bridge: Bridge) -> None:
 async def test_e30_a_date_in_a_locked_period_has_three_ways_out(
     bridge: Bridge, cure: str, issued: date, status: str, where: str
 ) -> None:
-    """Paymo's own date stays; the due date never comes before the date."""
+    """Paymo's own date stays; the due date never comes before the date. Today is the books' day."""
+    bridge.xero.books.timezone = "NEWZEALANDSTANDARDTIME"  # it is past midnight there
+    bridge.clock.turn(hours=2)
     await add(bridge, "INV-2", issued=date(2026, 10, 20))
     if where == "form":
         bridge.xero.books.period_lock_date = LOCKED

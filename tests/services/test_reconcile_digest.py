@@ -181,10 +181,19 @@ async def test_a_broken_connection_is_said_and_marked(bridge: Bridge) -> None:
     assert len(bridge.screen.said) == 1
 
 
-async def test_the_digest_comes_once_on_the_first_after_seven(bridge: Bridge) -> None:
+@pytest.mark.parametrize(
+    ("zone", "ahead"), [("UTC", 0), ("NEWZEALANDSTANDARDTIME", 13), ("HAWAIIANSTANDARDTIME", -10)]
+)
+async def test_the_digest_comes_once_on_the_first_after_seven(
+    bridge: Bridge, zone: str, ahead: int
+) -> None:
+    """It is seven where the books are kept."""
+    bridge.xero.books.timezone = zone
+    await bridge.change(time_zone=zone)
+    seven = MORNING - timedelta(hours=ahead)
     await listen(bridge, bridge.clock())
-    assert await tick(bridge, MORNING - timedelta(seconds=1)) == []
-    asked = [await tick(bridge, MORNING + timedelta(minutes=nth)) for nth in range(3)]
+    assert await tick(bridge, seven - timedelta(seconds=1)) == []
+    asked = [await tick(bridge, seven + timedelta(minutes=nth)) for nth in range(3)]
 
     assert [len(each) for each in asked] == [1, 0, 0]
     (facts,) = await digest_of(bridge)

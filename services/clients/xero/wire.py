@@ -55,6 +55,7 @@ class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
     country_code: str = ""
     base_currency: str = ""
     short_code: str = ""
+    timezone: str = ""
     is_demo_company: bool = False
     period_lock_date: str = ""
     end_of_year_lock_date: str = ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from services import money
+from services import days, money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.xero.invoices import holders_of
 from services.errors import NotFound, ServiceError
@@ -123,7 +123,7 @@ async def _around(
         proposer=proposer,
         books=await _books(session, connection, proposer, invoices),
         taken=await _taken(session, connection, invoices),
-        today=batch.created_at.date(),
+        today=days.day_in(connection.time_zone, batch.created_at),
         is_all=not batch.asked_numbers,
         xero_status=connection.xero_status,
     )

@@ -80,6 +80,7 @@ class Connection(Base):
     country: Mapped[str] = mapped_column(String(8), default="")
     base_currency: Mapped[str] = mapped_column(String(8), default="")
     short_code: Mapped[str] = mapped_column(String(32), default="")
+    time_zone: Mapped[str] = mapped_column(String(64), default="")  # as Xero names it
     is_demo: Mapped[bool] = mapped_column(default=False)
     period_lock_on: Mapped[date | None]
     year_lock_on: Mapped[date | None]

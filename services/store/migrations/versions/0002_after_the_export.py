@@ -191,6 +191,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("digest_month", sa.String(length=7), nullable=False, server_default="")
         )
+        batch_op.add_column(
+            sa.Column("time_zone", sa.String(length=64), nullable=False, server_default="")
+        )
 
     with op.batch_alter_table("drafts", schema=None) as batch_op:
         batch_op.add_column(
@@ -266,6 +269,7 @@ def downgrade() -> None:
         batch_op.drop_column("override_tax")
 
     with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.drop_column("time_zone")
         batch_op.drop_column("digest_month")
         batch_op.drop_column("auto_export_since")
         batch_op.drop_column("attach_pdf")
