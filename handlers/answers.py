@@ -37,7 +37,8 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
     except SlackApiError as error:
         if code_of(error) not in STALE_TRIGGER:
             raise
-        await tell(request, _TOO_LATE, blocks.actions([again]))
+        about = request.person.connection_id
+        await tell(request, _TOO_LATE, blocks.actions([again], about=about))
         return ""
     return str(answer["view"]["id"])
 
@@ -139,7 +140,8 @@ def _cure(refusal: ServiceError) -> list[Block]:
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     """Tell the person why not, and what helps."""
-    await tell(request, f"⛔ {sentence(str(refusal))}", blocks.actions(_cure(refusal)))
+    cure = blocks.actions(_cure(refusal), about=request.person.connection_id)
+    await tell(request, f"⛔ {sentence(str(refusal))}", cure)
 
 
 async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) -> None:

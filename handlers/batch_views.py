@@ -36,7 +36,9 @@ _DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
 def batch_view(form: BatchForm) -> Block:
     """Draw the batch as it is now."""
-    note = Note(batch_id=form.batch_id, channel_id=form.channel_id).dump()
+    note = Note(
+        connection_id=form.connection_id, batch_id=form.batch_id, channel_id=form.channel_id
+    ).dump()
     ready = form.count(READY)
     if form.state is BatchState.READY and ready:
         submit = f"Export {ready} Invoice{'s' if ready > 1 else ''}"

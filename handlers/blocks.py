@@ -9,6 +9,7 @@ from typing import Any
 Block = dict[str, Any]
 
 LONGEST_TEXT = 3000
+CONNECTION = "connection"  # begins the id of a block whose buttons act on one
 LONGEST_OPTION = 75
 MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
@@ -125,9 +126,18 @@ def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Bloc
     return button(text, action_id, style=style) | {"url": url}
 
 
-def actions(buttons: Sequence[Block]) -> list[Block]:
-    """Return a row of buttons, or nothing where there is none."""
-    return [{"type": "actions", "elements": list(buttons[:25])}] if buttons else []
+def actions(buttons: Sequence[Block], *, about: int = 0, place: int = 0) -> list[Block]:
+    """Return a row of buttons, or nothing where there is none.
+
+    `about` is the connection that they act on; of several such rows each has a `place` of its own.
+    """
+    row: Block = {"type": "actions", "elements": list(buttons[:25])}
+    return [named(row, about, place)] if buttons else []
+
+
+def named(block: Block, about: int, place: int = 0) -> Block:
+    """Write onto a block which connection its buttons act on, for `reading.connection_in`."""
+    return block | {"block_id": f"{CONNECTION}-{about}-{place}"} if about else block
 
 
 def option(value: str, text: str, description: str = "") -> Block:

@@ -54,6 +54,7 @@ class Command:
     def _about(self) -> dict[str, _About]:
         """Return who answers a verb that is followed by more words."""
         return {
+            names.CONNECT: self.connect.open_for,
             names.EXPORT: _joined(self.export.open_for),
             words.SEVERAL: self.batches.open_for,
             names.SHOW: _joined(self.export.show),
@@ -68,7 +69,6 @@ class Command:
     def _verbs(self) -> dict[str, Handler]:
         return {
             words.PANEL: self.home.panel,
-            names.CONNECT: self.connect.open,
             words.ALL: self.batches.open_all,
             names.MATCH: self.matching.open,
             names.STATUS: self.home.status,

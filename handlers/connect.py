@@ -1,9 +1,11 @@
 """Connecting and disconnecting from Slack."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from handlers import answers, blocks, names
+from handlers.blocks import Block
 from handlers.clients import SlackClients
 from handlers.connect_forms import (
     TITLE,
@@ -25,6 +27,7 @@ from services.model import ConnectionState, Place
 from services.notices.service import NoticeService
 
 _FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+_MORE = {"another", "more", "new"}
 _READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
 _ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
 
@@ -41,12 +44,31 @@ class Connect:
         """Open the checklist."""
         await request.ack()
         checklist = await self.service.open(request.person)
-        view = connect_view(checklist, request.person.channel_id)
         again = blocks.button("Connect", names.CONNECT, style="primary")
+        await self._show(request, checklist, again)
+
+    async def open_for(self, request: SlackRequest, typed: Sequence[str]) -> None:
+        """Open the checklist, or with the word behind it that of one more connection."""
+        if typed and typed[0].casefold() in _MORE:
+            await self.add(request)
+        else:
+            await self.open(request)
+
+    async def add(self, request: SlackRequest) -> None:
+        """Open the checklist of one more connection, on top of another one that is open."""
+        await request.ack()
+        below = note_of(answers.view_of(request.body))
+        channel_id = request.person.channel_id or below.channel_id
+        checklist = await self.service.add(replace(request.person, channel_id=channel_id))
+        again = blocks.button("Connect Another", names.CONNECT_ANOTHER, style="primary")
+        await self._show(request, checklist, again)
+
+    async def _show(self, request: SlackRequest, checklist: Checklist, again: Block) -> None:
+        place = await place_of(self.workspaces, request)
+        view = connect_view(checklist, place.channel_id)
         view_id = await answers.open_view(request, view, again=again)
         if view_id:
             await self.service.attach_view(checklist.connection_id, view_id)
-            place = await place_of(self.workspaces, request)
             await self.service.catch_up(checklist, replace(place, view_id=view_id))
 
     async def submit(self, request: SlackRequest) -> None:
@@ -55,7 +77,8 @@ class Connect:
         person = replace(request.person, channel_id=note.channel_id)
         channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
         found = await self.service.overviews(person)
-        if not found or found[0].state is not ConnectionState.ACTIVE:
+        mine = [each.state for each in found if each.connection_id == note.connection_id]
+        if mine != [ConnectionState.ACTIVE]:
             raise NotAccepted({names.CHANNEL: _FIRST})
         await self.service.confirm(person, note.connection_id)
         if not channel_id:

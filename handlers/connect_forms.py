@@ -23,7 +23,7 @@ _SIGN_IN = "Sign in to Xero in your browser first; the account is then found by 
 
 def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
     """Draw the checklist as it is now."""
-    chosen = next(iter(checklist.channels), "") or _public(channel_id)
+    chosen = next(iter(checklist.channels), "") or _public("" if checklist.is_taken else channel_id)
     drawn = [
         blocks.section(f"{_READ}\n{_WRITTEN}"),
         blocks.divider(),
@@ -38,6 +38,8 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
             optional=True,
         ),
     ]
+    if checklist.state is ConnectionState.ACTIVE:
+        drawn += blocks.actions([blocks.button("➕ Connect Another…", names.CONNECT_ANOTHER)])
     note = Note(connection_id=checklist.connection_id, channel_id=channel_id)
     word = "Confirm and Finish" if checklist.organisation is not None else "Finish"
     return blocks.modal(names.CONNECT, TITLE, drawn, submit=word, metadata=note.dump())
@@ -90,7 +92,8 @@ def connected_text(checklist: Checklist) -> str:
     """Say in a sentence how far connecting has come."""
     if checklist.state is not ConnectionState.ACTIVE:
         missing = "Xero" if checklist.xero_link else "Paymo"
-        return f"One side is connected. {missing} is still missing: run /paymo-xero connect."
+        words = "connect another" if checklist.is_another else "connect"
+        return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
     return (
         f"✅ {one_line(checklist.company)} in Paymo is connected with "
         f"{about(checklist.organisation)} in Xero. Type /paymo-xero export to begin."

@@ -26,7 +26,7 @@ def export_view(form: ExportForm, channel_id: str = "") -> Block:
     Slack keeps what a person sees in a field for as long as the field stays. So while an invoice
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
     """
-    note = Note(draft_id=form.draft_id, channel_id=channel_id)
+    note = Note(draft_id=form.draft_id, connection_id=form.connection_id, channel_id=channel_id)
     drawn = whither(form)
     if form.invoice or not form.is_reading:
         drawn.append(_invoice_field(form))

@@ -1,9 +1,11 @@
 """What every handler shares: outsiders stay outside, and a refusal becomes one clear sentence."""
 
-from handlers import answers
-from handlers.reading import has_field, is_outsider
+from dataclasses import replace
+
+from handlers import answers, which
+from handlers.reading import connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
-from services.errors import NotAccepted, NotAllowed, ServiceError
+from services.errors import NotAccepted, NotAllowed, ServiceError, SeveralConnections
 
 _OUTSIDER = (
     "This belongs to another company's workspace. People of that company can do it; ask them."
@@ -19,11 +21,19 @@ def guarded(handler: Handler) -> Handler:
         try:
             if is_outsider(request.body):
                 raise NotAllowed(_OUTSIDER)
-            await handler(request)
+            await handler(_with_connection(request))
         except ServiceError as refusal:
             await _refuse(request, refusal)
 
     return run
+
+
+def _with_connection(request: SlackRequest) -> SlackRequest:
+    """Return the request with the connection that its button or its view is about, if any."""
+    connection_id = connection_in(request.body)
+    if not connection_id:
+        return request
+    return replace(request, person=replace(request.person, connection_id=connection_id))
 
 
 async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
@@ -35,7 +45,10 @@ async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
         await request.ack(_answer(request, refusal))
     else:
         await request.ack()
-        await answers.refuse(request, refusal)
+        if isinstance(refusal, SeveralConnections):
+            await which.ask(request, refusal)
+        else:
+            await answers.refuse(_with_connection(request), refusal)
 
 
 def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:

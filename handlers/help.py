@@ -6,6 +6,7 @@ from handlers.words import Words
 
 _LINES = (
     ("connect", "connect Paymo and Xero, or mend a connection"),
+    ("connect another", "connect one more Paymo company with its Xero organisation"),
     ("export INV-1", "look at an invoice as Xero will show it, and export it"),
     ("export all", "look at everything that is not exported yet, and export what is ready at once"),
     ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),

@@ -84,7 +84,10 @@ def history_blocks(found: History) -> list[Block]:
     lines = [f"• {moment(act.at)} · {sentence_of(act, found.organisation)}" for act in found.acts]
     return [
         *blocks.paragraphs(lines),
-        *blocks.actions([blocks.button("Download CSV", names.HISTORY_CSV, found.number)]),
+        *blocks.actions(
+            [blocks.button("Download CSV", names.HISTORY_CSV, found.number)],
+            about=found.connection_id,
+        ),
         blocks.context("The file has every act, and comes to you directly."),
     ]
 

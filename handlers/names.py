@@ -39,6 +39,8 @@ ATTACH_PDF: Final = "attach_pdf"
 # Buttons.
 CONNECT_PAYMO: Final = "connect_paymo"
 CONNECT_XERO: Final = "connect_xero"
+CONNECT_ANOTHER: Final = "connect_another"
+WHICH: Final = "which_connection"
 OPEN_XERO: Final = "open_xero"
 OPEN_PAYMO: Final = "open_paymo"
 RETRY: Final = "retry"

@@ -81,7 +81,8 @@ def metadata_of(message: Message) -> Block:
 def notice_blocks(message: Message) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
     drawn = blocks.paragraphs(text_of(message).split("\n"))
-    return [*drawn, *blocks.actions([*_ways_on(message), *_links(message)])]
+    about = message.facts.get("connection_id", 0)
+    return [*drawn, *blocks.actions([*_ways_on(message), *_links(message)], about=about)]
 
 
 def _ways_on(message: Message) -> list[Block]:

@@ -15,7 +15,7 @@ from services.errors import NotAccepted, ServiceError
 from services.matching.service import MatchingService
 from services.model import USUAL_TOPICS, Topic
 from services.notices.service import NoticeService
-from services.notices.shapes import Listening
+from services.notices.shapes import About, Listening
 
 TITLE = "Notices"
 _TOPICS = (
@@ -51,7 +51,8 @@ class Notices:
         if before is None:
             change = blocks.button("Change…", names.SUBSCRIBE)
             said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."
-            await answers.tell(request, said, blocks.actions([change]))
+            about = request.person.connection_id
+            await answers.tell(request, said, blocks.actions([change], about=about))
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one."""
@@ -59,8 +60,9 @@ class Notices:
         channel_id = request.person.channel_id
         channel_id = "" if channel_id[:1] in _NOT_A_CHANNEL else channel_id
         found = await self.service.listening(request.person, channel_id)
+        view = subscribe_view(found, channel_id, await self.service.about(request.person))
         again = blocks.button("Notices…", names.SUBSCRIBE)
-        await answers.open_view(request, subscribe_view(found, channel_id), again=again)
+        await answers.open_view(request, view, again=again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Subscribe the chosen channel."""
@@ -93,7 +95,7 @@ def _done(said: list[str]) -> dict[str, Any]:
     return {"response_action": "update", "view": view}
 
 
-def subscribe_view(found: Listening | None, channel_id: str) -> Block:
+def subscribe_view(found: Listening | None, channel_id: str, about: About | None = None) -> Block:
     """Draw the modal with what the channel hears now, or the usual."""
     topics = found.topics if found else USUAL_TOPICS
     client = None
@@ -120,7 +122,11 @@ def subscribe_view(found: Listening | None, channel_id: str) -> Block:
     ]
     if found is not None and found.paused_because:
         drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.escape(found.paused_because)}"))
-    note = Note(channel_id=channel_id)
+    if about is not None and not about.is_only:
+        company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
+        drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))
+    connection_id = about.pair.connection_id if about else 0
+    note = Note(connection_id=connection_id, channel_id=channel_id)
     return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
 
 

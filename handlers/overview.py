@@ -30,16 +30,41 @@ def overview_text(found: Sequence[Overview]) -> str:
 
 def button_blocks(found: Sequence[Overview]) -> list[Block]:
     """Draw a button for each thing to do next."""
-    return blocks.actions(_buttons(found[0]) if found else [_connect("Connect")])
+    if not found:
+        return blocks.actions([_connect("Connect")])
+    if len(found) == 1:
+        return _row(found[0])
+    drawn: list[Block] = []
+    for place, each in enumerate(found[:_MOST]):
+        drawn += [blocks.context(_names(each)), *_row(each, place)]
+    return [*drawn, *_more(found)]
 
 
 def status_blocks(found: Sequence[Overview]) -> list[Block]:
     """Draw everything there is to know, for each connection."""
     drawn: list[Block] = []
-    for each in found[:_MOST]:
+    for place, each in enumerate(found[:_MOST]):
         name = [blocks.section(_state(each))] if len(found) > 1 else []
-        drawn += [*name, blocks.columns(_facts(each)), *_problems(each)]
-    return [*drawn, *button_blocks(found)]
+        drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, place)]
+    return [*drawn, *_more(found)] if found else button_blocks(found)
+
+
+def _row(overview: Overview, place: int = 0) -> list[Block]:
+    return blocks.actions(_buttons(overview), about=overview.connection_id, place=place)
+
+
+def _more(found: Sequence[Overview]) -> list[Block]:
+    """Say what is not drawn; Slack takes only so much in one message."""
+    left = len(found) - _MOST
+    if left <= 0:
+        return []
+    said = f"{left} more connections: their buttons show in a channel subscribed to one of them."
+    return [blocks.context(said)]
+
+
+def _names(overview: Overview) -> str:
+    known = overview.organisation
+    return f"*{one_line(overview.company)}* → *{one_line(known.name if known else '')}*"
 
 
 def _state(overview: Overview) -> str:

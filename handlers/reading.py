@@ -1,10 +1,14 @@
 """What Slack hands back: the fields of a view, and the small note we left in it."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from handlers.blocks import CONNECTION
+
 Body = dict[str, Any]
+_ABOUT = re.compile(rf"{CONNECTION}-([0-9]+)-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,12 @@ def pressed(body: Body) -> Body:
     """Return the action that was taken: a button pressed, or an option chosen."""
     action: Body = (body.get("actions") or [{}])[0]
     return action
+
+
+def connection_in(body: Body) -> int:
+    """Return the connection that a press or a view is about; 0 where the place decides."""
+    named = _ABOUT.fullmatch(str(pressed(body).get("block_id", "")))
+    return int(named[1]) if named else note_of(body.get("view") or {}).connection_id
 
 
 def is_outsider(body: Body) -> bool:

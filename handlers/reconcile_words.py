@@ -69,7 +69,10 @@ def report_blocks(report: Report) -> list[Block]:
     told = [row for row in report.rows if row.verdict is not Verdict.AGREES]
     drawn = [
         blocks.section(report_text(report)),
-        *(_row(row) for row in told[:_MOST_ROWS]),
+        *(
+            blocks.named(_row(row), report.connection_id, place)
+            for place, row in enumerate(told[:_MOST_ROWS])
+        ),
     ]
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
     left = len(told) - _MOST_ROWS

@@ -1,6 +1,6 @@
 """Every name that Slack hands back, with the handler that answers it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers import names
 from handlers.batches import Batches
@@ -19,6 +19,7 @@ from handlers.settings import Settings
 from handlers.sync import Sync
 from handlers.undoing import Undoing
 from handlers.updating import Updating
+from handlers.which import Which
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
@@ -77,7 +78,7 @@ def router(services: Services) -> Router:
         updating=Updating(services.update, workspaces),
         looking=Looking(services.history, services.explain),
     )
-    return _guarded(
+    made = _guarded(
         Router(
             commands={names.COMMAND: does.run},
             shortcuts={names.EXPORT_SHORTCUT: does.export.open},
@@ -91,6 +92,8 @@ def router(services: Services) -> Router:
             },
         )
     )
+    chosen = {names.WHICH: guarded(Which(made).go_on)}
+    return replace(made, actions=made.actions | chosen)
 
 
 def _export_actions(export: Export) -> dict[str, Handler]:
@@ -112,6 +115,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
     return {
         names.CONNECT: does.connect.open,
         names.RECONNECT: does.connect.open,
+        names.CONNECT_ANOTHER: does.connect.add,
         names.DISCONNECT: does.connect.open_farewell,
         names.MATCH: does.matching.open,
         names.EXPORT_ALL: does.batches.open_all,

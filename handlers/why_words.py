@@ -34,7 +34,7 @@ def why_blocks(found: Explanation) -> list[Block]:
         drawn += [blocks.header("Checks"), *check_blocks(found.checks)]
     if found.unread:
         drawn.append(blocks.context(found.unread))
-    return [*drawn, *blocks.actions(_buttons(found))]
+    return [*drawn, *blocks.actions(_buttons(found), about=found.connection_id)]
 
 
 def _buttons(found: Explanation) -> list[Block]:

@@ -2,6 +2,7 @@
 
 * ServiceError        expected; its text is one safe sentence or two: what, why, what to do
   + NotConnected      no usable connection to the remote system
+  + SeveralConnections  more than one is meant where nothing says which
   + NotMatched        a client has no Xero contact yet
   + AlreadyRequested  this invoice is exported, or on its way
   + NotAllowed        this person may not do this
@@ -15,6 +16,7 @@
 Anything else that escapes a service is a bug.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -33,6 +35,26 @@ class NotConnected(ServiceError):
         super().__init__(text)
         self.system = system
         self.is_stale = is_stale
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A connection by its two names, so that nobody takes it for another one."""
+
+    connection_id: int
+    company: str
+    organisation: str
+    is_demo: bool
+    owner_id: str
+
+
+class SeveralConnections(ServiceError):
+    """The workspace has several connections, and nothing says which one is meant."""
+
+    def __init__(self, pairs: tuple[Pair, ...]) -> None:
+        """Keep those to choose from."""
+        super().__init__("This workspace has several connections. Which one do you mean?")
+        self.pairs = pairs
 
 
 class NotMatched(ServiceError):

@@ -171,6 +171,7 @@ class Person:
     team_id: str
     user_id: str
     channel_id: str = ""  # empty where there is none, as in Home and global shortcuts
+    connection_id: int = 0  # the one that was chosen; 0 where the place decides
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Overview
 from services.model import ConnectionState, ExportState, Organisation
-from services.store import connections, exports, links, payments, subscriptions
+from services.store import connections, exports, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -29,6 +29,8 @@ async def checklist_of(
         paymo_link=link_for(session, kit, spot, PAYMO) if needs_paymo else "",
         xero_link=link_for(session, kit, spot, XERO) if needs_xero else "",
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
+        is_another=await pairs.has_others(session, connection),
+        is_taken=await pairs.is_taken(session, connection, spot.channel_id),
     )
 
 

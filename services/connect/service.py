@@ -7,7 +7,7 @@ from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Consent, Farewell, Overview
 from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, Place
-from services.store import acts, connections, exports, grants, links, workspaces
+from services.store import acts, connections, exports, grants, links, pairs, workspaces
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -21,6 +21,17 @@ class ConnectService(Kit):
         """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
         async with self.database.sessions.begin() as session:
             connection = await self._to_connect(session, person)
+            spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
+            return await checklists.checklist_of(session, self, connection, spot)
+
+    async def add(self, person: Person) -> Checklist:
+        """Start one more connection, or go on with one that this person has begun."""
+        async with self.database.sessions.begin() as session:
+            workspace = await self._locked(session, person)
+            connection = await pairs.find_begun(session, workspace.id, person.user_id)
+            if connection is None:
+                connection = await self._new(session, workspace, person)
+            connection.owner_id = person.user_id
             spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
             return await checklists.checklist_of(session, self, connection, spot)
 
@@ -118,10 +129,7 @@ class ConnectService(Kit):
         return await browser.choose_organisation(self, token, tenant_id)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
-        now = self.now()
-        workspace = await workspaces.find_or_add(session, person.enterprise_id, person.team_id, now)
-        # Of two who begin at once, the second waits here and goes on with what the first began.
-        await session.get_one(Workspace, workspace.id, with_for_update=True)
+        workspace = await self._locked(session, person)
         current = await connections.find_current(session, person)
         if current is None:
             return await self._new(session, workspace, person)
@@ -134,6 +142,13 @@ class ConnectService(Kit):
             current.owner_id = person.user_id
         connections.require_owner(current, person.user_id)
         return current
+
+    async def _locked(self, session: Session, person: Person) -> Workspace:
+        """Return the workspace; of two who begin at once, the second waits for the first."""
+        workspace = await workspaces.find_or_add(
+            session, person.enterprise_id, person.team_id, self.now()
+        )
+        return await session.get_one(Workspace, workspace.id, with_for_update=True)
 
     async def _new(self, session: Session, workspace: Workspace, person: Person) -> Connection:
         connection = Connection(

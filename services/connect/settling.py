@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from services.connect import checklists
+from services.errors import ServiceError
 from services.model import ConnectionState, NoticeKind
-from services.store import acts, connections, grants, links, notices
+from services.store import acts, connections, grants, links, notices, pairs
 from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Workspace
 
 _CARRIED = (
     "paymo_api_key",
@@ -57,6 +58,14 @@ async def _mend(session: Session, connection: Connection, now: datetime) -> None
 
 async def _begin(session: Session, connection: Connection, now: datetime) -> Connection:
     await session.flush()
+    # Of two that are completed at once, the second waits here and sees what the first became.
+    await session.get_one(Workspace, connection.workspace_id, with_for_update=True)
+    if await pairs.find_rival(session, connection) is not None:
+        raise ServiceError(
+            f"{connection.paymo_company_name} in Paymo is connected with "
+            f"{connection.organisation_name} in Xero already. Use another company's key or choose "
+            "another organisation, or go on with the connection that there is."
+        )
     former = await connections.find_former(session, connection)
     if former is None:
         checklists.start_again(connection, now)

@@ -23,6 +23,8 @@ class Checklist:
     paymo_link: str
     xero_link: str
     channels: tuple[str, ...]  # where notices go already
+    is_another: bool = False  # the workspace has one in use beside this
+    is_taken: bool = False  # the channel that this was asked in hears of another connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Explanation:
     paused_connection: int  # the connection whose breaker waits for somebody, or 0
     xero_url: str
     paymo_url: str
+    connection_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class ExplainService:
                 connection.short_code, export.xero_invoice_id if export else None
             ),
             paymo_url=self.links.paymo(header.invoice_id) if header else "",
+            connection_id=connection.id,
         )
 
 

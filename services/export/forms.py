@@ -79,6 +79,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         checks=looked.checks,
         cures=looked.cures,
         ask=looked.ask,
+        connection_id=connection.id,
     )
 
 

@@ -49,6 +49,7 @@ class ExportForm:
     cures: tuple[str, ...] = ()  # action ids of the buttons that can help
     tax_reason: str = ""  # why this tax rate is selected
     ask: str = ""  # who may override a tax that differs, where the reader may not
+    connection_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class HistoryService:
                 number=exports[0].number if exports else "",
                 total=await acts.count(session, connection.id, export_ids=ids),
                 acts=tuple(_done(act, export) for act, export in rows),
+                connection_id=connection.id,
             )
 
 

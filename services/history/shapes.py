@@ -28,3 +28,4 @@ class History:
     number: str  # as Paymo has it; "" where it is about everything
     total: int
     acts: tuple[Done, ...]
+    connection_id: int = 0

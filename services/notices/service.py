@@ -9,8 +9,8 @@ from services.errors import NotFound
 from services.links import Links
 from services.model import USUAL_TOPICS, Job, Person, Topic
 from services.notices import delivery
-from services.notices.shapes import Listening, NoticeBoard
-from services.store import acts, connections, mirror, subscriptions
+from services.notices.shapes import About, Listening, NoticeBoard
+from services.store import acts, connections, mirror, pairs, subscriptions
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -86,6 +86,15 @@ class NoticeService:
             if connection is None:
                 return None
             return await _listening(session, connection, channel_id)
+
+    async def about(self, person: Person) -> About | None:
+        """Return the connection that is meant, if there is one."""
+        async with self.database.sessions() as session:
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                return None
+            others = await connections.list_open(session, person)
+            return About(pairs.pair_of(connection), is_only=len(others) == 1)
 
     async def run_notices(self, workspace_id: int) -> None:
         """Post what this workspace is owed."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from services.errors import Pair
 from services.model import NoticeKind, Topic
 
 
@@ -36,6 +37,14 @@ class Message:
     facts: dict[str, Any]
     metadata: dict[str, Any]
     thread_ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The connection that a channel is to hear of; `is_only` where there is no other."""
+
+    pair: Pair
+    is_only: bool
 
 
 class NoticeBoard(Protocol):

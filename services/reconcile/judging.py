@@ -66,6 +66,7 @@ class Judge:
             at=at,
             rows=tuple(sorted(rows, key=lambda row: (_ORDER[row.verdict], row.number))),
             others=self.books.others,
+            connection_id=self.connection.id,
         )
 
     def _exported(self) -> Iterator[Row]:

@@ -91,6 +91,7 @@ class Report:
     at: datetime
     rows: tuple[Row, ...] = field(repr=False)
     others: int | None = None  # sales invoices in Xero that never went through the app
+    connection_id: int = 0
 
     @property
     def compared(self) -> int:

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.errors import NotAllowed, NotConnected, System
+from services.errors import NotAllowed, NotConnected, SeveralConnections, System
 from services.model import ConnectionState, NoticeKind, Person
-from services.store import notices
+from services.store import notices, pairs
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)
@@ -18,6 +18,7 @@ _OPEN = (
     ConnectionState.PENDING,
     ConnectionState.ENDING,
 )
+_OVER = "This connection has been ended. Type the command again to choose another one."
 CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
 
 
@@ -28,6 +29,10 @@ async def get(session: AsyncSession, connection_id: int) -> Connection:
 
 async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
     """Return the workspace's connections that have not ended, the usual one first."""
+    return _usual_first(await _open(session, person), await _bound_to(session, person.channel_id))
+
+
+async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
     found = await session.scalars(
         select(Connection)
         .join(Workspace)
@@ -38,7 +43,10 @@ async def list_open(session: AsyncSession, person: Person) -> Sequence[Connectio
         )
         .order_by(Connection.id.desc())
     )
-    bound = await _bound_to(session, person.channel_id)
+    return found.all()
+
+
+def _usual_first(found: Sequence[Connection], bound: set[int]) -> Sequence[Connection]:
     rank = {state: place for place, state in enumerate(_OPEN)}
     return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
 
@@ -52,8 +60,29 @@ async def _bound_to(session: AsyncSession, channel_id: str) -> set[int]:
 
 
 async def find_current(session: AsyncSession, person: Person) -> Connection | None:
-    """Return the connection that a command typed by this person, here, is about."""
-    return next(iter(await list_open(session, person)), None)
+    """Return the connection that a command typed by this person, here, is about.
+
+    Raises `SeveralConnections` where there are several and neither person nor channel says which.
+    """
+    found = await _open(session, person)
+    if person.connection_id:
+        return _chosen(found, person.connection_id)
+    bound = await _bound_to(session, person.channel_id)
+    rivals = [each for each in found if each.state in pairs.IN_USE]
+    here = [each for each in rivals if each.id in bound]
+    if len(rivals) > 1:
+        if len(here) != 1:
+            raise SeveralConnections(tuple(pairs.pair_of(each) for each in reversed(rivals)))
+        return here[0]
+    return next(iter(_usual_first(found, bound)), None)
+
+
+def _chosen(found: Sequence[Connection], connection_id: int) -> Connection | None:
+    """Return the one that was chosen, never another one in its place."""
+    same = [each for each in found if each.id == connection_id]
+    if found and not same:
+        raise NotConnected(_OVER, system="Xero")
+    return next(iter(same), None)
 
 
 async def get_ready(session: AsyncSession, person: Person) -> Connection:

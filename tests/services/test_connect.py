@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from services.connect.refusals import ConsentRefused, LinkExpired
 from services.connect.workspaces import WorkspaceService
@@ -292,3 +293,26 @@ async def test_e03_one_organisation_is_connected_at_once_and_confirmed_by_a_pres
 
     assert (act.user_id, act.at) == ("U1", stand.clock())
     assert act.after == {"tenant_id": stand.maple.tenant_id, "name": "Maple Books"}
+
+
+async def test_the_same_two_are_connected_once(stand: Connecting) -> None:
+    first = await stand.connect()
+    again = await stand.service.add(ANNA)
+    xero = nonce_of(again.xero_link)
+    await stand.service.submit_paymo_key(nonce_of(again.paymo_link), KEY)
+    with pytest.raises(ServiceError, match="Maple Studio in Paymo is connected with Maple Books"):
+        await stand.press(xero, stand.maple)
+    other = await stand.service.add(BEN)
+    await stand.press(nonce_of(other.xero_link), stand.oak)
+    paymo = nonce_of(other.paymo_link)
+    await stand.service.submit_paymo_key(paymo, KEY)
+    second = await stand.connection(other.connection_id)
+
+    assert (await stand.connection(again.connection_id)).state is ConnectionState.PENDING
+    assert (second.state, second.owner_id) == (ConnectionState.ACTIVE, "U2")
+    assert (second.paymo_company_id, second.tenant_id) == (
+        first.paymo_company_id,
+        stand.oak.tenant_id,
+    )
+    with pytest.raises(IntegrityError):
+        await stand.change(second, tenant_id=first.tenant_id)

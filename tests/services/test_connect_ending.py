@@ -34,7 +34,7 @@ async def exported(stand: Connecting, connection: Connection, **values: object) 
 
 async def end(stand: Connecting, connection: Connection) -> None:
     """Disconnect, and have the job run."""
-    await stand.service.disconnect(ANNA, PLACE)
+    await stand.service.disconnect(replace(ANNA, connection_id=connection.id), PLACE)
     await stand.service.run_disconnect(connection.id)
 
 
@@ -135,7 +135,8 @@ async def test_a_grant_shared_by_two_connections_is_kept_for_the_other(stand: Co
     async with stand.database.sessions.begin() as session:
         session.add(other)
     await stand.change(other, state=ConnectionState.BROKEN)
-    assert (await stand.service.farewell(ANNA)).is_grant_shared is True
+    anna = replace(ANNA, connection_id=connection.id)
+    assert (await stand.service.farewell(anna)).is_grant_shared is True
     await end(stand, connection)
     (grant,) = await stand.rows(Grant)
 

@@ -48,6 +48,7 @@ class BatchService(BatchKit):
         """Start a table of the invoices that failed in a batch."""
         async with self.database.sessions() as session:
             former = await _own(session, person, batch_id)
+            person = replace(person, connection_id=former.connection_id)
             failed = [
                 each.number
                 for each in await batches.list_exports(session, former.id)

@@ -57,6 +57,7 @@ class BatchForm:
     groups: tuple[BatchGroup, ...]
     missing: tuple[Missing, ...]
     sent: tuple[BatchLine, ...]
+    connection_id: int = 0
 
     def count(self, verdict: str) -> int:
         """Say how many invoices have this verdict."""

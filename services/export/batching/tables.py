@@ -47,6 +47,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         groups=_groups([row for row in rows if row.export_id is None]),
         missing=_missing(rows),
         sent=_sent(sent),
+        connection_id=connection.id,
     )
 
 

@@ -3,12 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import ConnectionState
 from services.store.tables.base import Base
 from services.store.types import Secret, UtcDateTime, text_enum
+
+_IN_USE = text("state IN ('active', 'broken', 'ending')")
 
 
 class Workspace(Base):
@@ -45,6 +47,17 @@ class Connection(Base):
     """A Paymo company with a Xero organisation, in one workspace."""
 
     __tablename__ = "connections"
+    __table_args__ = (
+        Index(
+            "ix_connections_pair",
+            "workspace_id",
+            "paymo_company_id",
+            "tenant_id",
+            unique=True,
+            sqlite_where=_IN_USE,
+            postgresql_where=_IN_USE,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)

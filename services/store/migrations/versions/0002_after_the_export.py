@@ -194,6 +194,13 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("time_zone", sa.String(length=64), nullable=False, server_default="")
         )
+        batch_op.create_index(
+            "ix_connections_pair",
+            ["workspace_id", "paymo_company_id", "tenant_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
+            postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
+        )
 
     with op.batch_alter_table("drafts", schema=None) as batch_op:
         batch_op.add_column(
@@ -270,6 +277,11 @@ def downgrade() -> None:
 
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.drop_column("time_zone")
+        batch_op.drop_index(
+            "ix_connections_pair",
+            sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
+            postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
+        )
         batch_op.drop_column("digest_month")
         batch_op.drop_column("auto_export_since")
         batch_op.drop_column("attach_pdf")
