@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import FrameType
 
-import aiohttp
 import structlog
 import uvicorn
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.errors import SlackClientError
 from slack_sdk.signature import SignatureVerifier
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.browser import Browser
 from bot.health import Health
@@ -26,6 +22,7 @@ from bot.install import Callbacks, Install, Stores, install_flow
 from bot.settings import Settings
 from bot.slack_app import SlackDoor
 from bot.slack_http import SlackEvents
+from bot.slack_socket import SlackSocket
 from bot.web import Web
 from bot.webhooks import Webhooks
 from bot.wiring import Core, now, open_core
@@ -37,7 +34,6 @@ log = structlog.get_logger(__name__)
 _WORK_ENDS = timedelta(seconds=5)
 _CONNECTIONS_END = timedelta(seconds=2)
 _STATE_LIVES = timedelta(minutes=10)
-_TRY_AGAIN = timedelta(seconds=5)
 _LONGEST_LINE = 2048
 
 
@@ -59,6 +55,7 @@ class Program:
 
     core: Core
     url: str
+    socket: SlackSocket | None = None  # in Socket Mode
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -70,6 +67,8 @@ class Program:
         """Begin nothing more, and let everything that began end; requests are still answered."""
         self.stopping.set()
         self.core.clock.stop()
+        if self.socket is not None:
+            self.socket.leave()
         await asyncio.gather(self.core.work.stop(_WORK_ENDS), self.core.tasks.drain(_WORK_ENDS))
 
 
@@ -89,7 +88,10 @@ async def running(settings: Settings) -> AsyncIterator[Program]:
             try:
                 await core.work.start()
                 core.clock.start()
-                _open_socket(core, bolt, stack)
+                if core.settings.is_socket_mode:
+                    program.socket = _socket(core, bolt)
+                    stack.push_async_callback(program.socket.close)
+                    program.socket.start()
                 log.info("listening", url=program.url)
                 yield program
             finally:
@@ -165,27 +167,9 @@ def _install(core: Core, pages: Pages) -> Install | None:
     return Install(install_flow(core.settings, core.slack.web, stores, callbacks), pages)
 
 
-def _open_socket(core: Core, bolt: AsyncApp, stack: AsyncExitStack) -> None:
-    """In Socket Mode have Slack send everything over a connection of ours."""
-    if not core.settings.is_socket_mode:
-        return
+def _socket(core: Core, bolt: AsyncApp) -> SlackSocket:
     token = core.settings.slack_app_token.get_secret_value()
-    # The handler wraps this client, and is untyped.
-    client = AsyncSocketModeHandler(bolt, token).client
-    stack.push_async_callback(client.close)
-    core.tasks.start(_keep_trying(client), "slack socket")
-
-
-async def _keep_trying(client: SocketModeClient) -> None:
-    """Open the connection as soon as Slack answers; the client keeps it open from then on."""
-    while True:
-        try:
-            await client.connect_to_new_endpoint()
-        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("slack_socket_refused", error=type(error).__name__)
-            await asyncio.sleep(_TRY_AGAIN.total_seconds())
-        else:
-            return
+    return SlackSocket(bolt, token, core.slack.web, core.tasks)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+
+from sandbox.slack.sockets import Sockets
 
 FORM = "application/x-www-form-urlencoded"
 PATIENCE = 3.0
@@ -85,11 +87,12 @@ class Wire:
 
 @dataclass(slots=True)
 class AppDoor:
-    """The app's single address for everything that Slack sends."""
+    """The app's single address for everything that Slack sends, unless it opened a socket."""
 
     signing_secret: str
     wire: Wire
     answered: Callable[[], None]
+    sockets: Sockets
     url: str = ""
     patience: float = PATIENCE
     answers: list[Answer] = field(default_factory=list)
@@ -110,14 +113,20 @@ class AppDoor:
 
     async def form(self, fields: dict[str, str]) -> Answer:
         """Send a command's form."""
+        if self.sockets.is_used:
+            return await self._deliver("slash_commands", fields)
         return await self.send(self.sign(urlencode(fields).encode(), FORM))
 
     async def interaction(self, payload: dict[str, Any]) -> Answer:
         """Send an interaction, which travels as JSON inside a form."""
+        if self.sockets.is_used:
+            return await self._deliver("interactive", payload)
         return await self.form({"payload": json.dumps(payload, ensure_ascii=False)})
 
     async def event(self, body: dict[str, Any], retry: tuple[int, str] | None = None) -> Answer:
         """Send an event, or send it again with the headers of a retry."""
+        if self.sockets.is_used:
+            return await self._deliver("events_api", body)
         extra = (
             {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": retry[1]} if retry else {}
         )
@@ -129,21 +138,38 @@ class AppDoor:
             raise RuntimeError("Say where the app listens first: connect_app(url).")
         if self.session is None or self.session.closed:
             self.session = aiohttp.ClientSession()
-        started = time.monotonic()
         answer = Answer(sent=sent)
+        path = self.url.split("/", maxsplit=3)[-1]
+        await self._timed(answer, self._exchange(self.session, answer))
+        self._note(answer, f"/{path}", sent.body.decode())
+        return answer
+
+    async def _deliver(self, kind: str, payload: dict[str, Any]) -> Answer:
+        answer = Answer()
+
+        async def exchange() -> None:
+            told = await self.sockets.deliver(kind, payload)
+            answer.status, answer.text = GOOD.start, json.dumps(told) if told else ""
+
+        await self._timed(answer, exchange())
+        self._note(answer, kind, json.dumps(payload, ensure_ascii=False))
+        return answer
+
+    async def _timed(self, answer: Answer, exchange: Awaitable[None]) -> None:
+        started = time.monotonic()
         try:
             async with asyncio.timeout(self.patience):
-                await self._exchange(self.session, answer)
+                await exchange
         except TimeoutError:
             answer.failure = "operation_timeout"
         except aiohttp.ClientError as error:
             answer.failure = f"connection_failed: {type(error).__name__}"
         answer.seconds = time.monotonic() - started
+
+    def _note(self, answer: Answer, path: str, body: str) -> None:
         self.answers.append(answer)
-        path = self.url.split("/", maxsplit=3)[-1]
-        self.wire.note("to_app", f"/{path}", sent.body.decode(), (answer.status, answer.text))
+        self.wire.note("to_app", path, body, (answer.status, answer.text))
         self.answered()
-        return answer
 
     async def _exchange(self, session: aiohttp.ClientSession, answer: Answer) -> None:
         sent = answer.sent

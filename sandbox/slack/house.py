@@ -10,6 +10,7 @@ from sandbox.slack.door import GOOD, Answer, AppDoor, Wire
 from sandbox.slack.modals import Screens
 from sandbox.slack.model import Channel, Message, NotPossible, Team, User, View
 from sandbox.slack.posts import Posts
+from sandbox.slack.sockets import Sockets
 from sandbox.slack.state import State
 
 Who = User | str
@@ -24,6 +25,7 @@ class House:
 
     now: Clock = utc_now
     signing_secret: str = "slack-signing-secret"
+    app_token: str = "xapp-1-test"
     client_id: str = "1111.2222"
     client_secret: str = "slack-client-secret"
     shortcuts: dict[str, str] = field(
@@ -32,6 +34,7 @@ class House:
     faults: Faults = field(default_factory=Faults)
     wire: Wire = field(default_factory=Wire)
     state: State = field(init=False)
+    sockets: Sockets = field(init=False)
     door: AppDoor = field(init=False)
     screens: Screens = field(init=False)
     posts: Posts = field(init=False)
@@ -39,7 +42,8 @@ class House:
     def __post_init__(self) -> None:
         """Put the parts together."""
         self.state = State(self.now)
-        self.door = AppDoor(self.signing_secret, self.wire, self.state.changed)
+        self.sockets = Sockets(self.state, self.app_token)
+        self.door = AppDoor(self.signing_secret, self.wire, self.state.changed, self.sockets)
         self.screens = Screens(self.state)
         self.posts = Posts(self.state)
 

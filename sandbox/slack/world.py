@@ -52,10 +52,11 @@ class SlackWorld(Events):
         files = Files(self.posts)
         parts = (Chat(self.posts), files, Views(self.screens), Places(self.posts))
         methods = {name: method for part in parts for name, method in part.methods().items()}
-        api = WebAPI(self.authority, self.wire, methods, self._gone)
+        api = WebAPI(self.authority, self.wire, methods, self._gone, self.sockets)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.answer),
+                web.get("/link/", self.sockets.serve),
                 web.post("/upload/v1/{file}", files.take),
                 web.get("/files/{file}", files.give),
                 web.post("/response/{team}/{key}", self._answer_url),
@@ -68,6 +69,7 @@ class SlackWorld(Events):
             ]
         )
         app.cleanup_ctx.append(self._running)
+        app.on_shutdown.append(self._hang_up)
         return app
 
     def reset(self) -> None:
@@ -98,7 +100,7 @@ class SlackWorld(Events):
         )
 
     def _gone(self, team: Team, bot_user_id: str) -> None:
-        if self.door.url:
+        if self.door.url or self.sockets.is_used:
             task = asyncio.create_task(self.farewell(team, bot_user_id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -118,6 +120,9 @@ class SlackWorld(Events):
         if not self.url:
             self.url = f"http://{request.host}"
         return await handler(request)
+
+    async def _hang_up(self, _: web.Application) -> None:
+        await self.sockets.drop()
 
     async def _running(self, _: web.Application) -> AsyncIterator[None]:
         yield

@@ -91,7 +91,8 @@ async def test_a_program_for_one_workspace_offers_no_installation(town: Town) ->
 
 
 async def test_over_a_socket_slack_has_no_address_here(sqlite_url: str) -> None:
-    async with open_town(sqlite_url, slack_app_token="xapp-1", slack_signing_secret="") as town:
+    settings = {"slack_app_token": "xapp-1-test", "slack_signing_secret": ""}
+    async with open_town(sqlite_url, **settings) as town:
         assert (await town.http.post("/slack/events")).status_code == 404
         assert (await town.http.get("/healthz")).status_code == 200
 

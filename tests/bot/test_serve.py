@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
@@ -68,19 +69,22 @@ async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) ->
     assert (tmp_path / "paymo-xero.db").exists()
 
 
-async def test_it_answers_while_what_began_is_still_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["http", "socket"])
+async def test_it_answers_while_what_began_is_still_running(tmp_path: Path, way: str) -> None:
     slack = SlackWorld()
     anna = slack.add_user("Anna")
     room = slack.add_channel("invoices")
     slack_at: Served = await slack.start()
-    slow = slack.faults.add(path="^/api/", delay=1.0)
+    slow = slack.faults.add(path="^/api/auth.test", delay=1.0)
     settings = {
         "SLACK_API_URL": f"{slack_at.url}/api/",
         "SLACK_SIGNING_SECRET": slack.signing_secret,
         "SLACK_BOT_TOKEN": slack.team.bot_token,
+        **({"SLACK_APP_TOKEN": slack.app_token} if way == "socket" else {}),
     }
     async with serving(tmp_path, **settings) as (process, url):
         slack.connect_app(f"{url}/slack/events")
+        await slack.wait_for(lambda: way == "http" or slack.sockets.open, LONGEST_STOP)
         typing = asyncio.create_task(slack.command(anna, room, "help"))
         async with asyncio.timeout(10):
             while slow.times:
@@ -89,7 +93,7 @@ async def test_it_answers_while_what_began_is_still_running(tmp_path: Path) -> N
         answer = await typing
 
     await slack_at.stop()
-    assert (answer.status, answer.failure) == (200, "")
+    assert (answer.status, answer.failure, slack.sockets.open) == (200, "", [])
     assert seconds < LONGEST_STOP
 
 

@@ -82,8 +82,16 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
         make: Any = Settings
         chosen = make(_env_file=None, **{**made, **settings})
         program = await stack.enter_async_context(running(chosen))
-        slack.connect_app(f"{program.url}/slack/events")
+        await _reach(slack, program)
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=program.url, timeout=10, trust_env=False)
         )
         yield Town(slack, xero, paymo, anna, room, program, http)
+
+
+async def _reach(slack: SlackWorld, program: Program) -> None:
+    """Have Slack know where the program is: at its address, or over its own connection."""
+    if program.core.settings.is_socket_mode:
+        await slack.wait_for(lambda: slack.sockets.open, 20)
+    else:
+        slack.connect_app(f"{program.url}/slack/events")

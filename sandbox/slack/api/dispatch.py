@@ -13,6 +13,7 @@ from sandbox.slack.api.call import Call, Method
 from sandbox.slack.door import Wire
 from sandbox.slack.model import Refused, Team
 from sandbox.slack.oauth import Authority
+from sandbox.slack.sockets import Sockets
 
 Json = dict[str, Any]
 SCOPES = {
@@ -42,6 +43,7 @@ class WebAPI:
     wire: Wire
     methods: dict[str, Method]
     gone: Callable[[Team, str], None]
+    sockets: Sockets
 
     async def answer(self, request: web.Request) -> web.Response:
         """Do what a call asks, or say why not."""
@@ -59,6 +61,8 @@ class WebAPI:
     def _done(self, method: str, arguments: Json, headers: dict[str, str]) -> Json:
         if method == "oauth.v2.access":
             return self.authority.exchange(arguments)
+        if method == "apps.connections.open":
+            return self.sockets.ticket(arguments.get("token", ""))
         team = self._team(arguments.get("token", ""))
         headers["x-oauth-scopes"] = ",".join(sorted(team.scopes))
         if method == "apps.uninstall":

@@ -1,0 +1,169 @@
+"""Slack over a connection that the program opens: kept open, renewed, each envelope taken once.
+
+Slack's own client for this holds on to an address that opens once only, and hangs up before it has
+another connection; so what it would do is done here, with the same library below.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.slack_clients import SlackWeb
+from bot.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+_HEARTBEAT = timedelta(seconds=10)
+_PAUSE = timedelta(seconds=1)
+_DOUBLINGS = 5
+_REMEMBERED = 1000
+_OK = 200
+_TROUBLE = (SlackClientError, aiohttp.ClientError, TimeoutError)
+
+Json = dict[str, Any]
+Socket = aiohttp.ClientWebSocketResponse
+
+
+@dataclass(slots=True)
+class SlackSocket:
+    """Socket Mode: Slack sends everything over the newest connection, and waits for each answer."""
+
+    bolt: AsyncApp
+    token: str = field(repr=False)
+    web: SlackWeb
+    tasks: Tasks
+    pause: timedelta = _PAUSE  # after the first failure; it doubles up to five times
+    is_leaving: bool = False
+    failures: int = 0
+    newest: Socket | None = None
+    keeping: asyncio.Task[None] | None = None
+    listening: set[asyncio.Task[None]] = field(default_factory=set)
+    # What was answered to the last envelopes, since Slack sends again what it saw no answer to.
+    answers: OrderedDict[str, asyncio.Future[BoltResponse]] = field(default_factory=OrderedDict)
+
+    def start(self) -> None:
+        """Open a connection, and keep one open from then on."""
+        self.keeping = asyncio.create_task(self._keep_open(), name="slack socket")
+
+    def leave(self) -> None:
+        """Take nothing more; what was taken is still answered."""
+        self.is_leaving = True
+
+    async def close(self) -> None:
+        """Hang up."""
+        self.is_leaving = True
+        ending = [*self.listening, *([self.keeping] if self.keeping else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _keep_open(self) -> None:
+        while True:
+            try:
+                self.newest = await self._connect()
+            except _TROUBLE as error:
+                log.warning("slack_socket_refused", error=_name_of(error))
+                await asyncio.sleep(self._wait_after(error).total_seconds())
+                continue
+            over = asyncio.Event()
+            task = asyncio.create_task(self._listen(self.newest, over.set), name="slack socket")
+            self.listening.add(task)
+            task.add_done_callback(self.listening.discard)
+            await over.wait()
+
+    async def _connect(self) -> Socket:
+        answer = await self.web.client().apps_connections_open(app_token=self.token)
+        heartbeat = _HEARTBEAT.total_seconds()
+        return await self.web.session.ws_connect(str(answer["url"]), heartbeat=heartbeat)
+
+    def _wait_after(self, error: Exception) -> timedelta:
+        """Return how long to wait: what Slack asked for, else twice as long each time."""
+        wait = self.pause * (1 << self.failures)
+        self.failures = min(self.failures + 1, _DOUBLINGS)
+        if isinstance(error, SlackApiError):
+            asked = str(error.response.headers.get("Retry-After", ""))
+            wait = max(wait, timedelta(seconds=int(asked) if asked.isdigit() else 0))
+        return wait
+
+    async def _listen(self, socket: Socket, over: Callable[[], None]) -> None:
+        """Take what comes until Slack hangs up; `over` has another connection opened."""
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take(socket, json.loads(message.data), over)
+        finally:
+            over()
+            await socket.close()
+
+    def _take(self, socket: Socket, message: Json, over: Callable[[], None]) -> None:
+        kind = message.get("type")
+        if kind == "hello":
+            self.failures = 0
+            log.info("slack_socket_open")
+        elif kind == "disconnect":
+            # Slack hangs up soon; until then it may still send and be answered here.
+            log.info("slack_socket_renewed", reason=message.get("reason"))
+            over()
+        elif "envelope_id" in message and not self.is_leaving:
+            self.tasks.start(self._answer(socket, message), "slack envelope")
+
+    async def _answer(self, socket: Socket, envelope: Json) -> None:
+        answer = await asyncio.shield(self._asked(envelope))
+        if answer.status != _OK:
+            log.warning("slack_envelope_failed", status=answer.status)
+            return
+        acknowledgement: Json = {"envelope_id": envelope["envelope_id"]}
+        if answer.body:
+            acknowledgement["payload"] = json.loads(answer.body)
+        await self._send(socket, json.dumps(acknowledgement, ensure_ascii=False))
+
+    def _asked(self, envelope: Json) -> asyncio.Future[BoltResponse]:
+        """Have our handlers asked, unless they were asked the same before."""
+        envelope_id = str(envelope["envelope_id"])
+        known = self.answers.get(envelope_id)
+        if known is not None:
+            return known
+        headers: Json = {
+            name: str(envelope[key])
+            for name, key in (
+                ("x-slack-retry-num", "retry_attempt"),
+                ("x-slack-retry-reason", "retry_reason"),
+            )
+            if envelope.get(key) is not None
+        }
+        asked = AsyncBoltRequest(body=envelope["payload"], mode="socket_mode", headers=headers)
+        future = asyncio.ensure_future(self.bolt.async_dispatch(asked))
+        self.answers[envelope_id] = future
+        if len(self.answers) > _REMEMBERED:
+            self.answers.popitem(last=False)
+        return future
+
+    async def _send(self, socket: Socket, text: str) -> None:
+        """Answer where it was asked; when that connection is gone, on the newest one."""
+        for each in (socket, self.newest):
+            if each is None or each.closed:
+                continue
+            try:
+                await each.send_str(text)
+            except (aiohttp.ClientError, ConnectionError):
+                continue
+            return
+        log.info("slack_answer_lost")
+
+
+def _name_of(error: Exception) -> str:
+    """Return Slack's own word for what is wrong, else the kind of trouble."""
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error", ""))
+    return type(error).__name__
