@@ -20,13 +20,15 @@ def drift_text(facts: Facts) -> str:
     if facts.get("by"):
         return (
             f"✅ <@{facts['by']}> updated {invoice} in {organisation}, as it is in Paymo now.\n"
-            f"{_listed(differences)}"
+            f"{_listed(facts)}"
         ).rstrip()
     side = one_line(facts["side"])
+    if facts.get("is_shared"):
+        return f"✅ {invoice} was changed in the same way in Paymo and in Xero: both agree again."
     if not differences:
         return f"✅ {invoice} is in {side} as it was exported again."
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
-    said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(differences)}"
+    said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(facts)}"
     other = "Xero" if side == "Paymo" else "Paymo"
     return f"{said}\n{other} stays as it is. {escape(facts.get('advice', ''))}".rstrip()
 
@@ -51,14 +53,26 @@ def update_button(export_id: object) -> Block:
     )
 
 
-def _listed(differences: list[list[str]]) -> str:
-    return "\n".join(
+def edited_line(sides: list[str]) -> str:
+    """Say in a line of the invoice's card where it was edited since, or ""."""
+    if not sides:
+        return ""
+    verbs = {"Paymo": "edited in Paymo", "Xero": "changed in Xero"}
+    said = " and ".join(verbs[each] for each in sides if each in verbs)
+    return f"✏️ It was {said} after its export, so the two differ."
+
+
+def _listed(facts: Facts) -> str:
+    said = [
         f"• {one_line(name)}: {_value(name, was)} → {_value(name, now)}"
-        for name, was, now in differences
-    )
+        for name, was, now in facts.get("differences") or []
+    ]
+    if facts.get("more"):
+        said.append(f"• and {facts['more']} more")
+    return "\n".join(said)
 
 
 def _value(name: str, text: str) -> str:
-    if name not in _DAYS:
-        return one_line(text) or "–"
+    if name not in _DAYS or not text:
+        return one_line(text)
     return day(date.fromisoformat(text))

@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.blocks import escape, one_line
 from handlers.digest_words import digest_text
-from handlers.drift_words import drift_text
+from handlers.drift_words import drift_text, edited_line
 from handlers.export_picture import day
 from services import money
 from services.model import NoticeKind
@@ -70,7 +70,8 @@ def _exported(facts: Facts) -> str:
         said += f" (Xero states {amount(facts, 'xero_total')})"
     if state == "part_paid":
         said += f", {amount(facts, 'left')} left"
-    return f"{said}\n{_whereto(facts)}"
+    lines = [said, _whereto(facts), edited_line(facts.get("edited_in") or [])]
+    return "\n".join(each for each in lines if each)
 
 
 def _whereto(facts: Facts) -> str:

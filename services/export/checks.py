@@ -10,9 +10,9 @@ from services import money
 from services.errors import ServiceError
 from services.export.case import DRAFT, Case
 from services.export.dates import check_dates
-from services.export.figures import figures_of
 from services.export.parties import check_account, check_contact
 from services.export.taxes import check_tax
+from services.figures import figures_of
 from services.model import Check, Colour
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]

@@ -7,8 +7,8 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested
-from services.export.figures import invoice_rate
 from services.export.shapes import ExportChoice
+from services.figures import invoice_rate
 from services.model import ExportState, Life, Person, Place
 from services.store import exports, matches
 from services.store.engine import Session

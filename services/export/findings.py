@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services import money
+from services import drift, money
 from services.model import (
     Colour,
     ConnectionState,
@@ -56,6 +56,7 @@ _KINDS = {
     PaymentKind.PREPAYMENT: "A prepayment",
 }
 _MOST_PAYMENTS = 20
+_MOST_EDITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +200,14 @@ def connected(connection: Connection) -> Iterable[Finding]:
 
 def drifted(export: Export | None) -> Iterable[Finding]:
     """Return what was found to differ since the export."""
-    if export is not None and export.drift:
-        yield Finding("Changed since", export.drift, Colour.AMBER)
+    if export is None or not export.drift:
+        return
+    now = drift.standing(export, drift.compared_of(export))
+    for name, found in (("Edited in Paymo", now.in_paymo), ("Changed in Xero", now.in_xero)):
+        said = [f"{each.name} {each.was or 'none'} → {each.now or 'none'}" for each in found]
+        if said:
+            more = f"; and {len(said) - _MOST_EDITS} more" if len(said) > _MOST_EDITS else ""
+            yield Finding(name, f"{'; '.join(said[:_MOST_EDITS])}{more}.", Colour.AMBER)
 
 
 def _times(*pairs: tuple[str, datetime | None]) -> tuple[tuple[str, datetime], ...]:

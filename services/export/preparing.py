@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services import money
+from services import drift, money
 from services.clients.paymo import Header, Invoice
 from services.clients.xero import NewLine
 from services.errors import NotFound
@@ -17,11 +17,12 @@ from services.export.case import Case
 from services.export.checks import examine, reds
 from services.export.claims import WIDEST
 from services.export.contacts import Found
-from services.export.figures import Target, invoice_rate, new_invoice
+from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.export.refusals import Lost, Refused
 from services.export.shapes import ExportChoice
+from services.figures import invoice_rate
 from services.matching.menus import name_of, percent
 from services.model import NEW_CONTACT, ExportState
 from services.store import acts
@@ -110,6 +111,7 @@ def written(
         "contact_name": contact_name[:WIDEST],
         "currency": money.currency_code(invoice.currency),
         "total": invoice.total,
+        "compared": drift.Compared(drift.as_exported(invoice)).as_json(),
     }
 
 

@@ -7,7 +7,7 @@ from services import money
 from services.clients.paymo import Invoice
 from services.export import books
 from services.export.books import Books
-from services.export.figures import invoice_rate
+from services.figures import invoice_rate
 from services.matching.names import Party, suggest, surest
 from services.store import matches, mirror
 from services.store.engine import Session

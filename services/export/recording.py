@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
-from services import money
+from services import drift, money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
@@ -46,6 +47,7 @@ async def succeed(
             xero_due=created.amount_due,
             is_linked=is_linked,
             exported_at=now,
+            compared=_compared(export, created),
         )
         if not written:
             return
@@ -64,6 +66,12 @@ async def succeed(
     for each in freed:
         await kit.work.nudge(Job.EXPORT, each)
     await show(kit, connection, export)
+
+
+def _compared(export: Export, created: XeroInvoice) -> dict[str, Any]:
+    """Return what later looks compare with: Paymo's invoice as it went out, and Xero's."""
+    known = drift.compared_of(export)
+    return replace(known, xero=drift.face_in_xero(created)).as_json()
 
 
 def difference(export: Export, created: XeroInvoice) -> str:

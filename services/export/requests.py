@@ -6,9 +6,9 @@ from services import days
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import books, claims, cures, forms, taxes
 from services.export.checks import Case, examine
-from services.export.figures import invoice_rate
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
+from services.figures import invoice_rate
 from services.model import Colour, ExportState, Job, Person, Place
 from services.store import acts, connections, drafts, exports, mirror, releasing, tax_choices
 from services.store.acts import Deed

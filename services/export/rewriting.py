@@ -1,6 +1,6 @@
 """One update of an invoice in Xero: read both sides, look at everything, send, record."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 from services import drift, money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
-from services.drift import Difference
+from services.drift import Difference, Standing
 from services.errors import NotFound, Rejected
 from services.export import books, contacts, preparing, recording
 from services.export.case import Case
@@ -20,15 +20,28 @@ from services.export.figures import new_invoice
 from services.export.reading import read_invoice
 from services.export.refusals import Lost, Refused
 from services.export.underway import Underway
-from services.model import ErrandState, ExportState, Job, Life, NoticeKind
-from services.store import acts, cards, connections, drifts, errands, notices
+from services.model import NEW_CONTACT, ErrandState, ExportState, Job, Life, NoticeKind
+from services.store import acts, cards, connections, drifts, errands, matches, notices
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Export
 
 _FRESH = timedelta(minutes=1)
-_CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes", "LineItems")
+_CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes")
+_NO_CONTACT = (
+    "Its client in Paymo is another one now, and nobody has said which contact in Xero that is. "
+    "Match it with /paymo-xero match, then press again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The invoice as both sides state it now, and where its client goes in Xero."""
+
+    invoice: Invoice
+    stated: XeroInvoice
+    contact_id: str
 
 
 async def run(case: Underway) -> str:
@@ -41,10 +54,11 @@ async def run(case: Underway) -> str:
         return await _record(case, Invoice.from_json(kept), stated)
     await case.kit.mirror.refresh_books(case.connection, at_most_old=_FRESH)
     invoice = await _in_paymo(case)
-    found = drift.in_paymo(case.export, invoice)
-    if not found:
+    both = _Both(invoice, stated, await _contact_of(case, invoice))
+    now = drift.compare(case.export, invoice, both.contact_id, stated)
+    if not now.in_paymo:
         return await _agree(case)
-    body = await _checked(case, invoice, found, stated)
+    body = await _checked(case, both, now)
     await case.note(
         body=body,
         invoice=invoice.as_json(),
@@ -53,7 +67,7 @@ async def run(case: Underway) -> str:
     )
     try:
         updated = await case.xero.update_invoice(
-            stated.invoice_id, _fields(body), key=_key(case, body)
+            stated.invoice_id, _fields(body, stated), key=_key(case, body)
         )
     except Rejected as refusal:
         raise Refused(str(refusal), problem="rejected") from refusal
@@ -75,6 +89,20 @@ async def _in_paymo(case: Underway) -> Invoice:
         raise Refused("It is not in Paymo any more.", problem="gone") from None
 
 
+async def _contact_of(case: Underway, invoice: Invoice) -> str:
+    """Return the contact in Xero; one that was merged is followed, and is no change."""
+    export = case.export
+    if export.client_id in (None, invoice.client_id):
+        await contacts.find(case.kit, case.connection, export, invoice)
+        return export.contact_id
+    async with case.kit.database.sessions() as session:
+        match = await matches.find(
+            session, case.connection.id, case.connection.tenant_id, invoice.client_id
+        )
+    known = match.contact_id if match is not None else ""
+    return known if known != NEW_CONTACT else ""
+
+
 def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
     """Say whether Xero holds what was sent before, though no answer was heard."""
     data = case.errand.data
@@ -86,38 +114,40 @@ def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
         name: when.isoformat() if when is not None else ""
         for name, when in (("Date", stated.issued_on), ("DueDate", stated.due_on))
     }
-    return stated.total == invoice.total and all(
-        sent[name] == each for name, each in said.items() if name in sent
+    lines = drift.face_in_xero(stated).lines
+    return (
+        stated.total == invoice.total
+        and stated.contact.contact_id == sent["Contact"]["ContactID"]
+        and lines in ("", drift.digest_of_body(sent))
+        and all(sent[name] == each for name, each in said.items() if name in sent)
     )
 
 
-async def _checked(
-    case: Underway, invoice: Invoice, found: tuple[Difference, ...], stated: XeroInvoice
-) -> dict[str, Any]:
+async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]:
     """Look at everything that an export looks at, and at what Xero's invoice still allows."""
     told = case.errand.data.get("told", "")
-    if told and told != drift.fingerprint(found):
+    if told and told != drift.fingerprint(now.in_paymo):
         raise Refused(
             "It was edited in Paymo again after that message. Look at the newest one, then press "
             "there.",
             problem="changed",
         )
-    # A contact that was merged is followed, and is no change of the invoice.
-    await contacts.find(case.kit, case.connection, case.export, invoice)
-    if changed := drift.in_xero(case.export, stated):
-        names = ", ".join(each.name for each in changed)
+    names = [each.name for each in now.in_xero] + (["lines"] if now.has_own_lines else [])
+    if names:
         raise Refused(
-            f"Somebody changed it in Xero as well ({names}), so nothing is written over. Bring "
-            "both together by hand.",
+            f"Somebody changed it in Xero as well ({', '.join(names)}), so nothing is written "
+            "over. Bring both together by hand.",
             problem="changed_in_xero",
         )
     async with case.kit.database.sessions() as session:
         connection = await connections.get(session, case.connection.id)
-        known = await books.load(session, connection, case.export.contact_id)
-    seen = _as_stated(case.export, stated)
-    if why := drift.why_not_updated(seen, connection, found, drift.locked_until(connection)):
+        known = await books.load(session, connection, both.contact_id)
+    seen = _as_stated(case.export, both.stated)
+    if why := drift.why_not_updated(seen, connection, now.in_paymo, drift.locked_until(connection)):
         raise Refused(why, problem="closed")
-    return _body(case.export, invoice, known, stated)
+    if not both.contact_id:
+        raise Refused(_NO_CONTACT, problem="contact")
+    return _body(case.export, both, known)
 
 
 def _as_stated(export: Export, stated: XeroInvoice) -> Export:
@@ -133,23 +163,24 @@ def _as_stated(export: Export, stated: XeroInvoice) -> Export:
     )
 
 
-def _body(
-    export: Export, invoice: Invoice, known: books.Books, stated: XeroInvoice
-) -> dict[str, Any]:
+def _body(export: Export, both: _Both, known: books.Books) -> dict[str, Any]:
     """Return the whole invoice as an export would send it now; a draft stays one."""
-    status = DRAFT if stated.status == DRAFT else "AUTHORISED"
-    checked = Case(invoice, replace(preparing.choice_of(export), xero_status=status), known)
+    status = DRAFT if both.stated.status == DRAFT else "AUTHORISED"
+    choice = replace(preparing.choice_of(export), xero_status=status, contact_id=both.contact_id)
+    checked = Case(both.invoice, choice, known)
     if wrong := reds(examine(checked)):
         raise Refused(" ".join(each.text for each in wrong), problem=wrong[0].name)
     leaves_out = export.leave_out_number
-    target = preparing.target_of(checked, contact_id=export.contact_id, leave_out_number=leaves_out)
-    body: dict[str, Any] = msgspec.to_builtins(new_invoice(invoice, target).body())
+    target = preparing.target_of(checked, contact_id=both.contact_id, leave_out_number=leaves_out)
+    body: dict[str, Any] = msgspec.to_builtins(new_invoice(both.invoice, target).body())
     return body
 
 
-def _fields(body: dict[str, Any]) -> dict[str, object]:
+def _fields(body: dict[str, Any], stated: XeroInvoice) -> dict[str, object]:
     """Return what is sent of it: lines without ids take the place of those that are there."""
     fields = {name: body[name] for name in _CHANGED if name in body}
+    if body["Contact"]["ContactID"] != stated.contact.contact_id:
+        fields["Contact"] = body["Contact"]
     return {**fields, "LineItems": msgspec.convert(body["LineItems"], list[NewLine])}
 
 
@@ -165,13 +196,13 @@ async def _agree(case: Underway) -> str:
     async with case.kit.database.sessions.begin() as session:
         if not await errands.finish(session, case.errand, ErrandState.DONE):
             raise Lost("Somebody else goes on with it.")
-    return f"Invoice {case.export.number} is in Paymo as it was exported, so nothing was sent."
+    return f"Invoice {case.export.number} is the same in Paymo and in Xero, so nothing was sent."
 
 
 async def _record(case: Underway, invoice: Invoice, stated: XeroInvoice) -> str:
     """Take over what Xero states now, compare its totals, and tell the channels."""
     kit, export = case.kit, case.export
-    found = drift.in_paymo(export, invoice)
+    found = drift.in_paymo(export, drift.compared_of(export).former, invoice)
     async with kit.database.sessions.begin() as session:
         is_ours = await errands.finish(
             session,
@@ -193,6 +224,11 @@ async def _write(session: Session, case: Underway, invoice: Invoice, stated: Xer
         "sent": case.errand.data["body"],
         "number": invoice.number[:WIDEST],
         "reference": money.reference(invoice.number, invoice.id),
+        "client_id": invoice.client_id,
+        "client_name": invoice.client_name[:WIDEST],
+        "contact_id": stated.contact.contact_id or export.contact_id,
+        "contact_name": stated.contact.name[:WIDEST] or export.contact_name,
+        "compared": drift.agreed(invoice, stated).as_json(),
         "total": invoice.total,
         "xero_number": stated.invoice_number,
         "xero_total": stated.total,
@@ -213,19 +249,13 @@ async def _tell(session: Session, case: Underway, found: tuple[Difference, ...])
     by = case.errand.asked_by
     facts = cards.common_facts(export, connection, case.kit.links) | {
         "side": drift.PAYMO,
-        "differences": [[each.name, each.was, each.now] for each in found],
+        **drift.facts_of(found),
         "advice": "",
         "by": by,
     }
     source = f"updated:{case.errand.id}"
     news = notices.News(NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total)
     await notices.announce(session, connection, news, now)
-    deed = Deed(
-        "updated_in_xero",
-        now,
-        by,
-        export_id=export.id,
-        before={each.name: each.was for each in found},
-        after={each.name: each.now for each in found},
-    )
+    before, after = drift.values_of(found)
+    deed = Deed("updated_in_xero", now, by, export_id=export.id, before=before, after=after)
     acts.note(session, connection, deed)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from services import money
 from services.export.books import Books
 from services.export.case import Case
-from services.export.figures import figures_of, invoice_rate
+from services.figures import figures_of, invoice_rate
 from services.matching.menus import name_of, percent
 from services.model import Check, Colour
 from services.store.tables import Account, TaxRate

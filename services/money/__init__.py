@@ -18,7 +18,7 @@ from services.money.numbers import (
 )
 from services.money.rates import effective_rate, rates_agree, tax_components_rate
 from services.money.shares import largest_remainder
-from services.money.text import line_text, plain_text
+from services.money.text import line_text, plain_text, within_limit
 
 __all__ = [
     "LONGEST_NUMBER",
@@ -45,5 +45,6 @@ __all__ = [
     "rates_agree",
     "reference",
     "tax_components_rate",
+    "within_limit",
     "xero_lines",
 ]

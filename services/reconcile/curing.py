@@ -41,9 +41,17 @@ def _is_safe_to_update(pair: Pair, findings: tuple[Finding, ...], connection: Co
     """Say whether Paymo was edited after the export, and Xero still lets the copy be changed."""
     if pair.settled or pair.xero.status not in _UPDATABLE:
         return False  # more recent than what the row says
-    edited = drift.in_paymo(pair.export, pair.paymo)
+    now = drift.compare(pair.export, pair.paymo, _contact_of(pair), pair.xero)
     concerns = any(not each.is_decided and each.name not in _MONEY for each in findings)
-    if not edited or not concerns or drift.in_xero(pair.export, pair.xero):
+    if not now.in_paymo or not concerns or now.in_xero:
         return False
     lock = drift.locked_until(connection)
-    return not drift.why_not_updated(pair.export, connection, edited, lock)
+    return not drift.why_not_updated(pair.export, connection, now.in_paymo, lock)
+
+
+def _contact_of(pair: Pair) -> str:
+    """Return the contact that its client goes to, as far as Xero's invoice names it."""
+    if pair.export.client_id in (None, pair.paymo.client_id):
+        return pair.export.contact_id
+    stated = pair.xero.contact.contact_id
+    return stated if stated in pair.contacts else ""

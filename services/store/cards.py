@@ -61,7 +61,15 @@ def card_facts(
         "xero_total": amount_text(export.xero_total),
         "paid": amount_text(paid),
         "left": amount_text(left),
+        "edited_in": _edited_in(export),
     }
+
+
+def _edited_in(export: Export) -> list[str]:
+    """Return the sides on which a live invoice was edited, and differs, since its export."""
+    if export.life is not Life.LIVE:
+        return []
+    return [each.partition(":")[0] for each in export.drift.split()]
 
 
 def _state(export: Export, paid: Decimal, left: Decimal) -> str:

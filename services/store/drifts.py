@@ -1,5 +1,6 @@
 """What exported invoices have come to differ in, as far as it was told."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,13 +8,15 @@ from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ErrandState, Job, Life
+from services.store import exports
 from services.store.fence import write_where
-from services.store.tables import Errand, Export
+from services.store.tables import Connection, Errand, Export, InvoiceHeader
 
 
-async def note(session: AsyncSession, export: Export, marks: str) -> bool:
-    """Write what was told to differ, unless the row went on since it was read."""
-    return await _write(session, export, Export.drift == export.drift, drift=marks)
+async def note(session: AsyncSession, export: Export, marks: str, compared: dict[str, Any]) -> bool:
+    """Write what was seen, and is told to differ, unless the row went on since it was read."""
+    is_same = Export.drift == export.drift
+    return await _write(session, export, is_same, drift=marks, compared=compared)
 
 
 async def rewrite(session: AsyncSession, export: Export, **values: Any) -> bool:
@@ -37,3 +40,25 @@ async def is_our_change(session: AsyncSession, export: Export, stated_at: dateti
         each.state is ErrandState.WAITING or each.data.get("stated_at", "") > stated_at.isoformat()
         for each in found
     )
+
+
+async def list_copied(
+    session: AsyncSession, connection: Connection, paymo_ids: Collection[int] | None
+) -> Sequence[tuple[int, int, datetime]]:
+    """Return live exports with Paymo's id and when it had changed, by the list last copied."""
+    asked = (
+        select(Export.id, Export.paymo_invoice_id, InvoiceHeader.updated_on)
+        .join(
+            InvoiceHeader,
+            (InvoiceHeader.connection_id == Export.connection_id)
+            & (InvoiceHeader.invoice_id == Export.paymo_invoice_id),
+        )
+        .where(
+            Export.connection_id == connection.id,
+            Export.state.in_(exports.DONE),
+            Export.life == Life.LIVE,
+        )
+    )
+    if paymo_ids is not None:
+        asked = asked.where(Export.paymo_invoice_id.in_(paymo_ids))
+    return [(row[0], row[1], row[2]) for row in await session.execute(asked)]

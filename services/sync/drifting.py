@@ -1,14 +1,15 @@
 """Telling once that an exported invoice was edited in Paymo, or changed in Xero; nothing moves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from services import drift
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
-from services.drift import Difference
-from services.errors import NotFound
+from services.drift import Compared, Difference, Face, Standing
+from services.errors import NotFound, ServiceError
 from services.model import Life, NoticeKind
-from services.store import acts, cards, drifts, exports, mirror, notices
+from services.store import acts, cards, drifts, exports, matches, mirror, notices
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.sync.kit import Followed, Look
@@ -19,16 +20,35 @@ _IN_XERO = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is told of one side; `is_shared` says that both have the same change."""
+
+    name: str
+    found: tuple[Difference, ...]
+    is_shared: bool
+
+
 async def note_in_paymo(case: Followed, invoice: Invoice) -> None:
     """Tell what somebody edited in Paymo after the export, once for each state of it."""
-    look, export = case.look, case.export
-    found = drift.in_paymo(export, invoice)
-    if drift.fingerprint(found) == drift.told(export, drift.PAYMO):
-        return
-    locked = drift.locked_until(look.connection)
-    advice = drift.why_not_updated(export, look.connection, found, locked) if found else ""
-    async with look.kit.database.sessions.begin() as session:
-        await _tell(session, case, found, side=drift.PAYMO, advice=advice)
+    seen = await _with_paymo(case, drift.compared_of(case.export), invoice)
+    async with case.look.kit.database.sessions.begin() as session:
+        await _settle(session, case, seen)
+
+
+async def _with_paymo(case: Followed, known: Compared, invoice: Invoice) -> Compared:
+    export = case.export
+    contact_id = export.contact_id
+    if export.client_id not in (None, invoice.client_id):
+        contact_id = await _contact_of(case, invoice.client_id)
+    return drift.looked(export, known, invoice=invoice, contact_id=contact_id)
+
+
+async def _contact_of(case: Followed, client_id: int) -> str:
+    connection = case.look.connection
+    async with case.look.kit.database.sessions() as session:
+        match = await matches.find(session, connection.id, connection.tenant_id, client_id)
+    return match.contact_id if match is not None else ""
 
 
 async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
@@ -42,22 +62,35 @@ async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
 
 
 async def _note_one(case: Followed, invoice: XeroInvoice) -> None:
-    export = case.export
-    found = drift.in_xero(export, invoice)
-    if drift.fingerprint(found) == drift.told(export, drift.XERO):
+    export, face = case.export, drift.face_in_xero(invoice)
+    known = drift.compared_of(export)
+    seen = drift.looked(export, known, stated=face)
+    if seen == known:
         return
-    if any(each.name == "contact" for each in found) and await _has_left(case):
-        found = tuple(each for each in found if each.name != "contact")
-        if drift.fingerprint(found) == drift.told(export, drift.XERO):
-            return
+    if seen.changed is not None and await _was_merged(case, face):
+        face = replace(face, contact_id=export.contact_id)
+        seen = drift.looked(export, known, stated=face)
+    if drift.standing(export, seen).in_xero:
+        seen = await _with_both(case, seen)
     async with case.look.kit.database.sessions.begin() as session:
         if not await drifts.is_our_change(session, export, invoice.updated_at):
-            await _tell(session, case, found, side=drift.XERO, advice=_IN_XERO if found else "")
+            await _settle(session, case, seen)
 
 
-async def _has_left(case: Followed) -> bool:
+async def _with_both(case: Followed, seen: Compared) -> Compared:
+    """Look at Paymo's invoice, too: the same change there makes it no difference."""
+    try:
+        invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
+    except ServiceError:
+        return seen  # what is the matter there is told where Paymo is watched
+    return await _with_paymo(case, seen, invoice)
+
+
+async def _was_merged(case: Followed, face: Face) -> bool:
     """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
     export = case.export
+    if face.contact_id in {"", export.contact_id}:
+        return False
     async with case.look.kit.database.sessions() as session:
         contact = await mirror.find_contact(session, export.connection_id, export.contact_id)
     if contact is not None and not contact.is_active:
@@ -69,27 +102,63 @@ async def _has_left(case: Followed) -> bool:
     return stated.contact_status != "ACTIVE"
 
 
-async def _tell(
-    session: Session, case: Followed, found: Sequence[Difference], *, side: str, advice: str
-) -> None:
-    look, export, now = case.look, case.export, case.look.kit.now()
-    mark = drift.fingerprint(found)
-    if not await drifts.note(session, export, drift.with_told(export, side, mark)):
+async def _settle(session: Session, case: Followed, seen: Compared) -> None:
+    """Write down what was seen, and tell of each side what is not told of it yet."""
+    export = case.export
+    now = drift.standing(export, seen)
+    sides = _sides(now)
+    untold = [
+        each for each in sides if drift.fingerprint(each.found) != drift.told(export, each.name)
+    ]
+    if not untold and seen == drift.compared_of(export):
         return
+    marks = export.drift
+    for each in untold:
+        marks = drift.with_told(marks, each.name, drift.fingerprint(each.found))
+    if not await drifts.note(session, export, marks, seen.as_json()):
+        return
+    if all(each.is_shared for each in untold):
+        untold = untold[:1]  # that both say the same is one thing to tell
+    for each in untold:
+        await _tell(session, case, each)
+
+
+def _sides(now: Standing) -> tuple[_Side, _Side]:
+    return (
+        _Side(drift.PAYMO, now.in_paymo, is_shared=now.is_edited and not now.in_paymo),
+        _Side(drift.XERO, now.in_xero, is_shared=now.is_changed and not now.in_xero),
+    )
+
+
+def _advice(case: Followed, side: _Side) -> str:
+    if not side.found:
+        return ""
+    if side.name == drift.XERO:
+        return _IN_XERO
+    connection = case.look.connection
+    locked = drift.locked_until(connection)
+    return drift.why_not_updated(case.export, connection, side.found, locked)
+
+
+async def _tell(session: Session, case: Followed, side: _Side) -> None:
+    look, export, now = case.look, case.export, case.look.kit.now()
     facts = cards.common_facts(export, look.connection, look.kit.links) | {
-        "side": side,
-        "differences": [[each.name, each.was, each.now] for each in found],
-        "advice": advice,
+        "side": side.name,
+        **drift.facts_of(side.found),
+        "is_shared": side.is_shared,
+        "advice": _advice(case, side),
         "by": "",
     }
-    source = f"drifted:{export.id}:{side}:{mark}:{int(now.timestamp())}"
+    mark = drift.fingerprint(side.found)
+    source = f"drifted:{export.id}:{side.name}:{mark}:{int(now.timestamp())}"
     news = notices.News(NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total)
     await notices.announce(session, look.connection, news, now)
+    before, after = drift.values_of(side.found)
     deed = Deed(
-        "drifted" if found else "drift_ended",
+        "drifted" if side.found else "drift_ended",
         now,
         export_id=export.id,
-        before={each.name: each.was for each in found},
-        after={each.name: each.now for each in found} | {"side": side},
+        before=before,
+        after=after | {"side": side.name},
     )
     acts.note(session, look.connection, deed)

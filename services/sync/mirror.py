@@ -17,7 +17,7 @@ from services.matching.contacts import client_row, contact_row
 from services.store import connections, mirror, releasing, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
-from services.sync import mending, sent
+from services.sync import edited, mending, sent
 from services.sync.hooks import Hooks
 
 log = structlog.get_logger(__name__)
@@ -107,6 +107,7 @@ class MirrorService:
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             await sent.consider(session, row, rows, self.now())
+            await edited.consider(session, row, rows, is_whole=False)
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
 
     async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
@@ -134,6 +135,7 @@ class MirrorService:
             if is_full:
                 row = await connections.get(session, connection.id)
                 await sent.consider(session, row, headers, now)
+                await edited.consider(session, row, headers, is_whole=True)
                 await mirror.replace(session, connection.id, tables.InvoiceHeader, headers)
         if not is_full:
             await self.refresh_invoices(connection)

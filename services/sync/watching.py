@@ -1,7 +1,8 @@
 """A look at exported invoices in Paymo: what people deleted or edited there is told once.
 
-A few at a time, the longest unchecked first, so that one look stays cheap; those that Paymo told
-something of come before all others, and more of them at once. Nothing goes to Xero.
+A few at a time, the longest unchecked first, so that one look stays cheap: ten calls to Paymo, each
+for one invoice. Those that Paymo told something of, or that its list says were changed, come before
+all others, and at most fifty at once. Nothing goes to Xero.
 """
 
 from collections.abc import Sequence

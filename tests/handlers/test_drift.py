@@ -28,11 +28,30 @@ def facts(**changes: Any) -> dict[str, Any]:
         ({"advice": "Make it up."}, "Xero stays as it is. Make it up."),
         ({"side": "Xero"}, "was changed in Xero after its export"),
         ({"differences": []}, "is in Paymo as it was exported again"),
+        ({"differences": [], "is_shared": True}, "in the same way in Paymo and in Xero"),
+        ({"more": 3}, "2 Mar 2026\n• and 3 more\nXero stays"),
+        ({"differences": [["due date", "", "2026-03-02"]]}, "• due date: – → 2 Mar 2026"),
+        ({"differences": [["line 1, text", "<!here>", "a\nb"]]}, "&lt;!here&gt; → a b"),
         ({"by": "U1"}, "✅ <@U1> updated *Invoice"),
     ],
 )
 def test_an_edit_is_told_with_both_figures(changes: dict[str, Any], words: str) -> None:
     assert words in text_of(samples.message(DRIFTED, **facts(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        ([], ""),
+        (["Paymo"], "\n✏️ It was edited in Paymo after its export, so the two differ."),
+        (["Paymo", "Xero"], "edited in Paymo and changed in Xero after its export"),
+    ],
+)
+def test_the_card_says_so_as_long_as_they_differ(sides: list[str], words: str) -> None:
+    said = text_of(samples.message(NoticeKind.INVOICE_EXPORTED, edited_in=sides))
+
+    assert words in said
+    assert ("✏️" in said) is bool(sides)
 
 
 def test_the_button_asks_once_more_before_it_writes_over() -> None:

@@ -153,6 +153,13 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
         return msgspec.convert(kept, cls)
 
     @property
+    def in_order(self) -> tuple[Item, ...]:
+        """The lines as they are printed; as they came where Paymo does not number them."""
+        if any(each.seq is None for each in self.items):
+            return self.items
+        return tuple(sorted(self.items, key=lambda each: each.seq or 0))
+
+    @property
     def client_name(self) -> str:
         """The client's name, or "" when it was not read."""
         return self.client.name if self.client else ""

@@ -162,6 +162,14 @@ class ValidationError(msgspec.Struct, frozen=True, rename="pascal"):
     message: str = ""
 
 
+class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
+    """A line as Xero states it; lists round its price to cents, so the amount is what counts."""
+
+    description: str | None = None
+    quantity: Decimal | None = None
+    line_amount: Decimal | None = None
+
+
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     """An invoice as Xero states it."""
 
@@ -181,6 +189,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     amount_paid: Decimal = _ZERO
     amount_credited: Decimal = _ZERO
     updated: str = msgspec.field(name="UpdatedDateUTC", default="")
+    lines: tuple[StatedLine, ...] = msgspec.field(name="LineItems", default=())
     payments: tuple[InvoicePayment, ...] = ()
     credit_notes: tuple[Credit, ...] = ()
     overpayments: tuple[Credit, ...] = ()

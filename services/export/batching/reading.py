@@ -14,9 +14,9 @@ from services.export.batching.kit import BatchKit
 from services.export.batching.verdicts import ANSWERABLE, Situation, Verdict
 from services.export.books import Books, turned_to
 from services.export.claims import WIDEST
-from services.export.figures import figures_of
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
+from services.figures import figures_of
 from services.matching.contacts import client_row
 from services.model import SENT_IN_PAYMO, BatchState
 from services.store import batches, exports, mirror

@@ -75,6 +75,8 @@ class Export(Base):
     # What a person accepted that Xero states more (or less) than Paymo.
     accepted_difference: Mapped[Decimal | None] = mapped_column(Money)
     drift: Mapped[str] = mapped_column(String(200), default="")  # what was told to differ
+    # Both sides as they were at the export, and as they are where they differ (services.drift).
+    compared: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
 
     life: Mapped[Life] = mapped_column(text_enum(Life), default=Life.LIVE)

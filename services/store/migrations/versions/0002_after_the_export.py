@@ -236,6 +236,7 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("drift", sa.String(length=200), nullable=False, server_default="")
         )
+        batch_op.add_column(sa.Column("compared", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("batch_id", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_exports_batch_id"), ["batch_id"], unique=False)
         batch_op.create_foreign_key(
@@ -257,6 +258,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_exports_batch_id_batches"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_exports_batch_id"))
         batch_op.drop_column("batch_id")
+        batch_op.drop_column("compared")
         batch_op.drop_column("drift")
         batch_op.drop_column("accepted_difference")
         batch_op.drop_column("issue_on")

@@ -1,0 +1,182 @@
+"""Edits that leave the sums alone, the same change on both sides, and what looking costs."""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from sandbox.paymo.model import Item
+from services.matching.shapes import MatchChoice
+from services.store import cards
+from services.store.engine import Database
+from services.store.tables import Export
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import ANNA, TODAY, Bridge
+from tests.services.drifting import (
+    change,
+    edit,
+    in_paymo,
+    in_xero,
+    open_bridge,
+    press,
+    reprice,
+    told,
+    writes,
+)
+
+pytestmark = SQLITE_ALONE
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with one exported invoice of 115.00."""
+    made = await open_bridge(database)
+    yield made
+    await made.close()
+
+
+def reword(bridge: Bridge, text: str) -> None:
+    """Have somebody edit the text of its only line."""
+    in_paymo(bridge).items[0].item = text
+    edit(bridge)
+
+
+async def edited_in(bridge: Bridge) -> list[str]:
+    """Return the sides that the invoice's card calls edited."""
+    (export,) = await bridge.exports()
+    connection = await bridge.connection()
+    facts = cards.card_facts(export, connection, bridge.export.links, [])
+    found: list[str] = facts["edited_in"]
+    return found
+
+
+def single_reads(bridge: Bridge) -> int:
+    """Return how often Paymo was asked for one invoice."""
+    return len(bridge.paymo.calls("GET", r"/invoices/\d+$"))
+
+
+async def test_c8_another_text_is_told_once_and_the_card_says_so_until_it_is_taken_back(
+    bridge: Bridge,
+) -> None:
+    await bridge.look()
+    reword(bridge, "Design")
+    await bridge.look()
+    await bridge.look()
+
+    (facts,) = await told(bridge)
+    assert facts["differences"] == [["line 1, text", "Work", "Design"]]
+    assert (facts["more"], facts["advice"]) == (0, "")
+    assert await edited_in(bridge) == ["Paymo"]
+    reword(bridge, "Work")
+    await bridge.look()
+    assert [each["differences"] for each in (await told(bridge))[1:]] == [[]]
+    assert await edited_in(bridge) == []
+
+
+async def test_pressing_update_brings_everything_over_and_leaves_no_difference(
+    bridge: Bridge,
+) -> None:
+    beta = bridge.paymo.company.add_client("Beta Ltd")
+    there = bridge.xero.books.add_contact("Beta Ltd").contact_id
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    items = [
+        Item(901, "Design", "In May", Decimal("85.505"), Decimal("3.33")),
+        Item(902, "Train", "", Decimal(20), Decimal(1), apply_tax=False),
+        Item(903, "Free", "", Decimal(0), Decimal(1)),
+    ]
+    dates = {"issued": TODAY - timedelta(days=3), "due": TODAY + timedelta(days=9)}
+    edit(bridge, number="INV-9", client_id=beta.id, items=items, discount=Decimal(10), **dates)
+    await bridge.look()
+    await press(bridge)
+    assert "Match it with /paymo-xero match" in bridge.screen.sayings[-1].text
+    assert writes(bridge) == []
+
+    (export,) = await bridge.exports()
+    await bridge.matching.save(ANNA, MatchChoice(beta.id, there, export.account_id))
+    await press(bridge)
+    await bridge.look()
+    made, theirs, (export,) = in_xero(bridge), in_paymo(bridge), await bridge.exports()
+    assert (made.number, made.contact_id, made.day, made.due) == ("INV-9", there, *dates.values())
+    assert made.total == theirs.total
+    assert [each.description.split("\n")[0] for each in made.lines] == ["Design", "Train", "Free"]
+    assert (export.drift, export.client_name, export.contact_name) == ("", "Beta Ltd", "Beta Ltd")
+    assert await edited_in(bridge) == []
+    assert [each["by"] for each in await told(bridge)] == ["", "U1"]
+
+
+async def test_the_same_change_on_both_sides_is_told_of_neither(bridge: Bridge) -> None:
+    await bridge.look()
+    reprice(bridge, "200")
+    line = in_xero(bridge).lines[0]
+    line.unit_amount, line.line_amount, line.tax_amount = Decimal(200), Decimal(200), Decimal(30)
+    change(bridge, sub_total=Decimal(200), total_tax=Decimal(30))
+    await bridge.look()
+
+    assert await told(bridge) == []
+    assert await edited_in(bridge) == []
+
+
+async def test_what_was_told_of_one_side_ends_when_the_other_follows(bridge: Bridge) -> None:
+    await bridge.look()
+    edit(bridge, due=date(2027, 1, 31))
+    await bridge.look()
+    change(bridge, due=date(2027, 1, 31))
+    await bridge.look()
+    await bridge.look()
+
+    first, second = await told(bridge)
+    assert (first["side"], [each[0] for each in first["differences"]]) == ("Paymo", ["due date"])
+    assert (second["is_shared"], second["differences"]) == (True, [])
+    assert await edited_in(bridge) == []
+
+
+async def test_a_look_reads_one_invoice_more_only_where_the_list_says_it_changed(
+    bridge: Bridge,
+) -> None:
+    company = bridge.paymo.company
+    company.add_invoice("INV-2", company.clients[in_paymo(bridge).client_id], [("A", "", 1, "9")])
+    await bridge.look()
+    await bridge.look()
+    reword(bridge, "Design")
+    bridge.clock.turn(minutes=6)
+    before = single_reads(bridge)
+    await bridge.mirror.run_mirror(bridge.connection_id)
+
+    assert single_reads(bridge) == before
+    assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
+    await bridge.run()
+    assert single_reads(bridge) == before + 1
+    company.delete_invoice(in_paymo(bridge).id)
+    bridge.clock.turn(hours=2)
+    await bridge.mirror.run_mirror(bridge.connection_id)
+    assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
+
+
+async def test_lines_that_somebody_wrote_in_xero_are_not_written_over(bridge: Bridge) -> None:
+    await bridge.look()
+    in_xero(bridge).lines[0].description = "Work, as agreed"
+    change(bridge)
+    reword(bridge, "Design")
+    await bridge.look()
+    await press(bridge)
+
+    assert [each["side"] for each in await told(bridge)] == ["Paymo"]
+    assert "changed it in Xero as well (lines)" in bridge.screen.sayings[-1].text
+    assert writes(bridge) == []
+
+
+async def test_a_linked_invoice_is_told_of_but_never_written_over(bridge: Bridge) -> None:
+    await bridge.look()
+    async with bridge.database.sessions.begin() as session:
+        (export,) = await bridge.exports()
+        (await session.get_one(Export, export.id)).is_linked = True
+    reword(bridge, "Design")
+    change(bridge, day=date(2026, 11, 20))
+    await bridge.look()
+
+    said = {each["side"]: each for each in await told(bridge)}
+    assert said["Paymo"]["differences"] == [["line 1, text", "Work", "Design"]]
+    assert [each[0] for each in said["Xero"]["differences"]] == ["date"]
+    assert "only linked" in said["Paymo"]["advice"]
