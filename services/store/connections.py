@@ -11,7 +11,8 @@ from services.model import ConnectionState, NoticeKind, Person
 from services.store import notices, pairs
 from services.store.tables import Connection, Export, Subscription, Workspace
 
-_OLD_LISTS = timedelta(minutes=2)
+_OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
+_OLD_INVOICES = timedelta(seconds=5)  # Paymo's, of which only what changed is read
 _OPEN = (
     ConnectionState.ACTIVE,
     ConnectionState.BROKEN,
@@ -205,7 +206,7 @@ def want_fresh_lists(connection: Connection, now: datetime) -> None:
     if connection.xero_mirrored_at is not None and connection.xero_mirrored_at < now - _OLD_LISTS:
         connection.xero_mirrored_at = None
     copied = connection.paymo_mirrored_at
-    if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_LISTS:
+    if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_INVOICES:
         connection.mirror_due_at = now
 
 

@@ -47,6 +47,20 @@ async def test_an_invoice_arrives_in_xero_to_the_cent(bridge: Bridge) -> None:
     assert kinds == ["invoice_exported"]
 
 
+async def test_an_invoice_that_is_new_in_paymo_stands_in_the_menu_of_the_next_form(
+    bridge: Bridge,
+) -> None:
+    """Opening the form reads what changed, though all lists were copied a moment ago."""
+    await bridge.change(paymo_mirrored_at=None, xero_mirrored_at=None)
+    await bridge.look()
+    kiwi_invoice(bridge)
+    bridge.clock.turn(seconds=20)
+    await bridge.export.open(ANNA)
+    await bridge.run()
+    menu = await bridge.export.invoice_options(ANNA, "INV-2")
+    assert [each.text.split()[0] for each in menu] == ["INV-2"]
+
+
 async def test_a_client_that_xero_lacks_is_added_once(bridge: Bridge) -> None:
     """The contact comes from the same menu, with the client's e-mail."""
     kiwi_invoice(bridge)
