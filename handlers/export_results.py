@@ -13,6 +13,8 @@ from services import money
 from services.export.shapes import ExportResult
 from services.model import ExportState
 
+_MOST_NAMED = 5
+
 
 def working_view(sentence: str, channel_id: str = "") -> Block:
     """Say that the work goes on without the person."""
@@ -43,7 +45,19 @@ def result_blocks(result: ExportResult) -> list[Block]:
         drawn.append(_facts(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
     helps = [*cure_buttons(result.cures, result.export_id), *_after(result), *links]
-    return [*drawn, *whom_to_ask(result.ask), *blocks.actions(helps)]
+    return [*drawn, *whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
+
+
+def _alike(result: ExportResult) -> list[Block]:
+    """Say before a press which others it lets go as well."""
+    if not result.alike:
+        return []
+    more = len(result.alike) - _MOST_NAMED
+    numbers = ", ".join(one_line(each) for each in result.alike[:_MOST_NAMED])
+    numbers += f" and {more} more" if more > 0 else ""
+    wait = "waits" if len(result.alike) == 1 else "wait"
+    said = f"{numbers} {wait} for the same. Another date or status that you press here is for all."
+    return [blocks.context(said)]
 
 
 def _after(result: ExportResult) -> list[Block]:

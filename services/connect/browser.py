@@ -236,8 +236,6 @@ async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> C
         connection.organisation_name, connection.country = found.name, found.country_code
         connection.base_currency, connection.short_code = found.base_currency, found.short_code
         connection.is_demo, connection.time_zone = found.is_demo_company, found.timezone
-        connection.period_lock_on = found.period_lock_on
-        connection.year_lock_on = found.year_lock_on
         await settling.change_grant(session, connection, visit.grant_id)
         connection = await settling.settle(session, connection, "Xero", kit.now())
     await _go_on(kit, visit.link, connection)

@@ -21,8 +21,6 @@ _CARRIED = (
     "short_code",
     "time_zone",
     "is_demo",
-    "period_lock_on",
-    "year_lock_on",
     "owner_id",
 )
 

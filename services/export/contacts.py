@@ -11,7 +11,7 @@ from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
 from services.matching.contacts import contact_row, is_email, name_in_xero
 from services.model import NEW_CONTACT
-from services.store import acts, mirror, tables
+from services.store import acts, mirror, releasing, tables
 from services.store.acts import Deed
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
@@ -117,8 +117,14 @@ def _new_contact(invoice: Invoice) -> NewContact:
 
 
 async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
+    """Copy what Xero says of one contact; what it held up while it was archived goes on."""
+    row = contact_row(contact)
     async with kit.database.sessions.begin() as session:
-        await mirror.put(session, connection.id, tables.Contact, [contact_row(contact)])
+        archived = await mirror.list_archived_ids(session, connection.id)
+        await mirror.put(session, connection.id, tables.Contact, [row])
+        if row["is_active"] and contact.contact_id in archived:
+            restored = releasing.contacts_restored([contact.contact_id])
+            await releasing.release(session, connection, restored, kit.now())
 
 
 async def _remember(kit: Kit, connection: Connection, export: Export, contact_id: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from services import drift
 from services.errors import ServiceError
 from services.export.case import DRAFT
 from services.export.dates import first_open_day
@@ -54,6 +55,15 @@ _OF_A_RESULT = {
 _DONE_WITHOUT_MORE = frozenset(
     {"number_taken", "number_other", "not_connected", "gone", "changed", CANCELLED}
 )
+# What a decision about one invoice settles for all others that wait for the same. Going past a tax
+# that differs is for one invoice alone.
+_SETTLED_BY = {
+    FIRST_OPEN_DAY: ("locked",),
+    TODAY: ("locked",),
+    DUE_TERMS: ("due",),
+    DUE_AT_ONCE: ("due",),
+    AS_DRAFT: ("locked", "due", "plan_limit"),
+}
 _LOOKED_AT = ("contact", "contact_taken", "account", "tax", "untaxed", "locked", "due", "currency")
 
 
@@ -71,6 +81,12 @@ def of_a_result(problem: str) -> tuple[str, ...]:
     if not any(name in _DONE_WITHOUT_MORE for name in names):
         found.append(RETRY)
     return _each_once(found)
+
+
+def settled_by(pressed: Iterable[str], problem: str) -> tuple[str, ...]:
+    """Return which reasons of a refusal these buttons settle for all others, too."""
+    names = _each_once(name for each in pressed for name in _SETTLED_BY.get(each, ()))
+    return tuple(name for name in names if name in problem.split(","))
 
 
 def _each_once(found: Iterable[str]) -> tuple[str, ...]:
@@ -95,8 +111,9 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
     if press.cure == USE_CONTACT:
         return {"contact_id": await _namesake(session, connection, press.client_name)}
     if press.cure == FIRST_OPEN_DAY:
-        locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
-        return {"issue_on": first_open_day(max(locks, default=None))}
+        return {"issue_on": first_open_day(drift.locked_until(connection))}
+    if press.cure == TODAY:
+        _require_open(connection, press.today)
     plain: dict[str, dict[str, Any]] = {
         AS_DRAFT: {"xero_status": DRAFT},
         TODAY: {"issue_on": press.today},
@@ -104,6 +121,15 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
         DUE_AT_ONCE: {"due_rule": DUE_ON_DATE},
     }
     return plain[press.cure]
+
+
+def _require_open(connection: Connection, day: date) -> None:
+    locked = drift.locked_until(connection)
+    if locked is not None and day <= locked:
+        raise ServiceError(
+            f"{connection.organisation_name} is locked up to {locked:%d %b %Y}, so today is no way "
+            "out. Date it the first open day, or export it as a draft."
+        )
 
 
 async def _namesake(session: Session, connection: Connection, client_name: str) -> str:

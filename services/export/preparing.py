@@ -105,6 +105,9 @@ def written(
         "problem": "",
         "reason": "",
         "number": invoice.number[:WIDEST],
+        # Xero may refuse it, too; it goes on by itself only while it is the same.
+        "seen_updated_on": invoice.updated_on,
+        "tax_rate": rate_key(invoice_rate(invoice)),
         "reference": money.reference(invoice.number, invoice.id),
         "client_id": invoice.client_id,
         "client_name": invoice.client_name[:WIDEST],

@@ -1,7 +1,7 @@
 """Writing down what came of an export, and telling it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +9,12 @@ from services import drift, money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
+from services.export.case import DRAFT
+from services.export.cures import settled_by
 from services.export.kit import Kit
 from services.model import ExportState, Job, Place
 from services.store import releasing
+from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
@@ -54,17 +57,12 @@ async def succeed(
         await results.tell_exported(session, export, connection, kit.links, now)
         besides = await courtesies.ask(session, connection, export, kit)
         await pausing.look(session, export, now)
-        freed: list[int] = []
-        if export.client_id is not None:
-            matched = releasing.client_matched(
-                export.client_id, contact_id=export.contact_id, account_id=export.account_id
-            )
-            freed = await releasing.release(session, connection, matched, now)
+        freed = await _release(session, connection, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     for job, errand_id in besides:
         await kit.work.nudge(job, errand_id)
     for each in freed:
-        await kit.work.nudge(Job.EXPORT, each)
+        await kit.work.nudge(Job.EXPORT, each.id)
     await show(kit, connection, export)
 
 
@@ -72,6 +70,31 @@ def _compared(export: Export, created: XeroInvoice) -> dict[str, Any]:
     """Return what later looks compare with: Paymo's invoice as it went out, and Xero's."""
     known = drift.compared_of(export)
     return replace(known, xero=drift.face_in_xero(created)).as_json()
+
+
+async def _release(
+    session: Session, connection: Connection, export: Export, now: datetime
+) -> list[Export]:
+    """Let go on what waited for what this one has: a contact, an account, an approval."""
+    settled = []
+    if export.client_id is not None:
+        settled.append(
+            releasing.client_matched(
+                export.client_id, contact_id=export.contact_id, account_id=export.account_id
+            )
+        )
+        if not export.override_tax:
+            settled.append(releasing.account_changed(export.client_id, export.account_id))
+    freed = [
+        each
+        for cured in settled
+        for each in await releasing.release(session, connection, cured, now)
+    ]
+    if export.xero_status != DRAFT and not export.is_linked:
+        # Nobody knows how many the plan lets through, so each lets the next one try.
+        opened = releasing.approvals_open()
+        freed += await releasing.release(session, connection, opened, now, most=1)
+    return freed
 
 
 def difference(export: Export, created: XeroInvoice) -> str:
@@ -149,5 +172,19 @@ async def show(
     if export.batch_id is not None or not export.requested_by:
         return
     result = results.result_of(export, connection, kit.links)
+    alike = await _alike(kit, connection, export, result.cures)
     place = Place(**export.place)
-    await kit.screen.show_result(place, replace(result, cures=cures or result.cures))
+    result = replace(result, cures=cures or result.cures, alike=alike)
+    await kit.screen.show_result(place, result)
+
+
+async def _alike(
+    kit: Kit, connection: Connection, export: Export, pressed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the numbers of the others that a decision about this one lets go as well."""
+    settled = settled_by(pressed, export.problem)
+    if not settled:
+        return ()
+    async with kit.database.sessions() as session:
+        found = await releasing.list_alike(session, connection, export, settled)
+    return tuple(each.number for each in found)

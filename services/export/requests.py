@@ -1,6 +1,8 @@
 """What people ask for: an export, another try, or a way around a number that is taken."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from services import days
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
@@ -17,6 +19,7 @@ from services.store.fence import fenced
 from services.store.tables import Connection, Draft, Export, TaxChoice
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
+_MOST_NAMED = 5
 _CLOSED = "This form was open for too long. Run /paymo-xero export again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
@@ -94,7 +97,9 @@ async def _subject(
             set_at=asked.at,
         )
         await tax_choices.remember(session, made)
-        await releasing.release(session, connection, releasing.rate_chosen(made.rate), asked.at)
+        await releasing.release(
+            session, connection, releasing.rate_chosen(made.rate, invoice.id), asked.at
+        )
     return claims.Subject.seen(invoice)
 
 
@@ -161,7 +166,33 @@ async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: 
             pressed, person, export.client_name, days.day_in(connection.time_zone, kit.now())
         )
         values = await cures.values_of(session, connection, press)
-    return await _restart(kit, person, export_id, place, **values)
+        settled = cures.settled_by([pressed], export.problem)
+    said = await _restart(kit, person, export_id, place, **values)
+    others = await _release_alike(kit, export, settled, values) if settled else []
+    return f"{said} {so_are(others)}".strip()
+
+
+async def _release_alike(
+    kit: Kit, export: Export, settled: Sequence[str], values: dict[str, Any]
+) -> list[Export]:
+    """Let this decision hold for all others that were refused for the same reasons."""
+    async with kit.database.sessions.begin() as session:
+        connection = await connections.get(session, export.connection_id)
+        cured = releasing.decided(export, settled, values)
+        freed = await releasing.release(session, connection, cured, kit.now())
+    for each in freed:
+        await kit.work.nudge(Job.EXPORT, each.id)
+    return freed
+
+
+def so_are(others: Sequence[Export]) -> str:
+    """Say which others go as well, or ""."""
+    if not others:
+        return ""
+    numbers = ", ".join(each.number for each in others[:_MOST_NAMED])
+    more = len(others) - _MOST_NAMED
+    numbers += f" and {more} more" if more > 0 else ""
+    return f"So {'is' if len(others) == 1 else 'are'} {numbers}, which waited for the same."
 
 
 async def _find(session: Session, person: Person, export_id: int) -> tuple[Export, Connection]:

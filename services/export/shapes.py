@@ -80,6 +80,7 @@ class ExportResult:
     cures: tuple[str, ...]
     ask: str = ""  # who may override a tax that differs, where the reader may not
     rival_url: str = ""  # the invoice in Xero that has the number
+    alike: tuple[str, ...] = ()  # numbers of others that wait for the same decision
 
 
 class ExportScreen(Protocol):

@@ -4,18 +4,19 @@ What a person asked for and was refused goes on by itself when all that stood in
 settled. The invoice as it was then is kept with the row, so one that changed since is refused.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ExportState
+from services.model import NEW_CONTACT, ExportState
 from services.store import acts, exports
 from services.store.acts import Deed
-from services.store.tables import Connection, Export
+from services.store.fence import write_where
+from services.store.tables import Connection, Export, InvoiceHeader
 
 _MATCH = ("contact", "contact_taken")
 
@@ -30,9 +31,40 @@ class Cured:
 
 
 async def release(
-    session: AsyncSession, connection: Connection, cured: Cured, now: datetime
-) -> list[int]:
-    """Queue again what was refused for these reasons alone; return the exports' ids."""
+    session: AsyncSession,
+    connection: Connection,
+    cured: Cured,
+    now: datetime,
+    *,
+    most: int | None = None,
+) -> list[Export]:
+    """Queue again what was refused for these reasons alone; return these exports.
+
+    One that was refused for more keeps only the reasons that are left, and goes with the last.
+    """
+    released: list[Export] = []
+    for export in await _list_refused(session, connection, cured):
+        if most is not None and len(released) == most:
+            break
+        reasons = export.problem.split(",")
+        left = [each for each in reasons if each not in cured.problems]
+        if left and left != reasons:
+            as_read = (Export.state == ExportState.FAILED) & (Export.fence == export.fence)
+            await write_where(session, export, as_read, problem=",".join(left), **cured.values)
+        if left:
+            continue
+        before = {"problem": export.problem}
+        # A batch has ended its report by then, so this one speaks for itself.
+        if await exports.restart(session, export, due_at=now, batch_id=None, **cured.values):
+            deed = Deed("released", now, export_id=export.id, before=before)
+            acts.note(session, connection, deed)
+            released.append(export)
+    return released
+
+
+async def _list_refused(
+    session: AsyncSession, connection: Connection, cured: Cured
+) -> Sequence[Export]:
     found = await session.scalars(
         select(Export)
         .where(
@@ -45,19 +77,20 @@ async def release(
         )
         .order_by(Export.id)
     )
-    released = []
-    for export in found.all():
-        reasons = set(export.problem.split(","))
-        if not reasons <= set(cured.problems):
-            continue
-        before = {"problem": export.problem}
-        # A batch has ended its report by then, so this one speaks for itself.
-        if await exports.restart(session, export, due_at=now, batch_id=None, **cured.values):
-            acts.note(
-                session, connection, Deed("released", now, export_id=export.id, before=before)
-            )
-            released.append(export.id)
-    return released
+    return found.all()
+
+
+async def list_alike(
+    session: AsyncSession, connection: Connection, export: Export, problems: Collection[str]
+) -> Sequence[Export]:
+    """Return the others that one decision about these reasons would release as well."""
+    found = await _list_refused(session, connection, decided(export, problems, {}))
+    return [each for each in found if set(each.problem.split(",")) <= set(problems)]
+
+
+def decided(export: Export, problems: Collection[str], values: dict[str, Any]) -> Cured:
+    """Return what somebody's decision about one export settles for all others like it."""
+    return Cured(problems, Export.id != export.id, values)
 
 
 def client_matched(client_id: int, *, contact_id: str, account_id: str) -> Cured:
@@ -80,9 +113,10 @@ def account_changed(client_id: int, account_id: str) -> Cured:
     return Cured(("account", "tax"), about, {"account_id": account_id})
 
 
-def rate_chosen(rate: str) -> Cured:
-    """Return what the choice of a tax type for a rate of Paymo's settles."""
-    return Cured(("tax",), Export.tax_rate == rate)
+def rate_chosen(rate: str, invoice_id: int) -> Cured:
+    """Return what the choice of a tax type for a rate of Paymo's settles for other invoices."""
+    about = (Export.tax_rate == rate) & (Export.paymo_invoice_id != invoice_id)
+    return Cured(("tax",), about)
 
 
 def accounts_mended(account_ids: Collection[str]) -> Cured:
@@ -93,6 +127,48 @@ def accounts_mended(account_ids: Collection[str]) -> Cured:
 def currencies_enabled(codes: Collection[str]) -> Cured:
     """Return what currencies settle that the organisation has now."""
     return Cured(("currency",), Export.currency.in_(codes))
+
+
+def lock_moved(locked_until: date | None) -> Cured:
+    """Return what an earlier lock date settles: the dates that lie behind it no more."""
+    if locked_until is None:
+        return Cured(("locked",), true())
+    in_paymo = (
+        select(InvoiceHeader.issued_on)
+        .where(
+            InvoiceHeader.connection_id == Export.connection_id,
+            InvoiceHeader.invoice_id == Export.paymo_invoice_id,
+        )
+        .scalar_subquery()
+    )
+    return Cured(("locked",), func.coalesce(Export.issue_on, in_paymo) > locked_until)
+
+
+def rates_usable(rates: Collection[str]) -> Cured:
+    """Return what Xero's rates settle for these rates of Paymo's, whose choice is remembered."""
+    return Cured(("tax",), Export.tax_rate.in_(rates))
+
+
+def zero_rate_usable() -> Cured:
+    """Return what a rate of zero settles: lines that carry no tax can go out."""
+    return Cured(("untaxed",), true())
+
+
+def approvals_open() -> Cured:
+    """Return what is settled when Xero lets invoices be approved again."""
+    return Cured(("plan_limit",), Export.xero_status == "AUTHORISED")
+
+
+def name_settled(export: Export, contact_id: str) -> Cured:
+    """Return what is settled for a client whose name in Xero is free, or belongs to it now."""
+    return Cured(_MATCH, Export.client_id == export.client_id, {"contact_id": contact_id})
+
+
+async def list_name_taken(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+    """Return what waits to be added under a name that another contact has."""
+    cured = Cured(_MATCH, Export.contact_id == NEW_CONTACT)
+    found = await _list_refused(session, connection, cured)
+    return [each for each in found if "contact_taken" in each.problem.split(",")]
 
 
 def contacts_restored(contact_ids: Collection[str]) -> Cured:

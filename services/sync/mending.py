@@ -2,61 +2,82 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Self
 
-from services.store import mirror, releasing
+from services import drift
+from services.matching.contacts import name_in_xero
+from services.model import NEW_CONTACT
+from services.store import mirror, releasing, tables, tax_choices
 from services.store.engine import Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Export
 
 Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Accounts, tax rates and currencies as far as exports can be refused for them."""
+    """What exports can be refused for: accounts, tax rates, currencies and the lock date."""
 
-    accounts: dict[str, tuple[bool, str]]  # whether it takes sales, and its tax type
-    rates: dict[str, tuple[bool, str]]  # whether it can be used, and its per cent
+    accounts: dict[str, tuple[bool, str, str]]  # whether it takes sales, its tax type, its code
+    rates: dict[str, tuple[bool, Decimal]]  # whether it can be used, and its per cent
     currencies: frozenset[str]
+    locked_until: date | None
 
     @classmethod
-    def of(cls, accounts: Rows, rates: Rows, currencies: Rows) -> "Books":
+    def of(cls, accounts: Rows, rates: Rows, currencies: Rows, locked_until: date | None) -> Self:
         """Return what was read from Xero just now."""
         return cls(
-            {each["account_id"]: (each["is_usable"], each["tax_type"]) for each in accounts},
             {
-                each["tax_type"]: (each["is_usable"], f"{each['effective_rate']:f}")
-                for each in rates
+                each["account_id"]: (each["is_usable"], each["tax_type"], each["code"])
+                for each in accounts
             },
+            {each["tax_type"]: (each["is_usable"], each["effective_rate"]) for each in rates},
             frozenset(each["code"] for each in currencies),
+            locked_until,
         )
 
-    def mended_since(self, before: "Books") -> list[str]:
-        """Return the accounts that take sales again, or carry another tax, than before."""
+    def accounts_mended(self, before: "Books") -> list[str]:
+        """Return the accounts that take sales again, or carry another tax or code, than before."""
         return [
             account_id
-            for account_id, (is_usable, tax_type) in self.accounts.items()
-            if is_usable
+            for account_id, now in self.accounts.items()
+            if now[0]
             and (
-                before.accounts.get(account_id) != (is_usable, tax_type)
-                or before.rates.get(tax_type) != self.rates.get(tax_type)
+                before.accounts.get(account_id) != now
+                or before.rates.get(now[1]) != self.rates.get(now[1])
             )
         ]
+
+    def rates_mended(self, before: "Books") -> dict[str, Decimal]:
+        """Return the per cent of the tax types that can be used, and could not before."""
+        return {
+            tax_type: now[1]
+            for tax_type, now in self.rates.items()
+            if now[0] and before.rates.get(tax_type) != now
+        }
+
+    def is_unlocked(self, before: "Books") -> bool:
+        """Say whether days can be used that were locked before."""
+        if before.locked_until is None:
+            return False
+        return self.locked_until is None or self.locked_until < before.locked_until
 
 
 async def known(session: Session, connection: Connection) -> Books:
     """Return what the mirror holds."""
     return Books(
         {
-            each.account_id: (each.is_usable, each.tax_type)
+            each.account_id: (each.is_usable, each.tax_type, each.code)
             for each in await mirror.list_accounts(session, connection.id)
         },
         {
-            each.tax_type: (each.is_usable, f"{each.effective_rate:f}")
+            each.tax_type: (each.is_usable, each.effective_rate)
             for each in await mirror.list_tax_rates(session, connection.id)
         },
         frozenset(await mirror.list_currencies(session, connection.id)),
+        drift.locked_until(connection),
     )
 
 
@@ -64,7 +85,50 @@ async def release(
     session: Session, connection: Connection, before: Books, after: Books, now: datetime
 ) -> None:
     """Let go on what was refused for something that is put right by now."""
-    if accounts := after.mended_since(before):
-        await releasing.release(session, connection, releasing.accounts_mended(accounts), now)
+    settled = []
+    if accounts := after.accounts_mended(before):
+        settled.append(releasing.accounts_mended(accounts))
     if codes := after.currencies - before.currencies:
-        await releasing.release(session, connection, releasing.currencies_enabled(codes), now)
+        settled.append(releasing.currencies_enabled(codes))
+    if after.is_unlocked(before):
+        settled.append(releasing.lock_moved(after.locked_until))
+    if rates := after.rates_mended(before):
+        chosen = await tax_choices.list_all(session, connection)
+        settled.append(
+            releasing.rates_usable([rate for rate, used in chosen.items() if used in rates])
+        )
+        if not all(rates.values()):
+            settled.append(releasing.zero_rate_usable())
+    for cured in settled:
+        await releasing.release(session, connection, cured, now)
+
+
+async def copy_contacts(
+    session: Session, connection: Connection, rows: Rows, now: datetime
+) -> None:
+    """Copy Xero's contacts; what one that is active again held up goes on.
+
+    So does what waited for a name, once nobody has it, or its archived owner is restored.
+    """
+    usable = {each["contact_id"] for each in rows if each["is_active"]}
+    restored = usable & await mirror.list_archived_ids(session, connection.id)
+    waiting = [
+        export
+        for export in await releasing.list_name_taken(session, connection)
+        if await _namesake(session, connection, export) is not None
+    ]
+    await mirror.replace(session, connection.id, tables.Contact, rows)
+    if restored:
+        await releasing.release(session, connection, releasing.contacts_restored(restored), now)
+    for export in waiting:
+        namesake = await _namesake(session, connection, export)
+        if namesake is None or namesake.contact_id in restored:
+            there = namesake.contact_id if namesake is not None else NEW_CONTACT
+            cured = releasing.name_settled(export, there)
+            await releasing.release(session, connection, cured, now)
+
+
+async def _namesake(
+    session: Session, connection: Connection, export: Export
+) -> tables.Contact | None:
+    return await mirror.find_contact_named(session, connection.id, name_in_xero(export.client_name))

@@ -7,14 +7,14 @@ from typing import Any
 
 import structlog
 
-from services import money
+from services import drift, money
 from services.clients.paymo import PaymoClients
 from services.clients.paymo import wire as paymo_wire
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled
 from services.matching.contacts import client_row, contact_row
-from services.store import connections, mirror, releasing, tables, turns
+from services.store import connections, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
 from services.sync import edited, mending, sent
@@ -89,13 +89,9 @@ class MirrorService:
         """Copy Xero's contacts now."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         rows = [contact_row(each) for each in await xero.contacts()]
-        usable = {each["contact_id"] for each in rows if each["is_active"]}
         async with self.database.sessions.begin() as session:
-            restored = usable & await mirror.list_archived_ids(session, connection.id)
-            await mirror.replace(session, connection.id, tables.Contact, rows)
-            if restored:
-                cured = releasing.contacts_restored(restored)
-                await releasing.release(session, connection, cured, self.now())
+            row = await connections.get(session, connection.id)
+            await mending.copy_contacts(session, row, rows, self.now())
 
     async def refresh_invoices(self, connection: Connection) -> None:
         """Copy the heads of Paymo's invoices that changed since the last time."""
@@ -179,7 +175,7 @@ async def _write_books(session: Session, connection: Connection, books: _Books) 
     await mirror.replace(session, connection.id, tables.Account, accounts)
     await mirror.replace(session, connection.id, tables.TaxRate, rates)
     await mirror.replace(session, connection.id, tables.Currency, currencies)
-    return mending.Books.of(accounts, rates, currencies)
+    return mending.Books.of(accounts, rates, currencies, drift.locked_until(connection))
 
 
 def _account_row(account: xero_wire.Account) -> dict[str, Any]:

@@ -88,6 +88,22 @@ async def test_e30_a_refusal_goes_out_on_the_first_open_day(walk: Walk) -> None:
     assert walk.in_xero("INV-1").day == day + timedelta(days=1)
 
 
+async def test_e32_one_press_makes_drafts_of_all_that_the_plan_refuses(walk: Walk) -> None:
+    """The second refusal says that the first waits for the same, and the answer names it."""
+    walk.books.approvals_left = 0
+    for number in ("INV-1", "INV-2"):
+        form = await walk.form(number)
+        await walk.town.slack.submit("Anna", form.id)
+        refused = await walk.modal_saying("lets you approve no more invoices")
+    assert "INV-1 waits for the same." in text_in(refused.payload)
+    await press(walk, refused, "as_draft")
+    done = await walk.modal_saying("was exported to Maple Books")
+
+    assert "Invoice INV-" in text_in(done.payload)
+    await walk.notice("invoice_exported", nth=2)
+    assert {walk.in_xero(number).status for number in ("INV-1", "INV-2")} == {"DRAFT"}
+
+
 async def test_e33_a_changed_invoice_is_looked_at_again_with_one_press(walk: Walk) -> None:
     form = await walk.form("INV-1")
     walk.company.edit(walk.in_paymo("INV-1").id, discount=Decimal(10))
