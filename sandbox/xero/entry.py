@@ -162,7 +162,8 @@ class Entry:
         if not line.account_code and not line.account_id:
             return
         account = self.ledger.account_of(line)
-        if account is None or account.status != "ACTIVE" or account.system_account:
+        is_named = bool(line.account_code) or self.ledger.takes_account_ids
+        if account is None or account.status != "ACTIVE" or account.system_account or not is_named:
             raise Invalid(
                 f"Account code '{line.account_code}' is not a valid code for this document."
             )

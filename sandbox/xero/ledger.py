@@ -50,6 +50,7 @@ class Ledger:
     period_lock_date: date | None = None
     end_of_year_lock_date: date | None = None
     forbidden_actions: set[str] = field(default_factory=set)
+    takes_account_ids: bool = True  # on lines, in place of a code; nobody has proved it
     approvals_left: int | None = None  # small plans approve a few invoices a month
     accounts: dict[str, Account] = field(default_factory=dict)
     tax_rates: dict[str, TaxRate] = field(default_factory=dict)

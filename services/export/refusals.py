@@ -9,6 +9,11 @@ _PLAN = (
     "The plan of this Xero organisation lets you approve no more invoices now. Export it as a "
     "draft, which no plan limits; somebody approves it in Xero later."
 )
+_NO_CODE = (
+    "Xero takes invoices only for accounts with a code, and this account has none. Give it one at "
+    "Accounting → Advanced → Chart of accounts → the account → Edit details; the export then goes "
+    "on by itself. Or choose another account."
+)
 # What Xero says, the static name of the refusal, and what is said instead where that helps more.
 _MEANINGS = (
     ("must be unique.", NUMBER_TAKEN, ""),
@@ -18,6 +23,8 @@ _MEANINGS = (
     ("archived contact", "contact", ""),
     ("contact could not be found", "contact", ""),
     ("taxtype code", "tax", ""),
+    ("account code ''", "account", _NO_CODE),
+    ("account code must be specified", "account", _NO_CODE),
     ("account code", "account", ""),
     ("due date", "due", ""),
 )
