@@ -89,8 +89,9 @@ class Core:
     router: Router
 
     async def forget_installation(self, enterprise_id: str, team_id: str) -> None:
-        """Throw away the tokens of a workspace that took the app away."""
-        if self.slack.store is not None:
+        """Throw away the tokens of a workspace, unless the app is there again."""
+        is_back = await self.services.workspaces.is_installed(enterprise_id, team_id)
+        if self.slack.store is not None and not is_back:
             await self.slack.store.async_delete_all(
                 enterprise_id=enterprise_id or None, team_id=team_id or None
             )

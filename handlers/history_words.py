@@ -20,6 +20,7 @@ SENTENCES = {
     "reconnected": "connected the same two again",
     "released": "queued {it} again, since what had stopped it was answered",
     "disconnected": "ended the connection",
+    "app_removed": "ended the connection, since the app was taken out of Slack",
     "settings_changed": "changed the settings",
     "matched": "matched a client",
     "subscribed": "let a channel hear of events",

@@ -1,6 +1,7 @@
 """The panel, the Home tab, status and help: where everything stands and how to go on."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from handlers import answers, blocks
 from handlers.help import help_blocks
@@ -53,12 +54,16 @@ class Home:
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""
         await request.ack()
-        person = request.person
-        await self.workspaces.uninstalled(person.enterprise_id, person.team_id)
+        await self._gone(request)
 
     async def revoked(self, request: SlackRequest) -> None:
         """Treat a revoked bot token as an uninstallation; people's own tokens do not matter."""
         await request.ack()
         if request.body["event"].get("tokens", {}).get("bot"):
-            person = request.person
-            await self.workspaces.uninstalled(person.enterprise_id, person.team_id)
+            await self._gone(request)
+
+    async def _gone(self, request: SlackRequest) -> None:
+        """Slack may tell of it late, when the app is in the workspace again; so say when it was."""
+        person, told = request.person, request.body.get("event_time")
+        at = datetime.fromtimestamp(told, UTC) if isinstance(told, int) else None
+        await self.workspaces.uninstalled(person.enterprise_id, person.team_id, at)

@@ -15,7 +15,9 @@ from services.store.tables import Connection
 log = structlog.get_logger(__name__)
 
 _TRIES = 5
+_PATIENT_TRIES = 14  # for about a day
 _PAUSE = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(hours=4)
 _BY_HAND = (
     "Xero did not answer, so the app is still listed there. Remove it in Xero at Settings → "
     "Connected apps → Disconnect."
@@ -31,10 +33,11 @@ async def run(kit: Kit, connection_id: int) -> None:
     try:
         at_xero = await _end_at_xero(kit, connection)
     except (Throttled, Unavailable, Rejected) as refusal:
-        if connection.disconnect_tries < _TRIES:
+        if connection.disconnect_tries < _tries(connection):
             await _try_later(kit, connection, refusal)
             return
         at_xero = _BY_HAND
+        log.warning("xero_not_told", connection=connection.id, reason=str(refusal))
     at_paymo = await _end_at_paymo(kit, connection)
     exported = await _forget(kit, connection)
     if exported and connection.disconnect_place is not None:
@@ -92,8 +95,20 @@ async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
     return f"{said} Our webhooks are taken away there."
 
 
+def _has_reader(connection: Connection) -> bool:
+    """Say whether a person waits to hear how it went; nobody does where the app was taken away."""
+    return connection.disconnect_place is not None
+
+
+def _tries(connection: Connection) -> int:
+    return _TRIES if _has_reader(connection) else _PATIENT_TRIES
+
+
 async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) -> None:
-    pause = _PAUSE * connection.disconnect_tries
+    if _has_reader(connection):
+        pause = _PAUSE * connection.disconnect_tries
+    else:
+        pause = min(_PAUSE * (1 << connection.disconnect_tries), _LONGEST_PAUSE)
     if isinstance(refusal, Throttled):
         pause = max(pause, refusal.retry_after)
     async with kit.database.sessions.begin() as session:
@@ -120,7 +135,8 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
         await exports.fail_waiting(session, row.id, reason)
-        acts.note(session, row, Deed("disconnected", kit.now(), row.owner_id))
+        deed = ("disconnected", row.owner_id) if _has_reader(row) else ("app_removed", "")
+        acts.note(session, row, Deed(deed[0], kit.now(), deed[1]))
         counts = await exports.counts(session, row.id)
     kept = sum(counts.get(state, 0) for state in exports.DONE)
     return (

@@ -148,7 +148,11 @@ class ConnectService(Kit):
         workspace = await workspaces.find_or_add(
             session, person.enterprise_id, person.team_id, self.now()
         )
-        return await session.get_one(Workspace, workspace.id, with_for_update=True)
+        locked = await session.get_one(Workspace, workspace.id, with_for_update=True)
+        if not locked.is_installed:
+            # Where a bot token stands in the settings, nobody comes back over the install page.
+            await workspaces.mark_installed(session, locked.id, person.user_id, self.now())
+        return locked
 
     async def _new(self, session: Session, workspace: Workspace, person: Person) -> Connection:
         connection = Connection(

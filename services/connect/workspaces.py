@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.model import Person
-from services.store import receipts, workspaces
+from services.store import connections, receipts, workspaces
 from services.store.engine import Database
 
 
@@ -32,12 +32,25 @@ class WorkspaceService:
         """Note that somebody installed the app, perhaps again; what was parked goes on."""
         async with self.database.sessions.begin() as session:
             found = await workspaces.find_or_add(session, enterprise_id, team_id, self.now())
-            await workspaces.mark_installed(session, found.id, user_id)
+            await workspaces.mark_installed(session, found.id, user_id, self.now())
 
-    async def uninstalled(self, enterprise_id: str, team_id: str) -> None:
-        """Note that the app was taken away: no job of that workspace runs any more."""
+    async def uninstalled(
+        self, enterprise_id: str, team_id: str, at: datetime | None = None
+    ) -> None:
+        """Note that the app was taken away: no job of that workspace runs any more.
+
+        But for one: its connections are ended on both sides, as `disconnect` does.
+        """
+        now = self.now()
         async with self.database.sessions.begin() as session:
-            await workspaces.mark_uninstalled(session, enterprise_id, team_id)
+            gone = await workspaces.mark_uninstalled(session, enterprise_id, team_id, at or now)
+            await connections.end_all(session, gone, now)
+
+    async def is_installed(self, enterprise_id: str, team_id: str) -> bool:
+        """Say whether the app is in a workspace, as far as we were told."""
+        async with self.database.sessions() as session:
+            found = await workspaces.find(session, enterprise_id, team_id)
+            return found is not None and found.is_installed
 
     async def take_event(self, event_id: str) -> bool:
         """Say whether this event is new; Slack sends some more than once."""

@@ -19,6 +19,7 @@ _OPEN = (
     ConnectionState.PENDING,
     ConnectionState.ENDING,
 )
+_ENDABLE = (ConnectionState.ACTIVE, ConnectionState.BROKEN, ConnectionState.PENDING)
 _OVER = "This connection has been ended. Type the command again to choose another one."
 CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
 
@@ -197,6 +198,21 @@ async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> S
         )
     )
     return found.all()
+
+
+async def end_all(session: AsyncSession, workspace_ids: Sequence[int], now: datetime) -> None:
+    """Have every connection of these workspaces ended on both sides, with nobody to tell."""
+    await session.execute(
+        update(Connection)
+        .where(Connection.workspace_id.in_(workspace_ids), Connection.state.in_(_ENDABLE))
+        .values(
+            state=ConnectionState.ENDING,
+            disconnect_due_at=now,
+            disconnect_tries=0,
+            disconnect_place=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def want_fresh_lists(connection: Connection, now: datetime) -> None:

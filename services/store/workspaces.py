@@ -1,13 +1,15 @@
 """Slack workspaces that have met the app."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Workspace
 from services.store.upsert import insert_into
+
+_SKEW = timedelta(seconds=2)  # Slack tells whole seconds of its own clock
 
 
 async def get(session: AsyncSession, workspace_id: int) -> Workspace:
@@ -40,23 +42,27 @@ async def find_or_add(
     return added.one()
 
 
-async def mark_installed(session: AsyncSession, workspace_id: int, user_id: str) -> None:
+async def mark_installed(
+    session: AsyncSession, workspace_id: int, user_id: str, now: datetime
+) -> None:
     """Note that somebody installed the app, perhaps again."""
     await session.execute(
         update(Workspace)
         .where(Workspace.id == workspace_id)
-        .values(is_installed=True, installed_by=user_id)
+        .values(is_installed=True, installed_by=user_id, installed_at=now)
     )
 
 
 async def mark_uninstalled(
-    session: AsyncSession, enterprise_id: str, team_id: str
+    session: AsyncSession, enterprise_id: str, team_id: str, at: datetime
 ) -> Sequence[int]:
-    """Note that the app was taken away; return the ids of the workspaces that had it.
+    """Note that the app was taken away then; return the ids of the workspaces that had it.
 
-    Without a team it was taken from the whole organisation.
+    Without a team it was taken from the whole organisation. Where it was installed again since,
+    nothing changes.
     """
-    where = [Workspace.enterprise_id == enterprise_id, Workspace.is_installed]
+    before = or_(Workspace.installed_at.is_(None), Workspace.installed_at <= at + _SKEW)
+    where = [Workspace.enterprise_id == enterprise_id, Workspace.is_installed, before]
     if team_id or not enterprise_id:
         where.append(Workspace.team_id == team_id)
     found = await session.scalars(

@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from bot.install import SCOPES
 from services.store.tables import SlackBot, Workspace
-from tests.bot.town import Town
+from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
+from tests.walk import Walk
 
 # Slack's SDK hands its client's secret to aiohttp in a way that aiohttp has outgrown.
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
@@ -97,13 +98,26 @@ async def test_a_state_works_once(many: Town) -> None:
     assert (first.status_code, again.status_code) == (200, 401)
 
 
-async def test_taking_the_app_away_removes_its_token(many: Town) -> None:
+async def test_taking_the_app_away_removes_its_token_and_ends_both_sides(many: Town) -> None:
     await install(many)
-    await many.slack.command(many.anna, many.room, "help")
+    walk = Walk(
+        many,
+        many.paymo.add_company("Maple Studio", key=PAYMO_KEY),
+        many.xero.add_organisation("Maple Books"),
+    )
+    many.xero.consent.auto = True
+    await walk.connect()
+    theirs = {"type": "tokens_revoked", "tokens": {"oauth": [many.anna.id], "bot": []}}
+    await many.slack.event(theirs)
+    await walk.type("help")
+    kept = await bots(many), len(many.xero.authority.connections)
+    assert kept == ([many.slack.team.bot_token], 1)
 
     await many.slack.uninstall()
 
     await until(lambda: _is_gone(many))
+    await until(lambda: _is_ended(many))
+    assert many.xero.authority.refreshes == {}
     async with many.program.core.database.sessions() as session:
         found = (await session.scalars(select(Workspace))).one()
     assert not found.is_installed
@@ -111,6 +125,10 @@ async def test_taking_the_app_away_removes_its_token(many: Town) -> None:
 
 async def _is_gone(town: Town) -> bool:
     return await bots(town) == []
+
+
+async def _is_ended(town: Town) -> bool:
+    return not town.xero.authority.connections and not town.xero.authority.refreshes
 
 
 def _state(begun: httpx.Response) -> str:

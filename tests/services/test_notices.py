@@ -324,11 +324,11 @@ async def test_a_channel_for_one_client_and_large_amounts_hears_of_no_others(
 async def test_e66_nothing_is_posted_where_the_app_was_taken_away(room: Newsroom) -> None:
     await room.tell("a", "C1")
     async with room.database.sessions.begin() as session:
-        await workspaces.mark_uninstalled(session, "", "T1")
+        await workspaces.mark_uninstalled(session, "", "T1", room.clock())
     await room.run(seconds=1)
     gone = list(room.board.posted)
     async with room.database.sessions.begin() as session:
-        await workspaces.mark_installed(session, room.connection.workspace_id, "U1")
+        await workspaces.mark_installed(session, room.connection.workspace_id, "U1", room.clock())
     await room.run()
 
     assert gone == []

@@ -158,7 +158,7 @@ async def test_a_workspace_without_the_app_is_only_helped_to_leave(database: Dat
 
     async with database.sessions.begin() as session:
         for team_id in ("T1", "T2"):
-            await workspaces.mark_uninstalled(session, "", team_id)
+            await workspaces.mark_uninstalled(session, "", team_id, NOW)
 
     assert await due_now(database) == [(Job.DISCONNECT, leaving.id)]
 

@@ -107,12 +107,14 @@ async def test_the_app_is_taken_away_once_and_can_come_back(
         first = await workspaces.find_or_add(session, "E1", "T1", NOW)
         await workspaces.find_or_add(session, "E1", "T2", NOW)
         await workspaces.find_or_add(session, "E2", "T3", NOW)
-        gone = await workspaces.mark_uninstalled(session, "E1", team_id)
-        again = await workspaces.mark_uninstalled(session, "E1", team_id)
+        gone = await workspaces.mark_uninstalled(session, "E1", team_id, NOW)
+        again = await workspaces.mark_uninstalled(session, "E1", team_id, NOW)
         kept = (await session.scalars(installed)).all()
-        await workspaces.mark_installed(session, first.id, "U2")
+        await workspaces.mark_installed(session, first.id, "U2", NOW + timedelta(minutes=1))
+        late = await workspaces.mark_uninstalled(session, "E1", team_id, NOW)
         returned = (await session.scalars(installed)).all()
 
+    assert list(late) == []
     assert (len(gone), list(again), kept) == (3 - len(left), [], left)
     assert returned == ["T1", *left]
 

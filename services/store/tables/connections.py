@@ -24,6 +24,7 @@ class Workspace(Base):
     team_id: Mapped[str] = mapped_column(String(32))
     is_installed: Mapped[bool] = mapped_column(default=True)
     installed_by: Mapped[str] = mapped_column(String(32), default="")
+    installed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

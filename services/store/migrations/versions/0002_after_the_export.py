@@ -202,6 +202,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
         )
 
+    with op.batch_alter_table("workspaces", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "installed_at", services.store.types.UtcDateTime(timezone=True), nullable=True
+            )
+        )
+
     with op.batch_alter_table("drafts", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("override_tax", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -251,6 +258,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Come back."""
+    with op.batch_alter_table("workspaces", schema=None) as batch_op:
+        batch_op.drop_column("installed_at")
+
     with op.batch_alter_table("xero_grants", schema=None) as batch_op:
         batch_op.drop_column("scopes")
 
