@@ -117,6 +117,10 @@ def with_line(**fields: Any) -> Invoice:
             {"line 2 removed": ("Train · 1 × 20", ""), "total": ("135.00 NZD", "115.00 NZD")},
         ),
         (
+            paymo(items=(item("20", id=9, seq=1, item="Train", apply_tax=False),)),
+            {"line 1 removed": ("Design · 1 × 100", "")},
+        ),
+        (
             paymo(items=(item(id=1, seq=2), item("20", id=2, seq=1, item="Train"))),
             {"line 1, taxed": ("no", "yes"), "order of the lines": ("1, 2", "2, 1")},
         ),

@@ -118,17 +118,22 @@ async def test_the_same_change_on_both_sides_is_told_of_neither(bridge: Bridge) 
     assert await edited_in(bridge) == []
 
 
-async def test_what_was_told_of_one_side_ends_when_the_other_follows(bridge: Bridge) -> None:
+async def test_what_was_told_of_both_sides_ends_once_when_they_agree(bridge: Bridge) -> None:
     await bridge.look()
     edit(bridge, due=date(2027, 1, 31))
+    await bridge.look()
+    change(bridge, due=date(2027, 1, 30))
     await bridge.look()
     change(bridge, due=date(2027, 1, 31))
     await bridge.look()
     await bridge.look()
 
-    first, second = await told(bridge)
-    assert (first["side"], [each[0] for each in first["differences"]]) == ("Paymo", ["due date"])
-    assert (second["is_shared"], second["differences"]) == (True, [])
+    *said, last = await told(bridge)
+    assert [(each["side"], each["differences"][0][0]) for each in said] == [
+        ("Paymo", "due date"),
+        ("Xero", "due date"),
+    ]
+    assert (last["is_shared"], last["differences"]) == (True, [])
     assert await edited_in(bridge) == []
 
 
@@ -152,6 +157,19 @@ async def test_a_look_reads_one_invoice_more_only_where_the_list_says_it_changed
     bridge.clock.turn(hours=2)
     await bridge.mirror.run_mirror(bridge.connection_id)
     assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
+
+
+async def test_an_update_that_never_came_is_not_taken_for_one_that_did(bridge: Bridge) -> None:
+    await bridge.look()
+    reword(bridge, "Design")
+    await bridge.look()
+    bridge.xero.faults.add(method="POST", path="/Invoices", hang_up="before")
+    await press(bridge)
+    bridge.clock.turn(minutes=1)
+    bridge.xero.books.mark_sent(in_xero(bridge).invoice_id)
+    await bridge.run()
+
+    assert in_xero(bridge).lines[0].description == "Design"
 
 
 async def test_lines_that_somebody_wrote_in_xero_are_not_written_over(bridge: Bridge) -> None:

@@ -1,0 +1,55 @@
+"""An edit after the export, in the running program: told, shown on the card, brought over."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.walk import PATIENCE, Walk, text_in, walking
+
+SIGN = "It was edited in Paymo after its export"
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """Everything up; at the end no answer was late or wrong."""
+    async with walking(sqlite_url) as made:
+        yield made
+        assert made.town.slack.failures == []
+
+
+async def card_says_so(walk: Walk, *, wanted: bool) -> None:
+    """Wait until the invoice's card says that it was edited, or does not."""
+    slack = walk.town.slack
+    (card,) = [
+        each
+        for each in slack.messages("invoices")
+        if (each.metadata or {}).get("event_type") == "invoice_exported"
+    ]
+
+    def reads() -> bool:
+        now = next(each for each in slack.messages("invoices") if each.ts == card.ts)
+        return (SIGN in text_in(now.blocks)) is wanted
+
+    await slack.wait_for(reads, PATIENCE)
+
+
+async def test_an_edited_text_is_told_and_a_press_brings_it_to_xero(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    card = await walk.notice("invoice_exported")
+    theirs = walk.in_paymo("INV-1")
+    theirs.items[0].item = "<!channel> Drafts"
+    walk.company.edit(theirs.id)
+    told = await walk.notice("invoice_drifted")
+
+    assert told.thread_ts == card.ts
+    assert "→ &lt;!channel&gt; Drafts" in text_in(told.blocks)
+    await card_says_so(walk, wanted=True)
+    await walk.type("show INV-1")
+    await walk.whisper(SIGN)
+    await walk.type("why INV-1")
+    await walk.whisper("Edited in Paymo")
+    await walk.town.slack.press("Anna", told, "update_in_xero")
+    assert "updated *Invoice INV-1*" in text_in((await walk.notice("invoice_drifted", 2)).blocks)
+    assert walk.in_xero("INV-1").lines[0].description.startswith("<!channel> Drafts")
+    await card_says_so(walk, wanted=False)
