@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import (
+    CompoundSelect,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState, ErrandState, Job, PaymentState
@@ -17,9 +27,12 @@ from services.store.tables import (
     Payment,
     Workspace,
 )
+from services.store.types import UtcDateTime, text_enum
 
 _Due = Select[int, datetime | None]
 _PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+_NOW = bindparam("now", type_=UtcDateTime)
+_LIMIT = bindparam("limit", type_=Integer)
 
 
 async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
@@ -28,61 +41,45 @@ async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> li
     Nothing is done for a workspace that took the app away, but to end what it asked to be ended.
     """
     found: dict[tuple[Job, int], datetime] = {}
-    for job, asked in _questions(now):
-        for key, due_at in await session.execute(asked.limit(limit)):
-            since = due_at or now
-            found[job, key] = min(since, found.get((job, key), since))
-    for job, key, due_at in await session.execute(_errands(now).limit(limit)):
-        found[job, key] = due_at or now
+    asked = {"now": now, "limit": limit}
+    for job, key, since in await session.execute(_EVERYTHING, asked):
+        found[job, key] = min(since, found.get((job, key), since))
     return sorted(found, key=lambda at: found[at])[:limit]
 
 
-def _questions(now: datetime) -> list[tuple[Job, _Due]]:
-    return [
-        (Job.EXPORT, _exports(now)),
-        (Job.PREVIEW, _drafts(now)),
-        (Job.SWEEP, _sweeps(now)),
-        (Job.SWEEP, _payments(now)),
-        (Job.MIRROR, _mirrors(now)),
-        (Job.DISCONNECT, _disconnects(now)),
-        (Job.NOTICES, _notices(now)),
-        (Job.BATCH, _batches(now)),
-    ]
-
-
-def _exports(now: datetime) -> _Due:
+def _exports() -> _Due:
     return (
         select(Export.id, Export.due_at)
         .join(Connection, Connection.id == Export.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= now)
+        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= _NOW)
         .order_by(Export.due_at, Export.id)
     )
 
 
-def _drafts(now: datetime) -> _Due:
+def _drafts() -> _Due:
     return (
         select(Draft.id, Draft.due_at)
         .join(Workspace, Workspace.id == Draft.workspace_id)
-        .where(Workspace.is_installed, Draft.due_at <= now)
+        .where(Workspace.is_installed, Draft.due_at <= _NOW)
         .order_by(Draft.due_at, Draft.id)
     )
 
 
-def _sweeps(now: datetime) -> _Due:
+def _sweeps() -> _Due:
     return (
         select(Connection.id, Connection.sweep_due_at)
         .join(Workspace)
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
-            Connection.sweep_due_at <= now,
+            Connection.sweep_due_at <= _NOW,
         )
         .order_by(Connection.sweep_due_at, Connection.id)
     )
 
 
-def _payments(now: datetime) -> _Due:
+def _payments() -> _Due:
     since = func.min(Payment.due_at)
     return (
         select(Connection.id, since)
@@ -91,16 +88,16 @@ def _payments(now: datetime) -> _Due:
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
-            Connection.sweep_due_at <= now,  # a look that is parked takes no payment along
+            Connection.sweep_due_at <= _NOW,  # a look that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
-            Payment.due_at <= now,
+            Payment.due_at <= _NOW,
         )
         .group_by(Connection.id)
         .order_by(since, Connection.id)
     )
 
 
-def _mirrors(now: datetime) -> _Due:
+def _mirrors() -> _Due:
     half = Connection.state == ConnectionState.PENDING
     has_a_side = or_(Connection.paymo_api_key.is_not(None), Connection.grant_id.is_not(None))
     return (
@@ -109,42 +106,42 @@ def _mirrors(now: datetime) -> _Due:
         .where(
             Workspace.is_installed,
             or_(Connection.state == ConnectionState.ACTIVE, half & has_a_side),
-            Connection.mirror_due_at <= now,
+            Connection.mirror_due_at <= _NOW,
         )
         .order_by(Connection.mirror_due_at, Connection.id)
     )
 
 
-def _disconnects(now: datetime) -> _Due:
+def _disconnects() -> _Due:
     return (
         select(Connection.id, Connection.disconnect_due_at)
-        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= now)
+        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= _NOW)
         .order_by(Connection.disconnect_due_at, Connection.id)
     )
 
 
-def _notices(now: datetime) -> _Due:
+def _notices() -> _Due:
     since = func.min(Notice.due_at)
     return (
         select(Workspace.id, since)
         .join(Notice, Notice.workspace_id == Workspace.id)
-        .where(Workspace.is_installed, Notice.due_at <= now)
+        .where(Workspace.is_installed, Notice.due_at <= _NOW)
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
     )
 
 
-def _batches(now: datetime) -> _Due:
+def _batches() -> _Due:
     return (
         select(Batch.id, Batch.due_at)
         .join(Connection, Connection.id == Batch.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Batch.due_at <= now)
+        .where(Workspace.is_installed, Batch.due_at <= _NOW)
         .order_by(Batch.due_at, Batch.id)
     )
 
 
-def _errands(now: datetime) -> Select[Job, int, datetime | None]:
+def _errands() -> Select[Job, int, datetime | None]:
     return (
         select(Errand.job, Errand.id, Errand.due_at)
         .join(Connection, Connection.id == Errand.connection_id)
@@ -152,7 +149,31 @@ def _errands(now: datetime) -> Select[Job, int, datetime | None]:
         .where(
             Workspace.is_installed,
             Errand.state == ErrandState.WAITING,
-            Errand.due_at <= now,
+            Errand.due_at <= _NOW,
         )
         .order_by(Errand.due_at, Errand.id)
     )
+
+
+def _everything() -> CompoundSelect[Job, int, datetime]:
+    """Return one statement for all of it: this is asked every few seconds."""
+    asked = [
+        (Job.EXPORT, _exports()),
+        (Job.PREVIEW, _drafts()),
+        (Job.SWEEP, _sweeps()),
+        (Job.SWEEP, _payments()),
+        (Job.MIRROR, _mirrors()),
+        (Job.DISCONNECT, _disconnects()),
+        (Job.NOTICES, _notices()),
+        (Job.BATCH, _batches()),
+    ]
+    errands = _errands().limit(_LIMIT).subquery()
+    return union_all(*[_for(*each) for each in asked], select(*errands.columns))
+
+
+def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:
+    first = asked.limit(_LIMIT).subquery()
+    return select(literal(job, text_enum(Job)), *first.columns)
+
+
+_EVERYTHING = _everything()
