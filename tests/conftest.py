@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.databases import (
+    choose_databases,
     database_url,
+    lasting_databases,
     postgres_server,
     postgres_url,
     sqlite_template,
@@ -17,6 +19,7 @@ from tests.databases import (
 
 __all__ = [
     "database_url",
+    "lasting_databases",
     "postgres_server",
     "postgres_url",
     "sqlite_template",
@@ -37,6 +40,11 @@ def _refuse_the_internet(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_internet)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the databases that a test runs on."""
+    choose_databases(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,23 +4,43 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from services.store import migrate
 from services.store.engine import Database
 from services.store.tables import Base
-from services.store.types import generate_key
+from services.store.types import KEYRING, generate_key
 
 KEY = generate_key()
 
 
 _TEMPLATE = "migrated"
+
+# Deleting a few rows costs far less than TRUNCATE, which gives every table and index new files.
+_EMPTYING = """
+DO $$
+DECLARE each record;
+BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR each IN SELECT tablename AS name FROM pg_tables
+      WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', each.name);
+  END LOOP;
+  FOR each IN SELECT sequencename AS name FROM pg_sequences
+      WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP
+    PERFORM setval(format('%I', each.name), 1, false);
+  END LOOP;
+END $$
+"""
 
 
 def _run(command: list[str]) -> None:
@@ -112,8 +132,7 @@ def _emptied(url: str) -> bool:
             found = set(inspect(connection).get_table_names())
             if found != {*Base.metadata.tables, "alembic_version"}:
                 return False  # taken back to nothing, or with tables of the work engine
-            names = ", ".join(f'"{name}"' for name in Base.metadata.tables)
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            connection.execute(text(_EMPTYING))
     except OperationalError:
         return False  # somebody still holds a lock on it
     finally:
@@ -139,17 +158,59 @@ def postgres_url(postgres_server: str, used_databases: list[str]) -> Iterator[st
     used_databases.append(url)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty, migrated database of each kind."""
+    """An empty, migrated database, once of each kind that the test is marked for."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
-# For a module whose tests are about what no database decides; the store and the walks are on both.
-SQLITE_ALONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# A test runs on both kinds of database, unless it is about what no database decides. A module that
+# is marked as a whole keeps its broadest tests, and its races, on both.
+SQLITE_ALONE = pytest.mark.databases("sqlite")
+BOTH_DATABASES = pytest.mark.databases("sqlite", "postgres")
+
+
+def choose_databases(metafunc: pytest.Metafunc) -> None:
+    """Run a test once on each kind of database that its nearest mark names."""
+    if "database_url" in metafunc.fixturenames:
+        nearest = metafunc.definition.get_closest_marker("databases") or BOTH_DATABASES.mark
+        metafunc.parametrize("database_url", nearest.args, indirect=True)
 
 
 def open_database(url: str) -> Database:
     """Open it with the tests' key."""
     return Database.open(url, [KEY])
+
+
+@dataclass(slots=True)
+class LastingDatabase:
+    """An engine that outlives a test, since each new one would compile every statement again."""
+
+    database: Database
+    url: str
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open a database whose engine can be aimed at another one later."""
+        made = cls(open_database(url), url)
+
+        @event.listens_for(made.database.engine.sync_engine, "do_connect")
+        def _aim(dialect: Any, _: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+            plain, options = dialect.create_connect_args(make_url(made.url))
+            arguments[:] = plain
+            named.update(options)
+
+        return made
+
+    def aim(self, url: str) -> Database:
+        """Return the database at another address; nothing may be open any more."""
+        self.url = url
+        KEYRING.fill(MultiFernet([Fernet(KEY)]))
+        return self.database
+
+
+@pytest.fixture(scope="session")
+def lasting_databases() -> dict[str, LastingDatabase]:
+    """The engines that outlive a test, by kind of database."""
+    return {}

@@ -12,16 +12,14 @@ from bot.install import SCOPES
 from services.store.tables import SlackBot, Workspace
 from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
+from tests.databases import SQLITE_ALONE
 from tests.walk import Walk
 
-# Slack's SDK hands its client's secret to aiohttp in a way that aiohttp has outgrown.
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what differs between databases is proven with the store and the walks."""
-    return sqlite_url
+pytestmark = [
+    SQLITE_ALONE,
+    # Slack's SDK hands its client's secret to aiohttp in a way that aiohttp has outgrown.
+    pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
+]
 
 
 @pytest.fixture

@@ -3,14 +3,20 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import make_url
 
 from services.store.engine import Database
-from tests.databases import open_database
+from tests.databases import LastingDatabase
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(
+    database_url: str, lasting_databases: dict[str, LastingDatabase]
+) -> AsyncIterator[Database]:
     """An open, empty database, once of each kind."""
-    database = open_database(database_url)
+    kind = make_url(database_url).drivername
+    lasting = lasting_databases.get(kind) or LastingDatabase.open(database_url)
+    lasting_databases[kind] = lasting
+    database = lasting.aim(database_url)
     yield database
     await database.close()

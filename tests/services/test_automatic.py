@@ -14,15 +14,12 @@ from services.store import errands
 from services.store.engine import Database
 from services.store.errands import Asked
 from services.store.tables import Act, Errand
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge
 
+pytestmark = SQLITE_ALONE
+
 LINES = [("Design", "Pages", 10, "120.00")]
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: errands and claims are proven on both with the store."""
-    return sqlite_url
 
 
 @pytest.fixture

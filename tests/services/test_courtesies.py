@@ -11,15 +11,12 @@ from services.export.courtesies import CourtesyService
 from services.model import ConnectionState, ErrandState, ExportState, Job
 from services.store.engine import Database
 from services.store.tables import Errand, Grant
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
 
+pytestmark = SQLITE_ALONE
+
 PATH = "/History"
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """One kind of database is enough: what is tested here is what Xero is sent."""
-    return sqlite_url
 
 
 @pytest.fixture

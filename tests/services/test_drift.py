@@ -9,6 +9,7 @@ import pytest
 
 from services.errors import AlreadyRequested, NotAllowed, ServiceError
 from services.store.engine import Database
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, place
 from tests.services.drifting import (
     change,
@@ -22,6 +23,8 @@ from tests.services.drifting import (
     writes,
 )
 
+pytestmark = SQLITE_ALONE
+
 PAYMO_STATUSES = ("sent", "viewed", "paid")
 
 
@@ -33,6 +36,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     await made.close()
 
 
+@BOTH_DATABASES
 async def test_c8_an_edit_in_paymo_is_told_once_with_both_figures(bridge: Bridge) -> None:
     reprice(bridge, "200")
     await bridge.look()
@@ -139,6 +143,7 @@ async def test_a_contact_that_was_merged_is_no_change_and_is_followed(bridge: Br
     assert in_xero(bridge).total == Decimal(230)
 
 
+@BOTH_DATABASES
 async def test_pressing_update_makes_xeros_invoice_as_paymos_is_now(bridge: Bridge) -> None:
     line_id = in_xero(bridge).lines[0].line_id
     edit(bridge, number="INV-9", due=TODAY + timedelta(days=60))
@@ -162,6 +167,7 @@ async def test_pressing_update_makes_xeros_invoice_as_paymos_is_now(bridge: Brid
     assert len(bridge.xero.invoices) == 1
 
 
+@BOTH_DATABASES
 async def test_only_exporters_update_and_two_presses_are_one(bridge: Bridge) -> None:
     reprice(bridge, "200")
     await bridge.look()

@@ -19,7 +19,10 @@ from services.model import (
 from services.store import connections, errands
 from services.store.engine import Database
 from services.store.errands import Asked
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, place
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def finding(found: Explanation, name: str) -> Finding:
     return next(each for each in (found.export, *found.findings) if each.name == name)
 
 
+@BOTH_DATABASES
 async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     bridge: Bridge, explain: ExplainService
 ) -> None:
@@ -114,6 +118,7 @@ async def test_a_refused_export_brings_its_reason_and_its_cures(
     assert found.cures == bridge.screen.results[-1].cures
 
 
+@BOTH_DATABASES
 async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: ExplainService) -> None:
     await bridge.export_it("INV-1")
     [export] = await bridge.exports()

@@ -13,7 +13,10 @@ from services.model import ConnectionState, Person
 from services.store import acts, connections
 from services.store.acts import Deed
 from services.store.engine import Database
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ async def noted(bridge: Bridge, *deeds: Deed) -> None:
             acts.note(session, connection, each)
 
 
+@BOTH_DATABASES
 async def test_an_invoice_has_its_own_story_over_all_its_generations(
     bridge: Bridge, history: HistoryService
 ) -> None:
@@ -71,6 +75,7 @@ async def test_an_invoice_has_its_own_story_over_all_its_generations(
     assert found.acts[2].after["total"] == "115.00 NZD"
 
 
+@BOTH_DATABASES
 async def test_the_newest_twenty_are_listed_and_the_file_has_all(
     bridge: Bridge, history: HistoryService
 ) -> None:

@@ -13,7 +13,10 @@ from services.model import NEW_CONTACT, Option, Person
 from services.store import mirror
 from services.store.engine import Database
 from services.store.tables import Account, Act, Base, Client, Connection, Contact, TaxRate
+from tests.databases import SQLITE_ALONE
 from tests.services.store_seeds import NOW, connected
+
+pytestmark = SQLITE_ALONE
 
 OWNER, STRANGER = Person("", "T1", "U1", "C1"), Person("", "T1", "U3", "C1")
 ACME: dict[str, Any] = {
@@ -22,12 +25,6 @@ ACME: dict[str, Any] = {
     "email": "pay@acme.example",
     "tax_number": "NZ 12-345",
 }
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what differs between databases is proven with the store and the walks."""
-    return sqlite_url
 
 
 async def fill(

@@ -32,17 +32,14 @@ from services.notices.shapes import Message
 from services.store import connections, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import Act, Client, Connection, Export, Notice
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Clock
 from tests.services.connecting import Nudges
 from tests.services.store_seeds import connected, export_of
 
+pytestmark = SQLITE_ALONE
+
 OWNER, STRANGER = Person("", "T1", "U1", "C1"), Person("", "T1", "U3", "C1")
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what differs between databases is proven with the store and the walks."""
-    return sqlite_url
 
 
 @dataclass(slots=True)

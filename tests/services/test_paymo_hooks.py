@@ -15,15 +15,12 @@ from sandbox.paymo.hooks import Hook, sign
 from sandbox.serving import Served
 from services.model import ConnectionState, Life
 from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
 
+pytestmark = SQLITE_ALONE
+
 PATTERNS = ["*.Invoice", "*.InvoicePayment"]
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what differs between databases is proven with the store and the walks."""
-    return sqlite_url
 
 
 @dataclass(slots=True)

@@ -16,7 +16,10 @@ from services.reconcile.months import month_of
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
 from services.store.engine import Database
 from services.store.tables import Export
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, place
+
+pytestmark = SQLITE_ALONE
 
 TODAY = date(2026, 11, 25)
 LINES = [("Work", "", 1, "100")]
@@ -68,6 +71,7 @@ def only(row: Row) -> Finding:
     return found
 
 
+@BOTH_DATABASES
 async def test_everything_agrees_and_costs_one_call_on_each_side(bridge: Bridge) -> None:
     """Drafts are not owed, draft against approved is no difference."""
     bridge.paymo.requests.clear()
@@ -330,6 +334,7 @@ async def test_an_invoice_that_moved_to_another_month_is_still_compared(bridge: 
         assert {only(row).name for row in report.rows} == {"date"}
 
 
+@BOTH_DATABASES
 async def test_all_months_are_compared_at_once(bridge: Bridge) -> None:
     bridge.foreign_invoice(bridge.xero.books)
     bridge.paymo.company.set_status(in_paymo(bridge, "INV-3").id, "sent")

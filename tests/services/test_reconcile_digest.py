@@ -15,7 +15,10 @@ from services.reconcile.shapes import Verdict
 from services.store import digests
 from services.store.engine import Database
 from services.store.tables import Errand, Subscription
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, place
+
+pytestmark = SQLITE_ALONE
 
 MORNING = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
 
@@ -162,6 +165,7 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> N
     assert bridge.screen.reports[-1].is_fine
 
 
+@BOTH_DATABASES
 async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
     begun = [
         await bridge.reconcile.ask(person, text, place())
@@ -202,6 +206,7 @@ async def test_the_digest_comes_once_on_the_first_after_seven(
     assert bridge.screen.reports == []
 
 
+@BOTH_DATABASES
 async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
     await listen(bridge, bridge.clock())
 
@@ -226,6 +231,7 @@ async def test_nobody_listens_so_nothing_is_read(bridge: Bridge) -> None:
     assert len(await tick(bridge, datetime(2027, 1, 1, 7, tzinfo=UTC))) == 1
 
 
+@BOTH_DATABASES
 async def test_the_digest_counts_what_is_paid_open_overdue_and_missing(bridge: Bridge) -> None:
     company, books = bridge.paymo.company, bridge.xero.books
     await listen(bridge, bridge.clock())

@@ -11,7 +11,10 @@ from services.export.shapes import ExportResult
 from services.matching.shapes import MatchChoice
 from services.model import ExportState
 from services.store.engine import Database
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, place
+
+pytestmark = SQLITE_ALONE
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ async def states(bridge: Bridge) -> list[ExportState]:
     return [each.state for each in await bridge.exports()]
 
 
+@BOTH_DATABASES
 async def test_e14_one_match_releases_all_that_an_archived_contact_held_up(
     bridge: Bridge,
 ) -> None:
@@ -75,6 +79,7 @@ async def test_e14_restoring_the_contact_in_xero_is_an_answer_too(bridge: Bridge
     assert await states(bridge) == [ExportState.EXPORTED, ExportState.EXPORTED]
 
 
+@BOTH_DATABASES
 async def test_e28_enabling_the_currency_releases_what_waited_for_it(bridge: Bridge) -> None:
     bridge.xero.books.add_currency("EUR")
     company = bridge.paymo.company

@@ -12,15 +12,12 @@ from services.settings.service import SettingsService
 from services.store import connections
 from services.store.engine import Database
 from services.store.tables import Act
+from tests.databases import SQLITE_ALONE
 from tests.services.store_seeds import NOW, connected
 
+pytestmark = SQLITE_ALONE
+
 OWNER, OTHER, STRANGER = (Person("", "T1", user) for user in ("U1", "U2", "U3"))
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what differs between databases is proven with the store and the walks."""
-    return sqlite_url
 
 
 def service_on(database: Database) -> SettingsService:

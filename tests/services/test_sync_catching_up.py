@@ -10,7 +10,10 @@ from sandbox.paymo import Invoice
 from services.clients.xero.wire import calendar_day
 from services.model import Life
 from services.store.engine import Database
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import Bridge
+
+pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 20)
 
@@ -100,6 +103,7 @@ async def test_e53_what_is_gone_in_paymo_already_is_settled_quietly(bridge: Brid
     assert len(await bridge.notices()) == told
 
 
+@BOTH_DATABASES
 async def test_e60_after_days_away_everything_comes_once_and_in_order(bridge: Bridge) -> None:
     days = [date(2026, 11, 21 + number) for number in range(4)]
     for day in days:

@@ -11,7 +11,10 @@ from services.errors import AlreadyRequested, NotAllowed, NotFound
 from services.model import ExportState, Life
 from services.store.engine import Database
 from services.store.tables import Export
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, place
+
+pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 20)
 
@@ -43,6 +46,7 @@ async def undo(bridge: Bridge, number: str = "INV-1") -> Export:
     return await row(bridge, number)
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize(("number", "status"), [("INV-1", "VOIDED"), ("INV-2", "DELETED")])
 async def test_the_legal_way_is_chosen(bridge: Bridge, number: str, status: str) -> None:
     export = await undo(bridge, number)
@@ -68,6 +72,7 @@ async def test_e54_our_own_undo_is_no_deletion(bridge: Bridge, number: str) -> N
     assert "invoice_voided" not in [kind for kind, _ in await bridge.notices()]
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize("hang_up", ["before", "after"])
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_e54_a_look_between_our_writing_and_our_noting_deletes_nothing(
@@ -87,6 +92,7 @@ async def test_e54_a_look_between_our_writing_and_our_noting_deletes_nothing(
     assert bridge.paymo.company.numbered("INV-1").status == "draft"
 
 
+@BOTH_DATABASES
 async def test_e55_what_was_taken_back_is_exported_again_under_its_number(bridge: Bridge) -> None:
     """The void one was renamed first, since Xero never frees the number of a void invoice."""
     former = await undo(bridge)
@@ -136,6 +142,7 @@ async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge
     assert bridge.paymo.company.numbered("INV-1").status == "void"
 
 
+@BOTH_DATABASES
 async def test_two_presses_are_one_undo(bridge: Bridge) -> None:
     await bridge.undo.undo_number(ANNA, "INV-1", place())
     with pytest.raises(AlreadyRequested, match="being taken back"):
