@@ -128,14 +128,26 @@ class _Patient:
         try:
             if not token:
                 await self.slack.web.client().api_test()
+                await self._socket()
                 return "answers; workspaces install the app by themselves"
             answer = await self.slack.web.client(token).auth_test()
+            await self._socket()
         except SlackApiError as error:
             code = error.response.get("error", "")
             raise Ill(f"refuses SLACK_BOT_TOKEN ({code})" if token else f"says {code}") from None
         except (SlackClientError, aiohttp.ClientError) as error:
             raise Ill(f"cannot be reached ({type(error).__name__})") from None
         return f"knows the app in {answer.get('team') or 'its workspace'}"
+
+    async def _socket(self) -> None:
+        """Ask for an address that nobody opens."""
+        if not self.settings.is_socket_mode:
+            return
+        token = self.settings.slack_app_token.get_secret_value()
+        try:
+            await self.slack.web.client().apps_connections_open(app_token=token)
+        except SlackApiError as error:
+            raise Ill(f"refuses SLACK_APP_TOKEN ({error.response.get('error', '')})") from None
 
     async def _xero(self) -> str:
         """Xero looks at who asks before it looks at what is asked for."""

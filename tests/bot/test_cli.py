@@ -87,13 +87,16 @@ async def test_the_doctor_says_what_is_well_and_what_is_not(
         "PAYMO_API_URL": f"{served[1].url}/api",
     }
     bare = {**settings, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/bare.db"}
-    refused = await run(tmp_path, "doctor", **{**bare, "XERO_CLIENT_SECRET": "wrong"})
-    well = await run(tmp_path, "doctor", **{**settings, "DATABASE_URL": sqlite_url})
+    wrong = {"XERO_CLIENT_SECRET": "wrong", "SLACK_APP_TOKEN": "xapp-wrong"}
+    refused = await run(tmp_path, "doctor", **{**bare, **wrong})
+    good = {"SLACK_APP_TOKEN": slack.app_token, "DATABASE_URL": sqlite_url}
+    well = await run(tmp_path, "doctor", **{**settings, **good})
     for each in (slack_at, *served):
         await each.stop()
 
     assert refused.status == 1
     assert "FAIL  migrations" in refused.out
+    assert "refuses SLACK_APP_TOKEN (invalid_auth)" in refused.out
     assert "FAIL  Xero" in refused.out
     assert (well.status, well.out.count("ok  "), well.out.count("FAIL")) == (0, 7, 0)
     assert KEY not in refused.out + well.out
