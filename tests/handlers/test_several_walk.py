@@ -24,7 +24,7 @@ async def connect_oak(walk: Walk) -> None:
     """Add a second company with its organisation, from the first one's checklist."""
     slack, xero = walk.town.slack, walk.town.xero
     company = walk.town.paymo.add_company("Oak Studio", key="oak-key")
-    company.add_invoice("OAK-1", company.add_client("Acme"), LINES, tax=15)
+    company.add_invoice("OAK-1", company.add_client("Acme"), LINES, tax=15, status="sent")
     books = xero.add_organisation("Oak Books")
     books.add_usual_books()
     books.add_contact("Acme")
@@ -141,6 +141,10 @@ async def test_the_panel_lists_each_and_the_shortcut_asks(walk: Walk) -> None:
     await pick(walk, await walk.modal_saying(QUESTION), "Oak Books")
 
     assert "Oak Studio" in text_in((await walk.modal("export")).payload)
+    await walk.close()
+    await pick(walk, await type_directly(walk, "export all"), "Oak Books")
+    table = await walk.modal_saying("Ready: 1")
+    assert "OAK-1" in text_in(table.payload)
 
 
 async def test_anybody_may_add_one_of_their_own_which_others_cannot_use(walk: Walk) -> None:
