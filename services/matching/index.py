@@ -1,17 +1,42 @@
 """An organisation's contacts, read once: which of them are worth comparing with a client."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from rapidfuzz import fuzz, process
 
-from services.matching.spelling import Reading, readings
+from services.matching.proofs import domain_of, email_of, label_of, tax_numbers
+from services.matching.readings import Reading, readings
 
-_SHORTLIST = 40
+_NEAR = 40
 _FAR = 45
-_NOT_A_LETTER = re.compile(r"[\W_]+")
+_SHORTLIST = 30
+_SET = 5  # how much less it says that one name holds the other
+
+
+class Known(Protocol):
+    """A contact, as far as somebody can be recognised by it."""
+
+    @property
+    def contact_id(self) -> str:
+        """Xero's own id."""
+
+    @property
+    def name(self) -> str:
+        """The name as Xero has it."""
+
+    @property
+    def folded_name(self) -> str:
+        """The name as it is searched for."""
+
+    @property
+    def email(self) -> str:
+        """The address, or ""."""
+
+    @property
+    def tax_number(self) -> str:
+        """The number as somebody typed it, or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,77 +48,108 @@ class Party:
     tax_number: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Index:
-    """Names by their words and initials, and what proves them; places are those of the contacts."""
+    """Contacts by their words and initials, and by what proves them; it can be kept up."""
 
-    places: Sequence[int]  # of each reading
-    ordered: Sequence[str]
-    joined: Sequence[str]
-    by_mark: Mapping[str, frozenset[int]]
-    by_proof: Mapping[str, frozenset[int]]
+    contacts: dict[str, Known] = field(default_factory=dict)
+    # Names by their words in the order of the alphabet, and by their letters; "" was dropped.
+    _ordered: list[str] = field(default_factory=list)
+    _joined: list[str] = field(default_factory=list)
+    _owners: list[str] = field(default_factory=list)  # of each reading
+    _places: dict[str, list[int]] = field(default_factory=dict)
+    _free: list[int] = field(default_factory=list)
+    _by_mark: dict[str, set[str]] = field(default_factory=dict)
+    _by_proof: dict[str, set[str]] = field(default_factory=dict)
 
-    def shortlist(self, party: Party) -> set[int]:
-        """Return the places of the contacts that are worth a closer look."""
-        places: set[int] = set()
+    def put(self, contact: Known) -> None:
+        """Add a contact, or read it again."""
+        self.drop(contact.contact_id)
+        self.contacts[contact.contact_id] = contact
+        for each in readings(contact.name):
+            self._write(contact.contact_id, each)
+        for mark in _marks(contact.name):
+            self._by_mark.setdefault(mark, set()).add(contact.contact_id)
+        for proof in _proofs(contact.email, contact.tax_number):
+            self._by_proof.setdefault(proof, set()).add(contact.contact_id)
+
+    def drop(self, contact_id: str) -> None:
+        """Forget a contact."""
+        contact = self.contacts.pop(contact_id, None)
+        if contact is None:
+            return
+        for place in self._places.pop(contact_id):
+            self._ordered[place] = self._joined[place] = ""
+            self._free.append(place)
+        for mark in _marks(contact.name):
+            self._by_mark[mark].discard(contact_id)
+        for proof in _proofs(contact.email, contact.tax_number):
+            self._by_proof[proof].discard(contact_id)
+
+    def shortlist(self, party: Party) -> Sequence[Known]:
+        """Return the contacts that are worth a closer look."""
+        proven: set[str] = set()
+        found: set[str] = set()
         for proof in _proofs(party.email, party.tax_number):
-            places |= self.by_proof.get(proof, frozenset())
-        for mine in readings(party.name):
-            places |= self._near(mine.ordered, self.ordered)
-            places |= self._near(mine.joined, self.joined)
-            for mark in _marks(mine):
-                holding = self.by_mark.get(mark, frozenset())
-                # What very many have says nothing.
-                places |= holding if len(holding) <= _SHORTLIST else frozenset()
-        return places
+            proven |= self._few(self._by_proof, proof) | self._few(self._by_mark, proof)
+        mine = readings(party.name)
+        for each in mine:
+            found |= self._near(_in_order(each), self._ordered)
+            found |= self._near(each.joined, self._joined)
+            proven |= self._few(self._by_proof, each.joined)
+        for mark in _marks(party.name):
+            found |= self._few(self._by_mark, mark)
+        likely = sorted(found - proven, key=lambda each: (-self._glance(mine, each), each))
+        return [self.contacts[each] for each in (*proven, *likely[:_SHORTLIST])]
 
-    def _near(self, wanted: str, names: Sequence[str]) -> set[int]:
-        found = process.extract(
-            wanted, names, scorer=fuzz.ratio, limit=_SHORTLIST, score_cutoff=_FAR
+    def _write(self, contact_id: str, reading: Reading) -> None:
+        ordered, joined = _in_order(reading), reading.joined
+        if self._free:
+            place = self._free.pop()
+            self._ordered[place], self._joined[place] = ordered, joined
+            self._owners[place] = contact_id
+        else:
+            place = len(self._owners)
+            self._ordered.append(ordered)
+            self._joined.append(joined)
+            self._owners.append(contact_id)
+        self._places.setdefault(contact_id, []).append(place)
+
+    def _near(self, wanted: str, names: Sequence[str]) -> set[str]:
+        found = process.extract(wanted, names, scorer=fuzz.ratio, limit=_NEAR, score_cutoff=_FAR)
+        return {self._owners[place] for _, _, place in found}
+
+    def _glance(self, mine: Iterable[Reading], contact_id: str) -> int:
+        """Return roughly how alike the names are: cheap, to leave out what surely is another."""
+        return max(
+            max(
+                int(fuzz.ratio(each.joined, self._joined[place])),
+                int(fuzz.token_set_ratio(_in_order(each), self._ordered[place])) - _SET,
+            )
+            for each in mine
+            for place in self._places[contact_id]
         )
-        return {self.places[place] for _, _, place in found}
+
+    @staticmethod
+    def _few(groups: dict[str, set[str]], key: str) -> set[str]:
+        # What very many have says nothing.
+        found = groups.get(key, set())
+        return found if len(found) <= _NEAR else set()
 
 
-@lru_cache(maxsize=8)
-def index_of(contacts: tuple[tuple[str, str, str], ...]) -> Index:
-    """Read contacts, each a name, an e-mail address and a tax number.
-
-    The last few lists are remembered, so that a menu reads ten thousand names only once.
-    """
-    read = [(place, each) for place, (name, *_) in enumerate(contacts) for each in readings(name)]
-    return Index(
-        places=[place for place, _ in read],
-        ordered=[each.ordered for _, each in read],
-        joined=[each.joined for _, each in read],
-        by_mark=_grouped((mark, place) for place, each in read for mark in _marks(each)),
-        by_proof=_grouped(
-            (proof, place)
-            for place, (_, email, number) in enumerate(contacts)
-            for proof in _proofs(email, number)
-        ),
-    )
-
-
-def plain_email(email: str) -> str:
-    """Return an address as it is compared."""
-    return email.strip().casefold()
-
-
-def bare_number(number: str) -> str:
-    """Return a tax number without spaces and signs."""
-    return _NOT_A_LETTER.sub("", number).casefold()
-
-
-def _marks(reading: Reading) -> set[str]:
-    return {*reading.words, *reading.spelled, reading.joined, reading.initials}
+def _marks(name: str) -> set[str]:
+    marks: set[str] = set()
+    for reading in readings(name):
+        marks |= {text for each in reading.words for text in (each.plain, each.spelled)}
+        marks |= {reading.joined, *reading.initials}
+    return marks - {""}
 
 
 def _proofs(email: str, tax_number: str) -> set[str]:
-    return {each for each in (plain_email(email), bare_number(tax_number)) if each}
+    domain = domain_of(email)
+    named = {f"@{domain}", label_of(domain)} if domain else set[str]()
+    return {email_of(email), *named, *(each.key for each in tax_numbers(tax_number))} - {""}
 
 
-def _grouped(pairs: Iterable[tuple[str, int]]) -> dict[str, frozenset[int]]:
-    groups: dict[str, set[int]] = {}
-    for key, place in pairs:
-        groups.setdefault(key, set()).add(place)
-    return {key: frozenset(places) for key, places in groups.items()}
+def _in_order(reading: Reading) -> str:
+    return " ".join(sorted(each.plain for each in reading.words))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from services.matching.contacts import name_in_xero
+from services.matching.index import Known
 from services.matching.names import Party, Suggestion, suggest
 from services.model import NEW_CONTACT, Option, OptionGroup
 from services.store import mirror
@@ -40,7 +41,7 @@ async def contact_groups(
     return tuple(each for each in groups if each.options)
 
 
-def contact_option(contact: Contact) -> Option:
+def contact_option(contact: Known) -> Option:
     """Return a contact as a row."""
     return Option(contact.contact_id, contact.name, contact.email)
 

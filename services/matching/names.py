@@ -1,12 +1,15 @@
 """Which contact a client may be: suggestions, each with its reason, the likeliest first."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from services.matching.index import Party, bare_number, index_of, plain_email
-from services.matching.likeness import OTHER_FORM, likeness
+from services.matching.index import Index, Known, Party
+from services.matching.likeness import OTHER_FORM, Likeness, likeness
+from services.matching.proofs import domain_of, email_of, label_of, tax_numbers
+from services.matching.readings import readings
 from services.store import mirror
-from services.store.tables import Contact
 
 __all__ = ["SURE", "Party", "Suggestion", "suggest", "surest"]
 
@@ -16,32 +19,46 @@ _DOUBTFUL = 85
 _LIKELY = 55
 _RELATED = 60
 _CLOSE = 78
-_PROVEN = 98
+_VERY, _EXACT = 97, 98
+_UNRELATED = 45
 _MOST = 5
-_EVERYBODYS = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com aol.com "
-    "gmx.de gmx.net web.de proton.me protonmail.com mail.ru qq.com 163.com orange.fr free.fr "
-    "t-online.de btinternet.com xtra.co.nz bigpond.com".split()
-)
+_SHORTEST_LABEL = 3
+_NAMED = "named in the e-mail address"
+_SAYS_SOMETHING = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A contact that the client may be; `confidence` from 0 to 100."""
 
-    contact: Contact
+    contact: Known
     reason: str
     confidence: int
+    fine: int = 0  # orders those of one confidence
+    is_numbered: bool = False  # with the same tax number
+    is_addressed: bool = False  # with the same e-mail address, or domain
 
 
-def suggest(party: Party, contacts: Iterable[Contact]) -> Sequence[Suggestion]:
+def suggest(party: Party, contacts: Index | Iterable[Known]) -> Sequence[Suggestion]:
     """Return the contacts that the client may be, the likeliest first."""
-    known = list(contacts)
-    index = index_of(tuple((each.name, each.email, each.tax_number) for each in known))
-    compared = (_compare(party, known[place]) for place in index.shortlist(party))
+    index = contacts if isinstance(contacts, Index) else _index_of(tuple(contacts))
+    compared = (_compare(party, each) for each in index.shortlist(party))
     found = [each for each in compared if each is not None]
-    found.sort(key=lambda each: (-each.confidence, each.contact.folded_name))
+    found.sort(key=_order)
     return _without_rivals(found)[:_MOST]
+
+
+@lru_cache(maxsize=4)
+def _index_of(contacts: tuple[Known, ...]) -> Index:
+    """Read a list; the last few are remembered, so that many clients can be asked about."""
+    index = Index()
+    for each in contacts:
+        index.put(each)
+    return index
+
+
+def _order(each: Suggestion) -> tuple[int, bool, int, str]:
+    return (-each.confidence, not each.is_addressed, -each.fine, each.contact.folded_name)
 
 
 def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
@@ -52,33 +69,110 @@ def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
     return suggestions[0] if len(rivals) == 1 else None
 
 
-def _compare(party: Party, contact: Contact) -> Suggestion | None:
-    if mirror.folded_name(party.name) == contact.folded_name:
-        return Suggestion(contact, "same name", 100)
+def _compare(party: Party, contact: Known) -> Suggestion | None:
     alike = likeness(party.name, contact.name)
-    number = bare_number(party.tax_number)
-    if number and number == bare_number(contact.tax_number):
-        return Suggestion(contact, "same tax number", 98)
-    if party.email and plain_email(party.email) == plain_email(contact.email):
-        # Groups and bookkeepers share an address, so it needs a name that is not another's.
-        is_related = alike.score >= _CLOSE
-        return Suggestion(contact, "same e-mail", 96 if is_related else _DOUBTFUL)
-    score, reason = alike.score, alike.reason
-    if not alike.is_same and score >= _RELATED and _same_domain(party.email, contact.email):
-        score, reason = min(score + 3, OTHER_FORM - 1), f"{reason}, same e-mail domain"
-    if score < _LIKELY:
+    proven = _tax_agrees(party, contact)
+    is_mailed = bool(party.email) and email_of(party.email) == email_of(contact.email)
+    confidence, reason = _by_name(party, contact, alike)
+    if proven:
+        confidence, reason = _by_number(confidence, reason, alike)
+    elif is_mailed:
+        confidence, reason = _by_email(party, contact, confidence, reason, alike)
+    elif not alike.is_same:
+        confidence, reason = _by_domain(party, contact, confidence, reason, alike)
+    if proven is False and confidence >= SURE:
+        confidence, reason = OTHER_FORM, f"{reason}, another tax number"
+    if confidence < _LIKELY:
         return None
-    return Suggestion(contact, reason, score)
+    return Suggestion(
+        contact,
+        reason,
+        confidence,
+        alike.fine,
+        is_numbered=bool(proven),
+        is_addressed=is_mailed or _same_domain(party, contact),
+    )
+
+
+def _by_name(party: Party, contact: Known, alike: Likeness) -> tuple[int, str]:
+    if mirror.folded_name(party.name) == contact.folded_name and _SAYS_SOMETHING.search(party.name):
+        return _EXACT, "same name"
+    return alike.score, alike.reason
+
+
+def _by_number(confidence: int, reason: str, alike: Likeness) -> tuple[int, str]:
+    if confidence >= SURE:
+        return (100, reason) if confidence >= _EXACT else (_EXACT + 1, "same tax number")
+    # A trading name is quite another; a name that is half the same is a sister's in a VAT group.
+    is_sister = confidence > _UNRELATED and not alike.is_near
+    return (_DOUBTFUL if is_sister else 97), "same tax number"
+
+
+def _by_email(
+    party: Party, contact: Known, confidence: int, reason: str, alike: Likeness
+) -> tuple[int, str]:
+    if confidence >= _EXACT:
+        return confidence + 1, reason
+    # Groups and bookkeepers share an address, so it needs a name that is not another's.
+    is_own = _is_named(party.email, party.name) or _is_named(party.email, contact.name)
+    is_close = alike.is_whole and confidence >= _CLOSE and (alike.is_near or is_own)
+    is_related = alike.is_same or is_close
+    return (max(confidence, 96) if is_related else _DOUBTFUL), "same e-mail"
+
+
+def _by_domain(
+    party: Party, contact: Known, confidence: int, reason: str, alike: Likeness
+) -> tuple[int, str]:
+    is_named = _is_named(party.email, contact.name) or _is_named(contact.email, party.name)
+    if not _same_domain(party, contact):
+        return (max(confidence, _RELATED), _NAMED) if is_named else (confidence, reason)
+    if is_named:
+        return max(confidence, _CLOSE), _NAMED
+    if alike.is_whole and alike.is_near and confidence >= _CLOSE:
+        return SURE + 1, f"{reason}, same e-mail domain"
+    if confidence >= _RELATED:
+        return min(confidence + 3, OTHER_FORM - 1), f"{reason}, same e-mail domain"
+    return _RELATED, "same e-mail domain"
 
 
 def _without_rivals(found: Sequence[Suggestion]) -> Sequence[Suggestion]:
-    """Doubt the likeliest where another is called the same; a full proof stays."""
-    rivals = [each for each in found[1:] if each.confidence >= OTHER_FORM]
-    if not rivals or found[0].confidence >= _PROVEN:
+    """Doubt the likeliest where another is called the same, or proven; a full proof stays."""
+    if not found or found[0].confidence < SURE:
+        return found
+    best, others = found[0], found[1:]
+    is_rivalled = any(
+        (each.is_numbered and not best.is_numbered)
+        or (best.confidence < _EXACT and each.confidence >= _rivals_from(best))
+        or (
+            best.confidence < _EXACT
+            and each.is_addressed
+            and not (best.is_addressed or best.is_numbered)
+        )
+        for each in others
+    )
+    if not is_rivalled:
         return found
     return [replace(each, confidence=min(each.confidence, SURE - 1)) for each in found]
 
 
-def _same_domain(mine: str, theirs: str) -> bool:
-    domain = plain_email(mine).rpartition("@")[2]
-    return bool(domain) and domain not in _EVERYBODYS and plain_email(theirs).endswith(f"@{domain}")
+def _rivals_from(best: Suggestion) -> int:
+    # A name in its very legal form is not another's for being like one in another form.
+    return SURE if best.confidence >= _VERY else OTHER_FORM
+
+
+def _tax_agrees(party: Party, contact: Known) -> bool | None:
+    """Say whether both have one number, or two that differ; None where nothing can be said."""
+    mine, theirs = tax_numbers(party.tax_number), tax_numbers(contact.tax_number)
+    if any(one.equals(other) for one in mine for other in theirs):
+        return True
+    return False if any(a.contradicts(b) for a in mine for b in theirs) else None
+
+
+def _same_domain(party: Party, contact: Known) -> bool:
+    domain = domain_of(party.email)
+    return bool(domain) and domain == domain_of(contact.email)
+
+
+def _is_named(email: str, name: str) -> bool:
+    label = label_of(domain_of(email))
+    return len(label) > _SHORTEST_LABEL and any(each.joined == label for each in readings(name))

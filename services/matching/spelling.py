@@ -1,12 +1,10 @@
-"""One spelling for the many ways to write a business's name.
+"""One spelling for the many ways to write a name: alphabets, accents, signs, dots.
 
-Everything here holds for names in general: alphabets, accents, connecting words, legal forms,
-usual abbreviations. Nothing is about one business.
+Everything here holds for names in general. Nothing is about one business.
 """
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 
 _LETTERS = str.maketrans(
@@ -22,20 +20,21 @@ _LETTERS = str.maketrans(
         "\N{LATIN SMALL LETTER DOTLESS I}": "i",
         "&": " and ",
         "+": " and ",
-        "’": "",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "",
         "'": "",
         "`": "",
+        "\N{ACUTE ACCENT}": "",
     }
 )
 _CYRILLIC = dict(
     zip(
-        "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",
-        "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh shch  y  e yu ya i i e g".split(
-            " "
-        ),
+        "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўјљњћђџѓќѕ",
+        "a b v g d e yo zh z i i k l m n o p r s t u f kh ts ch sh shch  y  e yu ya i i ye g u j "
+        "lj nj c dj dz g k dz".split(" "),
         strict=True,
     )
 )
+_UKRAINIAN = _CYRILLIC | dict(zip("гий", "hyi", strict=True))
 _GREEK = dict(
     zip(
         "αβγδεζηθικλμνξοπρσςτυφχψω",
@@ -44,169 +43,128 @@ _GREEK = dict(
     )
 )
 _ALPHABETS = str.maketrans(_CYRILLIC | _GREEK)
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
-_DOTTED = re.compile(r"\b(?:\w[./]\s?){1,5}\w\b")
-_POLISH = re.compile(r"\bsp (?:zoo|z oo)$")
-_SPACED = re.compile(r"(?<!\S)\w(?: \w){1,5}(?!\S)")
-_LEADING = frozenset("ao oao ooo pao pt sa sarl sas too zao".split())
+_UKRAINIAN_ALPHABET = str.maketrans(_UKRAINIAN | _GREEK)
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "đ": "dj"})
+_OTHER_ALPHABET = re.compile(r"[\u0370-\u03ff\u0400-\u04ff]")
+_UKRAINIAN_LETTER = re.compile(r"[іїєґ]")
+# Legal forms of names that are written without spaces.
+_EASTERN = (
+    (re.compile(r"株式会社|\(株\)"), " kk "),
+    (re.compile(r"有限会社|\(有\)"), " yk "),
+    (re.compile(r"合同会社|\(同\)"), " gk "),
+    (re.compile(r"股[份分]有限公司"), " plc "),
+    (re.compile(r"有限(?:责任|責任)?公司"), " coltd "),
+    (re.compile(r"주식회사|\(주\)"), " kk "),
+    (re.compile(r"유한회사|\(유\)"), " yk "),
+)
+_SPECIAL = (
+    (re.compile(r"\bsté\b"), "societe"),  # "ste" without its accent is "sainte"
+    (re.compile(r"\bco-op\b"), "coop"),
+    (re.compile(r"\(p\)\s*(?=ltd|limited)"), "pvt "),
+    (re.compile(r"(?<=\w)#"), " sharp "),
+    (re.compile(r"(?<=\w)\+\+"), " plusplus "),
+)
+_HAS_SPECIAL = re.compile(r"[#(\-]|\+\+|sté|www\.")
+_GREEK_VOWELS = (
+    (re.compile("\N{GREEK SMALL LETTER OMICRON}[υύ]"), "ou"),
+    (re.compile("([αε])[υύ]"), r"\1v"),
+)
+_GREEK_LETTER = re.compile(r"[\u03b1-\u03c9]")
+_WEB = re.compile(r"^(?:https?://)?www\.([^/\s]+?)(?:\.com?)?\.\w{2,}/?$")
+_DOTTED = re.compile(r"\b(?:\w[./]\s?){1,6}\w?(?!\w)")
+_DOT = re.compile(r"[./\s]")
 _NOT_A_LETTER = re.compile(r"[^\w]+|_+")
-_ALIAS = re.compile(
-    r"\s*\(?\b(?:t/a|trading as|d/?b/?a|d\.b\.a\.|doing business as|also known as|aka|formerly)\b"
-    r"[:.]?\s*",
-    re.IGNORECASE,
-)
-CONNECTORS = frozenset("and und et e y i og och en ja".split())
-_FORMS = frozenset(
-    "ab ag ao aps as asa bhd bv bvba cc co corp cv doo dd eg ek eirl eireli ep eu eurl ev gbr gie "
-    "gmbh gp hf inc jsc kft kg kgaa kk lda llc llp lp ltd ltda ltee mbh nv ohg ood ooo oy oyj plc "
-    "pt pte pty pvt sa sab sae sapi sarl sas sasu sc sca scop sdn se sicav sl slu snc spa spk spol "
-    "sro srl srls sp ug vof zrt zs".split()
-)
-_SAME_FORM = {
-    "limited": "ltd",
-    "ltee": "ltd",
-    "incorporated": "inc",
-    "corporation": "corp",
-    "company": "co",
-    "proprietary": "pty",
-    "private": "pvt",
-    "limitada": "ltda",
-    "aktiengesellschaft": "ag",
-    "aktiebolag": "ab",
-    "cia": "co",
-    "compagnie": "co",
-    "mbh": "gmbh",
-}
-_SHORT = {
-    "accts": "accounts",
-    "assoc": "associates",
-    "assocs": "associates",
-    "bldg": "building",
-    "bldrs": "builders",
-    "bros": "brothers",
-    "centre": "center",
-    "comms": "communications",
-    "const": "construction",
-    "constr": "construction",
-    "ctr": "center",
-    "dept": "department",
-    "dev": "development",
-    "dist": "distribution",
-    "eng": "engineering",
-    "engg": "engineering",
-    "gebr": "gebruder",
-    "gebrueder": "gebruder",
-    "grp": "group",
-    "hldgs": "holdings",
-    "hosp": "hospital",
-    "inst": "institute",
-    "intl": "international",
-    "int": "international",
-    "lab": "laboratory",
-    "labs": "laboratories",
-    "mfg": "manufacturing",
-    "mgmt": "management",
-    "mgt": "management",
-    "mkt": "market",
-    "mktg": "marketing",
-    "mt": "mount",
-    "natl": "national",
-    "organisation": "organization",
-    "pharm": "pharmacy",
-    "prod": "productions",
-    "prods": "productions",
-    "props": "properties",
-    "pub": "publishing",
-    "saint": "st",
-    "sainte": "ste",
-    "svc": "services",
-    "svcs": "services",
-    "serv": "services",
-    "service": "services",
-    "sols": "solutions",
-    "soc": "society",
-    "sys": "systems",
-    "theatre": "theater",
-    "transp": "transport",
-    "univ": "university",
-    "whse": "warehouse",
-}
-
-
-# Words that are a legal form in one name and a part of another: a spa, a company of artists.
-AMBIGUOUS = frozenset("as cc co gp sc se sp spa".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A name as it is compared: its words in one spelling, and what was set apart from them."""
-
-    words: tuple[str, ...]
-    spelled: tuple[str, ...]  # the same, umlauts as two letters
-    forms: frozenset[str]
-    initials: str
-    joined: str
-    text: str
-    ordered: str  # the words in the order of the alphabet
-
-
-@lru_cache(maxsize=65_536)
-def readings(name: str) -> tuple[Reading, ...]:
-    """Return how a name can be read; the parts of "Bright Ltd t/a Sunny Café" are names too."""
-    parts = [part.strip(" ()[],;-") for part in _ALIAS.split(name)]
-    found = [_read(part) for part in parts if part]
-    return tuple(found) or (_read(name),)
-
-
-def _read(name: str) -> Reading:
-    text = unicodedata.normalize("NFC", name).casefold()
-    words, forms = _words(text)
-    spelled, _ = _words(text.translate(_UMLAUTS))
-    return Reading(
-        words=words,
-        spelled=spelled,
-        forms=forms,
-        initials="".join(word[0] for word in words),
-        joined="".join(words),
-        text=" ".join(words),
-        ordered=" ".join(sorted(words)),
+_SPACED = re.compile(r"(?<!\S)[^\W\d](?: [^\W\d]){1,6}(?!\S)")
+# Between languages a sound has many spellings; these are taken for one.
+_SOUNDS = tuple(
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        (r"shch|sht|sch|sh", "s"),
+        (r"tch|ch|kh", "h"),
+        (r"zh", "z"),
+        (r"t[sz]|cz", "c"),
+        (r"ph", "f"),
+        (r"th", "t"),
+        (r"oo|ou", "u"),
+        (r"[yj]", "i"),
+        (r"w|b(?=\b)", "v"),
+        (r"mp", "b"),
+        (r"nt", "d"),
+        (r"gk|gg", "g"),
+        (r"ks", "x"),
+        (r"ck|c(?![h])|q", "k"),
+        (r"i+e|ee", "e"),
+        (r"i+o", "o"),
+        (r"i+a", "a"),
+        (r"i+u", "u"),
+        (r"ei|oi", "i"),
+        (r"(\w)\1+", r"\1"),
     )
+)
 
 
-def _words(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    tokens = _tokens(text)
-    words, forms = _without_forms(tokens)
-    kept = [_SHORT.get(word, word) for word in words if word not in CONNECTORS]
-    if len(kept) > 1 and kept[0] == "the":
-        kept.pop(0)
-    return tuple(kept or tokens or [text]), frozenset(forms)
+def folded(name: str) -> str:
+    """Return a name in small letters, wide ones and ligatures as plain ones."""
+    text = name.casefold() if name.isascii() else _folded_letters(name)
+    if not _HAS_SPECIAL.search(text):
+        return text.strip()
+    for short, plain in _SPECIAL:
+        text = short.sub(plain, text)
+    return _WEB.sub(r"\1", text.strip())
 
 
-def _tokens(text: str) -> list[str]:
-    text = unicodedata.normalize("NFKD", text.translate(_ALPHABETS).translate(_LETTERS))
-    text = "".join(each for each in text if not unicodedata.combining(each))
-    text = _DOTTED.sub(lambda dotted: re.sub(r"[./\s]", "", dotted[0]), text)
+def _folded_letters(name: str) -> str:
+    text = unicodedata.normalize("NFKC", name).casefold()
+    for form, plain in _EASTERN:
+        text = form.sub(plain, text)
+    for short, plain in _GREEK_VOWELS:
+        text = short.sub(plain, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def with_umlauts_spelled(text: str) -> str:
+    """Return the text with umlauts as two letters."""
+    return unicodedata.normalize("NFC", text).translate(_UMLAUTS)
+
+
+def is_of_another_alphabet(text: str) -> bool:
+    """Say whether the text holds Greek or Cyrillic letters."""
+    return _OTHER_ALPHABET.search(text) is not None
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return the words of a folded text, in plain Latin letters where there are any."""
+    text = (text if text.isascii() else _in_latin(text)).translate(_LETTERS)
+    if "." in text or "/" in text:
+        text = _DOTTED.sub(lambda dotted: " " + _DOT.sub("", dotted[0]) + " ", text)
     text = _NOT_A_LETTER.sub(" ", text)
     return _SPACED.sub(lambda letters: letters[0].replace(" ", ""), text).split()
 
 
-def _without_forms(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Take the legal forms off both ends; "& Co" says something about the name, and stays."""
-    words, forms = list(tokens), list[str]()
-    if len(words) > 1 and words[0] in _LEADING:
-        forms.append(words.pop(0))
-    while len(words) > 1:
-        form = _SAME_FORM.get(words[-1], words[-1])
-        if form in {"zoo", "oo"} and _POLISH.search(" ".join(words)):
-            words = words[: -1 if form == "zoo" else -2]
+def _in_latin(text: str) -> str:
+    is_ukrainian = _UKRAINIAN_LETTER.search(text) is not None
+    text = unicodedata.normalize("NFC", _without_greek_accents(text))
+    text = text.translate(_UKRAINIAN_ALPHABET if is_ukrainian else _ALPHABETS)
+    text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(each for each in text if not unicodedata.combining(each))
+
+
+@lru_cache(maxsize=4096)
+def sound_of(text: str) -> str:
+    """Return roughly how a text sounds, to compare it with one from another alphabet."""
+    for pattern, sound in _SOUNDS:
+        text = pattern.sub(sound, text)
+    return text
+
+
+def _without_greek_accents(text: str) -> str:
+    if not is_of_another_alphabet(text):
+        return text
+    apart = unicodedata.normalize("NFD", text)
+    kept: list[str] = []
+    for each in apart:
+        # Greek's accents say nothing; Cyrillic's make letters of their own.
+        if unicodedata.combining(each) and kept and _GREEK_LETTER.match(kept[-1]):
             continue
-        is_partners = form == "co" and words[-2] in CONNECTORS and "gmbh" not in words
-        if is_partners:
-            words[-1] = "co"
-            break
-        if form not in _FORMS and not (form in CONNECTORS and forms):
-            break
-        words.pop()
-        if form in _FORMS:
-            forms.append(form)
-    return words, forms
+        kept.append(each)
+    return "".join(kept)
