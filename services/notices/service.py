@@ -9,6 +9,7 @@ from services.errors import NotFound
 from services.links import Links
 from services.model import USUAL_TOPICS, Job, Person, Topic
 from services.notices import delivery
+from services.notices.kit import Round
 from services.notices.shapes import About, Listening, NoticeBoard
 from services.store import acts, connections, mirror, pairs, subscriptions
 from services.store.acts import Deed
@@ -98,7 +99,7 @@ class NoticeService:
 
     async def run_notices(self, workspace_id: int) -> None:
         """Post what this workspace is owed."""
-        course = delivery.Round(self.database, self.board, self.links, self.now, self.spoke_at)
+        course = Round(self.database, self.board, self.links, self.now, self.spoke_at)
         await delivery.run(course, workspace_id)
 
     def _note(

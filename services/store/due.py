@@ -19,6 +19,7 @@ from services.model import ConnectionState, ErrandState, Job, PaymentState
 from services.store import exports
 from services.store.tables import (
     Batch,
+    Card,
     Connection,
     Draft,
     Errand,
@@ -131,6 +132,19 @@ def _notices() -> _Due:
     )
 
 
+def _cards() -> _Due:
+    since = func.min(Card.due_at)
+    return (
+        select(Workspace.id, since)
+        .join(Connection, Connection.workspace_id == Workspace.id)
+        .join(Export, Export.connection_id == Connection.id)
+        .join(Card, Card.export_id == Export.id)
+        .where(Workspace.is_installed, Card.due_at <= _NOW)
+        .group_by(Workspace.id)
+        .order_by(since, Workspace.id)
+    )
+
+
 def _batches() -> _Due:
     return (
         select(Batch.id, Batch.due_at)
@@ -165,6 +179,7 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
         (Job.MIRROR, _mirrors()),
         (Job.DISCONNECT, _disconnects()),
         (Job.NOTICES, _notices()),
+        (Job.NOTICES, _cards()),
         (Job.BATCH, _batches()),
     ]
     errands = _errands().limit(_LIMIT).subquery()

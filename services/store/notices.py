@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model import TOPIC_OF, NoticeKind
-from services.store.fence import fenced
+from services.store.fence import fenced, write_where
 from services.store.tables import Card, Connection, Export, Notice, Subscription
 from services.store.upsert import insert_into, put_all
 
 _LEASE = timedelta(minutes=1)
+_CARD_KIND = NoticeKind.INVOICE_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,19 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
         }
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
         owed += await session.scalar(insert.returning(Notice.id)) is not None
+    if news.export is not None and news.kind is not _CARD_KIND:
+        await outdate_cards(session, news.export.id, now)
     return owed
+
+
+async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
+    """Have the invoice's cards drawn again, also in channels that do not hear of the event."""
+    await session.execute(
+        update(Card)
+        .where(Card.export_id == export_id)
+        .values(due_at=now, fence=Card.fence + 1, tries=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def is_known(session: AsyncSession, source: str) -> bool:
@@ -146,5 +159,27 @@ async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> C
 
 async def put_card(session: AsyncSession, export_id: int, channel_id: str, ts: str) -> None:
     """Remember the message that shows an invoice in a channel."""
-    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts}
+    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts, "fence": 0, "tries": 0}
     await put_all(session, Card, [row])
+
+
+async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
+    """Take the card that is out of date for longest; nobody else gets it during the lease."""
+    mine = select(Connection.id).where(Connection.workspace_id == workspace_id)
+    oldest = await session.scalar(
+        select(Card)
+        .join(Export, Export.id == Card.export_id)
+        .where(Export.connection_id.in_(mine), Card.due_at <= now)
+        .order_by(Card.due_at, Card.export_id, Card.channel_id)
+        .limit(1)
+    )
+    if oldest is None:
+        return None
+    taken = {"due_at": now + _LEASE, "fence": oldest.fence + 1, "tries": oldest.tries + 1}
+    return oldest if await write_card(session, oldest, **taken) else None
+
+
+async def write_card(session: AsyncSession, card: Card, **values: Any) -> bool:
+    """Write `values` unless the card is out of date anew, or was taken by somebody else."""
+    as_read = (Card.channel_id == card.channel_id) & (Card.fence == card.fence)
+    return await write_where(session, card, as_read, **values)

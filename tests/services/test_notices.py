@@ -23,13 +23,14 @@ from services.model import (
     ConnectionState,
     ExportState,
     Job,
+    Life,
     NoticeKind,
     Person,
     Topic,
 )
 from services.notices.service import NoticeService
 from services.notices.shapes import Message
-from services.store import connections, notices, workspaces
+from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import Act, Client, Connection, Export, Notice
 from tests.databases import SQLITE_ALONE
@@ -60,7 +61,9 @@ class Board:
         return ts
 
     async def redraw(self, message: Message, ts: str) -> None:
-        """Keep it."""
+        """Keep it, unless it is to be refused."""
+        if waiting := self.refusals.get(message.channel_id):
+            raise waiting.popleft()
         self.redrawn.append((ts, message))
 
     async def tell_paused(
@@ -218,6 +221,32 @@ async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
     assert room.board.redrawn[0][1].facts["number"] == "INV-7"
     assert void.metadata == card.metadata
     assert (card.metadata["paymo_invoice_id"], card.metadata["tenant_id"]) == (7, "tenant")
+
+
+async def test_a_card_is_drawn_again_where_nobody_hears_of_the_event(room: Newsroom) -> None:
+    """An overloaded Slack only delays it; several events meanwhile cost one drawing."""
+    await room.service.subscribe(OWNER, "C1", [Topic.EXPORTS])
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None, currency="NZD")
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.run()
+    room.board.refuse("C1", Throttled("Slow down.", retry_after=timedelta(seconds=3)))
+    await room.tell_of(export, NoticeKind.PAYMENT_RECEIVED, "paid")
+    await room.run()
+    assert room.board.redrawn == []
+    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
+    async with room.database.sessions.begin() as session:
+        row = await session.get_one(Export, export.id)
+        row.life = Life.VOIDED
+    room.clock.turn(seconds=3)
+    async with room.database.sessions() as session:
+        assert await due.list_due(session, room.clock()) == [
+            (Job.NOTICES, room.connection.workspace_id)
+        ]
+    await room.run(seconds=3)
+
+    assert [message.channel_id for _, message in room.board.posted] == ["C1"]
+    assert [(ts, each.facts["state"]) for ts, each in room.board.redrawn] == [("1.0", "voided")]
 
 
 async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(

@@ -228,6 +228,14 @@ def upgrade() -> None:
             sa.Column("why_not", sa.String(length=16), nullable=False, server_default="")
         )
 
+    with op.batch_alter_table("cards", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("due_at", services.store.types.UtcDateTime(timezone=True), nullable=True)
+        )
+        for name in ("fence", "tries"):
+            batch_op.add_column(sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
+        batch_op.create_index(batch_op.f("ix_cards_due_at"), ["due_at"], unique=False)
+
     with op.batch_alter_table("exports", schema=None) as batch_op:
         for name, width in (("due_rule", 8), ("tax_rate", 40), ("rival_id", 64)):
             batch_op.add_column(
@@ -263,6 +271,11 @@ def downgrade() -> None:
 
     with op.batch_alter_table("xero_grants", schema=None) as batch_op:
         batch_op.drop_column("scopes")
+
+    with op.batch_alter_table("cards", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_cards_due_at"))
+        for name in ("due_at", "fence", "tries"):
+            batch_op.drop_column(name)
 
     with op.batch_alter_table("exports", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_exports_batch_id_batches"), type_="foreignkey")
