@@ -1,11 +1,11 @@
-"""Slack workspaces: met, installed, uninstalled, and the events that were taken in."""
+"""Slack workspaces: met, installed, uninstalled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.model import Person
-from services.store import connections, receipts, workspaces
+from services.store import connections, workspaces
 from services.store.engine import Database
 
 
@@ -51,8 +51,3 @@ class WorkspaceService:
         async with self.database.sessions() as session:
             found = await workspaces.find(session, enterprise_id, team_id)
             return found is not None and found.is_installed
-
-    async def take_event(self, event_id: str) -> bool:
-        """Say whether this event is new; Slack sends some more than once."""
-        async with self.database.sessions.begin() as session:
-            return await receipts.take(session, event_id, self.now())

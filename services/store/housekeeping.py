@@ -5,18 +5,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store import batches, links, receipts
+from services.store import batches, links
 from services.store.tables import Connection, Draft, Grant, SlackState
 
-# Slack closes a forgotten modal within a day, and repeats an event for an hour at most.
+# Slack closes a forgotten modal within a day.
 _DRAFTS_LIVE = timedelta(days=2)
-_RECEIPTS_LIVE = timedelta(days=3)
 # A consent for several organisations waits ten minutes for a choice.
 _CHOICES_LIVE = timedelta(hours=1)
 
 
 async def purge(session: AsyncSession, now: datetime) -> None:
-    """Remove old drafts and receipts, and what expired: links, states, consents nobody used."""
+    """Remove old drafts, and what expired: links, states, consents nobody used."""
     in_use = select(Connection.id).where(Connection.grant_id == Grant.id)
     unused = Grant.expires_at < now - _CHOICES_LIVE
     await session.execute(delete(Grant).where(unused, ~in_use.exists()))
@@ -24,4 +23,3 @@ async def purge(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
     await batches.purge(session, now - _DRAFTS_LIVE)
     await links.purge(session, now)
-    await receipts.purge(session, now - _RECEIPTS_LIVE)

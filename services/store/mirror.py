@@ -131,11 +131,6 @@ async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence
     return found.all()
 
 
-async def has_currency(session: AsyncSession, connection_id: int, code: str) -> bool:
-    """Say whether the organisation has enabled this currency."""
-    return await session.get(Currency, (connection_id, code)) is not None
-
-
 async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[Contact]:
     """Return every contact that is not archived."""
     found = await session.scalars(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -142,14 +142,6 @@ async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now:
     if told is not None:
         return False
     return await fenced(session, notice, notice.fence, channel_id=channel_id, due_at=now, tries=0)
-
-
-async def count_waiting(session: AsyncSession, workspace_id: int) -> int:
-    """Return how many messages are still owed."""
-    found = await session.scalar(
-        select(func.count()).where(Notice.workspace_id == workspace_id, Notice.due_at.is_not(None))
-    )
-    return found or 0
 
 
 async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> Card | None:

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from services.model import ConnectionState, ExportState
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Grant, Notice, Workspace
@@ -63,3 +66,9 @@ def export_of(connection: Connection, **values: Any) -> Export:
 def read(notice: Notice | None) -> str:
     """Return what a notice is about, or "" when there is none."""
     return notice.source if notice else ""
+
+
+async def count_waiting(session: AsyncSession) -> int:
+    """Return how many messages are still owed."""
+    waiting = select(func.count()).select_from(Notice).where(Notice.due_at.is_not(None))
+    return await session.scalar(waiting) or 0

@@ -48,14 +48,6 @@ async def test_installing_again_after_an_uninstall_is_the_same_workspace(
     assert (back.id, back.installed_by) == (first, "U2")
 
 
-async def test_an_event_that_comes_twice_at_once_is_taken_once(stand: Connecting) -> None:
-    service = WorkspaceService(stand.database, stand.clock)
-    taken = await asyncio.gather(*(service.take_event("Ev1") for _ in range(3)))
-
-    assert sorted(taken) == [False, False, True]
-    assert await service.take_event("Ev2")
-
-
 async def test_e05_processes_that_share_the_database_refresh_a_token_once(
     stand: Connecting,
 ) -> None:

@@ -16,6 +16,7 @@ from services.store.engine import Database
 from services.store.fence import fenced
 from services.store.tables import Base, Connection, Export, Notice, Subscription, Workspace
 from tests.databases import open_database
+from tests.services.store_seeds import count_waiting
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -154,7 +155,7 @@ async def test_a_channel_is_owed_once_what_it_asked_for(
         await session.flush()
         await notices.announce(session, connection, news, NOW)
         await notices.announce(session, connection, news, NOW)
-        waiting = await notices.count_waiting(session, connection.workspace_id)
+        waiting = await count_waiting(session)
     await database.close()
 
     assert waiting == told

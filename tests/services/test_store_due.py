@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from services.model import ConnectionState, ExportState, Job, NoticeKind, PaymentKind, PaymentState
-from services.store import due, housekeeping, links, notices, receipts, workspaces
+from services.store import due, housekeeping, links, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import (
     Base,
@@ -18,7 +18,6 @@ from services.store.tables import (
     Grant,
     OneTimeLink,
     Payment,
-    Receipt,
     SlackState,
 )
 from tests.services.store_seeds import NOW, connected, export_of
@@ -172,13 +171,12 @@ async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database)
             session.add(SlackState(state=f"{age}", expire_at=then + timedelta(minutes=10)))
             link = OneTimeLink(purpose="paymo", connection_id=connection.id, user_id="U1")
             links.add(session, link, then)
-            await receipts.take(session, f"{age}", then)
             session.add(Grant(access_token="a", refresh_token="r", expires_at=then))
         await session.flush()
         await housekeeping.purge(session, NOW)
         left = [
             await session.scalar(select(func.count()).select_from(table))
-            for table in (Draft, SlackState, OneTimeLink, Receipt, Grant)
+            for table in (Draft, SlackState, OneTimeLink, Grant)
         ]
 
-    assert left == [1, 1, 1, 1, 1]
+    assert left == [1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""One-time links, receipts and workspaces: two of anything is one."""
+"""One-time links and workspaces: two of anything is one."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from services.store import links, receipts, workspaces
+from services.store import links, workspaces
 from services.store.engine import Database
 from services.store.tables import OneTimeLink, Workspace
 from tests.services.store_seeds import NOW, connected
@@ -72,14 +72,6 @@ async def test_the_database_alone_opens_no_link(database: Database) -> None:
 
     assert nonce not in {kept.digest, kept.secret, kept.purpose}
     assert len(nonce) >= 43
-
-
-async def test_an_event_is_new_once(database: Database) -> None:
-    async def take() -> bool:
-        async with database.sessions.begin() as session:
-            return await receipts.take(session, "Ev1", NOW)
-
-    assert sorted(await asyncio.gather(*(take() for _ in range(4)))) == [False] * 3 + [True]
 
 
 async def test_workspaces_that_meet_the_app_twice_at_once_are_one(database: Database) -> None:

@@ -12,7 +12,7 @@ from services.model import NoticeKind
 from services.store import notices, subscriptions
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Notice, Subscription
-from tests.services.store_seeds import NOW, connected, export_of, read
+from tests.services.store_seeds import NOW, connected, count_waiting, export_of, read
 
 
 async def tell(
@@ -105,7 +105,7 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -
     timely = await close(database, awake, fence)
     async with database.sessions() as session:
         kept = await session.get_one(Notice, awake.id)
-        waiting = await notices.count_waiting(session, connection.workspace_id)
+        waiting = await count_waiting(session)
 
     assert (late, timely) == ([False] * 3, True)
     assert (kept.ts, kept.problem, kept.due_at, waiting) == ("1.2", "", None, 0)
@@ -125,7 +125,7 @@ async def test_several_workers_post_everything_once_and_in_order(database: Datab
                 await close(database, taken, taken.fence)
                 continue
             async with database.sessions() as session:
-                if not await notices.count_waiting(session, connection.workspace_id):
+                if not await count_waiting(session):
                     return
             await asyncio.sleep(0)
 

@@ -14,7 +14,7 @@ from services.store.tables.mirror import (
     TaxChoice,
     TaxRate,
 )
-from services.store.tables.notices import Act, Card, Notice, Receipt, Subscription
+from services.store.tables.notices import Act, Card, Notice, Subscription
 from services.store.tables.slack import SlackBot, SlackInstallation, SlackState
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "Notice",
     "OneTimeLink",
     "Payment",
-    "Receipt",
     "SlackBot",
     "SlackInstallation",
     "SlackState",

@@ -1,4 +1,4 @@
-"""Subscriptions, the outbox of notices, cards in channels, receipts, and who did what."""
+"""Subscriptions, the outbox of notices, cards in channels, and who did what."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -62,15 +62,6 @@ class Card(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: up to date
     fence: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
-
-
-class Receipt(Base):
-    """An event of Slack's that was taken in; the second copy finds it here."""
-
-    __tablename__ = "receipts"
-
-    id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Act(Base):

@@ -263,6 +263,10 @@ def upgrade() -> None:
             sa.Column("scopes", sa.String(length=1000), nullable=False, server_default="")
         )
 
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_receipts_received_at"))
+    op.drop_table("receipts")
+
 
 def downgrade() -> None:
     """Come back."""
@@ -338,3 +342,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_batches_connection_id"))
 
     op.drop_table("batches")
+
+    op.create_table(
+        "receipts",
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("received_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
+    )
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_receipts_received_at"), ["received_at"], unique=False)
