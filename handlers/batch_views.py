@@ -126,7 +126,7 @@ def _lines(group: BatchGroup) -> Iterator[str]:
     most = _MOST_LINES if group.verdict == READY else _MOST_OTHERS
     for place, line in enumerate(group.lines[:most]):
         yield _line(line)
-        if line.reason and place < _MOST_REASONS:
+        if line.reason and (group.verdict == READY or place < _MOST_REASONS):
             yield f"      _{_reason(line)}_"
     if len(group.lines) > most:
         yield f"… and {len(group.lines) - most} more"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
+ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
 NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
 DUE_BY_TERMS = "terms"  # due after the days that Paymo gives the client
 DUE_ON_DATE = "date"  # due on the invoice's own date

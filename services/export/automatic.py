@@ -15,9 +15,11 @@ from services.errors import (
 from services.export import books, claims
 from services.export.case import Case
 from services.export.checks import examine
+from services.export.former import said_of_former
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.model import (
+    ISSUED_IN_PAYMO,
     NEW_CONTACT,
     SENT_IN_PAYMO,
     Colour,
@@ -36,6 +38,7 @@ from services.store.tables import Connection, Errand
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
 _NOBODY = Person("", "", "")
+_AGAIN = "somebody has to decide whether it goes there again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class AutoExportService:
             if await self._is_stopped(session, row, errand):
                 return None
             doubt, export_id = "", None
-            if invoice is not None and await _is_open(session, row, invoice):
+            if invoice is not None and invoice.status in ISSUED_IN_PAYMO:
                 doubt, export_id = await self._decide(session, row, invoice)
             state = ErrandState.REFUSED if doubt else ErrandState.DONE
             await errands.finish(session, errand, state, reason=doubt)
@@ -100,9 +103,17 @@ class AutoExportService:
     async def _decide(
         self, session: Session, connection: Connection, invoice: Invoice
     ) -> tuple[str, int | None]:
-        """Claim what is certain, or ask; return why it was not certain, and the export."""
+        """Claim what is certain, or ask; return why it was not certain, and the export.
+
+        What anybody has ever asked for is left alone, unless Xero has let go of it since.
+        """
+        latest = await exports.find_latest(session, connection, invoice.id)
+        former = await said_of_former(session, connection, invoice, latest)
+        if latest is not None and not former:
+            return "", None
         choice = await _choice(session, connection, invoice)
-        doubt = await _doubt(session, connection, invoice, choice)
+        doubt = f"{former}; {_AGAIN}" if former else _paid(invoice)
+        doubt = doubt or await _doubt(session, connection, invoice, choice)
         if doubt:
             await self._ask(session, connection, invoice, doubt)
             return doubt, None
@@ -120,7 +131,10 @@ class AutoExportService:
         self, session: Session, connection: Connection, invoice: Invoice, doubt: str
     ) -> None:
         """Say once why this invoice did not go by itself: in channels, or to the owner."""
+        latest = await exports.find_latest(session, connection, invoice.id)
         source = f"export_asked:{connection.id}:{invoice.id}"
+        if latest is not None:
+            source = f"{source}:{latest.id}"  # once for each time that it was in Xero
         if await notices.is_known(session, source):
             return
         facts = {
@@ -156,11 +170,14 @@ class AutoExportService:
         await self._later(errand, _WAITS, refusal)
 
 
-async def _is_open(session: Session, connection: Connection, invoice: Invoice) -> bool:
-    """Say whether it is still sent, and nobody has ever asked for its export."""
-    if invoice.status not in SENT_IN_PAYMO:
-        return False
-    return await exports.find_latest(session, connection, invoice.id) is None
+def _paid(invoice: Invoice) -> str:
+    """Say that it was paid before the app could export it: Xero will not hear of that payment."""
+    if invoice.status in SENT_IN_PAYMO:
+        return ""
+    return (
+        "It was paid in Paymo before the app had seen that it was sent. Payments made in Paymo do "
+        "not go to Xero, so there it will stand unpaid until somebody pays it there, too."
+    )
 
 
 async def _choice(session: Session, connection: Connection, invoice: Invoice) -> ExportChoice:

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.links import Links
-from services.model import SENT_IN_PAYMO, ExportState, Life
+from services.model import ISSUED_IN_PAYMO, ExportState, Life
 from services.reconcile import comparing, curing
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD, Pair
@@ -15,7 +15,6 @@ from services.reconcile.reading import Books, is_exported
 from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
 from services.store.tables import Connection, Export
 
-_OWED = frozenset({*SENT_IN_PAYMO, "paid"})
 _ORDER = {
     verdict: place
     for place, verdict in enumerate(
@@ -121,7 +120,7 @@ class Judge:
         for invoice_id in sorted(self.books.asked):
             mine = self.books.paymo[invoice_id]
             export = self.books.known.exports.get(invoice_id)
-            if mine.status not in _OWED:
+            if mine.status not in ISSUED_IN_PAYMO:
                 continue
             if export is None or not is_exported(export) or self._found(export).is_free:
                 yield self._only_paymo(mine, export)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import BatchState, ExportState
+from services.model import BatchState, ExportState, Life
 from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
@@ -65,12 +65,16 @@ async def put_off(session: AsyncSession, batch: Batch, due_at: datetime, problem
 async def list_candidates(
     session: AsyncSession, connection: Connection, statuses: Collection[str]
 ) -> Sequence[int]:
-    """Return Paymo's ids of the invoices in these states that never went out, the oldest first."""
+    """Return Paymo's ids of the invoices in these states that are to go out, the oldest first.
+
+    These are those that never went out, and those that a person has taken back from Xero.
+    """
     went_out = select(Export.id).where(
         Export.paymo_company_id == connection.paymo_company_id,
         Export.tenant_id == connection.tenant_id,
         Export.paymo_invoice_id == InvoiceHeader.invoice_id,
         Export.state != ExportState.FAILED,
+        Export.life != Life.UNDONE,
     )
     found = await session.scalars(
         select(InvoiceHeader.invoice_id)

@@ -146,6 +146,16 @@ async def find_deleted(session: AsyncSession, connection: Connection, number: st
     return found
 
 
+async def list_deleted_numbers(session: AsyncSession, connection: Connection) -> set[str]:
+    """Return the numbers, in small letters, that the app deleted in Paymo."""
+    found = await session.scalars(
+        select(func.lower(Export.number)).where(
+            Export.connection_id == connection.id, Export.life == Life.DELETED
+        )
+    )
+    return set(found)
+
+
 async def accept_difference(session: AsyncSession, export: Export, difference: Decimal) -> bool:
     """Take an export that differs for a good one; of two who accept it, one does."""
     written = await session.scalar(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.model import SENT_IN_PAYMO, Job
+from services.model import ISSUED_IN_PAYMO, Job
 from services.store import errands, mirror
 from services.store.engine import Session
 from services.store.errands import Asked
@@ -18,14 +18,15 @@ async def consider(
 ) -> None:
     """Before these heads are copied, have those looked at that became sent since the last copy.
 
-    Nothing that was sent before it was switched on counts, nor what an empty mirror cannot tell.
+    One that is paid by now went out as well. Nothing that was sent before it was switched on
+    counts, nor what an empty mirror cannot tell.
     """
     since = connection.auto_export_since
     if not connection.auto_export or since is None:
         return
     if await mirror.newest_header(session, connection.id) is None:
         return
-    sent = [row for row in rows if row["status"] in SENT_IN_PAYMO and row["updated_on"] >= since]
+    sent = [row for row in rows if row["status"] in ISSUED_IN_PAYMO and row["updated_on"] >= since]
     ids = [row["invoice_id"] for row in sent]
     known = await mirror.statuses(session, connection.id, ids)
     for invoice_id in ids:

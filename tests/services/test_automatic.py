@@ -15,7 +15,7 @@ from services.store.engine import Database
 from services.store.errands import Asked
 from services.store.tables import Act, Errand
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.bridge import ANNA, BEN, Bridge, place
 
 pytestmark = SQLITE_ALONE
 
@@ -173,6 +173,55 @@ async def test_what_is_uncertain_is_asked_about_once_and_not_exported(
     assert in_xero(bridge) == []
     (act,) = await acts(bridge, "auto_export_asked")
     assert act.user_id == ""
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_one_that_was_sent_and_paid_between_two_looks_is_asked_about(
+    bridge: Bridge, *, is_known: bool
+) -> None:
+    """Nor is it missed when it was paid while Paymo could not be asked."""
+    await ready(bridge)
+    if is_known:
+        draft(bridge, "INV-1")
+        await bridge.look()
+        mark(bridge, "INV-1", "paid")
+    else:
+        draft(bridge, "INV-1", status="sent")
+        await bridge.mirror.refresh_invoices(await bridge.connection())
+        mark(bridge, "INV-1", "paid")
+    await bridge.look()
+    await bridge.look()
+
+    (facts,) = await told(bridge, "export_asked")
+    assert "was paid in Paymo before the app had seen" in facts["reason"]
+    assert in_xero(bridge) == []
+    await bridge.export_it("INV-1")
+    assert in_xero(bridge) == ["INV-1"]
+
+
+async def test_e55_what_xero_has_let_go_of_goes_again_only_by_a_person(bridge: Bridge) -> None:
+    """Taken back, or deleted in Xero and restored: asked about each time, and not missed."""
+    await ready(bridge)
+    for number in ("INV-1", "INV-2"):
+        draft(bridge, number, status="sent")
+    await bridge.look()
+    first, second = (await bridge.exports())[-2:]
+    await bridge.undo.undo(ANNA, first.id, place())
+    bridge.xero.books.void(second.xero_invoice_id or "")
+    await bridge.change(void_means="delete")
+    await bridge.look()
+    await bridge.restore.restore_number(ANNA, "INV-2", place())
+    await bridge.run()
+    for status in ("draft", "sent"):
+        mark(bridge, "INV-1", status)
+        await bridge.look()
+
+    asked = {each["number"]: each["reason"] for each in await told(bridge, "export_asked")}
+    assert "was taken back from Maple Books with undo; somebody has to decide" in asked["INV-1"]
+    assert "was deleted in Maple Books and restored in Paymo" in asked["INV-2"]
+    assert len(asked) == 2
+    statuses = [bridge.xero.invoices[each.xero_invoice_id or ""].status for each in (first, second)]
+    assert (len(in_xero(bridge)), statuses) == (2, ["VOIDED", "VOIDED"])
 
 
 @pytest.mark.parametrize("state", [{"state": ConnectionState.BROKEN}, {"is_paused": True}])

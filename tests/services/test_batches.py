@@ -13,7 +13,7 @@ from services.store import batches, housekeeping
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
-from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.bridge import ANNA, BEN, Bridge, place
 
 pytestmark = SQLITE_ALONE
 
@@ -56,6 +56,36 @@ async def test_an_invoice_that_is_exported_is_not_in_the_next_table(bridge: Brid
     again = await table(bridge, "INV-1", "#inv-3", "NONE-7")
     assert words(again) == {"ready": ["INV-3"], "taken": ["INV-1"]}
     assert again.unknown == ("NONE-7",)
+
+
+async def test_what_was_taken_back_or_restored_goes_out_again_and_the_table_says_so(
+    bridge: Bridge,
+) -> None:
+    """A person sees it, and presses: two of anything is one all the same."""
+    await bridge.change(xero_status="DRAFT")
+    invoices(bridge, 3)
+    await export_all(bridge)
+    first, second, _ = await bridge.exports()
+    await bridge.undo.undo(ANNA, first.id, place())
+    bridge.xero.books.delete(second.xero_invoice_id or "")
+    await bridge.look()
+    await bridge.restore.restore_number(ANNA, "INV-2", place())
+    await bridge.run()
+
+    form = await table(bridge)
+    assert {each.number: each.reason for each in form.groups[0].lines} == {
+        "INV-1": "Invoice INV-1 was taken back from Maple Books with undo; this exports it again.",
+        "INV-2": "Invoice INV-2 was deleted in Maple Books and restored in Paymo; this exports it "
+        "again.",
+    }
+    bridge.screen.ended.clear()
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    await ended(bridge)
+    live = Counter(
+        each.number for each in bridge.xero.invoices.values() if each.status != "DELETED"
+    )
+    assert live == Counter(["INV-1", "INV-2", "INV-3"])
+    assert words(await table(bridge)) == {}
 
 
 async def test_each_obstacle_has_its_word(bridge: Bridge) -> None:

@@ -13,9 +13,10 @@ import msgspec
 from services.clients.paymo import Header, Invoice, PaymoClient
 from services.errors import NotFound
 from services.export import preparing
-from services.export.batching.reading import FOR_ALL, whole
+from services.export.batching.reading import whole
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
+from services.model import ISSUED_IN_PAYMO
 from services.store.tables import BatchRow, Export
 
 Member = tuple[BatchRow, Export]
@@ -76,7 +77,7 @@ async def _read_again(
 
 def _is_same(shown: Invoice, now: Invoice) -> bool:
     """Say whether Xero would be sent the same: its status there says nothing to Xero."""
-    if shown.status != now.status and not {shown.status, now.status} <= set(FOR_ALL):
+    if shown.status != now.status and not {shown.status, now.status} <= set(ISSUED_IN_PAYMO):
         return False
     return _printed(shown) == _printed(now)
 

@@ -14,18 +14,18 @@ from services.export.batching.kit import BatchKit
 from services.export.batching.verdicts import ANSWERABLE, Situation, Verdict
 from services.export.books import Books, turned_to
 from services.export.claims import WIDEST
+from services.export.former import said_of_former
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
 from services.figures import figures_of
 from services.matching.contacts import client_row
-from services.model import SENT_IN_PAYMO, BatchState
+from services.model import ISSUED_IN_PAYMO, BatchState
 from services.store import batches, exports, mirror
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection
 
 _FRESH = timedelta(minutes=1)
-FOR_ALL = (*SENT_IN_PAYMO, "paid")  # drafts are not ready, and void ones never go
 
 
 async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
@@ -70,7 +70,7 @@ async def judge_again(session: Session, connection: Connection, batch: Batch) ->
 
 async def _asked(session: Session, connection: Connection, batch: Batch) -> Sequence[int]:
     if not batch.asked_numbers:
-        return await batches.list_candidates(session, connection, FOR_ALL)
+        return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO)
     found = [
         await mirror.find_header_by_number(session, connection.id, each)
         for each in batch.asked_numbers
@@ -119,10 +119,12 @@ async def _around(
 ) -> Situation:
     client_ids = {each.client_id for each in invoices}
     proposer = await proposing.load(session, connection, client_ids, suggested)
+    taken, former = await _history(session, connection, invoices)
     return Situation(
         proposer=proposer,
         books=await _books(session, connection, proposer, invoices),
-        taken=await _taken(session, connection, invoices),
+        taken=taken,
+        former=former,
         today=days.day_in(connection.time_zone, batch.created_at),
         is_all=not batch.asked_numbers,
         xero_status=connection.xero_status,
@@ -139,15 +141,21 @@ async def _books(
     }
 
 
-async def _taken(
+async def _history(
     session: Session, connection: Connection, invoices: Sequence[Invoice]
-) -> dict[int, str]:
-    found: dict[int, str] = {}
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return which of these cannot go out anew, and which were in Xero before; each says so."""
+    taken: dict[int, str] = {}
+    former: dict[int, str] = {}
+    deleted = await exports.list_deleted_numbers(session, connection)
     for invoice in invoices:
         latest = await exports.find_latest(session, connection, invoice.id)
-        if latest is not None and (taken := claims.why_taken(latest, connection)):
-            found[invoice.id] = taken
-    return found
+        if latest is not None and (why := claims.why_taken(latest, connection)):
+            taken[invoice.id] = why
+        elif latest is not None or invoice.number.lower() in deleted:
+            said = await said_of_former(session, connection, invoice, latest)
+            former |= {invoice.id: f"{said}; this exports it again."} if said else {}
+    return taken, former
 
 
 def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:

@@ -52,6 +52,7 @@ class Situation:
     proposer: Proposer
     books: Mapping[tuple[str, str], Books]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
+    former: Mapping[int, str]  # that it was in Xero before, likewise
     today: date
     is_all: bool
     xero_status: str
@@ -77,7 +78,7 @@ class Situation:
         known = self.books[contact_id, invoice.client_name]
         red = _worst(examine(Case(invoice, choice, known)))
         if red is None:
-            return Verdict(READY, "", contact_id, account_id)
+            return Verdict(READY, self.former.get(invoice.id, ""), contact_id, account_id)
         word = _VERDICT_OF.get(red.name, OTHER)
         return Verdict(word, red.text, contact_id, account_id)
 
