@@ -30,6 +30,7 @@ from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
 from services.export.automatic import AutoExportService
+from services.export.batching.noting import NotingService
 from services.export.batching.service import BatchService
 from services.export.courtesies import CourtesyService
 from services.export.explaining import ExplainService
@@ -235,6 +236,7 @@ def _runners(
         Job.UPDATE: services.update.run_update,
         Job.ATTACH: services.courtesies.run_attach,
         Job.ANNOTATE: services.courtesies.run_annotate,
+        Job.ANNOTATE_BATCH: NotingService.of(services.courtesies).run_noting,
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,

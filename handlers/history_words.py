@@ -34,6 +34,7 @@ SENTENCES = {
     "contact_merged": "followed a contact that was merged in Xero, for {it}",
     "batch_confirmed": "confirmed an export of many invoices",
     "batch_exported": "finished an export of many invoices",
+    "batch_noted": "wrote notes about an export of many invoices into Xero's own history",
     "difference_accepted": "accepted the difference of {it} in Xero",
     "drifted": "noticed that {it} changed after its export",
     "drift_ended": "noticed that {it} is the same on both sides again",

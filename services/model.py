@@ -139,12 +139,22 @@ class Job(StrEnum):
     RESTORE = "restore"
     ATTACH = "attach"
     ANNOTATE = "annotate"
+    ANNOTATE_BATCH = "annotate_batch"
     RECONCILE = "reconcile"
     AUTO = "auto"
     DUE = "due"  # key: 0; finds every row that is due and nudges for it
 
 
-ERRANDS = (Job.UNDO, Job.UPDATE, Job.RESTORE, Job.ATTACH, Job.ANNOTATE, Job.RECONCILE, Job.AUTO)
+ERRANDS = (
+    Job.UNDO,
+    Job.UPDATE,
+    Job.RESTORE,
+    Job.ATTACH,
+    Job.ANNOTATE,
+    Job.ANNOTATE_BATCH,
+    Job.RECONCILE,
+    Job.AUTO,
+)
 
 
 class ErrandState(StrEnum):

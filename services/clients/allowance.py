@@ -43,6 +43,12 @@ class Allowance:
         """Whether the rest of the day's calls is for exports alone."""
         return self.day_left is not None and self.day_left < self.kept_for_exports
 
+    @property
+    def has_plenty(self) -> bool:
+        """Whether there are calls for what nobody waits for: half of the day's are left."""
+        half = max(self.day_most or 0, _SMALLEST_DAY) // 2
+        return self.day_left is None or self.day_left >= half
+
 
 _COUNTS = {
     "day_left": "X-DayLimit-Remaining",

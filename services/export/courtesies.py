@@ -31,7 +31,7 @@ async def ask(
 ) -> list[tuple[Job, int]]:
     """Leave the errands in the transaction that records an export; return what to nudge for."""
     wanted = []
-    # Somebody else's invoice has its own history, and a batch may not cost a call for each.
+    # Somebody else's invoice has its own history, and a batch writes its notes when it is over.
     if not export.is_linked and export.batch_id is None:
         wanted.append(Job.ANNOTATE)
     if connection.attach_pdf and await _may_attach(session, connection):
@@ -119,7 +119,8 @@ class CourtesyService(Kit):
         export = taken.export
         xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
         key = f"note-{export.tenant_id}-{export.id}"
-        await add_note(xero, export.xero_invoice_id or "", _text(taken), key=key)
+        text = note_text(taken.connection, export)
+        await add_note(xero, export.xero_invoice_id or "", text, key=key)
 
     async def _attach(self, taken: Taken) -> None:
         export = taken.export
@@ -136,10 +137,10 @@ async def _finish(session: Session, taken: Taken, why: str) -> bool:
     return await errands.finish(session, taken.errand, state, reason=why)
 
 
-def _text(taken: Taken) -> str:
-    export = taken.export
+def note_text(connection: Connection, export: Export) -> str:
+    """Return what Xero's history says of an export."""
     by = f"Slack user {export.requested_by}" if export.requested_by else "the app itself"
-    company = taken.connection.paymo_company_name or "Paymo"
+    company = connection.paymo_company_name or "Paymo"
     return (
         f"Exported from Paymo ({company}, invoice {export.number}, id {export.paymo_invoice_id}) "
         f"by {by} via Slack."

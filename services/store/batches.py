@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import BatchState, ExportState, Life
+from services.store import exports
 from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
@@ -173,6 +174,45 @@ async def write_down(
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Export.batch_id == batch_id,
+        Export.state.in_(exports.DONE),
+        Export.life == Life.LIVE,
+        Export.is_linked.is_(False),
+    )
+
+
+async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> Export | None:
+    """Return the batch's next invoice that can have a note in Xero's history."""
+    found: Export | None = await session.scalar(
+        select(Export)
+        .where(*_annotatable(batch_id), Export.id > after)
+        .order_by(Export.id)
+        .limit(1)
+    )
+    return found
+
+
+async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
+    """Return how many of these there are."""
+    found = await session.scalar(select(func.count()).where(*_annotatable(batch_id)))
+    return found or 0
+
+
+async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
+    """Say whether an invoice, or a batch, is on its way to Xero now."""
+    waiting = select(Export.id).where(
+        Export.connection_id == connection.id, Export.state.in_(exports.WAITING)
+    )
+    running = select(Batch.id).where(
+        Batch.connection_id == connection.id,
+        Batch.state.in_(_WORKING),
+        Batch.due_at.is_not(None),
+    )
+    return bool(await session.scalar(select(or_(waiting.exists(), running.exists()))))
 
 
 async def finish(session: AsyncSession, batch: Batch, **values: Any) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
-from services.export.batching import reading, tables
+from services.export.batching import noting, reading, tables
 from services.export.batching.claiming import claim_all, settle_new_contacts
 from services.export.batching.groups import Course
 from services.export.batching.kit import BatchKit
@@ -83,6 +83,7 @@ async def _settle(kit: BatchKit, connection: Connection, batch: Batch) -> None:
                 "failed": states.count(ExportState.FAILED),
             }
             acts.note(session, connection, Deed("batch_exported", now, batch.asked_by, after=after))
+            await noting.ask(session, connection, batch, kit)
         else:
             return
     if waiting:
