@@ -108,6 +108,10 @@ class Unavailable(ServiceError):
         self.has_answered = has_answered
 
 
+class Unreachable(Unavailable):
+    """No connection was made, so the remote system surely did nothing."""
+
+
 class ChannelClosed(ServiceError):
     """A channel cannot be written to: archived, gone, or the app is not in it."""
 

@@ -22,6 +22,7 @@ from services.errors import (
     System,
     Throttled,
     Unavailable,
+    Unreachable,
 )
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ class ApiClient:
         """Return an answer to go by, or how long to wait before trying again."""
         try:
             answer = await self._ask(request, auth)
-        except _NeverSent:
+        except Unreachable:
             return _jittered(attempt)
         except Unavailable:
             if not may_repeat:
@@ -160,7 +161,7 @@ class ApiClient:
         try:
             response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
         except _NEVER_SENT as error:
-            raise _NeverSent(
+            raise Unreachable(
                 f"{self.system} could not be reached, so nothing was sent. Try again later."
             ) from error
         except httpx.RequestError as error:
@@ -194,10 +195,6 @@ class ApiClient:
             case status:
                 said = " ".join(messages) or f"it gave no reason ({status})"
                 return Rejected(f"{self.system} refused: {said}", messages=messages)
-
-
-class _NeverSent(Unavailable):
-    """No connection was made, so the remote system surely did nothing."""
 
 
 def _is_refused(status: int) -> bool:

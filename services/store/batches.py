@@ -34,9 +34,9 @@ async def take(session: AsyncSession, batch_id: int, now: datetime) -> Batch | N
     return taken
 
 
-async def hold(session: AsyncSession, batch: Batch, now: datetime) -> bool:
-    """Lengthen the lease, for the batch comes forward; False when somebody else took it since."""
-    return await fenced(session, batch, batch.fence, due_at=now + _LEASE, tries=0, problem="")
+async def hold(session: AsyncSession, batch: Batch, now: datetime, tries: int) -> bool:
+    """Lengthen the lease; False when somebody else took it since."""
+    return await fenced(session, batch, batch.fence, due_at=now + _LEASE, tries=tries, problem="")
 
 
 async def start(session: AsyncSession, batch: Batch, now: datetime) -> bool:

@@ -88,6 +88,24 @@ async def test_a_group_whose_outcome_nobody_heard_is_looked_up_one_by_one(
     assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 3
 
 
+async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) -> None:
+    """What is left waits longer each time, and goes once Xero is well again."""
+    invoices(bridge, 51, prefix=LONG)
+    form = await table(bridge)
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    bridge.xero.faults.add(path="/Invoices$", method="PUT", status=503, times=2)
+    for pause, lost in ((0, 50), (1, 50), (1, 51)):
+        bridge.clock.turn(seconds=pause)
+        await bridge.batches.run_batch(form.batch_id)
+        states = Counter(each.state for each in await bridge.exports())
+        assert (states[ExportState.UNKNOWN], states[ExportState.QUEUED]) == (lost, 51 - lost)
+    assert "Xero is busy or down (503)" in bridge.screen.batches[-1].problem
+    await ended(bridge)
+
+    assert set(by_reference(bridge).values()) == {1}
+    assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 51
+
+
 async def test_e10_two_people_press_and_each_invoice_goes_out_once(bridge: Bridge) -> None:
     """The row decides; the second person is told who has it."""
     invoices(bridge, 6)

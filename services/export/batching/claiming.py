@@ -30,9 +30,12 @@ async def claim_all(kit: BatchKit, connection: Connection, batch: Batch) -> None
             return
 
 
-async def hold(kit: BatchKit, session: Session, batch: Batch) -> None:
+async def hold(
+    kit: BatchKit, session: Session, batch: Batch, *, has_advanced: bool = False
+) -> None:
     """Lengthen the lease. Raises `Lost` when somebody else goes on with the batch."""
-    if not await batches.hold(session, batch, kit.now()):
+    tries = 0 if has_advanced else batch.tries
+    if not await batches.hold(session, batch, kit.now(), tries):
         raise Lost("Somebody else goes on with this batch.")
 
 

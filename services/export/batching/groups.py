@@ -16,7 +16,7 @@ from services.clients.paymo.paging import HEADS
 from services.clients.xero import XeroInvoice
 from services.clients.xero.invoices import MOST, create_invoices
 from services.clients.xero.reading import refusal_of
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.errors import NotConnected, ServiceError, Throttled, Unavailable, Unreachable
 from services.export import books, preparing, recording, sending
 from services.export.batching import claiming, tables
 from services.export.batching.comparing import Member, compare
@@ -91,12 +91,13 @@ class Course:
         bodies = [preparing.body_of(each) for each in group]
         try:
             made = await create_invoices(xero, bodies, key=key)
-        except Unavailable as refusal:
-            await self._lose(group, refusal)
-            return
-        except (Throttled, NotConnected):
-            # Refused at the door: nothing was done, so all of them wait as if never sent.
+        except (Throttled, NotConnected, Unreachable):
+            # Refused at the door, or never there: nothing was done, so all wait as if never sent.
             await self._take_back(group, is_alone=False)
+            raise
+        except Unavailable as refusal:
+            # What is left waits until Xero is well again, instead of getting lost as well.
+            await self._lose(group, refusal)
             raise
         except ServiceError as refusal:
             # Nothing was taken, and which one is to blame is not said: each goes alone.
@@ -106,6 +107,8 @@ class Course:
         answers = {each.reference: each for each in made}
         for export in group:
             await self._record(export, answers.get(export.reference))
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch, has_advanced=True)
         if any(each.is_refused for each in made):
             # What the mirror says is old, and the cures are made of it.
             await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))

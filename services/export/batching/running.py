@@ -10,7 +10,7 @@ import structlog
 
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.export.batching import noting, reading, tables
-from services.export.batching.claiming import claim_all, settle_new_contacts
+from services.export.batching.claiming import claim_all, hold, settle_new_contacts
 from services.export.batching.groups import Course
 from services.export.batching.kit import BatchKit
 from services.export.refusals import Lost
@@ -44,7 +44,7 @@ async def run(kit: BatchKit, batch_id: int) -> None:
     except NotConnected as refusal:
         await _broken(kit, connection, batch, refusal)
     except Unavailable as refusal:
-        pause = _BACK_OFF[min(batch.tries, len(_BACK_OFF) - 1)]
+        pause = _BACK_OFF[min(batch.tries, len(_BACK_OFF)) - 1]
         await _later(kit, batch, kit.now() + timedelta(seconds=pause), str(refusal))
     except ServiceError as refusal:
         await _later(kit, batch, kit.now() + _PARKED, str(refusal))
@@ -69,6 +69,7 @@ async def _settle(kit: BatchKit, connection: Connection, batch: Batch) -> None:
     """End the batch when every invoice has its outcome, or look again when one may have."""
     now = kit.now()
     async with kit.database.sessions.begin() as session:
+        await hold(kit, session, batch, has_advanced=True)
         found = await batches.list_exports(session, batch.id)
         waiting = [each for each in found if each.state in exports.WAITING]
         if waiting:
