@@ -153,7 +153,7 @@ class _Parts:
             restore=RestoreService.of(sync_kit),
             automatic=AutoExportService(export_kit),
             history=HistoryService(database),
-            explain=ExplainService(database, self._links()),
+            explain=ExplainService(database, self._links(), self.work, now),
         )
         return made, mirror
 

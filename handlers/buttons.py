@@ -14,6 +14,17 @@ def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -
     return [blocks.link_button(text, name, url) for text, name, url in places if url]
 
 
+def restore_button(export_id: object) -> Block:
+    """Return the button that makes an invoice again in Paymo."""
+    return blocks.button("Restore in Paymo", names.RESTORE, export_id)
+
+
+def bring_back_button(payment_id: object, *, is_deleted: bool) -> Block:
+    """Return the button that records a payment which is left out: deleted there, or asked about."""
+    word = "Bring Back" if is_deleted else "Record It in Paymo"
+    return blocks.button(word, names.BRING_BACK, payment_id)
+
+
 def delete_too(export_id: object, *, style: str = "") -> Block:
     """Return the button that deletes in Paymo what is gone in Xero; it asks once more."""
     sure = blocks.confirm(

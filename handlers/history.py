@@ -1,5 +1,6 @@
 """Looking back and looking into one invoice: who did what when, and why it stands where it does."""
 
+import html
 from dataclasses import dataclass
 
 from handlers import answers, blocks
@@ -46,6 +47,10 @@ class Looking:
         sent = await share_csv(request.client, request.person.user_id, history_file(found), said)
         if not sent:
             await answers.tell(request, _NO_FILE)
+
+    async def why_again(self, request: SlackRequest) -> None:
+        """Say it of the invoice that a button names."""
+        await self.why(request, html.unescape(str(pressed(request.body).get("value", ""))))
 
     async def why(self, request: SlackRequest, number: str) -> None:
         """Say everything that is known about one invoice, and what it rests on."""

@@ -8,7 +8,7 @@ import structlog
 
 from handlers import answers, blocks, names
 from handlers.blocks import Block
-from handlers.buttons import delete_too, open_links
+from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
 from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
@@ -91,12 +91,12 @@ def _ways_on(message: Message) -> list[Block]:
     if drawn is not None:
         return drawn(facts)
     if facts.get("in_paymo") == "deleted":
-        return [blocks.button("Restore in Paymo", names.RESTORE, facts["export_id"])]
+        return [restore_button(facts["export_id"])]
     if facts.get("in_paymo") in {"void", "asked"}:
         return [delete_too(facts["export_id"], style="danger")]
     if facts.get("by_person_in_paymo") or facts.get("asked"):
-        word = "Bring Back" if facts.get("by_person_in_paymo") else "Record It in Paymo"
-        return [blocks.button(word, names.BRING_BACK, facts["payment_id"])]
+        is_deleted = bool(facts.get("by_person_in_paymo"))
+        return [bring_back_button(facts["payment_id"], is_deleted=is_deleted)]
     return []
 
 

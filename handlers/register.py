@@ -125,6 +125,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.SYNC: does.sync.request,
         names.RECONCILE: does.reconcile.again,
         names.HISTORY: does.looking.again,
+        names.WHY: does.looking.why_again,
         names.HISTORY_CSV: does.looking.send_file,
         names.BRING_BACK: does.sync.bring_back,
         names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,

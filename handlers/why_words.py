@@ -1,10 +1,14 @@
 """Why an invoice stands where it does, drawn: a line for each thing, then what can be done."""
 
+from collections.abc import Callable
+
 from handlers import blocks, names
 from handlers.blocks import Block, moment, one_line
-from handlers.buttons import open_links
+from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
 from handlers.cures import cure_buttons
+from handlers.drift_words import update_button
 from handlers.export_picture import check_blocks
+from handlers.export_results import accept_button, undo_button
 from handlers.overview import breaker_buttons
 from services.export.explaining import Explanation
 from services.export.findings import Finding
@@ -39,11 +43,17 @@ def why_blocks(found: Explanation) -> list[Block]:
 
 def _buttons(found: Explanation) -> list[Block]:
     buttons = cure_buttons(found.cures, found.export_id)
+    buttons += [_PRESSES[each](found.export_id) for each in found.presses]
+    if found.is_being_read:
+        buttons.append(blocks.button("Ask Again", names.WHY, found.number))
     if found.can_export:
         style = "" if buttons else "primary"
         buttons.append(blocks.button("Export Invoice", names.EXPORT, found.number, style=style))
     # An action id is unique in its row, so one payment is decided after another.
-    buttons += [_bring_back(each) for each in found.payments[:1]]
+    buttons += [
+        bring_back_button(payment_id, is_deleted=is_deleted)
+        for payment_id, is_deleted in found.payments[:1]
+    ]
     if found.paused_connection:
         buttons += breaker_buttons(found.paused_connection)
     if found.export_id:
@@ -51,7 +61,15 @@ def _buttons(found: Explanation) -> list[Block]:
     return buttons + open_links(xero=found.xero_url, paymo=found.paymo_url)
 
 
-def _bring_back(payment: tuple[int, bool]) -> Block:
-    payment_id, is_deleted = payment
-    word = "Bring Back" if is_deleted else "Record It in Paymo"
-    return blocks.button(word, names.BRING_BACK, payment_id)
+def _reconnect(_: int) -> Block:
+    return blocks.button("Reconnect", names.RECONNECT, style="primary")
+
+
+_PRESSES: dict[str, Callable[[int], Block]] = {
+    names.ACCEPT_DIFFERENCE: accept_button,
+    names.UPDATE_IN_XERO: update_button,
+    names.UNDO: undo_button,
+    names.RESTORE: restore_button,
+    names.DELETE_IN_PAYMO: delete_too,
+    names.RECONNECT: _reconnect,
+}

@@ -1,27 +1,37 @@
 """Why an invoice stands where it does: everything that is known, and every check with its datum."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
-from services.export import books, claims, cures, findings, forms, proposing, results
+from services.export import books, claims, cures, findings, forms, presses, proposing, results
 from services.export.checks import Case, examine
 from services.export.findings import Finding
 from services.export.shapes import ExportChoice
 from services.links import Links
 from services.matching import menus
-from services.model import NEW_CONTACT, Check, Colour, ConnectionState, PaymentState, Person
+from services.model import (
+    NEW_CONTACT,
+    Check,
+    Colour,
+    ConnectionState,
+    ErrandState,
+    Job,
+    PaymentState,
+    Person,
+)
 from services.store import connections, drafts, errands, matches, mirror, numbered, payments
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
+from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match, Payment
+from services.work import Work
 
 # What the head of an invoice is enough for; the rest needs its lines.
 _OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
-_UNREAD = (
-    "The lines, the discount, the tax and the dates are checked when the invoice is read from "
-    "Paymo. Press Export Invoice to have it read; nothing is sent before you press again."
-)
+_UNREAD = "The lines, the discount, the tax and the dates are checked when it is read from Paymo"
+_READING = f"{_UNREAD}, which happens now. Ask again in a moment."
+_CLOSED = f"{_UNREAD}, and that needs a connection that works."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
@@ -44,14 +54,18 @@ class Explanation:
     xero_url: str
     paymo_url: str
     connection_id: int = 0
+    presses: tuple[str, ...] = ()  # action ids of what can be done about an invoice in Xero
+    is_being_read: bool = False  # ask again in a moment for the checks that are left out
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainService:
-    """Reads rows only, so that it answers at once."""
+    """Reads rows only, so that it answers at once; an invoice never read is read meanwhile."""
 
     database: Database
     links: Links
+    work: Work
+    now: Callable[[], datetime]
 
     async def why(self, person: Person, number: str) -> Explanation:
         """Explain the invoice with this number. Raises `NotConnected`, `NotAllowed`, `NotFound`."""
@@ -67,7 +81,32 @@ class ExplainService:
                     f"{number.strip()}. If it is new, run /paymo-xero export {number.strip()}, "
                     "which asks Paymo again."
                 )
-            return await self._explain(session, connection, found, person)
+            explained = await self._explain(session, connection, found, person)
+        if explained.is_being_read and found.header is not None:
+            await self._have_read(connection, found.header.invoice_id, person)
+        return explained
+
+    async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:
+        """Have the invoice read from Paymo, as for a form that nobody sees."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            latest = next(iter(await drafts.list_last(session, connection.id, invoice_id, 1)), None)
+            if latest is not None and latest.due_at is not None:
+                return
+            draft = Draft(
+                connection_id=connection.id,
+                workspace_id=connection.workspace_id,
+                user_id=person.user_id,
+                asked_number="",
+                invoice_id=invoice_id,
+                xero_status=connection.xero_status,
+                due_at=now,
+                created_at=now,
+            )
+            session.add(draft)
+            await session.flush()
+            draft_id = draft.id
+        await self.work.nudge(Job.PREVIEW, draft_id)
 
     async def _explain(
         self,
@@ -81,7 +120,10 @@ class ExplainService:
         asked = await errands.list_for(session, export.id) if export else ()
         is_free = export is None or not claims.why_taken(export, connection)
         can_export = is_free and header is not None and connection.state is ConnectionState.ACTIVE
-        checks, unread = await _checked(session, connection, header) if is_free else ((), "")
+        checks, is_read = await _checked(session, connection, header) if is_free else ((), True)
+        is_restored = any(
+            each.job is Job.RESTORE and each.state is ErrandState.DONE for each in asked
+        )
         return Explanation(
             number=header.number if header else export.number if export else "",
             client_name=await _client_name(session, connection, found),
@@ -97,7 +139,7 @@ class ExplainService:
                 *findings.connected(connection),
             ),
             checks=checks,
-            unread=unread,
+            unread="" if is_read else _READING if can_export else _CLOSED,
             export_id=export.id if export else 0,
             cures=_cures(export, connection, person) if export else (),
             payments=_to_decide(rows),
@@ -108,6 +150,8 @@ class ExplainService:
             ),
             paymo_url=self.links.paymo(header.invoice_id) if header else "",
             connection_id=connection.id,
+            presses=_presses(export, connection, is_restored=is_restored),
+            is_being_read=can_export and not is_read,
         )
 
 
@@ -117,6 +161,15 @@ def _cures(export: Export, connection: Connection, person: Person) -> tuple[str,
     if person.user_id == connection.owner_id:
         return found
     return tuple(each for each in found if each != cures.OVERRIDE_TAX)
+
+
+def _presses(
+    export: Export | None, connection: Connection, *, is_restored: bool
+) -> tuple[str, ...]:
+    broken = (presses.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
+    if export is None:
+        return broken
+    return broken + presses.presses_of(export, connection, is_restored=is_restored)
 
 
 def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:
@@ -174,10 +227,13 @@ async def _names(session: Session, connection: Connection, match: Match) -> tupl
 
 async def _checked(
     session: Session, connection: Connection, header: InvoiceHeader | None
-) -> tuple[tuple[Check, ...], str]:
-    """Check the invoice as it was last read, else as far as its head in the list goes."""
+) -> tuple[tuple[Check, ...], bool]:
+    """Check the invoice as it was last read, else as far as its head in the list goes.
+
+    Returns as well whether it was read.
+    """
     if header is None:
-        return (), ""
+        return (), True
     invoice = await _last_read(session, connection, header)
     looked = invoice or await _head(session, connection, header)
     proposer = await proposing.load(session, connection, [looked.client_id])
@@ -190,8 +246,8 @@ async def _checked(
     known = await books.load(session, connection, choice.contact_id, client_name=looked.client_name)
     checks = examine(Case(looked, choice, known))
     if invoice is not None:
-        return checks, ""
-    return tuple(each for each in checks if each.name in _OF_THE_HEAD), _UNREAD
+        return checks, True
+    return tuple(each for each in checks if each.name in _OF_THE_HEAD), False
 
 
 async def _last_read(

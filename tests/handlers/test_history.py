@@ -187,5 +187,8 @@ def test_d12_an_explanation_offers_what_helps() -> None:
     wanted = {names.RETRY: "9", names.EXPORT: "INV-7", names.BRING_BACK: "4"}
     assert wanted.items() <= found.items()
     assert {names.BREAKER_APPLY, names.BREAKER_KEEP, names.HISTORY} <= set(found)
+    pressed = ("accept_difference", "update_in_xero", "undo", "restore", "delete_in_paymo")
+    exported = buttons(why_blocks(explanation("INV-7", presses=pressed, is_being_read=True)))
+    assert {names.WHY: "INV-7", **dict.fromkeys(pressed, "9")}.items() <= exported.items()
     settled = explanation("INV-7", cures=(), payments=(), can_export=False, paused_connection=0)
     assert set(buttons(why_blocks(settled))) == {names.HISTORY, names.OPEN_XERO, names.OPEN_PAYMO}

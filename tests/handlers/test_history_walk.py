@@ -42,6 +42,10 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
     invoice_id = walk.in_xero("INV-1").invoice_id
     assert [(each["what"], each["xero_invoice_id"]) for each in rows] == [("exported", invoice_id)]
     assert slack.messages("invoices")[-1].files == []
+    made = walk.in_xero("INV-1")
+    await slack.press("Anna", why, "undo")
+    await walk.whisper("it can be exported again")
+    assert made.status == "VOIDED"
 
 
 async def test_without_the_permission_for_files_one_sentence_says_so(walk: Walk) -> None:

@@ -1,6 +1,6 @@
 """Why an invoice stands where it does: what is found, and what it rests on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 
 import pytest
@@ -41,7 +41,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 @pytest.fixture
 def explain(bridge: Bridge) -> ExplainService:
     """The service."""
-    return ExplainService(bridge.database, bridge.export.links)
+    return ExplainService(bridge.database, bridge.export.links, bridge.export.work, bridge.clock)
 
 
 def finding(found: Explanation, name: str) -> Finding:
@@ -52,7 +52,7 @@ def finding(found: Explanation, name: str) -> Finding:
 async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     bridge: Bridge, explain: ExplainService
 ) -> None:
-    """From the list alone the head is checked; once read, everything is."""
+    """From the list alone the head is checked, and meanwhile it is read; then everything is."""
     asked = len(bridge.paymo.requests)
     head = await explain.why(ANNA, "#inv-1")
     assert len(bridge.paymo.requests) == asked  # it answers from what is known
@@ -60,10 +60,12 @@ async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     assert "never exported" in head.export.text
     assert {each.name for each in head.checks} >= {"currency", "contact", "number"}
     assert "figures" not in {each.name for each in head.checks}
-    assert "tax" in head.unread
-    await bridge.form_for("INV-1")
+    assert "which happens now" in head.unread
+    await explain.why(ANNA, "INV-1")  # an impatient person
+    await bridge.run()
+    assert len(bridge.paymo.calls("GET", "/invoices/")) == 1
     read = await explain.why(ANNA, "INV-1")
-    assert read.unread == ""
+    assert (read.unread, head.is_being_read, read.is_being_read) == ("", True, False)
     assert {each.name for each in read.checks} >= {"figures", "currency", "contact", "number"}
 
 
@@ -102,6 +104,49 @@ async def test_an_exported_invoice_says_where_it_is_and_what_was_paid(
     assert looked["next look"] > bridge.clock()
 
 
+def _pay(bridge: Bridge, invoice_id: str) -> None:
+    bridge.xero.books.pay(invoice_id, Decimal("40.00"), date=bridge.clock().date())
+
+
+def _edit(bridge: Bridge, _: str) -> None:
+    company = bridge.paymo.company
+    company.edit(company.numbered("INV-1").id, discount=Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("happened", "offered"),
+    [
+        (lambda *_: None, ("undo",)),
+        (_pay, ()),
+        (_edit, ("update_in_xero", "undo")),
+        (lambda bridge, invoice_id: bridge.xero.books.void(invoice_id), ("delete_in_paymo",)),
+    ],
+)
+async def test_what_a_press_can_do_about_an_exported_invoice_is_offered(
+    bridge: Bridge,
+    explain: ExplainService,
+    happened: Callable[[Bridge, str], object],
+    offered: tuple[str, ...],
+) -> None:
+    result = await bridge.export_it("INV-1")
+    happened(bridge, result.xero_invoice_id)
+    await bridge.look()
+
+    assert (await explain.why(ANNA, "INV-1")).presses == offered
+
+
+async def test_what_was_deleted_is_restored_once(bridge: Bridge, explain: ExplainService) -> None:
+    result = await bridge.export_it("INV-1", xero_status="DRAFT")
+    bridge.xero.books.delete(result.xero_invoice_id)
+    await bridge.look()
+    deleted = await explain.why(ANNA, "INV-1")
+    await bridge.restore.restore(ANNA, deleted.export_id, place())
+    await bridge.run()
+
+    assert deleted.presses == ("restore",)
+    assert (await explain.why(ANNA, "INV-1")).presses == ()
+
+
 async def test_a_refused_export_brings_its_reason_and_its_cures(
     bridge: Bridge, explain: ExplainService
 ) -> None:
@@ -134,6 +179,7 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
     assert "Xero no longer accepts us" in finding(found, "Connection").text
     assert finding(found, "Connection").people == (("connected by", "U1"),)
     assert finding(found, "Breaker").colour is Colour.AMBER
+    assert found.presses == ("reconnect",)
     assert found.paused_connection == bridge.connection_id
     assert finding(found, "Xero’s limit").colour is Colour.RED
     assert finding(found, "Also").text == "“undo” waits."
