@@ -10,7 +10,7 @@ from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
 from services.figures import invoice_rate
 from services.model import ExportState, Life, Person, Place
-from services.store import exports, matches
+from services.store import automatic, connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
 from services.store.tax_choices import rate_key
@@ -76,6 +76,7 @@ async def remember_match(session: Session, export: Export, at: datetime) -> None
     """Remember the contact and the account of an export for its client's next one."""
     if export.client_id is None:
         return
+    former = await matches.find(session, export.connection_id, export.tenant_id, export.client_id)
     match = Match(
         connection_id=export.connection_id,
         tenant_id=export.tenant_id,
@@ -85,7 +86,14 @@ async def remember_match(session: Session, export: Export, at: datetime) -> None
         set_by=export.requested_by,
         set_at=at,
     )
+    is_same = former is not None and (former.contact_id, former.account_id) == (
+        export.contact_id,
+        export.account_id,
+    )
     await matches.remember(session, match)
+    if not is_same:
+        connection = await connections.get(session, export.connection_id)
+        await automatic.ask_again(session, connection, at, client_id=export.client_id)
 
 
 def why_taken(export: Export, connection: Connection) -> str:

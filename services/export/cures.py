@@ -64,7 +64,20 @@ _SETTLED_BY = {
     DUE_AT_ONCE: ("due",),
     AS_DRAFT: ("locked", "due", "plan_limit"),
 }
-_LOOKED_AT = ("contact", "contact_taken", "account", "tax", "untaxed", "locked", "due", "currency")
+_LOOKED_AT = (
+    "status",
+    "figures",
+    "description",
+    "rejected",
+    "contact",
+    "contact_taken",
+    "account",
+    "tax",
+    "untaxed",
+    "locked",
+    "due",
+    "currency",
+)
 
 
 def of_the_form(names: Iterable[str]) -> tuple[str, ...]:

@@ -12,7 +12,16 @@ from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.figures import invoice_rate
 from services.model import Colour, ExportState, Job, Person, Place
-from services.store import acts, connections, drafts, exports, mirror, releasing, tax_choices
+from services.store import (
+    acts,
+    automatic,
+    connections,
+    drafts,
+    exports,
+    mirror,
+    releasing,
+    tax_choices,
+)
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -100,6 +109,7 @@ async def _subject(
         await releasing.release(
             session, connection, releasing.rate_chosen(made.rate, invoice.id), asked.at
         )
+        await automatic.ask_again(session, connection, asked.at)
     return claims.Subject.seen(invoice)
 
 

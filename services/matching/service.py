@@ -9,7 +9,7 @@ from services.matching import menus
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model import NEW_CONTACT, Option, OptionGroup, Person
-from services.store import acts, connections, matches, mirror, releasing
+from services.store import acts, automatic, connections, matches, mirror, releasing
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
@@ -93,6 +93,7 @@ async def _release(
     session: Session, connection: Connection, choice: MatchChoice, now: datetime
 ) -> None:
     """Let go on what this match was missing for."""
+    await automatic.ask_again(session, connection, now, client_id=choice.client_id)
     contact_id, account_id = choice.contact_id, choice.account_id
     matched = releasing.client_matched(
         choice.client_id, contact_id=contact_id, account_id=account_id

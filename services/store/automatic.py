@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ExportState, Life
-from services.store import exports
-from services.store.tables import Connection, Export
+from services.model import SENT_IN_PAYMO, ErrandState, ExportState, Job, Life
+from services.store import errands, exports
+from services.store.errands import Asked
+from services.store.tables import Connection, Errand, Export, InvoiceHeader
 
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
+_AT_ONCE = 100  # invoices that are looked at again when something is settled
 _BY_ITSELF = Export.requested_by == ""
 
 
@@ -49,6 +51,38 @@ async def list_failed_run(session: AsyncSession, connection: Connection) -> list
     if len(last) < _RUN or any(state is ExportState.EXPORTED for _, state in last):
         return []
     return [number for number, _ in reversed(last)]
+
+
+async def ask_again(
+    session: AsyncSession, connection: Connection, now: datetime, *, client_id: int | None = None
+) -> None:
+    """Look again at what people were asked about, since more is settled; of one client, or of all.
+
+    What is still in doubt is not asked about a second time.
+    """
+    if not connection.auto_export or connection.auto_export_since is None:
+        return
+    asked_about = select(Errand.subject).where(
+        Errand.connection_id == connection.id,
+        Errand.job == Job.AUTO,
+        Errand.state == ErrandState.REFUSED,
+        Errand.asked_at >= connection.auto_export_since,
+    )
+    asked_for = select(Export.paymo_invoice_id).where(
+        Export.paymo_company_id == connection.paymo_company_id,
+        Export.tenant_id == connection.tenant_id,
+    )
+    found = select(InvoiceHeader.invoice_id).where(
+        InvoiceHeader.connection_id == connection.id,
+        InvoiceHeader.status.in_(SENT_IN_PAYMO),
+        cast(InvoiceHeader.invoice_id, String).in_(asked_about),
+        InvoiceHeader.invoice_id.not_in(asked_for),
+    )
+    if client_id is not None:
+        found = found.where(InvoiceHeader.client_id == client_id)
+    newest = found.order_by(InvoiceHeader.invoice_id.desc()).limit(_AT_ONCE)
+    for invoice_id in (await session.scalars(newest)).all():
+        await errands.ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
 
 
 def switch_on(connection: Connection, now: datetime) -> None:

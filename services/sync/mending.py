@@ -9,7 +9,7 @@ from typing import Any, Self
 from services import drift
 from services.matching.contacts import name_in_xero
 from services.model import NEW_CONTACT
-from services.store import mirror, releasing, tables, tax_choices
+from services.store import automatic, mirror, releasing, tables, tax_choices
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -101,6 +101,8 @@ async def release(
             settled.append(releasing.zero_rate_usable())
     for cured in settled:
         await releasing.release(session, connection, cured, now)
+    if settled:
+        await automatic.ask_again(session, connection, now)
 
 
 async def copy_contacts(
@@ -120,6 +122,7 @@ async def copy_contacts(
     await mirror.replace(session, connection.id, tables.Contact, rows)
     if restored:
         await releasing.release(session, connection, releasing.contacts_restored(restored), now)
+        await automatic.ask_again(session, connection, now)
     for export in waiting:
         namesake = await _namesake(session, connection, export)
         if namesake is None or namesake.contact_id in restored:

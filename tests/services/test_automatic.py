@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed
+from services.matching.shapes import MatchChoice
 from services.model import ConnectionState, ErrandState, ExportState, Job
 from services.settings.service import SettingsService
 from services.store import errands
@@ -222,6 +223,32 @@ async def test_e55_what_xero_has_let_go_of_goes_again_only_by_a_person(bridge: B
     assert len(asked) == 2
     statuses = [bridge.xero.invoices[each.xero_invoice_id or ""].status for each in (first, second)]
     assert (len(in_xero(bridge)), statuses) == (2, ["VOIDED", "VOIDED"])
+
+
+@pytest.mark.parametrize("answer", ["match", "form", "xero"])
+async def test_one_answer_releases_what_was_asked_about(bridge: Bridge, answer: str) -> None:
+    """A match that is saved, an export by hand with a new match, a currency that is enabled."""
+    await ready(bridge)
+    client, more = ("ACME Ltd.", {"currency": "SEK"}) if answer == "xero" else ("Kiwi Farm", {})
+    for number in ("INV-1", "INV-2"):
+        draft(bridge, number, client, **more)
+        mark(bridge, number)
+    await bridge.look()
+    assert len(await told(bridge, "export_asked")) == 2
+    kiwi = bridge.xero.books.add_contact("Kiwi Farm").contact_id
+    bridge.xero.books.add_currency("SEK")
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    sales = next(each for each in bridge.xero.books.accounts.values() if each.code == "200")
+    if answer == "match":
+        client_id = bridge.paymo.company.numbered("INV-1").client_id
+        await bridge.matching.save(ANNA, MatchChoice(client_id, kiwi, sales.account_id))
+    elif answer == "form":
+        await bridge.export_it("INV-1", contact_id=kiwi, account_id=sales.account_id)
+    await bridge.run()
+
+    assert in_xero(bridge) == ["INV-1", "INV-2"]
+    assert len(await told(bridge, "export_asked")) == 2
 
 
 @pytest.mark.parametrize("state", [{"state": ConnectionState.BROKEN}, {"is_paused": True}])

@@ -301,3 +301,29 @@ async def test_one_answer_lets_both_invoices_go(bridge: Bridge, row: Row) -> Non
     assert sorted(each.number for each in made) == list(BOTH)
     assert {(each.day, each.status) for each in made} == {(row.day, row.status)}
     assert len({each.contact_id for each in made}) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "problem"),
+    [
+        (edit(status="void"), edit(status="sent"), "status"),
+        (edit(discount=Decimal(100)), edit(discount=Decimal(0)), "figures"),
+    ],
+    ids=["e33 void", "e29 nothing to pay"],
+)
+async def test_what_is_put_right_in_paymo_waits_for_a_look(
+    bridge: Bridge, spoil: Cause, mend: Cause, problem: str
+) -> None:
+    """Each was changed since it was refused, so each goes only when a person has looked at it."""
+    spoil(bridge)
+    await ask(bridge, acme(bridge).contact_id)
+    first, second = await bridge.exports()
+    assert (first.problem, second.problem) == (problem, problem)
+    assert bridge.screen.results[-1].cures == ("look_again", "retry")
+    mend(bridge)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    await bridge.export.retry(ANNA, first.id, place())
+    await bridge.run()
+
+    assert [each.state for each in await bridge.exports()] == [EXPORTED, FAILED]
