@@ -4,7 +4,6 @@ import base64
 import hmac
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +33,7 @@ class Webhooks:
         raw = await bodies.read(request)
         if not self._is_signed(raw, request.headers.get("x-xero-signature", "")):
             return self._answer("xero", 401)
-        tenant_ids = _tenants(bodies.json_object(raw))
+        tenant_ids = _tenants(raw)
         if tenant_ids:
             self.tasks.start(self._look_at(tenant_ids), "xero webhook")
         return self._answer("xero", 200)
@@ -58,11 +57,13 @@ class Webhooks:
         return Response(status_code=status)
 
 
-def _tenants(body: dict[str, Any]) -> set[str]:
-    events = body.get("events")
-    if events is None:
+def _tenants(raw: bytes) -> set[str]:
+    """Return the organisations that it names: none where what was signed cannot be read."""
+    try:
+        events = bodies.json_object(raw).get("events")
+    except bodies.BadBody:
         return set()
     if not isinstance(events, list):
-        raise bodies.BadBody(400)
+        return set()
     found = (each.get("tenantId") for each in events if isinstance(each, dict))
     return {each for each in found if isinstance(each, str) and each}

@@ -16,6 +16,8 @@ from sandbox.paymo.hooks import Courier
 from sandbox.paymo.pages import Pages
 from sandbox.serving import Clock, Faults, Handler, Record, Seen, as_json, control_routes, utc_now
 
+_FIRST_ID = 3_000_001_001  # more than 32 bits hold: Paymo says nowhere how large its ids grow
+
 
 @dataclass(slots=True)
 class Limit:
@@ -59,7 +61,7 @@ class PaymoWorld:
     companies: dict[int, Company] = field(default_factory=dict)
     record: Record = field(default_factory=lambda: Record(_is_aside))
     courier: Courier = field(default_factory=Courier)
-    ids: Iterator[int] = field(default_factory=lambda: count(1001))
+    ids: Iterator[int] = field(default_factory=lambda: count(_FIRST_ID))
     limit: Limit = field(init=False)
 
     def __post_init__(self) -> None:

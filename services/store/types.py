@@ -6,8 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import DateTime, Dialect, Enum, String, Text
+from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
+
+# Paymo says nowhere how large its ids grow. SQLite's integers have 64 bits under any name.
+PAYMO_ID = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -18,7 +18,7 @@ from services.store.tables import Connection
 from services.sync.kit import Kit
 
 _MERGED = timedelta(seconds=2)
-_Id = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,14 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 async def take(kit: Kit, told: Told) -> bool:
-    """Queue the look that is hinted at; False when this is not Paymo's, or not to be read."""
+    """Queue the look that is hinted at; False when this is not Paymo's."""
     async with kit.database.sessions.begin() as session:
         connection = await hooks.find(session, told.token)
         is_signed = _is_signed(connection, told)
         if connection is None or not is_signed:
             return False
         named = _read(told.body)
-        if named is None:
-            return False
-        if connection.state is ConnectionState.ACTIVE:
+        if named is not None and connection.state is ConnectionState.ACTIVE:
             await _queue(session, kit, connection, named)
         return True
 

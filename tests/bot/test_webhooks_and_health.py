@@ -60,7 +60,19 @@ async def test_e63_a_signed_webhook_has_the_organisation_looked_at_soon(town: To
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("body", [b'{"events": []}', b"{}", b'{"events": [{"tenantId": 7}, 1]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"events": []}',
+        b"{}",
+        b'{"events": [{"tenantId": 7}, 1]}',
+        b"",
+        b"[",
+        b"[]",
+        b'{"events": 1}',
+        b"\xff",
+    ],
+)
 async def test_e63_a_signed_webhook_that_names_no_organisation_is_taken(
     town: Town, body: bytes
 ) -> None:
@@ -78,11 +90,6 @@ async def test_a_signature_that_is_no_text_is_refused(town: Town) -> None:
     headers = [(b"x-xero-signature", b"\xe9")]
 
     assert (await town.http.post("/webhooks/xero", headers=headers)).status_code == 401
-
-
-@pytest.mark.parametrize("body", [b"", b"[", b"[]", b'{"events": 1}', b"\xff"])
-async def test_a_signed_webhook_that_is_malformed_is_a_bad_request(town: Town, body: bytes) -> None:
-    assert (await tell(town, body)).status_code == 400
 
 
 async def test_without_a_key_there_is_no_webhook(sqlite_url: str) -> None:

@@ -282,9 +282,14 @@ async def test_nothing_but_ids_is_believed(stand: Stand) -> None:
     "body",
     [b"", b"[", b"[]", b"{}", b'{"id": "x"}', b'{"id": 0}', b'{"id": 1e400}', b"\xff", b"[" * 9999],
 )
-async def test_what_cannot_be_read_is_refused(stand: Stand, body: bytes) -> None:
-    assert not await stand.tell(body)
-    assert not await stand.tell(b'{"id": 99999999999999999999}')
+async def test_e63_what_was_signed_and_cannot_be_read_is_taken_and_changes_nothing(
+    stand: Stand, body: bytes
+) -> None:
+    before = await stand.bridge.connection()
+    assert await stand.tell(body)
+    assert await stand.tell(b'{"id": 99999999999999999999}')
+    after = await stand.bridge.connection()
+    assert after.mirror_due_at == before.mirror_due_at
 
 
 @pytest.mark.parametrize("signature", ["sha1=", "sha1=" + "0" * 40, "\u00e9", "plain"])

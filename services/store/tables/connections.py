@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import ConnectionState
 from services.store.tables.base import Base
-from services.store.types import Secret, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 
 _IN_USE = text("state IN ('active', 'broken', 'ending')")
 
@@ -77,7 +77,7 @@ class Connection(Base):
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
     digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 
-    paymo_company_id: Mapped[int | None]
+    paymo_company_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     paymo_company_name: Mapped[str] = mapped_column(String(255), default="")
     paymo_api_key: Mapped[str | None] = mapped_column(Secret)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import BatchState, ErrandState, Job
 from services.store.tables.base import Base
-from services.store.types import Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 _OPEN = text("state = 'waiting'")
 
@@ -74,9 +74,9 @@ class BatchRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
-    paymo_invoice_id: Mapped[int]
+    paymo_invoice_id: Mapped[int] = mapped_column(PAYMO_ID)
     number: Mapped[str] = mapped_column(String(255), default="")
-    client_id: Mapped[int | None]
+    client_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     client_name: Mapped[str] = mapped_column(String(255), default="")
     total: Mapped[Decimal | None] = mapped_column(Money)
     currency: Mapped[str] = mapped_column(String(8), default="")

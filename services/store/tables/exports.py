@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import ExportState, Life, PaymentKind, PaymentState
 from services.store.tables.base import Base
-from services.store.types import Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 
 class Export(Base):
@@ -26,9 +26,9 @@ class Export(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
-    paymo_company_id: Mapped[int]
+    paymo_company_id: Mapped[int] = mapped_column(PAYMO_ID)
     tenant_id: Mapped[str] = mapped_column(String(64))
-    paymo_invoice_id: Mapped[int]
+    paymo_invoice_id: Mapped[int] = mapped_column(PAYMO_ID)
     generation: Mapped[int] = mapped_column(default=1)
 
     state: Mapped[ExportState] = mapped_column(text_enum(ExportState))
@@ -53,7 +53,7 @@ class Export(Base):
     tax_rate: Mapped[str] = mapped_column(String(40), default="")  # Paymo's, in per cent
     rival_id: Mapped[str] = mapped_column(String(64), default="")  # holds the number in Xero
     reference: Mapped[str] = mapped_column(String(300), default="")
-    client_id: Mapped[int | None]
+    client_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     client_name: Mapped[str] = mapped_column(String(255), default="")
     contact_id: Mapped[str] = mapped_column(String(64))  # "new" until it was added to Xero
     contact_name: Mapped[str] = mapped_column(String(255), default="")
@@ -105,7 +105,7 @@ class Payment(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     fence: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
-    paymo_payment_id: Mapped[int | None]
+    paymo_payment_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -124,7 +124,7 @@ class Draft(Base):
     channel_id: Mapped[str] = mapped_column(String(32), default="")
     view_id: Mapped[str] = mapped_column(String(64), default="")
     asked_number: Mapped[str] = mapped_column(String(255), default="")  # typed, not found yet
-    invoice_id: Mapped[int | None]
+    invoice_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     tax_type: Mapped[str] = mapped_column(String(64), default="")

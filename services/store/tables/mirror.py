@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.tables.base import Base
-from services.store.types import Money, UtcDateTime
+from services.store.types import PAYMO_ID, Money, UtcDateTime
 
 
 class Contact(Base):
@@ -68,7 +68,7 @@ class Client(Base):
     __tablename__ = "paymo_clients"
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
-    client_id: Mapped[int] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(PAYMO_ID, primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     folded_name: Mapped[str] = mapped_column(String(255))  # for searching, like a contact's
     email: Mapped[str] = mapped_column(String(255), default="")
@@ -83,10 +83,10 @@ class InvoiceHeader(Base):
     __tablename__ = "paymo_invoices"
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
-    invoice_id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(PAYMO_ID, primary_key=True)
     number: Mapped[str] = mapped_column(String(255))
     folded_number: Mapped[str] = mapped_column(String(255))  # lower case, without a leading #
-    client_id: Mapped[int]
+    client_id: Mapped[int] = mapped_column(PAYMO_ID)
     status: Mapped[str] = mapped_column(String(16))
     currency: Mapped[str] = mapped_column(String(8))
     issued_on: Mapped[date]
@@ -101,7 +101,7 @@ class Match(Base):
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    client_id: Mapped[int] = mapped_column(primary_key=True)
+    client_id: Mapped[int] = mapped_column(PAYMO_ID, primary_key=True)
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     set_by: Mapped[str] = mapped_column(String(32))

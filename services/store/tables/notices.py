@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import NoticeKind
 from services.store.tables.base import Base
-from services.store.types import Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 
 class Subscription(Base):
@@ -22,7 +22,7 @@ class Subscription(Base):
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
     channel_id: Mapped[str] = mapped_column(String(32))
     topics: Mapped[list[str]] = mapped_column(JSON)
-    client_id: Mapped[int | None]  # only this Paymo client
+    client_id: Mapped[int | None] = mapped_column(PAYMO_ID)  # only this Paymo client
     minimum: Mapped[Decimal | None] = mapped_column(Money)  # only amounts from here on
     set_by: Mapped[str] = mapped_column(String(32))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)

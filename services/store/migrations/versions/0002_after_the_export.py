@@ -10,9 +10,32 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_PAYMO_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_PAYMO_IDS = (
+    ("connections", "paymo_company_id"),
+    ("drafts", "invoice_id"),
+    ("exports", "client_id"),
+    ("exports", "paymo_company_id"),
+    ("exports", "paymo_invoice_id"),
+    ("matches", "client_id"),
+    ("paymo_clients", "client_id"),
+    ("paymo_invoices", "client_id"),
+    ("paymo_invoices", "invoice_id"),
+    ("payments", "paymo_payment_id"),
+    ("subscriptions", "client_id"),
+)
+
+
+def _resize(kind: sa.types.TypeEngine[int]) -> None:
+    """Change the columns of 0001 that hold ids of Paymo; SQLite's are wide enough as they are."""
+    if op.get_bind().dialect.name != "sqlite":
+        for table, column in _PAYMO_IDS:
+            op.alter_column(table, column, type_=kind)
+
 
 def upgrade() -> None:
     """Go there."""
+    _resize(sa.BigInteger())
     op.create_table(
         "batches",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -83,9 +106,9 @@ def upgrade() -> None:
         "batch_rows",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=False),
-        sa.Column("paymo_invoice_id", sa.Integer(), nullable=False),
+        sa.Column("paymo_invoice_id", _PAYMO_ID, nullable=False),
         sa.Column("number", sa.String(length=255), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=True),
+        sa.Column("client_id", _PAYMO_ID, nullable=True),
         sa.Column("client_name", sa.String(length=255), nullable=False),
         sa.Column("total", services.store.types.Money(length=40), nullable=True),
         sa.Column("currency", sa.String(length=8), nullable=False),
@@ -273,6 +296,7 @@ def downgrade() -> None:
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.drop_column("installed_at")
 
+    _resize(sa.Integer())
     with op.batch_alter_table("xero_grants", schema=None) as batch_op:
         batch_op.drop_column("scopes")
 
