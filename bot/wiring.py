@@ -11,6 +11,7 @@ from bot.metrics import Metrics
 from bot.parking import Parking
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
+from bot.starting import take_over
 from bot.tasks import Tasks
 from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
@@ -249,6 +250,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     """Put everything together, and close it with the stack; `alone` shares work with nobody."""
     database = open_database(settings)
     stack.push_async_callback(database.close)
+    await take_over(settings.database_url.get_secret_value(), database, stack)
     metrics, tasks = Metrics(), Tasks()
     remote = open_remote(settings, database, metrics, stack)
     slack = await open_slack(settings, database, stack)

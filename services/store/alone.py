@@ -1,0 +1,55 @@
+"""A database file that nobody else works on: what a killed process had taken is free at once.
+
+A lease keeps two processes from doing the same thing. Where it is known that the process that
+took it is gone, waiting for its end would only keep people waiting.
+"""
+
+import contextlib
+import sqlite3
+from datetime import datetime, timedelta
+
+from sqlalchemy import make_url, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Batch, Connection, Draft, Errand, Export, Notice, Payment
+
+_LONGEST_LEASE = timedelta(minutes=3)
+_DUE = (
+    Batch.due_at,
+    Connection.disconnect_due_at,
+    Connection.mirror_due_at,
+    Connection.sweep_due_at,
+    Draft.due_at,
+    Errand.due_at,
+    Export.due_at,
+    Notice.due_at,
+    Payment.due_at,
+)
+_IN_MEMORY = ("", ":memory:")
+
+
+def hold(url: str) -> sqlite3.Connection | None:
+    """Hold the file beside the database until this is closed, or the process dies.
+
+    None when another process holds it, or when there is no file: then nothing is known.
+    """
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
+        return None
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.ExitStack() as undo:
+        held = sqlite3.connect(f"{made.database}-alone", timeout=0, isolation_level=None)
+        undo.callback(held.close)
+        held.execute("BEGIN EXCLUSIVE")
+        undo.pop_all()
+        return held
+    return None
+
+
+async def release(session: AsyncSession, now: datetime) -> None:
+    """Let everything come due now that would within the longest lease.
+
+    What was put off for so short a time comes a little early; it is looked at, and put off again.
+    """
+    for due_at in _DUE:
+        is_leased = (due_at > now) & (due_at <= now + _LONGEST_LEASE)
+        await session.execute(update(due_at.class_).where(is_leased).values({due_at: now}))
