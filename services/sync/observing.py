@@ -84,9 +84,12 @@ async def observe(
         export.xero_due = invoice.amount_due
         if export.life is Life.LIVE and invoice.status in _GONE:
             await exports.change_life(session, export, life=_GONE[invoice.status])
+        found = {each.key: each for each in settlements_of(invoice, today)}
         if export.life in exports.FOLLOWED:
-            found = {each.key: each for each in settlements_of(invoice, today)}
             await _compare(session, export, found, rows.get(export.id, []), now)
+        elif export.life is Life.GONE:
+            # Nothing of it stands in Paymo any more; that its client paid is told all the same.
+            await _add_new(session, export, found, rows.get(export.id, []), now)
 
 
 async def _compare(
@@ -96,9 +99,19 @@ async def _compare(
     rows: Sequence[Payment],
     now: datetime,
 ) -> None:
-    known = {row.xero_payment_id: row for row in rows}
     for row in rows:
         _compare_row(row, found, now)
+    await _add_new(session, export, found, rows, now)
+
+
+async def _add_new(
+    session: Session,
+    export: Export,
+    found: Mapping[str, Settlement],
+    rows: Sequence[Payment],
+    now: datetime,
+) -> None:
+    known = {row.xero_payment_id for row in rows}
     gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
     for key, settlement in found.items():
         if key not in known:

@@ -75,11 +75,14 @@ async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge
     assert amounts(bridge) == [Decimal(40), Decimal(40)]
 
 
+@pytest.mark.parametrize("is_noticed", [True, False])
 async def test_e46_a_payment_on_an_invoice_deleted_in_paymo_makes_nothing_anew(
-    bridge: Bridge,
+    bridge: Bridge, *, is_noticed: bool
 ) -> None:
-    """It is told, and Paymo stays as people left it."""
+    """It is told, whether or not the deletion was, and Paymo stays as people left it."""
     bridge.paymo.company.delete_invoice(bridge.paymo.company.numbered("INV-1").id)
+    if is_noticed:
+        await bridge.look()
     await pay(bridge, "40")
     kinds = dict(await bridge.notices())
     assert kinds["payment_received"]["gone"] is True
