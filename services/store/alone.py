@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import make_url, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.tables import Batch, Connection, Draft, Errand, Export, Notice, Payment
+from services.store.tables import Batch, Card, Connection, Draft, Errand, Export, Notice, Payment
 
 _LONGEST_LEASE = timedelta(minutes=3)
 _DUE = (
     Batch.due_at,
+    Card.due_at,
     Connection.disconnect_due_at,
     Connection.mirror_due_at,
     Connection.sweep_due_at,
