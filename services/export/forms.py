@@ -12,11 +12,11 @@ from services.export.dates import first_open_day
 from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.matching import menus
-from services.matching.names import suggest
+from services.matching.names import reason_for
 from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option
 from services.store import exports, matches, mirror
 from services.store.engine import Session
-from services.store.tables import Connection, Draft, InvoiceHeader
+from services.store.tables import Connection, Contact, Draft, InvoiceHeader
 
 
 def kept(draft: Draft) -> Invoice | None:
@@ -160,23 +160,18 @@ async def _contact(
     contact = await mirror.find_contact(session, connection.id, draft.contact_id, follows=True)
     if contact is None:
         return None, ""
-    return menus.contact_option(contact), await _reason(session, connection, draft, invoice)
+    return menus.contact_option(contact), await _reason(session, connection, contact, invoice)
 
 
 async def _reason(
-    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
+    session: Session, connection: Connection, contact: Contact, invoice: Invoice | None
 ) -> str:
     if invoice is None:
         return ""
     known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
-    if known is not None and known.contact_id == draft.contact_id:
+    if known is not None and known.contact_id == contact.contact_id:
         return "used before"
-    contacts = await mirror.list_contacts(session, connection.id)
-    reasons = {
-        each.contact.contact_id: each.reason
-        for each in suggest(proposing.party_of(invoice), contacts)
-    }
-    return reasons.get(draft.contact_id, "")
+    return reason_for(proposing.party_of(invoice), contact)
 
 
 async def _account(session: Session, connection: Connection, draft: Draft) -> Option | None:

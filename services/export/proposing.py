@@ -1,6 +1,6 @@
 """Which contact and account an invoice would go to: what was used before, or what surely fits."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from services import money
@@ -8,10 +8,12 @@ from services.clients.paymo import Invoice
 from services.export import books
 from services.export.books import Books
 from services.figures import invoice_rate
+from services.matching.directory import index_of
+from services.matching.index import Index
 from services.matching.names import Party, suggest, surest
-from services.store import matches, mirror
+from services.store import matches
 from services.store.engine import Session
-from services.store.tables import Connection, Contact, Match
+from services.store.tables import Connection, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Proposer:
     """Everything that proposals are made of, read once for one invoice or for hundreds."""
 
     books: Books
-    contacts: Sequence[Contact]  # empty where every client's contact is known
+    contacts: Index  # empty where every client's contact is known
     matches: Mapping[int, Match]
     last_account: str
     suggested: dict[int, str] = field(default_factory=dict)  # what was found, by client
@@ -66,7 +68,7 @@ async def load(
     )
     return Proposer(
         books=await books.load(session, connection, ""),
-        contacts=() if are_known else await mirror.list_contacts(session, connection.id),
+        contacts=Index() if are_known else await index_of(session, connection.id),
         matches=known,
         last_account=await matches.find_last_account(session, connection.id, connection.tenant_id),
         suggested=dict(told),

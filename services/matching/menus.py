@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from services.matching.contacts import name_in_xero
+from services.matching.directory import index_of
 from services.matching.index import Known
 from services.matching.names import Party, Suggestion, suggest
 from services.model import NEW_CONTACT, Option, OptionGroup
-from services.store import mirror
+from services.store import contacts, mirror
 from services.store.engine import Session
-from services.store.tables import Account, Client, Connection, Contact, TaxRate
+from services.store.tables import Account, Client, Connection, TaxRate
 
 _MOST = 90
 _TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
@@ -25,10 +26,9 @@ async def contact_groups(
 ) -> tuple[OptionGroup, ...]:
     """Return suggestions with their reasons, all contacts that fit, and adding a new one."""
     found = await mirror.search_contacts(session, connection.id, query, _MOST)
-    known = await mirror.list_contacts(session, connection.id) if party is not None else ()
     suggested: Sequence[Suggestion] = ()
     if party is not None and not query.strip():
-        suggested = suggest(party, known)
+        suggested = suggest(party, await index_of(session, connection.id))
     named = {each.contact.contact_id for each in suggested}
     groups = (
         OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
@@ -36,7 +36,7 @@ async def contact_groups(
             f"In {connection.organisation_name or 'Xero'}",
             tuple(contact_option(each) for each in found if each.contact_id not in named),
         ),
-        OptionGroup("Not in Xero yet?", _new(party, known)),
+        OptionGroup("Not in Xero yet?", await _new(session, connection, party)),
     )
     return tuple(each for each in groups if each.options)
 
@@ -56,12 +56,12 @@ def _suggested(suggestion: Suggestion) -> Option:
     return Option(contact.contact_id, contact.name, suggestion.reason)
 
 
-def _new(party: Party | None, known: Sequence[Contact]) -> tuple[Option, ...]:
+async def _new(session: Session, connection: Connection, party: Party | None) -> tuple[Option, ...]:
     """Offer to add the client, unless Xero would refuse because the name is taken."""
     if party is None:
         return ()
     folded = mirror.folded_name(name_in_xero(party.name))
-    if any(each.folded_name == folded for each in known):
+    if await contacts.is_named(session, connection.id, folded):
         return ()
     return (new_option(party.name),)
 

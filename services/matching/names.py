@@ -11,7 +11,7 @@ from services.matching.proofs import domain_of, email_of, label_of, tax_numbers
 from services.matching.readings import readings
 from services.store import mirror
 
-__all__ = ["SURE", "Party", "Suggestion", "suggest", "surest"]
+__all__ = ["SURE", "Party", "Suggestion", "reason_for", "suggest", "surest"]
 
 # From here on a suggestion is selected beforehand; a person still presses the button.
 SURE = 90
@@ -46,6 +46,12 @@ def suggest(party: Party, contacts: Index | Iterable[Known]) -> Sequence[Suggest
     found = [each for each in compared if each is not None]
     found.sort(key=_order)
     return _without_rivals(found)[:_MOST]
+
+
+def reason_for(party: Party, contact: Known) -> str:
+    """Return why the client may be this contact, or ""."""
+    found = _compare(party, contact)
+    return found.reason if found else ""
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
 from services.matching import menus
+from services.matching.directory import index_of
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model import NEW_CONTACT, Option, OptionGroup, Person
@@ -155,8 +156,7 @@ async def _contact_of(
         contact = await mirror.find_contact(session, connection.id, known.contact_id)
         if contact is not None and contact.is_active:
             return menus.contact_option(contact), "used before"
-    contacts = await mirror.list_contacts(session, connection.id)
-    best = surest(suggest(menus.party_of(client), contacts))
+    best = surest(suggest(menus.party_of(client), await index_of(session, connection.id)))
     return (menus.contact_option(best.contact), best.reason) if best else (None, "")
 
 

@@ -22,6 +22,7 @@ Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
 
 _READER = "reader"
+_MEMORY = "memory"
 
 
 def driver_url(url: str) -> str:
@@ -58,7 +59,9 @@ class Database:
         named = driver_url(url)
         if not named.startswith("sqlite"):
             engine = create_async_engine(named, pool_pre_ping=True)
-            return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
+            return cls(
+                engine, async_sessionmaker(engine, expire_on_commit=False, info={_MEMORY: {}})
+            )
         engine = create_async_engine(named)
         teach_sqlite(engine.sync_engine, foreign_keys=True)
         reader = engine.execution_options(**{_READER: True}).sync_engine
@@ -66,7 +69,7 @@ class Database:
             engine,
             expire_on_commit=False,
             sync_session_class=_SQLiteSession,
-            info={_READER: reader},
+            info={_READER: reader, _MEMORY: {}},
         )
         return cls(engine, sessions)
 
@@ -83,6 +86,12 @@ class Database:
     async def close(self) -> None:
         """Let go of every connection."""
         await self.engine.dispose()
+
+
+def memory_of(session: Session) -> dict[tuple[str, int], Any]:
+    """Return what this process remembers of the session's database from one to the next."""
+    memory: dict[tuple[str, int], Any] = session.info[_MEMORY]
+    return memory
 
 
 class _SQLiteSession(SyncSession):

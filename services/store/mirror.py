@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store import contacts
 from services.store.tables import (
     Account,
     Base,
@@ -58,6 +59,10 @@ async def replace(
             delete(table).where(owner == connection_id, column.in_(some)),
             execution_options={"synchronize_session": False},
         )
+    if table is Contact:
+        rows = await contacts.find_changed(session, connection_id, rows)
+        if gone and not rows:
+            await contacts.mark(session, connection_id)
     await put(session, connection_id, table, rows)
 
 
@@ -65,7 +70,11 @@ async def put(
     session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Bring some rows up to date, or add them; what is searched for is folded here."""
-    await put_all(session, table, [_row(connection_id, table, row) for row in rows])
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        await put_all(session, table, [_row(connection_id, table, row) for row in some])
+    if table is Contact and rows:
+        await contacts.mark(session, connection_id)
 
 
 def _row(connection_id: int, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +99,7 @@ async def forget(session: AsyncSession, connection_id: int) -> None:
     for table in _KEYS:
         owner = table.connection_id  # type: ignore[attr-defined]
         await session.execute(delete(table).where(owner == connection_id))
+    await contacts.mark(session, connection_id)
 
 
 async def statuses(
@@ -127,14 +137,6 @@ async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence
     """Return the codes of the currencies that are enabled."""
     found = await session.scalars(
         select(Currency.code).where(Currency.connection_id == connection_id)
-    )
-    return found.all()
-
-
-async def list_contacts(session: AsyncSession, connection_id: int) -> Sequence[Contact]:
-    """Return every contact that is not archived."""
-    found = await session.scalars(
-        select(Contact).where(Contact.connection_id == connection_id, Contact.is_active)
     )
     return found.all()
 

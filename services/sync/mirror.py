@@ -14,6 +14,7 @@ from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled
 from services.matching.contacts import client_row, contact_row
+from services.matching.directory import index_of
 from services.store import connections, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
@@ -92,6 +93,9 @@ class MirrorService:
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             await mending.copy_contacts(session, row, rows, self.now())
+        # Whoever asks about a client next should not wait until all names are read.
+        async with self.database.sessions() as session:
+            await index_of(session, connection.id)
 
     async def refresh_invoices(self, connection: Connection) -> None:
         """Copy the heads of Paymo's invoices that changed since the last time."""

@@ -103,6 +103,7 @@ class Connection(Base):
     xero_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paymo_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mirror_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
     mirror_fence: Mapped[int] = mapped_column(default=0)
 
     # Sweep: the newest UpdatedDateUTC that was seen, and when to look again.

@@ -217,6 +217,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("time_zone", sa.String(length=64), nullable=False, server_default="")
         )
+        batch_op.add_column(
+            sa.Column("contacts_mark", sa.String(length=16), nullable=False, server_default="")
+        )
         batch_op.create_index(
             "ix_connections_pair",
             ["workspace_id", "paymo_company_id", "tenant_id"],
@@ -329,6 +332,7 @@ def downgrade() -> None:
         batch_op.drop_column("override_tax")
 
     with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.drop_column("contacts_mark")
         batch_op.drop_column("time_zone")
         batch_op.drop_index(
             "ix_connections_pair",
