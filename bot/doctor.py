@@ -15,6 +15,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.wiring import Remote, now, open_database, open_remote
+from handlers.slack_errors import code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.store.engine import Database
@@ -133,7 +134,7 @@ class _Patient:
             answer = await self.slack.web.client(token).auth_test()
             await self._socket()
         except SlackApiError as error:
-            code = error.response.get("error", "")
+            code = code_of(error)
             raise Ill(f"refuses SLACK_BOT_TOKEN ({code})" if token else f"says {code}") from None
         except (SlackClientError, aiohttp.ClientError) as error:
             raise Ill(f"cannot be reached ({type(error).__name__})") from None
@@ -147,7 +148,7 @@ class _Patient:
         try:
             await self.slack.web.client().apps_connections_open(app_token=token)
         except SlackApiError as error:
-            raise Ill(f"refuses SLACK_APP_TOKEN ({error.response.get('error', '')})") from None
+            raise Ill(f"refuses SLACK_APP_TOKEN ({code_of(error)})") from None
 
     async def _xero(self) -> str:
         """Xero looks at who asks before it looks at what is asked for."""

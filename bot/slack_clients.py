@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
 from handlers.clients import SlackClients
+from handlers.slack_errors import code_of
 from services.errors import ChannelClosed
 from services.store import workspaces
 from services.store.engine import Database
@@ -149,7 +150,7 @@ class Authorizer(AsyncAuthorize):
         try:
             seat = await self.seats.find(enterprise_id or "", team_id or "")
         except SlackApiError as error:
-            log.warning("slack_refused_token", error=str(error.response.get("error", "")))
+            log.warning("slack_refused_token", error=code_of(error))
             return None
         if seat is None:
             return None

@@ -21,6 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.slack_clients import SlackWeb
 from bot.tasks import Tasks
+from handlers.slack_errors import name_of
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ class SlackSocket:
             try:
                 self.newest = await self._connect()
             except _TROUBLE as error:
-                log.warning("slack_socket_refused", error=_name_of(error))
+                log.warning("slack_socket_refused", error=name_of(error))
                 await asyncio.sleep(self._wait_after(error).total_seconds())
                 continue
             over = asyncio.Event()
@@ -160,10 +161,3 @@ class SlackSocket:
                 continue
             return
         log.info("slack_answer_lost")
-
-
-def _name_of(error: Exception) -> str:
-    """Return Slack's own word for what is wrong, else the kind of trouble."""
-    if isinstance(error, SlackApiError):
-        return str(error.response.get("error", ""))
-    return type(error).__name__

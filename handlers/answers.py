@@ -12,9 +12,10 @@ from handlers.blocks import Block, sentence
 from handlers.reading import Body
 from handlers.routing import SlackRequest
 from handlers.slack_errors import (
-    STALE_TRIGGER,
     closed_views_are_fine,
     code_of,
+    may_work_again,
+    name_of,
     slack_refusals,
 )
 from services.errors import NotConnected, NotMatched, ServiceError
@@ -22,7 +23,7 @@ from services.model import Place
 
 log = structlog.get_logger(__name__)
 
-_TOO_LATE = "That took too long, so Slack did not let the form open. Press the button to try again."
+_TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
 
 
 async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
@@ -34,9 +35,10 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
     opens = client.views_push if view_of(request.body) else client.views_open
     try:
         answer = await opens(trigger_id=request.body["trigger_id"], view=view)
-    except SlackApiError as error:
-        if code_of(error) not in STALE_TRIGGER:
+    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        if not may_work_again(error):
             raise
+        log.info("view_not_opened", error=name_of(error))
         about = request.person.connection_id
         await tell(request, _TOO_LATE, blocks.actions([again], about=about))
         return ""

@@ -198,9 +198,9 @@ def _ended(facts: Facts, what: str) -> str:
 def _broken(facts: Facts) -> str:
     return (
         f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
-        f"{one_line(facts['organisation'])}. {escape(facts['reason'])} Everything waits, nothing "
-        f"is lost. <@{facts['owner']}> can connect it again. If it was ended there on purpose, end "
-        "it here too."
+        f"{one_line(facts['organisation'])}. Everything waits, nothing is lost. "
+        f"<@{facts['owner']}> can connect it again. If it was ended there on purpose, end it here "
+        "too."
     )
 
 

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 # A modal that was closed, or redrawn by somebody else in the meantime, is no failure.
 _CLOSED_VIEW = frozenset({"not_found", "view_not_found", "hash_conflict"})
-STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
+_STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _GONE = frozenset({"message_not_found", "cant_update_message"})
 _DEAD = frozenset(
@@ -38,8 +38,9 @@ _SERVER_ERROR = 500
 
 def code_of(error: SlackApiError) -> str:
     """Return Slack's name of the refusal."""
-    answer: Any = error.response
-    return str(answer.get("error", "")) if hasattr(answer, "get") else ""
+    # A broken Slack answers with a page, or with nothing, in place of JSON.
+    answer: Any = getattr(error.response, "data", error.response)
+    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
 
 
 def refusal_of(error: SlackApiError) -> ServiceError:
@@ -60,6 +61,21 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     if code in _SHUT or code.startswith("restricted_action"):
         return ChannelClosed(_SHUT.get(code, "The workspace does not let the app write here."))
     return Unavailable(f"Slack did not take the message ({code or 'no answer'}).")
+
+
+def name_of(error: Exception) -> str:
+    """Return Slack's name of the refusal, or what kind of trouble there was on the way."""
+    return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+
+
+def may_work_again(error: Exception) -> bool:
+    """Say whether the same form may open with the next press: nothing is wrong with the form."""
+    if not isinstance(error, SlackApiError):
+        return True
+    answer: Any = error.response
+    status = int(getattr(answer, "status_code", getattr(answer, "status", 0)))
+    is_passing = code_of(error) in _STALE_TRIGGER | {"ratelimited"}
+    return is_passing or status >= _SERVER_ERROR
 
 
 @contextmanager

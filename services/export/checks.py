@@ -50,11 +50,9 @@ def _figures(case: Case) -> Iterable[Check]:
     yield Check("figures", Colour.GREEN, f"Lines, discount and tax add up to {total}.")
     if silent := money.lines_without_description(figures):
         places = ", ".join(str(place) for place in silent)
-        yield Check(
-            "description",
-            Colour.RED,
-            f"Line {places} has no description, and Xero needs one. Write it in Paymo.",
-        )
+        which = f"Line {places} has" if len(silent) == 1 else f"Lines {places} have"
+        text = f"{which} no description, and Xero needs one. Write it in Paymo."
+        yield Check("description", Colour.RED, text)
 
 
 def _currency(case: Case) -> Iterable[Check]:

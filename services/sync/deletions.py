@@ -64,7 +64,7 @@ async def _held(look: Look) -> bool:
 async def _settle(case: Followed) -> bool:
     status = await _status_again(case)
     if status not in {DELETED, VOIDED}:
-        await _write(case, life=Life.LIVE)
+        await _let_stand(case, status)
         return False
     invoice = await _in_paymo(case)
     if invoice is None:
@@ -84,6 +84,12 @@ async def _settle(case: Followed) -> bool:
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     await _end(case, Life.DELETED, kind, in_paymo="deleted")
     return True
+
+
+async def _let_stand(case: Followed, status: str) -> None:
+    """Forget the deletion, unless Paymo's side was begun and Xero just does not find it now."""
+    if status or case.export.snapshot is None:
+        await _write(case, life=Life.LIVE)
 
 
 async def _status_again(case: Followed) -> str:

@@ -1,6 +1,7 @@
 """How a person is answered, wherever they asked, and what becomes of refusals."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -139,11 +140,20 @@ async def test_people_of_another_company_are_refused_before_anything_happens(des
     assert "another company" in desk.read_by_anna[-1]
 
 
-async def test_a_trigger_that_grew_stale_brings_a_button_that_opens_the_form_after_all(
-    desk: Desk,
+@pytest.mark.parametrize("trouble", ["stale", "busy", "broken", "cut"])
+async def test_a_form_that_slack_does_not_open_just_now_comes_as_a_button(
+    desk: Desk, trouble: str
 ) -> None:
+    world = desk.bench.world
+    if trouble == "busy":
+        world.rate_limit("views.open")
+    elif trouble != "stale":
+        # The client knocks twice where nobody took the first call.
+        fault: Any = {"broken": {"status": 500}, "cut": {"hang_up": "before"}}[trouble]
+        world.faults.add(path="^/api/views.open$", times=2, **fault)
+
     async def handler(request: SlackRequest) -> None:
-        desk.bench.time.pass_by(4)
+        desk.bench.time.pass_by(4 if trouble == "stale" else 0)
         assert await answers.open_view(request, VIEW, again=AGAIN) == ""
 
     desk.handler = handler

@@ -86,6 +86,13 @@ async def test_a_failure_of_slacks_is_not_taken_for_a_shut_channel(desk: Desk, e
         await SlackNoticeBoard(desk).post(notice(desk))
 
 
+async def test_a_page_in_place_of_an_answer_is_a_failure_of_slacks(desk: Desk) -> None:
+    desk.bench.world.faults.add(path="^/api/chat.postMessage$", times=2, status=502, body="<p>")
+
+    with pytest.raises(Unavailable):
+        await SlackNoticeBoard(desk).post(notice(desk))
+
+
 async def test_who_subscribed_a_channel_is_told_that_it_is_paused(desk: Desk) -> None:
     room, anna = desk.bench.room, desk.bench.anna
 

@@ -212,6 +212,27 @@ async def test_a_voided_one_is_deleted_when_a_person_says_so(bridge: Bridge) -> 
     assert invoice.id not in bridge.paymo.company.invoices
 
 
+async def test_e50_a_deletion_that_was_begun_is_no_persons_deletion(bridge: Bridge) -> None:
+    """Paymo deleted it and did not say so, and Xero does not find it with the next look."""
+    await bridge.export_it("INV-2", xero_status="DRAFT")
+    invoice, stated = in_paymo(bridge, "INV-2"), in_xero(bridge, "INV-2")
+    bridge.xero.books.delete(stated.invoice_id)
+    bridge.paymo.faults.add(method="DELETE", path=f"/api/invoices/{invoice.id}", hang_up="after")
+    await bridge.look()
+    assert invoice.id not in bridge.paymo.company.invoices
+    bridge.xero.faults.add(
+        method="GET", path=f"/Invoices/{stated.invoice_id}", times=3, status=404, body="{}"
+    )
+    await bridge.look()
+    bridge.xero.faults.clear()
+    await bridge.look()
+    await bridge.look()
+    _, export = await bridge.exports()
+
+    assert (await told(bridge))[1:] == ["invoice_deleted"]
+    assert (export.life, export.snapshot is not None) == (Life.DELETED, True)
+
+
 async def test_e52_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> None:
     """It would vanish with the invoice."""
     invoice = in_paymo(bridge)

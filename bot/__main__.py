@@ -1,0 +1,5 @@
+"""`python -m bot` is `paymo-xero`."""
+
+from bot.cli import main
+
+main()
