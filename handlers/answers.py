@@ -16,6 +16,7 @@ from handlers.slack_errors import (
     code_of,
     may_work_again,
     name_of,
+    nobody_has_to_look,
     slack_refusals,
 )
 from services.errors import NotConnected, NotMatched, ServiceError
@@ -66,6 +67,34 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     else:
         person = request.person
         await whisper(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def settle(request: SlackRequest, said: str) -> None:
+    """Write under the message whose button was pressed who decided what, in place of its buttons.
+
+    Links stay, and so does the metadata (facts/slack.md: `chat.update` keeps what is not named).
+    """
+    message: Body = request.body.get("message") or {}
+    if not message.get("blocks") or request.body.get("container", {}).get("is_ephemeral"):
+        return
+    decided = blocks.context(f"✅ <@{request.person.user_id}>: {said}")
+    with nobody_has_to_look():
+        await request.client.chat_update(
+            channel=str(request.body["channel"]["id"]),
+            ts=str(message["ts"]),
+            text=str(message.get("text", "")),
+            blocks=[*_without_buttons(message["blocks"]), decided],
+        )
+
+
+def _without_buttons(drawn: Sequence[Block]) -> list[Block]:
+    left = []
+    for each in drawn:
+        if each["type"] != "actions":
+            left.append(each)
+        elif links := [button for button in each["elements"] if "url" in button]:
+            left.append({**each, "elements": links})
+    return left
 
 
 async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[str]:

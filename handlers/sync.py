@@ -54,8 +54,9 @@ class Sync:
         row_id = number_in(pressed(request.body).get("value", ""))
         if row_id is None:
             raise NotFound("This button does not belong to anything any more.")
-        said = await decision(request.person, row_id)
-        await answers.tell(request, f"✅ {blocks.sentence(said)}")
+        said = blocks.sentence(await decision(request.person, row_id))
+        await answers.tell(request, f"✅ {said}")
+        await answers.settle(request, said)
 
 
 @dataclass(frozen=True, slots=True)

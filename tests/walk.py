@@ -67,6 +67,16 @@ class Walk:
 
         return await self._until(told, kind, "Anna")
 
+    async def rewritten(self, kind: str, words: str) -> Message:
+        """Wait until the notice of this kind says something else."""
+
+        def says() -> Message | None:
+            found = self.town.slack.messages("invoices")
+            fit = (each for each in found if (each.metadata or {}).get("event_type") == kind)
+            return next((each for each in fit if words in text_in(each.blocks)), None)
+
+        return await self._until(says, words, "Anna")
+
     def refused(self) -> list[str]:
         """Return what Slack refused, but for views that were closed or went on meanwhile."""
         answers = [json.loads(each["response"])["error"] for each in self.town.slack.refused]
