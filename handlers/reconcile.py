@@ -57,6 +57,10 @@ class SlackReconcileScreen:
         """Show what differs, each with the button that helps."""
         text = report_text(report)
         await self._whisper(place, text, report_blocks(report))
+        await self.send_file(place, report)
+
+    async def send_file(self, place: Place, report: Report) -> None:
+        """Send all rows to this person directly."""
         if not report.rows:
             return
         with nobody_has_to_look():

@@ -51,8 +51,10 @@ def pane(page: Page, name: str) -> FrameLocator:
 
 async def say(slack: FrameLocator, text: str) -> None:
     """Type into the channel."""
-    await slack.get_by_role("textbox", name="Message #invoices").fill(text)
+    box = slack.get_by_role("textbox", name="Message #invoices")
+    await box.fill(text)
     await slack.get_by_role("button", name="Send").click()
+    await expect(box, "what was typed has left").to_have_value("")
 
 
 async def connect(page: Page) -> None:

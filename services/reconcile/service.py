@@ -137,6 +137,8 @@ class ReconcileService:
                 )
         if errand.place is None:
             await self.work.nudge(Job.NOTICES, connection.workspace_id)
+            owner = Place(connection.workspace_id, connection.owner_id)
+            await self.screen.send_file(owner, report)
         else:
             await self.screen.show_report(Place(**errand.place), report)
 

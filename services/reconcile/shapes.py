@@ -131,6 +131,9 @@ class ReconcileScreen(Protocol):
     async def show_report(self, place: Place, report: Report) -> None:
         """Show a comparison, with all its rows as a file."""
 
+    async def send_file(self, place: Place, report: Report) -> None:
+        """Send all its rows as a file, to this person directly."""
+
     async def show_wait(self, place: Place, reason: str) -> None:
         """Say why it is not done yet, and when it will be."""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from sandbox.slack.model import SharedFile
 from services.model import Job
 from services.store import errands
 from services.store.digests import subject_of
@@ -54,6 +55,12 @@ async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) ->
     assert len(told) == 1
 
 
+def files_of(walk: Walk) -> list[SharedFile]:
+    """Return the files that the app sent to Anna directly."""
+    slack = walk.town.slack
+    return [each for message in slack.messages(slack.direct("Anna")) for each in message.files]
+
+
 async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_comparison(
     walk: Walk,
 ) -> None:
@@ -67,6 +74,8 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
         await errands.ask(session, connection, job)
 
     told = await walk.notice("digest")
+    (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
+    assert file.name == f"paymo-xero-{month}.csv"
     await walk.town.slack.press("Anna", told, "reconcile")
     await walk.whisper("all 1 agree at ")
 

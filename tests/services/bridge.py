@@ -75,6 +75,7 @@ class Notebook:
     results: list[ExportResult] = field(default_factory=list)
     swept: list[Swept] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    files: list[tuple[str, Report]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     sayings: list[Said] = field(default_factory=list)
     batches: list[BatchForm] = field(default_factory=list)
@@ -99,6 +100,10 @@ class Notebook:
     async def show_report(self, _: Place, report: Report) -> None:
         """Keep a comparison."""
         self.reports.append(report)
+
+    async def send_file(self, place: Place, report: Report) -> None:
+        """Keep who got which file."""
+        self.files.append((place.user_id, report))
 
     async def show_wait(self, _: Place, reason: str) -> None:
         """Keep why a comparison waits."""

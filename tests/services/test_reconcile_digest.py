@@ -251,6 +251,8 @@ async def test_the_digest_counts_what_is_paid_open_overdue_and_missing(bridge: B
     assert facts["credits"]["sums"] == {"NZD": "15"}
     assert [each["number"] for each in facts["not_exported"]["first"]] == ["INV-3"]
     assert (facts["locked"]["count"], facts["lock_on"]) == (1, "2026-11-30")
+    ((owner, report),) = bridge.screen.files
+    assert (owner, report.compared) == ("U1", 2)
 
 
 async def test_a_digest_that_could_not_be_made_is_made_later(bridge: Bridge) -> None:
