@@ -12,8 +12,7 @@ from handlers.reading import Note
 from services import money
 from services.export.shapes import ExportResult
 from services.model import ExportState
-
-_MOST_NAMED = 5
+from services.wording import some_of
 
 
 def working_view(sentence: str, channel_id: str = "") -> Block:
@@ -52,9 +51,7 @@ def _alike(result: ExportResult) -> list[Block]:
     """Say before a press which others it lets go as well."""
     if not result.alike:
         return []
-    more = len(result.alike) - _MOST_NAMED
-    numbers = ", ".join(one_line(each) for each in result.alike[:_MOST_NAMED])
-    numbers += f" and {more} more" if more > 0 else ""
+    numbers = some_of([one_line(each) for each in result.alike])
     wait = "waits" if len(result.alike) == 1 else "wait"
     said = f"{numbers} {wait} for the same. Another date or status that you press here is for all."
     return [blocks.context(said)]

@@ -26,9 +26,9 @@ from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Connection, Draft, Export, TaxChoice
+from services.wording import some_of
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
-_MOST_NAMED = 5
 _CLOSED = "This form was open for too long. Run /paymo-xero export again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
@@ -199,9 +199,7 @@ def so_are(others: Sequence[Export]) -> str:
     """Say which others go as well, or ""."""
     if not others:
         return ""
-    numbers = ", ".join(each.number for each in others[:_MOST_NAMED])
-    more = len(others) - _MOST_NAMED
-    numbers += f" and {more} more" if more > 0 else ""
+    numbers = some_of([each.number for each in others])
     return f"So {'is' if len(others) == 1 else 'are'} {numbers}, which waited for the same."
 
 

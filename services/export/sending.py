@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from services.backoff import pause_after
 from services.clients.xero import XeroInvoice
 from services.errors import (
     NotConnected,
@@ -51,7 +52,7 @@ async def run(kit: Kit, export_id: int) -> None:
     except NotConnected as refusal:
         await _broken(kit, connection, export, refusal)
     except Unavailable as refusal:
-        await _later(kit, connection, export, _pause(export), str(refusal))
+        await _later(kit, connection, export, pause_after(export.tries, _BACK_OFF), str(refusal))
     except ServiceError as refusal:
         await _not_done(kit, connection, export, refusal)
 
@@ -88,7 +89,9 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
             raise from_xero(refusal) from refusal
         created = await holder_of_number(kit, connection, export)
     except Unavailable as refusal:
-        await recording.unknown(kit, connection, export, refusal, _pause(export))
+        await recording.unknown(
+            kit, connection, export, refusal, pause_after(export.tries, _BACK_OFF)
+        )
         return
     except (Throttled, NotConnected):
         # Refused at the door: nothing was done, so the row waits as if it had never been sent.
@@ -118,10 +121,6 @@ async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoi
     )
 
 
-def _pause(export: Export) -> timedelta:
-    return timedelta(seconds=_BACK_OFF[min(export.tries, len(_BACK_OFF)) - 1])
-
-
 async def _not_done(
     kit: Kit, connection: Connection, export: Export, refusal: ServiceError
 ) -> None:
@@ -129,7 +128,7 @@ async def _not_done(
     if export.state is ExportState.QUEUED:
         await recording.fail(kit, connection, export, "rejected", str(refusal))
     else:
-        await _later(kit, connection, export, _pause(export), str(refusal))
+        await _later(kit, connection, export, pause_after(export.tries, _BACK_OFF), str(refusal))
 
 
 async def _later(

@@ -14,8 +14,8 @@ from services.figures import figures_of, invoice_rate
 from services.matching.menus import name_of, percent
 from services.model import Check, Colour
 from services.store.tables import Account, TaxRate
+from services.wording import some_of
 
-_MOST_NAMED = 5
 _TAX_SETUP = (
     "In Xero a rate is set up at Accounting → Advanced → Tax rates → New tax rate, and given to an "
     "account at Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
@@ -137,12 +137,12 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
     rates = [rate.name for rate in rates_of(books, wanted)]
     if fitting:
         return (
-            f"These accounts have {percent(wanted)}: {_some(fitting)}. Choose one of them, or one "
-            f"of these tax rates for the invoice: {_some(rates)}."
+            f"These accounts have {percent(wanted)}: {some_of(fitting)}. Choose one of them, or "
+            f"one of these tax rates for the invoice: {some_of(rates)}."
         )
     if rates:
         return (
-            f"No account has {percent(wanted)}; these rates have: {_some(rates)}. Choose one of "
+            f"No account has {percent(wanted)}; these rates have: {some_of(rates)}. Choose one of "
             f"them for the invoice. {_TAX_SETUP}"
         )
     return f"{books.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
@@ -158,8 +158,3 @@ def _untaxed(books: Books) -> Check:
             + _TAX_SETUP,
         )
     return Check("untaxed", Colour.GREEN, f"Lines without tax go out with {zero.name}.")
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

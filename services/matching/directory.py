@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from services.chunks import chunks
 from services.matching.index import Index, Known
 from services.store import contacts
 from services.store.engine import Session, memory_of
@@ -46,11 +47,11 @@ async def _catch_up(index: Index, known: Sequence[Known]) -> None:
     current = {each.contact_id: each for each in known}
     gone = [each for each in index.contacts if each not in current]
     changed = [each for each in known if index.contacts.get(each.contact_id) != each]
-    for start in range(0, len(gone), _AT_ONCE):
-        for contact_id in gone[start : start + _AT_ONCE]:
+    for some in chunks(gone, _AT_ONCE):
+        for contact_id in some:
             index.drop(contact_id)
         await asyncio.sleep(0)
-    for start in range(0, len(changed), _AT_ONCE):
-        for each in changed[start : start + _AT_ONCE]:
+    for few in chunks(changed, _AT_ONCE):
+        for each in few:
             index.put(each)
         await asyncio.sleep(0)

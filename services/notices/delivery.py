@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.backoff import pause_after
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
 from services.notices import redrawing
-from services.notices.kit import Round, ids_of, pause_after
+from services.notices.kit import BACK_OFF, Round, ids_of
 from services.notices.shapes import Message
 from services.store import connections, exports, notices, payments, subscriptions, workspaces
 from services.store.engine import Session
@@ -132,7 +133,7 @@ async def _try_again(course: Round, notice: Notice, problem: str) -> None:
             await notices.refuse(session, notice, problem)
         log.error("notice_given_up", notice=notice.id, reason=problem)
         return
-    await _put_off(course, notice, course.now() + pause_after(notice.tries), problem)
+    await _put_off(course, notice, course.now() + pause_after(notice.tries, BACK_OFF), problem)
 
 
 async def _put_off(course: Round, notice: Notice, until: datetime, problem: str) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.links import Links
 from services.notices.shapes import NoticeBoard
 from services.store.engine import Database
 from services.store.tables import Export
 
-_BACK_OFF = (2, 5, 15, 60, 300)  # seconds
+BACK_OFF = (2, 5, 15, 60, 300)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,3 @@ def ids_of(export: Export) -> dict[str, object]:
         "paymo_invoice_id": export.paymo_invoice_id,
         "xero_invoice_id": export.xero_invoice_id or "",
     }
-
-
-def pause_after(tries: int) -> timedelta:
-    """Return how long to wait after so many tries."""
-    return timedelta(seconds=_BACK_OFF[min(tries, len(_BACK_OFF)) - 1])

@@ -6,9 +6,10 @@ recorded now, so several events cost one drawing.
 
 import structlog
 
+from services.backoff import pause_after
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
-from services.notices.kit import Round, ids_of, pause_after
+from services.notices.kit import BACK_OFF, Round, ids_of
 from services.notices.shapes import Message
 from services.store import cards, connections, exports, notices, payments
 from services.store.engine import Session
@@ -51,7 +52,7 @@ async def _redraw(course: Round, card: Card, message: Message) -> None:
         # Nobody sees this card any more; the event itself is told all the same.
         log.info("card_not_redrawn", export=card.export_id, reason=str(refusal))
     except ServiceError as refusal:
-        pause = pause_after(card.tries)
+        pause = pause_after(card.tries, BACK_OFF)
         if isinstance(refusal, Throttled):
             pause = max(pause, refusal.retry_after)
         if card.tries < _MOST_TRIES:

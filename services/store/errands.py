@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.backoff import pause_after
 from services.errors import NotConnected, ServiceError, Throttled
 from services.model import ConnectionState, ErrandState, Job, Place
 from services.store import connections
@@ -113,7 +114,7 @@ async def postpone(
     session: AsyncSession, taken: Taken, refusal: ServiceError, now: datetime
 ) -> None:
     """Try again when the refusal may have passed; a broken connection is noted, and told once."""
-    pause = timedelta(seconds=_BACK_OFF[min(taken.errand.tries, len(_BACK_OFF)) - 1])
+    pause = pause_after(taken.errand.tries, _BACK_OFF)
     if isinstance(refusal, Throttled):
         pause = max(pause, refusal.retry_after)
     if isinstance(refusal, NotConnected):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chunks import chunks
 from services.store import contacts
 from services.store.tables import (
     Account,
@@ -53,8 +54,7 @@ async def replace(
     owner = table.connection_id  # type: ignore[attr-defined]
     known = set(await session.scalars(select(column).where(owner == connection_id)))
     gone = sorted(known - {row[key] for row in rows})
-    for start in range(0, len(gone), _AT_ONCE):
-        some = gone[start : start + _AT_ONCE]
+    for some in chunks(gone, _AT_ONCE):
         await session.execute(
             delete(table).where(owner == connection_id, column.in_(some)),
             execution_options={"synchronize_session": False},
@@ -70,8 +70,7 @@ async def put(
     session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Bring some rows up to date, or add them; what is searched for is folded here."""
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
+    for some in chunks(rows, _AT_ONCE):
         await put_all(session, table, [_row(connection_id, table, row) for row in some])
     if table is Contact and rows:
         await contacts.mark(session, connection_id)

@@ -7,6 +7,7 @@ of a payment that somebody deleted, is found when the invoice's turn comes.
 from collections.abc import Sequence
 from typing import Any
 
+from services.chunks import chunks
 from services.store import drifts, exports
 from services.store.engine import Session
 from services.store.tables import Connection
@@ -19,10 +20,8 @@ async def consider(
 ) -> None:
     """Before these heads are copied, have those looked at that changed since the last copy."""
     fresh = {row["invoice_id"]: row["updated_on"] for row in rows}
-    listed = list(fresh)
-    parts = [listed[start : start + _AT_ONCE] for start in range(0, len(listed), _AT_ONCE)]
-    for part in [None] if is_whole else parts:
+    for part in [None] if is_whole else chunks(list(fresh), _AT_ONCE):
         copied = await drifts.list_copied(session, connection, part)
         due = [export_id for export_id, invoice_id, at in copied if fresh.get(invoice_id) != at]
-        for start in range(0, len(due), _AT_ONCE):
-            await exports.uncheck(session, due[start : start + _AT_ONCE])
+        for some in chunks(due, _AT_ONCE):
+            await exports.uncheck(session, some)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from services import days, money
+from services.backoff import pause_after
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as PaymoPayment
 from services.errors import NotFound, Rejected, Throttled, Unavailable
@@ -56,7 +57,7 @@ async def _run_one(case: _Case) -> None:
         else:
             await _add(case)
     except (Throttled, Unavailable) as refusal:
-        pause = _pause(case.payment)
+        pause = pause_after(case.payment.tries, _BACK_OFF)
         if isinstance(refusal, Throttled):
             pause = max(pause, refusal.retry_after)
         await _write(case, due_at=case.look.kit.now() + pause)
@@ -65,10 +66,6 @@ async def _run_one(case: _Case) -> None:
         number = case.export.number
         case.look.problems.append(f"A payment on invoice {number} waits: {refusal}")
         await _write(case, due_at=case.look.kit.now() + timedelta(seconds=_BACK_OFF[-1]))
-
-
-def _pause(payment: Payment) -> timedelta:
-    return timedelta(seconds=_BACK_OFF[min(payment.tries, len(_BACK_OFF)) - 1])
 
 
 async def _write(case: _Case, **values: object) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import (
     LONGEST_WAIT,
@@ -23,7 +24,7 @@ from services.clients.http import (
     messages_under,
     sleep_for,
 )
-from services.clients.paymo.paging import HEADS, MOST, PAGE, parts, question
+from services.clients.paymo.paging import HEADS, MOST, PAGE, question
 from services.clients.paymo.wire import (
     Client,
     Clients,
@@ -126,7 +127,7 @@ class PaymoClient:
         more = {"include": "invoiceitems,client"}
         found = [
             await self._send("GET", "/invoices", params=question(each) | more)
-            for each in parts(invoice_ids, PAGE)
+            for each in chunks(invoice_ids, PAGE)
         ]
         return tuple(row for answer in found for row in answer.decode(Invoices).invoices)
 
@@ -137,7 +138,7 @@ class PaymoClient:
         documented: what a shorter page left out is asked for again.
         """
         found: dict[int, Header] = {}
-        for some in parts(invoice_ids, HEADS):
+        for some in chunks(invoice_ids, HEADS):
             left = list(some)
             while left:
                 answer = await self._send("GET", "/invoices", params=question(left))

@@ -1,15 +1,10 @@
-"""How Paymo's lists are asked for, and in which parts."""
+"""How Paymo's lists are asked for."""
 
 from collections.abc import Sequence
 
 PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
 MOST = 2500  # objects of one type in an answer; beyond, lists are cut short without a word
 HEADS = 300  # short rows, and as many ids as an address surely holds
-
-
-def parts(ids: Sequence[int], size: int) -> list[Sequence[int]]:
-    """Return these ids, so many at once."""
-    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 def question(ids: Sequence[int]) -> dict[str, str]:

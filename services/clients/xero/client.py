@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
@@ -188,9 +189,8 @@ class XeroClient:
     async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[wire.XeroInvoice]:
         """Return these invoices, as many as Xero finds."""
         found: list[wire.XeroInvoice] = []
-        for start in range(0, len(invoice_ids), _IDS):
-            chunk = invoice_ids[start : start + _IDS]
-            params = {"IDs": ",".join(chunk), "Statuses": _ALL, "page": "1", "pageSize": str(_PAGE)}
+        for some in chunks(invoice_ids, _IDS):
+            params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(_PAGE)}
             found += await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
         return found
 

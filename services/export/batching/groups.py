@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import structlog
 
+from services.chunks import chunks
 from services.clients.paymo import Invoice
 from services.clients.paymo.paging import HEADS
 from services.clients.xero import XeroInvoice
@@ -52,10 +53,10 @@ class Course:
         while members := (await self._unsent())[:HEADS]:
             members = await self._unchanged(members)
             looked_at = kit.now()
-            for start in range(0, len(members), MOST):
+            for group in chunks(members, MOST):
                 if kit.now() - looked_at > _FRESH:
                     break  # Paymo is asked about the rest again
-                await self._send(members[start : start + MOST])
+                await self._send(group)
                 if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
                     drawn_at = kit.now()
                     await tables.show(kit, self.batch)

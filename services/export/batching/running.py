@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.backoff import pause_after
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.export.batching import noting, reading, tables
 from services.export.batching.claiming import claim_all, hold, settle_new_contacts
@@ -44,8 +45,8 @@ async def run(kit: BatchKit, batch_id: int) -> None:
     except NotConnected as refusal:
         await _broken(kit, connection, batch, refusal)
     except Unavailable as refusal:
-        pause = _BACK_OFF[min(batch.tries, len(_BACK_OFF)) - 1]
-        await _later(kit, batch, kit.now() + timedelta(seconds=pause), str(refusal))
+        pause = pause_after(batch.tries, _BACK_OFF)
+        await _later(kit, batch, kit.now() + pause, str(refusal))
     except ServiceError as refusal:
         await _later(kit, batch, kit.now() + _PARKED, str(refusal))
 

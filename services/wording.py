@@ -1,0 +1,11 @@
+"""What sentences for people are put together from."""
+
+from collections.abc import Sequence
+
+_MOST_NAMED = 5
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first few of these names, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
