@@ -135,8 +135,8 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
         await exports.fail_waiting(session, row.id, reason)
-        deed = ("disconnected", row.owner_id) if _has_reader(row) else ("app_removed", "")
-        acts.note(session, row, Deed(deed[0], kit.now(), deed[1]))
+        what, by = ("disconnected", row.owner_id) if _has_reader(row) else ("app_removed", "")
+        acts.note(session, row, Deed(what, kit.now(), by))
         counts = await exports.counts(session, row.id)
     kept = sum(counts.get(state, 0) for state in exports.DONE)
     return (

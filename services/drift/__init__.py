@@ -5,7 +5,7 @@ the same change on both is no difference. Paymo's own status (sent, viewed, paid
 its notes are none either; nor is what somebody decided for the export, such as its date.
 """
 
-from services.drift.advice import locked_until, why_closed, why_not_updated
+from services.drift.advice import locked_until, why_not_updated
 from services.drift.compared import (
     Compared,
     Standing,
@@ -16,7 +16,7 @@ from services.drift.compared import (
     standing,
 )
 from services.drift.edits import as_exported, in_paymo
-from services.drift.faces import Face, digest_of_body, face_in_paymo, face_in_xero
+from services.drift.faces import Face, digest_of_body, face_in_xero
 from services.drift.marks import facts_of, fingerprint, told, values_of, with_told
 from services.drift.shapes import PAYMO, XERO, Difference
 
@@ -32,7 +32,6 @@ __all__ = [
     "compare",
     "compared_of",
     "digest_of_body",
-    "face_in_paymo",
     "face_in_xero",
     "facts_of",
     "fingerprint",
@@ -42,7 +41,6 @@ __all__ = [
     "standing",
     "told",
     "values_of",
-    "why_closed",
     "why_not_updated",
     "with_told",
 ]

@@ -30,10 +30,10 @@ def why_not_updated(
             "Another currency needs another invoice in Xero. Take this one back with /paymo-xero "
             f"undo {export.number} and export it again."
         )
-    return why_closed(export, connection, locked_until)
+    return _why_closed(export, connection, locked_until)
 
 
-def why_closed(export: Export, connection: Connection, locked_until: date | None) -> str:
+def _why_closed(export: Export, connection: Connection, locked_until: date | None) -> str:
     """Say why Xero takes no change of this invoice, and what to do instead, or ""."""
     instead = "Make up the difference with a credit note or another invoice in Xero."
     if export.xero_due is not None and export.xero_due != export.xero_total:

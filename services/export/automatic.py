@@ -115,7 +115,11 @@ class AutoExportService:
         doubt = f"{former}; {_AGAIN}" if former else _paid(invoice)
         doubt = doubt or await _doubt(session, connection, invoice, choice)
         if doubt:
-            await self._ask(session, connection, invoice, doubt)
+            source = f"export_asked:{connection.id}:{invoice.id}"
+            if latest is not None:
+                source = f"{source}:{latest.id}"  # once for each time that it was in Xero
+            if not await notices.is_known(session, source):
+                await self._ask(session, connection, invoice, source, doubt)
             return doubt, None
         place = Place(connection.workspace_id, "")
         asked = claims.Request(_NOBODY, place, self.kit.now(), choice)
@@ -128,15 +132,9 @@ class AutoExportService:
         return "", export.id
 
     async def _ask(
-        self, session: Session, connection: Connection, invoice: Invoice, doubt: str
+        self, session: Session, connection: Connection, invoice: Invoice, source: str, doubt: str
     ) -> None:
-        """Say once why this invoice did not go by itself: in channels, or to the owner."""
-        latest = await exports.find_latest(session, connection, invoice.id)
-        source = f"export_asked:{connection.id}:{invoice.id}"
-        if latest is not None:
-            source = f"{source}:{latest.id}"  # once for each time that it was in Xero
-        if await notices.is_known(session, source):
-            return
+        """Say why this invoice did not go by itself: in channels, or to the owner."""
         facts = {
             "number": invoice.number,
             "client": invoice.client_name,

@@ -120,9 +120,10 @@ async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
     """Copy what Xero says of one contact; what it held up while it was archived goes on."""
     row = contact_row(contact)
     async with kit.database.sessions.begin() as session:
-        archived = await mirror.list_archived_ids(session, connection.id)
+        known = await mirror.find_contact(session, connection.id, contact.contact_id)
+        was_archived = known is not None and not known.is_active
         await mirror.put(session, connection.id, tables.Contact, [row])
-        if row["is_active"] and contact.contact_id in archived:
+        if row["is_active"] and was_archived:
             restored = releasing.contacts_restored([contact.contact_id])
             await releasing.release(session, connection, restored, kit.now())
 

@@ -1,7 +1,7 @@
 """Why an invoice stands where it does: everything that is known, and every check with its datum."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.clients.paymo import Client, Invoice
@@ -24,7 +24,7 @@ from services.model import (
 )
 from services.store import connections, drafts, errands, matches, mirror, numbered, payments
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match, Payment
+from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
 from services.work import Work
 
 # What the head of an invoice is enough for; the rest needs its lines.
@@ -93,16 +93,8 @@ class ExplainService:
             latest = next(iter(await drafts.list_last(session, connection.id, invoice_id, 1)), None)
             if latest is not None and latest.due_at is not None:
                 return
-            draft = Draft(
-                connection_id=connection.id,
-                workspace_id=connection.workspace_id,
-                user_id=person.user_id,
-                asked_number="",
-                invoice_id=invoice_id,
-                xero_status=connection.xero_status,
-                due_at=now,
-                created_at=now,
-            )
+            draft = forms.new_draft(connection, replace(person, channel_id=""), now)
+            draft.invoice_id, draft.due_at = invoice_id, now
             session.add(draft)
             await session.flush()
             draft_id = draft.id

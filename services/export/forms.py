@@ -1,7 +1,7 @@
 """The export form as it stands: an invoice, proposals or choices, and every check."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from services import days, money
 from services.clients.paymo import Invoice
@@ -13,10 +13,23 @@ from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.matching import menus
 from services.matching.names import reason_for
-from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option
+from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option, Person
 from services.store import exports, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft, InvoiceHeader
+
+
+def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:
+    """Return the form that a person opens in this channel, or in none."""
+    return Draft(
+        connection_id=connection.id,
+        workspace_id=connection.workspace_id,
+        user_id=person.user_id,
+        channel_id=person.channel_id,
+        asked_number="",
+        xero_status=connection.xero_status,
+        created_at=now,
+    )
 
 
 def kept(draft: Draft) -> Invoice | None:

@@ -20,7 +20,7 @@ from services.export.figures import new_invoice
 from services.export.reading import read_invoice
 from services.export.refusals import Lost, Refused
 from services.export.underway import Underway
-from services.model import NEW_CONTACT, ErrandState, ExportState, Job, Life, NoticeKind
+from services.model import ErrandState, ExportState, Job, Life, NoticeKind
 from services.store import acts, cards, connections, drifts, errands, matches, notices
 from services.store.acts import Deed
 from services.store.engine import Session
@@ -96,11 +96,7 @@ async def _contact_of(case: Underway, invoice: Invoice) -> str:
         await contacts.find(case.kit, case.connection, export, invoice)
         return export.contact_id
     async with case.kit.database.sessions() as session:
-        match = await matches.find(
-            session, case.connection.id, case.connection.tenant_id, invoice.client_id
-        )
-    known = match.contact_id if match is not None else ""
-    return known if known != NEW_CONTACT else ""
+        return await matches.contact_of(session, case.connection, invoice.client_id)
 
 
 def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:

@@ -12,7 +12,6 @@ from services.export.shapes import ExportChoice, ExportForm
 from services.model import Job, Option, Person, Place
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments
 from services.store.engine import Session
-from services.store.tables import Connection, Draft
 
 _MOST = 60
 
@@ -25,7 +24,7 @@ class ExportService(Kit):
         """Start a form, for the invoice with this number if one is given."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            draft = self._draft(connection, person)
+            draft = forms.new_draft(connection, person, self.now())
             draft.asked_number = number.strip()[:WIDEST]
             if draft.asked_number:
                 header = await mirror.find_header_by_number(session, connection.id, number)
@@ -168,7 +167,7 @@ class ExportService(Kit):
             if export is None:
                 raise NotFound("This export is not known any more.")
             connection = await connections.get_here(session, person, export.connection_id)
-            draft = self._draft(connections.require_ready(connection), person)
+            draft = forms.new_draft(connections.require_ready(connection), person, self.now())
             draft.invoice_id, draft.xero_status = export.paymo_invoice_id, export.xero_status
             draft.due_at = self.now()
             session.add(draft)
@@ -194,17 +193,6 @@ class ExportService(Kit):
     async def run_export(self, export_id: int) -> None:
         """Bring one export a step on, however far it had come."""
         await sending.run(self, export_id)
-
-    def _draft(self, connection: Connection, person: Person) -> Draft:
-        return Draft(
-            connection_id=connection.id,
-            workspace_id=connection.workspace_id,
-            user_id=person.user_id,
-            channel_id=person.channel_id,
-            asked_number="",
-            xero_status=connection.xero_status,
-            created_at=self.now(),
-        )
 
     async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
         draft = await requests.draft_of(session, draft_id, person)

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from services.matching.spelling import without_signs
+
 _FEWEST_DIGITS = 5
 _LABEL = re.compile(
     r"\b(?:vat|tva|iva|btw|mwst|ust|gst|abn|acn|nif|cif|nip|tin|ein|cnpj|cpf|rfc|siret|siren|cvr|kvk"
@@ -11,7 +13,6 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _APART = re.compile(r"[,;\n|]+|\s-\s|:\s")
-_SIGN = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"(che|[a-z]{2})?([0-9a-z]+?)(?:mwst|tva|iva|vat|mva)?")
 _FRENCH_VAT, _SIREN = 11, 9
 _EVERYBODYS = frozenset(
@@ -54,7 +55,7 @@ class TaxNumber:
 def tax_numbers(text: str) -> tuple[TaxNumber, ...]:
     """Return the tax numbers in what somebody typed; what stands for none is none."""
     bare = _LABEL.sub(" ", text.replace("_", " "))
-    parts = [_SIGN.sub("", part).casefold() for part in _APART.split(bare)]
+    parts = [without_signs(part).casefold() for part in _APART.split(bare)]
     return tuple(_read(part) for part in parts if _is_number(part))
 
 
@@ -74,7 +75,7 @@ def label_of(domain: str) -> str:
     parts = domain.split(".")
     if len(parts) > 2 and len(parts[-2]) <= 3:  # noqa: PLR2004 -- "acme.co.uk"
         parts.pop()
-    return _SIGN.sub("", parts[-2]) if len(parts) > 1 else ""
+    return without_signs(parts[-2]) if len(parts) > 1 else ""
 
 
 def _is_number(text: str) -> bool:

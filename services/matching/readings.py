@@ -11,6 +11,7 @@ from services.matching.spelling import (
     is_of_another_alphabet,
     tokens_of,
     with_umlauts_spelled,
+    without_signs,
 )
 from services.matching.vocabulary import FIGURES, FILLERS, ROMAN, SHORT, TITLES
 
@@ -46,7 +47,6 @@ _INVERTED = re.compile(r"[^,]+,[^,]+")
 _DOTTED_FORM = re.compile(r"\b\w(?:[./]\s?\w)+\b")
 _FACULTIES = frozenset("c h ing iur jur med nat phil pol rer techn".split())
 _TWO = 2
-_SIGN = re.compile(r"[\W_]+")
 _NUMBERED = frozenset("no nr num number numero nummer".split())
 
 
@@ -147,7 +147,7 @@ def _body(
 ) -> tuple[tuple[Word, ...], frozenset[str], frozenset[str]]:
     tokens = tokens_of(text)
     spelled = tokens if text.isascii() else tokens_of(with_umlauts_spelled(text))
-    first = _SIGN.sub("", text.split(maxsplit=1)[0]) if text else ""
+    first = without_signs(text.split(maxsplit=1)[0]) if text else ""
     bare, forms = without_forms(tokens, first if first.isascii() else "".join(tokens_of(first)))
     kept, titles = _without_titles(bare, is_inverted=_INVERTED.fullmatch(text) is not None)
     variants = dict(zip(tokens, spelled, strict=False)) if len(tokens) == len(spelled) else {}

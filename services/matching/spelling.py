@@ -132,6 +132,11 @@ def is_of_another_alphabet(text: str) -> bool:
     return _OTHER_ALPHABET.search(text) is not None
 
 
+def without_signs(text: str) -> str:
+    """Return the letters and figures alone."""
+    return _NOT_A_LETTER.sub("", text)
+
+
 def tokens_of(text: str) -> list[str]:
     """Return the words of a folded text, in plain Latin letters where there are any."""
     text = (text if text.isascii() else _in_latin(text)).translate(_LETTERS)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model import NEW_CONTACT
 from services.store.tables import Client, Connection, Match
 from services.store.upsert import insert_into
 
@@ -14,6 +15,12 @@ async def find(
 ) -> Match | None:
     """Return where this client goes in this organisation, if it is known."""
     return await session.get(Match, (connection_id, tenant_id, client_id), populate_existing=True)
+
+
+async def contact_of(session: AsyncSession, connection: Connection, client_id: int) -> str:
+    """Return the contact in Xero that this client is, or "" where nobody has said which."""
+    known = await find(session, connection.id, connection.tenant_id, client_id)
+    return known.contact_id if known is not None and known.contact_id != NEW_CONTACT else ""
 
 
 async def find_all(

@@ -16,7 +16,6 @@ from services.store.tables import Card, Connection, Export, Notice, Subscription
 from services.store.upsert import insert_into, put_all
 
 _LEASE = timedelta(minutes=1)
-_CARD_KIND = NoticeKind.INVOICE_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,12 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
         }
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
         owed += await session.scalar(insert.returning(Notice.id)) is not None
-    if news.export is not None and news.kind is not _CARD_KIND:
-        await outdate_cards(session, news.export.id, now)
+    if news.export is not None and news.kind is not NoticeKind.INVOICE_EXPORTED:
+        await _outdate_cards(session, news.export.id, now)
     return owed
 
 
-async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
+async def _outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
     """Have the invoice's cards drawn again, also in channels that do not hear of the event."""
     await session.execute(
         update(Card)

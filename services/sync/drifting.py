@@ -40,15 +40,9 @@ async def _with_paymo(case: Followed, known: Compared, invoice: Invoice) -> Comp
     export = case.export
     contact_id = export.contact_id
     if export.client_id not in (None, invoice.client_id):
-        contact_id = await _contact_of(case, invoice.client_id)
+        async with case.look.kit.database.sessions() as session:
+            contact_id = await matches.contact_of(session, case.look.connection, invoice.client_id)
     return drift.looked(export, known, invoice=invoice, contact_id=contact_id)
-
-
-async def _contact_of(case: Followed, client_id: int) -> str:
-    connection = case.look.connection
-    async with case.look.kit.database.sessions() as session:
-        match = await matches.find(session, connection.id, connection.tenant_id, client_id)
-    return match.contact_id if match is not None else ""
 
 
 async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
