@@ -150,7 +150,7 @@ async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> C
 
 async def put_card(session: AsyncSession, export_id: int, channel_id: str, ts: str) -> None:
     """Remember the message that shows an invoice in a channel."""
-    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts, "fence": 0, "tries": 0}
+    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts}
     await put_all(session, Card, [row])
 
 

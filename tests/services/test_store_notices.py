@@ -111,6 +111,36 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -
     assert (kept.ts, kept.problem, kept.due_at, waiting) == ("1.2", "", None, 0)
 
 
+async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    export = export_of(connection)
+    async with database.sessions.begin() as session:
+        session.add(export)
+        await session.flush()
+        await notices.put_card(session, export.id, "C1", "1.0")
+
+    async def happens(kind: NoticeKind) -> None:
+        async with database.sessions.begin() as session:
+            news = notices.News(kind, kind.value, {}, export)
+            await notices.announce(session, connection, news, NOW)
+
+    await happens(NoticeKind.PAYMENT_RECEIVED)
+    async with database.sessions.begin() as session:
+        drawn = await notices.take_card(session, connection.workspace_id, NOW)
+        await notices.put_card(session, export.id, "C1", "2.0")
+    for kind in (NoticeKind.PAYMENT_REMOVED, NoticeKind.INVOICE_VOIDED):
+        await happens(kind)
+    assert drawn is not None
+    async with database.sessions.begin() as session:
+        assert not await notices.write_card(session, drawn, due_at=None)
+        kept = await notices.find_card(session, export.id, "C1")
+
+    assert kept is not None
+    assert (kept.ts, kept.due_at) == ("2.0", NOW)
+
+
 async def test_several_workers_post_everything_once_and_in_order(database: Database) -> None:
     connection = await connected(database)
     for number in range(12):
