@@ -1,19 +1,9 @@
 """Modals, menus and buttons of each capability, in the running program between stand-ins."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from sandbox.slack import Message, View
-from tests.walk import Walk, text_in, walking
-
-
-@pytest.fixture
-async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
-    """Everything up, nothing connected yet; at the end no answer was late or wrong."""
-    async with walking(sqlite_url) as made:
-        yield made
-        assert made.town.slack.failures == []
+from tests.walk import Walk, text_in
 
 
 async def press(walk: Walk, where: View | Message, button: str) -> None:

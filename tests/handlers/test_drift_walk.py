@@ -1,20 +1,8 @@
 """An edit after the export, in the running program: told, shown on the card, brought over."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from tests.walk import PATIENCE, Walk, text_in, walking
+from tests.walk import PATIENCE, Walk, text_in
 
 SIGN = "It was edited in Paymo after its export"
-
-
-@pytest.fixture
-async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
-    """Everything up; at the end no answer was late or wrong."""
-    async with walking(sqlite_url) as made:
-        yield made
-        assert made.town.slack.failures == []
 
 
 async def card_says_so(walk: Walk, *, wanted: bool) -> None:

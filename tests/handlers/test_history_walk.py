@@ -2,19 +2,8 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 
-import pytest
-
-from tests.walk import PATIENCE, Walk, text_in, walking
-
-
-@pytest.fixture
-async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
-    """Everything up; at the end no answer was late or wrong."""
-    async with walking(sqlite_url) as made:
-        yield made
-        assert made.town.slack.failures == []
+from tests.walk import PATIENCE, Walk, text_in
 
 
 async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk) -> None:

@@ -12,17 +12,15 @@ from services.store import errands
 from services.store.digests import subject_of
 from services.store.errands import Asked
 from services.store.tables import Connection
-from tests.walk import Walk, text_in, walking
+from tests.walk import Walk, text_in
 
 
 @pytest.fixture
-async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
-    """Everything up and connected; at the end no answer was late or wrong."""
-    async with walking(sqlite_url) as made:
-        await made.connect()
-        yield made
-        assert made.town.slack.failures == []
-        assert made.refused() == []
+async def walk(walk: Walk) -> AsyncIterator[Walk]:
+    """Maple is connected and heard in #invoices; at the end Slack refused nothing."""
+    await walk.connect()
+    yield walk
+    assert walk.refused() == []
 
 
 async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
