@@ -44,7 +44,7 @@ class Fault:
     `path` is a regular expression searched in the request's path. With `status` that answer is
     given instead of the real one (and nothing is done); `delay` waits first, in seconds;
     `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
-    and sends half of the answer's body.
+    and sends half of the answer's body; `drip` leaves that many seconds between the bytes of it.
     """
 
     path: str = ""
@@ -56,6 +56,7 @@ class Fault:
     delay: float = 0
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
+    drip: float = 0
 
     def fits(self, request: web.Request) -> bool:
         """Say whether this request is to suffer; what pages and tests ask by never does."""
@@ -103,10 +104,15 @@ class Faults:
         if fault.hang_up == "before":
             return _hang_up(request)
         if fault.status:
-            return web.Response(status=fault.status, headers=fault.headers, text=fault.body)
-        response = await handler(request)
+            response: web.StreamResponse = web.Response(
+                status=fault.status, headers=fault.headers, text=fault.body
+            )
+        else:
+            response = await handler(request)
         if fault.hang_up == "after":
             return _hang_up(request)
+        if fault.drip:
+            return await _dripping(request, response, fault.drip)
         return _half(response) if fault.garbled else response
 
 
@@ -116,9 +122,25 @@ def _hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _half(response: web.StreamResponse) -> web.Response:
+async def _dripping(
+    request: web.Request, response: web.StreamResponse, pause: float
+) -> web.StreamResponse:
+    slow = web.StreamResponse(status=response.status)
+    slow.content_type = response.content_type
+    await slow.prepare(request)
+    for byte in _whole(response):
+        await slow.write(bytes([byte]))
+        await asyncio.sleep(pause)
+    return slow
+
+
+def _whole(response: web.StreamResponse) -> bytes:
     body = getattr(response, "body", b"")
-    whole = body if isinstance(body, bytes) else b""
+    return body if isinstance(body, bytes) else b""
+
+
+def _half(response: web.StreamResponse) -> web.Response:
+    whole = _whole(response)
     return web.Response(
         status=response.status,
         body=whole[: len(whole) // 2],

@@ -4,7 +4,8 @@ import asyncio
 import re
 import secrets
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -28,9 +29,13 @@ from services.errors import (
 T = TypeVar("T")
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]
+Bound = Callable[[], AbstractAsyncContextManager[None]]
 
+# The whole of a write, from its first queue to the last byte of its answer. When it is over we
+# have given up, and what was sent has taken effect or will not be seen to.
+CALL_LIMIT = timedelta(seconds=20)
 LONGEST_WAIT = timedelta(seconds=5)
-_TIMEOUT = httpx.Timeout(20, connect=5)
+_TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
 _UNTOLD_WAIT = timedelta(minutes=1)
 _NOT_MODIFIED = 304
 _TOO_MANY = 429
@@ -108,6 +113,15 @@ class ApiClient:
     allowance: Allowance = field(default_factory=Allowance)
     sleep: Sleep = sleep_for
     tries: int = 3
+    limit: timedelta = CALL_LIMIT
+
+    def bound(self, method: str) -> Bound:
+        """Return what ends every part of a call together, `limit` from now on.
+
+        A write is over by then, with its queues, waits and tries, those that may be repeated too.
+        A question may wait longer for its turn, so each of its tries is limited by itself.
+        """
+        return nullcontext if method == "GET" else _until(self.system, self.limit)
 
     async def send(
         self,
@@ -123,8 +137,14 @@ class ApiClient:
         `repeatable` says that the remote side ignores a second copy; a GET always is. `body` is
         sent as JSON, decimals as exact numbers; bytes go as they are. What surely did nothing
         (never sent, or 429) is tried again whatever the method; a long wait is never slept through
-        but raised.
+        but raised. A write ends within `limit`, whatever it waits for; a question's each try does.
         """
+        async with self.bound(method)():
+            return await self._send(method, path, repeatable=repeatable, body=body, **extras)
+
+    async def _send(
+        self, method: str, path: str, *, repeatable: bool, body: object, **extras: Unpack[Extras]
+    ) -> Answer:
         request = self.http.build_request(
             method,
             path,
@@ -159,16 +179,14 @@ class ApiClient:
 
     async def _ask(self, request: httpx.Request, auth: httpx.Auth | None) -> Answer:
         try:
-            response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
+            async with _until(self.system, self.limit)():
+                response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
         except _NEVER_SENT as error:
             raise Unreachable(
                 f"{self.system} could not be reached, so nothing was sent. Try again later."
             ) from error
         except httpx.RequestError as error:
-            raise Unavailable(
-                f"{self.system} did not answer, so it is not known what it did. "
-                "It will be looked up before anything is sent again."
-            ) from error
+            raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
         return Answer(self.system, response.status_code, response.headers, response.content)
 
@@ -195,6 +213,31 @@ class ApiClient:
             case status:
                 said = " ".join(messages) or f"it gave no reason ({status})"
                 return Rejected(f"{self.system} refused: {said}", messages=messages)
+
+
+def _until(system: System, limit: timedelta) -> Bound:
+    """Return what ends whatever runs in it at one moment, as an unknown outcome.
+
+    httpx limits each read by itself, so a body that drips would never end.
+    """
+    end = asyncio.get_running_loop().time() + limit.total_seconds()
+
+    @asynccontextmanager
+    async def bounded() -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout_at(end):
+                yield
+        except TimeoutError as error:
+            raise Unavailable(_silent(system)) from error
+
+    return bounded
+
+
+def _silent(system: System) -> str:
+    return (
+        f"{system} did not answer, so it is not known what it did. "
+        "It will be looked up before anything is sent again."
+    )
 
 
 def _is_refused(status: int) -> bool:

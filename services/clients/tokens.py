@@ -17,7 +17,7 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from services.clients.http import Sleep, sleep_for, trusted
+from services.clients.http import CALL_LIMIT, Sleep, sleep_for, trusted
 from services.errors import NotConnected, Unavailable
 
 SCOPES = (
@@ -115,10 +115,11 @@ class XeroOAuth:
         """End the consent, and with it all connections made by that person for this app."""
         async with self._client() as client:
             try:
-                response = await client.revoke_token(
-                    f"{self.identity_url}/connect/revocation", token=tokens.refresh_token
-                )
-            except httpx.HTTPError as error:
+                async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+                    response = await client.revoke_token(
+                        f"{self.identity_url}/connect/revocation", token=tokens.refresh_token
+                    )
+            except (httpx.HTTPError, TimeoutError) as error:
                 raise Unavailable(_SILENT) from error
         if response.is_server_error:
             raise Unavailable(_SILENT)
@@ -128,18 +129,19 @@ class XeroOAuth:
             self.client_id,
             self.client_secret,
             headers=self.http_headers,
-            timeout=20,
+            timeout=CALL_LIMIT.total_seconds(),
             verify=trusted(),
         )
 
     async def _ask(self, asked: Any) -> TokenSet:
         try:
-            token = msgspec.convert(dict(await asked), _Pair, strict=False)
+            async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+                token = msgspec.convert(dict(await asked), _Pair, strict=False)
         except OAuthError as error:
             if error.error == "invalid_grant":
                 raise NotConnected(_GONE, system="Xero") from None
             raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
-        except (httpx.HTTPError, ValueError, msgspec.ValidationError) as error:
+        except (httpx.HTTPError, TimeoutError, ValueError, msgspec.ValidationError) as error:
             raise Unavailable(_SILENT) from error
         return TokenSet(
             access_token=token.access_token,

@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,7 +11,14 @@ import pytest
 
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
-from services.clients.http import Answer, ApiClient, messages_under, open_http
+from services.clients.http import (
+    CALL_LIMIT,
+    Answer,
+    ApiClient,
+    messages_under,
+    open_http,
+    sleep_for,
+)
 from services.errors import (
     NotConnected,
     NotFound,
@@ -109,6 +116,29 @@ async def test_an_answer_that_takes_too_long_is_an_unknown_outcome(door: Door) -
 
     assert not refusal.value.has_answered
     assert door.asked == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_an_answer_that_drips_is_given_up_as_a_whole(door: Door, method: str) -> None:
+    door.world.faults.add(times=3, status=200, body='{"fine": 1}', drip=0.05)
+    api = replace(door.api, limit=timedelta(milliseconds=200))
+    with pytest.raises(Unavailable, match="not known what it did"):
+        await api.send(method, PATH)
+
+    assert door.asked == (3 if method == "GET" else 1)
+
+
+async def test_a_writes_limit_holds_for_all_its_tries_together(door: Door) -> None:
+    door.world.faults.add(times=9, status=429, headers={"Retry-After": "1"})
+    api = replace(door.api, limit=timedelta(milliseconds=100), sleep=sleep_for)
+    with pytest.raises(Unavailable):
+        await api.send("PUT", PATH, repeatable=True)
+
+    assert door.asked == 1
+
+
+def test_a_write_may_last_no_longer_than_others_wait_before_they_send_it_again() -> None:
+    assert timedelta(0) < CALL_LIMIT <= timedelta(seconds=20)
 
 
 async def test_a_short_wait_is_slept_through_whatever_the_method(door: Door) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -95,6 +95,15 @@ async def test_a_kept_invoice_is_read_back_to_the_last_digit(bench: Bench) -> No
     found = await bench.client.invoice(bench.add_invoice())
 
     assert type(found).from_json(found.as_json()) == found
+
+
+async def test_a_write_waits_for_its_turn_no_longer_than_its_limit(bench: Bench) -> None:
+    client = replace(bench.clients, limit=timedelta(milliseconds=100)).client(KEY)
+    async with client.turnstile.lock:
+        with pytest.raises(Unavailable, match="did not answer"):
+            await pay(replace(bench, client=client), 1)
+
+    assert bench.world.requests == []
 
 
 async def test_lists_are_read_to_their_end(bench: Bench) -> None:

@@ -59,6 +59,17 @@ def new_invoice(stand: Stand, reference: str = REFERENCE) -> NewInvoice:
     )
 
 
+async def test_a_write_waits_for_its_turn_no_longer_than_its_limit(bench: Bench) -> None:
+    brief = replace(bench.clients, limit=timedelta(milliseconds=100), gates={})
+    client = brief.client(bench.stand.books.tenant_id, 1)
+    for _ in range(5):
+        await client.at_once.acquire()
+    with pytest.raises(Unavailable, match="did not answer"):
+        await client.create_invoice(new_invoice(bench.stand).body(), key="k1")
+
+    assert bench.stand.world.requests == []
+
+
 def add_invoices(stand: Stand, count: int, *, seconds_apart: int = 0) -> None:
     """Write invoices of the app's own straight into the books."""
     contact_id = next(iter(stand.books.contacts))

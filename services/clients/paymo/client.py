@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ import httpx
 from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import (
+    CALL_LIMIT,
     LONGEST_WAIT,
     Answer,
     ApiClient,
@@ -211,8 +212,8 @@ class PaymoClient:
                     await self.delete_hook(hook.id)
 
     async def _send(self, method: str, path: str, **extras: Any) -> Answer:
-        """Send one request when it is this key's turn."""
-        async with self.turnstile.lock:
+        """Send one request when it is this key's turn; a write's limit holds for its turn, too."""
+        async with self.api.bound(method)(), self.turnstile.lock:
             await self._wait_for_window()
             return await self.api.send(method, path, auth=self.auth, **extras)
 
@@ -256,6 +257,7 @@ class PaymoClients:
 
     http: httpx.AsyncClient
     sleep: Sleep = sleep_for
+    limit: timedelta = CALL_LIMIT
     turnstiles: dict[str, _Turnstile] = field(default_factory=dict, repr=False)
 
     def client(self, api_key: str | None) -> PaymoClient:
@@ -270,6 +272,7 @@ class PaymoClients:
                 explain=messages_under("message"),
                 allowance=turnstile.allowance,
                 sleep=self.sleep,
+                limit=self.limit,
             ),
             auth=httpx.BasicAuth(api_key, "x"),
             turnstile=turnstile,

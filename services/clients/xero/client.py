@@ -6,14 +6,14 @@ Facts: Xero's accounting API pages (requests-and-responses, invoices, payments, 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import httpx
 
 from services.chunks import chunks
 from services.clients.allowance import Allowance
-from services.clients.http import Answer, ApiClient, Sleep, sleep_for
+from services.clients.http import CALL_LIMIT, Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
 from services.clients.xero.reading import messages_of, refusal_of, rows_of
 from services.errors import NotConnected, NotFound, Unavailable
@@ -54,6 +54,7 @@ class XeroClients:
     http: httpx.AsyncClient
     tokens: TokenSource
     sleep: Sleep = sleep_for
+    limit: timedelta = CALL_LIMIT
     gates: dict[str, _Gate] = field(default_factory=dict)
 
     def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
@@ -62,7 +63,12 @@ class XeroClients:
             raise NotConnected("Xero is not connected.", system="Xero")
         gate = self.gates.setdefault(tenant_id, _Gate())
         api = ApiClient(
-            "Xero", self.http, explain=messages_of, allowance=gate.allowance, sleep=self.sleep
+            "Xero",
+            self.http,
+            explain=messages_of,
+            allowance=gate.allowance,
+            sleep=self.sleep,
+            limit=self.limit,
         )
         return XeroClient(api, self.tokens, gate.at_once, tenant_id, grant_id)
 
@@ -271,16 +277,20 @@ class XeroClient:
         return rows
 
     async def send(self, method: str, path: str, **extras: Any) -> Answer:
-        """Send one request; an expired token is renewed once, since a 401 did nothing."""
+        """Send one request; an expired token is renewed once, since a 401 did nothing.
+
+        A write's limit runs on while a token is fetched, but never breaks that off.
+        """
+        bounded = self.api.bound(method)
         token = await self.tokens.access_token(self.grant_id)
-        async with self.at_once:
+        async with bounded(), self.at_once:
             try:
                 return await self._send_with(token, method, path, extras)
             except NotConnected as refusal:
                 if not refusal.is_stale:
                     raise
         fresh = await self.tokens.renew(self.grant_id, token)
-        async with self.at_once:
+        async with bounded(), self.at_once:
             return await self._send_with(fresh, method, path, extras)
 
     async def _send_with(
