@@ -27,11 +27,36 @@ def fill_line(line: Line, stated: Decimal | None) -> None:
         return
     line.quantity = Decimal(1) if line.quantity is None else line.quantity
     line.unit_amount = ZERO if line.unit_amount is None else line.unit_amount
+    check_line(line, line.quantity * line.unit_amount)
     line.line_amount = _expected(line, line.quantity * line.unit_amount)
     if stated is not None and cents(stated) != line.line_amount:
         raise Invalid(
             f"The line total {cents(stated)} does not match "
             f"the expected line total {line.line_amount}"
+        )
+
+
+def check_line(line: Line, gross: Decimal) -> None:
+    """Refuse a quantity or a discount that Xero takes on no line.
+
+    Even a discount amount of zero is refused on a line below zero. That a price needs a quantity
+    is known from those who met it; the words for that one are ours.
+    """
+    quantity, discount = line.quantity or ZERO, line.discount_amount
+    if quantity < ZERO:
+        raise Invalid(
+            f"The quantity value '{places(quantity, 4)}' is invalid. "
+            "Quantity must not be less than zero."
+        )
+    if not quantity and line.unit_amount:
+        raise Invalid(
+            f"The quantity value '{places(quantity, 4)}' is invalid. "
+            "Quantity must be greater than zero where there is a unit amount."
+        )
+    if discount is not None and not ZERO <= discount <= cents(gross):
+        raise Invalid(
+            f"The discount rate '{cents(discount)}' is invalid. "
+            "Discount must not be greater than the line total."
         )
 
 

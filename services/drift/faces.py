@@ -105,10 +105,7 @@ def _lines_of(invoice: Invoice) -> str:
         lines = money.xero_lines(figures_of(invoice))
     except money.NotExportable:
         return ""
-    return _digest(
-        (each.description, each.quantity, each.quantity * each.unit_amount - each.discount_amount)
-        for each in lines
-    )
+    return _digest((each.description, each.quantity, each.amount) for each in lines)
 
 
 def _digest(rows: Iterable[_Row]) -> str:

@@ -69,10 +69,10 @@ def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> Inv
             description=each.description,
             quantity=each.quantity,
             unit_amount=each.unit_amount,
-            amount=amount - each.discount_amount,
+            amount=each.amount,
             tax=each.tax_amount,
         )
-        for each, amount in zip(money.xero_lines(figures), money.line_amounts(figures), strict=True)
+        for each in money.xero_lines(figures)
     )
     sub_total, tax_total, total = money.expected_totals(figures)
     return InvoicePicture(

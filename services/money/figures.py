@@ -51,3 +51,4 @@ class XeroLine:
     discount_amount: Decimal
     tax_amount: Decimal
     is_taxed: bool
+    amount: Decimal  # what is left of the line after its discount

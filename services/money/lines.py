@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from services.money.adding import exact_amount, line_amounts, total_tax, unit_of
 from services.money.figures import PaymoFigures, PaymoLine, XeroLine
-from services.money.shares import decimals_in, largest_remainder
+from services.money.shares import decimals_in, largest_remainder, total
 from services.money.text import plain_text, within_limit
 
 _XERO_FACTOR_DECIMALS = 4
@@ -38,19 +38,24 @@ def lines_without_description(figures: PaymoFigures) -> tuple[int, ...]:
 
 
 def _xero_line(line: PaymoLine, amount: Decimal, discount: Decimal, tax: Decimal) -> XeroLine:
-    text = plain_text(line.description)
-    if _is_exact(line, amount):
-        description, quantity, unit_amount = within_limit(text), line.quantity, line.unit_price
-    else:
-        product = f"{_plain(line.quantity)} × {_plain(line.unit_price)}"
-        description, quantity, unit_amount = within_limit(text, product), Decimal(1), amount
-    return XeroLine(description, quantity, unit_amount, discount, tax, line.is_taxed)
+    text, left = plain_text(line.description), total([amount, discount.copy_negate()])
+    product = f"{_plain(line.quantity)} × {_plain(line.unit_price)}" if line.unit_price else ""
+    if discount and not 0 < discount <= amount:
+        # Xero takes no discount off such a line: what is left of it goes as its price.
+        text = within_limit(text, f"{product}, discount included")
+        return XeroLine(text, Decimal(1), left, Decimal(0), tax, line.is_taxed, left)
+    quantity, price = line.quantity, line.unit_price
+    if not _is_exact(line, amount):
+        text, quantity, price = within_limit(text, product), Decimal(1), amount
+    elif quantity < 0:
+        quantity, price = -quantity, -price
+    return XeroLine(within_limit(text), quantity, price, discount, tax, line.is_taxed, left)
 
 
 def _is_exact(line: PaymoLine, amount: Decimal) -> bool:
-    """Say whether Xero, multiplying, can only arrive at the amount."""
+    """Say whether Xero, multiplying, can only arrive at the amount; it takes no quantity of 0."""
     finest = max(decimals_in(line.quantity), decimals_in(line.unit_price))
-    return finest <= _XERO_FACTOR_DECIMALS and exact_amount(line) == amount
+    return bool(line.quantity) and finest <= _XERO_FACTOR_DECIMALS and exact_amount(line) == amount
 
 
 def _plain(number: Decimal) -> str:

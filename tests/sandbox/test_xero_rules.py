@@ -283,3 +283,43 @@ async def test_more_than_the_contacts_id_in_an_invoice_rewrites_the_contact(xero
     await created(xero, Contact=said)
 
     assert contact.name == "Acme Limited"
+
+
+NO_QUANTITY = "Quantity must be greater than zero where there is a unit amount."
+TOO_MUCH = "Discount must not be greater than the line total."
+
+
+@pytest.mark.parametrize(
+    ("line", "refusal"),
+    [
+        (
+            {"UnitAmount": -250, "DiscountAmount": 0},
+            f"The discount rate '0.00' is invalid. {TOO_MUCH}",
+        ),
+        (
+            {"UnitAmount": "27.82", "DiscountAmount": "27.826"},
+            f"The discount rate '27.83' is invalid. {TOO_MUCH}",
+        ),
+        (
+            {"Quantity": -1},
+            "The quantity value '-1.0000' is invalid. Quantity must not be less than zero.",
+        ),
+        ({"Quantity": 0}, f"The quantity value '0.0000' is invalid. {NO_QUANTITY}"),
+    ],
+)
+async def test_a_line_with_such_a_quantity_or_discount_is_refused(
+    xero: Stand, line: dict[str, Any], refusal: str
+) -> None:
+    """The words are Xero's, but for the last ones."""
+    numbers: dict[str, Any] = {name: Decimal(value) for name, value in line.items()}
+    answer = await xero.put_invoice(Status="DRAFT", LineItems=[line_body(**numbers)])
+
+    assert messages(answer) == [refusal]
+    assert not xero.books.invoices
+
+
+async def test_a_line_below_zero_and_one_that_is_given_away_are_taken(xero: Stand) -> None:
+    free = line_body("795", DiscountAmount=Decimal(795))
+    found = await created(xero, LineItems=[line_body("300"), line_body("-250"), free])
+
+    assert found["SubTotal"] == Decimal(50)

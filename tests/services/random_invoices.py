@@ -7,8 +7,8 @@ from services.money import PaymoFigures, PaymoLine
 from tests.services.paymo_book import Habit, Rates, Reading, Rounding, paymo_figures
 
 _MOST_LINES = 40
-LONGEST = 16 + _MOST_LINES * 8  # bytes
-_CURRENCIES = ("GBP", "USD", "EUR", "JPY", "KRW")
+LONGEST = 16 + _MOST_LINES * 9  # bytes
+_CURRENCIES = ("GBP", "USD", "EUR", "JPY", "KRW", "KWD")
 _READINGS = tuple(Reading)
 _ROUNDINGS = tuple(Rounding)
 
@@ -39,7 +39,9 @@ def invoice_of(data: bytes) -> PaymoFigures:
         _READINGS[reader.below(len(_READINGS))], _ROUNDINGS[reader.below(len(_ROUNDINGS))]
     )
     rates = _rates(reader)
-    lines = [_line(reader) for _ in range(1 + reader.below(_MOST_LINES))]
+    lines = [
+        _line(reader, is_coarse=currency == "KWD") for _ in range(1 + reader.below(_MOST_LINES))
+    ]
     return paymo_figures(lines, rates, currency=currency, habit=habit)
 
 
@@ -61,14 +63,16 @@ def _rates(reader: _Reader) -> Rates:
         tax=tax if kinds & 3 else Decimal(0),
         tax2=tax2 if kinds & 4 else Decimal(0),
         tax_on_tax=bool(kinds & 64),
-        discount=discount if kinds & 16 else Decimal(0),
+        discount=(discount if reader.below(8) else Decimal(100)) if kinds & 16 else Decimal(0),
     )
 
 
-def _line(reader: _Reader) -> PaymoLine:
-    kinds = reader.below(256)
-    quantity = reader.decimal(40, (0, 2, 4, 4)[kinds & 3], 3)
-    price = reader.decimal(900, (0, 2, 2, 5)[kinds >> 2 & 3], 4)
+def _line(reader: _Reader, *, is_coarse: bool) -> PaymoLine:
+    """Return a line; a coarse one comes to whole cents, where a third decimal is refused."""
+    kinds, oddity = reader.below(256), reader.below(16)
+    quantity = reader.decimal(40, 0 if is_coarse else (0, 2, 4, 7)[kinds & 3], 3)
+    price = reader.decimal(900, 2 if is_coarse else (0, 2, 2, 5)[kinds >> 2 & 3], 4)
     if kinds >> 4 & 7 == 0:
         price = -price
+    quantity = {0: Decimal(0), 1: -quantity, 2: -quantity}.get(oddity, quantity)
     return PaymoLine("Work", quantity, price, is_taxed=kinds < 192)

@@ -215,3 +215,45 @@ async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
     other = replace(whole, invoice_id=bridge.paymo.company.numbered("INV-2").id)
     with pytest.raises(NotAccepted, match="another invoice"):
         await bridge.export.request(ANNA, shown.draft_id, other, place())
+
+
+@pytest.mark.parametrize(
+    ("lines", "discount", "sent"),
+    [
+        # What Xero holds of each line: its text, quantity, unit amount, and what it comes to.
+        (
+            [("Work", "", 10, "100"), ("Deposit paid", "", 1, "-250")],
+            "10",
+            [("Work", "10", "100", "900"), ("1 × -250, discount included", "1", "-225", "-225")],
+        ),
+        (
+            [("Work", "", 10, "100"), ("Deposit paid", "", -1, "250", False)],
+            "0",
+            [("Work", "10", "100", "1000"), ("Deposit paid", "1", "-250", "-250")],
+        ),
+        (
+            [("Work", "", 10, "100"), ("Support, free", "", 0, "95")],
+            "0",
+            [("Work", "10", "100", "1000"), ("0 × 95", "1", "0", "0")],
+        ),
+        (
+            [("Work", "", "0.3333333", "300"), ("Hosting", "", 3, "19.99555")],
+            "0",
+            [("0.3333333 × 300", "1", "100", "100"), ("3 × 19.99555", "1", "59.99", "59.99")],
+        ),
+    ],
+)
+async def test_lines_that_xero_would_refuse_arrive_to_the_cent_all_the_same(
+    bridge: Bridge, lines: list[tuple[object, ...]], discount: str, sent: list[tuple[str, ...]]
+) -> None:
+    acme = next(iter(bridge.paymo.company.clients.values()))
+    stated = bridge.paymo.company.add_invoice("INV-9", acme, lines, tax=15, discount=discount)
+
+    result = await bridge.export_it("INV-9")
+
+    assert result.state is ExportState.EXPORTED, result.reason
+    made = bridge.xero.invoices[result.xero_invoice_id]
+    assert (made.total, made.total_tax) == (stated.total, stated.amounts()["tax_amount"])
+    for held, (text, *figures) in zip(made.lines, sent, strict=True):
+        assert held.description.splitlines()[-1] == text
+        assert [held.quantity, held.unit_amount, held.line_amount] == list(map(Decimal, figures))

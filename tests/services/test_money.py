@@ -11,6 +11,7 @@ from services.money import (
     LineSum,
     NotExportable,
     PaymoFigures,
+    PaymoLine,
     check_adds_up,
     check_exportable,
     currency_code,
@@ -69,16 +70,60 @@ def test_three_lines_at_fifteen_per_cent_do_not_lose_xeros_cent() -> None:
         ("3.33", "85.505", ("1", "284.73", "Work\n3.33 × 85.505")),
         ("0.12345", "100000", ("1", "12345", "Work\n0.12345 × 100000")),
         ("1000", "0.00123", ("1", "1.23", "Work\n1000 × 0.00123")),
-        ("-1", "12.50", ("-1", "12.50", "Work")),
+        ("0.3333333", "300", ("1", "100", "Work\n0.3333333 × 300")),
+        ("-1", "12.50", ("1", "-12.50", "Work")),
+        ("-3", "50", ("3", "-50", "Work")),
+        ("-2", "-7.25", ("2", "7.25", "Work")),
+        ("-3.33", "85.505", ("1", "-284.73", "Work\n-3.33 × 85.505")),
+        ("0", "95", ("1", "0", "Work\n0 × 95")),
+        ("0", "0", ("1", "0", "Work")),
+        ("0.00001", "95", ("1", "0", "Work\n0.00001 × 95")),
     ],
 )
-def test_a_product_xero_would_round_goes_as_one_amount(
+def test_a_product_that_xero_would_round_or_refuse_goes_otherwise(
     quantity: str, price: str, sent: tuple[str, str, str]
 ) -> None:
     [each] = xero_lines(paymo_figures([line(price, quantity)]))
 
     assert (each.quantity, each.unit_amount) == (Decimal(sent[0]), Decimal(sent[1]))
     assert each.description == sent[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "discount", "sent"),
+    [
+        # Each line: quantity, unit amount, discount, what is left of it.
+        (
+            [line("100", "10"), line("-250")],
+            "10",
+            [("10", "100", "100", "900"), ("1", "-225", "0", "-225")],
+        ),
+        (
+            [line("100", "10"), line("250", "-1"), line("95", "0")],
+            "50",
+            [("10", "100", "500", "500"), ("1", "-125", "0", "-125"), ("1", "0", "0", "0")],
+        ),
+        ([line("19.99", "3")], "100", [("3", "19.99", "59.97", "0")]),
+        ([line("100"), line("-40")], "120", [("1", "-20", "0", "-20"), ("1", "8", "0", "8")]),
+        ([line("100")], "-5", [("1", "105", "0", "105")]),
+    ],
+)
+def test_a_discount_stands_where_xero_takes_it_and_is_in_the_price_elsewhere(
+    lines: list[PaymoLine], discount: str, sent: list[tuple[str, ...]]
+) -> None:
+    found = xero_lines(paymo_figures(lines, Rates(discount=Decimal(discount))))
+
+    assert [
+        (each.quantity, each.unit_amount, each.discount_amount, each.amount) for each in found
+    ] == [tuple(map(Decimal, each)) for each in sent]
+
+
+def test_a_price_that_holds_the_discount_says_so() -> None:
+    lines = [line("100", "10"), line("250", "-1", text="Deposit paid")]
+
+    _, deposit = xero_lines(paymo_figures(lines, Rates(discount=Decimal(10))))
+
+    assert deposit.description == "Deposit paid\n-1 × 250, discount included"
 
 
 def test_a_sum_that_paymo_rounded_once_is_met_by_the_lines() -> None:

@@ -59,18 +59,18 @@ def target_of(stand: Stand) -> Target:
         contact=None,
     )
     contact_id = next(iter(stand.books.contacts))
-    return Target(contact_id, account, books, xero_status="DRAFT", leave_out_number=False)
+    return Target(contact_id, account, books, xero_status="AUTHORISED", leave_out_number=False)
 
 
 def random_invoices() -> list[Invoice]:
     drawn = (invoice_of(shake_128(bytes([place])).digest(LONGEST)) for place in range(250))
-    kept = [figures for figures in drawn if is_spreadable(figures)][:COUNT]
+    kept = [figures for figures in drawn if is_spreadable(figures) and figures.total >= 0][:COUNT]
     return [paymo_invoice(place, figures) for place, figures in enumerate(kept, start=1)]
 
 
 async def test_e26_two_hundred_random_invoices_have_paymos_totals_in_xero() -> None:
     async with xero_stand() as stand:
-        for code in ("GBP", "USD", "EUR", "JPY", "KRW"):
+        for code in ("GBP", "USD", "EUR", "JPY", "KRW", "KWD"):
             stand.books.add_currency(code)
         pauses, target = Pauses(), target_of(stand)
         tokens = Tokens(MemoryVault(await stand.sign_in()), oauth_of(stand), stand.clock, pauses)

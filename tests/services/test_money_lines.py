@@ -81,11 +81,19 @@ class Sent:
         taxed = [
             a if each.is_taxed else Decimal(0) for a, each in zip(amounts, self.lines, strict=True)
         ]
-        assert_within_a_step([each.discount_amount for each in self.lines], amounts, step)
+        assert_within_a_step([xero_line_amount(each) for each in self.lines], amounts, step)
         assert_within_a_step([each.tax_amount for each in self.lines], taxed, step)
         assert all(each.tax_amount == 0 for each in self.lines if not each.is_taxed)
         for amount, each in zip(amounts, self.figures.lines, strict=True):
             assert abs(amount - each.quantity * each.unit_price) < step
+
+    def assert_xero_takes_each_line(self) -> None:
+        """Xero wants a quantity above zero, and a discount of at most the line, if any."""
+        for each in self.lines:
+            assert each.quantity > 0
+            assert each.amount == xero_line_amount(each)
+            gross = each.quantity * each.unit_amount
+            assert each.discount_amount == 0 or 0 < each.discount_amount <= gross
 
     def assert_nothing_is_left_to_round(self) -> None:
         """Every product that Xero works out is a whole number of steps."""
@@ -106,6 +114,7 @@ def test_e26_what_xero_adds_up_is_what_paymo_states_in_every_reading(
         sent = Sent(figures, xero_lines(figures))
         sent.assert_totals_agree()
         sent.assert_shares_are_fair()
+        sent.assert_xero_takes_each_line()
         sent.assert_nothing_is_left_to_round()
 
 
