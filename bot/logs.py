@@ -21,9 +21,10 @@ _VALUES = (
     re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),  # the password in a database's address
     re.compile(r"([?&](?:nonce|code|state|token|api_key)=)[^&\s\"']+", re.IGNORECASE),
     re.compile(r"(/webhooks/paymo/)[^/\s?\"']+"),
+    re.compile(r"(\b(?:DETAIL|CONTEXT):\s+)[^\n]+"),  # PostgreSQL quotes the row that it refused
 )
-# What these tell at INFO is of use to their own makers.
-_QUIET = ("httpx", "httpcore", "apscheduler", "procrastinate", "slack_sdk", "asyncio", "alembic")
+# Libraries log rows, bodies and headers below WARNING; LOG_LEVEL is for our own code.
+_OURS = ("bot", "handlers", "services", "sandbox")
 
 
 def hide(value: Any, name: str = "") -> Any:
@@ -80,9 +81,9 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
     # Bolt warns of settings that it finds in the environment and does not need.
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):

@@ -15,8 +15,14 @@ from services.errors import ServiceError
 log = structlog.get_logger(__name__)
 
 _MARK = "\ufeff"  # without it a spreadsheet takes the accents for something else
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[-+]?[0-9.,]+")
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)*")
+# Some spreadsheets split cells at semicolons, whatever the quotes say, skip blanks before a
+# formula, and read full-width signs as plain ones.
+_FORMULA = re.compile(
+    r"(^|;)(?=[\s\ufeff\u200b-\u200f\"']*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212])"
+)
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,8 @@ class CSVFile:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    is_formula = text.startswith(_FORMULA) and not _NUMBER.fullmatch(text)
-    return f"'{text}" if is_formula else text
+    text = "" if value is None else _CONTROL.sub("", _BREAKS.sub(" ", str(value)))
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
 async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: str) -> bool:

@@ -8,9 +8,10 @@ import contextlib
 import sqlite3
 from datetime import datetime, timedelta
 
-from sqlalchemy import make_url, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store.engine import file_of, keep_private
 from services.store.tables import Batch, Card, Connection, Draft, Errand, Export, Notice, Payment
 
 _LONGEST_LEASE = timedelta(minutes=3)
@@ -26,7 +27,6 @@ _DUE = (
     Notice.due_at,
     Payment.due_at,
 )
-_IN_MEMORY = ("", ":memory:")
 
 
 def hold(url: str) -> sqlite3.Connection | None:
@@ -34,12 +34,13 @@ def hold(url: str) -> sqlite3.Connection | None:
 
     None when another process holds it, or when there is no file: then nothing is known.
     """
-    made = make_url(url)
-    if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
+    file = file_of(url)
+    if file is None:
         return None
     with contextlib.suppress(sqlite3.OperationalError), contextlib.ExitStack() as undo:
-        held = sqlite3.connect(f"{made.database}-alone", timeout=0, isolation_level=None)
+        held = sqlite3.connect(f"{file}-alone", timeout=0, isolation_level=None)
         undo.callback(held.close)
+        keep_private(url)
         held.execute("BEGIN EXCLUSIVE")
         undo.pop_all()
         return held

@@ -1,7 +1,10 @@
 """The engine: SQLite by default, PostgreSQL by URL, secrets readable once it is open."""
 
+import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -23,6 +26,9 @@ Sessions = async_sessionmaker[AsyncSession]
 
 _READER = "reader"
 _MEMORY = "memory"
+_IN_MEMORY = ("", ":memory:")
+_OWNER_ONLY = 0o600
+_COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
 
 
 def driver_url(url: str) -> str:
@@ -41,6 +47,35 @@ def driver_url(url: str) -> str:
     return named.render_as_string(hide_password=False)
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite database; None in memory, and for any other database."""
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
+        return None
+    return Path(str(made.database).removeprefix("file:"))
+
+
+def keep_private(url: str) -> None:
+    """Let nobody but the file's owner read a SQLite database and what SQLite puts beside it.
+
+    SQLite gives its companions the mode of the database, so the database comes first.
+    """
+    file = file_of(url)
+    if file is None:
+        return
+    with contextlib.suppress(OSError):  # what cannot be created here, connecting reports
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
+    for ending in _COMPANIONS:
+        with contextlib.suppress(OSError):  # not there, or somebody else's: doctor tells
+            file.with_name(file.name + ending).chmod(_OWNER_ONLY)
+
+
+def create_engine(url: str, **options: Any) -> AsyncEngine:
+    """Return an engine whose errors and logs never show a row's values."""
+    keep_private(url)
+    return create_async_engine(driver_url(url), hide_parameters=True, **options)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """An open database.
@@ -56,13 +91,12 @@ class Database:
     def open(cls, url: str, encryption_keys: Sequence[str]) -> Self:
         """Open it; the first key encrypts, all of them decrypt."""
         KEYRING.fill(MultiFernet([Fernet(key) for key in encryption_keys]))
-        named = driver_url(url)
-        if not named.startswith("sqlite"):
-            engine = create_async_engine(named, pool_pre_ping=True)
+        if not driver_url(url).startswith("sqlite"):
+            engine = create_engine(url, pool_pre_ping=True)
             return cls(
                 engine, async_sessionmaker(engine, expire_on_commit=False, info={_MEMORY: {}})
             )
-        engine = create_async_engine(named)
+        engine = create_engine(url)
         teach_sqlite(engine.sync_engine, foreign_keys=True)
         reader = engine.execution_options(**{_READER: True}).sync_engine
         sessions = async_sessionmaker(

@@ -8,10 +8,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.store.engine import driver_url, teach_sqlite
+from services.store.engine import create_engine, teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_296_301  # any number that nothing else in the database locks
@@ -41,7 +40,7 @@ def downgrade(url: str, revision: str) -> None:
 
 async def _run(url: str, act: Callable[[Config], None]) -> None:
     """Migrate in one transaction; of several processes that start together, one at a time."""
-    engine = create_async_engine(driver_url(url), poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         # A table is changed by copying it, which foreign keys would take for a deletion.
         teach_sqlite(engine.sync_engine, foreign_keys=False)

@@ -21,6 +21,8 @@ def stream() -> Iterator[io.StringIO]:
     yield stream
     root.handlers = handlers
     root.setLevel(level)
+    for name in ("bot", "handlers", "services", "sandbox"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
 
 
@@ -59,16 +61,27 @@ def test_secrets_in_a_text_are_hidden(stream: io.StringIO, text: str) -> None:
 
 
 def test_secrets_are_hidden_by_their_name_also_inside_others(stream: io.StringIO) -> None:
-    structlog.get_logger("x").info("asked", api_key="hunter2", headers=[{"Cookie": "hunter2"}])
+    structlog.get_logger("services.x").info(
+        "asked", api_key="hunter2", headers=[{"Cookie": "hunter2"}]
+    )
 
     assert "hunter2" not in stream.getvalue()
+
+
+def test_at_debug_libraries_stay_quiet_and_our_own_code_does_not(stream: io.StringIO) -> None:
+    logs.configure("DEBUG", "json", stream)
+    for name in ("sqlalchemy.engine.Engine", "aiosqlite", "slack_bolt.App", "a.new.library"):
+        logging.getLogger(name).debug("Row ('Zoë', 'zoe@example.com', 12.50)")
+    structlog.get_logger("services.x").debug("swept")
+
+    assert [each["event"] for each in told(stream)] == ["swept"]
 
 
 def test_e69_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:
     try:
         int("xoxb-hunter2")
     except ValueError:
-        structlog.get_logger("x").exception("job_failed")
+        structlog.get_logger("services.x").exception("job_failed")
 
     assert "hunter2" not in stream.getvalue()
     assert "ValueError" in stream.getvalue()

@@ -1,6 +1,11 @@
 """Lists as files: what a spreadsheet makes of them, and who gets them."""
 
+import csv
+import io
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers.files import CSVFile, share_csv
 from tests.handlers.desk import Desk
@@ -20,10 +25,44 @@ def file(*rows: tuple[object, ...]) -> CSVFile:
         ("+1+1", "'+1+1"),
         (None, ""),
         ("Zoë", "Zoë"),
+        ("  =1+1", "'  =1+1"),
+        ("\u00a0@x", "'\u00a0@x"),
+        ('"=1+1', '"\'""=1+1"'),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\uff20x", "'\uff20x"),
+        ("Acme;=1+1", "Acme;'=1+1"),
+        ("Acme; =1+1;-x", "Acme;' =1+1;'-x"),
+        ("Acme\n=1+1", "Acme =1+1"),
+        ("Acme\r\n\tLtd", "Acme Ltd"),
+        ("\n=1+1", "' =1+1"),
+        ("\x00=1", "'=1"),
+        ("-1,234.50", '"-1,234.50"'),
+        ("-1-1", "'-1-1"),
     ],
 )
 def test_what_a_spreadsheet_would_reckon_with_stays_text(value: object, cell: str) -> None:
     assert file(("INV-1", value)).content() == f"\ufeffnumber,client\r\nINV-1,{cell}\r\n"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@given(st.lists(st.text("=+-@;, \t\r\n\"'\uff1da1", max_size=12), min_size=1, max_size=4))
+def test_no_cell_becomes_a_formula_however_the_file_is_split(
+    separator: str, values: list[str]
+) -> None:
+    read = csv.reader(
+        io.StringIO(file(*[("INV-1", each) for each in values]).content()), delimiter=separator
+    )
+    cells = [cell.strip() for row in read for cell in row]
+
+    assert [
+        cell
+        for cell in cells
+        if cell.startswith(("=", "+", "-", "@", "\uff1d")) and not _is_number(cell)
+    ] == []
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("+-").replace(",", "").replace(".", "").isdigit()
 
 
 async def test_a_file_arrives_with_one_person_and_in_no_channel(desk: Desk) -> None:

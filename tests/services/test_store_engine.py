@@ -1,14 +1,21 @@
 """The engine: its addresses, readers beside writers, and keys that change."""
 
 import asyncio
+import os
+import sqlite3
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
+from bot import logs
+from services.model import ConnectionState
+from services.store import alone, migrate
 from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
 from services.store.types import generate_key
-from tests.databases import open_database
+from tests.databases import KEY, open_database
 from tests.services.store_seeds import NOW, connected, granted
 
 
@@ -86,3 +93,44 @@ async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
     assert (connection.paymo_api_key, link.secret) == ("paymo key", "verifier")
     assert (grant.access_token, grant.refresh_token) == ("access", "refresh")
     assert "verifier" not in str(raw)
+
+
+def test_a_database_file_and_its_companions_are_the_owners_alone(tmp_path: Path) -> None:
+    umask = os.umask(0o022)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
+    try:
+        migrate.upgrade(url)
+        held = alone.hold(url)
+        with sqlite3.connect(tmp_path / "app.db") as other:  # keeps the -wal there
+            other.execute("CREATE TABLE kept (id INTEGER)")
+            modes = {each.name: oct(each.stat().st_mode & 0o777) for each in tmp_path.iterdir()}
+        other.close()
+    finally:
+        os.umask(umask)
+
+    assert held is not None
+    held.close()
+    assert modes.keys() >= {"app.db", "app.db-wal", "app.db-shm", "app.db-alone"}
+    assert set(modes.values()) == {"0o600"}
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))
+    file.chmod(0o644)
+
+    Database.open(sqlite_url, [KEY])
+
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+
+
+async def test_a_row_that_the_database_refuses_is_not_in_the_log(database: Database) -> None:
+    """SQLAlchemy would quote the parameters, and PostgreSQL the row."""
+    values = {"owner_id": None, "organisation_name": "Acme Ltd", "created_at": NOW}
+
+    with pytest.raises(IntegrityError) as refused:
+        async with database.sessions.begin() as session:
+            await session.execute(
+                insert(Connection).values(workspace_id=1, state=ConnectionState.ACTIVE, **values)
+            )
+
+    assert "Acme" not in logs.hide(str(refused.value))
