@@ -1,5 +1,6 @@
 """Reading what a browser, Slack or Xero sends: no more than fits, and nothing malformed."""
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -8,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from yarl import URL
 
 MOST = 1_000_000  # bytes; Slack's largest view is a quarter of that
+_ARRIVES = 20  # seconds
 
 
 class BadBody(Exception):
@@ -29,11 +31,14 @@ async def read(request: Request, most: int = MOST) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise BadBody(413)
-            parts.append(part)
+        async with asyncio.timeout(_ARRIVES):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise BadBody(413)
+                parts.append(part)
+    except TimeoutError:
+        raise BadBody(408) from None
     except ClientDisconnect:
         raise BadBody(400) from None
     return b"".join(parts)

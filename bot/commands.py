@@ -26,8 +26,8 @@ def serve(settings: Settings) -> None:
     """Run the program until it is told to stop."""
     try:
         _run(serving.serve(settings))
-    except OSError as error:
-        typer.echo(f"Cannot listen at {settings.host}:{settings.port}: {error.strerror}", err=True)
+    except serving.CannotListen as error:
+        typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 

@@ -14,16 +14,18 @@ import structlog
 import uvicorn
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
+from starlette.applications import Starlette
 
 from bot.browser import Browser
 from bot.health import Health
 from bot.html import Pages
+from bot.http_limits import BoundedProtocol
 from bot.install import Callbacks, Install, Stores, install_flow
 from bot.settings import Settings
 from bot.slack_app import SlackDoor
 from bot.slack_http import SlackEvents
 from bot.slack_socket import SlackSocket
-from bot.web import Web
+from bot.web import Web, operators_app
 from bot.webhooks import Webhooks
 from bot.wiring import Core, now, open_core
 from services.store.slack import SlackStateStore
@@ -35,6 +37,10 @@ _WORK_ENDS = timedelta(seconds=5)
 _CONNECTIONS_END = timedelta(seconds=2)
 _STATE_LIVES = timedelta(minutes=10)
 _LONGEST_LINE = 2048
+
+
+class CannotListen(Exception):
+    """The address is taken, or not ours to take."""
 
 
 class Server(uvicorn.Server):
@@ -55,6 +61,7 @@ class Program:
 
     core: Core
     url: str
+    metrics_url: str = ""
     socket: SlackSocket | None = None  # in Socket Mode
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -74,30 +81,44 @@ class Program:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Program]:
-    """Run the program on its port; at the end it drains while it still answers."""
-    with _listen(settings) as listener:
-        async with AsyncExitStack() as stack:
-            core = await open_core(settings, stack)
-            program = Program(core, _address(listener))
-            door = _door(core)
-            secret = settings.slack_signing_secret.get_secret_value()
-            # Bolt wants a secret even where nothing is signed.
-            bolt = door.app(secret or "unused")
-            server = Server(_config(program, bolt))
-            serving = asyncio.create_task(server.serve([listener]), name="server")
-            try:
-                await core.work.start()
-                core.clock.start()
-                if core.settings.is_socket_mode:
-                    program.socket = _socket(core, bolt)
-                    stack.push_async_callback(program.socket.close)
-                    program.socket.start()
-                log.info("listening", url=program.url)
-                yield program
-            finally:
-                await program.drain()
-                server.should_exit = True
-                await serving
+    """Run the program on its port; at the end it drains while it still answers.
+
+    Raises `CannotListen`.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        core = await open_core(settings, stack)
+        program = Program(core, _address(listener))
+        secret = settings.slack_signing_secret.get_secret_value()
+        # Bolt wants a secret even where nothing is signed.
+        bolt = _door(core).app(secret or "unused")
+        health = _health(program)
+        if settings.metrics_port is not None:
+            other = stack.enter_context(_listen(settings.metrics_host, settings.metrics_port))
+            program.metrics_url = _address(other)
+            await stack.enter_async_context(_serving(other, operators_app(health)))
+        if settings.is_socket_mode:
+            program.socket = _socket(core, bolt)
+            stack.push_async_callback(program.socket.close)
+        await stack.enter_async_context(_serving(listener, _web(program, bolt, health).app()))
+        stack.push_async_callback(program.drain)
+        await core.work.start()
+        core.clock.start()
+        if program.socket is not None:
+            program.socket.start()
+        log.info("listening", url=program.url)
+        yield program
+
+
+@asynccontextmanager
+async def _serving(listener: socket.socket, app: Starlette) -> AsyncIterator[None]:
+    server = Server(_config(app))
+    task = asyncio.create_task(server.serve([listener]), name="server")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 async def serve(settings: Settings) -> None:
@@ -123,9 +144,11 @@ def _door(core: Core) -> SlackDoor:
     )
 
 
-def _config(program: Program, bolt: AsyncApp) -> uvicorn.Config:
+def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
-        _web(program, bolt).app(),
+        app,
+        http=BoundedProtocol,
+        ws="none",
         log_config=None,
         access_log=False,  # addresses hold nonces
         lifespan="off",
@@ -134,7 +157,14 @@ def _config(program: Program, bolt: AsyncApp) -> uvicorn.Config:
     )
 
 
-def _web(program: Program, bolt: AsyncApp) -> Web:
+def _health(program: Program) -> Health:
+    core = program.core
+    return Health(
+        core.database, core.metrics, core.clock.is_beating, lambda: program.is_stopping, now
+    )
+
+
+def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     core, settings = program.core, program.core.settings
     pages = Pages(settings.public_url, can_install=core.slack.store is not None)
     slack = None
@@ -151,9 +181,7 @@ def _web(program: Program, bolt: AsyncApp) -> Web:
             core.tasks,
             core.metrics,
         ),
-        health=Health(
-            core.database, core.metrics, core.clock.is_beating, lambda: program.is_stopping
-        ),
+        health=health,
         slack=slack,
         install=_install(core, pages),
     )
@@ -173,10 +201,13 @@ def _socket(core: Core, bolt: AsyncApp) -> SlackSocket:
 
 
 @contextlib.contextmanager
-def _listen(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    address = (settings.host, settings.port)
-    with socket.create_server(address, family=family, backlog=_LONGEST_LINE) as listener:
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)
+    except OSError as error:
+        raise CannotListen(f"Cannot listen at {host}:{port}: {error.strerror}") from error
+    with listener:
         yield listener
 
 

@@ -57,7 +57,6 @@ class Web:
             "/xero/callback": self.browser.xero_callback,
             "/healthz": self.health.alive,
             "/readyz": self.health.ready,
-            "/metrics": self.health.page,
             "/": self.pages.home,
             "/privacy": self.pages.privacy,
             "/support": self.pages.support,
@@ -84,3 +83,9 @@ class Web:
         page = self.pages.say(title, "Type /paymo-xero in Slack to go on.", status=status)
         page.headers.update(headers or {})
         return page
+
+
+def operators_app(health: Health) -> Starlette:
+    """Return what is served on a port of its own, to whoever runs the program."""
+    gets = {"/healthz": health.alive, "/readyz": health.details, "/metrics": health.page}
+    return Starlette(routes=[Route(path, each, methods=_GET) for path, each in gets.items()])

@@ -28,7 +28,7 @@ def section(page: str, heading: str) -> str:
 def usual(default: object) -> str:
     """Write a setting's default as the page does."""
     plain = default.get_secret_value() if isinstance(default, SecretStr) else default
-    return f"`{plain}`" if plain != "" else ""
+    return "" if plain in ("", None) else f"`{plain}`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -126,17 +127,44 @@ async def test_a_program_without_its_tables_is_alive_and_not_ready(
 ) -> None:
     async with open_town(f"sqlite+aiosqlite:///{tmp_path}/{name}") as town:
         ready = await town.http.get("/readyz")
+        details = await town.http.get(f"{town.program.metrics_url}/readyz")
 
         assert (await town.http.get("/healthz")).status_code == 200
-        assert ready.status_code == 503
-        assert ready.json()["checks"]["migrations"] == "failing"
+        assert (ready.status_code, ready.json()) == (503, {"status": "failing"})
+        assert details.json()["checks"]["migrations"] == "failing"
+
+
+async def test_a_program_whose_database_takes_no_writes_is_not_ready(
+    town: Town, sqlite_url: str
+) -> None:
+    """A full or read-only disk answers every SELECT."""
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///")) as file:
+        file.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON alembic_version "
+            "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    file.close()
+    async with asyncio.timeout(20):
+        while True:
+            checks = (await town.http.get(f"{town.program.metrics_url}/readyz")).json()["checks"]
+            if checks["database"] == "failing":
+                break
+            await asyncio.sleep(0.05)
+
+    assert checks["migrations"] == "ok"
+    assert (await town.http.get("/readyz")).status_code == 503
+
+
+async def test_strangers_read_neither_metrics_nor_details(town: Town) -> None:
+    assert (await town.http.get("/metrics")).status_code == 404
+    assert (await town.http.get("/readyz")).json().keys() == {"status"}
 
 
 async def test_metrics_count_what_was_answered(town: Town) -> None:
     await town.slack.command(town.anna, town.room, "help")
     await tell(town, b"{}")
 
-    text = (await town.http.get("/metrics")).text
+    text = (await town.http.get(f"{town.program.metrics_url}/metrics")).text
 
     samples = {
         (sample.name, *sorted(sample.labels.values())): sample.value

@@ -77,6 +77,7 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
             "encryption_keys": KEY,
             "public_url": f"http://127.0.0.1:{port}",
             "port": port,
+            "metrics_port": 0,
         }
         # Its annotations leave out what pydantic-settings takes beside the fields.
         make: Any = Settings

@@ -1,0 +1,81 @@
+"""HTTP as strangers may speak it: a request's head has a size and a time in which to arrive."""
+
+import asyncio
+from datetime import timedelta
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 32_768  # bytes: the address and all headers
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Uvicorn's protocol, which itself waits for ever and takes a head of any size."""
+
+    head_arrives = timedelta(seconds=10)
+    waiting: asyncio.TimerHandle | None = None  # runs while a head is arriving
+    head_size = 0
+    is_too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the first head its time."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what arrives while a head is incomplete: the parser holds it back until then."""
+        is_head = self.waiting is not None
+        super().data_received(data)
+        if is_head and self.waiting is not None:
+            self.head_size += len(data)
+            if self.head_size > LARGEST_HEAD:
+                self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        """Give this head its time."""
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """Go on with a head that fits."""
+        self._stop_waiting()
+        fields = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) + fields > LARGEST_HEAD:
+            self.is_too_large = True
+            raise ValueError("The head is too large.")  # the parser ends the request with a 400
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser refused; a head that was too large has its own status."""
+        self._stop_waiting()
+        if self.is_too_large:
+            self._refuse_head()
+        else:
+            super().send_400_response(msg)
+
+    def _expect_head(self) -> None:
+        self._stop_waiting()
+        self.head_size = 0
+        self.waiting = self.loop.call_later(self.head_arrives.total_seconds(), self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self.waiting is not None:
+            self.waiting.cancel()
+            self.waiting = None
+
+    def _give_up(self) -> None:
+        self.waiting = None
+        self.transport.close()
+
+    def _refuse_head(self) -> None:
+        self._stop_waiting()
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
