@@ -77,11 +77,10 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
             "encryption_keys": KEY,
             "public_url": f"http://127.0.0.1:{port}",
             "port": port,
-            "metrics_port": 0,
         }
         # Its annotations leave out what pydantic-settings takes beside the fields.
         make: Any = Settings
-        chosen = make(_env_file=None, **{**made, **settings})
+        chosen = make(_env_file=None, **{**made, "metrics_port": 0, **settings})
         program = await stack.enter_async_context(running(chosen))
         await _reach(slack, program)
         http = await stack.enter_async_context(
