@@ -9,6 +9,7 @@ from handlers.export_picture import day
 
 Facts = dict[str, Any]
 
+_ROUNDING = "rounding"
 _DAYS = {"date", "due date"}
 
 
@@ -27,6 +28,12 @@ def drift_text(facts: Facts) -> str:
         return f"✅ {invoice} was changed in the same way in Paymo and in Xero: both agree again."
     if not differences:
         return f"✅ {invoice} is in {side} as it was exported again."
+    if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
+        by = one_line(differences[0][2])
+        return (
+            f"ℹ️ {invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
+            "payments are recorded all the same."
+        )
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
     said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(facts)}"
     other = "Xero" if side == "Paymo" else "Paymo"

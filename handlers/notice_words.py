@@ -142,6 +142,9 @@ def _received(facts: Facts) -> str:
             f" Paymo has {amount(facts, 'over_by')} more: the difference that was accepted after "
             "the export."
         )
+    if facts.get("is_rounding"):
+        rounded = amount(facts, "short_by" if facts.get("short_by") else "over_by")
+        short = f" The {rounded} between Xero and Paymo is Xero's rounding."
     return f"💰 {_what(facts)} of {when} on {invoice}. {_left(facts)}{short}"
 
 

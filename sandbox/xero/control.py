@@ -27,8 +27,13 @@ def _pay(books: Organisation, sent: Json) -> object:
 
 
 def _apply_credit(books: Organisation, sent: Json) -> object:
-    kind = sent.get("kind", "credit_note")
-    return books.apply_credit(sent["invoice_id"], _amount(sent), kind=kind).allocation_id
+    """Apply credit; `total` and `date` are the credit's own, where only a part is applied."""
+    kind, amount = sent.get("kind", "credit_note"), _amount(sent)
+    if "total" not in sent:
+        return books.apply_credit(sent["invoice_id"], amount, kind=kind).allocation_id
+    total = _amount({"amount": sent["total"]})
+    credit = books.give_credit(sent["invoice_id"], total, kind=kind, day=_day(sent))
+    return books.apply(credit, sent["invoice_id"], amount).allocation_id
 
 
 def _amount(sent: Json) -> Decimal:
@@ -57,6 +62,7 @@ _ACTS: dict[str, Act] = {
     "approve": lambda books, sent: books.approve(sent["invoice_id"]).status,
     "mark_sent": lambda books, sent: books.mark_sent(sent["invoice_id"]).status,
     "apply_credit": _apply_credit,
+    "round_to": lambda books, sent: books.round_to(sent["invoice_id"], _amount(sent)),
     "remove_credit": lambda books, sent: books.remove_credit(sent["allocation_id"]),
 }
 

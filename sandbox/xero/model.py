@@ -192,6 +192,7 @@ class Invoice:
     paid_on: date | None = None
     sub_total: Decimal = ZERO
     total_tax: Decimal = ZERO
+    rounding: Decimal = ZERO
     payments: list[Payment] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)
     history: list[Note] = field(default_factory=list)
@@ -201,7 +202,7 @@ class Invoice:
     @property
     def total(self) -> Decimal:
         """What the client is asked for."""
-        return self.sub_total + self.total_tax
+        return self.sub_total + self.total_tax + self.rounding
 
     @property
     def paid(self) -> Decimal:

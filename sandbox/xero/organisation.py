@@ -168,22 +168,38 @@ class Organisation(Ledger):
         self, invoice_id: str, amount: Decimal, *, kind: str = "credit_note"
     ) -> Allocation:
         """Give credit for that amount, as credit_note, overpayment or prepayment, and apply it."""
-        invoice, today = self.invoices[invoice_id], self.moment().date()
-        self.check_money(invoice, Decimal(amount), today)
+        self.check_money(self.invoices[invoice_id], Decimal(amount), self.moment().date())
+        credit = self.give_credit(invoice_id, Decimal(amount), kind=kind)
+        return self.apply(credit, invoice_id, Decimal(amount))
+
+    def give_credit(
+        self, invoice_id: str, total: Decimal, *, kind: str, day: date | None = None
+    ) -> Credit:
+        """Give the client of an invoice credit, which is applied to nothing yet."""
+        invoice = self.invoices[invoice_id]
         credit = Credit(
             _CREDITS[kind],
             invoice.contact_id,
-            Decimal(amount),
-            today,
+            Decimal(total),
+            day or self.moment().date(),
             self.moment(),
             invoice.currency,
             number=f"CN-{len(self.credits) + 1:04}" if kind == "credit_note" else "",
         )
         self.credits[credit.credit_id] = credit
         self.tell_credit(credit, event="CREATE")
-        allocation = Allocation(credit, invoice_id, Decimal(amount), today)
+        return credit
+
+    def apply(self, credit: Credit, invoice_id: str, amount: Decimal) -> Allocation:
+        """Apply a part of a credit to an invoice."""
+        allocation = Allocation(credit, invoice_id, Decimal(amount), self.moment().date())
         self.allocate(allocation)
         return allocation
+
+    def round_to(self, invoice_id: str, rounding: Decimal) -> None:
+        """Add a few cents to an invoice's total, or take them off."""
+        self.invoices[invoice_id].rounding = Decimal(rounding)
+        self.touch(self.invoices[invoice_id])
 
     def remove_credit(self, allocation_id: str) -> None:
         """Take an applied credit off its invoice."""

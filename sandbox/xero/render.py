@@ -116,6 +116,8 @@ def invoice_head(ledger: Ledger, invoice: Invoice, *, summary: bool = False) -> 
         "CurrencyCode": invoice.currency,
     }
     head.pop("FullyPaidOnDateString", None)
+    if invoice.rounding:
+        head["RoundingAmount"] = invoice.rounding
     if invoice.url:
         head["Url"] = invoice.url
     if not summary:
@@ -201,18 +203,22 @@ def _only_ms(both: Json) -> Json:
 
 
 def _credits(invoice: Invoice, kind: str) -> list[Json]:
-    return [_applied(part) for part in invoice.allocations if part.credit.kind == kind]
+    """Credit notes as they were applied, each time anew; the others whole, and once."""
+    parts = [part for part in invoice.allocations if part.credit.kind == kind]
+    if kind == "CreditNote":
+        return [_whole(part.credit) | {"AppliedAmount": part.amount} for part in parts]
+    return list({part.credit.credit_id: _whole(part.credit) for part in parts}.values())
 
 
-def _applied(part: Allocation) -> Json:
-    credit = part.credit
+def _whole(credit: Credit) -> Json:
     named = {"CreditNoteNumber": credit.number} if credit.kind == "CreditNote" else {}
     return named | {
         f"{credit.kind}ID": credit.credit_id,
         "ID": credit.credit_id,
-        "AppliedAmount": part.amount,
+        "HasErrors": False,
+        "InvoiceAddresses": [],
         "Total": credit.total,
-        **days(Date=part.day),
+        **days(Date=credit.day),
         "LineItems": [],
     }
 

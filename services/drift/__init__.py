@@ -18,7 +18,7 @@ from services.drift.compared import (
 from services.drift.edits import as_exported, in_paymo
 from services.drift.faces import Face, digest_of_body, face_in_xero
 from services.drift.marks import facts_of, fingerprint, told, values_of, with_told
-from services.drift.shapes import PAYMO, XERO, Difference
+from services.drift.shapes import PAYMO, XERO, Difference, Part
 
 __all__ = [
     "PAYMO",
@@ -26,6 +26,7 @@ __all__ = [
     "Compared",
     "Difference",
     "Face",
+    "Part",
     "Standing",
     "agreed",
     "as_exported",

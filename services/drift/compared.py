@@ -170,7 +170,8 @@ def _changes(export: Export, was: Face, now: Face) -> Iterator[Difference]:
     values = (
         (Part.NUMBER, was.number, now.number),
         (Part.CURRENCY, was.currency, now.currency),
-        (Part.TOTAL, _amount(was.total, was), _amount(now.total, now)),
+        (Part.TOTAL, _amount(was.total, was), _amount(_unrounded(was, now), now)),
+        (Part.ROUNDING, _amount(was.rounding, was), _amount(now.rounding, now)),
         (Part.TAX, _amount(was.tax, was), _amount(now.tax, now)),
         (Part.DATE, _iso(was.issued_on), _iso(now.issued_on)),
         (Part.DUE_DATE, _iso(was.due_on), _iso(now.due_on)),
@@ -181,6 +182,13 @@ def _changes(export: Export, was: Face, now: Face) -> Iterator[Difference]:
     # A contact that was merged is followed: then the row names the one that took it over.
     if now.contact_id not in {"", was.contact_id, export.contact_id}:
         yield difference(Part.CONTACT, "contact", was.contact, now.contact)
+
+
+def _unrounded(was: Face, now: Face) -> Decimal | None:
+    """Return the total without what was rounded since, which is a change of its own."""
+    if now.total is None or now.total == was.total:
+        return now.total
+    return now.total - now.rounding + was.rounding
 
 
 def _amount(amount: Decimal | None, face: Face) -> str:

@@ -33,6 +33,7 @@ class Face:
     total: Decimal | None
     tax: Decimal | None
     lines: str  # the same for the same lines, "" where they are not known
+    rounding: Decimal = _ZERO  # what somebody rounded in Xero, part of the total
 
     def agrees(self, other: "Face", part: Part) -> bool:
         """Say whether both show the same of this part; what is not known never agrees."""
@@ -66,6 +67,7 @@ def face_in_xero(stated: XeroInvoice) -> Face:
         total=stated.total,
         tax=stated.total_tax,
         lines=_digest((text, count or _ZERO, amount or _ZERO) for text, count, amount in rows),
+        rounding=stated.rounding_amount,
     )
 
 

@@ -24,6 +24,7 @@ class Part(StrEnum):
     TOTAL = "total"
     TAX = "tax"
     LINES = "lines"
+    ROUNDING = "rounding"  # in Xero alone; it asks for nothing
     STATUS = "status"
 
 

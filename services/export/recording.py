@@ -48,6 +48,7 @@ async def succeed(
             xero_status=created.status or export.xero_status,
             xero_seen_status=created.status,
             xero_due=created.amount_due,
+            xero_rounding=created.rounding_amount or None,
             is_linked=is_linked,
             exported_at=now,
             compared=_compared(export, created),
@@ -102,6 +103,8 @@ def difference(export: Export, created: XeroInvoice) -> str:
     total = export.total or Decimal(0)
     wanted = {"total": total}
     stated = {"total": created.total}
+    if created.total - created.rounding_amount == total:
+        stated["total"] = total  # what somebody rounded in Xero is no difference
     if export.sent:
         lines = preparing.body_of(export)["LineItems"]
         tax = _tax(lines)

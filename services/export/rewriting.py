@@ -10,7 +10,7 @@ import msgspec
 from services import drift, money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
-from services.drift import Difference, Standing
+from services.drift import Difference, Part, Standing
 from services.errors import NotFound, Rejected
 from services.export import books, contacts, preparing, recording
 from services.export.case import Case
@@ -128,7 +128,9 @@ async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]
             "there.",
             problem="changed",
         )
-    names = [each.name for each in now.in_xero] + (["lines"] if now.has_own_lines else [])
+    names = [each.name for each in now.in_xero if each.part is not Part.ROUNDING] + (
+        ["lines"] if now.has_own_lines else []
+    )
     if names:
         raise Refused(
             f"Somebody changed it in Xero as well ({', '.join(names)}), so nothing is written "
@@ -229,6 +231,7 @@ async def _write(session: Session, case: Underway, invoice: Invoice, stated: Xer
         "xero_number": stated.invoice_number,
         "xero_total": stated.total,
         "xero_due": stated.amount_due,
+        "xero_rounding": stated.rounding_amount or None,
         "xero_seen_status": stated.status,
         "accepted_difference": None,
         "drift": "",

@@ -57,6 +57,7 @@ class UndoService(Kit):
         async with self.database.sessions.begin() as session:
             export, connection = await self._own(session, person, export_id)
             difference = (export.xero_total or Decimal(0)) - (export.total or Decimal(0))
+            difference -= export.xero_rounding or Decimal(0)
             before = {
                 "paymo": _text(export.total, export),
                 "xero": _text(export.xero_total, export),

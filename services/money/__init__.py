@@ -17,7 +17,7 @@ from services.money.numbers import (
     reference,
 )
 from services.money.rates import effective_rate, rates_agree, tax_components_rate
-from services.money.shares import largest_remainder
+from services.money.shares import decimals_in, largest_remainder
 from services.money.text import line_text, plain_text, within_limit
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "check_adds_up",
     "check_exportable",
     "currency_code",
+    "decimals_in",
     "decimals_of",
     "effective_rate",
     "expected_totals",

@@ -111,8 +111,11 @@ def _total(pair: Pair) -> Iterator[Finding]:
     difference = pair.xero.total - pair.paymo.total
     if not difference:
         return
-    is_accepted = difference == pair.export.accepted_difference
+    rounded = pair.xero.rounding_amount
+    is_accepted = difference == (pair.export.accepted_difference or 0) + rounded
     note = "Somebody accepted this difference." if is_accepted else ""
+    if is_accepted and rounded:
+        note = f"Xero rounds the invoice by {pair.amount(rounded)}."
     in_paymo, in_xero = pair.amount(pair.paymo.total), pair.amount(pair.xero.total)
     yield Finding("total", in_paymo, in_xero, note, is_decided=is_accepted)
 
@@ -122,8 +125,8 @@ def _status(pair: Pair) -> Iterator[Finding]:
     is_paid = (pair.paymo.status == _PAID, pair.xero.status == "PAID")
     if is_paid[0] == is_paid[1] or not pair.paymo.total:
         return
-    is_decided = pair.export.accepted_difference is not None
+    is_decided = pair.export.accepted_difference is not None or bool(pair.xero.rounding_amount)
     note = "" if pair.paymo.payments else "No payment stands in Paymo."
     if is_decided:
-        note = "It follows from the difference that somebody accepted."
+        note = "It follows from that difference."
     yield Finding("status", pair.paymo.status, pair.xero.status, note, is_decided=is_decided)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.clients.xero import applied_credits
 from services.model import PaymentKind, PaymentState
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding
@@ -89,11 +90,9 @@ def _named(pair: Pair, row: Payment) -> str:
 
 def _unseen(pair: Pair) -> Iterator[_Part]:
     known = {row.xero_payment_id for row in pair.payments}
-    credits_ = (*pair.xero.credit_notes, *pair.xero.overpayments, *pair.xero.prepayments)
     found = [(each.payment_id, each.amount) for each in pair.xero.payments]
     found += [
-        (f"{each.id}:{pair.xero.invoice_id}", each.applied_amount or each.total)
-        for each in credits_
+        (f"{each.id}:{pair.xero.invoice_id}", each.amount) for each in applied_credits(pair.xero)
     ]
     amount = sum((value for key, value in found if key not in known), Decimal(0))
     yield _Part(amount, f"The next look at Xero brings {pair.amount(amount)}.")

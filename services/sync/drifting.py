@@ -125,8 +125,8 @@ def _sides(now: Standing) -> tuple[_Side, _Side]:
 
 
 def _advice(case: Followed, side: _Side) -> str:
-    if not side.found:
-        return ""
+    if all(each.part is drift.Part.ROUNDING for each in side.found):
+        return ""  # nothing differs, or nothing that anybody has to do something about
     if side.name == drift.XERO:
         return _IN_XERO
     connection = case.look.connection

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services import days
-from services.clients.xero import Credit, XeroInvoice
+from services.clients.xero import XeroInvoice, applied_credits
 from services.model import Life, PaymentKind, PaymentState
 from services.store import exports, payments
 from services.store.engine import Session
@@ -18,6 +18,11 @@ from services.store.tables import Connection, Export, Payment
 DELETED = "DELETED"
 VOIDED = "VOIDED"
 _GONE = {DELETED: Life.DELETE_SEEN, VOIDED: Life.VOID_SEEN}
+_NAMES = {
+    PaymentKind.CREDIT_NOTE: "Credit note",
+    PaymentKind.OVERPAYMENT: "Overpayment",
+    PaymentKind.PREPAYMENT: "Prepayment",
+}
 # What stands in Paymo, or may: it wants removing when Xero does not list it any more.
 _STANDING = (
     PaymentState.ADDING,
@@ -46,26 +51,17 @@ def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
         )
         for each in invoice.payments
     ]
-    credits_ = (
-        (PaymentKind.CREDIT_NOTE, "Credit note", invoice.credit_notes),
-        (PaymentKind.OVERPAYMENT, "Overpayment", invoice.overpayments),
-        (PaymentKind.PREPAYMENT, "Prepayment", invoice.prepayments),
-    )
-    for kind, name, found in credits_:
-        paid += [_credited(invoice, kind, name, each, today) for each in found]
+    paid += [
+        Settlement(
+            key=f"{each.id}:{invoice.invoice_id}",
+            kind=each.kind,
+            label=f"{_NAMES[each.kind]} {each.number}".strip(),
+            amount=each.amount,
+            paid_on=each.applied_on or today,
+        )
+        for each in applied_credits(invoice)
+    ]
     return [each for each in paid if each.amount > 0]
-
-
-def _credited(
-    invoice: XeroInvoice, kind: PaymentKind, name: str, credit: Credit, today: date
-) -> Settlement:
-    return Settlement(
-        key=f"{credit.id}:{invoice.invoice_id}",
-        kind=kind,
-        label=f"{name} {credit.credit_note_number}".strip(),
-        amount=credit.applied_amount or credit.total,
-        paid_on=credit.dated_on or today,
-    )
 
 
 async def observe(
@@ -82,6 +78,7 @@ async def observe(
         invoice = stated[xero_id]
         export.xero_seen_status = invoice.status
         export.xero_due = invoice.amount_due
+        export.xero_rounding = invoice.rounding_amount or None
         if export.life is Life.LIVE and invoice.status in _GONE:
             await exports.change_life(session, export, life=_GONE[invoice.status])
         found = {each.key: each for each in settlements_of(invoice, today)}

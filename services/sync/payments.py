@@ -198,12 +198,12 @@ async def _call(case: _Case, invoice: Invoice, amount: Decimal) -> PaymoPayment 
 def _takeable(case: _Case, invoice: Invoice) -> Decimal:
     """Return what to record: all of it, or what is left where both sides nearly agree.
 
-    A cent too much in Xero is let go. Beyond it only the difference that a person accepted counts:
-    as much above what is left, or, once nothing is due in Xero, exactly as much below.
+    A cent too much in Xero is let go. Beyond it only what a person accepted or rounded counts: as
+    much above what is left, or, once nothing is due in Xero, exactly as much below.
     """
     amount = case.payment.amount
     over = amount - invoice.left
-    accepted = case.export.accepted_difference or Decimal(0)
+    accepted = case.export.allowed_difference
     if over <= 0:
         is_last = case.export.xero_due == 0 and accepted < 0
         return invoice.left if is_last and over == accepted else amount
@@ -266,6 +266,7 @@ async def _record(case: _Case, known: PaymoPayment) -> None:
                 case.payment,
                 short_by=format(short, "f") if short > 0 else "",
                 over_by=format(-short, "f") if short < 0 else "",
+                is_rounding=bool(short) and short == case.export.xero_rounding,
             )
 
 

@@ -12,7 +12,14 @@ import pytest
 from sandbox.xero import Invoice
 from services.clients.http import open_http
 from services.clients.tokens import Tokens, auth_event_id
-from services.clients.xero import NewContact, NewInvoice, NewLine, XeroClient, XeroClients
+from services.clients.xero import (
+    NewContact,
+    NewInvoice,
+    NewLine,
+    XeroClient,
+    XeroClients,
+    applied_credits,
+)
 from services.errors import NotConnected, NotFound, Rejected, Throttled, Unavailable
 from tests.xero_stand import MemoryVault, Pauses, Stand, oauth_of, xero_stand
 
@@ -201,9 +208,9 @@ async def test_payments_and_credits_come_with_their_invoice(bench: Bench) -> Non
     assert [(each.amount, each.paid_on) for each in found.payments] == [
         (Decimal("47.50"), date(2026, 11, 22))
     ]
-    credited = (*found.credit_notes, *found.overpayments, *found.prepayments)
-    assert [each.applied_amount for each in credited] == [Decimal(10)] * 3
-    assert found.credit_notes[0].credit_note_number == "CN-0001"
+    credited = applied_credits(found)
+    assert [each.amount for each in credited] == [Decimal(10)] * 3
+    assert credited[0].number == "CN-0001"
     assert (found.amount_due, removed.status) == (Decimal(70), "DELETED")
 
 

@@ -1,10 +1,10 @@
 """Xero's accounting API and its connections, as far as the bridge needs them."""
 
 from services.clients.xero.client import XeroClient, XeroClients
+from services.clients.xero.credits import AppliedCredit, applied_credits
 from services.clients.xero.wire import (
     Account,
     Contact,
-    Credit,
     Currency,
     InvoicePayment,
     NewContact,
@@ -19,8 +19,8 @@ from services.clients.xero.wire import (
 
 __all__ = [
     "Account",
+    "AppliedCredit",
     "Contact",
-    "Credit",
     "Currency",
     "InvoicePayment",
     "NewContact",
@@ -33,4 +33,5 @@ __all__ = [
     "XeroClient",
     "XeroClients",
     "XeroInvoice",
+    "applied_credits",
 ]

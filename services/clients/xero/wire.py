@@ -120,6 +120,12 @@ class Contact(msgspec.Struct, frozen=True, rename="pascal"):
     merged_to: str = msgspec.field(name="MergedToContactID", default="")
 
 
+class Target(msgspec.Struct, frozen=True, rename="pascal"):
+    """The invoice that an allocation settles."""
+
+    invoice_id: str = msgspec.field(name="InvoiceID", default="")
+
+
 class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment as it stands inside its invoice; `amount` in the invoice's currency."""
 
@@ -134,6 +140,21 @@ class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
         return calendar_day(self.dated)
 
 
+class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
+    """A part of a credit, applied to one invoice."""
+
+    allocation_id: str = msgspec.field(name="AllocationID", default="")
+    amount: Decimal = _ZERO
+    dated: str = msgspec.field(name="Date", default="")
+    invoice: Target = Target()
+    is_deleted: bool = False
+
+    @property
+    def dated_on(self) -> date | None:
+        """The day of the application."""
+        return calendar_day(self.dated)
+
+
 class Credit(msgspec.Struct, frozen=True, rename="pascal"):
     """A credit note, overpayment or prepayment as it stands inside the invoice it settles."""
 
@@ -144,11 +165,21 @@ class Credit(msgspec.Struct, frozen=True, rename="pascal"):
     applied_amount: Decimal = _ZERO
     total: Decimal = _ZERO
     dated: str = msgspec.field(name="Date", default="")
+    allocations: tuple[Allocation, ...] = ()
 
     @property
     def id(self) -> str:
         """Xero's id, whichever of the three it is."""
         return self.credit_note_id or self.overpayment_id or self.prepayment_id
+
+    def allocations_to(self, invoice_id: str) -> tuple[Allocation, ...]:
+        """Return its standing allocations to this invoice."""
+        return tuple(
+            each
+            for each in self.allocations
+            if not each.is_deleted
+            and each.invoice.invoice_id.casefold() in {"", invoice_id.casefold()}
+        )
 
     @property
     def dated_on(self) -> date | None:
@@ -185,6 +216,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     sub_total: Decimal = _ZERO
     total_tax: Decimal = _ZERO
     total: Decimal = _ZERO
+    rounding_amount: Decimal = _ZERO  # what somebody rounded in Xero; part of the total
     amount_due: Decimal = _ZERO
     amount_paid: Decimal = _ZERO
     amount_credited: Decimal = _ZERO

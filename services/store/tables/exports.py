@@ -74,6 +74,7 @@ class Export(Base):
     exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # What a person accepted that Xero states more (or less) than Paymo.
     accepted_difference: Mapped[Decimal | None] = mapped_column(Money)
+    xero_rounding: Mapped[Decimal | None] = mapped_column(Money)  # set by somebody in Xero
     drift: Mapped[str] = mapped_column(String(200), default="")  # what was told to differ
     # Both sides as they were at the export, and as they are where they differ (services.drift).
     compared: Mapped[dict[str, Any] | None] = mapped_column(JSON)
@@ -83,6 +84,11 @@ class Export(Base):
     wanted: Mapped[str] = mapped_column(String(8), default="")  # "delete" or "void"
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, before deleting
     paymo_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def allowed_difference(self) -> Decimal:
+        """How much more (or less) Xero may state than Paymo without a question."""
+        return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 
 class Payment(Base):

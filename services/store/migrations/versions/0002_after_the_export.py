@@ -275,6 +275,9 @@ def upgrade() -> None:
             sa.Column("accepted_difference", services.store.types.Money(length=40), nullable=True)
         )
         batch_op.add_column(
+            sa.Column("xero_rounding", services.store.types.Money(length=40), nullable=True)
+        )
+        batch_op.add_column(
             sa.Column("drift", sa.String(length=200), nullable=False, server_default="")
         )
         batch_op.add_column(sa.Column("compared", sa.JSON(), nullable=True))
@@ -314,6 +317,7 @@ def downgrade() -> None:
         batch_op.drop_column("batch_id")
         batch_op.drop_column("compared")
         batch_op.drop_column("drift")
+        batch_op.drop_column("xero_rounding")
         batch_op.drop_column("accepted_difference")
         batch_op.drop_column("issue_on")
         batch_op.drop_column("override_tax")
