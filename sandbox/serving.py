@@ -50,6 +50,7 @@ class Fault:
     path: str = ""
     method: str = ""
     times: int = 1
+    skip: int = 0  # so many that fit are spared first
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
@@ -87,7 +88,9 @@ class Faults:
     def take(self, request: web.Request) -> Fault | None:
         """Return the first fault that fits, one time fewer."""
         for fault in self.waiting:
-            if fault.fits(request):
+            if fault.fits(request) and fault.skip:
+                fault.skip -= 1
+            elif fault.fits(request):
                 fault.times -= 1
                 if not fault.times:
                     self.waiting.remove(fault)

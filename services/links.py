@@ -1,10 +1,13 @@
 """Where a person finds an invoice in Xero and in Paymo."""
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _XERO_LOGIN = "login.xero.com"
 _XERO_APP = "https://go.xero.com"
+_INVOICE = "#accounting/invoices/"
+_ID = re.compile(rf"{_INVOICE}(\d{{1,18}})/?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +37,17 @@ class Links:
 
     def paymo(self, invoice_id: int) -> str:
         """Return the page of an invoice in Paymo."""
-        return f"{self.paymo_app}/#accounting/invoices/{invoice_id}"
+        return f"{self.paymo_app}/{_INVOICE}{invoice_id}"
+
+    def paymo_for_xero(self, invoice_id: int) -> str:
+        """Return that page for Xero's "Go to" link, or "" where Xero would not take it."""
+        url = self.paymo(invoice_id)
+        parts = urlsplit(url)
+        is_link = parts.scheme in {"http", "https"} and parts.hostname and not url.split()[1:]
+        return url if is_link and "xero" not in url.casefold() else ""
+
+    @staticmethod
+    def paymo_id(url: str) -> int | None:
+        """Return which invoice in Paymo such a link leads to, if it does."""
+        found = _ID.search(unquote(url))
+        return int(found[1]) if found else None

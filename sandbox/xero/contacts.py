@@ -11,7 +11,16 @@ from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import Contact
 from sandbox.xero.render import contact_json
 from sandbox.xero.settings import BASE
-from sandbox.xero.wire import NOBODY, Commit, Invalid, answer, elements, not_found, write_each
+from sandbox.xero.wire import (
+    NOBODY,
+    Commit,
+    Invalid,
+    answer,
+    elements,
+    kept,
+    not_found,
+    write_each,
+)
 
 LONGEST_NAME = 255
 _SEARCHED = ("Name", "FirstName", "LastName", "ContactNumber", "EmailAddress")
@@ -142,7 +151,7 @@ def _known(element: Json) -> Json:
 
 
 def _checked_name(name: object) -> str:
-    text = str(name or "").strip()
+    text = kept(str(name or ""))
     if not text:
         raise Invalid("The contact name must be specified.")
     if len(text) > LONGEST_NAME:

@@ -10,7 +10,7 @@ from sandbox.xero import contacts
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import ZERO, Contact, Invoice, Line
 from sandbox.xero.totals import cents, fill_line, places, sum_up, tax_of
-from sandbox.xero.wire import Invalid, read_day, read_number
+from sandbox.xero.wire import Invalid, kept, read_day, read_number
 
 LONGEST_NUMBER = 255
 LONGEST_DESCRIPTION = 4000
@@ -95,16 +95,23 @@ class Entry:
         invoice.status = status
 
     def _texts(self, invoice: Invoice) -> None:
-        number = str(self.sent.get("InvoiceNumber") or invoice.number)
+        number = kept(str(self.sent.get("InvoiceNumber") or invoice.number))
         if len(number) > LONGEST_NUMBER:
             raise Invalid(f"Invoice # cannot exceed {LONGEST_NUMBER} characters")
         self._check_number(invoice, number)
         invoice.number = number
-        invoice.reference = str(self.sent.get("Reference", invoice.reference))
-        url = str(self.sent.get("Url", invoice.url))
-        if url and (urlsplit(url).scheme not in {"http", "https"} or "xero" in url.lower()):
-            raise Invalid("The Url is not valid")
-        invoice.url = url
+        reference = kept(str(self.sent.get("Reference", invoice.reference)))
+        if len(reference) > LONGEST_NUMBER:
+            raise Invalid(f"Reference cannot exceed {LONGEST_NUMBER} characters")
+        invoice.reference = reference
+        invoice.url = self._url(str(self.sent.get("Url", invoice.url)))
+
+    def _url(self, url: str) -> str:
+        parts = urlsplit(url)
+        is_link = parts.scheme in {"http", "https"} and parts.hostname and not url.split()[1:]
+        if url and (self.ledger.url_refusal or not is_link or "xero" in url.lower()):
+            raise Invalid(self.ledger.url_refusal or "Url must be a valid URL")
+        return url
 
     def _check_number(self, invoice: Invoice, number: str) -> None:
         holder = self.ledger.invoice_numbered(number) if number else None

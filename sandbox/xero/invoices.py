@@ -12,12 +12,22 @@ from sandbox.xero.ledger import NOT_MODIFIABLE, Ledger
 from sandbox.xero.model import Invoice
 from sandbox.xero.render import invoice_head, invoice_json, invoice_lines
 from sandbox.xero.settings import BASE
-from sandbox.xero.wire import NOBODY, Commit, Invalid, answer, elements, not_found, write_each
+from sandbox.xero.wire import (
+    NOBODY,
+    Commit,
+    Invalid,
+    answer,
+    bad_query,
+    elements,
+    not_found,
+    write_each,
+)
 
 _EDITED = "This document cannot be edited as it has a payment or credit note allocated to it."
 _NAMES = {"InvoiceID", "InvoiceNumber", "Type", "Status"}
 _QUIET = {"DueDate", "SentToContact"}
 _TEXTS = _QUIET | {"Reference", "Url", "ExpectedPaymentDate", "PlannedPaymentDate"}
+_FILTERS = ("where", "searchTerm", "IDs", "InvoiceNumbers", "ContactIDs")
 _ENDS = {"VOIDED", "DELETED"}
 
 
@@ -62,6 +72,7 @@ def _mentions(row: Json, term: str) -> bool:
 
 def _filtered(request: web.Request) -> list[Invoice]:
     since = query.since(request)
+    _check_filters(request)
     mine = request[APP] if query.truthy(request, "createdByMyApp") else ""
     wanted = {
         name: query.listed(request, name)
@@ -82,6 +93,15 @@ def _filtered(request: web.Request) -> list[Invoice]:
         )
 
     return [invoice for invoice in ledger_of(request).invoices.values() if fits(invoice)]
+
+
+def _check_filters(request: web.Request) -> None:
+    asked = {name for name in _FILTERS if request.query.get(name)}
+    if "\\" in request.query.get("where", "") + request.query.get("InvoiceNumbers", ""):
+        raise bad_query("Unrecognized escape sequence")
+    is_mine = query.truthy(request, "createdByMyApp")
+    if asked and is_mine and not ledger_of(request).combines_filters:
+        raise bad_query("createdByMyApp cannot be used with other filters")
 
 
 async def get_invoice(request: web.Request) -> web.Response:

@@ -51,6 +51,8 @@ class Ledger:
     end_of_year_lock_date: date | None = None
     forbidden_actions: set[str] = field(default_factory=set)
     takes_account_ids: bool = True  # on lines, in place of a code; nobody has proved it
+    combines_filters: bool = True  # createdByMyApp with others; nobody has proved it
+    url_refusal: str = ""  # the words in which every Url is refused
     approvals_left: int | None = None  # small plans approve a few invoices a month
     accounts: dict[str, Account] = field(default_factory=dict)
     tax_rates: dict[str, TaxRate] = field(default_factory=dict)

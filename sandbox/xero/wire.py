@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,8 @@ Commit = Callable[[], Json]
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BASIC = 0xFFFF  # what lies beyond, most emoji, is dropped
+_JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
 _MS_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T[\d:.]+Z?)?")
 
@@ -98,6 +101,16 @@ def bad_query(message: str) -> Refused:
 def _exception(number: int, kind: str, message: str) -> Refused:
     body = {"ErrorNumber": number, "Type": kind, "Message": message}
     return Refused(HTTPStatus.BAD_REQUEST, body)
+
+
+def kept(text: str) -> str:
+    """A short text as it is kept: without emoji, blanks folded and trimmed."""
+    plain = (char for char in text if ord(char) <= _BASIC and not _is_picture(char))
+    return " ".join("".join(plain).split())
+
+
+def _is_picture(char: str) -> bool:
+    return unicodedata.category(char) == "So" or char in _JOINERS
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -38,8 +38,10 @@ class Face:
     def agrees(self, other: "Face", part: Part) -> bool:
         """Say whether both show the same of this part; what is not known never agrees."""
         name = _FIELDS.get(part, "")
-        own = getattr(self, name, None)
-        return own not in ("", None) and own == getattr(other, name, None)
+        own, theirs = getattr(self, name, None), getattr(other, name, None)
+        if part is Part.NUMBER:
+            own, theirs = money.folded(self.number), money.folded(other.number)
+        return own not in ("", None) and own == theirs
 
 
 _FIELDS = {
@@ -112,7 +114,6 @@ def _lines_of(invoice: Invoice) -> str:
 
 def _digest(rows: Iterable[_Row]) -> str:
     texts = [
-        f"{' '.join(text.split())}|{plain(quantity)}|{plain(amount)}"
-        for text, quantity, amount in rows
+        f"{money.folded(text)}|{plain(quantity)}|{plain(amount)}" for text, quantity, amount in rows
     ]
     return sha256("\n".join(texts).encode()).hexdigest()[:24] if texts else ""

@@ -1,52 +1,75 @@
 """Finding in Xero what may have been sent before, and what is to be linked."""
 
+from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 
 from services import money
 from services.clients.xero import XeroInvoice
+from services.errors import NotFound, Rejected
 from services.export.kit import Kit
-from services.export.refusals import NUMBER_TAKEN, Refused
+from services.export.refusals import NUMBER_TAKEN, UNFINDABLE, Refused
+from services.links import Links
+from services.store import exports
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
 NUMBER_OTHER = "number_other"  # another invoice has the number, so there is nothing to link
+_EARLIER = timedelta(minutes=10)  # Xero's clock is another one
 
 
 async def already_there(kit: Kit, connection: Connection, export: Export) -> XeroInvoice | None:
-    """Return the invoice that an earlier try has left in Xero, if any.
+    """Return the live invoice that an earlier try has left in Xero, if any.
 
-    It is looked for by exactly our reference, then by number, contact and total.
+    Its link to Paymo decides alone; without one number, contact, total and currency must agree.
+    Raises `Refused` where Xero does not let us look for it at all.
     """
-    found = await with_our_reference(kit, connection, export)
-    if found is not None:
-        return found
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    number = str((export.sent or {}).get("InvoiceNumber", ""))
-    if not number:
-        return None
-    return next(
-        (
-            each
-            for each in await xero.find_by_number(number)
-            if _is_same(each, export) and money.invoice_id_in(each.reference) is None
-        ),
-        None,
+    number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
+    try:
+        found = await xero.find_own(number, reference, export.requested_at - _EARLIER)
+    except (Rejected, NotFound) as refusal:
+        raise _unfindable(connection, export) from refusal
+    ours = await _free(kit, connection, export, (each for each in found if _is_ours(each, export)))
+    return min(ours, key=lambda each: each.updated_at, default=None)
+
+
+def _is_ours(found: XeroInvoice, export: Export) -> bool:
+    if found.url:
+        return Links.paymo_id(found.url) == export.paymo_invoice_id
+    number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
+    stated, sent = (found.invoice_number, number) if number else (found.reference, reference)
+    return money.folded(stated) == money.folded(sent) and _is_same(found, export)
+
+
+async def _free(
+    kit: Kit, connection: Connection, export: Export, found: Iterable[XeroInvoice]
+) -> list[XeroInvoice]:
+    """Return those of which no other export knows that they are its own."""
+    rows = list(found)
+    async with kit.database.sessions() as session:
+        ids = [each.invoice_id for each in rows]
+        known = await exports.list_by_xero_ids(session, connection, ids)
+    return [each for each in rows if known.get(each.invoice_id, export).id == export.id]
+
+
+def _sent(export: Export, name: str) -> str:
+    return str((export.sent or {}).get(name, ""))
+
+
+def _unfindable(connection: Connection, export: Export) -> Refused:
+    return Refused(
+        f"Xero did not answer when invoice {export.number} was sent, and it does not let us look "
+        f"for it now. Look for it in {connection.organisation_name} yourself: export it again only "
+        "if it is not there.",
+        problem=UNFINDABLE,
     )
-
-
-async def with_our_reference(
-    kit: Kit, connection: Connection, export: Export
-) -> XeroInvoice | None:
-    """Return the invoice that carries exactly our reference, if any."""
-    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    found = await xero.find_by_reference(export.reference)
-    return min(found, key=lambda each: each.updated_at, default=None)
 
 
 async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
     """Return the invoice that has this number in Xero. Raises `Refused` when it is another one."""
     found = await _numbered(kit, connection, export)
-    if found is None or not _may_link(found, export):
+    if found is None or not await _may_link(kit, connection, export, found):
         raise await number_taken(kit, connection, export)
     return found
 
@@ -63,7 +86,7 @@ async def number_taken(kit: Kit, connection: Connection, export: Export) -> Refu
             "Export this one without the number, or give it another one in Paymo.",
             problem=NUMBER_OTHER,
         )
-    if _may_link(found, export):
+    if await _may_link(kit, connection, export, found):
         return Refused(
             f"Xero already has invoice {export.number}, with the same contact and the same total. "
             "Link this export to that one if it is the same invoice, or export without the number.",
@@ -84,10 +107,12 @@ async def _numbered(kit: Kit, connection: Connection, export: Export) -> XeroInv
     return next(iter(await xero.find_by_number(export.number)), None)
 
 
-def _may_link(found: XeroInvoice, export: Export) -> bool:
+async def _may_link(kit: Kit, connection: Connection, export: Export, found: XeroInvoice) -> bool:
     """Say whether it is the same invoice, and came from no other one of Paymo's."""
-    owner = money.invoice_id_in(found.reference)
-    return owner in {None, export.paymo_invoice_id} and _is_same(found, export)
+    owner = Links.paymo_id(found.url)
+    if owner not in {None, export.paymo_invoice_id} or not _is_same(found, export):
+        return False
+    return bool(await _free(kit, connection, export, [found]))
 
 
 def _is_same(found: XeroInvoice, export: Export) -> bool:

@@ -185,7 +185,6 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         requested_at=request.at,
         place=asdict(request.place),
         number=invoice.number[:WIDEST],
-        reference=money.reference(invoice.number, invoice.id),
         client_id=invoice.client_id,
         client_name=invoice.client_name[:WIDEST],
         contact_id=choice.contact_id,

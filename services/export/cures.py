@@ -47,13 +47,14 @@ _OF_A_RESULT = {
     "plan_limit": (AS_DRAFT,),
     "number_taken": ("link_existing", "without_number", RETRY, "cancel"),
     "number_other": ("without_number", RETRY, "cancel"),
+    "unfindable": ("link_existing", RETRY, "cancel"),
     "not_connected": ("reconnect",),
     "changed": (LOOK_AGAIN, RETRY),
     CANCELLED: (LOOK_AGAIN,),
     "gone": (),
 }
 _DONE_WITHOUT_MORE = frozenset(
-    {"number_taken", "number_other", "not_connected", "gone", "changed", CANCELLED}
+    {"number_taken", "number_other", "unfindable", "not_connected", "gone", "changed", CANCELLED}
 )
 # What a decision about one invoice settles for all others that wait for the same. Going past a tax
 # that differs is for one invoice alone.

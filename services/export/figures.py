@@ -27,6 +27,7 @@ class Target:
     untaxed_type: str = ""
     issued_on: date | None = None
     due_on: date | None = None
+    url: str = ""  # the link to Paymo that Xero shows to staff
 
 
 def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
@@ -39,7 +40,8 @@ def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
         issued_on=target.issued_on or invoice.issued_on,
         due_on=target.due_on or invoice.due_on,
         number=invoice.number if keeps_number else None,
-        reference=money.reference(invoice.number, invoice.id),
+        reference="" if keeps_number else money.reference(invoice.number),
+        url=target.url,
         currency=money.currency_code(invoice.currency),
         lines=[_new_line(line, target) for line in money.xero_lines(figures)],
     )

@@ -48,7 +48,7 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         known = await books.load(session, connection, found.contact_id)
     known = replace(known, merged_from=found.merged_from, namesake=found.namesake)
     try:
-        sent = checked(export, invoice, known, found.contact_id)
+        sent = checked(export, invoice, known, found.contact_id, _url(kit, invoice))
     except Refused:
         await _note_seen(kit, export, invoice)
         raise
@@ -56,7 +56,7 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         found = await contacts.add(kit, connection, export, invoice)
         async with kit.database.sessions() as session:
             known = await books.load(session, connection, found.contact_id)
-        sent = checked(export, invoice, known, found.contact_id)
+        sent = checked(export, invoice, known, found.contact_id, _url(kit, invoice))
     values = written(export, invoice, found.name, sent) | _merged(found)
     case = Case(invoice, choice_of(export), known)
     is_new = values["idempotency_key"] != export.idempotency_key
@@ -65,6 +65,10 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
             raise Lost("Somebody else goes on with this export.")
         if is_new and taxes.is_overridden(case):
             acts.note(session, connection, _overridden(export, case, kit.now()))
+
+
+def _url(kit: Kit, invoice: Invoice) -> str:
+    return kit.links.paymo_for_xero(invoice.id)
 
 
 async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
@@ -76,7 +80,9 @@ async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
         )
 
 
-def checked(export: Export, invoice: Invoice, known: Books, contact_id: str) -> dict[str, object]:
+def checked(
+    export: Export, invoice: Invoice, known: Books, contact_id: str, url: str
+) -> dict[str, object]:
     """Look at everything once more, and return what will be sent.
 
     Raises `Refused` with everything that is wrong at once. Without a `contact_id` Xero does not
@@ -90,6 +96,7 @@ def checked(export: Export, invoice: Invoice, known: Books, contact_id: str) -> 
         raise Refused(text, problem=names[:_WIDEST_PROBLEM])
     leaves_out = export.leave_out_number
     target = target_of(case, contact_id=contact_id, leave_out_number=leaves_out)
+    target = replace(target, url=url)
     body: dict[str, object] = msgspec.to_builtins(new_invoice(invoice, target).body())
     return body
 
@@ -108,7 +115,6 @@ def written(
         # Xero may refuse it, too; it goes on by itself only while it is the same.
         "seen_updated_on": invoice.updated_on,
         "tax_rate": rate_key(invoice_rate(invoice)),
-        "reference": money.reference(invoice.number, invoice.id),
         "client_id": invoice.client_id,
         "client_name": invoice.client_name[:WIDEST],
         "contact_name": contact_name[:WIDEST],
@@ -181,6 +187,18 @@ async def next_attempt(kit: Kit, export: Export) -> None:
         )
     if not written:
         raise Lost("Somebody else goes on with this export.")
+
+
+async def leave_out_url(kit: Kit, export: Export) -> bool:
+    """Write down that it goes without the link to Paymo, under a new key; False if it did."""
+    sent = {name: value for name, value in (export.sent or {}).items() if name != "Url"}
+    if sent == export.sent:
+        return False
+    key = _key(export, export.attempt, sent)
+    async with kit.database.sessions.begin() as session:
+        if not await fenced(session, export, export.fence, sent=sent, idempotency_key=key):
+            raise Lost("Somebody else goes on with this export.")
+    return True
 
 
 async def _invoice(kit: Kit, connection: Connection, export: Export) -> Invoice:

@@ -1,10 +1,12 @@
 """Why an export does not go, and which of Xero's own refusals mean the same."""
 
+import re
 from collections.abc import Sequence
 
 from services.errors import Rejected, ServiceError
 
 NUMBER_TAKEN = "number_taken"
+UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
 _PLAN = (
     "The plan of this Xero organisation lets you approve no more invoices now. Export it as a "
     "draft, which no plan limits; somebody approves it in Xero later."
@@ -29,6 +31,8 @@ _MEANINGS = (
     ("due date", "due", ""),
 )
 
+_URL = re.compile(r"\b(?:url|link|web ?address)\b", re.IGNORECASE)
+
 
 class Refused(ServiceError):
     """This export does not go; `problem` holds the static names of why, with commas between."""
@@ -46,6 +50,11 @@ class Lost(ServiceError):
 def is_taken(refusal: Rejected) -> bool:
     """Say whether Xero refused because the number is taken."""
     return _meaning(refusal.messages)[0] == NUMBER_TAKEN
+
+
+def is_url_refused(refusal: Rejected) -> bool:
+    """Say whether Xero refused the link to Paymo."""
+    return any(_URL.search(text) for text in refusal.messages)
 
 
 def from_xero(refusal: ServiceError) -> Refused:

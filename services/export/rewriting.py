@@ -59,6 +59,7 @@ async def run(case: Underway) -> str:
     if not now.in_paymo:
         return await _agree(case)
     body = await _checked(case, both, now)
+    former = str((case.export.sent or {}).get("Reference", ""))
     await case.note(
         body=body,
         invoice=invoice.as_json(),
@@ -67,7 +68,7 @@ async def run(case: Underway) -> str:
     )
     try:
         updated = await case.xero.update_invoice(
-            stated.invoice_id, _fields(body, stated), key=_key(case, body)
+            stated.invoice_id, _fields(body, stated, former), key=_key(case, body)
         )
     except Rejected as refusal:
         raise Refused(str(refusal), problem="rejected") from refusal
@@ -105,8 +106,8 @@ def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
     if stated.updated == data["before"]:
         return False
     sent, invoice = data["body"], Invoice.from_json(data["invoice"])
-    said = {"Reference": stated.reference, "InvoiceNumber": stated.invoice_number}
-    said |= {
+    texts = {"Reference": stated.reference, "InvoiceNumber": stated.invoice_number}
+    said = {
         name: when.isoformat() if when is not None else ""
         for name, when in (("Date", stated.issued_on), ("DueDate", stated.due_on))
     }
@@ -116,6 +117,9 @@ def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
         and stated.contact.contact_id == sent["Contact"]["ContactID"]
         and lines in ("", drift.digest_of_body(sent))
         and all(sent[name] == each for name, each in said.items() if name in sent)
+        and all(
+            money.folded(sent.get(name, each)) == money.folded(each) for name, each in texts.items()
+        )
     )
 
 
@@ -174,9 +178,11 @@ def _body(export: Export, both: _Both, known: books.Books) -> dict[str, Any]:
     return body
 
 
-def _fields(body: dict[str, Any], stated: XeroInvoice) -> dict[str, object]:
+def _fields(body: dict[str, Any], stated: XeroInvoice, former: str) -> dict[str, object]:
     """Return what is sent of it: lines without ids take the place of those that are there."""
     fields = {name: body[name] for name in _CHANGED if name in body}
+    if money.folded(stated.reference) == money.folded(former) != "":
+        fields.setdefault("Reference", "")  # the number stands in its own place now
     if body["Contact"]["ContactID"] != stated.contact.contact_id:
         fields["Contact"] = body["Contact"]
     return {**fields, "LineItems": msgspec.convert(body["LineItems"], list[NewLine])}
@@ -221,7 +227,6 @@ async def _write(session: Session, case: Underway, invoice: Invoice, stated: Xer
     values: dict[str, Any] = {
         "sent": case.errand.data["body"],
         "number": invoice.number[:WIDEST],
-        "reference": money.reference(invoice.number, invoice.id),
         "client_id": invoice.client_id,
         "client_name": invoice.client_name[:WIDEST],
         "contact_id": stated.contact.contact_id or export.contact_id,

@@ -1,7 +1,7 @@
 """The job that sends one invoice: take the row, call Xero with the row's key, record the answer.
 
 A crash between any two lines leaves a row that is picked up again. What may have been sent is
-looked up by its reference before anything is sent again.
+looked up before anything is sent again.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ from services.errors import (
 )
 from services.export import adopting, preparing, recording, requests
 from services.export.kit import Kit
-from services.export.refusals import Refused, from_xero, is_taken
+from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
 from services.model import ConnectionState, ExportState
 from services.store import connections, exports
 from services.store.fence import fenced
@@ -69,8 +69,7 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
         return
     sent = await adopting.already_there(kit, connection, export)
     if sent is not None:
-        is_linked = sent.reference != export.reference
-        await recording.succeed(kit, connection, export, sent, is_linked=is_linked)
+        await recording.succeed(kit, connection, export, sent)
         return
     if export.problem == recording.FAILED_THERE:
         await preparing.next_attempt(kit, export)
@@ -108,17 +107,24 @@ async def holder_of_number(kit: Kit, connection: Connection, export: Export) -> 
 
     One that was typed in Xero may look the same; that one only a person links.
     """
-    created_before = await adopting.with_our_reference(kit, connection, export)
+    try:
+        created_before = await adopting.already_there(kit, connection, export)
+    except Refused as refusal:
+        log.warning("not_looked_up", export=export.id, reason=refusal.problem)
+        created_before = None
     if created_before is None:
         raise await adopting.number_taken(kit, connection, export)
     return created_before
 
 
 async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
-    body = preparing.body_of(export)
-    return await kit.xero.client(connection.tenant_id, connection.grant_id).create_invoice(
-        body, key=export.idempotency_key
-    )
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    try:
+        return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
+    except Rejected as refusal:
+        if not is_url_refused(refusal) or not await preparing.leave_out_url(kit, export):
+            raise
+    return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
 
 
 async def _not_done(

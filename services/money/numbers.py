@@ -1,10 +1,14 @@
-"""Invoice numbers, and the marker by which an invoice is found again in Xero."""
+"""Invoice numbers and other short texts, as Xero takes, keeps and finds them."""
 
 import re
+import unicodedata
 
 LONGEST_NUMBER = 22
 _LONGEST_REFERENCE = 255
-_MARKER = re.compile(r" \(paymo:([0-9]{1,18})\)\Z")
+_BASIC = 0xFFFF  # Xero drops what lies beyond, most emoji among it
+_UNKEPT = frozenset({"So", "Mn", "Me", "Cf", "Cn", "Co", "Cs"})
+# Printable ASCII with single blanks inside, and nothing that a filter takes for its own.
+_PLAIN = re.compile(r"""(?:(?![,"'\\])[!-~])+(?: (?:(?![,"'\\])[!-~])+)*""")
 
 
 def fits_number(number: str) -> bool:
@@ -12,13 +16,25 @@ def fits_number(number: str) -> bool:
     return len(number) <= LONGEST_NUMBER
 
 
-def reference(number: str, paymo_invoice_id: int) -> str:
-    """Return what Xero's Reference holds: the full number and the marker."""
-    marker = f" (paymo:{paymo_invoice_id})"
-    return number[: _LONGEST_REFERENCE - len(marker)] + marker
+def reference(number: str) -> str:
+    """Return what Xero's Reference holds where the number is left out: the full number."""
+    return number[:_LONGEST_REFERENCE].strip()
 
 
-def invoice_id_in(reference: str) -> int | None:
-    """Return the Paymo invoice id in a Reference of ours, or None in anybody else's."""
-    found = _MARKER.search(reference)
-    return int(found[1]) if found else None
+def is_plain(text: str) -> bool:
+    """Say whether Xero keeps the text as it is, so that its filters find it."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def folded(text: str) -> str:
+    """Return the text for comparing what was sent with what Xero made of it.
+
+    Xero drops emoji, folds blanks, trims, and tells numbers apart in small letters.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = (
+        " " if unicodedata.category(char) == "Cc" else char
+        for char in composed
+        if ord(char) <= _BASIC and unicodedata.category(char) not in _UNKEPT
+    )
+    return " ".join("".join(kept).split()).casefold()

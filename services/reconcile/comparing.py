@@ -52,7 +52,7 @@ def _ended(pair: Pair) -> Finding:
 
 def _number(pair: Pair) -> Iterator[Finding]:
     export, stated = pair.export, pair.xero.invoice_number
-    if stated == pair.paymo.number.strip():
+    if money.folded(stated) == money.folded(pair.paymo.number):
         return
     left_out = export.leave_out_number or not money.fits_number(pair.paymo.number)
     is_expected = left_out and stated == export.xero_number

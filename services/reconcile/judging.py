@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.links import Links
@@ -152,7 +153,7 @@ class Judge:
             return f"Its export was refused. {export.reason}"
         if export is not None:
             return "Its export is on its way."
-        if mine.number not in self.books.other_numbers:
+        if money.folded(mine.number) not in self.books.other_numbers:
             return "It was not exported."
         return "It was not exported, but Xero has another invoice with this number."
 

@@ -8,6 +8,7 @@ nothing, and Paymo's counts only where the key still opens the same company.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from services import money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.xero import XeroClient, XeroInvoice
 from services.clients.xero.listing import own_invoices, sales_dated
@@ -45,7 +46,7 @@ class Books:
     xero: dict[str, XeroInvoice]
     asked: frozenset[int]  # Paymo's ids of the month itself
     others: int | None = None  # sales invoices of the month that never went through the app
-    other_numbers: frozenset[str] = frozenset()
+    other_numbers: frozenset[str] = frozenset()  # folded
 
 
 async def read(source: Source, month: Month) -> Books:
@@ -72,7 +73,7 @@ async def read(source: Source, month: Month) -> Books:
         xero=xero,
         asked=asked,
         others=len(others) if month.first is not None else None,
-        other_numbers=frozenset(each.invoice_number for each in others),
+        other_numbers=frozenset(money.folded(each.invoice_number) for each in others),
     )
 
 

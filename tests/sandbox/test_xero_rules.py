@@ -132,7 +132,8 @@ async def test_a_compound_rate_charges_tax_on_tax(xero: Stand) -> None:
         ({"CurrencyCode": "EUR"}, "Organisation is not subscribed to currency EUR"),
         ({"DueDate": None}, "The Due Date must be specified"),
         ({"InvoiceNumber": "9" * 256}, "Invoice # cannot exceed 255 characters"),
-        ({"Url": "https://xero.example/"}, "The Url is not valid"),
+        ({"Url": "https://XERO.example/"}, "Url must be a valid URL"),
+        ({"Url": "not a link"}, "Url must be a valid URL"),
         ({"LineItems": []}, "One or more line items must be specified"),
     ],
 )

@@ -297,6 +297,12 @@ class Bridge:
         self.clock.turn(minutes=6)
         await self.run()
 
+    async def look_again(self) -> list[str]:
+        """Look at both systems twice more; return what was told besides exports."""
+        for _ in range(2):
+            await self.look()
+        return [kind for kind, _ in await self.notices() if kind != "invoice_exported"]
+
     async def form_for(self, number: str, person: Person = ANNA) -> ExportForm:
         """Open the form for an invoice and wait until it was read."""
         form = await self.export.open(person, number)
@@ -325,8 +331,9 @@ class Bridge:
     def foreign_invoice(self, books: Organisation) -> str:
         """Have somebody write an invoice in Xero by hand; return its id."""
         mine = next(iter(books.invoices.values()))
-        own: dict[str, Any] = {"payments": [], "allocations": [], "history": []}
-        other = replace(mine, invoice_id=new_id(), number="HAND-1", reference="", **own)
+        own: dict[str, Any] = {"payments": [], "allocations": [], "history": [], "url": ""}
+        own |= {"reference": "", "created_by": ""}
+        other = replace(mine, invoice_id=new_id(), number="HAND-1", **own)
         books.invoices[other.invoice_id] = other
         return other.invoice_id
 

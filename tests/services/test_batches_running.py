@@ -88,6 +88,27 @@ async def test_a_group_whose_outcome_nobody_heard_is_looked_up_one_by_one(
     assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 3
 
 
+@pytest.mark.parametrize("prefix", ["INV-", "INV  🎉 ", LONG])
+@pytest.mark.parametrize("words", ["", "Url must be a valid URL", "This link is not allowed."])
+async def test_each_knows_its_own_answer_whatever_xero_made_of_its_number(
+    bridge: Bridge, prefix: str, words: str
+) -> None:
+    """Where Xero refuses the links, all go once more without them, under another key."""
+    invoices(bridge, 3, prefix=prefix)
+    bridge.xero.books.url_refusal = words
+    form = await table(bridge)
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    await ended(bridge)
+
+    assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 3
+    assert len(bridge.xero.calls("PUT", "Invoices")) == (2 if words else 1)
+    for each in await bridge.exports():
+        made = bridge.xero.invoices[each.xero_invoice_id or ""]
+        digit = each.number[-1]
+        assert (made.number if len(each.number) <= 22 else made.reference).endswith(digit)
+        assert made.url == ("" if words else bridge.export.links.paymo(each.paymo_invoice_id))
+
+
 async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) -> None:
     """What is left waits longer each time, and goes once Xero is well again."""
     invoices(bridge, 51, prefix=LONG)
@@ -164,7 +185,7 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
     """What is mended meanwhile goes out; nothing else is touched."""
     report = await refused(bridge)
     books = bridge.xero.books
-    next(each for each in books.invoices.values() if not each.reference).number = "HAND-1"
+    next(each for each in books.invoices.values() if not each.url).number = "HAND-1"
     next(each for each in books.contacts.values() if each.name == "Birch Ltd").status = "ACTIVE"
     bridge.screen.ended.clear()
     again = await bridge.batches.open_failed(ANNA, report.batch_id)

@@ -79,14 +79,16 @@ async def test_a_client_that_xero_lacks_is_added_once(bridge: Bridge) -> None:
 async def test_e13_a_number_goes_out_up_to_22_characters(
     bridge: Bridge, length: int, *, goes_out: bool
 ) -> None:
-    """A longer one is left out, and stands in the reference."""
+    """A longer one is left out, and stands in the reference; Xero links to Paymo for staff."""
     number = "Ü" * (length - 1) + "1"
     kiwi_invoice(bridge, number)
     result = await bridge.export_it(number, contact_id="new")
     assert result.state is ExportState.EXPORTED, result.reason
     made = bridge.xero.invoices[result.xero_invoice_id]
     assert (made.number == number) is goes_out
-    assert made.reference.startswith(number)
+    assert made.reference == ("" if goes_out else number)
+    paymo_id = bridge.paymo.company.numbered(number).id
+    assert made.url == f"{bridge.export.links.paymo_app}/#accounting/invoices/{paymo_id}"
     assert result.is_number_left_out is not goes_out
 
 

@@ -19,8 +19,9 @@ from services.money import (
     effective_rate,
     expected_totals,
     fits_number,
+    folded,
     format_amount,
-    invoice_id_in,
+    is_plain,
     largest_remainder,
     line_amounts,
     line_text,
@@ -284,18 +285,35 @@ def test_twenty_two_characters_pass_and_twenty_three_do_not(number: str, *, fits
     assert fits_number(number) is fits
 
 
-@pytest.mark.parametrize("number", ["#INV-7", "", "INV (paymo:1)", "N" * 400])
-def test_a_reference_leads_back_to_its_invoice(number: str) -> None:
-    marked = reference(number, 90311)
-
-    assert invoice_id_in(marked) == 90311
-    assert len(marked) <= 255
-    assert marked.startswith(number[:200])
+@pytest.mark.parametrize("number", ["#INV-7", "INV (draft)", "N" * 400, f"{'N' * 254} 2"])
+def test_a_reference_is_the_number_as_far_as_xero_takes_it(number: str) -> None:
+    assert number.startswith(reference(number))
+    assert 0 < len(reference(number)) <= 255
 
 
-@pytest.mark.parametrize("text", ["", "INV-7", "INV-7 (paymo:)", "(paymo:7) see above", "paymo:7"])
-def test_a_reference_of_somebody_elses_names_no_invoice(text: str) -> None:
-    assert invoice_id_in(text) is None
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("INV 🎉 7", "INV 7"),
+        (" INV \u00a0 7\u200b", "INV 7"),
+        ("❤️INV-7", "INV-7"),
+        ("inv-7", "INV-7"),
+        ("Cafe\u0301 7", "Café 7"),
+        ("1️⃣ INV\t7", "1 INV 7"),
+    ],
+)
+def test_what_xero_makes_of_a_text_is_known_again(sent: str, kept: str) -> None:
+    assert folded(sent) == folded(kept)
+    assert folded(sent) != folded(f"{kept}1")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [("INV-7 (a)", True), ("7, second", False), ('7"', False), ("O'Neill", False)]
+    + [(text, False) for text in ("a\\b", "INV  7", " INV", "INV–7", "7 🎉", "")],
+)
+def test_only_a_plain_text_is_asked_for_with_a_filter(text: str, *, is_kept: bool) -> None:
+    assert is_plain(text) is is_kept
 
 
 @pytest.mark.parametrize(

@@ -39,22 +39,97 @@ async def let_hours_pass(bridge: Bridge) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_a_look_up_that_xero_does_not_understand_settles_nothing(
+async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     bridge: Bridge, status: int
 ) -> None:
-    """The invoice may be there, so it is neither called refused nor sent under another key."""
+    """The invoice may be there, so it is not sent again until a person says so."""
     bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
     bridge.xero.faults.add(method="GET", path="Invoices", status=status, times=2)
-    await press(bridge, LONG)
+    await press(bridge, "INV-1")
     bridge.clock.turn(seconds=3)
     await bridge.run()
-    (waiting,) = await bridge.exports()
-    assert waiting.state is ExportState.UNKNOWN
-    await bridge.export.retry(ANNA, waiting.id, place())
+    said = bridge.screen.results[-1]
+    assert said.state is ExportState.FAILED
+    assert said.cures == ("link_existing", "retry", "cancel")
+    assert "Look for it in Maple Books" in said.reason
     await let_hours_pass(bridge)
+    await bridge.export.retry(ANNA, said.export_id, place())
+    await bridge.run()
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+
+
+@pytest.mark.parametrize("combines", [True, False])
+@pytest.mark.parametrize(
+    "number",
+    ["INV-2041", "7, second", 'A"7', "A\\7", "INV 🎉  7", " ❤️  INV-2026-0000-0001-0002 🎉 "],
+)
+async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_of_it(
+    bridge: Bridge, number: str, *, combines: bool
+) -> None:
+    """One invoice in Xero, and the export knows it."""
+    company = bridge.paymo.company
+    invoice = company.numbered("INV-1")
+    bridge.xero.books.combines_filters = combines
+    company.edit(invoice.id, number=number)
+    await bridge.look()
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    await press(bridge, number)
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+    assert (await bridge.look_again()) == []
+
+
+async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:
+    """Same long number, client and total: each has its own invoice in Xero."""
+    company = bridge.paymo.company
+    company.edit(company.numbered("INV-1").id, number=f"{LONG} 🎉")
+    await bridge.look()
+    for _ in range(2):
+        bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    await press(bridge, LONG)
+    await press(bridge, f"{LONG} 🎉")
+    await let_hours_pass(bridge)
+    found = {each.xero_invoice_id for each in await bridge.exports()}
+    assert found == set(bridge.xero.invoices)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    "words", ["Url must be a valid URL", "The source link you provided is not allowed."]
+)
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_an_invoice_goes_without_the_link_where_xero_refuses_it(
+    bridge: Bridge, words: str, *, is_heard: bool
+) -> None:
+    """Under another key; without the link, contact, total and currency tell which it is."""
+    bridge.xero.books.url_refusal = words
+    if not is_heard:
+        bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after", skip=1)
+    await press(bridge, LONG)
+    await let_hours_pass(bridge)
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    (made,) = bridge.xero.invoices.values()
+    assert (made.url, made.invoice_id) == ("", export.xero_invoice_id)
+    keys = [each.headers["Idempotency-Key"] for each in bridge.xero.calls("PUT", "Invoices")]
+    assert len(keys) == len(set(keys)) == 2
+
+
+async def test_without_a_link_another_total_is_another_invoice(bridge: Bridge) -> None:
+    """Nothing is taken for ours that only carries the same words."""
+    bridge.xero.books.url_refusal = "Url must be a valid URL"
+    first = await bridge.export_it("INV-1")
+    other = bridge.xero.invoices[first.xero_invoice_id]
+    other.reference, other.total_tax = LONG, other.total_tax + 1
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="before", skip=1)
+    await press(bridge, LONG)
+    await let_hours_pass(bridge)
+    assert (await bridge.exports())[1].xero_invoice_id != first.xero_invoice_id
 
 
 async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
@@ -71,7 +146,8 @@ async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
     await bridge.run()
     export = (await bridge.exports())[1]
     template = bridge.xero.invoices[first.xero_invoice_id]
-    late = replace(template, invoice_id=new_id(), number="X-1", reference=export.reference)
+    url = bridge.export.links.paymo(export.paymo_invoice_id)
+    late = replace(template, invoice_id=new_id(), number="X-1", reference=LONG, url=url)
     bridge.xero.books.invoices[late.invoice_id] = late
     await let_hours_pass(bridge)
     assert (await bridge.exports())[1].xero_invoice_id == late.invoice_id
@@ -85,7 +161,7 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     """Same number, contact and total: it is offered, never taken over in silence."""
     first = await bridge.export_it("INV-1")
     template = bridge.xero.invoices.pop(first.xero_invoice_id)
-    by_hand = replace(template, invoice_id=new_id(), number="INV-9", reference="typed")
+    by_hand = replace(template, invoice_id=new_id(), number="INV-9", url="", created_by="")
     bridge.xero.books.invoices[by_hand.invoice_id] = by_hand
     company = bridge.paymo.company
     acme = next(iter(company.clients.values()))

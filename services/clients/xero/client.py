@@ -4,19 +4,24 @@ Facts: Xero's accounting API pages (requests-and-responses, invoices, payments, 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import httpx
+import structlog
 
 from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import CALL_LIMIT, Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
 from services.clients.xero.reading import messages_of, refusal_of, rows_of
-from services.errors import NotConnected, NotFound, Unavailable
+from services.errors import NotConnected, NotFound, Rejected, Unavailable
+from services.money import folded, is_plain
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -26,6 +31,7 @@ _CLAMPED = 100  # a page with fewer rows is the last, even where a larger page s
 _IDS = 40  # the longest address that Xero takes is not documented
 _LIVE = "DRAFT,SUBMITTED,AUTHORISED,PAID"
 _ALL = f"{_LIVE},VOIDED,DELETED"
+_UNPLAIN = re.compile(r"[^!-~]|[,\"'\\]")
 _ACCOUNTING = "/api.xro/2.0"
 
 
@@ -200,28 +206,43 @@ class XeroClient:
             found += await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
         return found
 
-    async def find_by_reference(self, reference: str) -> Sequence[wire.XeroInvoice]:
-        """Return the live invoices that carry exactly this reference.
+    async def find_own(
+        self, number: str, reference: str, since: datetime
+    ) -> Sequence[wire.XeroInvoice]:
+        """Return live invoices of the app among which one of this number, or reference, stands.
 
-        A filter has no way to write a double quote, so such a reference is compared on our side.
+        What Xero's filters cannot say, and where Xero refuses them together, everything since a
+        time is read instead. Raises `Rejected` where that is refused as well.
         """
-        params = {"Statuses": _LIVE, "page": "1", "pageSize": str(_PAGE)}
-        if '"' in reference:
-            params["searchTerm"] = reference.rsplit('"', maxsplit=1)[-1].strip()
-        else:
-            params["where"] = f'Reference=="{reference}"'
-        rows = await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
-        return [each for each in rows if each.reference == reference]
+        params = {"createdByMyApp": "true", "Statuses": _LIVE, "page": "1", "pageSize": str(_PAGE)}
+        asked = {"InvoiceNumbers": number} if number else {"where": f'Reference=="{reference}"'}
+        if is_plain(number or reference):
+            try:
+                return await self._list(
+                    "Invoices", "Invoices", wire.XeroInvoice, params=params | asked
+                )
+            except (Rejected, NotFound) as refusal:
+                log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+        pages = [page async for page in self.invoices_since(since)]
+        newest = {each.invoice_id: each for page in pages for each in page}
+        return [each for each in newest.values() if each.status in _LIVE.split(",")]
 
     async def find_by_number(self, number: str) -> Sequence[wire.XeroInvoice]:
-        """Return the live sales invoices with exactly this number."""
-        params = {"Statuses": _LIVE, "page": "1"}
-        if "," in number and '"' not in number:
-            params["where"] = f'InvoiceNumber=="{number}"'  # the other filter is a comma list
-        else:
-            params["InvoiceNumbers"] = number
-        rows = await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
-        return [each for each in rows if each.invoice_number == number and each.type == "ACCREC"]
+        """Return the live sales invoices with this number, whoever created them."""
+        params = {"Statuses": _LIVE, "page": "1", "pageSize": str(_PAGE)}
+        asked = {"InvoiceNumbers": number}
+        if not is_plain(number):  # then no filter finds it, so it is searched for by a part of it
+            asked = {"searchTerm": max(_UNPLAIN.split(number), key=len)}
+        try:
+            rows = await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params | asked)
+        except Rejected as refusal:
+            log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+            return ()
+        return [
+            each
+            for each in rows
+            if folded(each.invoice_number) == folded(number) and each.type == "ACCREC"
+        ]
 
     async def payment(self, payment_id: str) -> wire.Payment:
         """Return one payment, deleted ones too. Raises `NotFound`."""

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from services.clients.xero.client import XeroClient
 from services.clients.xero.reading import rows_of
 from services.clients.xero.wire import XeroInvoice
+from services.money import folded, is_plain
 
 MOST = 50  # Xero advises as many elements a request at most
 _INVOICES = "/api.xro/2.0/Invoices"
@@ -31,9 +32,12 @@ async def create_invoices(
 
 
 async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
-    """Return the sales invoices that hold these numbers; one with a comma cannot be asked for."""
+    """Return the sales invoices that hold these numbers, by the folded number.
+
+    Not every number can be asked for.
+    """
     found: dict[str, XeroInvoice] = {}
-    for some in _in_short([each for each in numbers if "," not in each]):
+    for some in _in_short([each for each in numbers if is_plain(each)]):
         params = {
             "InvoiceNumbers": ",".join(some),
             "Statuses": _HOLDING,
@@ -41,7 +45,7 @@ async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, Xe
             "pageSize": "1000",
         }
         rows = rows_of(await client.send("GET", _INVOICES, params=params), "Invoices", XeroInvoice)
-        found |= {each.invoice_number: each for each in rows if each.type == "ACCREC"}
+        found |= {folded(each.invoice_number): each for each in rows if each.type == "ACCREC"}
     return found
 
 

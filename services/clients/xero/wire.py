@@ -209,6 +209,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     status: str = ""
     invoice_number: str = ""
     reference: str = ""
+    url: str = ""
     contact: Named = Named()
     currency_code: str = ""
     dated: str = msgspec.field(name="Date", default="")
@@ -282,6 +283,7 @@ class NewInvoice(msgspec.Struct, frozen=True):
     reference: str
     currency: str
     lines: list[NewLine]
+    url: str = ""
 
     def body(self) -> dict[str, object]:
         """Return the element as Xero's names have it."""
@@ -290,7 +292,6 @@ class NewInvoice(msgspec.Struct, frozen=True):
             "Status": self.status,
             "Contact": {"ContactID": self.contact_id},
             "Date": self.issued_on.isoformat(),
-            "Reference": self.reference,
             "CurrencyCode": self.currency,
             "LineAmountTypes": "Exclusive",
             "LineItems": self.lines,
@@ -299,6 +300,10 @@ class NewInvoice(msgspec.Struct, frozen=True):
             invoice["DueDate"] = self.due_on.isoformat()
         if self.number is not None:
             invoice["InvoiceNumber"] = self.number
+        if self.reference:
+            invoice["Reference"] = self.reference
+        if self.url:
+            invoice["Url"] = self.url
         return invoice
 
 

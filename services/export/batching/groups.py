@@ -4,13 +4,14 @@ An invoice whose outcome is not known goes its way alone from there, which looks
 anything is sent again. So does one whose worker died after it was written down: its lease ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 import structlog
 
+from services import money
 from services.chunks import chunks
 from services.clients.paymo import Invoice
 from services.clients.paymo.paging import HEADS
@@ -23,7 +24,8 @@ from services.export.batching import claiming, tables
 from services.export.batching.comparing import Member, compare
 from services.export.batching.kit import BatchKit
 from services.export.books import Books
-from services.export.refusals import Refused, from_xero, is_taken
+from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
+from services.links import Links
 from services.model import ExportState
 from services.store import batches
 from services.store.engine import Session
@@ -44,6 +46,7 @@ class Course:
     kit: BatchKit
     connection: Connection
     batch: Batch
+    leaves_out_url: bool = False  # Xero has refused the link to Paymo
 
     async def send_all(self) -> None:
         """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
@@ -105,9 +108,8 @@ class Course:
             log.warning("group_refused", batch=self.batch.id, reason=str(refusal))
             await self._take_back(group, is_alone=True)
             return
-        answers = {each.reference: each for each in made}
-        for export in group:
-            await self._record(export, answers.get(export.reference))
+        for export, created in zip(group, answers_for(group, made), strict=True):
+            await self._record(export, created)
         async with self.kit.database.sessions.begin() as session:
             await claiming.hold(self.kit, session, self.batch, has_advanced=True)
         if any(each.is_refused for each in made):
@@ -140,7 +142,8 @@ class Course:
             session, self.connection, known, export.contact_id, invoice.client_name
         )
         contact_id = known.contact.contact_id if known.contact else export.contact_id
-        sent = preparing.checked(export, invoice, known, contact_id)
+        url = "" if self.leaves_out_url else self.kit.links.paymo_for_xero(invoice.id)
+        sent = preparing.checked(export, invoice, known, contact_id, url)
         name = known.contact.name if known.contact else ""
         values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
         return await batches.write_down(session, export, self.kit.now(), **values)
@@ -151,6 +154,10 @@ class Course:
                 raise Unavailable(_UNSAID)
             if created.is_refused:
                 refusal = refusal_of(created)
+                if is_url_refused(refusal) and "Url" in (export.sent or {}):
+                    self.leaves_out_url = True
+                    await self._take_back([export], is_alone=False)
+                    return
                 if not is_taken(refusal):
                     raise from_xero(refusal)
                 created = await sending.holder_of_number(self.kit, self.connection, export)
@@ -171,3 +178,27 @@ class Course:
         async with self.kit.database.sessions.begin() as session:
             for export in group:
                 await fenced(session, export, export.fence, state=ExportState.QUEUED, due_at=due_at)
+
+
+def answers_for(
+    group: Sequence[Export], made: Sequence[XeroInvoice]
+) -> Iterator[XeroInvoice | None]:
+    """Yield Xero's answer about each: by the link to Paymo, else by number or reference.
+
+    Where two fit, none is taken: the invoice is looked up by itself then.
+    """
+    for export in group:
+        sent = export.sent or {}
+        name = "InvoiceNumber" if "InvoiceNumber" in sent else "Reference"
+        text = money.folded(str(sent.get(name, "")))
+        fitting = [
+            each
+            for each in made
+            if (
+                Links.paymo_id(each.url) == export.paymo_invoice_id
+                if each.url
+                else text
+                == money.folded(each.invoice_number if name != "Reference" else each.reference)
+            )
+        ]
+        yield fitting[0] if len(fitting) == 1 else None

@@ -18,6 +18,7 @@ from services.export.former import said_of_former
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
 from services.figures import figures_of
+from services.links import Links
 from services.matching.contacts import client_row
 from services.model import ISSUED_IN_PAYMO, BatchState
 from services.store import batches, exports, mirror
@@ -98,15 +99,18 @@ async def _held(
 ) -> dict[int, str]:
     """Return which of these have a number that Xero knows from somewhere else, and say so."""
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    numbers = {each.number: each.id for each in invoices if money.fits_number(each.number)}
-    holders = await holders_of(xero, list(numbers))
+    numbers = {
+        money.folded(each.number): each for each in invoices if money.fits_number(each.number)
+    }
+    holders = await holders_of(xero, [each.number for each in numbers.values()])
     return {
-        numbers[number]: (
-            f"{connection.organisation_name} already has an invoice with the number {number}. To "
-            f"link it, or to export without the number: /paymo-xero export {number}"
+        invoice.id: (
+            f"{connection.organisation_name} already has an invoice with the number "
+            f"{invoice.number}. To link it, or to export without the number: "
+            f"/paymo-xero export {invoice.number}"
         )
-        for number, holder in holders.items()
-        if number in numbers and money.invoice_id_in(holder.reference) != numbers[number]
+        for number, invoice in numbers.items()
+        if number in holders and Links.paymo_id(holders[number].url) != invoice.id
     }
 
 

@@ -52,7 +52,6 @@ class Export(Base):
     due_rule: Mapped[str] = mapped_column(String(8), default="")  # "terms" or "date"; else Paymo's
     tax_rate: Mapped[str] = mapped_column(String(40), default="")  # Paymo's, in per cent
     rival_id: Mapped[str] = mapped_column(String(64), default="")  # holds the number in Xero
-    reference: Mapped[str] = mapped_column(String(300), default="")
     client_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     client_name: Mapped[str] = mapped_column(String(255), default="")
     contact_id: Mapped[str] = mapped_column(String(64))  # "new" until it was added to Xero

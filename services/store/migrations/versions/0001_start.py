@@ -291,7 +291,6 @@ def upgrade() -> None:
         sa.Column("place", sa.JSON(), nullable=False),
         sa.Column("number", sa.String(length=255), nullable=False),
         sa.Column("leave_out_number", sa.Boolean(), nullable=False),
-        sa.Column("reference", sa.String(length=300), nullable=False),
         sa.Column("client_id", sa.Integer(), nullable=True),
         sa.Column("client_name", sa.String(length=255), nullable=False),
         sa.Column("contact_id", sa.String(length=64), nullable=False),

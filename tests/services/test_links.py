@@ -1,0 +1,38 @@
+"""The links that Xero shows to staff."""
+
+import pytest
+
+from services.links import Links
+
+
+@pytest.mark.parametrize(
+    ("app", "is_taken"),
+    [
+        ("https://app.paymoapp.com", True),
+        ("http://127.0.0.1:8080", True),
+        ("https://paymo-XERO.example", False),
+        ("https://xerographic.example", False),
+        ("https://two words.example", False),
+        ("ftp://app.paymoapp.com", False),
+        ("https:///nowhere", False),
+        ("://", False),
+    ],
+)
+def test_only_a_link_that_xero_takes_is_sent(app: str, *, is_taken: bool) -> None:
+    links = Links(xero_app="https://go.xero.com", paymo_app=app)
+    assert links.paymo_for_xero(7) == (links.paymo(7) if is_taken else "")
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://app.paymoapp.com/#accounting/invoices/60002", 60002),
+        ("https://APP.paymoapp.com/%23accounting/invoices/60002/", 60002),
+        ("https://app.paymoapp.com/#accounting/invoices/60002/edit", None),
+        ("https://app.paymoapp.com/#accounting/estimates/60002", None),
+        ("https://shop.example/60002", None),
+        ("", None),
+    ],
+)
+def test_a_link_says_which_invoice_in_paymo_it_leads_to(url: str, found: int | None) -> None:
+    assert Links.paymo_id(url) == found
