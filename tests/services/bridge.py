@@ -297,12 +297,6 @@ class Bridge:
         self.clock.turn(minutes=6)
         await self.run()
 
-    async def look_again(self) -> list[str]:
-        """Look at both systems twice more; return what was told besides exports."""
-        for _ in range(2):
-            await self.look()
-        return [kind for kind, _ in await self.notices() if kind != "invoice_exported"]
-
     async def form_for(self, number: str, person: Person = ANNA) -> ExportForm:
         """Open the form for an invoice and wait until it was read."""
         form = await self.export.open(person, number)

@@ -81,7 +81,8 @@ async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_o
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]
-    assert (await bridge.look_again()) == []
+    await bridge.look()
+    assert [kind for kind, _ in await bridge.notices()] == ["invoice_exported"]
 
 
 async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:
