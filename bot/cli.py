@@ -141,6 +141,26 @@ def rotate_keys() -> None:
     _program().rotate_keys(settings)
 
 
+@app.command("export-data")
+def export_data_command(
+    *, workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
+) -> None:
+    """Print as JSON all that is kept about a workspace; secrets are left out."""
+    settings = _settings()
+    _program().export_data(settings, workspace)
+
+
+@app.command("forget")
+def forget_command(
+    *, workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
+) -> None:
+    """End a workspace's connections, then delete all that is kept about it."""
+    settings = _settings()
+    if sys.stdin.isatty():
+        typer.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)
+    _program().forget(settings, workspace)
+
+
 def main() -> None:
     """Run the command that was typed."""
     app()

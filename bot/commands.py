@@ -1,15 +1,16 @@
 """What the commands do, once the settings are known to be well."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 import uvloop
 from rich.progress import Progress
 
-from bot import doctor, serving, syncing
+from bot import doctor, leaving, serving, syncing
 from bot.settings import Settings
 from bot.wiring import open_database
 from services.store.engine import rotate
@@ -77,3 +78,26 @@ def rotate_keys(settings: Settings) -> None:
 
     count = _run(run())
     typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
+
+
+def export_data(settings: Settings, workspace: str) -> None:
+    """Print as JSON all that is kept about a workspace."""
+    try:
+        found = _run(leaving.export_data(settings, workspace))
+    except leaving.UnknownWorkspace:
+        _refuse_unknown(workspace)
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def forget(settings: Settings, workspace: str) -> None:
+    """End a workspace's connections, then delete all that is kept about it."""
+    try:
+        _run(leaving.forget(settings, workspace, lambda said: typer.echo(said, err=True)))
+    except leaving.UnknownWorkspace:
+        _refuse_unknown(workspace)
+    typer.echo(f"Nothing is kept about workspace {workspace} any more.")
+
+
+def _refuse_unknown(workspace: str) -> NoReturn:
+    typer.echo(f"Nothing is kept about a workspace {workspace}.", err=True)
+    raise typer.Exit(1) from None

@@ -8,13 +8,14 @@ import structlog
 
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
-from services.store import digests, due, housekeeping, operating
+from services.store import belongings, digests, due, housekeeping, operating, workspaces
 from services.store.engine import Database
 from services.work import Work
 
 log = structlog.get_logger(__name__)
 
 _QUIET = timedelta(days=1)
+_ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Keeping:
     tokens: Tokens
     work: Work
     now: Callable[[], datetime]
+    retention: timedelta
 
     async def find_due(self, _key: int) -> None:
         """Nudge for every row that is due."""
@@ -38,6 +40,20 @@ class Keeping:
         async with self.database.sessions.begin() as session:
             await housekeeping.purge(session, self.now())
             await digests.ask_due(session, self.now())
+        await self._forget_expired()
+
+    async def _forget_expired(self) -> None:
+        """Delete what is kept about workspaces that took the app away long enough ago."""
+        removed_before = self.now() - self.retention
+        ended_before = removed_before - _ENDING_TAKES
+        async with self.database.sessions() as session:
+            expired = await workspaces.list_expired(session, removed_before, ended_before)
+        for workspace in expired:
+            async with self.database.sessions.begin() as session:
+                # Somebody may have installed the app again a moment ago.
+                if await workspaces.lock_removed(session, workspace.id):
+                    await belongings.forget(session, workspace)
+                    log.info("workspace_forgotten", workspace=workspace.id)
 
     async def keep_tokens(self) -> None:
         """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""

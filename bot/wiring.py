@@ -262,7 +262,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     else:
         work = EmbeddedWork(run)
     services, mirror = _Parts(settings, database, remote, slack, work).services()
-    keeping = Keeping(database, remote.tokens, work, now)
+    retention = timedelta(days=settings.retention_days)
+    keeping = Keeping(database, remote.tokens, work, now, retention)
     runners.update(_runners(services, mirror, keeping))
     clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(

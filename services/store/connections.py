@@ -200,6 +200,16 @@ async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> S
     return found.all()
 
 
+async def list_ending(session: AsyncSession, workspace_id: int) -> Sequence[Connection]:
+    """Return the connections of a workspace that are being ended."""
+    found = await session.scalars(
+        select(Connection)
+        .where(Connection.workspace_id == workspace_id, Connection.state == ConnectionState.ENDING)
+        .order_by(Connection.id)
+    )
+    return found.all()
+
+
 async def end_all(session: AsyncSession, workspace_ids: Sequence[int], now: datetime) -> None:
     """Have every connection of these workspaces ended on both sides, with nobody to tell."""
     await session.execute(

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.tables import Workspace
+from services.model import ConnectionState
+from services.store.tables import Connection, Workspace
 from services.store.upsert import insert_into
 
 _SKEW = timedelta(seconds=2)  # Slack tells whole seconds of its own clock
@@ -21,6 +22,43 @@ async def find(session: AsyncSession, enterprise_id: str, team_id: str) -> Works
     """Return the workspace with Slack's ids, if it has met the app."""
     found = await session.scalars(_with_ids(enterprise_id, team_id))
     return found.one_or_none()
+
+
+async def find_named(session: AsyncSession, name: str) -> Workspace | None:
+    """Return the workspace that an operator means: by Slack's id (T…) or by ours.
+
+    In a Grid organisation several may share Slack's id; then only ours tells them apart.
+    """
+    named = Workspace.id == int(name) if name.isdecimal() else Workspace.team_id == name
+    found = (await session.scalars(select(Workspace).where(named))).all()
+    return found[0] if len(found) == 1 else None
+
+
+async def list_expired(
+    session: AsyncSession, removed_before: datetime, ended_before: datetime
+) -> Sequence[Workspace]:
+    """Return the workspaces that took the app away before a time.
+
+    One whose connections are still being ended waits for that, but not beyond `ended_before`.
+    """
+    is_ending = select(Connection.id).where(
+        Connection.workspace_id == Workspace.id, Connection.state == ConnectionState.ENDING
+    )
+    found = await session.scalars(
+        select(Workspace)
+        .where(~Workspace.is_installed, Workspace.uninstalled_at <= removed_before)
+        .where(or_(~is_ending.exists(), Workspace.uninstalled_at <= ended_before))
+        .order_by(Workspace.id)
+    )
+    return found.all()
+
+
+async def lock_removed(session: AsyncSession, workspace_id: int) -> bool:
+    """Say whether the app is still out of this workspace, and keep it so for the transaction."""
+    found = await session.scalar(
+        select(Workspace.is_installed).where(Workspace.id == workspace_id).with_for_update()
+    )
+    return found is False
 
 
 async def find_or_add(
@@ -49,7 +87,7 @@ async def mark_installed(
     await session.execute(
         update(Workspace)
         .where(Workspace.id == workspace_id)
-        .values(is_installed=True, installed_by=user_id, installed_at=now)
+        .values(is_installed=True, installed_by=user_id, installed_at=now, uninstalled_at=None)
     )
 
 
@@ -66,7 +104,10 @@ async def mark_uninstalled(
     if team_id or not enterprise_id:
         where.append(Workspace.team_id == team_id)
     found = await session.scalars(
-        update(Workspace).where(*where).values(is_installed=False).returning(Workspace.id)
+        update(Workspace)
+        .where(*where)
+        .values(is_installed=False, uninstalled_at=at)
+        .returning(Workspace.id)
     )
     return found.all()
 

@@ -25,6 +25,7 @@ class Workspace(Base):
     is_installed: Mapped[bool] = mapped_column(default=True)
     installed_by: Mapped[str] = mapped_column(String(32), default="")
     installed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
+    uninstalled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("is_installed", sa.Boolean(), nullable=False),
         sa.Column("installed_by", sa.String(length=32), nullable=False),
         sa.Column("created_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("uninstalled_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workspaces")),
         sa.UniqueConstraint(
             "enterprise_id", "team_id", name=op.f("uq_workspaces_enterprise_id_team_id")
