@@ -41,6 +41,7 @@ class Pages:
 
     public_url: str
     can_install: bool
+    retention_days: int
     templates: Environment = field(default_factory=_environment)
 
     def draw(self, name: str, status: int = 200, **facts: object) -> HTMLResponse:
@@ -57,7 +58,7 @@ class Pages:
 
     async def privacy(self, _request: Request) -> Response:
         """Show what is kept, and for what."""
-        return self._draw("privacy.html", 200, {}, _KEPT)
+        return self._draw("privacy.html", 200, {"retention_days": self.retention_days}, _KEPT)
 
     async def support(self, _request: Request) -> Response:
         """Show where help is to be had."""

@@ -166,7 +166,8 @@ def _health(program: Program) -> Health:
 
 def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     core, settings = program.core, program.core.settings
-    pages = Pages(settings.public_url, can_install=core.slack.store is not None)
+    can_install = core.slack.store is not None
+    pages = Pages(settings.public_url, can_install, settings.retention_days)
     slack = None
     if not settings.is_socket_mode:
         verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())

@@ -1,10 +1,14 @@
 """The pages that people see in a browser."""
 
+import html
+import re
 from html.parser import HTMLParser
 
 import httpx
 import pytest
 
+from services.store.tables import Base
+from services.store.types import Secret
 from tests.bot.town import Town
 from tests.bot.town import town as open_town
 
@@ -13,7 +17,7 @@ from tests.bot.town import town as open_town
     ("path", "words"),
     [
         ("/", "Invoices go from Paymo to Xero"),
-        ("/privacy", "What is kept"),
+        ("/privacy", "What is kept, and for how long"),
         ("/support", "/paymo-xero help"),
     ],
 )
@@ -22,6 +26,53 @@ async def test_whoever_follows_a_link_finds_a_page(town: Town, path: str, words:
 
     assert answer.status_code == 200
     assert words in answer.text
+
+
+# Columns that hold something about a person, and the word that the page has for it.
+PERSONAL = {
+    "email": "e-mail",
+    "tax_number": "tax number",
+    "details": "address",
+    "client_name": "client name",
+    "contact_name": "contact name",
+    "user_id": "slack id",
+    "asked_by": "slack id",
+    "set_by": "slack id",
+    "requested_by": "slack id",
+    "exporters": "exporters",
+    "viewers": "viewers",
+    "owner_id": "owner",
+    "country": "country",
+    "team_name": "names of the workspace",
+    "snapshot": "copy",
+    "sent": "lines",
+}
+
+
+async def test_the_privacy_page_names_every_table_and_what_it_holds_about_people(
+    town: Town,
+) -> None:
+    page = (await town.http.get("/privacy")).text
+    rows = [html.unescape(each) for each in re.findall(r"<tr><td>(.*?)</tr>", page)]
+    told = {name: row.lower() for row in rows for name in re.findall(r"<code>(\w+)</code>", row)}
+
+    assert told.keys() == Base.metadata.tables.keys()
+    for table in Base.metadata.tables.values():
+        for column in table.columns:
+            word = PERSONAL.get(column.name)
+            if word is not None:
+                assert word in told[table.name], f"{table.name}.{column.name}"
+            if isinstance(column.type, Secret):
+                assert "encrypted" in told[table.name], f"{table.name}.{column.name}"
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(30, "30 days after that"), (1, "1 day after that"), (0, "Right after that")],
+)
+async def test_the_privacy_page_says_how_long(sqlite_url: str, days: int, words: str) -> None:
+    async with open_town(sqlite_url, retention_days=days) as town:
+        assert words in (await town.http.get("/privacy")).text
 
 
 async def test_pages_load_nothing_from_elsewhere_and_cannot_be_framed(town: Town) -> None:

@@ -1,0 +1,148 @@
+"""Leaving: data handed out, data deleted, and the term after which that happens."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from bot.keeping import Keeping
+from services.connect.workspaces import WorkspaceService
+from services.model import ExportState
+from services.store.engine import Database
+from services.store.tables import Connection, Export, Workspace
+from tests.bot.program import NEEDED, Ended, run
+from tests.databases import KEY as ENCRYPTION_KEY
+from tests.databases import open_database
+from tests.services.bridge import KEY
+from tests.services.connecting import Connecting
+from tests.services.store_seeds import NOW, connected, export_of
+
+
+@pytest.fixture
+async def database(sqlite_url: str) -> AsyncIterator[Database]:
+    """A database file that the program may open, too."""
+    opened = open_database(sqlite_url)
+    yield opened
+    await opened.close()
+
+
+async def typed(stand: Connecting, folder: Path, url: str, *words: str) -> Ended:
+    at_xero, at_paymo = (each.url for each in stand.served)
+    addresses = {
+        "XERO_CLIENT_ID": stand.xero.client_id,
+        "XERO_CLIENT_SECRET": stand.xero.client_secret,
+        "XERO_API_URL": at_xero,
+        "XERO_LOGIN_URL": at_xero,
+        "XERO_IDENTITY_URL": at_xero,
+        "PAYMO_API_URL": f"{at_paymo}/api",
+        "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "DATABASE_URL": url,
+    }
+    return await run(folder, *words, **{**NEEDED, **addresses})
+
+
+async def kept(database: Database) -> list[int]:
+    """How many workspaces, connections and exports there are."""
+    async with database.sessions() as session:
+        tables = (Workspace, Connection, Export)
+        return [
+            await session.scalar(select(func.count()).select_from(each)) or 0 for each in tables
+        ]
+
+
+async def connect(stand: Connecting) -> Connection:
+    """Connect, and export an invoice."""
+    connection = await stand.connect()
+    async with stand.database.sessions.begin() as session:
+        session.add(export_of(connection, state=ExportState.EXPORTED, client_name="Zoë Ltd"))
+    return connection
+
+
+async def test_forgetting_ends_both_sides_and_leaves_nothing(
+    database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    stand = await Connecting.open(database)
+    await connect(stand)
+
+    ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
+    left = stand.xero.authority.connections
+    await stand.close()
+
+    assert (ended.status, ended.out) == (0, "Nothing is kept about workspace T1 any more.\n")
+    assert (await kept(database), left) == ([0, 0, 0], {})
+
+
+async def test_forgetting_while_xero_is_down_deletes_and_says_what_to_do_there(
+    database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    stand = await Connecting.open(database)
+    await connect(stand)
+    stand.xero.faults.add(path="^/connections", status=503, times=99)
+
+    ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
+    await stand.close()
+
+    assert ended.status == 0
+    assert "Maple Books did not answer" in ended.err
+    assert await kept(database) == [0, 0, 0]
+
+
+async def test_data_is_handed_out_as_json_without_secrets(
+    database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    stand = await Connecting.open(database)
+    await connect(stand)
+
+    ended = await typed(stand, tmp_path, sqlite_url, "export-data", "--workspace", "T1")
+    await stand.close()
+
+    found = json.loads(ended.out)
+    assert (ended.status, found["workspace"]) == (0, "T1")
+    assert found["tables"]["exports"][0]["client_name"] == "Zoë Ltd"
+    assert found["tables"]["connections"][0]["organisation_name"] == "Maple Books"
+    assert KEY not in ended.out
+
+
+@pytest.mark.parametrize("command", ["forget", "export-data"])
+async def test_a_workspace_that_nobody_knows_is_said(tmp_path: Path, command: str) -> None:
+    await run(tmp_path, "migrate", **NEEDED)
+
+    ended = await run(tmp_path, command, "--workspace", "T9", **NEEDED)
+
+    assert (ended.status, ended.out) == (1, "")
+    assert "T9" in ended.err
+
+
+async def test_what_is_kept_goes_a_term_after_the_app_was_removed(database: Database) -> None:
+    work, tokens, now = None, None, NOW
+    keeping = Keeping(database, tokens, work, lambda: now, timedelta(days=30))  # type: ignore[arg-type]
+    await connected(database, "T1", state="ended")
+    await connected(database, "T2", state="ended")
+    service = WorkspaceService(database, lambda: now)
+    await service.uninstalled("", "T1")
+    await service.uninstalled("", "T2")
+    now = NOW + timedelta(days=29)
+    await service.installed("", "T2", "U1")
+
+    await keeping.tidy()
+    before = await kept(database)
+    now = NOW + timedelta(days=30)
+    await keeping.tidy()
+
+    assert (before[:2], (await kept(database))[:2]) == ([2, 2], [1, 1])
+
+
+async def test_a_connection_that_is_still_being_ended_is_waited_for(database: Database) -> None:
+    work, tokens, now = None, None, NOW
+    keeping = Keeping(database, tokens, work, lambda: now, timedelta(0))  # type: ignore[arg-type]
+    await connected(database, "T1", state="active")
+    await WorkspaceService(database, lambda: now).uninstalled("", "T1")
+    await keeping.tidy()
+    waiting = await kept(database)
+    now = NOW + timedelta(days=2)
+    await keeping.tidy()
+
+    assert (waiting[0], (await kept(database))[0]) == (1, 0)
