@@ -5,7 +5,7 @@ READY := .venv/ready
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format lint types layers check-slack lock clean
+.PHONY: help demo test check format lint types layers check-slack audit lock clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
@@ -13,6 +13,7 @@ help:
 	@echo "make check        format, lint, types, layers"
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
+	@echo "make audit        hold every locked dependency against published advisories (needs the network)"
 	@echo "make lock         refresh requirements.lock after editing pyproject.toml"
 
 demo: $(READY)
@@ -41,6 +42,11 @@ check-slack: $(READY)
 	@echo "== recording a walk"; rm -f .venv/slack.jsonl
 	@RECORD=.venv/slack.jsonl $(BIN)/python -m pytest -q -k "not postgres" tests/test_walk.py
 	@echo "== judging it"; node $(JUDGE)/check.mjs --wire .venv/slack.jsonl
+
+# Strict: a dependency whose advisories cannot be had fails the audit, since nothing was learned.
+AUDIT := pip-audit@2.10.1
+audit: $(READY)
+	@$(BIN)/uv tool run --quiet $(AUDIT) --requirement requirements.lock --disable-pip --require-hashes --strict
 
 # The lock's own uv installs the rest: it needs seconds where pip needs half a minute.
 $(READY): requirements.lock pyproject.toml
