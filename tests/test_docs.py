@@ -48,6 +48,17 @@ def test_every_setting_stands_in_the_operations_page_with_its_default() -> None:
     }
 
 
+def test_how_to_rotate_every_secret_is_told() -> None:
+    rows = set(_ROW.findall(section(read("docs/security.md"), "Rotating each secret")))
+    secrets = {
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.default, SecretStr)
+    }
+
+    assert secrets - {"DATABASE_URL"} <= rows
+
+
 def test_every_kind_of_notice_stands_under_its_topic() -> None:
     rows = section(read("docs/notices.md"), "Kinds and topics").splitlines()
     told = {
