@@ -44,7 +44,9 @@ class Fault:
     `path` is a regular expression searched in the request's path. With `status` that answer is
     given instead of the real one (and nothing is done); `delay` waits first, in seconds;
     `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
-    and sends half of the answer's body; `drip` leaves that many seconds between the bytes of it.
+    and sends half of the answer's body; `drip` leaves that many seconds between the bytes of it;
+    `gate` holds the request until it is opened, whether or not somebody still waits for the answer,
+    and `came` says that it is held.
     """
 
     path: str = ""
@@ -58,6 +60,8 @@ class Fault:
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
     drip: float = 0
+    gate: asyncio.Event | None = None
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fits(self, request: web.Request) -> bool:
         """Say whether this request is to suffer; what pages and tests ask by never does."""
@@ -80,6 +84,10 @@ class Faults:
         fault = Fault(**fields)
         self.waiting.append(fault)
         return fault
+
+    def hold(self, method: str, path: str) -> Fault:
+        """Hold the next such request before anything is done, until the fault's gate is opened."""
+        return self.add(method=method, path=path, gate=asyncio.Event())
 
     def clear(self) -> None:
         """Behave again."""
@@ -104,6 +112,10 @@ class Faults:
         if fault is None:
             return await handler(request)
         await asyncio.sleep(fault.delay)
+        if fault.gate is not None:
+            await request.read()
+            fault.came.set()
+            await fault.gate.wait()
         if fault.hang_up == "before":
             return _hang_up(request)
         if fault.status:

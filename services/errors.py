@@ -10,6 +10,7 @@
   + Rejected          the remote system understood the request and said no
   + Throttled         the remote system asked us to wait, before it did anything
   + Unavailable       the remote system could not answer, and may have acted
+  + StillUnderWay     an earlier write may still take effect
   + ChannelClosed     a channel cannot be written to
   + NotAccepted       some fields of a form cannot stand
 
@@ -17,7 +18,7 @@ Anything else that escapes a service is a bug.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 System = Literal["Xero", "Paymo"]
@@ -110,6 +111,15 @@ class Unavailable(ServiceError):
 
 class Unreachable(Unavailable):
     """No connection was made, so the remote system surely did nothing."""
+
+
+class StillUnderWay(ServiceError):
+    """An earlier write may still take effect, so nothing is sent or settled before `until`."""
+
+    def __init__(self, *, until: datetime) -> None:
+        """Keep when it is over."""
+        super().__init__("What was sent may still arrive. It will be looked up first.")
+        self.until = until
 
 
 class ChannelClosed(ServiceError):

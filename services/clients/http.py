@@ -14,6 +14,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import httpx
 import msgspec
 
+from services.backoff import CALL_LIMIT
 from services.clients.allowance import Allowance, largest
 from services.errors import (
     NotConnected,
@@ -31,9 +32,6 @@ Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]
 Bound = Callable[[], AbstractAsyncContextManager[None]]
 
-# The whole of a write, from its first queue to the last byte of its answer. When it is over we
-# have given up, and what was sent has taken effect or will not be seen to.
-CALL_LIMIT = timedelta(seconds=20)
 LONGEST_WAIT = timedelta(seconds=5)
 _TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
 _UNTOLD_WAIT = timedelta(minutes=1)

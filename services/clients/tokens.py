@@ -17,7 +17,8 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from services.clients.http import CALL_LIMIT, Sleep, sleep_for, trusted
+from services.backoff import CALL_LIMIT
+from services.clients.http import Sleep, sleep_for, trusted
 from services.errors import NotConnected, Unavailable
 
 SCOPES = (

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import PaymentState
+from services.store import leaving
+from services.store.fence import fenced, write_where
 from services.store.tables import Payment
 
 _LEASE = timedelta(minutes=3)
@@ -41,6 +44,45 @@ async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequenc
         select(Payment).where(Payment.export_id.in_(export_ids)).order_by(Payment.id)
     )
     return found.all()
+
+
+async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
+    """Return every payment of these exports; nobody else changes one until this is over."""
+    found = await session.scalars(
+        select(Payment)
+        .where(Payment.export_id.in_(export_ids))
+        .order_by(Payment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return found.all()
+
+
+def want(row: Payment, state: PaymentState, now: datetime) -> None:
+    """Have something else done with a payment that is held; the call that is under way ends first.
+
+    Whoever has not sent anything yet, does not: the row is taken from them.
+    """
+    row.state, row.tries = state, 0
+    row.due_at = leaving.over_at(row, now)
+    if not leaving.is_under_way(row, now):
+        row.fence += 1
+
+
+async def leave(session: AsyncSession, row: Payment, now: datetime) -> bool:
+    """Note that a write leaves now; False when somebody has it, or wants something else by now."""
+    leaving.require_over(row, now)
+    as_taken = (Payment.fence == row.fence) & (Payment.state == row.state)
+    return await write_where(session, row, as_taken, sent_at=now)
+
+
+async def end(session: AsyncSession, row: Payment, now: datetime, **values: Any) -> bool:
+    """Write what a step came to; where something else is wanted by now, that begins instead."""
+    as_taken = (Payment.fence == row.fence) & (Payment.state == row.state)
+    if await write_where(session, row, as_taken, sent_at=row.sent_at, **values):
+        return True
+    await fenced(session, row, row.fence, sent_at=row.sent_at, due_at=leaving.over_at(row, now))
+    return False
 
 
 async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:

@@ -10,9 +10,9 @@ from decimal import Decimal
 import structlog
 
 from services.clients.paymo import Invoice
-from services.errors import NotFound, Rejected, Throttled, Unavailable
+from services.errors import NotFound, Rejected, StillUnderWay, Throttled, Unavailable
 from services.model import Life, NoticeKind
-from services.store import connections, exports, payments
+from services.store import connections, exports, leaving, payments
 from services.sync import telling
 from services.sync.kit import Followed, Look
 from services.sync.marks import is_ours
@@ -37,6 +37,8 @@ async def run_unsettled(look: Look) -> int:
         case = Followed(look, export)
         try:
             done += await _settle(case)
+        except StillUnderWay as refusal:
+            look.waits.append(refusal.until)
         except (Throttled, Unavailable) as refusal:
             # The row stays as it is, so the next look takes it up again.
             log.info("deletion_put_off", export=export.id, reason=str(refusal))
@@ -62,6 +64,7 @@ async def _held(look: Look) -> bool:
 
 
 async def _settle(case: Followed) -> bool:
+    await _require_quiet(case)
     status = await _status_again(case)
     if status not in {DELETED, VOIDED}:
         await _let_stand(case, status)
@@ -76,14 +79,23 @@ async def _settle(case: Followed) -> bool:
     if not await _keep_snapshot(case, invoice):
         return False  # somebody else goes on with it
     if _is_kept_as_void(case, status):
-        await case.look.paymo.set_status(invoice.id, "void")
+        with leaving.answered(case.export):
+            await case.look.paymo.set_status(invoice.id, "void")
         await _end(case, Life.VOIDED, NoticeKind.INVOICE_VOIDED, in_paymo="void")
         return True
-    with contextlib.suppress(NotFound):
+    with contextlib.suppress(NotFound), leaving.answered(case.export):
         await case.look.paymo.delete_invoice(invoice.id)
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     await _end(case, Life.DELETED, kind, in_paymo="deleted")
     return True
+
+
+async def _require_quiet(case: Followed) -> None:
+    """Raise `StillUnderWay` while a payment may still arrive on the invoice."""
+    async with case.look.kit.database.sessions() as session:
+        rows = await payments.list_of(session, [case.export.id])
+    for row in rows:
+        leaving.require_over(row, case.look.kit.now())
 
 
 async def _let_stand(case: Followed, status: str) -> None:
@@ -145,16 +157,23 @@ async def _ask(case: Followed, status: str, hand_typed: Decimal) -> None:
 
 async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -> None:
     async with case.look.kit.database.sessions.begin() as session:
-        written = await exports.change_life(session, case.export, life=life, wanted="")
+        written = await exports.change_life(
+            session, case.export, life=life, wanted="", sent_at=None
+        )
         if written:
             await telling.ended(session, case, kind, in_paymo=in_paymo)
 
 
 async def _keep_snapshot(case: Followed, invoice: Invoice) -> bool:
-    """Keep the invoice as it was before we touched it, also when that is done a second time."""
-    if case.export.snapshot is not None and invoice.status == "void":
-        return await _write(case, snapshot=case.export.snapshot)
-    return await _write(case, snapshot=invoice.as_json())
+    """Keep the invoice as it was before we touched it, also when that is done a second time.
+
+    The write about it leaves then. Raises `StillUnderWay` while an earlier one may still arrive.
+    """
+    now = case.look.kit.now()
+    leaving.require_over(case.export, now)
+    is_touched = case.export.snapshot is not None and invoice.status == "void"
+    snapshot = case.export.snapshot if is_touched else invoice.as_json()
+    return await _write(case, snapshot=snapshot, sent_at=now)
 
 
 async def _write(case: Followed, **values: object) -> bool:

@@ -40,6 +40,7 @@ class Look:
     kit: Kit
     connection: Connection
     problems: list[str] = field(default_factory=list)  # what a person should know of
+    waits: list[datetime] = field(default_factory=list)  # when what is under way is over
 
     @property
     def xero(self) -> XeroClient:

@@ -30,6 +30,7 @@ _STANDING = (
     PaymentState.ASKED,
     PaymentState.PARKED,
 )
+_IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ async def observe(
     known = await exports.list_by_xero_ids(session, connection, list(stated))
     rows: dict[int, list[Payment]] = {}
     today = days.day_in(connection.time_zone, now)
-    for row in await payments.list_of(session, [each.id for each in known.values()]):
+    for row in await payments.hold(session, [each.id for each in known.values()]):
         rows.setdefault(row.export_id, []).append(row)
     for xero_id, export in known.items():
         invoice = stated[xero_id]
@@ -122,20 +123,18 @@ def _compare_row(row: Payment, found: Mapping[str, Settlement], now: datetime) -
     listed = found.get(row.xero_payment_id)
     if listed is None:
         if row.state in _STANDING:
-            row.state, row.due_at, row.tries = PaymentState.CHECKING, now, 0
+            payments.want(row, PaymentState.CHECKING, now)
         return
-    if row.state is PaymentState.REMOVED or (
-        row.state is PaymentState.RECORDED and row.amount != listed.amount
-    ):
+    is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
+    if row.state is PaymentState.REMOVED or is_changed:
         # Only a credit can come back, or be applied to another amount, under its old id.
         _start_again(row, listed, now)
 
 
 def _start_again(row: Payment, listed: Settlement, now: datetime) -> None:
-    is_recorded = row.state is PaymentState.RECORDED
+    is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
     row.amount, row.paid_on = listed.amount, listed.paid_on
-    row.state = PaymentState.REMOVING if is_recorded else PaymentState.ADDING
-    row.due_at, row.tries = now, 0
+    payments.want(row, PaymentState.REMOVING if is_recorded else PaymentState.ADDING, now)
 
 
 def _is_wanted_gone(row: Payment) -> bool:

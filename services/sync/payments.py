@@ -10,10 +10,16 @@ from services import days, money
 from services.backoff import pause_after
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as PaymoPayment
-from services.errors import NotFound, Rejected, Throttled, Unavailable
+from services.errors import (
+    NotFound,
+    Rejected,
+    ServiceError,
+    StillUnderWay,
+    Throttled,
+    Unavailable,
+)
 from services.model import Life, PaymentKind, PaymentState
-from services.store import exports, payments
-from services.store.fence import fenced
+from services.store import exports, leaving, payments
 from services.store.tables import Payment
 from services.sync import marks, telling
 from services.sync.kit import Followed, Look
@@ -26,6 +32,21 @@ _NO_PAYMENTS = frozenset({"void"})
 @dataclass(frozen=True, slots=True)
 class _Case(Followed):
     payment: Payment
+
+    def require_over(self) -> None:
+        """Raise `StillUnderWay` while what was sent may still stand in Paymo."""
+        leaving.require_over(self.payment, self.look.kit.now())
+
+    async def leave(self) -> None:
+        """Note that a write leaves now, before it does. Raises `StillUnderWay` or `_Lost`."""
+        kit = self.look.kit
+        async with kit.database.sessions.begin() as session:
+            if not await payments.leave(session, self.payment, kit.now()):
+                raise _Lost("Something else is wanted by now.")
+
+
+class _Lost(ServiceError):
+    """Another worker took the payment over, or Xero says something else by now."""
 
 
 async def run_due(look: Look) -> Counter[PaymentState]:
@@ -56,6 +77,10 @@ async def _run_one(case: _Case) -> None:
             await _remove(case)
         else:
             await _add(case)
+    except _Lost:
+        return
+    except StillUnderWay as refusal:
+        await _write(case, due_at=refusal.until)
     except (Throttled, Unavailable) as refusal:
         pause = pause_after(case.payment.tries, _BACK_OFF)
         if isinstance(refusal, Throttled):
@@ -69,8 +94,9 @@ async def _run_one(case: _Case) -> None:
 
 
 async def _write(case: _Case, **values: object) -> bool:
-    async with case.look.kit.database.sessions.begin() as session:
-        return await fenced(session, case.payment, case.payment.fence, **values)
+    kit = case.look.kit
+    async with kit.database.sessions.begin() as session:
+        return await payments.end(session, case.payment, kit.now(), **values)
 
 
 # ---- missing from its invoice: gone, or not?
@@ -105,38 +131,54 @@ async def _is_deleted(case: _Case) -> bool:
 
 async def _remove(case: _Case) -> None:
     """Delete the copy in Paymo, and only that one."""
-    copy_id = case.payment.paymo_payment_id or await _marked_copy(case)
+    copy_id = await _copy(case)
     if copy_id is not None:
+        await case.leave()
         # Somebody may have been faster; what counts is that it is not there.
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFound), leaving.answered(case.payment):
             await case.look.paymo.delete_payment(copy_id)
+    was_there = copy_id is not None or case.payment.paymo_payment_id is not None
     comes_again = await _comes_again(case)
     now = case.look.kit.now()
+    leaving.settle(case.payment)
     async with case.look.kit.database.sessions.begin() as session:
         state = PaymentState.ADDING if comes_again else PaymentState.REMOVED
-        written = await fenced(
+        written = await payments.end(
             session,
             case.payment,
-            case.payment.fence,
+            now,
             state=state,
             due_at=now if comes_again else None,
             paymo_payment_id=None,
             reason="",
         )
-        if not written or copy_id is None or comes_again:
+        if not written or not was_there or comes_again:
             return
         if not await payments.is_replaced(session, case.payment.id):
             await telling.removed(session, case, case.payment, by_person=False)
 
 
-async def _marked_copy(case: _Case) -> int | None:
-    """Return a copy that a lost answer has left in Paymo, if any."""
+async def _copy(case: _Case) -> int | None:
+    """Return the copy that stands in Paymo, be it one that a lost answer has left there.
+
+    A deletion that may still arrive is done where its copy is not listed any more; where no copy
+    is known, nothing is sure before the addition's time is over.
+    """
+    known_id = case.payment.paymo_payment_id
+    if known_id is not None and case.payment.sent_at is None:
+        return known_id
     try:
         invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
     except NotFound:
         return None
+    if known_id is not None:
+        return known_id if any(each.id == known_id for each in invoice.payments) else None
     found = marks.find_copy(invoice, case.payment)
-    return found.id if found is not None else None
+    if found is None:
+        case.require_over()
+        return None
+    leaving.settle(case.payment)
+    return found.id
 
 
 async def _comes_again(case: _Case) -> bool:
@@ -153,7 +195,7 @@ async def _add(case: _Case) -> None:
     if case.export.life in {Life.DELETED, Life.GONE}:
         await _park(case, gone=True)
         return
-    if _is_only_told(case):
+    if _is_only_told(case) and case.payment.sent_at is None:
         await _park(case, gone=False)
         return
     try:
@@ -163,6 +205,10 @@ async def _add(case: _Case) -> None:
         return
     known = marks.find_copy(invoice, case.payment)
     if known is None:
+        case.require_over()
+        if _is_only_told(case):
+            await _park(case, gone=False)
+            return
         amount = _takeable(case, invoice)
         why = _why_not(case, invoice, amount)
         if why:
@@ -183,13 +229,17 @@ async def _call(case: _Case, invoice: Invoice, amount: Decimal) -> PaymoPayment 
     paymo = case.look.paymo
     try:
         if invoice.status == "draft":
-            await paymo.set_status(invoice.id, "sent")
-        return await paymo.add_payment(
-            invoice.id,
-            amount=amount,
-            paid_on=case.payment.paid_on,
-            notes=marks.notes_of(case.payment),
-        )
+            await case.leave()
+            with leaving.answered(case.payment):
+                await paymo.set_status(invoice.id, "sent")
+        await case.leave()
+        with leaving.answered(case.payment):
+            return await paymo.add_payment(
+                invoice.id,
+                amount=amount,
+                paid_on=case.payment.paid_on,
+                notes=marks.notes_of(case.payment),
+            )
     except Rejected as refusal:
         await _ask(case, str(refusal))
         return None
@@ -248,11 +298,13 @@ BROUGHT_BACK = "A person asked for it."
 
 async def _record(case: _Case, known: PaymoPayment) -> None:
     short = case.payment.amount - known.amount
-    async with case.look.kit.database.sessions.begin() as session:
-        written = await fenced(
+    leaving.settle(case.payment)
+    kit = case.look.kit
+    async with kit.database.sessions.begin() as session:
+        written = await payments.end(
             session,
             case.payment,
-            case.payment.fence,
+            kit.now(),
             state=PaymentState.RECORDED,
             due_at=None,
             paymo_payment_id=known.id,
@@ -280,9 +332,10 @@ async def _park(case: _Case, *, gone: bool) -> None:
 
 
 async def _tell_unrecorded(case: _Case, state: PaymentState, why: str, *, gone: bool) -> None:
-    async with case.look.kit.database.sessions.begin() as session:
-        written = await fenced(
-            session, case.payment, case.payment.fence, state=state, due_at=None, reason=why
+    kit = case.look.kit
+    async with kit.database.sessions.begin() as session:
+        written = await payments.end(
+            session, case.payment, kit.now(), state=state, due_at=None, reason=why
         )
         if written:
             await telling.received(session, case, case.payment, gone=gone, asked=why)

@@ -141,8 +141,8 @@ async def _finish(look: Look, course: _Course) -> None:
     async with look.kit.database.sessions.begin() as session:
         waiting = await payments.next_due(session, connection.id)
         # A look that was cut short may not have come to what waits, and would begin again at once.
-        if waiting is not None and not course.is_cut_short:
-            due_at = min(due_at, waiting)
+        if not course.is_cut_short:
+            due_at = min([due_at, *look.waits, *([waiting] if waiting is not None else [])])
         is_ours = await turns.finish_sweep(session, connection, max(due_at, now), **values)
         if is_ours:
             await telling.caught_up(session, look, _counts(course))

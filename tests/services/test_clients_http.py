@@ -11,8 +11,8 @@ import pytest
 
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
+from services.backoff import CALL_LIMIT
 from services.clients.http import (
-    CALL_LIMIT,
     Answer,
     ApiClient,
     messages_under,

@@ -14,10 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from services.backoff import CALL_LIMIT
 from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import (
-    CALL_LIMIT,
     LONGEST_WAIT,
     Answer,
     ApiClient,

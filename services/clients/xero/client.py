@@ -13,9 +13,10 @@ from typing import Any, Protocol, TypeVar
 import httpx
 import structlog
 
+from services.backoff import CALL_LIMIT
 from services.chunks import chunks
 from services.clients.allowance import Allowance
-from services.clients.http import CALL_LIMIT, Answer, ApiClient, Sleep, sleep_for
+from services.clients.http import Answer, ApiClient, Sleep, sleep_for
 from services.clients.xero import wire
 from services.clients.xero.reading import messages_of, refusal_of, rows_of
 from services.errors import NotConnected, NotFound, Rejected, Unavailable

@@ -1,7 +1,11 @@
 """What every table shares."""
 
+from datetime import datetime
+
 from sqlalchemy import MetaData
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from services.store.types import UtcDateTime
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -15,3 +19,9 @@ class Base(DeclarativeBase):
     """The metadata that models and migrations agree on."""
 
     metadata = MetaData(naming_convention=NAMES)
+
+
+class Sends:
+    """A row about which a remote system is written to (services.store.leaving)."""
+
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nothing is unanswered

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import ConnectionState
-from services.store.tables.base import Base
+from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 
 _IN_USE = text("state IN ('active', 'broken', 'ending')")
@@ -45,7 +45,7 @@ class Grant(Base):
     scopes: Mapped[str] = mapped_column(String(1000), default="")  # as Xero granted them
 
 
-class Connection(Base):
+class Connection(Sends, Base):
     """A Paymo company with a Xero organisation, in one workspace."""
 
     __tablename__ = "connections"

@@ -8,13 +8,13 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import BatchState, ErrandState, Job
-from services.store.tables.base import Base
+from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 _OPEN = text("state = 'waiting'")
 
 
-class Errand(Base):
+class Errand(Sends, Base):
     """One thing to be done once: the partial unique index makes two presses one errand."""
 
     __tablename__ = "errands"

@@ -8,11 +8,11 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model import ExportState, Life, PaymentKind, PaymentState
-from services.store.tables.base import Base
+from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 
-class Export(Base):
+class Export(Sends, Base):
     """One invoice's way from Paymo to Xero, and its life there.
 
     The unique constraint is what makes two of anything one; a new generation starts only when a
@@ -38,6 +38,7 @@ class Export(Base):
     attempt: Mapped[int] = mapped_column(default=1)  # part of the idempotency key
     idempotency_key: Mapped[str] = mapped_column(String(128), default="")
     sent: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the invoice as sent to Xero
+    missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # looked for, and not there
     problem: Mapped[str] = mapped_column(String(64), default="")  # static name of the refusal
     reason: Mapped[str] = mapped_column(Text, default="")  # the refusal as a sentence
 
@@ -90,7 +91,7 @@ class Export(Base):
         return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 
-class Payment(Base):
+class Payment(Sends, Base):
     """One payment or credit in Xero, and its copy in Paymo."""
 
     __tablename__ = "payments"

@@ -172,6 +172,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
         sa.Column("asked_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("place", sa.JSON(), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

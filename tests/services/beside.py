@@ -1,0 +1,97 @@
+"""A second process on the same database, and calls that are held open while things change."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from httpx import Timeout
+
+from sandbox.serving import Fault
+from services.export.batching.service import BatchService
+from services.store.engine import Database
+from tests.services.bridge import Bridge
+
+_PATIENCE = 120  # seconds
+_LONG = timedelta(minutes=10)
+
+
+def beside(bridge: Bridge, database: Database) -> Bridge:
+    """Return what another process works with: its own database, the same two systems.
+
+    It waits for answers as long as the test wants it to, however slow the machine is.
+    """
+    was = bridge.export
+    for each in (was.paymo.http, was.xero.http):
+        each.timeout = Timeout(_LONG.total_seconds())
+    paymo = replace(was.paymo, limit=_LONG, turnstiles={})
+    xero = replace(was.xero, limit=_LONG, gates={})
+    mirror = replace(bridge.mirror, database=database, paymo=paymo, xero=xero, books_read_at={})
+    export = replace(was, database=database, paymo=paymo, xero=xero, mirror=mirror)
+    kit = (database, paymo, xero, mirror, export.work, export.screen, export.links)
+    return replace(
+        bridge,
+        database=database,
+        mirror=mirror,
+        export=export,
+        batches=BatchService(*kit, bridge.clock, bridge.screen),
+        sync=replace(bridge.sync, database=database, paymo=paymo, xero=xero),
+        matching=replace(bridge.matching, database=database),
+        reconcile=replace(bridge.reconcile, database=database, paymo=paymo, xero=xero),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A worker whose call is held open by the remote side."""
+
+    worker: "asyncio.Task[None]"
+    fault: Fault
+
+    async def let_go(self) -> None:
+        """Let the call take effect, and the worker end."""
+        self._open()
+        async with asyncio.timeout(_PATIENCE):
+            await self.worker
+
+    async def kill(self) -> None:
+        """Drop the worker; its request has left, and is still held."""
+        self.worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.worker
+
+    async def arrive(self, is_done: Callable[[], Any]) -> None:
+        """Let the call take effect, though nobody waits for its answer."""
+        self._open()
+        await until(is_done)
+
+    def _open(self) -> None:
+        if self.fault.gate is not None:
+            self.fault.gate.set()
+
+
+@asynccontextmanager
+async def held(fault: Fault, work: Awaitable[None]) -> AsyncIterator[Held]:
+    """Have a worker do `work` up to the call that `fault` holds."""
+    worker = asyncio.ensure_future(work)
+    made = Held(worker, fault)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            came = asyncio.create_task(fault.came.wait())
+            await asyncio.wait([came, worker], return_when=asyncio.FIRST_COMPLETED)
+            came.cancel()
+        assert fault.came.is_set(), "the work ended without that call"
+        yield made
+    finally:
+        made._open()  # noqa: SLF001 - nothing stays held when a test fails
+        await made.kill()
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(_PATIENCE):
+        while not is_so():
+            await asyncio.sleep(0.01)
