@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, sentence, shorten
-from handlers.export_forms import whither
+from handlers.export_forms import row_of, whither
 from handlers.reading import Note
 from services.export.batching.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.export.batching.verdicts import READY
+from services.export.batching.verdicts import READY, UNTAXED
 from services.model import BatchState, ExportState
 
 TITLE = "Export Invoices"
@@ -15,13 +15,14 @@ _HEADINGS = {
     READY: "✅ Ready",
     "contact": "👤 Needs a match with a contact",
     "account": "📒 Needs an account",
+    UNTAXED: "⚖️ Needs a tax rate for lines without tax",
     "tax": "⚖️ Tax differs",
     "old": "📅 Too old, or in a locked period",
     "taken": "🔁 Exported already, on its way, or the number is taken",
     "other": "⛔ Cannot go as it is",
 }
 _MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
-_MOST_OTHERS = 100  # of any other group
+_MOST_OTHERS = 85  # of any other group
 _MOST_REASONS = 5  # of one group; they repeat each other
 _MOST_FAILED = 40
 _MOST_ASKED = 10
@@ -88,7 +89,7 @@ def _table(form: BatchForm) -> list[Block]:
             "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
         )
         return [*drawn, blocks.section(nothing)]
-    drawn += _missing(form.missing)
+    drawn += [*_missing(form.missing), *_untaxed(form)]
     for group in form.groups:
         drawn += blocks.paragraphs(_lines(group))
     return drawn
@@ -116,6 +117,18 @@ def _missing(missing: Sequence[Missing]) -> list[Block]:
     if more > 0:
         drawn.append(blocks.context(f"{more} more clients need an answer after these."))
     return drawn
+
+
+def _untaxed(form: BatchForm) -> list[Block]:
+    """Ask for the rate of lines without tax; one answer releases every invoice that has some."""
+    if not form.untaxed_options:
+        return []
+    rows = [row_of(each) for each in form.untaxed_options]
+    choice = blocks.static_select(names.UNTAXED_FOR_ALL, rows)
+    choice["placeholder"] = blocks.plain("Choose a tax rate", 150)
+    held = _invoices(form.count(UNTAXED))
+    text = f"*Lines without tax* need one of Xero’s rates of 0 % · holds up {held}"
+    return [blocks.section(text, accessory=choice)]
 
 
 def _lines(group: BatchGroup) -> Iterator[str]:

@@ -55,6 +55,15 @@ class Batches:
             raise NotFound(_GONE)
         await self.matching.open_for(request, client_id, note.batch_id)
 
+    async def choose_untaxed(self, request: SlackRequest) -> None:
+        """Take the rate of lines without tax that was chosen in the table; it holds for all."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        selected = pressed(request.body).get("selected_option") or {}
+        batch_id, tax_type = note_of(view).batch_id, str(selected.get("value", ""))
+        form = await self.service.choose_untaxed(request.person, batch_id, tax_type)
+        await answers.redraw(request.client, view.get("id", ""), batch_view(form))
+
     async def submit_match(self, request: SlackRequest) -> None:
         """Remember a match; over a table, go back to it and judge it again."""
         note = note_of(request.body["view"])

@@ -44,6 +44,7 @@ def export_choice(view: Body) -> ExportChoice:
         contact_id=chosen(view, names.CONTACT),
         account_id=chosen(view, names.ACCOUNT),
         tax_type=chosen(view, names.TAX),
+        untaxed_type=chosen(view, names.UNTAXED),
         xero_status=chosen(view, names.XERO_STATUS) or "AUTHORISED",
     )
 
@@ -88,7 +89,7 @@ def _fields(form: ExportForm) -> list[Block]:
         "Status in Xero",
         tells=True,
     )
-    return [contact, account, *_tax_field(form), status]
+    return [contact, account, *_tax_field(form), *_untaxed_field(form), status]
 
 
 def _tax_field(form: ExportForm) -> list[Block]:
@@ -104,6 +105,22 @@ def _tax_field(form: ExportForm) -> list[Block]:
             "Tax rate in Xero",
             hint=reason or "The account’s own tax is another one. It is remembered for this rate.",
             optional=True,
+            tells=True,
+        )
+    ]
+
+
+def _untaxed_field(form: ExportForm) -> list[Block]:
+    if not form.untaxed_options:
+        return []
+    rows = [row_of(each) for each in form.untaxed_options]
+    element = blocks.static_select(names.UNTAXED, rows, form.untaxed.value if form.untaxed else "")
+    return [
+        blocks.input_block(
+            element,
+            "Tax rate of lines without tax",
+            hint=f"{form.organisation} has several rates of 0%. We’ll remember this choice, and "
+            "you can change it in the settings.",
             tells=True,
         )
     ]

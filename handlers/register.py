@@ -97,7 +97,14 @@ def router(services: Services) -> Router:
 
 
 def _export_actions(export: Export) -> dict[str, Handler]:
-    fields = (names.INVOICE, names.CONTACT, names.ACCOUNT, names.TAX, names.XERO_STATUS)
+    fields = (
+        names.INVOICE,
+        names.CONTACT,
+        names.ACCOUNT,
+        names.TAX,
+        names.UNTAXED,
+        names.XERO_STATUS,
+    )
     return {
         **dict.fromkeys(fields, export.choose),
         names.EXPORT: export.open,
@@ -120,6 +127,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.MATCH: does.matching.open,
         names.EXPORT_ALL: does.batches.open_all,
         names.MATCH_CLIENT: does.batches.match_client,
+        names.UNTAXED_FOR_ALL: does.batches.choose_untaxed,
         names.FIX_FAILED: does.batches.fix_failed,
         names.CLIENT: does.matching.choose_client,
         names.SYNC: does.sync.request,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from handlers import answers, blocks, names
 from handlers.blocks import Block
-from handlers.export_forms import STATUSES
+from handlers.export_forms import STATUSES, row_of
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
@@ -29,6 +29,7 @@ _PDF = (
     blocks.option("off", "Off", "The invoice alone goes to Xero"),
     blocks.option("on", "On", "Xero is asked to allow attachments, too"),
 )
+_UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
 _ONE_MORE = (
     "✅ The settings are saved. For the PDF, Xero has to allow the app to attach files: press "
     "*Connect Xero*, and allow it for {organisation}. Until then invoices go without it."
@@ -60,6 +61,7 @@ class Settings:
             credits=chosen(view, names.CREDITS),
             auto_export=chosen(view, names.AUTO_EXPORT) or "off",
             attach_pdf=chosen(view, names.ATTACH_PDF) or "off",
+            untaxed=chosen(view, names.UNTAXED),
         )
         await self.service.save(request.person, form)
         link = ""
@@ -88,6 +90,19 @@ def _auto_export(form: SettingsForm) -> Block:
         hint="Only invoices that are sent from now on, whose client was exported before and whose "
         "checks are all green. Channels are asked about all others.",
     )
+
+
+def _untaxed(form: SettingsForm) -> list[Block]:
+    """Draw the choice among several rates of zero; there is none where Xero has but one."""
+    if not form.untaxed_options:
+        return []
+    rows = [row_of(each) for each in form.untaxed_options]
+    element = blocks.static_select(names.UNTAXED, rows, form.untaxed)
+    return [
+        blocks.input_block(
+            element, "Tax rate of lines without tax", optional=True, hint=_UNTAXED_HINT
+        )
+    ]
 
 
 def settings_view(form: SettingsForm) -> Block:
@@ -120,6 +135,7 @@ def settings_view(form: SettingsForm) -> Block:
             blocks.static_select(names.ATTACH_PDF, _PDF, form.attach_pdf),
             "Attach Paymo’s PDF to the invoice in Xero",
         ),
+        *_untaxed(form),
     ]
     note = Note(connection_id=form.connection_id)
     return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())

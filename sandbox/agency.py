@@ -41,7 +41,6 @@ def _books(xero: XeroWorld) -> Organisation:
     )
     books.add_currency("EUR")
     books.add_tax_rate("OUTPUT2", "20% (VAT on Income)", Decimal(20))
-    books.add_tax_rate("ZERORATEDOUTPUT", "Zero Rated Income", Decimal(0))
     books.add_tax_rate("TEXAS", "Texas Sales Tax", Decimal("6.25"))
     books.add_tax_rate(
         "QUEBEC",
@@ -52,7 +51,7 @@ def _books(xero: XeroWorld) -> Organisation:
     )
     books.add_account("200", "Sales", tax_type="OUTPUT2")
     books.add_account("210", "Consulting", tax_type="OUTPUT2")
-    books.add_account("220", "Sales abroad", tax_type="ZERORATEDOUTPUT")
+    books.add_account("220", "Sales abroad", tax_type="NONE")
     books.add_account("230", "Sales in Texas", tax_type="TEXAS")
     books.add_account("240", "Sales in Quebec", tax_type="QUEBEC")
     books.add_account("090", "Business Bank Account", kind="BANK")

@@ -7,11 +7,9 @@ from decimal import Decimal
 
 from services.matching.contacts import name_in_xero
 from services.model import NEW_CONTACT
-from services.store import connections, mirror, tax_choices
+from services.store import connections, mirror, tax_choices, untaxed
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate
-
-_NO_TAX = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +35,19 @@ class Books:
         tax = self.tax_rates.get(account.tax_type)
         return tax.effective_rate if tax is not None and tax.is_usable else None
 
-    def zero_rate(self) -> TaxRate | None:
-        """Return the rate for lines that Paymo leaves untaxed: "No tax" where there is one."""
-        zeros = sorted(
-            (
-                each
-                for each in self.tax_rates.values()
-                if each.is_usable and not each.effective_rate
-            ),
-            key=lambda each: (each.tax_type != _NO_TAX, each.tax_type),
-        )
-        return zeros[0] if zeros else None
+    def zero_rates(self) -> tuple[TaxRate, ...]:
+        """Return every rate that lines without tax could have."""
+        return untaxed.zero_rates(self.tax_rates.values())
+
+    def zero_rate(self, chosen: str = "") -> TaxRate | None:
+        """Return the rate for lines that Paymo leaves untaxed, or None while nobody has chosen.
+
+        It is the only one, else the one chosen now, else the one that is remembered.
+        """
+        zeros = {each.tax_type: each for each in self.zero_rates()}
+        if len(zeros) == 1:
+            return next(iter(zeros.values()))
+        return zeros.get(chosen) or zeros.get(self.tax_choices.get(untaxed.KEY, ""))
 
 
 async def load(

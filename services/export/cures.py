@@ -75,6 +75,7 @@ _LOOKED_AT = (
     "account",
     "tax",
     "untaxed",
+    "untaxed_choice",
     "locked",
     "due",
     "currency",

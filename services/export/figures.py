@@ -48,16 +48,15 @@ def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
 
 
 def _new_line(line: XeroLine, target: Target) -> NewLine:
-    account, zero = target.account, target.books.zero_rate()
-    usual = zero.tax_type if zero is not None else account.tax_type
-    taxed, untaxed = target.tax_type or account.tax_type, target.untaxed_type or usual
+    account = target.account
+    taxed = target.tax_type or account.tax_type
     return NewLine(
         description=line.description,
         quantity=line.quantity,
         unit_amount=line.unit_amount,
         account_code=account.code,
         account_id="" if account.code else account.account_id,
-        tax_type=taxed if line.is_taxed else untaxed,
+        tax_type=taxed if line.is_taxed else target.untaxed_type or taxed,
         tax_amount=line.tax_amount,
         discount_amount=line.discount_amount or None,
     )

@@ -46,6 +46,7 @@ def choice_of(draft: Draft) -> ExportChoice:
         contact_id=draft.contact_id,
         account_id=draft.account_id,
         tax_type=draft.tax_type,
+        untaxed_type=draft.untaxed_type,
         xero_status=draft.xero_status,
         override_tax=draft.override_tax,
         issue_on=draft.issue_on,
@@ -87,6 +88,8 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         tax_options=looked.tax_options,
         tax=looked.tax,
         tax_reason=looked.tax_reason,
+        untaxed_options=looked.untaxed_options,
+        untaxed=looked.untaxed,
         xero_status=draft.xero_status,
         picture=looked.picture,
         checks=looked.checks,
@@ -106,6 +109,8 @@ class _Looked:
     tax_options: tuple[Option, ...] = ()
     tax: Option | None = None
     tax_reason: str = ""
+    untaxed_options: tuple[Option, ...] = ()
+    untaxed: Option | None = None
     cures: tuple[str, ...] = ()
     ask: str = ""
 
@@ -120,6 +125,7 @@ async def _examined(
     latest = await exports.find_latest(session, connection, invoice.id)
     checks = examine(case)
     rate, why = taxes.chosen(case)
+    zero = taxes.untaxed_rate(case)
     today = days.day_in(connection.time_zone, draft.created_at)  # a form lives for minutes
     helpful = _cures(case, checks, today)
     is_owner = draft.user_id == connection.owner_id
@@ -130,6 +136,8 @@ async def _examined(
         tax_options=tuple(menus.tax_option(each) for each in taxes.choices(case)),
         tax=menus.tax_option(rate) if rate is not None else None,
         tax_reason=why,
+        untaxed_options=tuple(menus.tax_option(each) for each in taxes.untaxed_choices(case)),
+        untaxed=menus.tax_option(zero) if zero is not None else None,
         cures=tuple(each for each in helpful if is_owner or each != cures.OVERRIDE_TAX),
         ask="" if is_owner or cures.OVERRIDE_TAX not in helpful else connection.owner_id,
     )
@@ -220,5 +228,6 @@ def red_field(check: Check) -> str:
         "account": "account",
         "tax": "account",
         "untaxed": "account",
+        taxes.UNTAXED_CHOICE: "untaxed",
     }
     return fields.get(check.name, "invoice") if check.colour is Colour.RED else ""

@@ -21,6 +21,7 @@ from services.store import (
     mirror,
     releasing,
     tax_choices,
+    untaxed,
 )
 from services.store.acts import Deed
 from services.store.engine import Session
@@ -95,6 +96,10 @@ async def _subject(
     known = await books.load(session, connection, choice.contact_id, client_name=client)
     case = Case(invoice, choice, known)
     _require_sendable(case)
+    if choice.untaxed_type in {each.tax_type for each in taxes.untaxed_choices(case)}:
+        await untaxed.remember(
+            session, connection, choice.untaxed_type, by=asked.person.user_id, at=asked.at
+        )
     rate, _ = taxes.chosen(case)
     if rate is not None and rate.tax_type == choice.tax_type:
         made = TaxChoice(

@@ -64,7 +64,7 @@ class ExportService(Kit):
             draft.xero_status = choice.xero_status
             if is_other:
                 draft.contact_id = draft.account_id = draft.asked_number = draft.problem = ""
-                draft.tax_type = draft.due_rule = ""
+                draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
             else:
@@ -74,7 +74,7 @@ class ExportService(Kit):
                     draft.override_tax = False  # it was given for the figures of that account
                 draft.contact_id = choice.contact_id or draft.contact_id
                 draft.account_id = account_id
-                draft.tax_type = choice.tax_type
+                draft.tax_type, draft.untaxed_type = choice.tax_type, choice.untaxed_type
             form = await self._form(session, draft_id, person)
         if is_other:
             await self.work.nudge(Job.PREVIEW, draft_id)

@@ -16,6 +16,7 @@ class ExportChoice:
     contact_id: str = ""  # "new" adds the client to Xero
     account_id: str = ""
     tax_type: str = ""
+    untaxed_type: str = ""  # of lines without tax
     xero_status: str = "AUTHORISED"
     override_tax: bool = False  # the owner lets the account's tax differ from Paymo's
     issue_on: date | None = None  # the date in Xero where it is not to be Paymo's
@@ -28,7 +29,7 @@ class ExportForm:
 
     `is_reading` says that the invoice is being read from Paymo and the form will be drawn again.
     `checks` is empty until there is an invoice to check. `tax_options` is filled only where the
-    person must choose a tax rate.
+    person must choose a tax rate, and `untaxed_options` where they must for lines without tax.
     """
 
     draft_id: int
@@ -48,6 +49,8 @@ class ExportForm:
     checks: tuple[Check, ...]
     cures: tuple[str, ...] = ()  # action ids of the buttons that can help
     tax_reason: str = ""  # why this tax rate is selected
+    untaxed_options: tuple[Option, ...] = ()
+    untaxed: Option | None = None
     ask: str = ""  # who may override a tax that differs, where the reader may not
     connection_id: int = 0
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from services import money
 from services.export.books import Books
 from services.export.case import Case
-from services.figures import figures_of, invoice_rate
+from services.figures import invoice_rate
 from services.matching.menus import name_of, percent
 from services.model import Check, Colour
 from services.store.tables import Account, TaxRate
@@ -20,6 +20,7 @@ _TAX_SETUP = (
     "In Xero a rate is set up at Accounting → Advanced → Tax rates → New tax rate, and given to an "
     "account at Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
 )
+UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has chosen
 
 
 def account_fits(case: Case) -> bool:
@@ -76,13 +77,30 @@ def tax_type_of(case: Case) -> str:
     return rate.tax_type if rate is not None else ""
 
 
+def has_untaxed(case: Case) -> bool:
+    """Say whether lines go out without tax, beside others or where the account has one."""
+    if not invoice_rate(case.invoice) and not is_overridden(case):
+        return False
+    return any(not each.apply_tax for each in case.invoice.items)
+
+
+def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
+    """Return the rates to choose from for lines without tax; none where that is settled."""
+    zeros, chosen_here = case.books.zero_rates(), case.choice.untaxed_type
+    if len(zeros) <= 1 or not has_untaxed(case):
+        return ()
+    return zeros if chosen_here or case.books.zero_rate() is None else ()
+
+
+def untaxed_rate(case: Case) -> TaxRate | None:
+    """Return the rate of lines without tax, as chosen in this form or before."""
+    return case.books.zero_rate(case.choice.untaxed_type)
+
+
 def untaxed_type_of(case: Case) -> str:
     """Return the tax type of lines without tax: the invoice's own where that is 0 % anyway."""
-    own = tax_type_of(case)
-    zero = case.books.zero_rate()
-    if zero is None or (not invoice_rate(case.invoice) and not is_overridden(case)):
-        return own
-    return zero.tax_type
+    zero = untaxed_rate(case)
+    return zero.tax_type if zero is not None and has_untaxed(case) else tax_type_of(case)
 
 
 def check_tax(case: Case) -> Iterable[Check]:
@@ -91,9 +109,8 @@ def check_tax(case: Case) -> Iterable[Check]:
     if account is None or not account.is_usable:
         return
     yield _compared(case, account)
-    is_mixed = any(not each.is_taxed for each in figures_of(case.invoice).lines)
-    if is_mixed and invoice_rate(case.invoice):
-        yield _untaxed(case.books)
+    if has_untaxed(case):
+        yield _untaxed(case)
 
 
 def _compared(case: Case, account: Account) -> Check:
@@ -148,13 +165,24 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
     return f"{books.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
 
 
-def _untaxed(books: Books) -> Check:
-    zero = books.zero_rate()
-    if zero is None:
+def _untaxed(case: Case) -> Check:
+    books, zero, zeros = case.books, untaxed_rate(case), case.books.zero_rates()
+    if not zeros:
         return Check(
             "untaxed",
             Colour.RED,
             f"Some lines carry no tax, and {books.organisation} has no rate of 0 % for sales. "
             + _TAX_SETUP,
         )
-    return Check("untaxed", Colour.GREEN, f"Lines without tax go out with {zero.name}.")
+    if zero is None:
+        return Check(
+            UNTAXED_CHOICE,
+            Colour.RED,
+            f"Some lines carry no tax, and {books.organisation} has several rates of 0 %: "
+            f"{some_of([each.name for each in zeros])}. Choose the one for lines without tax; we "
+            "ask only once.",
+        )
+    text = f"Lines without tax go out with {zero.name}."
+    if len(zeros) > 1 and not untaxed_choices(case):
+        text += " That was chosen before; the settings can change it."
+    return Check("untaxed", Colour.GREEN, text)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
+from services.matching.menus import tax_option
 from services.model import Person
 from services.settings.shapes import SettingsForm
-from services.store import acts, automatic, connections
+from services.store import acts, automatic, connections, untaxed
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Connection
@@ -38,7 +39,7 @@ class SettingsService:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
             connections.require_owner(connection, person.user_id)
             clean = await automatic.count_clean(session, connection)
-            return replace(_form(connection), clean=clean, needed=automatic.NEEDED)
+            return replace(await _form(session, connection), clean=clean, needed=automatic.NEEDED)
 
     async def save(self, person: Person, form: SettingsForm) -> None:
         """Take over what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
@@ -50,7 +51,7 @@ class SettingsService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get_here(session, person, form.connection_id)
             connections.require_owner(connection, person.user_id)
-            before = _values(_form(connection))
+            former = await _form(session, connection)
             others = dict.fromkeys(form.exporters)
             others.pop(connection.owner_id, None)
             connection.exporters = list(others)
@@ -59,12 +60,18 @@ class SettingsService:
             connection.credits = form.credits
             connection.attach_pdf = form.attach_pdf == "on"
             await self._set_auto_export(session, connection, form)
+            if form.untaxed not in {"", former.untaxed}:
+                if form.untaxed not in {each.value for each in former.untaxed_options}:
+                    raise NotAccepted({"untaxed": _OTHER})
+                await untaxed.remember(
+                    session, connection, form.untaxed, by=person.user_id, at=self.now()
+                )
             deed = Deed(
                 "settings_changed",
                 self.now(),
                 person.user_id,
-                before=before,
-                after=_values(_form(connection)),
+                before=_values(former),
+                after=_values(await _form(session, connection)),
             )
             acts.note(session, connection, deed)
 
@@ -91,7 +98,9 @@ def too_early(clean: int, needed: int) -> str:
     )
 
 
-def _form(connection: Connection) -> SettingsForm:
+async def _form(session: Session, connection: Connection) -> SettingsForm:
+    rates = await untaxed.choices(session, connection)
+    chosen = await untaxed.remembered(session, connection)
     return SettingsForm(
         connection_id=connection.id,
         exporters=tuple(connection.exporters),
@@ -102,6 +111,8 @@ def _form(connection: Connection) -> SettingsForm:
         attach_pdf="on" if connection.attach_pdf else "off",
         owner_id=connection.owner_id,
         organisation=connection.organisation_name,
+        untaxed=chosen if chosen in {each.tax_type for each in rates} else "",
+        untaxed_options=tuple(tax_option(each) for each in rates),
     )
 
 
@@ -113,4 +124,5 @@ def _values(form: SettingsForm) -> dict[str, object]:
         "credits": form.credits,
         "auto_export": form.auto_export,
         "attach_pdf": form.attach_pdf,
+        "untaxed": form.untaxed,
     }

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.model import Option
+
 
 @dataclass(frozen=True, slots=True)
 class SettingsForm:
@@ -18,3 +20,5 @@ class SettingsForm:
     needed: int = 0  # how many of them automatic export wants
     owner_id: str = ""
     organisation: str = ""
+    untaxed: str = ""  # the tax type of lines without tax; "" while nobody has chosen
+    untaxed_options: tuple[Option, ...] = ()  # empty where there is nothing to choose

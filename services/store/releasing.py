@@ -154,6 +154,11 @@ def zero_rate_usable() -> Cured:
     return Cured(("untaxed",), true())
 
 
+def untaxed_chosen() -> Cured:
+    """Return what the choice among several rates of zero settles, for lines without tax."""
+    return Cured(("untaxed_choice",), true())
+
+
 def approvals_open() -> Cured:
     """Return what is settled when Xero lets invoices be approved again."""
     return Cured(("plan_limit",), Export.xero_status == "AUTHORISED")

@@ -1,6 +1,6 @@
 """What somebody put right in Xero, seen by what the mirror held before; it releases exports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -58,6 +58,10 @@ class Books:
             if now[0] and before.rates.get(tax_type) != now
         }
 
+    def zero_rates(self) -> int:
+        """Return among how many rates of zero there is to choose."""
+        return sum(is_usable and not rate for is_usable, rate in self.rates.values())
+
     def is_unlocked(self, before: "Books") -> bool:
         """Say whether days can be used that were locked before."""
         if before.locked_until is None:
@@ -97,12 +101,21 @@ async def release(
         settled.append(
             releasing.rates_usable([rate for rate, used in chosen.items() if used in rates])
         )
-        if not all(rates.values()):
-            settled.append(releasing.zero_rate_usable())
+    settled += _about_zero(before, after, rates)
     for cured in settled:
         await releasing.release(session, connection, cured, now)
     if settled:
         await automatic.ask_again(session, connection, now)
+
+
+def _about_zero(
+    before: Books, after: Books, mended: dict[str, Decimal]
+) -> Iterable[releasing.Cured]:
+    """Return what is settled for lines without tax: a rate that is new, or no choice any more."""
+    if not all(mended.values()):
+        yield releasing.zero_rate_usable()
+    if after.zero_rates() == 1 < before.zero_rates():
+        yield releasing.untaxed_chosen()
 
 
 async def copy_contacts(

@@ -115,14 +115,15 @@ def test_e23_two_taxes_agree_by_what_they_come_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "colour", "text"),
+    ("rates", "name", "colour", "text"),
     [
-        (RATES, GREEN, "Lines without tax go out with No Tax."),
-        (RATES[:2], RED, "Harbour Studio has no rate of 0 % for sales."),
+        (RATES[:3], "untaxed", GREEN, "Lines without tax go out with No Tax."),
+        (RATES[:2], "untaxed", RED, "Harbour Studio has no rate of 0 % for sales."),
+        (RATES, "untaxed_choice", RED, "several rates of 0 %: No Tax, Zero Rated. Choose"),
     ],
 )
 def test_e24_lines_without_tax_need_a_rate_of_zero(
-    rates: tuple[TaxRate, ...], colour: Colour, text: str
+    rates: tuple[TaxRate, ...], name: str, colour: Colour, text: str
 ) -> None:
     books = replace(BOOKS, tax_rates={each.tax_type: each for each in rates})
     mixed = invoice(
@@ -130,7 +131,7 @@ def test_e24_lines_without_tax_need_a_rate_of_zero(
         subtotal=Decimal(120),
         total=Decimal(135),
     )
-    found = look("untaxed", case(mixed, books=books))
+    found = look(name, case(mixed, books=books))
 
     assert (found.colour, text in found.text) == (colour, True)
 
@@ -252,7 +253,9 @@ def test_e29_a_line_without_words_is_red_with_its_place() -> None:
 
 
 def target(paymo: Invoice, *, leave_out_number: bool = False) -> Any:
-    where = figures.Target("c1", ACCOUNTS[0], BOOKS, "AUTHORISED", leave_out_number)
+    where = figures.Target(
+        "c1", ACCOUNTS[0], BOOKS, "AUTHORISED", leave_out_number, untaxed_type="NONE"
+    )
     return figures.new_invoice(paymo, where)
 
 

@@ -9,7 +9,7 @@ from services.export.batching.kit import BatchKit
 from services.export.batching.shapes import BatchForm
 from services.export.batching.verdicts import READY
 from services.model import BatchState, ExportState, Job, Person, Place
-from services.store import acts, batches, connections
+from services.store import acts, batches, connections, untaxed
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Batch
@@ -82,6 +82,20 @@ class BatchService(BatchKit):
                 await reading.judge_again(session, connection, batch)
                 await session.flush()
             return await tables.form_of(session, batch)
+
+    async def choose_untaxed(self, person: Person, batch_id: int, tax_type: str) -> BatchForm:
+        """Remember the rate of lines without tax, and judge again what waited for it."""
+        async with self.database.sessions.begin() as session:
+            batch = await _own(session, person, batch_id)
+            connection = connections.require_ready(
+                await connections.get_here(session, person, batch.connection_id)
+            )
+            known = {each.tax_type for each in await untaxed.choices(session, connection)}
+            if tax_type in known:
+                await untaxed.remember(
+                    session, connection, tax_type, by=person.user_id, at=self.now()
+                )
+        return await self.matched(person, batch_id)
 
     async def confirm(self, person: Person, batch_id: int) -> BatchForm:
         """Have everything that is ready exported; the table's one confirmation."""

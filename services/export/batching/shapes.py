@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.model import BatchState, ExportState, Place
+from services.model import BatchState, ExportState, Option, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class BatchForm:
     groups: tuple[BatchGroup, ...]
     missing: tuple[Missing, ...]
     sent: tuple[BatchLine, ...]
+    untaxed_options: tuple[Option, ...] = ()  # to choose from for lines without tax
     connection_id: int = 0
 
     def count(self, verdict: str) -> int:

@@ -6,11 +6,12 @@ from decimal import Decimal
 from services import money
 from services.export.batching.kit import BatchKit
 from services.export.batching.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.export.batching.verdicts import ACCOUNT, CONTACT, VERDICTS
-from services.model import ExportState, Place
-from services.store import batches, connections, mirror
+from services.export.batching.verdicts import ACCOUNT, CONTACT, UNTAXED, VERDICTS
+from services.matching.menus import tax_option
+from services.model import ExportState, Option, Place
+from services.store import batches, connections, mirror, untaxed
 from services.store.engine import Session
-from services.store.tables import Batch, BatchRow, Export
+from services.store.tables import Batch, BatchRow, Connection, Export
 
 _FAILED_FIRST = (
     ExportState.FAILED,
@@ -47,6 +48,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         groups=_groups([row for row in rows if row.export_id is None]),
         missing=_missing(rows),
         sent=_sent(sent),
+        untaxed_options=await _untaxed(session, connection, rows),
         connection_id=connection.id,
     )
 
@@ -63,6 +65,15 @@ async def report(kit: BatchKit, batch: Batch) -> None:
     async with kit.database.sessions() as session:
         form = await form_of(session, batch)
     await kit.board.show_ended(place_of(batch), form)
+
+
+async def _untaxed(
+    session: Session, connection: Connection, rows: Sequence[BatchRow]
+) -> tuple[Option, ...]:
+    """Return the rates to choose from, where invoices wait for somebody to choose."""
+    if not any(row.verdict == UNTAXED and row.export_id is None for row in rows):
+        return ()
+    return tuple(tax_option(each) for each in await untaxed.choices(session, connection))
 
 
 def _unknown(batch: Batch, rows: Iterable[BatchRow]) -> tuple[str, ...]:

@@ -9,18 +9,20 @@ from services.export.books import Books
 from services.export.checks import Case, examine
 from services.export.proposing import Proposer
 from services.export.shapes import ExportChoice
+from services.export.taxes import UNTAXED_CHOICE
 from services.model import Check, Colour
 
 READY = "ready"
 CONTACT = "contact"
 ACCOUNT = "account"
 TAX = "tax"
+UNTAXED = "untaxed"
 OLD = "old"
 TAKEN = "taken"
 OTHER = "other"
-VERDICTS = (READY, CONTACT, ACCOUNT, TAX, OLD, TAKEN, OTHER)
-# What an answer about a client can change.
-ANSWERABLE = (CONTACT, ACCOUNT, TAX)
+VERDICTS = (READY, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, TAKEN, OTHER)
+# What an answer about a client, or about lines without tax, can change.
+ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED)
 
 _YEAR = timedelta(days=365)
 _VERDICT_OF = {
@@ -29,10 +31,11 @@ _VERDICT_OF = {
     "account": ACCOUNT,
     "tax": TAX,
     "untaxed": TAX,
+    UNTAXED_CHOICE: UNTAXED,
     "locked": OLD,
 }
 # What no answer about the client helps with is said first.
-_RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3}
+_RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3, UNTAXED_CHOICE: 4}
 
 
 @dataclass(frozen=True, slots=True)

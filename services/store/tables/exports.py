@@ -134,6 +134,7 @@ class Draft(Base):
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     tax_type: Mapped[str] = mapped_column(String(64), default="")
+    untaxed_type: Mapped[str] = mapped_column(String(64), default="")  # of lines without tax
     override_tax: Mapped[bool] = mapped_column(default=False)
     issue_on: Mapped[date | None]
     due_rule: Mapped[str] = mapped_column(String(8), default="")

@@ -235,6 +235,7 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
         sa.Column("tax_type", sa.String(length=64), nullable=False),
+        sa.Column("untaxed_type", sa.String(length=64), nullable=False),
         sa.Column("xero_status", sa.String(length=16), nullable=False),
         sa.Column("invoice", sa.JSON(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=False),
