@@ -45,6 +45,7 @@ from services.matching.service import MatchingService
 from services.model import Job
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
+from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.sync.kit import Kit as SyncKit
@@ -146,7 +147,7 @@ class _Parts:
             batches=BatchService.on(export_kit, SlackBatchScreen(self.slack.clients)),
             sync=SyncService.of(sync_kit),
             notices=NoticeService(database, board, self.work, self._links(), now),
-            settings=SettingsService(database, now),
+            settings=SettingsService(database, self.work, now),
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
             update=UpdateService.of(export_kit),
@@ -155,6 +156,7 @@ class _Parts:
             automatic=AutoExportService(export_kit),
             history=HistoryService(database),
             explain=ExplainService(database, self._links(), self.work, now),
+            access=AccessService(database, self.work, now),
         )
         return made, mirror
 

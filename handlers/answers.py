@@ -19,11 +19,12 @@ from handlers.slack_errors import (
     nobody_has_to_look,
     slack_refusals,
 )
-from services.errors import NotConnected, NotMatched, ServiceError
+from services.errors import NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model import Place
 
 log = structlog.get_logger(__name__)
 
+_ASK = "Request Access"
 _TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
 
 
@@ -151,9 +152,15 @@ def view_of(body: Body) -> Body:
     return view if view.get("type") == "modal" else {}
 
 
-def refusal_blocks(refusal: ServiceError) -> list[Block]:
+def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
     """Draw a refusal: its sentence, and the button that helps."""
-    return [blocks.section(f"⛔ {sentence(str(refusal))}"), *blocks.actions(_cure(refusal))]
+    return [blocks.section(f"⛔ {sentence(str(refusal))}"), *_way_on(refusal, about)]
+
+
+def _way_on(refusal: ServiceError, about: int) -> list[Block]:
+    if isinstance(refusal, NotAllowed):
+        about = refusal.connection_id
+    return blocks.actions(_cure(refusal), about=about)
 
 
 def refusal_view(refusal: ServiceError) -> Block:
@@ -164,6 +171,8 @@ def refusal_view(refusal: ServiceError) -> Block:
 def _cure(refusal: ServiceError) -> list[Block]:
     if isinstance(refusal, NotConnected):
         return [blocks.button("Connect", names.RECONNECT, style="primary")]
+    if isinstance(refusal, NotAllowed) and refusal.connection_id:
+        return [blocks.button(_ASK, names.REQUEST_ACCESS, refusal.wants)]
     if isinstance(refusal, NotMatched):
         return [blocks.button("Match Clients", names.MATCH, style="primary")]
     return []
@@ -171,7 +180,7 @@ def _cure(refusal: ServiceError) -> list[Block]:
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     """Tell the person why not, and what helps."""
-    cure = blocks.actions(_cure(refusal), about=request.person.connection_id)
+    cure = _way_on(refusal, request.person.connection_id)
     await tell(request, f"⛔ {sentence(str(refusal))}", cure)
 
 

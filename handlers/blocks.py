@@ -216,6 +216,17 @@ def users_select(name: str, user_ids: Sequence[str]) -> Block:
     return element | {"initial_users": list(user_ids)} if user_ids else element
 
 
+def user_select(name: str, user_id: str, *, ask: Block | None = None) -> Block:
+    """Return a menu of people, one of whom is chosen; `ask` is a question asked after a choice."""
+    element: Block = {
+        "type": "users_select",
+        "action_id": name,
+        "placeholder": plain("Choose a person", 150),
+    }
+    extra = {"initial_user": user_id, "confirm": ask}
+    return element | {key: each for key, each in extra.items() if each}
+
+
 def number_input(name: str, value: str = "") -> Block:
     """Return a field for an amount."""
     element: Block = {

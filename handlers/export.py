@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass, replace
 from functools import partial
 
-from handlers import answers, blocks, menus, names
+from handlers import answers, blocks, menus, names, rights
 from handlers.export_forms import export_choice, export_view
 from handlers.export_results import said_view, working_view
 from handlers.notice_board import card_of
@@ -44,11 +44,13 @@ class Export:
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
         await request.ack()
-        facts = await self.service.card(request.person, number) if number else None
-        if facts is None:
+        found = await self.service.card(request.person, number) if number else None
+        if found is None:
             await self.open_for(request, number)
-        else:
-            await answers.tell(request, *card_of(facts))
+            return
+        facts, role = found
+        text, drawn = card_of(facts)
+        await answers.tell(request, text, rights.within(role, drawn))
 
     async def choose(self, request: SlackRequest) -> None:
         """Draw the form again after something was chosen in it."""
@@ -146,7 +148,7 @@ class Export:
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
         draft_id = note_of(request.body.get("view") or {}).draft_id
-        client_id = await self.service.client_of(draft_id)
+        client_id = await self.service.client_of(request.person, draft_id)
         found = await self.matching.contact_options(
             request.person, typed(request.body), client_id=client_id
         )

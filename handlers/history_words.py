@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from handlers import blocks, names
+from handlers import blocks, names, rights
 from handlers.blocks import Block, escape, moment, one_line
 from services.history.shapes import Done, History
 
@@ -22,6 +22,9 @@ SENTENCES = {
     "disconnected": "ended the connection",
     "app_removed": "ended the connection, since the app was taken out of Slack",
     "settings_changed": "changed the settings",
+    "access_given": "gave somebody access",
+    "access_declined": "declined a request for access",
+    "owner_changed": "changed the owner",
     "matched": "matched a client",
     "subscribed": "let a channel hear of events",
     "unsubscribed": "let a channel hear of nothing more",
@@ -53,6 +56,7 @@ SENTENCES = {
     "breaker_applied": "let Paymo follow Xero, though many went at once, with {it}",
     "breaker_kept": "kept {it} in Paymo",
 }
+_PEOPLE = {"exporters", "viewers", "owner", "people"}
 _LABELS = {
     "xero_invoice_id": "ID in Xero",
     "xero_payment_id": "payment ID in Xero",
@@ -65,6 +69,8 @@ _LABELS = {
     "channel_id": "channel",
     "void_means": "void means",
     "exporters": "may export",
+    "viewers": "may ask",
+    "channel_viewers": "subscribed channels may ask",
     "problem": "reason",
 }
 
@@ -86,12 +92,16 @@ def history_blocks(found: History) -> list[Block]:
     lines = [f"• {moment(act.at)} · {sentence_of(act, found.organisation)}" for act in found.acts]
     return [
         *blocks.paragraphs(lines),
-        *blocks.actions(
-            [blocks.button("Download CSV", names.HISTORY_CSV, found.number)],
-            about=found.connection_id,
-        ),
-        blocks.context("The file has every act, and comes to you directly."),
+        *_file(found),
     ]
+
+
+def _file(found: History) -> list[Block]:
+    """Offer the file to whoever may have it."""
+    button = blocks.button("Download CSV", names.HISTORY_CSV, found.number)
+    drawn = rights.within(found.role, blocks.actions([button], about=found.connection_id))
+    said = blocks.context("The file has every act, and comes to you directly.")
+    return [*drawn, said] if drawn else []
 
 
 def _acts(count: int) -> str:
@@ -139,7 +149,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
-    if name == "exporters" and text.isalnum():
+    if name in _PEOPLE and text.isalnum():
         return f"<@{text}>"
     if name == "channel_id" and text.isalnum():
         return f"<#{text}>" if text[:1] in {"C", "G"} else f"<@{text}>"

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from handlers import answers, blocks
+from handlers.blocks import Block
 from handlers.help import help_blocks
 from handlers.overview import button_blocks, overview_text, status_blocks
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
+from services.errors import NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,21 @@ class Home:
         event = request.body["event"]
         if event.get("tab", "home") != "home":
             return
-        found = await self.service.overviews(request.person)
         drawn = [
             blocks.header("Paymo → Xero"),
-            *blocks.paragraphs(overview_text(found).split("\n")),
-            *status_blocks(found),
+            *await self._standing(request),
             blocks.divider(),
             *help_blocks(),
         ]
         await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
+
+    async def _standing(self, request: SlackRequest) -> list[Block]:
+        """Draw how everything is, or that this person may not know."""
+        try:
+            found = await self.service.overviews(request.person)
+        except NotAllowed as refusal:
+            return answers.refusal_blocks(refusal)
+        return [*blocks.paragraphs(overview_text(found).split("\n")), *status_blocks(found)]
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""

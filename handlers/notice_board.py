@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from handlers import answers, blocks, names
+from handlers import access, answers, blocks, names
 from handlers.blocks import Block
 from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
 from handlers.clients import SlackClients
@@ -144,5 +144,6 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.EXPORT_ASKED: lambda facts: [
         blocks.button("Export…", names.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],
+    NoticeKind.ACCESS_ASKED: access.asked_buttons,
     NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],
 }

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from handlers import access
 from handlers.blocks import escape, one_line
 from handlers.digest_words import digest_text
 from handlers.drift_words import drift_text, edited_line
@@ -269,4 +270,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.DIGEST: digest_text,
     NoticeKind.EXPORT_ASKED: _asked,
     NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
+    NoticeKind.ACCESS_ASKED: access.asked_text,
+    NoticeKind.ACCESS_ANSWERED: access.answered_text,
+    NoticeKind.OWNER_CHANGED: access.owner_text,
 }

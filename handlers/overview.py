@@ -113,6 +113,8 @@ def _buttons(overview: Overview) -> list[Block]:
     if overview.state is ConnectionState.ENDING:
         return []
     if overview.state is not ConnectionState.ACTIVE:
+        if not overview.can_export:
+            return []
         word = "Reconnect" if overview.broken_side else "Go on Connecting"
         return [_connect(word), *_ending(overview)]
     buttons = []
@@ -121,8 +123,8 @@ def _buttons(overview: Overview) -> list[Block]:
             blocks.button("Export Invoice", names.EXPORT, style="primary"),
             blocks.button("Match Clients", names.MATCH),
         ]
-    buttons += [blocks.button("Look at Xero Now", names.SYNC)]
     if overview.can_export:
+        buttons.append(blocks.button("Look at Xero Now", names.SYNC))
         buttons.append(blocks.button("Notices…", names.SUBSCRIBE))
     if overview.can_edit:
         buttons.append(blocks.button("Settings", names.SETTINGS))

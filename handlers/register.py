@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from handlers import names
+from handlers.access import Access
 from handlers.batches import Batches
 from handlers.command import Command
 from handlers.connect import Connect
@@ -33,6 +34,7 @@ from services.history.service import HistoryService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
+from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
@@ -58,6 +60,7 @@ class Services:
     automatic: AutoExportService
     history: HistoryService
     explain: ExplainService
+    access: AccessService
 
 
 def router(services: Services) -> Router:
@@ -82,7 +85,9 @@ def router(services: Services) -> Router:
         Router(
             commands={names.COMMAND: does.run},
             shortcuts={names.EXPORT_SHORTCUT: does.export.open},
-            actions=_export_actions(does.export) | _other_actions(does),
+            actions=_export_actions(does.export)
+            | _other_actions(does)
+            | _access_actions(Access(services.access)),
             options=_options(does),
             submissions=_submissions(does),
             events={
@@ -146,6 +151,15 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.SUBSCRIBE: does.notices.open,
         names.SETTINGS: does.settings.open,
         **dict.fromkeys(names.LINKS, _only_a_link),
+    }
+
+
+def _access_actions(access: Access) -> dict[str, Handler]:
+    return {
+        names.REQUEST_ACCESS: access.ask,
+        names.ALLOW_ACCESS: access.allow,
+        names.DECLINE_ACCESS: access.decline,
+        names.ACCESS_ROLE: access.choose,
     }
 
 

@@ -30,6 +30,15 @@ _PDF = (
     blocks.option("on", "On", "Xero is asked to allow attachments, too"),
 )
 _UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
+_CHANNELS = (
+    blocks.option("on", "Subscribed channels, there", "They get notifications of invoices anyway"),
+    blocks.option("off", "Nobody else", "Only the people named here"),
+)
+_SURE = blocks.confirm(
+    "Hand over?",
+    "When you save, this person becomes the owner. Only they can give it back.",
+    yes="Hand Over",
+)
 _ONE_MORE = (
     "✅ The settings are saved. For the PDF, Xero has to allow the app to attach files: press "
     "*Connect Xero*, and allow it for {organisation}. Until then invoices go without it."
@@ -56,6 +65,9 @@ class Settings:
         form = SettingsForm(
             connection_id=note_of(view).connection_id,
             exporters=tuple(field(view, names.EXPORTERS).get("selected_users") or ()),
+            viewers=tuple(field(view, names.VIEWERS).get("selected_users") or ()),
+            channel_viewers=chosen(view, names.CHANNEL_VIEWERS) or "on",
+            owner_id=str(field(view, names.OWNER).get("selected_user") or ""),
             xero_status=chosen(view, names.XERO_STATUS),
             void_means=chosen(view, names.VOID_MEANS),
             credits=chosen(view, names.CREDITS),
@@ -105,12 +117,33 @@ def _untaxed(form: SettingsForm) -> list[Block]:
     ]
 
 
+def _people(form: SettingsForm) -> list[Block]:
+    """Draw who else may ask, and whom the connection belongs to."""
+    return [
+        blocks.input_block(
+            blocks.users_select(names.VIEWERS, form.viewers),
+            "Who may ask how invoices stand, anywhere",
+            hint="They can't export or change anything.",
+            optional=True,
+        ),
+        blocks.input_block(
+            blocks.static_select(names.CHANNEL_VIEWERS, _CHANNELS, form.channel_viewers),
+            "Who else may ask",
+        ),
+        blocks.input_block(
+            blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
+            "Owner",
+            hint="Choose somebody else to hand over. You stay an exporter.",
+        ),
+    ]
+
+
 def settings_view(form: SettingsForm) -> Block:
     """Draw the settings as they are."""
     drawn = [
         blocks.context(
-            f"Settings of {blocks.one_line(form.organisation)}. Only <@{form.owner_id}>, who "
-            "connected it, can change them."
+            f"Settings of {blocks.one_line(form.organisation)}. Only the owner, "
+            f"<@{form.owner_id}>, can change them."
         ),
         blocks.input_block(
             blocks.users_select(names.EXPORTERS, form.exporters),
@@ -118,6 +151,7 @@ def settings_view(form: SettingsForm) -> Block:
             hint="They may also match clients and press the buttons under notices.",
             optional=True,
         ),
+        *_people(form),
         blocks.input_block(
             blocks.static_select(names.XERO_STATUS, STATUSES, form.xero_status),
             "Invoices arrive in Xero as",

@@ -14,7 +14,7 @@ from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
 from services.model import Person, Place, Said
 from services.sync.service import SyncService
-from services.sync.shapes import Swept
+from services.sync.shapes import Asked, Swept
 
 _Decision = Callable[[Person, int], Awaitable[str]]
 
@@ -30,8 +30,8 @@ class Sync:
         """Have Xero looked at now."""
         await request.ack()
         place = await place_of(self.workspaces, request)
-        name = await self.service.request(request.person, place)
-        await answers.tell(request, f"⏳ Looking at {blocks.one_line(name)} now.")
+        asked = await self.service.request(request.person, place)
+        await answers.tell(request, asked_text(asked))
 
     async def bring_back(self, request: SlackRequest) -> None:
         """Record a payment in Paymo after all."""
@@ -76,6 +76,14 @@ class SlackSyncScreen:
     async def say(self, place: Place, said: Said) -> None:
         """Say it in the open view, or to the person alone when it was closed."""
         await say(self.clients, place, said)
+
+
+def asked_text(asked: Asked) -> str:
+    """Say what comes of asking for a sync."""
+    name = blocks.one_line(asked.organisation)
+    if asked.is_fresh:
+        return f"✅ {name} was synced a moment ago."
+    return f"⏳ Still looking at {name}." if asked.is_under_way else f"⏳ Looking at {name} now."
 
 
 def swept_text(swept: Swept) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handlers import blocks, names
+from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, one_line
 from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
 from handlers.cures import cure_buttons
@@ -38,7 +38,8 @@ def why_blocks(found: Explanation) -> list[Block]:
         drawn += [blocks.header("Checks"), *check_blocks(found.checks)]
     if found.unread:
         drawn.append(blocks.context(found.unread))
-    return [*drawn, *blocks.actions(_buttons(found), about=found.connection_id)]
+    buttons = blocks.actions(_buttons(found), about=found.connection_id)
+    return [*drawn, *rights.within(found.role, buttons)]
 
 
 def _buttons(found: Explanation) -> list[Block]:

@@ -67,7 +67,13 @@ class AlreadyRequested(ServiceError):
 
 
 class NotAllowed(ServiceError):
-    """This person may not do this."""
+    """This person may not do this; `wants` is the role to ask the owner of `connection_id` for."""
+
+    def __init__(self, text: str, *, connection_id: int = 0, wants: str = "") -> None:
+        """Keep what can be asked for; without a connection there is nobody to ask."""
+        super().__init__(text)
+        self.connection_id = connection_id
+        self.wants = wants
 
 
 class NotFound(ServiceError):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
 ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
@@ -20,6 +20,20 @@ class ConnectionState(StrEnum):
     BROKEN = "broken"  # one side no longer accepts us; work is parked
     ENDING = "ending"  # somebody disconnects; both sides are being told
     ENDED = "ended"  # links are kept, secrets are gone
+
+
+class Role(IntEnum):
+    """What a person may do with a connection; each role may do what those before it may."""
+
+    NOBODY = 0
+    VIEWER = 1  # ask how an invoice stands
+    EXPORTER = 2  # export, match, decide, subscribe channels
+    OWNER = 3  # settings, connecting, disconnecting
+
+    @property
+    def word(self) -> str:
+        """Return the role as people read it."""
+        return self.name.lower()
 
 
 class ExportState(StrEnum):
@@ -90,6 +104,9 @@ class NoticeKind(StrEnum):
     DIGEST = "digest"
     EXPORT_ASKED = "export_asked"  # not certain enough to go by itself
     AUTO_EXPORT_PAUSED = "auto_export_paused"
+    ACCESS_ASKED = "access_asked"  # these three go to people, never to channels
+    ACCESS_ANSWERED = "access_answered"
+    OWNER_CHANGED = "owner_changed"
 
 
 class Topic(StrEnum):

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Overview
-from services.model import ConnectionState, ExportState, Organisation
-from services.store import connections, exports, links, pairs, payments, subscriptions
+from services.model import ConnectionState, ExportState, Organisation, Role
+from services.store import exports, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -73,7 +73,7 @@ def organisation_of(connection: Connection) -> Organisation | None:
     )
 
 
-async def overview_of(session: Session, connection: Connection, user_id: str) -> Overview:
+async def overview_of(session: Session, connection: Connection, role: Role) -> Overview:
     """Return one connection at a glance."""
     counts = await exports.counts(session, connection.id)
     heard = await subscriptions.list_for(session, connection.id)
@@ -84,8 +84,8 @@ async def overview_of(session: Session, connection: Connection, user_id: str) ->
         state=connection.state,
         broken_side=connection.broken_side,
         owner_id=connection.owner_id,
-        can_export=connections.may_export(connection, user_id),
-        can_edit=user_id == connection.owner_id,
+        can_export=role >= Role.EXPORTER,
+        can_edit=role is Role.OWNER,
         company=connection.paymo_company_name,
         organisation=organisation_of(connection),
         exported=sum(counts.get(state, 0) for state in exports.DONE),

@@ -4,7 +4,7 @@ from services.clients.tokens import ATTACHMENTS, SCOPES
 from services.connect import checklists
 from services.connect.kit import Kit
 from services.errors import NotConnected
-from services.model import ConnectionState, Person
+from services.model import ConnectionState, Person, Role
 from services.store import connections, grants
 from services.store.tables import Connection
 
@@ -17,8 +17,7 @@ def wanted_scopes(connection: Connection) -> str:
 async def missing_link(kit: Kit, person: Person, connection_id: int) -> str:
     """Return a one-time link to Xero's consent when a setting needs more than was allowed."""
     async with kit.database.sessions.begin() as session:
-        connection = await connections.get_here(session, person, connection_id)
-        connections.require_owner(connection, person.user_id)
+        connection = await connections.get_here(session, person, connection_id, Role.OWNER)
         if connection.state is not ConnectionState.ACTIVE or connection.grant_id is None:
             raise NotConnected(connections.CONNECT_FIRST, system="Xero")
         grant = await grants.get(session, connection.grant_id)

@@ -6,8 +6,8 @@ from services.connect import browser, checklists, consents, ending
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Consent, Farewell, Overview
 from services.errors import NotConnected
-from services.model import ConnectionState, Job, Person, Place
-from services.store import acts, connections, exports, grants, links, pairs, workspaces
+from services.model import ConnectionState, Job, Person, Place, Role
+from services.store import acts, connections, exports, grants, links, pairs, roles, workspaces
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -57,25 +57,28 @@ class ConnectService(Kit):
     async def confirm(self, person: Person, connection_id: int) -> None:
         """Note that who connected has read the organisation's name and pressed the button."""
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_here(session, person, connection_id)
-            connections.require_owner(connection, person.user_id)
+            connection = await connections.get_here(session, person, connection_id, Role.OWNER)
             known = {"tenant_id": connection.tenant_id, "name": connection.organisation_name}
             deed = Deed("organisation_confirmed", self.now(), person.user_id, after=known)
             acts.note(session, connection, deed)
 
     async def overviews(self, person: Person) -> tuple[Overview, ...]:
-        """Return the workspace's connections at a glance, the usual one first."""
+        """Return the connections that this person may ask about, the usual one first.
+
+        Raises `NotAllowed` where there are some, and none of them is theirs to see.
+        """
         async with self.database.sessions() as session:
             found = await connections.list_open(session, person)
-            return tuple(
-                [
-                    await checklists.overview_of(session, each, person.user_id)
-                    for each in found
-                    if each.state is not ConnectionState.PENDING
-                    or each.paymo_api_key is not None
-                    or each.grant_id is not None
-                ]
-            )
+            seen = [
+                await checklists.overview_of(session, each, role)
+                for each in found
+                if (role := await roles.role_of(session, each, person)) > Role.NOBODY
+                and _is_begun(each)
+            ]
+            hidden = [each for each in found if each.state is not ConnectionState.PENDING]
+            if hidden and not seen:
+                raise roles.refusal(hidden[0], Role.VIEWER, Role.NOBODY)
+            return tuple(seen)
 
     async def farewell(self, person: Person) -> Farewell:
         """Say what disconnecting ends and what it leaves. Raises `NotConnected`, `NotAllowed`."""
@@ -140,7 +143,7 @@ class ConnectService(Kit):
         is_untouched = current.paymo_api_key is None and current.grant_id is None
         if current.state is ConnectionState.PENDING and is_untouched:
             current.owner_id = person.user_id
-        connections.require_owner(current, person.user_id)
+        await roles.require(session, current, person, Role.OWNER)
         return current
 
     async def _locked(self, session: Session, person: Person) -> Workspace:
@@ -166,6 +169,12 @@ class ConnectService(Kit):
         return connection
 
 
+def _is_begun(connection: Connection) -> bool:
+    """Say whether there is anything to show of a connection."""
+    is_pending = connection.state is ConnectionState.PENDING
+    return not is_pending or bool(connection.paymo_api_key or connection.grant_id)
+
+
 async def _to_end(session: Session, person: Person) -> Connection:
     """Return the connection that this person may end."""
     current = await connections.find_current(session, person)
@@ -173,5 +182,5 @@ async def _to_end(session: Session, person: Person) -> Connection:
         raise NotConnected("Nothing is connected, so there is nothing to end.", system="Xero")
     if current.state is ConnectionState.ENDING:
         raise NotConnected("This connection is being ended already.", system="Xero")
-    connections.require_owner(current, person.user_id)
+    await roles.require(session, current, person, Role.OWNER)
     return current

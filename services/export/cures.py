@@ -10,8 +10,8 @@ from services.errors import ServiceError
 from services.export.case import DRAFT
 from services.export.dates import first_open_day
 from services.matching.contacts import name_in_xero
-from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person
-from services.store import connections, mirror
+from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person, Role
+from services.store import mirror, roles
 from services.store.engine import Session
 from services.store.tables import Connection
 
@@ -121,7 +121,7 @@ class Press:
 async def values_of(session: Session, connection: Connection, press: Press) -> dict[str, Any]:
     """Return what the press changes, in a form or in an export alike. Raises a refusal."""
     if press.cure == OVERRIDE_TAX:
-        connections.require_owner(connection, press.person.user_id)
+        await roles.require(session, connection, press.person, Role.OWNER)
         return {"override_tax": True}
     if press.cure == USE_CONTACT:
         return {"contact_id": await _namesake(session, connection, press.client_name)}

@@ -21,8 +21,18 @@ from services.model import (
     Job,
     PaymentState,
     Person,
+    Role,
 )
-from services.store import connections, drafts, errands, matches, mirror, numbered, payments
+from services.store import (
+    connections,
+    drafts,
+    errands,
+    matches,
+    mirror,
+    numbered,
+    payments,
+    roles,
+)
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
 from services.work import Work
@@ -31,6 +41,7 @@ from services.work import Work
 _OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
 _UNREAD = "The lines, the discount, the tax and the dates are checked when it is read from Paymo"
 _READING = f"{_UNREAD}, which happens now. Ask again in a moment."
+_FOR_VIEWERS = f"{_UNREAD}, once an exporter looks at it."
 _CLOSED = f"{_UNREAD}, and that needs a connection that works."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
@@ -56,6 +67,7 @@ class Explanation:
     connection_id: int = 0
     presses: tuple[str, ...] = ()  # action ids of what can be done about an invoice in Xero
     is_being_read: bool = False  # ask again in a moment for the checks that are left out
+    role: Role = Role.OWNER  # of whoever asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class ExplainService:
             connection = await connections.find_current(session, person)
             if connection is None or connection.state is ConnectionState.PENDING:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-            connections.require_exporter(connection, person.user_id)
+            await roles.require(session, connection, person, Role.VIEWER)
             found = await numbered.find(session, connection, number)
             if found.header is None and found.latest is None:
                 raise NotFound(
@@ -81,7 +93,8 @@ class ExplainService:
                     f"{number.strip()}. If it is new, run /paymo-xero export {number.strip()}, "
                     "which asks Paymo again."
                 )
-            explained = await self._explain(session, connection, found, person)
+            role = await roles.require_sight(session, connection, person, _client_id(found))
+            explained = await self._explain(session, connection, found, role)
         if explained.is_being_read and found.header is not None:
             await self._have_read(connection, found.header.invoice_id, person)
         return explained
@@ -105,13 +118,14 @@ class ExplainService:
         session: Session,
         connection: Connection,
         found: numbered.Numbered,
-        person: Person,
+        role: Role,
     ) -> Explanation:
         header, export = found.header, found.latest
         rows = await payments.list_of(session, [export.id]) if export else ()
         asked = await errands.list_for(session, export.id) if export else ()
         is_free = export is None or not claims.why_taken(export, connection)
-        can_export = is_free and header is not None and connection.state is ConnectionState.ACTIVE
+        is_open = is_free and header is not None and connection.state is ConnectionState.ACTIVE
+        can_export = is_open and role >= Role.EXPORTER
         checks, is_read = await _checked(session, connection, header) if is_free else ((), True)
         is_restored = any(
             each.job is Job.RESTORE and each.state is ErrandState.DONE for each in asked
@@ -131,9 +145,9 @@ class ExplainService:
                 *findings.connected(connection),
             ),
             checks=checks,
-            unread="" if is_read else _READING if can_export else _CLOSED,
+            unread="" if is_read else _unread(is_open=is_open, can_export=can_export),
             export_id=export.id if export else 0,
-            cures=_cures(export, connection, person) if export else (),
+            cures=_cures(export, role) if export else (),
             payments=_to_decide(rows),
             can_export=can_export,
             paused_connection=connection.id if connection.is_paused else 0,
@@ -144,13 +158,21 @@ class ExplainService:
             connection_id=connection.id,
             presses=_presses(export, connection, is_restored=is_restored),
             is_being_read=can_export and not is_read,
+            role=role,
         )
 
 
-def _cures(export: Export, connection: Connection, person: Person) -> tuple[str, ...]:
+def _unread(*, is_open: bool, can_export: bool) -> str:
+    """Say why only a part was checked; for viewers nothing is fetched."""
+    if can_export:
+        return _READING
+    return _FOR_VIEWERS if is_open else _CLOSED
+
+
+def _cures(export: Export, role: Role) -> tuple[str, ...]:
     """Return what this person can press; only the owner goes past a tax that differs."""
     found = results.cures_of(export)
-    if person.user_id == connection.owner_id:
+    if role is Role.OWNER:
         return found
     return tuple(each for each in found if each != cures.OVERRIDE_TAX)
 

@@ -9,9 +9,10 @@ from services.export import cures, forms, previews, requests, sending
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
-from services.model import Job, Option, Person, Place
-from services.store import cards, connections, drafts, exports, mirror, numbered, payments
+from services.model import Job, Option, Person, Place, Role
+from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
+from services.store.tables import Connection
 
 _MOST = 60
 
@@ -107,21 +108,26 @@ class ExportService(Kit):
             for header, client in rows
         )
 
-    async def card(self, person: Person, number: str) -> dict[str, Any] | None:
-        """Return how an exported invoice stands on both sides, or None while it is not in Xero."""
+    async def card(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
+        """Return how an exported invoice stands on both sides, and the role of who asks.
+
+        None while it is not in Xero: then an exporter may look at it in the form. Viewers are told.
+        """
         async with self.database.sessions() as session:
-            connection = await connections.get_for_exporter(session, person)
+            connection = await connections.get_for(session, person, Role.VIEWER)
             export = await numbered.find_export(session, connection, number)
             if export is None or export.xero_invoice_id is None:
+                await _require_form(session, connection, person, number)
                 return None
+            role = await roles.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
-            return cards.card_facts(export, connection, self.links, rows)
+            return cards.card_facts(export, connection, self.links, rows), role
 
-    async def client_of(self, draft_id: int) -> int | None:
-        """Return the Paymo client of the invoice in this form."""
+    async def client_of(self, person: Person, draft_id: int) -> int | None:
+        """Return the Paymo client of the invoice in this person's form."""
         async with self.database.sessions() as session:
-            draft = await drafts.find(session, draft_id)
-            if draft is None or draft.invoice_id is None:
+            draft = await requests.draft_of(session, draft_id, person)
+            if draft.invoice_id is None:
                 return None
             invoice = forms.kept(draft)
             if invoice is not None:
@@ -198,3 +204,14 @@ class ExportService(Kit):
         draft = await requests.draft_of(session, draft_id, person)
         connection = await connections.get(session, draft.connection_id)
         return await forms.form_of(session, connection, draft)
+
+
+async def _require_form(
+    session: Session, connection: Connection, person: Person, number: str
+) -> None:
+    """Tell a viewer that the invoice isn't in Xero; an exporter is shown the form instead."""
+    if await roles.role_of(session, connection, person) < Role.EXPORTER:
+        raise NotFound(
+            f"Invoice {number.strip()} isn't in Xero. Type /paymo-xero why {number.strip()} to see "
+            "what stands in its way."
+        )

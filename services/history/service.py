@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from services.errors import NotConnected, NotFound
 from services.history.masking import masked
 from services.history.shapes import Done, History
-from services.model import Person
-from services.store import acts, connections, numbered
+from services.model import Person, Role
+from services.store import acts, connections, numbered, roles
 from services.store.engine import Database, Session
 from services.store.tables import Act, Connection, Export
 
@@ -21,20 +21,24 @@ class HistoryService:
     database: Database
 
     async def newest(self, person: Person, number: str = "") -> History:
-        """Return the newest acts, of one invoice where a number is given.
+        """Return the newest acts, of one invoice where a number is given; that much viewers may.
 
         Raises `NotConnected`, `NotAllowed`, `NotFound`.
         """
-        return await self._read(person, number, limit=_MOST)
+        return await self._read(person, number, limit=_MOST, role=Role.VIEWER)
 
     async def everything(self, person: Person, number: str = "") -> History:
         """Return every act, for a file."""
-        return await self._read(person, number, limit=None)
+        return await self._read(person, number, limit=None, role=Role.EXPORTER)
 
-    async def _read(self, person: Person, number: str, *, limit: int | None) -> History:
+    async def _read(self, person: Person, number: str, *, limit: int | None, role: Role) -> History:
         async with self.database.sessions() as session:
             connection = await _connection(session, person)
+            needed = role if number else Role.EXPORTER
+            has = await roles.require(session, connection, person, needed)
             exports = await _exports(session, connection, number) if number else None
+            if exports:
+                await roles.require_sight(session, connection, person, exports[0].client_id)
             ids = [each.id for each in exports] if exports is not None else None
             rows = await acts.list_newest(session, connection.id, export_ids=ids, limit=limit)
             return History(
@@ -44,6 +48,7 @@ class HistoryService:
                 total=await acts.count(session, connection.id, export_ids=ids),
                 acts=tuple(_done(act, export) for act, export in rows),
                 connection_id=connection.id,
+                role=has,
             )
 
 
@@ -54,7 +59,6 @@ async def _connection(session: Session, person: Person) -> Connection:
         found = await connections.find_last_ended(session, person) or found
     if found is None:
         raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-    connections.require_exporter(found, person.user_id)
     return found
 
 

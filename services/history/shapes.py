@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.model import Role
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -29,3 +31,4 @@ class History:
     total: int
     acts: tuple[Done, ...]
     connection_id: int = 0
+    role: Role = Role.OWNER  # of whoever asks

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from services.errors import NotFound
 from services.links import Links
-from services.model import USUAL_TOPICS, Job, Person, Topic
+from services.model import USUAL_TOPICS, Job, Person, Role, Topic
 from services.notices import delivery
 from services.notices.kit import Round
 from services.notices.shapes import About, Listening, NoticeBoard
-from services.store import acts, connections, mirror, pairs, subscriptions
+from services.store import acts, connections, mirror, pairs, roles, subscriptions
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -74,7 +74,7 @@ class NoticeService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 return False
-            connections.require_exporter(connection, person.user_id)
+            await roles.require(session, connection, person, Role.EXPORTER)
             removed = await subscriptions.remove(session, connection.id, channel_id)
             if removed:
                 self._note(session, connection, person, "unsubscribed", channel_id)

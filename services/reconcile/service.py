@@ -50,7 +50,7 @@ class ReconcileService:
         """Have a month compared, named as people type it; two presses are one comparison."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_ready(session, person)
+            connection = await connections.get_for_exporter(session, person)
             month = months.month_of(text, days.day_in(connection.time_zone, now))
             asked = Asked(
                 Job.RECONCILE,

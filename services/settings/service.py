@@ -1,4 +1,4 @@
-"""The settings of a connection: who may export, and what voids and credits mean."""
+"""The settings of a connection: who may do what, and what voids and credits mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,17 +6,19 @@ from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
 from services.matching.menus import tax_option
-from services.model import Person
+from services.model import Job, Person, Role
 from services.settings.shapes import SettingsForm
-from services.store import acts, automatic, connections, untaxed
+from services.store import access, acts, automatic, connections, ownership, roles, untaxed
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import Connection
+from services.work import Work
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
     "void_means": ("void", "delete"),
     "credits": ("record", "notify"),
+    "channel_viewers": ("on", "off"),
     "auto_export": ("off", "on"),
     "attach_pdf": ("off", "on"),
 }
@@ -26,9 +28,10 @@ _OTHER = "Choose one of the values that the form offers."
 
 @dataclass(frozen=True, slots=True)
 class SettingsService:
-    """Only the person who connected may read and change them."""
+    """Only the owner may read and change them."""
 
     database: Database
+    work: Work
     now: Callable[[], datetime]
 
     async def open(self, person: Person) -> SettingsForm:
@@ -37,7 +40,7 @@ class SettingsService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-            connections.require_owner(connection, person.user_id)
+            await roles.require(session, connection, person, Role.OWNER)
             clean = await automatic.count_clean(session, connection)
             return replace(await _form(session, connection), clean=clean, needed=automatic.NEEDED)
 
@@ -49,12 +52,11 @@ class SettingsService:
         if wrong:
             raise NotAccepted(wrong)
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_here(session, person, form.connection_id)
-            connections.require_owner(connection, person.user_id)
+            await connections.find_here(session, person, form.connection_id)
+            connection = await connections.lock(session, form.connection_id)
+            await roles.require(session, connection, person, Role.OWNER)
             former = await _form(session, connection)
-            others = dict.fromkeys(form.exporters)
-            others.pop(connection.owner_id, None)
-            connection.exporters = list(others)
+            _name_people(connection, form)
             connection.xero_status = form.xero_status
             connection.void_means = form.void_means
             connection.credits = form.credits
@@ -74,6 +76,11 @@ class SettingsService:
                 after=_values(await _form(session, connection)),
             )
             acts.note(session, connection, deed)
+            await access.settle(session, connection, deed.at)
+            if form.owner_id:
+                await ownership.change(session, connection, form.owner_id, ownership.GIVEN, deed.at)
+            workspace_id = connection.workspace_id
+        await self.work.nudge(Job.NOTICES, workspace_id)
 
     async def _set_auto_export(
         self, session: Session, connection: Connection, form: SettingsForm
@@ -90,6 +97,15 @@ class SettingsService:
         automatic.switch_on(connection, self.now())
 
 
+def _name_people(connection: Connection, form: SettingsForm) -> None:
+    exporters = dict.fromkeys(form.exporters)
+    exporters.pop(connection.owner_id, None)
+    connection.exporters = list(exporters)
+    named = {connection.owner_id, *exporters}
+    connection.viewers = [each for each in dict.fromkeys(form.viewers) if each not in named]
+    connection.channel_viewers = form.channel_viewers == "on"
+
+
 def too_early(clean: int, needed: int) -> str:
     """Say how many exports by hand are missing before the app may export by itself."""
     return (
@@ -104,6 +120,8 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
     return SettingsForm(
         connection_id=connection.id,
         exporters=tuple(connection.exporters),
+        viewers=tuple(connection.viewers),
+        channel_viewers="on" if connection.channel_viewers else "off",
         xero_status=connection.xero_status,
         void_means=connection.void_means,
         credits=connection.credits,
@@ -119,6 +137,8 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
 def _values(form: SettingsForm) -> dict[str, object]:
     return {
         "exporters": list(form.exporters),
+        "viewers": list(form.viewers),
+        "channel_viewers": form.channel_viewers,
         "xero_status": form.xero_status,
         "void_means": form.void_means,
         "credits": form.credits,

@@ -11,6 +11,8 @@ class SettingsForm:
 
     connection_id: int
     exporters: tuple[str, ...]
+    viewers: tuple[str, ...]
+    channel_viewers: str  # "on" or "off"
     xero_status: str  # "AUTHORISED" or "DRAFT"
     void_means: str  # "void" or "delete"
     credits: str  # "record" or "notify"
@@ -18,7 +20,7 @@ class SettingsForm:
     attach_pdf: str = "off"  # or "on"
     clean: int = 0  # exports by hand without a difference
     needed: int = 0  # how many of them automatic export wants
-    owner_id: str = ""
+    owner_id: str = ""  # as saved, whom it is handed over to
     organisation: str = ""
     untaxed: str = ""  # the tax type of lines without tax; "" while nobody has chosen
     untaxed_options: tuple[Option, ...] = ()  # empty where there is nothing to choose

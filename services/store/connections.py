@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.errors import NotAllowed, NotConnected, SeveralConnections, System
-from services.model import ConnectionState, NoticeKind, Person
-from services.store import notices, pairs
+from services.errors import NotConnected, SeveralConnections, System
+from services.model import ConnectionState, NoticeKind, Person, Role
+from services.store import notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -27,6 +27,13 @@ CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect f
 async def get(session: AsyncSession, connection_id: int) -> Connection:
     """Return the connection with this id."""
     return await session.get_one(Connection, connection_id)
+
+
+async def lock(session: AsyncSession, connection_id: int) -> Connection:
+    """Return the connection; of two who change its people at once, the second sees the first."""
+    return await session.get_one(
+        Connection, connection_id, with_for_update=True, populate_existing=True
+    )
 
 
 async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
@@ -73,10 +80,24 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
     rivals = [each for each in found if each.state in pairs.IN_USE]
     here = [each for each in rivals if each.id in bound]
     if len(rivals) > 1:
-        if len(here) != 1:
-            raise SeveralConnections(tuple(pairs.pair_of(each) for each in reversed(rivals)))
-        return here[0]
+        return here[0] if len(here) == 1 else await _only_one_known(session, rivals, person)
     return next(iter(_usual_first(found, bound)), None)
+
+
+async def _only_one_known(
+    session: AsyncSession, rivals: Sequence[Connection], person: Person
+) -> Connection:
+    """Return the only one that this person has a role in; nobody is shown the names of others."""
+    known = [
+        each
+        for each in reversed(rivals)
+        if await roles.role_of(session, each, person) > Role.NOBODY
+    ]
+    if not known:
+        raise roles.refusal(rivals[-1], Role.VIEWER, Role.NOBODY)
+    if len(known) > 1:
+        raise SeveralConnections(tuple(pairs.pair_of(each) for each in known))
+    return known[0]
 
 
 def _chosen(found: Sequence[Connection], connection_id: int) -> Connection | None:
@@ -85,11 +106,6 @@ def _chosen(found: Sequence[Connection], connection_id: int) -> Connection | Non
     if found and not same:
         raise NotConnected(_OVER, system="Xero")
     return next(iter(same), None)
-
-
-async def get_ready(session: AsyncSession, person: Person) -> Connection:
-    """Return the current connection when it works, or say what to do."""
-    return require_ready(await find_current(session, person))
 
 
 def require_ready(current: Connection | None) -> Connection:
@@ -107,40 +123,33 @@ def require_ready(current: Connection | None) -> Connection:
     return current
 
 
-def may_export(connection: Connection, user_id: str) -> bool:
-    """Say whether this person may export, match and press the buttons that change something."""
-    return user_id == connection.owner_id or user_id in connection.exporters
-
-
-def require_exporter(connection: Connection, user_id: str) -> None:
-    """Refuse everybody but the person who connected and those that person chose."""
-    if not may_export(connection, user_id):
-        raise NotAllowed(
-            f"You need the exporter role for this. <@{connection.owner_id}> connected "
-            f"{connection.organisation_name or 'Xero'} and can add you with /paymo-xero settings."
-        )
-
-
-def require_owner(connection: Connection, user_id: str) -> None:
-    """Refuse everybody but the person who connected."""
-    if user_id != connection.owner_id:
-        raise NotAllowed(
-            f"Only <@{connection.owner_id}>, who connected Paymo and Xero, can do this. Ask there."
-        )
+async def get_for(session: AsyncSession, person: Person, role: Role) -> Connection:
+    """Return the current connection when it works and the person has this role."""
+    connection = await find_current(session, person)
+    if connection is not None and connection.state is not ConnectionState.PENDING:
+        await roles.require(session, connection, person, role)
+    return require_ready(connection)
 
 
 async def get_for_exporter(session: AsyncSession, person: Person) -> Connection:
     """Return the current connection when it works and this person may export."""
-    connection = await get_ready(session, person)
-    require_exporter(connection, person.user_id)
-    return connection
+    return await get_for(session, person, Role.EXPORTER)
 
 
-async def get_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+async def get_here(
+    session: AsyncSession, person: Person, connection_id: int, role: Role = Role.EXPORTER
+) -> Connection:
     """Return this connection when it belongs to the person's workspace and the role fits.
 
     Buttons carry ids that anybody could send; the workspace is checked, never assumed.
     """
+    found = await find_here(session, person, connection_id)
+    await roles.require(session, found, person, role)
+    return found
+
+
+async def find_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+    """Return this connection of the person's own workspace, whatever their role."""
     found = await session.scalar(
         select(Connection)
         .join(Workspace)
@@ -152,7 +161,6 @@ async def get_here(session: AsyncSession, person: Person, connection_id: int) ->
     )
     if found is None:
         raise NotConnected(CONNECT_FIRST, system="Xero")
-    require_exporter(found, person.user_id)
     return found
 
 

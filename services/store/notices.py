@@ -79,7 +79,8 @@ async def is_known(session: AsyncSession, source: str) -> bool:
 
 
 def _hears(subscription: Subscription, news: News) -> bool:
-    if TOPIC_OF[news.kind].value not in subscription.topics:
+    topic = TOPIC_OF.get(news.kind)  # what has none is for people
+    if topic is None or topic.value not in subscription.topics:
         return False
     client_id = news.export.client_id if news.export else None
     if subscription.client_id is not None and client_id not in {None, subscription.client_id}:

@@ -14,26 +14,33 @@ from services.sync import hints, sweep
 from services.sync.deletions import APPLY, FORCED
 from services.sync.kit import Kit
 from services.sync.payments import BROUGHT_BACK
+from services.sync.shapes import Asked
 
 _MERGED = timedelta(seconds=2)
+_FRESH = timedelta(minutes=1)  # a look costs calls
 
 
 @dataclass(frozen=True, slots=True)
 class SyncService(Kit):
     """What people do in Slack writes rows and nudges; `run_sweep` is a job."""
 
-    async def request(self, person: Person, place: Place) -> str:
-        """Have the organisation looked at now; return its name."""
+    async def request(self, person: Person, place: Place) -> Asked:
+        """Have the organisation looked at now, unless that happened just now or happens already."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            connection = await connections.get_ready(session, person)
+            connection = await connections.get_for_exporter(session, person)
+            name = connection.organisation_name
+            if connection.swept_at is not None and now - connection.swept_at < _FRESH:
+                return Asked(name, is_fresh=True)
+            if connection.asked_by is not None:
+                return Asked(name, is_under_way=True)
             connection.asked_by = asdict(place)
             connection.sweep_due_at = connection.mirror_due_at = now
             connection.xero_mirrored_at = None
-            connection_id, name = connection.id, connection.organisation_name
+            connection_id = connection.id
         await self.work.nudge(Job.SWEEP, connection_id)
         await self.work.nudge(Job.MIRROR, connection_id)
-        return name
+        return Asked(name)
 
     async def hint(self, tenant_ids: Collection[str]) -> None:
         """Queue a look at these organisations; hints that come close together are one look."""

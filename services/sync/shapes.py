@@ -18,6 +18,15 @@ class Swept:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What comes of asking for a look: a new one, unless one is under way or was just done."""
+
+    organisation: str
+    is_fresh: bool = False
+    is_under_way: bool = False
+
+
 class SyncScreen(Protocol):
     """Where the person who typed `sync` sees what came of it."""
 

@@ -16,7 +16,7 @@ from services.store.engine import Database
 from services.store.errands import Asked
 from services.store.tables import Act, Errand
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, Deaf, place
 
 pytestmark = SQLITE_ALONE
 
@@ -52,7 +52,7 @@ def mark(bridge: Bridge, number: str, status: str = "sent") -> None:
 
 async def set_to(bridge: Bridge, wanted: str) -> None:
     """Switch automatic export on or off, as the owner does."""
-    service = SettingsService(bridge.database, bridge.clock)
+    service = SettingsService(bridge.database, Deaf(), bridge.clock)
     await service.save(ANNA, replace(await service.open(ANNA), auto_export=wanted))
     await bridge.run()
 
@@ -85,7 +85,7 @@ async def acts(bridge: Bridge, what: str) -> list[Act]:
 async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
     bridge: Bridge,
 ) -> None:
-    service = SettingsService(bridge.database, bridge.clock)
+    service = SettingsService(bridge.database, Deaf(), bridge.clock)
     for nth in (1, 2):
         await bridge.export_it(f"HAND-{nth}")
     form = await service.open(ANNA)

@@ -15,6 +15,7 @@ from services.model import (
     Life,
     PaymentState,
     Person,
+    Role,
 )
 from services.store import connections, errands
 from services.store.engine import Database
@@ -191,7 +192,13 @@ async def test_an_unknown_number_is_one_sentence(explain: ExplainService) -> Non
         await explain.why(ANNA, "INV-9")
 
 
-async def test_only_exporters_of_this_workspace_are_answered(explain: ExplainService) -> None:
+async def test_viewers_are_answered_without_buttons_and_nobody_else_is(
+    bridge: Bridge, explain: ExplainService
+) -> None:
+    seen = await explain.why(BEN, "INV-1")  # in a channel that is subscribed
+    assert (seen.role, seen.can_export, seen.is_being_read) == (Role.VIEWER, False, False)
+    assert "once an exporter looks at it" in seen.unread
+    await bridge.change(channel_viewers=False)
     with pytest.raises(NotAllowed, match=r"<@U1>"):
         await explain.why(BEN, "INV-1")
     with pytest.raises(NotConnected):

@@ -13,6 +13,7 @@ from services.store import connections
 from services.store.engine import Database
 from services.store.tables import Act
 from tests.databases import SQLITE_ALONE
+from tests.services.bridge import Deaf
 from tests.services.store_seeds import NOW, connected
 
 pytestmark = SQLITE_ALONE
@@ -22,7 +23,7 @@ OWNER, OTHER, STRANGER = (Person("", "T1", user) for user in ("U1", "U2", "U3"))
 
 def service_on(database: Database) -> SettingsService:
     """Return the service with a clock that stands."""
-    return SettingsService(database, lambda: NOW)
+    return SettingsService(database, Deaf(), lambda: NOW)
 
 
 async def acts(database: Database) -> list[Act]:

@@ -1,7 +1,13 @@
 """The tables, one class each; importing this package fills the metadata."""
 
 from services.store.tables.base import Base
-from services.store.tables.connections import Connection, Grant, OneTimeLink, Workspace
+from services.store.tables.connections import (
+    AccessRequest,
+    Connection,
+    Grant,
+    OneTimeLink,
+    Workspace,
+)
 from services.store.tables.errands import Batch, BatchRow, Errand
 from services.store.tables.exports import Draft, Export, Payment
 from services.store.tables.mirror import (
@@ -18,6 +24,7 @@ from services.store.tables.notices import Act, Card, Notice, Subscription
 from services.store.tables.slack import SlackBot, SlackInstallation, SlackState
 
 __all__ = [
+    "AccessRequest",
     "Account",
     "Act",
     "Base",

@@ -10,6 +10,7 @@ from services.model import ConnectionState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 
+_UNANSWERED = text("answered_at IS NULL")
 _IN_USE = text("state IN ('active', 'broken', 'ending')")
 
 
@@ -70,6 +71,8 @@ class Connection(Sends, Base):
 
     owner_id: Mapped[str] = mapped_column(String(32))  # Slack user who connected
     exporters: Mapped[list[str]] = mapped_column(JSON, default=list)  # other Slack users
+    viewers: Mapped[list[str]] = mapped_column(JSON, default=list)  # who may ask, anywhere
+    channel_viewers: Mapped[bool] = mapped_column(default=True)  # subscribed channels may, there
     xero_status: Mapped[str] = mapped_column(String(16), default="AUTHORISED")
     void_means: Mapped[str] = mapped_column(String(8), default="void")  # or "delete"
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
@@ -121,6 +124,33 @@ class Connection(Sends, Base):
     disconnect_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     disconnect_tries: Mapped[int] = mapped_column(default=0)
     disconnect_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class AccessRequest(Base):
+    """Somebody asked the owner for a role; the partial unique index makes two requests one."""
+
+    __tablename__ = "access_requests"
+    __table_args__ = (
+        Index(
+            "ix_access_requests_open",
+            "connection_id",
+            "user_id",
+            "is_handover",
+            unique=True,
+            sqlite_where=_UNANSWERED,
+            postgresql_where=_UNANSWERED,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    user_id: Mapped[str] = mapped_column(String(32))
+    is_handover: Mapped[bool]  # an exporter asks to become the owner
+    role: Mapped[str] = mapped_column(String(16))  # what is asked for: "viewer", "exporter", …
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_by: Mapped[str] = mapped_column(String(32), default="")
+    given: Mapped[str] = mapped_column(String(16), default="")  # the role, or "" where declined
 
 
 class OneTimeLink(Base):

@@ -154,6 +154,8 @@ def upgrade() -> None:
         sa.Column("created_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
         sa.Column("owner_id", sa.String(length=32), nullable=False),
         sa.Column("exporters", sa.JSON(), nullable=False),
+        sa.Column("viewers", sa.JSON(), nullable=False),
+        sa.Column("channel_viewers", sa.Boolean(), nullable=False),
         sa.Column("xero_status", sa.String(length=16), nullable=False),
         sa.Column("void_means", sa.String(length=8), nullable=False),
         sa.Column("credits", sa.String(length=8), nullable=False),
@@ -374,6 +376,36 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection_id", "tenant_id", "client_id", name=op.f("pk_matches")),
     )
+    op.create_table(
+        "access_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("is_handover", sa.Boolean(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("asked_at", services.store.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("answered_by", sa.String(length=32), nullable=False),
+        sa.Column("given", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_access_requests_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_requests")),
+    )
+    with op.batch_alter_table("access_requests", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_access_requests_connection_id"), ["connection_id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_access_requests_open",
+            ["connection_id", "user_id", "is_handover"],
+            unique=True,
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
+
     op.create_table(
         "one_time_links",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -704,6 +736,15 @@ def downgrade() -> None:
     op.drop_table("subscriptions")
     op.drop_table("paymo_invoices")
     op.drop_table("paymo_clients")
+    with op.batch_alter_table("access_requests", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_access_requests_open",
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_access_requests_connection_id"))
+
+    op.drop_table("access_requests")
     with op.batch_alter_table("one_time_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_one_time_links_expires_at"))
 

@@ -1,0 +1,140 @@
+"""Who may do what: one table of everything that people can type, press, open and send.
+
+The services decide, by the connection that is meant (`services/store/roles.py`). The table says the
+same by the names of Slack's side: what is drawn for one person alone leaves out what they may not
+press, and a test presses everything in every role.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from handlers import names, words
+from handlers.blocks import Block
+from services.model import Role
+
+ANYBODY: Final = Role.NOBODY
+_FORMS = (
+    names.INVOICE,
+    names.CONTACT,
+    names.ACCOUNT,
+    names.TAX,
+    names.XERO_STATUS,
+    names.CLIENT,
+)
+
+# What can be typed. `connect` is the owner's where something is connected, and anybody's before;
+# `connect another` is anybody's, with a key and a consent of their own.
+COMMANDS: Final[dict[str, Role]] = {
+    words.PANEL: Role.VIEWER,
+    names.STATUS: Role.VIEWER,
+    names.SHOW: Role.VIEWER,
+    names.WHY: Role.VIEWER,
+    names.HISTORY: Role.VIEWER,  # of one invoice; of everything it is an exporter's
+    names.EXPORT: Role.EXPORTER,
+    words.ALL: Role.EXPORTER,
+    words.SEVERAL: Role.EXPORTER,
+    names.MATCH: Role.EXPORTER,
+    names.SYNC: Role.EXPORTER,
+    names.RECONCILE: Role.EXPORTER,
+    names.UNDO: Role.EXPORTER,
+    names.RESTORE: Role.EXPORTER,
+    names.SUBSCRIBE: Role.EXPORTER,
+    names.UNSUBSCRIBE: Role.EXPORTER,
+    names.CONNECT: Role.OWNER,
+    names.SETTINGS: Role.OWNER,
+    names.DISCONNECT: Role.OWNER,
+    names.HELP: ANYBODY,
+}
+
+# Buttons, and menus that tell of a choice, by action_id.
+ACTIONS: Final[dict[str, Role]] = {
+    names.WHY: Role.VIEWER,
+    names.HISTORY: Role.VIEWER,
+    **dict.fromkeys(_FORMS, Role.EXPORTER),
+    **dict.fromkeys(
+        (
+            names.EXPORT,
+            names.EXPORT_ALL,
+            names.RECHECK,
+            names.RETRY,
+            names.LINK_EXISTING,
+            names.WITHOUT_NUMBER,
+            names.LOOK_AGAIN,
+            names.CANCEL,
+            names.AS_DRAFT,
+            names.FIRST_OPEN_DAY,
+            names.TODAY,
+            names.DUE_BY_TERMS,
+            names.DUE_AT_ONCE,
+            names.USE_CONTACT,
+            names.MATCH,
+            names.MATCH_CLIENT,
+            names.FIX_FAILED,
+            names.SYNC,
+            names.RECONCILE,
+            names.HISTORY_CSV,
+            names.BRING_BACK,
+            names.DELETE_IN_PAYMO,
+            names.UNDO,
+            names.ACCEPT_DIFFERENCE,
+            names.RESTORE,
+            names.UPDATE_IN_XERO,
+            names.BREAKER_APPLY,
+            names.BREAKER_KEEP,
+            names.SUBSCRIBE,
+        ),
+        Role.EXPORTER,
+    ),
+    **dict.fromkeys(
+        (
+            names.OVERRIDE_TAX,
+            names.CONNECT,
+            names.RECONNECT,
+            names.DISCONNECT,
+            names.SETTINGS,
+            names.ALLOW_ACCESS,
+            names.DECLINE_ACCESS,
+        ),
+        Role.OWNER,
+    ),
+    **dict.fromkeys(
+        (
+            names.CONNECT_ANOTHER,
+            names.REQUEST_ACCESS,
+            names.ACCESS_ROLE,  # chooses; the press on Allow counts
+            names.WHICH,  # says which connection; what was wanted there is decided by itself
+            *names.LINKS,
+        ),
+        ANYBODY,
+    ),
+}
+
+# Forms that can be sent, by callback_id; menus that ask us for rows are an exporter's, too.
+SUBMISSIONS: Final[dict[str, Role]] = {
+    names.EXPORT: Role.EXPORTER,
+    names.EXPORT_ALL: Role.EXPORTER,
+    names.MATCH: Role.EXPORTER,
+    names.SUBSCRIBE: Role.EXPORTER,
+    names.CONNECT: Role.OWNER,
+    names.SETTINGS: Role.OWNER,
+    names.DISCONNECT: Role.OWNER,
+}
+SHORTCUTS: Final[dict[str, Role]] = {names.EXPORT_SHORTCUT: Role.EXPORTER}
+EVENTS: Final[dict[str, Role]] = {"app_home_opened": Role.VIEWER}
+
+
+def within(role: Role, drawn: Sequence[Block]) -> list[Block]:
+    """Leave out the buttons that are not for this person, who alone sees what is drawn."""
+    return list(_within(role, drawn))
+
+
+def _within(role: Role, drawn: Sequence[Block]) -> Iterable[Block]:
+    for block in drawn:
+        if block["type"] != "actions":
+            yield block
+        elif left := [each for each in block["elements"] if _may_press(role, each)]:
+            yield {**block, "elements": left}
+
+
+def _may_press(role: Role, element: Block) -> bool:
+    return role >= ACTIONS.get(element.get("action_id", ""), Role.OWNER)

@@ -1,0 +1,133 @@
+"""Asking the owner for a role: one open request a person, answered once, whoever presses."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import NoticeKind, Role
+from services.store import notices, roles
+from services.store.notices import News
+from services.store.tables import AccessRequest, Connection
+from services.store.upsert import insert_into
+
+PATIENCE = timedelta(days=7)  # that an owner has to answer whoever asks to take over
+
+
+async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
+    """Return the request with this id, if there is one."""
+    return await session.get(AccessRequest, request_id)
+
+
+async def find_open(
+    session: AsyncSession, connection_id: int, user_id: str, *, is_handover: bool
+) -> AccessRequest | None:
+    """Return what this person asked for and nobody has answered yet."""
+    found: AccessRequest | None = await session.scalar(
+        select(AccessRequest).where(
+            AccessRequest.connection_id == connection_id,
+            AccessRequest.user_id == user_id,
+            AccessRequest.is_handover == is_handover,
+            AccessRequest.answered_at.is_(None),
+        )
+    )
+    return found
+
+
+async def list_open(session: AsyncSession, connection_id: int) -> Sequence[AccessRequest]:
+    """Return every request that nobody has answered yet."""
+    found = await session.scalars(
+        select(AccessRequest)
+        .where(AccessRequest.connection_id == connection_id, AccessRequest.answered_at.is_(None))
+        .order_by(AccessRequest.id)
+    )
+    return found.all()
+
+
+async def ask(
+    session: AsyncSession, connection: Connection, user_id: str, role: Role, now: datetime
+) -> bool:
+    """Ask the owner for a role, once; return whether this is a new request."""
+    row = {
+        "connection_id": connection.id,
+        "user_id": user_id,
+        "is_handover": role is Role.OWNER,
+        "role": role.word,
+        "asked_at": now,
+        "answered_by": "",
+        "given": "",
+    }
+    insert = insert_into(session, AccessRequest).values(**row).on_conflict_do_nothing()
+    request_id = await session.scalar(insert.returning(AccessRequest.id))
+    if request_id is None:
+        return False
+    await tell_owner(session, connection, await session.get_one(AccessRequest, request_id), now)
+    return True
+
+
+async def tell_owner(
+    session: AsyncSession, connection: Connection, request: AccessRequest, now: datetime
+) -> None:
+    """Show the request to whoever is the owner now."""
+    facts = common_facts(connection) | {
+        "request_id": request.id,
+        "by": request.user_id,
+        "role": request.role,
+    }
+    news = News(NoticeKind.ACCESS_ASKED, f"access:{request.id}", facts, also=[connection.owner_id])
+    await notices.announce(session, connection, news, now)
+
+
+def common_facts(connection: Connection) -> dict[str, object]:
+    """What every message about a role says."""
+    return {
+        "connection_id": connection.id,
+        "organisation": connection.organisation_name,
+        "company": connection.paymo_company_name,
+        "owner": connection.owner_id,
+    }
+
+
+async def answer(
+    session: AsyncSession,
+    connection: Connection,
+    request: AccessRequest,
+    given: str,
+    now: datetime,
+) -> bool:
+    """Answer a request and tell who asked; of two answers, the first counts."""
+    answered = await session.scalar(
+        update(AccessRequest)
+        .where(AccessRequest.id == request.id, AccessRequest.answered_at.is_(None))
+        .values(answered_at=now, answered_by=connection.owner_id, given=given)
+        .returning(AccessRequest.id)
+        .execution_options(synchronize_session=False)
+    )
+    if answered is None:
+        return False
+    facts = common_facts(connection) | {"given": given, "is_handover": request.is_handover}
+    source = f"access_answered:{request.id}"
+    news = News(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
+    await notices.announce(session, connection, news, now)
+    return True
+
+
+async def settle(session: AsyncSession, connection: Connection, now: datetime) -> None:
+    """Answer the requests of those who have by now what they asked for, however they got it."""
+    for request in await list_open(session, connection.id):
+        has = roles.named_role(connection, request.user_id)
+        if has >= Role[request.role.upper()]:
+            await answer(session, connection, request, has.word, now)
+
+
+def give(connection: Connection, user_id: str, role: Role) -> None:
+    """Name a person as an exporter or a viewer; nobody loses what they have."""
+    if role <= roles.named_role(connection, user_id):
+        return
+    viewers = [each for each in connection.viewers if each != user_id]
+    if role is Role.EXPORTER:
+        connection.exporters = [*connection.exporters, user_id]
+    else:
+        viewers.append(user_id)
+    connection.viewers = viewers

@@ -1,0 +1,62 @@
+"""Who owns a connection: handing it over, and taking it over from somebody who doesn't answer."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model import ConnectionState, NoticeKind, Person, Role
+from services.store import access, acts, notices, roles
+from services.store.acts import Deed
+from services.store.notices import News
+from services.store.tables import Connection
+
+GIVEN = "given"  # the owner handed it over
+TAKEN = "taken"  # the owner did not answer, and an exporter connected Xero again
+ORDERED = "ordered"  # the operator decided
+_IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
+
+
+async def change(
+    session: AsyncSession, connection: Connection, user_id: str, how: str, now: datetime
+) -> bool:
+    """Make somebody the owner, and tell both; the former owner stays an exporter."""
+    former = connection.owner_id
+    if user_id == former:
+        return False
+    before = {"owner": former, "exporters": list(connection.exporters)}
+    connection.owner_id = user_id
+    others = [each for each in connection.exporters if each not in {user_id, former}]
+    connection.exporters = [*others, former]
+    connection.viewers = [each for each in connection.viewers if each not in {user_id, former}]
+    after = {"owner": user_id, "exporters": list(connection.exporters), "by_way": how}
+    by = {GIVEN: former, TAKEN: user_id}.get(how, "")
+    acts.note(session, connection, Deed("owner_changed", now, by, before=before, after=after))
+    facts = access.common_facts(connection) | {"former": former, "by_way": how}
+    source = f"owner:{connection.id}:{now.isoformat()}"
+    news = News(NoticeKind.OWNER_CHANGED, source, facts, also=[user_id, former])
+    await notices.announce(session, connection, news, now)
+    await access.settle(session, connection, now)
+    for request in await access.list_open(session, connection.id):
+        await access.tell_owner(session, connection, request, now)
+    return True
+
+
+async def may_take_over(
+    session: AsyncSession, connection: Connection, person: Person, now: datetime
+) -> bool:
+    """Say whether this exporter asked the owner to hand over, and waited long enough in vain."""
+    if roles.named_role(connection, person.user_id) is not Role.EXPORTER:
+        return False
+    request = await access.find_open(session, connection.id, person.user_id, is_handover=True)
+    return request is not None and now - request.asked_at >= access.PATIENCE
+
+
+async def list_in(session: AsyncSession, workspace_ids: list[int]) -> list[Connection]:
+    """Return the connections of these workspaces that have an owner to change."""
+    found = await session.scalars(
+        select(Connection)
+        .where(Connection.workspace_id.in_(workspace_ids), Connection.state.in_(_IN_USE))
+        .order_by(Connection.id)
+    )
+    return list(found)
