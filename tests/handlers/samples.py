@@ -188,18 +188,22 @@ def listening(name: str, **changes: Any) -> Listening:
     return replace(made, **changes)
 
 
+_ACCESS = {
+    "request_id": 12,
+    "role": "exporter",
+    "given": "exporter",
+    "is_handover": False,
+    "former": "UANNA",
+    "by_way": "given",
+}
+
+
 def facts(name: str) -> dict[str, Any]:
     """Return facts that are enough for every kind of notice."""
     return {
         "connection_id": 7,
         "organisation": name,
         "company": name,
-        "request_id": 12,
-        "role": "exporter",
-        "given": "exporter",
-        "is_handover": False,
-        "former": "UANNA",
-        "by_way": "given",
         "export_id": 5,
         "number": name,
         "client": name,
@@ -233,6 +237,7 @@ def facts(name: str) -> dict[str, Any]:
         "differences": [["total", name, name], ["date", "2026-03-01", "2026-03-02"]],
         "advice": "",
         **digest_facts(name),
+        **_ACCESS,
     }
 
 

@@ -259,7 +259,10 @@ async def test_whoever_begins_owns_it_and_others_are_told_whom_to_ask(stand: Con
 async def test_nothing_is_shown_at_a_glance_before_a_side_is_connected(stand: Connecting) -> None:
     await stand.service.open(ANNA)
     assert await stand.service.overviews(ANNA) == ()
-    await stand.connect()
+    connection = await stand.connect()
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await stand.service.overviews(BEN)
+    await stand.change(connection, viewers=["U2"])
     (mine,) = await stand.service.overviews(ANNA)
     (theirs,) = await stand.service.overviews(BEN)
 
