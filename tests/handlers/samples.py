@@ -188,7 +188,12 @@ def listening(name: str, **changes: Any) -> Listening:
     return replace(made, **changes)
 
 
-_ACCESS = {
+_PLAIN = {
+    "side": "Xero",
+    "owner": "UOWNER",
+    "payments": 12,
+    "removals": 1,
+    "deletions": 0,
     "request_id": 12,
     "role": "exporter",
     "given": "exporter",
@@ -225,19 +230,14 @@ def facts(name: str) -> dict[str, Any]:
         "left": "662.50",
         "in_paymo": "asked",
         "hand_typed": "20.00",
-        "side": "Xero",
-        "owner": "UOWNER",
         "count": 12,
         "numbers": [name] * 10,
         "how": "voided",
-        "payments": 12,
-        "removals": 1,
-        "deletions": 0,
         "lost": name,
         "differences": [["total", name, name], ["date", "2026-03-01", "2026-03-02"]],
         "advice": "",
         **digest_facts(name),
-        **_ACCESS,
+        **_PLAIN,
     }
 
 
