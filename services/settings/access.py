@@ -84,8 +84,7 @@ class AccessService:
         request = await access.find(session, request_id)
         if request is None:
             raise NotFound("This request is gone.")
-        await connections.get_here(session, person, request.connection_id, Role.OWNER)
-        connection = await connections.lock(session, request.connection_id)
+        connection = await connections.lock_here(session, person, request.connection_id)
         if request.answered_at is not None:
             raise AlreadyRequested(_ANSWERED)
         return request, connection

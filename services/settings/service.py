@@ -52,9 +52,7 @@ class SettingsService:
         if wrong:
             raise NotAccepted(wrong)
         async with self.database.sessions.begin() as session:
-            await connections.find_here(session, person, form.connection_id)
-            connection = await connections.lock(session, form.connection_id)
-            await roles.require(session, connection, person, Role.OWNER)
+            connection = await connections.lock_here(session, person, form.connection_id)
             former = await _form(session, connection)
             _name_people(connection, form)
             connection.xero_status = form.xero_status
@@ -79,8 +77,7 @@ class SettingsService:
             await access.settle(session, connection, deed.at)
             if form.owner_id:
                 await ownership.change(session, connection, form.owner_id, ownership.GIVEN, deed.at)
-            workspace_id = connection.workspace_id
-        await self.work.nudge(Job.NOTICES, workspace_id)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
 
     async def _set_auto_export(
         self, session: Session, connection: Connection, form: SettingsForm

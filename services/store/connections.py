@@ -29,11 +29,17 @@ async def get(session: AsyncSession, connection_id: int) -> Connection:
     return await session.get_one(Connection, connection_id)
 
 
-async def lock(session: AsyncSession, connection_id: int) -> Connection:
-    """Return the connection; of two who change its people at once, the second sees the first."""
-    return await session.get_one(
+async def lock_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+    """Return the connection to its owner; of two who change it at once, the second sees the first.
+
+    Its lists of people are written whole, so nobody may write them from what was read before.
+    """
+    await find_here(session, person, connection_id)
+    locked = await session.get_one(
         Connection, connection_id, with_for_update=True, populate_existing=True
     )
+    await roles.require(session, locked, person, Role.OWNER)
+    return locked
 
 
 async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:

@@ -13,7 +13,7 @@ from services.settings.service import SettingsService
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import table, words
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, Deaf, place
 
 pytestmark = SQLITE_ALONE
 
@@ -67,7 +67,7 @@ def tax_types(bridge: Bridge, number: str) -> list[str]:
 
 
 def settings_of(bridge: Bridge) -> SettingsService:
-    return SettingsService(bridge.database, bridge.clock)
+    return SettingsService(bridge.database, Deaf(), bridge.clock)
 
 
 async def settle(bridge: Bridge, tax_type: str) -> None:
