@@ -25,11 +25,17 @@ def bring_back_button(payment_id: object, *, is_deleted: bool) -> Block:
     return blocks.button(word, names.BRING_BACK, payment_id)
 
 
+def void_instead(export_id: object) -> Block:
+    """Return the button that voids in Paymo what would lose what hangs on it."""
+    return blocks.button("Void in Paymo Instead", names.VOID_IN_PAYMO, export_id, style="primary")
+
+
 def delete_too(export_id: object, *, style: str = "") -> Block:
     """Return the button that deletes in Paymo what is gone in Xero; it asks once more."""
     sure = blocks.confirm(
         "Delete in Paymo too?",
-        "The invoice and its payments are deleted in Paymo for good.",
+        "The invoice and its payments are deleted in Paymo for good. Time and expenses on it can "
+        "be billed again.",
         yes="Delete",
     )
     return blocks.button(

@@ -53,6 +53,7 @@ SENTENCES = {
     "invoice_deleted": "followed the deletion of {it}",
     "invoice_voided": "followed the voiding of {it} in Xero",
     "deletion_confirmed": "had {it} deleted in Paymo too",
+    "void_chosen": "had {it} voided in Paymo instead",
     "breaker_applied": "let Paymo follow Xero, though many went at once, with {it}",
     "breaker_kept": "kept {it} in Paymo",
 }

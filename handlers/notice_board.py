@@ -8,7 +8,13 @@ import structlog
 
 from handlers import access, answers, blocks, names
 from handlers.blocks import Block
-from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
+from handlers.buttons import (
+    bring_back_button,
+    delete_too,
+    open_links,
+    restore_button,
+    void_instead,
+)
 from handlers.clients import SlackClients
 from handlers.cures import cure_buttons
 from handlers.digest_words import is_fine
@@ -92,7 +98,9 @@ def _ways_on(message: Message) -> list[Block]:
         return drawn(facts)
     if facts.get("in_paymo") == "deleted":
         return [restore_button(facts["export_id"])]
-    if facts.get("in_paymo") in {"void", "asked"}:
+    if facts.get("in_paymo") == "asked":
+        return [void_instead(facts["export_id"]), delete_too(facts["export_id"], style="danger")]
+    if facts.get("in_paymo") == "void":
         return [delete_too(facts["export_id"], style="danger")]
     if facts.get("by_person_in_paymo") or facts.get("asked"):
         is_deleted = bool(facts.get("by_person_in_paymo"))

@@ -13,6 +13,7 @@ from handlers.export_picture import day
 from services import money
 from services.model import NoticeKind
 from services.notices.shapes import Listening, Message
+from services.wording import listed
 
 Facts = dict[str, Any]
 
@@ -188,15 +189,25 @@ def _ended(facts: Facts, what: str) -> str:
     )
     endings = {
         "deleted": f"🗑️ {invoice} was {what} in Xero, and is deleted in Paymo.",
-        "void": f"🚫 {invoice} was voided in Xero, and is void in Paymo.",
+        "void": f"🚫 {invoice} was {what} in Xero, and is void in Paymo.",
         "gone_in_paymo": f"ℹ️ {invoice} was deleted in Paymo. It is still in Xero.",
-        "asked": (
-            f"⚠️ {invoice} was {what} in Xero. In Paymo it has payments of "
-            f"{amount(facts, 'hand_typed')} that somebody typed there, so it stays until somebody "
-            "decides."
-        ),
+        "asked": f"⚠️ {invoice} was {what} in Xero. {_why_asked(facts)}",
     }
     return endings[facts["in_paymo"]]
+
+
+def _why_asked(facts: Facts) -> str:
+    """Say what a deletion in Paymo would take with it."""
+    said = []
+    if facts.get("hand_typed"):
+        typed = amount(facts, "hand_typed")
+        said.append(f"In Paymo it has payments of {typed} that somebody typed there.")
+    if facts.get("cuts"):
+        said.append(
+            f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can be billed "
+            "again then. Voiding it keeps them together."
+        )
+    return " ".join([*said, "It stays until somebody decides."])
 
 
 def _broken(facts: Facts) -> str:
@@ -232,12 +243,18 @@ def _undone(facts: Facts) -> str:
 
 
 def _made_again(facts: Facts) -> str:
-    lost = f" {escape(facts['lost'])}" if facts.get("lost") else ""
-    return (
+    lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
+    parts = [
+        "its lines",
+        "taxes",
+        "payments",
+        *([escape(facts["kept"])] if facts.get("kept") else []),
+    ]
+    said = (
         f"♻️ <@{facts['by']}> restored *invoice {one_line(facts['number'])}* · "
-        f"{one_line(facts['client'])} · {amount(facts, 'total')} in Paymo, with its lines, taxes "
-        f"and payments.{lost}"
+        f"{one_line(facts['client'])} · {amount(facts, 'total')} in Paymo, with {listed(parts)}."
     )
+    return "\n".join([said, *lost])
 
 
 def _caught_up(facts: Facts) -> str:

@@ -142,6 +142,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.HISTORY_CSV: does.looking.send_file,
         names.BRING_BACK: does.sync.bring_back,
         names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
+        names.VOID_IN_PAYMO: does.sync.void_in_paymo,
         names.UNDO: does.undoing.undo,
         names.ACCEPT_DIFFERENCE: does.undoing.accept_difference,
         names.RESTORE: does.undoing.restore,

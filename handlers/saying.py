@@ -30,4 +30,4 @@ def said_text(said: Said) -> str:
 def said_blocks(said: Said) -> list[Block]:
     """Draw the sentence, and the links below it."""
     links = open_links(xero=said.xero_url, paymo=said.paymo_url)
-    return [blocks.section(said_text(said)), *blocks.actions(links)]
+    return [*blocks.paragraphs(said_text(said).split("\n")), *blocks.actions(links)]

@@ -41,6 +41,10 @@ class Sync:
         """Delete an invoice in Paymo too."""
         await self._decide(request, self.service.delete_in_paymo)
 
+    async def void_in_paymo(self, request: SlackRequest) -> None:
+        """Void an invoice in Paymo instead."""
+        await self._decide(request, self.service.void_in_paymo)
+
     async def apply_breaker(self, request: SlackRequest) -> None:
         """Follow everything that the breaker holds."""
         await self._decide(request, self.service.apply_breaker)

@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, one_line
-from handlers.buttons import bring_back_button, delete_too, open_links, restore_button
+from handlers.buttons import (
+    bring_back_button,
+    delete_too,
+    open_links,
+    restore_button,
+    void_instead,
+)
 from handlers.cures import cure_buttons
 from handlers.drift_words import update_button
 from handlers.export_picture import check_blocks
@@ -72,5 +78,6 @@ _PRESSES: dict[str, Callable[[int], Block]] = {
     names.UNDO: undo_button,
     names.RESTORE: restore_button,
     names.DELETE_IN_PAYMO: delete_too,
+    names.VOID_IN_PAYMO: void_instead,
     names.RECONNECT: _reconnect,
 }

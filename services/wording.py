@@ -5,6 +5,12 @@ from collections.abc import Sequence
 _MOST_NAMED = 5
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return the names as a sentence has them: "a, b and c"."""
+    *before, last = names or [""]
+    return f"{', '.join(before)} and {last}" if before else last
+
+
 def some_of(names: Sequence[str]) -> str:
     """Return the first few of these names, and how many more there are."""
     more = len(names) - _MOST_NAMED

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,10 +17,13 @@ from sandbox.paymo.entry import add_invoice
 from sandbox.paymo.model import Client, Invoice, Payment, Refused, amount_of, invalid
 from sandbox.paymo.printing import printed
 from sandbox.paymo.query import MOST, included, matching, paged
+from sandbox.paymo.work import Entry, Expense, Project
 from sandbox.serving import Handler, Json, as_json
 
 _COMPANY = web.RequestKey("company", Company)
+# `invoiceitems.expense` is documented, and answered with 400.
 _INVOICE_KEYS = ("client", "invoiceitems", "invoicepayments")
+_ENTRIES = "invoiceitems.entries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Api:
             web.put("/api/invoices/{id}", _update_invoice),
             web.post("/api/invoices/{id}", _update_invoice),
             web.delete("/api/invoices/{id}", _delete_invoice),
+            web.get("/api/{kind:projects|expenses|entries}", _works),
+            web.get("/api/{kind:projects|expenses|entries}/{id}", _work),
             web.get("/api/invoicepayments", _payments),
             web.post("/api/invoicepayments", _add_payment),
             web.get("/api/invoicepayments/{id}", _payment),
@@ -128,7 +133,7 @@ async def _client(request: web.Request) -> web.Response:
 
 async def _invoices(request: web.Request) -> web.Response:
     company = request[_COMPANY]
-    asked = included(request, _INVOICE_KEYS)
+    asked = included(request, _keys(company))
     rows = [each.json() for each in company.invoices.values()]
     page = paged(request, matching(rows, request.query.get("where", "")))
     shown = [_shown(company, company.invoices[row["id"]], asked) for row in page]
@@ -145,6 +150,10 @@ def _cut_short(invoices: list[Json]) -> list[Json]:
     return invoices
 
 
+def _keys(company: Company) -> tuple[str, ...]:
+    return (*_INVOICE_KEYS, _ENTRIES) if company.includes_time else _INVOICE_KEYS
+
+
 def _shown(company: Company, invoice: Invoice, asked: list[str]) -> Json:
     body = invoice.json()
     for each in asked:
@@ -152,11 +161,19 @@ def _shown(company: Company, invoice: Invoice, asked: list[str]) -> Json:
         if name == "client":
             body["client"] = _client_part(company.clients[invoice.client_id], part)
         elif name == "invoiceitems":
-            body["invoiceitems"] = invoice.lines()
+            body["invoiceitems"] = _lines(company, invoice, with_time=_ENTRIES in asked)
         else:
             paid = company.payments_of(invoice.id)
             body["invoicepayments"] = [payment.json() for payment in paid]
     return body
+
+
+def _lines(company: Company, invoice: Invoice, *, with_time: bool) -> list[Json]:
+    lines = invoice.lines()
+    for item, line in zip(invoice.items, lines, strict=True):
+        if with_time:
+            line["entries"] = [each.json() for each in company.entries_of(item)]
+    return lines
 
 
 def _client_part(client: Client, part: str) -> Json:
@@ -171,7 +188,7 @@ async def _invoice(request: web.Request) -> web.Response:
         raise not_found()
     if request.query.get("format") == "pdf":
         return web.Response(body=printed(invoice), content_type="application/pdf")
-    asked = included(request, _INVOICE_KEYS)
+    asked = included(request, _keys(company))
     return as_json({"invoices": [_shown(company, invoice, asked)]})
 
 
@@ -179,7 +196,7 @@ async def _add_invoice(request: web.Request) -> web.Response:
     company = request[_COMPANY]
     invoice = add_invoice(company, await _body(request))
     headers = {"Location": f"/api/invoices/{invoice.id}"}
-    body = {"invoices": [_shown(company, invoice, included(request, _INVOICE_KEYS))]}
+    body = {"invoices": [_shown(company, invoice, included(request, _keys(company)))]}
     return as_json(body, status=HTTPStatus.CREATED, headers=headers)
 
 
@@ -196,6 +213,29 @@ async def _update_invoice(request: web.Request) -> web.Response:
 async def _delete_invoice(request: web.Request) -> web.Response:
     request[_COMPANY].delete_invoice(_id(request))
     return as_json({})
+
+
+def _kept(request: web.Request) -> Mapping[int, Project | Expense | Entry]:
+    company = request[_COMPANY]
+    kinds: dict[str, Mapping[int, Project | Expense | Entry]] = {
+        "projects": company.projects,
+        "expenses": company.expenses,
+        "entries": company.entries,
+    }
+    return kinds[request.match_info["kind"]]
+
+
+async def _works(request: web.Request) -> web.Response:
+    rows = [each.json() for each in _kept(request).values()]
+    found = matching(rows, request.query.get("where", ""))
+    return as_json({request.match_info["kind"]: paged(request, found)})
+
+
+async def _work(request: web.Request) -> web.Response:
+    found = _kept(request).get(_id(request))
+    if found is None:
+        raise not_found()
+    return as_json({request.match_info["kind"]: [found.json()]})
 
 
 async def _payments(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.paymo.hooks import Courier, Hook, made_from
 from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused, invalid, stamp
+from sandbox.paymo.work import Entry, Expense, Project
 from sandbox.serving import Clock, Json
 
 Line = tuple[Any, ...]  # item, description, quantity, price, and whether it is taxed
@@ -34,8 +35,12 @@ class Company:
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)
+    projects: dict[int, Project] = field(default_factory=dict)
+    expenses: dict[int, Expense] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)
     hooks: dict[int, Hook] = field(default_factory=dict)
     courier: Courier = field(default_factory=Courier, kw_only=True)
+    includes_time: bool = True  # whether the time of an invoice's lines can be asked for with it
     founded: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +111,51 @@ class Company:
             apply_tax=bool(rest[0]) if rest else True,
         )
 
+    def add_project(self, client: Client, name: str) -> Project:
+        """Begin a project."""
+        project = Project(next(self.ids), name, client.id, self.now())
+        self.projects[project.id] = project
+        return project
+
+    def add_expense(self, client: Client, amount: Decimal | str, notes: str = "") -> Expense:
+        """Note what was spent for a client."""
+        now = self.now()
+        expense = Expense(
+            next(self.ids), client.id, Decimal(amount), notes, now.date(), now, self.currency
+        )
+        self.expenses[expense.id] = expense
+        return expense
+
+    def add_entry(self, project: Project, seconds: int, description: str = "") -> Entry:
+        """Note time that was spent on a project."""
+        now = self.now()
+        entry = Entry(
+            next(self.ids), project.client_id, project.id, seconds, description, now.date(), now
+        )
+        self.entries[entry.id] = entry
+        return entry
+
+    def assign(self, invoice_id: int, project: Project) -> None:
+        """Put an invoice on a project, as the app does; the API alone sets less."""
+        invoice = self._invoice(invoice_id)
+        invoice.project_id = project.id
+        linked = {"amount": str(invoice.total), "project_id": project.id}
+        invoice.options = {"linked_projects": [linked]}
+
+    def bill(
+        self, item: Item, *, expense_id: int | None = None, entry_ids: Sequence[int] = ()
+    ) -> None:
+        """Have a line bill an expense and time; what another line billed is this one's now."""
+        if expense_id is not None:
+            item.expense_id = expense_id
+            self.expenses[expense_id].item_id = item.id
+        for each in entry_ids:
+            self.entries[each].item_id = item.id
+
+    def entries_of(self, item: Item) -> list[Entry]:
+        """Return the time that a line bills."""
+        return [each for each in self.entries.values() if each.item_id == item.id]
+
     def numbered(self, number: str) -> Invoice:
         """Return the invoice with this number."""
         found = [each for each in self.invoices.values() if each.number == number]
@@ -173,8 +223,15 @@ class Company:
             self._move(invoice, "viewed")
 
     def delete_invoice(self, invoice_id: int) -> None:
-        """Delete an invoice for good, and its payments with it; only the invoice is told."""
-        self._invoice(invoice_id)
+        """Delete an invoice for good, and its payments with it; only the invoice is told.
+
+        Its time and expenses can be billed again: that is nowhere documented, and the worst case.
+        """
+        items = {each.id for each in self._invoice(invoice_id).items}
+        tied: list[Entry | Expense] = [*self.entries.values(), *self.expenses.values()]
+        for each in tied:
+            if each.item_id in items:
+                each.item_id = None
         del self.invoices[invoice_id]
         for payment in self.payments_of(invoice_id):
             del self.payments[payment.id]

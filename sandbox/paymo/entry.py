@@ -42,16 +42,34 @@ def add_invoice(company: Company, sent: Json) -> Invoice:
         for name, key in (("issued", "date"), ("due", "due_date"))
         if (day := _day(sent, key)) is not None
     }
-    return company.add_invoice(
+    project_id = sent.get("project_id")
+    if project_id is not None and project_id not in company.projects:
+        raise invalid("project_id")
+    lines = list(sent.get("items", ()))
+    _check_billed(company, lines)
+    invoice = company.add_invoice(
         str(sent.get("number") or f"#INV-{next(company.ids)}"),
         client,
-        [_line(each) for each in sent.get("items", ())],
+        [_line(each) for each in lines],
+        project_id=project_id,
         currency=str(sent["currency"]),
         tax_on_tax=bool(sent.get("tax_on_tax")),
         texts={name: sent[name] for name in _TEXTS if name in sent},
         **rates,
         **dates,
     )
+    for item, line in zip(invoice.items, lines, strict=True):
+        company.bill(item, expense_id=line.get("expense_id"), entry_ids=line.get("entries", ()))
+    return invoice
+
+
+def _check_billed(company: Company, lines: list[Json]) -> None:
+    """Refuse a line that names an expense or time that there is not."""
+    for line in lines:
+        if line.get("expense_id") not in {None, *company.expenses}:
+            raise invalid("expense_id")
+        if not set(line.get("entries", ())) <= set(company.entries):
+            raise invalid("entries")
 
 
 def _line(sent: Json) -> tuple[Any, ...]:

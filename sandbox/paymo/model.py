@@ -82,6 +82,7 @@ class Item:
     price_unit: Decimal
     quantity: Decimal
     apply_tax: bool = True
+    expense_id: int | None = None
 
     @property
     def amount(self) -> Decimal:
@@ -137,6 +138,8 @@ class Invoice:
     tax2: Decimal = Decimal(0)
     tax_on_tax: bool = False
     discount: Decimal = Decimal(0)
+    project_id: int | None = None
+    options: Json | None = None  # what Paymo's own list shows as the project hangs on this
     texts: Json = field(default_factory=dict)
     stated: dict[str, Decimal] = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid4().hex, repr=False)
@@ -199,6 +202,9 @@ class Invoice:
             "pdf_link": self._permalink("pdf"),
             "created_on": stamp(self.created),
             "updated_on": stamp(self.updated),
+            "project_id": self.project_id,
+            "options": self.options,
+            "active": True,
         }
         return head | self.texts
 
@@ -216,7 +222,7 @@ class Invoice:
                 "description": each.description,
                 "price_unit": number(each.price_unit),
                 "quantity": number(each.quantity),
-                "expense_id": None,
+                "expense_id": each.expense_id,
                 "apply_tax": each.apply_tax,
                 "seq": place,
                 "created_on": stamp(self.created),

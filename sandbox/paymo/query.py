@@ -94,6 +94,7 @@ def included(request: web.Request, known: Sequence[str]) -> list[str]:
     """Return what is asked for besides the object itself."""
     asked = [each.strip() for each in request.query.get("include", "").split(",") if each.strip()]
     for each in asked:
-        if each.split(".")[0] not in known:
+        parent = each.split(".")[0]
+        if each not in known and (parent not in known or parent == "invoiceitems"):
             raise Refused(HTTPStatus.BAD_REQUEST, f"Unknown field or reference: {each}")
     return asked

@@ -12,6 +12,7 @@ UPDATE_IN_XERO = "update_in_xero"
 UNDO = "undo"
 RESTORE = "restore"
 DELETE_IN_PAYMO = "delete_in_paymo"
+VOID_IN_PAYMO = "void_in_paymo"
 RECONNECT = "reconnect"
 
 
@@ -26,7 +27,9 @@ def presses_of(export: Export, connection: Connection, *, is_restored: bool) -> 
         return tuple(_while_it_lives(export, connection))
     if export.life is Life.DELETED and export.snapshot is not None and not is_restored:
         return (RESTORE,)
-    return (DELETE_IN_PAYMO,) if export.life in {Life.ASKED, Life.VOIDED} else ()
+    if export.life is Life.ASKED:
+        return (VOID_IN_PAYMO, DELETE_IN_PAYMO)
+    return (DELETE_IN_PAYMO,) if export.life is Life.VOIDED else ()
 
 
 def _while_it_lives(export: Export, connection: Connection) -> Iterator[str]:

@@ -12,8 +12,8 @@ import structlog
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, StillUnderWay, Throttled, Unavailable
 from services.model import Life, NoticeKind
-from services.store import connections, exports, leaving, payments
-from services.sync import telling
+from services.store import cards, connections, exports, leaving, payments
+from services.sync import telling, ties
 from services.sync.kit import Followed, Look
 from services.sync.marks import is_ours
 from services.sync.observing import DELETED, VOIDED
@@ -24,6 +24,8 @@ MOST_AT_ONCE = 3
 # In `Export.wanted`: what a person said after the breaker or a question.
 APPLY = "apply"
 FORCED = "forced"
+AS_VOID = "as_void"
+_DECIDED = frozenset({FORCED, AS_VOID})
 
 
 async def run_unsettled(look: Look) -> int:
@@ -60,7 +62,7 @@ async def _held(look: Look) -> bool:
             export.life = Life.HELD
         connection.is_paused = True
         await telling.paused(session, look, await exports.list_held(session, connection.id))
-    return not [each for each in found if each.wanted in {APPLY, FORCED}]
+    return not [each for each in found if each.wanted in {APPLY, *_DECIDED}]
 
 
 async def _settle(case: Followed) -> bool:
@@ -73,19 +75,20 @@ async def _settle(case: Followed) -> bool:
     if invoice is None:
         return await _record_gone(case, status)
     hand_typed = await _hand_typed(case, invoice)
-    if hand_typed and case.export.wanted != FORCED:
-        await _ask(case, status, hand_typed)
+    cuts = "" if _is_kept_as_void(case, status) else ties.said(invoice)
+    if (hand_typed or cuts) and case.export.wanted not in _DECIDED:
+        await _ask(case, status, hand_typed=cards.amount_text(hand_typed or None), cuts=cuts)
         return False
     if not await _keep_snapshot(case, invoice):
         return False  # somebody else goes on with it
+    kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     if _is_kept_as_void(case, status):
         with leaving.answered(case.export):
             await case.look.paymo.set_status(invoice.id, "void")
-        await _end(case, Life.VOIDED, NoticeKind.INVOICE_VOIDED, in_paymo="void")
+        await _end(case, Life.VOIDED, kind, in_paymo="void")
         return True
     with contextlib.suppress(NotFound), leaving.answered(case.export):
         await case.look.paymo.delete_invoice(invoice.id)
-    kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     await _end(case, Life.DELETED, kind, in_paymo="deleted")
     return True
 
@@ -115,12 +118,14 @@ async def _status_again(case: Followed) -> str:
 
 async def _in_paymo(case: Followed) -> Invoice | None:
     try:
-        return await case.look.paymo.invoice(case.export.paymo_invoice_id)
+        return await case.look.paymo.invoice_with_time(case.export.paymo_invoice_id)
     except NotFound:
         return None
 
 
 def _is_kept_as_void(case: Followed, status: str) -> bool:
+    if case.export.wanted == AS_VOID:
+        return True
     wants_delete = case.look.connection.void_means == "delete" or case.export.wanted == FORCED
     return status == VOIDED and not wants_delete
 
@@ -146,13 +151,13 @@ async def _record_gone(case: Followed, status: str) -> bool:
     return False
 
 
-async def _ask(case: Followed, status: str, hand_typed: Decimal) -> None:
+async def _ask(case: Followed, status: str, **facts: str) -> None:
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     wanted = "void" if status == VOIDED else "delete"
     async with case.look.kit.database.sessions.begin() as session:
         written = await exports.change_life(session, case.export, life=Life.ASKED, wanted=wanted)
         if written:
-            await telling.ended(session, case, kind, in_paymo="asked", hand_typed=hand_typed)
+            await telling.ended(session, case, kind, in_paymo="asked", **facts)
 
 
 async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -> None:

@@ -28,7 +28,9 @@ from services.model import (
 from services.store import acts, cards, connections, errands, exports, notices
 from services.store.acts import Deed
 from services.store.tables import Connection, Errand, Export
+from services.sync import ties
 from services.sync.kit import Kit
+from services.wording import listed
 
 _CLOCKS_DIFFER = timedelta(minutes=10)  # between Paymo and us
 _MADE = "paymo_invoice_id"  # in `Errand.data`: the invoice that was made
@@ -133,7 +135,7 @@ async def _run(case: _Case) -> None:
         )
     if wanted == "void" and made.status != "void":
         await case.paymo.set_status(made.id, wanted)
-    await _succeed(case, await case.paymo.invoice(made.id))
+    await _succeed(case, await case.paymo.invoice_with_time(made.id))
 
 
 async def _made(case: _Case) -> Invoice:
@@ -152,11 +154,22 @@ async def _made(case: _Case) -> Invoice:
             None,
         )
     if known is None:
+        former = await ties.free(case.paymo, case.former)
         await case.note(is_sent=True)
-        created = await case.paymo.create_invoice(case.former)
-        known = created.id
+        known = (await _create(case, former)).id
     await case.note(**{_MADE: known})
     return await case.paymo.invoice(known)
+
+
+async def _create(case: _Case, former: Invoice) -> Invoice:
+    """Make it with what hung on it; without, where Paymo says no to that, which made nothing."""
+    try:
+        return await case.paymo.create_invoice(former)
+    except Rejected:
+        bare = ties.bare(former)
+        if bare == former:
+            raise
+        return await case.paymo.create_invoice(bare)
 
 
 def _missing(former: Invoice, made: Invoice) -> list[Payment]:
@@ -174,9 +187,10 @@ def _missing(former: Invoice, made: Invoice) -> list[Payment]:
 
 async def _succeed(case: _Case, made: Invoice) -> None:
     kit, export, now = case.kit, case.export, case.kit.now()
-    lost = ""
+    kept = ties.said(made)
+    lost = [*await ties.lost(case.paymo, case.former, made)]
     if made.total != case.former.total:
-        lost = f"Its total is {made.total:f} now, where it was {case.former.total:f}: look at it."
+        lost.append(f"Its total is {made.total:f} now, where it was {case.former.total:f}.")
     async with kit.database.sessions.begin() as session:
         done = {_MADE: made.id}
         if not await errands.finish(session, case.errand, ErrandState.DONE, data=done):
@@ -184,7 +198,8 @@ async def _succeed(case: _Case, made: Invoice) -> None:
         facts = cards.common_facts(export, case.connection, kit.links)
         facts |= {
             "by": case.errand.asked_by,
-            "lost": lost,
+            "kept": kept,
+            "lost": "\n".join(lost),
             "paymo_url": kit.links.paymo(made.id),
         }
         news = notices.News(
@@ -199,10 +214,15 @@ async def _succeed(case: _Case, made: Invoice) -> None:
     await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
     await _say(
         case,
-        f"Invoice {export.number} stands in Paymo again, with its lines, taxes and payments. It "
-        f"can be exported again. {lost}".strip(),
+        "\n".join([said_of(export.number, kept), *(f"• {each}" for each in lost)]),
         paymo_url=kit.links.paymo(made.id),
     )
+
+
+def said_of(number: str, kept: str) -> str:
+    """Say what came back with the invoice."""
+    parts = ["its lines", "taxes", "payments", *([kept] if kept else [])]
+    return f"Invoice {number} is back in Paymo with {listed(parts)}. You can export it again."
 
 
 async def _refuse(case: _Case, why: str) -> None:

@@ -11,7 +11,7 @@ from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 from services.sync import hints, sweep
-from services.sync.deletions import APPLY, FORCED
+from services.sync.deletions import APPLY, AS_VOID, FORCED
 from services.sync.kit import Kit
 from services.sync.payments import BROUGHT_BACK
 from services.sync.shapes import Asked
@@ -101,21 +101,31 @@ class SyncService(Kit):
 
     async def delete_in_paymo(self, person: Person, export_id: int) -> str:
         """Delete in Paymo an invoice that is deleted or void in Xero, whatever stands there."""
+        return await self._decided(person, export_id, FORCED)
+
+    async def _decided(self, person: Person, export_id: int, wanted: str) -> str:
+        is_void = wanted == AS_VOID
+        open_lives = {Life.ASKED} if is_void else {Life.ASKED, Life.VOIDED}
         async with self.database.sessions.begin() as session:
             export = await exports.find(session, export_id)
             if export is None:
                 raise NotFound("This invoice is not known any more.")
             connection = await self._own(session, person, export.connection_id)
-            is_open = export.life in {Life.ASKED, Life.VOIDED}
-            if not is_open or not await exports.change_life(
-                session, export, life=Life.DELETE_SEEN, wanted=FORCED
+            life = Life.VOID_SEEN if is_void else Life.DELETE_SEEN
+            if export.life not in open_lives or not await exports.change_life(
+                session, export, life=life, wanted=wanted
             ):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
-            self._note(session, connection, export, person, "deletion_confirmed")
+            what = "void_chosen" if is_void else "deletion_confirmed"
+            self._note(session, connection, export, person, what)
             self._look_soon(connection)
             number = export.number
         await self.work.nudge(Job.SWEEP, connection.id)
-        return f"Invoice {number} will be deleted in Paymo."
+        return f"Invoice {number} will be {'voided' if is_void else 'deleted'} in Paymo."
+
+    async def void_in_paymo(self, person: Person, export_id: int) -> str:
+        """Void in Paymo an invoice that is deleted or void in Xero, so that it keeps its ties."""
+        return await self._decided(person, export_id, AS_VOID)
 
     async def run_sweep(self, connection_id: int) -> None:
         """Look at one organisation if its turn has come."""

@@ -82,14 +82,19 @@ async def ended(
     kind: NoticeKind,
     *,
     in_paymo: str,
-    hand_typed: Decimal | None = None,
+    **more: str,
 ) -> None:
-    """Tell what became of an invoice that is deleted or void in Xero, or deleted in Paymo."""
+    """Tell what became of an invoice that is deleted or void in Xero, or deleted in Paymo.
+
+    `hand_typed` and `cuts` say why a person is asked first.
+    """
     look, export = case.look, case.export
     now = look.kit.now()
     facts = cards.common_facts(export, look.connection, look.kit.links) | {
         "in_paymo": in_paymo,
-        "hand_typed": cards.amount_text(hand_typed),
+        "hand_typed": "",
+        "cuts": "",
+        **more,
     }
     news = notices.News(
         kind=kind, source=f"ended:{export.id}:{kind.value}:{in_paymo}", facts=facts, export=export

@@ -6,11 +6,17 @@ from decimal import Decimal
 
 import pytest
 
+from handlers.notice_board import notice_blocks
+from handlers.notice_words import text_of
 from sandbox.paymo import Invoice
-from services.errors import AlreadyRequested, NotAllowed, NotFound
-from services.model import ExportState
+from sandbox.paymo.work import Entry, Expense, Project
+from sandbox.serving import Seen
+from services.errors import AlreadyRequested, NotAllowed, NotFound, ServiceError
+from services.model import ExportState, NoticeKind
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
+from tests.handlers import samples
+from tests.handlers.judging import buttons
 from tests.services.bridge import ANNA, BEN, Bridge, place
 
 DAY = date(2026, 11, 20)
@@ -40,6 +46,32 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     await made.close()
 
 
+def tie(bridge: Bridge) -> tuple[Project, Expense, list[Entry]]:
+    """Put INV-1 on a project, bill time with its first line and an expense with the second."""
+    company = bridge.paymo.company
+    invoice = company.numbered("INV-1")
+    client = company.clients[invoice.client_id]
+    project = company.add_project(client, "Website")
+    expense = company.add_expense(client, "12.00", "Taxi")
+    entries = [company.add_entry(project, 3600 * hours, "Layout") for hours in (8, 16)]
+    work, travel = invoice.items
+    company.bill(work, entry_ids=[each.id for each in entries])
+    company.bill(travel, expense_id=expense.id)
+    company.assign(invoice.id, project)
+    return project, expense, entries
+
+
+async def delete_all_the_same(bridge: Bridge) -> None:
+    """Delete the draft in Xero, and press the button that deletes in Paymo what hangs together."""
+    (xero_id,) = bridge.xero.invoices
+    bridge.xero.books.delete(xero_id)
+    await bridge.look()
+    (export,) = await bridge.exports()
+    await bridge.sync.delete_in_paymo(ANNA, export.id)
+    await bridge.run()
+    assert not bridge.paymo.company.invoices
+
+
 async def delete(bridge: Bridge) -> Invoice:
     """Delete the draft in Xero, and look; return the invoice that Paymo had."""
     former = bridge.paymo.company.numbered("INV-1")
@@ -48,6 +80,11 @@ async def delete(bridge: Bridge) -> Invoice:
     await bridge.look()
     assert not bridge.paymo.company.invoices
     return former
+
+
+def writes(bridge: Bridge) -> list[Seen]:
+    """Return what was written to Paymo's invoices."""
+    return bridge.paymo.calls("POST", "/api/invoices$")
 
 
 async def restored(bridge: Bridge) -> Invoice:
@@ -147,3 +184,102 @@ async def test_it_is_restored_once_and_only_by_exporters(bridge: Bridge) -> None
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="restored already"):
         await bridge.restore.restore_number(ANNA, "INV-1", place())
+
+
+async def test_what_hung_on_it_hangs_on_it_again(bridge: Bridge) -> None:
+    project, expense, entries = tie(bridge)
+    await delete_all_the_same(bridge)
+    assert not expense.is_billed
+    assert not any(each.is_billed for each in entries)
+
+    made = await restored(bridge)
+
+    work, travel = made.items
+    assert (made.project_id, travel.expense_id, expense.item_id) == (
+        project.id,
+        expense.id,
+        travel.id,
+    )
+    assert [each.item_id for each in entries] == [work.id, work.id]
+    assert all("options" not in each.body.decode() for each in writes(bridge))
+    said = bridge.screen.sayings[-1].text
+    assert "its project, 1 expense and 2 time entries" in said
+    # Paymo's own list goes by what no program should write.
+    assert "list of invoices doesn't show its project Website" in said
+
+
+async def test_what_another_invoice_bills_by_now_stays_there_and_is_named(bridge: Bridge) -> None:
+    _, expense, entries = tie(bridge)
+    await delete_all_the_same(bridge)
+    company = bridge.paymo.company
+    other = company.add_invoice("INV-2", next(iter(company.clients.values())), [("All", "", 1, 9)])
+    company.bill(other.items[0], expense_id=expense.id, entry_ids=[entries[0].id])
+    del company.entries[entries[1].id]
+
+    made = await restored(bridge)
+
+    assert (expense.item_id, entries[0].item_id) == (other.items[0].id, other.items[0].id)
+    assert made.items[1].expense_id is None
+    lost = bridge.screen.sayings[-1].text.split("\n")[1:]
+    assert lost[1:] == [
+        "• Line 1, Work: 1 time entry isn't on it any more. Another invoice bills it by now.",
+        "• Line 1, Work: 1 time entry isn't on it any more. It was deleted in Paymo.",
+        "• Line 2, Travel: its expense isn't on it any more. Another invoice bills it by now.",
+    ]
+    kind, facts = (await bridge.notices())[-1]
+    shown = text_of(samples.message(NoticeKind(kind), lost=str(facts["lost"])))
+    assert all(each in shown for each in lost)
+
+
+async def test_where_paymo_takes_none_of_it_the_invoice_is_made_and_all_is_named(
+    bridge: Bridge,
+) -> None:
+    project, expense, entries = tie(bridge)
+    await delete_all_the_same(bridge)
+    del bridge.paymo.company.projects[project.id]
+
+    made = await restored(bridge)
+
+    assert (made.project_id, expense.is_billed) == (None, False)
+    assert not any(each.is_billed for each in entries)
+    said = bridge.screen.sayings[-1].text
+    assert "It isn't on its project any more" in said
+    assert "2 time entries aren't on it any more. They can be billed again" in said
+    assert "its expense isn't on it any more. It can be billed again" in said
+
+
+async def test_where_time_must_be_asked_for_by_client_it_comes_back_too(bridge: Bridge) -> None:
+    _, _, entries = tie(bridge)
+    bridge.paymo.company.includes_time = False
+    await delete_all_the_same(bridge)
+
+    made = await restored(bridge)
+
+    assert [each.item_id for each in entries] == [made.items[0].id] * 2
+
+
+async def test_before_a_deletion_cuts_something_off_voiding_is_offered(bridge: Bridge) -> None:
+    _, expense, entries = tie(bridge)
+    (xero_id,) = bridge.xero.invoices
+    bridge.xero.books.delete(xero_id)
+    await bridge.look()
+    await bridge.look()
+
+    invoice = bridge.paymo.company.numbered("INV-1")
+    assert invoice.status == "sent"
+    kind, facts = (await bridge.notices())[-1]
+    assert (kind, facts["in_paymo"]) == ("invoice_deleted", "asked")
+    message = samples.message(NoticeKind(kind), in_paymo="asked", cuts=str(facts["cuts"]))
+    assert "its project, 1 expense and 2 time entries" in text_of(message)
+    assert list(buttons(notice_blocks(message)))[:2] == ["void_in_paymo", "delete_in_paymo"]
+
+    (export,) = await bridge.exports()
+    await bridge.sync.void_in_paymo(ANNA, export.id)
+    await bridge.run()
+
+    assert invoice.status == "void"
+    assert expense.is_billed
+    assert all(each.is_billed for each in entries)
+    assert (await bridge.notices())[-1][1]["in_paymo"] == "void"
+    with pytest.raises(ServiceError, match="settled already"):
+        await bridge.sync.void_in_paymo(ANNA, export.id)

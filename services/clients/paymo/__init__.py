@@ -1,9 +1,19 @@
 """Paymo's REST API, as far as the bridge needs it."""
 
 from services.clients.paymo.client import PaymoClient, PaymoClients
-from services.clients.paymo.wire import Client, Company, Header, Hook, Invoice, Item, Payment
+from services.clients.paymo.wire import (
+    Billed,
+    Client,
+    Company,
+    Header,
+    Hook,
+    Invoice,
+    Item,
+    Payment,
+)
 
 __all__ = [
+    "Billed",
     "Client",
     "Company",
     "Header",

@@ -6,7 +6,7 @@ list named after the resource. Amounts are read exactly as they stand on the wir
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,8 @@ from services.clients.http import (
 )
 from services.clients.paymo.paging import HEADS, MOST, PAGE, question
 from services.clients.paymo.wire import (
+    Billed,
+    BilledRows,
     Client,
     Clients,
     Companies,
@@ -39,9 +41,11 @@ from services.clients.paymo.wire import (
     Invoices,
     Payment,
     Payments,
+    Projects,
 )
-from services.errors import NotConnected, NotFound, Throttled, Unavailable
+from services.errors import NotConnected, NotFound, Rejected, Throttled, Unavailable
 
+_WHOLE = "invoiceitems,invoicepayments,client"
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
 
 
@@ -101,11 +105,49 @@ class PaymoClient:
 
     async def invoice(self, invoice_id: int) -> Invoice:
         """Return one invoice with lines, payments and client. Raises `NotFound`."""
-        answer = await self._send(
-            "GET",
-            f"/invoices/{invoice_id}",
-            params={"include": "invoiceitems,invoicepayments,client"},
-        )
+        return await self._invoice(invoice_id, _WHOLE)
+
+    async def invoice_with_time(self, invoice_id: int) -> Invoice:
+        """Return one invoice with the time that its lines bill, too. Raises `NotFound`.
+
+        Where Paymo does not take that question, the client's time is read and looked through; who
+        may not see any time is not told of any.
+        """
+        try:
+            return await self._invoice(invoice_id, f"{_WHOLE},invoiceitems.entries")
+        except Rejected:
+            invoice = await self._invoice(invoice_id, _WHOLE)
+        where = {"where": f"client_id={invoice.client_id}"}
+        try:
+            entries = await self._pages("/entries", _billed("entries"), where)
+        except (Rejected, NotFound):
+            return invoice
+        return invoice.with_time(entries)
+
+    async def billed(self, kind: str, ids: Collection[int]) -> dict[int, int | None] | None:
+        """Return which line bills each of these `expenses` or `entries` that there are.
+
+        None where Paymo does not answer that.
+        """
+        found: dict[int, int | None] = {}
+        try:
+            for some in chunks(sorted(ids), HEADS):
+                answer = await self._send("GET", f"/{kind}", params=question(some))
+                found |= {row.id: row.invoice_item_id for row in _billed(kind)(answer)}
+        except (Rejected, NotFound):
+            return None
+        return found
+
+    async def project_name(self, project_id: int) -> str:
+        """Return a project's name, or "" where it cannot be read."""
+        try:
+            answer = await self._send("GET", f"/projects/{project_id}")
+        except (Rejected, NotFound):
+            return ""
+        return _only(answer.decode(Projects).projects).name
+
+    async def _invoice(self, invoice_id: int, include: str) -> Invoice:
+        answer = await self._send("GET", f"/invoices/{invoice_id}", params={"include": include})
         return _only(answer.decode(Invoices).invoices)
 
     async def create_invoice(self, former: Invoice) -> Invoice:
@@ -284,6 +326,11 @@ def _whole_statements(answer: Answer) -> Sequence[Invoice]:
     if sum(len(each.payments) for each in found) >= MOST:
         raise Unavailable("Paymo's list holds more payments than it shows, so nothing is certain.")
     return found
+
+
+def _billed(kind: str) -> Callable[[Answer], Sequence[Billed]]:
+    """Return what reads expenses, or time, out of an answer."""
+    return lambda answer: getattr(answer.decode(BilledRows), kind)
 
 
 def _only(rows: Sequence[Row]) -> Row:

@@ -1,5 +1,6 @@
 """What Paymo's answers hold: just the fields that are used, amounts exact."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +31,7 @@ _SENT = (
     "notes",
     "template_id",
     "pay_online",
+    "project_id",
 )
 
 
@@ -50,8 +52,22 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     due_interval: int | str | None = None  # days to pay; not documented for clients
 
 
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A project."""
+
+    id: int
+    name: str = ""
+
+
+class Billed(msgspec.Struct, frozen=True, kw_only=True):
+    """An expense or a piece of time, and the line that bills it."""
+
+    id: int
+    invoice_item_id: int | None = None
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an invoice."""
+    """A line of an invoice; the time that it bills must be asked for."""
 
     id: int
     price_unit: Decimal
@@ -60,6 +76,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     apply_tax: bool = False
     seq: int | None = None
+    expense_id: int | None = None
+    entries: tuple[Billed, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What people call the line, on one line and not too long."""
+        return " ".join((self.item or self.description or "").split())[:60]
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True, rename={"paid_on": "date"}):
@@ -120,6 +143,9 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
     template_id: int | None = None
     delivery_date: date | None = None
     pay_online: bool | None = None
+    project_id: int | None = None
+    # What Paymo's own list shows as the project; never written, since others were broken by it.
+    options: dict[str, Any] | None = None
 
     def as_new(self) -> dict[str, Any]:
         """Return what Paymo is sent to make it again: no ids, and nothing that it works out."""
@@ -132,6 +158,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
                 "quantity": each.quantity,
                 "apply_tax": each.apply_tax,
             }
+            | ({"expense_id": each.expense_id} if each.expense_id else {})
+            | ({"entries": [entry.id for entry in each.entries]} if each.entries else {})
             for each in self.items
         ]
         dates = {
@@ -141,6 +169,16 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
         }
         said = {name: value for name, value in (kept | dates).items() if value not in (None, "", 0)}
         return said | {"tax_on_tax": self.tax_on_tax, "items": lines}
+
+    def with_time(self, entries: Sequence[Billed]) -> "Invoice":
+        """Return it with what its lines bill of this time."""
+        items = [
+            msgspec.structs.replace(
+                line, entries=tuple(each for each in entries if each.invoice_item_id == line.id)
+            )
+            for line in self.items
+        ]
+        return msgspec.structs.replace(self, items=tuple(items))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON to keep, every digit kept as text."""
@@ -200,6 +238,19 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     def leads_to(self, token: str) -> bool:
         """Say whether its address ends with this token, whatever host it names."""
         return self.target_url.endswith(f"/{token}")
+
+
+class BilledRows(msgspec.Struct, frozen=True):
+    """An answer that holds expenses, or time."""
+
+    expenses: list[Billed] = []
+    entries: list[Billed] = []
+
+
+class Projects(msgspec.Struct, frozen=True):
+    """An answer that holds projects."""
+
+    projects: list[Project]
 
 
 class Clients(msgspec.Struct, frozen=True):
