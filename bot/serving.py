@@ -86,7 +86,7 @@ async def running(settings: Settings) -> AsyncIterator[Program]:
     Raises `CannotListen`.
     """
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(_listen(settings.host, settings.port))
+        listener = stack.enter_context(listen(settings.host, settings.port))
         core = await open_core(settings, stack)
         program = Program(core, _address(listener))
         secret = settings.slack_signing_secret.get_secret_value()
@@ -94,7 +94,7 @@ async def running(settings: Settings) -> AsyncIterator[Program]:
         bolt = _door(core).app(secret or "unused")
         health = _health(program)
         if settings.metrics_port is not None:
-            other = stack.enter_context(_listen(settings.metrics_host, settings.metrics_port))
+            other = stack.enter_context(listen(settings.metrics_host, settings.metrics_port))
             program.metrics_url = _address(other)
             await stack.enter_async_context(_serving(other, operators_app(health)))
         if settings.is_socket_mode:
@@ -171,7 +171,7 @@ def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     slack = None
     if not settings.is_socket_mode:
         verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
-        slack = SlackEvents(bolt, verifier)
+        slack = SlackEvents(bolt, verifier, core.after)
     return Web(
         pages=pages,
         browser=Browser(core.services.connect, pages),
@@ -198,17 +198,20 @@ def _install(core: Core, pages: Pages) -> Install | None:
 
 def _socket(core: Core, bolt: AsyncApp) -> SlackSocket:
     token = core.settings.slack_app_token.get_secret_value()
-    return SlackSocket(bolt, token, core.slack.web, core.tasks)
+    return SlackSocket(bolt, token, core.slack.web, core.tasks, core.after)
 
 
 @contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port; what is written to its connections leaves at once. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)
     except OSError as error:
         raise CannotListen(f"Cannot listen at {host}:{port}: {error.strerror}") from error
     with listener:
+        # Connections inherit it. Else an answer's body waits until Slack has confirmed its head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -18,6 +18,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot import departing
 from bot.metrics import Metrics
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
 from bot.tasks import Tasks
@@ -48,9 +49,10 @@ class Answer:
     future: asyncio.Future[Body]
 
     async def __call__(self, answer: Body | None = None) -> None:
-        """Answer; without a body the answer is empty."""
+        """Answer, empty without a body; a handler goes on when the answer has left."""
         if not self.future.done():
             self.future.set_result(answer or {})
+        await departing.until_gone()
 
 
 @dataclass(frozen=True, slots=True)

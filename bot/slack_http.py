@@ -10,8 +10,10 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bot import bodies
+from bot.departing import AfterAnswers
 
 # Slack's verifier stumbles over anything else.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -26,9 +28,19 @@ class SlackEvents:
 
     app: AsyncApp
     verifier: SignatureVerifier
+    after: AfterAnswers
 
-    async def receive(self, request: Request) -> Response:
-        """Answer Slack."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer Slack, and let what was asked for begin when the answer is out."""
+        departure = self.after.departure()
+        try:
+            with departure.awaited():
+                response = await self._answer(Request(scope, receive))
+            await response(scope, receive, send)
+        finally:
+            await departure.leave()
+
+    async def _answer(self, request: Request) -> Response:
         raw = bodies.text(await bodies.read(request))
         if not self._is_signed(request, raw):
             return Response(status_code=401)

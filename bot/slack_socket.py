@@ -5,9 +5,10 @@ another connection; so what it would do is done here, with the same library belo
 """
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.departing import AfterAnswers, Departure
 from bot.slack_clients import SlackWeb
 from bot.tasks import Tasks
 from handlers.slack_errors import name_of
@@ -29,11 +31,20 @@ _HEARTBEAT = timedelta(seconds=10)
 _PAUSE = timedelta(seconds=1)
 _DOUBLINGS = 5
 _REMEMBERED = 1000
+_SENT_AGAIN = timedelta(seconds=3)
 _OK = 200
 _TROUBLE = (SlackClientError, aiohttp.ClientError, TimeoutError)
 
 Json = dict[str, Any]
 Socket = aiohttp.ClientWebSocketResponse
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What our handlers were asked, and the answer's way to Slack."""
+
+    answer: asyncio.Future[BoltResponse]
+    departure: Departure
 
 
 @dataclass(slots=True)
@@ -44,6 +55,7 @@ class SlackSocket:
     token: str = field(repr=False)
     web: SlackWeb
     tasks: Tasks
+    after: AfterAnswers
     pause: timedelta = _PAUSE  # after the first failure; it doubles up to five times
     is_leaving: bool = False
     failures: int = 0
@@ -51,7 +63,7 @@ class SlackSocket:
     keeping: asyncio.Task[None] | None = None
     listening: set[asyncio.Task[None]] = field(default_factory=set)
     # What was answered to the last envelopes, since Slack sends again what it saw no answer to.
-    answers: OrderedDict[str, asyncio.Future[BoltResponse]] = field(default_factory=OrderedDict)
+    asked: OrderedDict[str, _Asked] = field(default_factory=OrderedDict)
 
     def start(self) -> None:
         """Open a connection, and keep one open from then on."""
@@ -120,19 +132,25 @@ class SlackSocket:
             self.tasks.start(self._answer(socket, message), "slack envelope")
 
     async def _answer(self, socket: Socket, envelope: Json) -> None:
-        answer = await asyncio.shield(self._asked(envelope))
-        if answer.status != _OK:
-            log.warning("slack_envelope_failed", status=answer.status)
-            return
-        acknowledgement: Json = {"envelope_id": envelope["envelope_id"]}
-        if answer.body:
-            acknowledgement["payload"] = json.loads(answer.body)
-        await self._send(socket, json.dumps(acknowledgement, ensure_ascii=False))
+        asked = self._asked(envelope)
+        is_lost = False
+        try:
+            answer = await asyncio.shield(asked.answer)
+            if answer.status == _OK:
+                is_lost = not await self._send(socket, _acknowledgement(envelope, answer))
+            else:
+                log.warning("slack_envelope_failed", status=answer.status)
+            if is_lost and not self.is_leaving:
+                # Slack sends it again soon, and is given the same answer then.
+                log.info("slack_answer_lost")
+                await _in_time(asked.departure.gone.wait())
+        finally:
+            await asked.departure.leave()
 
-    def _asked(self, envelope: Json) -> asyncio.Future[BoltResponse]:
+    def _asked(self, envelope: Json) -> _Asked:
         """Have our handlers asked, unless they were asked the same before."""
         envelope_id = str(envelope["envelope_id"])
-        known = self.answers.get(envelope_id)
+        known = self.asked.get(envelope_id)
         if known is not None:
             return known
         headers: Json = {
@@ -143,15 +161,17 @@ class SlackSocket:
             )
             if envelope.get(key) is not None
         }
-        asked = AsyncBoltRequest(body=envelope["payload"], mode="socket_mode", headers=headers)
-        future = asyncio.ensure_future(self.bolt.async_dispatch(asked))
-        self.answers[envelope_id] = future
-        if len(self.answers) > _REMEMBERED:
-            self.answers.popitem(last=False)
-        return future
+        request = AsyncBoltRequest(body=envelope["payload"], mode="socket_mode", headers=headers)
+        departure = self.after.departure()
+        with departure.awaited():
+            answer = asyncio.ensure_future(self.bolt.async_dispatch(request))
+        asked = self.asked[envelope_id] = _Asked(answer, departure)
+        if len(self.asked) > _REMEMBERED:
+            self.asked.popitem(last=False)
+        return asked
 
-    async def _send(self, socket: Socket, text: str) -> None:
-        """Answer where it was asked; when that connection is gone, on the newest one."""
+    async def _send(self, socket: Socket, text: str) -> bool:
+        """Answer where it was asked, or on the newest connection; say whether it left."""
         for each in (socket, self.newest):
             if each is None or each.closed:
                 continue
@@ -159,5 +179,18 @@ class SlackSocket:
                 await each.send_str(text)
             except (aiohttp.ClientError, ConnectionError):
                 continue
-            return
-        log.info("slack_answer_lost")
+            return True
+        return False
+
+
+def _acknowledgement(envelope: Json, answer: BoltResponse) -> str:
+    acknowledgement: Json = {"envelope_id": envelope["envelope_id"]}
+    if answer.body:
+        acknowledgement["payload"] = json.loads(answer.body)
+    return json.dumps(acknowledgement, ensure_ascii=False)
+
+
+async def _in_time(waiting: Awaitable[Any]) -> None:
+    """Wait, and give up without a word."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(waiting, _SENT_AGAIN.total_seconds())

@@ -44,7 +44,7 @@ class Web:
         routes = []
         if self.slack is not None:
             # Nearly all requests are Slack's, and routes are tried in order.
-            routes.append(Route("/slack/events", self.slack.receive, methods=_POST))
+            routes.append(Route("/slack/events", self.slack, methods=_POST))
         if self.install is not None:
             routes.append(Route("/slack/install", self.install.begin, methods=_GET))
             routes.append(Route("/slack/oauth_redirect", self.install.finish, methods=_GET))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
 from bot.clock import Clock
+from bot.departing import AfterAnswers
 from bot.keeping import Keeping
 from bot.metrics import Metrics
 from bot.parking import Parking
@@ -52,7 +53,7 @@ from services.sync.kit import Kit as SyncKit
 from services.sync.mirror import MirrorService
 from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
-from services.work import Runner, Worker
+from services.work import Runner, Work, Worker
 
 Engine = EmbeddedWork | DistributedWork
 
@@ -86,6 +87,7 @@ class Core:
     metrics: Metrics
     tasks: Tasks
     work: Engine
+    after: AfterAnswers
     clock: Clock
     slack: Slack
     services: register.Services
@@ -131,7 +133,7 @@ class _Parts:
     database: Database
     remote: Remote
     slack: Slack
-    work: Engine
+    work: Work
 
     def services(self) -> tuple[register.Services, MirrorService]:
         """Return every service."""
@@ -263,7 +265,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
         work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
     else:
         work = EmbeddedWork(run)
-    services, mirror = _Parts(settings, database, remote, slack, work).services()
+    after = AfterAnswers(work)
+    services, mirror = _Parts(settings, database, remote, slack, after).services()
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, work, now, retention)
     runners.update(_runners(services, mirror, keeping))
@@ -274,6 +277,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
         metrics=metrics,
         tasks=tasks,
         work=work,
+        after=after,
         clock=clock,
         slack=slack,
         services=services,

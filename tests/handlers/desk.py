@@ -1,32 +1,23 @@
 """Our handlers behind Slack's stand-in, with no program around them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack_app import Response
+from bot.departing import AfterAnswers
+from bot.slack_app import Answer, Response
+from bot.work_embedded import EmbeddedWork
 from handlers.guarding import guarded
-from handlers.routing import Handler, Router, SlackRequest
-from services.model import Person
+from handlers.routing import Ack, Handler, SlackRequest
+from services.model import Job, Person
 from tests.sandbox.slack_bench import Bench
 
 Json = dict[str, Any]
-
-
-@dataclass(slots=True)
-class FirstAnswer:
-    """What Slack is answered; only the first answer counts."""
-
-    answer: Json | None = None
-    is_given: bool = False
-
-    async def __call__(self, answer: Json | None = None) -> None:
-        """Answer."""
-        if not self.is_given:
-            self.answer, self.is_given = answer or None, True
+Done = TypeVar("Done")
 
 
 @dataclass(slots=True)
@@ -35,7 +26,8 @@ class Desk:
 
     bench: Bench
     handler: Handler | None = None
-    router: Router = field(default_factory=Router)
+    work: EmbeddedWork = field(default_factory=lambda: EmbeddedWork(_nothing))
+    running: list[asyncio.Future[None]] = field(default_factory=list)
 
     @classmethod
     @asynccontextmanager
@@ -47,13 +39,27 @@ class Desk:
             yield desk
 
     async def reply(self, body: Json) -> Json | None:
-        """Hand a body to the handler, and return what Slack is answered."""
-        ack = FirstAnswer()
-        if self.handler is not None:
-            await guarded(self.handler)(self.request(body, ack))
-        return ack.answer
+        """Hand a body to the handler; it goes on when Slack has the answer, as in the program."""
+        if self.handler is None:
+            return None
+        departure = AfterAnswers(self.work).departure()
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        with departure.awaited():
+            run = guarded(self.handler)(self.request(body, Answer(future)))
+            task = asyncio.ensure_future(run)
+        self.running.append(task)
+        self.bench.sent = departure.leave
+        await asyncio.wait((future, task), return_when=asyncio.FIRST_COMPLETED)
+        return (future.result() or None) if future.done() else None
 
-    def request(self, body: Json, ack: FirstAnswer) -> SlackRequest:
+    async def ended(self, act: Awaitable[Done]) -> Done:
+        """Do what a person does, and return when the handler has ended, too."""
+        done = await act
+        await asyncio.gather(*self.running)
+        self.running.clear()
+        return done
+
+    def request(self, body: Json, ack: Ack) -> SlackRequest:
         """Return the body as handlers get it."""
         channel = body.get("channel")
         channel_id = channel.get("id", "") if isinstance(channel, dict) else ""
@@ -80,3 +86,7 @@ class Desk:
         world = self.bench.world
         told = [*world.ephemerals(self.bench.anna), *world.messages(world.direct(self.bench.anna))]
         return [each.text for each in told]
+
+
+async def _nothing(_job: Job, _key: int) -> None:
+    """No job of a desk does anything."""

@@ -9,7 +9,7 @@ from handlers import answers, blocks
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model import Place
-from tests.handlers.desk import Desk, FirstAnswer
+from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, said
 from tests.sandbox.slack_bench import actions, button, entry, modal
 
@@ -17,6 +17,10 @@ FIELD = entry("contact", {"type": "plain_text_input"})
 MENU = entry("contact", {"type": "external_select", "min_query_length": 0})
 VIEW = blocks.modal("export", "Export", [blocks.section("Here it is.")])
 AGAIN = blocks.button("Export", "export")
+
+
+async def unasked(answer: dict[str, Any] | None = None) -> None:
+    """Nobody waits for an answer."""
 
 
 def refusing(refusal: ServiceError) -> Handler:
@@ -41,7 +45,7 @@ async def test_a_refused_command_is_one_sentence_with_the_button_that_helps(
 ) -> None:
     desk.handler = refusing(refusal)
 
-    await desk.bench.world.command("Anna", desk.bench.room)
+    await desk.ended(desk.bench.world.command("Anna", desk.bench.room))
 
     [told] = desk.bench.world.ephemerals("Anna")
     assert told.text == "⛔ Xero said no."
@@ -52,7 +56,7 @@ async def test_a_refused_press_in_a_modal_leaves_the_modal_below(desk: Desk) -> 
     form = await desk.bench.open_view(modal(FIELD, actions(button("recheck"))))
     desk.handler = refusing(ServiceError("Not now."))
 
-    await desk.bench.world.press("Anna", form, "recheck")
+    await desk.ended(desk.bench.world.press("Anna", form, "recheck"))
 
     below, top = desk.bench.world.stack("Anna")
     assert below.id == form.id
@@ -65,14 +69,14 @@ async def test_a_refused_shortcut_and_a_refused_press_on_the_home_tab_open_a_mod
     world = desk.bench.world
     desk.handler = refusing(ServiceError("Not now."))
 
-    await world.shortcut("Anna", "export_invoices")
+    await desk.ended(world.shortcut("Anna", "export_invoices"))
     first = world.top_view("Anna")
     await world.close_view("Anna")
     home = blocks.home(blocks.actions([blocks.button("Sync", "sync")]))
     await desk.bench.slack.views_publish(user_id=desk.bench.anna.id, view=home)
     shown = world.home("Anna")
     assert shown is not None
-    await world.press("Anna", shown, "sync")
+    await desk.ended(world.press("Anna", shown, "sync"))
 
     second = world.top_view("Anna")
     assert first is not None
@@ -131,10 +135,10 @@ async def test_people_of_another_company_are_refused_before_anything_happens(des
     )
     desk.handler = handler
     [message] = world.messages(desk.bench.room)
-    await world.press("Anna", message, "retry")
+    await desk.ended(world.press("Anna", message, "retry"))
     body = desk.bench.last
     outside = {**body, "user": {**body["user"], "team_id": "T9999"}}
-    await desk.reply(outside)
+    await desk.ended(world.door.interaction(outside))
 
     assert done == ["exported"]
     assert "another company" in desk.read_by_anna[-1]
@@ -157,7 +161,7 @@ async def test_a_form_that_slack_does_not_open_just_now_comes_as_a_button(
         assert await answers.open_view(request, VIEW, again=AGAIN) == ""
 
     desk.handler = handler
-    await desk.bench.world.command("Anna", desk.bench.room)
+    await desk.ended(desk.bench.world.command("Anna", desk.bench.room))
 
     [told] = desk.bench.world.ephemerals("Anna")
     assert desk.bench.world.top_view("Anna") is None
@@ -170,7 +174,7 @@ async def test_a_form_opened_from_a_modal_goes_on_top_of_it(desk: Desk) -> None:
 
     form = await desk.bench.open_view(modal(FIELD, actions(button("match"))))
     desk.handler = handler
-    await desk.bench.world.press("Anna", form, "match")
+    await desk.ended(desk.bench.world.press("Anna", form, "match"))
 
     assert [each.callback_id for each in desk.bench.world.stack("Anna")] == ["test", "export"]
 
@@ -216,7 +220,7 @@ async def test_e66_drawing_a_modal_again_forgives_that_it_was_closed_or_drawn_si
 
 async def test_a_channel_is_told_what_it_will_hear_or_the_person_why_not(desk: Desk) -> None:
     world, room = desk.bench.world, desk.bench.room
-    request = desk.request({}, FirstAnswer())
+    request = desk.request({}, unasked)
     request = replace(request, client=desk.bench.slack)
 
     assert await answers.introduce(request, room.id, "You will hear of payments.") == []
@@ -231,6 +235,6 @@ async def _submitted(desk: Desk) -> dict[str, str]:
     shown = desk.bench.world.top_view("Anna")
     assert shown is not None
     await desk.bench.world.choose("Anna", shown, "contact", "x")
-    answer = await desk.bench.world.submit("Anna", shown)
+    answer = await desk.ended(desk.bench.world.submit("Anna", shown))
     assert not answer.failure
     return answer.errors

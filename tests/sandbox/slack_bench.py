@@ -48,6 +48,7 @@ class Bench:
     received: list[Json] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     reply: Reply | None = None
+    sent: Callable[[], Awaitable[None]] | None = None  # told once when the next answer has left
 
     @classmethod
     @asynccontextmanager
@@ -79,7 +80,13 @@ class Bench:
         self.received.append(body)
         self.headers.append(dict(request.headers))
         answer = await self.reply(body) if self.reply else None
-        return answer if isinstance(answer, web.Response) else _response(answer)
+        response = answer if isinstance(answer, web.Response) else _response(answer)
+        await response.prepare(request)
+        await response.write_eof()
+        sent, self.sent = self.sent, None
+        if sent is not None:
+            await sent()
+        return response
 
     @property
     def slack(self) -> AsyncWebClient:
