@@ -78,14 +78,15 @@ def check_account(case: Case) -> Iterable[Check]:
     elif not account.is_usable:
         yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
     else:
-        yield Check("account", Colour.GREEN, f"All items go to {name_of(account)}.")
+        what = ", a liability account for advance payments" if account.is_liability else ""
+        yield Check("account", Colour.GREEN, f"All items go to {name_of(account)}{what}.")
 
 
 def _why_not(account: Account) -> str:
     reasons = {
         "archived": "is archived in Xero (Accounting → Advanced → Chart of accounts → Archive)",
         "system": "is one of Xero's own system accounts, which take no sales",
-        "kind": "is not a revenue account in Xero, so it takes no sales",
+        "kind": "is neither a revenue account nor a liability account for advance payments",
     }
     why = reasons.get(account.why_not or "", "cannot take sales")
     return f"{name_of(account)} {why}."

@@ -46,6 +46,7 @@ class Proposer:
             each.account_id
             for each in self.books.accounts.values()
             if each.is_usable
+            and not each.is_liability
             and (rate := self.books.rate_of(each)) is not None
             and money.rates_agree(rate, wanted)
         ]

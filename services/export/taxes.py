@@ -148,6 +148,7 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
         name_of(each)
         for each in books.accounts.values()
         if each.is_usable
+        and not each.is_liability
         and (rate := books.rate_of(each)) is not None
         and money.rates_agree(rate, wanted)
     ]

@@ -13,6 +13,7 @@ from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate
 
 _MOST = 90
+_ADVANCES = "For advance payments (liabilities)"
 _TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
 
 
@@ -69,13 +70,15 @@ async def _new(session: Session, connection: Connection, party: Party | None) ->
 async def account_groups(
     session: Session, connection: Connection, query: str
 ) -> tuple[OptionGroup, ...]:
-    """Return the accounts that can take sales, by type, each with its tax."""
+    """Return the accounts that can take sales, by type, each with its tax; liabilities last."""
     rates = {each.tax_type: each for each in await mirror.list_tax_rates(session, connection.id)}
     wanted = mirror.folded_name(query)
     groups: dict[str, list[Option]] = {}
-    for account in await mirror.list_accounts(session, connection.id):
+    accounts = await mirror.list_accounts(session, connection.id)
+    for account in sorted(accounts, key=lambda each: each.is_liability):
         if account.is_usable and wanted in mirror.folded_name(f"{account.code} {account.name}"):
-            label = _TYPES.get(account.type, account.type.capitalize())
+            usual = _TYPES.get(account.type, account.type.capitalize())
+            label = _ADVANCES if account.is_liability else usual
             groups.setdefault(label, []).append(account_option(account, rates))
     return tuple(OptionGroup(label, tuple(rows[:_MOST])) for label, rows in groups.items())
 

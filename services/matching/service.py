@@ -19,7 +19,7 @@ _MOST = 100
 _UNKNOWN_CLIENT = "Paymo's list does not hold this client any more. Choose another one."
 _UNKNOWN_CONTACT = "Xero does not list this contact any more. Choose another one."
 _ARCHIVED = "This contact is archived in Xero. Choose another one, or restore it in Xero."
-_UNKNOWN_ACCOUNT = "Xero does not list this account among those for sales. Choose another one."
+_UNKNOWN_ACCOUNT = "This account is not offered in the menu any more. Choose another one."
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ _AFTER_TROUBLE = timedelta(minutes=1)
 _OVERLAP = timedelta(minutes=5)
 _ACTIVE = "ACTIVE"
 _REVENUE = "REVENUE"
+_LIABILITY = "LIABILITY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _account_row(account: xero_wire.Account) -> dict[str, Any]:
         why_not = "archived"
     elif account.system_account:
         why_not = "system"
-    elif account.class_ != _REVENUE:
+    elif account.class_ not in {_REVENUE, _LIABILITY}:
         why_not = "kind"
     return {
         "account_id": account.account_id,
@@ -197,6 +198,7 @@ def _account_row(account: xero_wire.Account) -> dict[str, Any]:
         "type": account.type,
         "tax_type": account.tax_type,
         "is_usable": not why_not,
+        "is_liability": account.class_ == _LIABILITY,
         "why_not": why_not,
     }
 

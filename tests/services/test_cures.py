@@ -262,6 +262,34 @@ async def test_e19_accounts_that_take_no_sales_are_no_choice(bridge: Bridge) -> 
     assert offered == {"Sales (200)", "Other Revenue (260)"}
 
 
+async def test_accounts_for_advance_payments_are_offered_last_and_exported_to(
+    bridge: Bridge,
+) -> None:
+    """Neither Xero's own liabilities nor archived ones, and none is proposed by itself."""
+    books = bridge.xero.books
+    books.add_account("825", "Income in Advance", kind="CURRLIAB", tax_type="OUTPUT2")
+    books.add_account("826", "Deposits", kind="LIABILITY", tax_type="OUTPUT2")
+    books.add_account("827", "Loan", kind="TERMLIAB", tax_type="OUTPUT2", status="ARCHIVED")
+    books.add_account("820", "GST", kind="CURRLIAB", tax_type="OUTPUT2", system_account="GST")
+    books.accounts[account(bridge, "200")].status = "ARCHIVED"
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    groups = await bridge.matching.account_options(ANNA, "")
+    form = await bridge.form_for("INV-1")
+
+    assert [(each.label, [row.text for row in each.options]) for each in groups] == [
+        ("Other income", ["Other Revenue (260)"]),
+        ("For advance payments (liabilities)", ["Income in Advance (825)", "Deposits (826)"]),
+    ]
+    assert form.account is None
+    result = await bridge.export_it("INV-1", account_id=account(bridge, "825"))
+    [line] = in_xero(bridge, result).lines
+    assert (line.account_code, line.tax_type) == ("825", "OUTPUT2")
+    again = await bridge.form_for("INV-1")
+    assert again.account is not None
+    assert again.account.text == "Income in Advance (825)"
+
+
 async def test_e18_an_account_archived_since_is_said_and_not_proposed_again(
     bridge: Bridge,
 ) -> None:

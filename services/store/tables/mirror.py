@@ -37,7 +37,8 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(255))
     type: Mapped[str] = mapped_column(String(32))
     tax_type: Mapped[str] = mapped_column(String(64), default="")
-    is_usable: Mapped[bool] = mapped_column(default=True)  # active revenue account
+    is_usable: Mapped[bool] = mapped_column(default=True)  # active, for sales or for advances
+    is_liability: Mapped[bool] = mapped_column(default=False)  # holds advance payments
     why_not: Mapped[str] = mapped_column(String(16), default="")  # "archived", "system", "kind"
 
 

@@ -501,6 +501,7 @@ def upgrade() -> None:
         sa.Column("type", sa.String(length=32), nullable=False),
         sa.Column("tax_type", sa.String(length=64), nullable=False),
         sa.Column("is_usable", sa.Boolean(), nullable=False),
+        sa.Column("is_liability", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"],
             ["connections.id"],
