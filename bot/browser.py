@@ -1,91 +1,133 @@
-"""The pages of connecting: typing Paymo's key, Xero's consent, choosing the organisation."""
+"""The pages of connecting: who asks for what, Paymo's key, Xero's consent, the organisation."""
 
+import re
+import secrets
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from yarl import URL
 
 from bot import bodies
-from bot.html import Pages
-from services.connect.refusals import ConsentRefused, LinkExpired
+from bot.html import POLICY, Pages
+from services.connect.checklists import PAYMO, XERO
+from services.connect.refusals import (
+    ConsentRefused,
+    ForeignForm,
+    LinkExpired,
+    NotConfirmed,
+    OtherBrowser,
+)
 from services.connect.service import ConnectService
-from services.connect.shapes import Consent
+from services.connect.shapes import Consent, Return
 from services.errors import ServiceError, Throttled, Unavailable
 
-_COOKIE = "paymo_xero_choice"
-_CHOICE_LIVES = 600  # seconds
+TICK = "is_me"
+_BROWSER = "paymo_xero_browser"
+_CHOICE = "paymo_xero_choice"
+_LIVES = 3600  # seconds; three steps of ten minutes each, and some to spare
+_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM_LIMIT = 10_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What people open from the links in Slack."""
+    """What people open from the links in Slack.
+
+    Looking at a page changes nothing. It gives the browser a cookie, which every step that follows
+    has to bring along.
+    """
 
     connect: ConnectService
     pages: Pages
 
     async def paymo_form(self, request: Request) -> Response:
-        """Show the form for Paymo's API key."""
-        try:
-            organisation = await self.connect.paymo_page(_nonce(request))
-        except ServiceError as refusal:
-            return self._refuse(refusal)
-        return self.pages.draw("paymo.html", organisation=organisation, problem="")
+        """Show who asked for Paymo's API key, and the form for it."""
+        return await self._ask(request, PAYMO)
+
+    async def xero_form(self, request: Request) -> Response:
+        """Show who asked for access to Xero, and the button that goes on."""
+        return await self._ask(request, XERO)
 
     async def paymo_key(self, request: Request) -> Response:
         """Take the key, and show the form again when it does not work."""
-        nonce = _nonce(request)
-        form = bodies.form(await bodies.read(request, _FORM_LIMIT))
+        form = await _form(request)
         try:
-            company = await self.connect.submit_paymo_key(nonce, form.get("api_key", ""))
-        except LinkExpired as refusal:
-            return self._refuse(refusal)
+            self._require_own_page(request)
+            _require_tick(form)
+            company = await self.connect.submit_paymo_key(
+                _nonce(request), form.get("api_key", ""), self._cookie(request, _BROWSER)
+            )
         except ServiceError as refusal:
-            return await self._ask_again(nonce, refusal)
+            return await self._ask_again(request, PAYMO, refusal)
         return self.pages.say(
             "Paymo is connected",
-            f"The key opens {company}.",
+            f"Connected to {company}.",
             "You can close this page and go back to Slack. The form there has moved on.",
         )
 
     async def xero(self, request: Request) -> Response:
         """Send the browser to Xero's consent page."""
-        if request.method == "HEAD":
-            # Whoever only looks must not use the link up.
-            return Response(status_code=204)
+        form = await _form(request)
         try:
-            address = await self.connect.start_xero(_nonce(request))
+            self._require_own_page(request)
+            _require_tick(form)
+            address = await self.connect.start_xero(
+                _nonce(request), self._cookie(request, _BROWSER)
+            )
         except ServiceError as refusal:
-            return self._refuse(refusal)
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        return RedirectResponse(address, 302, headers=headers)
+            return await self._ask_again(request, XERO, refusal)
+        answer = RedirectResponse(address, 302)
+        self._remember(request, answer)
+        return answer
 
     async def xero_callback(self, request: Request) -> Response:
         """Take what Xero's consent page sent back."""
         if request.method == "HEAD":
             return Response(status_code=204)
         query = request.query_params
+        back = Return(query.get("state", ""), query.get("code", ""), query.get("error", ""))
         try:
-            consent = await self.connect.finish_xero(
-                state=query.get("state", ""),
-                code=query.get("code", ""),
-                error=query.get("error", ""),
-            )
+            consent = await self.connect.finish_xero(back, self._cookie(request, _BROWSER))
         except ServiceError as refusal:
             return self._refuse(refusal)
         return self._show(consent)
 
     async def organisation(self, request: Request) -> Response:
         """Take the choice of an organisation."""
-        form = bodies.form(await bodies.read(request, _FORM_LIMIT))
-        token = form.get("token") or request.cookies.get(_COOKIE, "")
+        form = await _form(request)
+        token = form.get("token") or self._cookie(request, _CHOICE)
         try:
-            consent = await self.connect.choose_organisation(token, form.get("tenant_id", ""))
+            self._require_own_page(request)
+            consent = await self.connect.choose_organisation(
+                token, form.get("tenant_id", ""), self._cookie(request, _BROWSER)
+            )
         except ServiceError as refusal:
             return self._refuse(refusal)
         answer = self._show(consent)
-        answer.delete_cookie(_COOKIE)
+        answer.delete_cookie(self._name(_CHOICE), secure=self._is_secure)
         return answer
+
+    async def _ask(
+        self, request: Request, purpose: str, problem: str = "", status: int = 200
+    ) -> Response:
+        try:
+            asked = await self.connect.page(_nonce(request), purpose)
+        except ServiceError as refusal:
+            return self._refuse(refusal)
+        answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
+        if purpose == XERO:
+            # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
+            login = URL(self.connect.oauth.login_url).origin()
+            onward = f"form-action 'self' https: {login}"
+            answer.headers["Content-Security-Policy"] = POLICY.replace("form-action 'self'", onward)
+        self._remember(request, answer)
+        return answer
+
+    async def _ask_again(self, request: Request, purpose: str, refusal: ServiceError) -> Response:
+        if isinstance(refusal, LinkExpired | ForeignForm):
+            return self._refuse(refusal)
+        return await self._ask(request, purpose, str(refusal), _status(refusal))
 
     def _show(self, consent: Consent) -> Response:
         if consent.organisation is not None:
@@ -95,24 +137,49 @@ class Browser:
         answer = self.pages.draw(
             "choose.html", token=consent.token, choices=consent.choices, company=consent.company
         )
-        answer.set_cookie(
-            _COOKIE,
-            consent.token,
-            max_age=_CHOICE_LIVES,
-            httponly=True,
-            samesite="lax",
-            secure=self.pages.public_url.startswith("https://"),
-        )
+        self._set(answer, _CHOICE, consent.token)
         return answer
 
-    async def _ask_again(self, nonce: str, refusal: ServiceError) -> Response:
-        try:
-            organisation = await self.connect.paymo_page(nonce)
-        except LinkExpired as expired:
-            return self._refuse(expired)
-        return self.pages.draw(
-            "paymo.html", _status(refusal), organisation=organisation, problem=str(refusal)
+    def _remember(self, request: Request, answer: Response) -> None:
+        """Know this browser again; one that is known keeps its cookie, for its other tabs."""
+        known = self._cookie(request, _BROWSER)
+        self._set(answer, _BROWSER, known or secrets.token_urlsafe(32))
+
+    def _cookie(self, request: Request, name: str) -> str:
+        found = request.cookies.get(self._name(name), "")
+        return found if _COOKIE.fullmatch(found) else ""
+
+    def _set(self, answer: Response, name: str, value: str) -> None:
+        answer.set_cookie(
+            self._name(name),
+            value,
+            max_age=_LIVES,
+            httponly=True,
+            samesite="lax",
+            secure=self._is_secure,
         )
+
+    def _name(self, name: str) -> str:
+        """Return the cookie's name; over https no neighbouring site can set one called so."""
+        return f"__Host-{name}" if self._is_secure else name
+
+    @property
+    def _is_secure(self) -> bool:
+        return self.pages.public_url.startswith("https://")
+
+    def _require_own_page(self, request: Request) -> None:
+        """Refuse a form that another site sends through a person's browser.
+
+        Our pages send no referrer, so the browser names no origin with their forms either; it says
+        "null", and in another header that the form is our own.
+        """
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        is_own = site in {None, "same-origin", "none"}
+        named = {None, str(URL(self.pages.public_url).origin())}
+        if site == "same-origin":
+            named.add("null")
+        if not is_own or origin not in named:
+            raise ForeignForm
 
     def _refuse(self, refusal: ServiceError) -> Response:
         title = "That did not work"
@@ -123,6 +190,15 @@ class Browser:
         return self.pages.say(title, str(refusal), status=_status(refusal))
 
 
+async def _form(request: Request) -> dict[str, str]:
+    return bodies.form(await bodies.read(request, _FORM_LIMIT))
+
+
+def _require_tick(form: dict[str, str]) -> None:
+    if not form.get(TICK):
+        raise NotConfirmed
+
+
 def _nonce(request: Request) -> str:
     return request.query_params.get("nonce", "")
 
@@ -130,6 +206,8 @@ def _nonce(request: Request) -> str:
 def _status(refusal: ServiceError) -> int:
     if isinstance(refusal, LinkExpired):
         return 410
+    if isinstance(refusal, OtherBrowser | ForeignForm):
+        return 403
     if isinstance(refusal, Unavailable | Throttled):
         return 503
     return 400

@@ -1,5 +1,6 @@
 """The few pages that a browser sees: our own templates and style, and nothing from elsewhere."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,22 +8,52 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HERE = Path(__file__).parent / "pages"
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    # What an address with a nonce shows or leads to must not be kept anywhere.
+    "Cache-Control": "no-store",
 }
-# What an address with a nonce shows must not be kept anywhere.
-_NEVER_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _KEPT = {"Cache-Control": "public, max-age=3600"}
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Gives every answer what keeps browsers safe: pages, redirects and refusals alike."""
+
+    app: ASGIApp
+    public_url: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, with each header that the answer does not set itself."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._missing(message["headers"])]
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+    def _missing(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        wanted: Mapping[str, str] = _HEADERS
+        if self.public_url.startswith("https://"):
+            wanted = {**_HEADERS, "Strict-Transport-Security": "max-age=31536000"}
+        there = {name.lower() for name, _ in headers}
+        raw = ((name.lower().encode(), value.encode()) for name, value in wanted.items())
+        return [each for each in raw if each[0] not in there]
 
 
 def _environment() -> Environment:
@@ -46,7 +77,7 @@ class Pages:
 
     def draw(self, name: str, status: int = 200, **facts: object) -> HTMLResponse:
         """Return a page that nobody keeps a copy of."""
-        return self._draw(name, status, facts, _NEVER_KEPT)
+        return self._draw(name, status, facts, {})
 
     def say(self, title: str, *paragraphs: str, status: int = 200) -> HTMLResponse:
         """Return a page with a heading and a few sentences."""
@@ -67,16 +98,11 @@ class Pages:
     async def style(self, _request: Request) -> Response:
         """Return the pages' style."""
         css = (_HERE / "style.css").read_bytes()
-        return Response(css, media_type="text/css", headers={**self._headers(), **_KEPT})
+        return Response(css, media_type="text/css", headers=_KEPT)
 
     def _draw(
         self, name: str, status: int, facts: dict[str, object], keeping: dict[str, str]
     ) -> HTMLResponse:
         root = urlsplit(self.public_url).path.rstrip("/")
         html = self.templates.get_template(name).render(root=root, **facts)
-        return HTMLResponse(html, status, headers={**self._headers(), **keeping})
-
-    def _headers(self) -> dict[str, str]:
-        if not self.public_url.startswith("https://"):
-            return _HEADERS
-        return {**_HEADERS, "Strict-Transport-Security": "max-age=31536000"}
+        return HTMLResponse(html, status, headers=keeping)

@@ -76,8 +76,8 @@ class Install:
         # A browser on http would drop a cookie for https, and never finish.
         unfit = "" if self.pages.public_url.startswith("https://") else "Secure; "
         for cookie in cookies:
-            response.headers.append("set-cookie", cookie.replace(unfit, "", 1))
-        response.headers["Cache-Control"] = "no-store"
+            fit = f"{cookie.replace(unfit, '', 1)}; SameSite=Lax"
+            response.headers.append("set-cookie", fit)
         return response
 
 

@@ -23,7 +23,7 @@ from bot.metrics import Metrics
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
 from bot.tasks import Tasks
 from handlers.blocks import Block, modal, paragraphs
-from handlers.reading import Body
+from handlers.reading import Body, labels_of
 from handlers.routing import Handler, Router, SlackRequest
 from services.model import Person
 
@@ -147,6 +147,7 @@ class SlackDoor:
             await self.forget(request.person.enterprise_id, request.person.team_id)
 
     def _request(self, body: Body, context: AsyncBoltContext, ack: Answer) -> SlackRequest:
+        name, workspace = labels_of(body)
         return SlackRequest(
             body=body,
             person=Person(
@@ -154,6 +155,8 @@ class SlackDoor:
                 team_id=context.team_id or "",
                 user_id=context.user_id or "",
                 channel_id=context.channel_id or "",
+                name=name,
+                workspace=workspace,
             ),
             client=self.web.client(context.bot_token or ""),
             ack=ack,

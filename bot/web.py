@@ -8,11 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bot.bodies import BadBody
 from bot.browser import Browser
 from bot.health import Health
-from bot.html import Pages
+from bot.html import Guarded, Pages
 from bot.install import Install
 from bot.slack_http import SlackEvents
 from bot.webhooks import Webhooks
@@ -33,12 +34,13 @@ class Web:
     slack: SlackEvents | None
     install: Install | None
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """Return the application."""
-        return Starlette(
+        made = Starlette(
             routes=[*self._slack(), *self._ours()],
             exception_handlers={BadBody: self._bad_body, HTTPException: self._refused},
         )
+        return Guarded(made, self.pages.public_url)
 
     def _slack(self) -> list[Route]:
         routes = []
@@ -53,7 +55,7 @@ class Web:
     def _ours(self) -> list[Route]:
         gets: dict[str, Endpoint] = {
             "/paymo/connect": self.browser.paymo_form,
-            "/xero/connect": self.browser.xero,
+            "/xero/connect": self.browser.xero_form,
             "/xero/callback": self.browser.xero_callback,
             "/healthz": self.health.alive,
             "/readyz": self.health.ready,
@@ -64,6 +66,7 @@ class Web:
         }
         posts: dict[str, Endpoint] = {
             "/paymo/connect": self.browser.paymo_key,
+            "/xero/connect": self.browser.xero,
             "/xero/organisation": self.browser.organisation,
             "/webhooks/xero": self.webhooks.xero,
             "/webhooks/paymo/{token}": self.webhooks.paymo,

@@ -68,8 +68,9 @@ class Connect:
         view = connect_view(checklist, place.channel_id)
         view_id = await answers.open_view(request, view, again=again)
         if view_id:
-            await self.service.attach_view(checklist.connection_id, view_id)
-            await self.service.catch_up(checklist, replace(place, view_id=view_id))
+            person = replace(request.person, channel_id=place.channel_id)
+            await self.service.attach_view(person, checklist.connection_id, view_id)
+            await self.service.catch_up(person, checklist, replace(place, view_id=view_id))
 
     async def submit(self, request: SlackRequest) -> None:
         """Take the organisation for confirmed, have the channel hear what happens, and close."""

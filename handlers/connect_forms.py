@@ -5,6 +5,7 @@ from handlers.blocks import Block, one_line
 from handlers.reading import Note
 from services.connect.shapes import Checklist, Farewell
 from services.model import ConnectionState, Organisation
+from services.wording import some_of
 
 TITLE = "Connect Paymo & Xero"
 GOODBYE = "Disconnect"
@@ -103,11 +104,10 @@ def connected_text(checklist: Checklist) -> str:
 def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
     """Say what goes and what stays before it happens."""
     company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = (
-        "Another connection uses the same consent, so only this organisation is unlinked."
-        if farewell.is_grant_shared
-        else "The app disappears from Xero's list of connected apps."
-    )
+    shared = "The app disappears from Xero's list of connected apps."
+    if farewell.others:
+        named = blocks.escape(some_of(farewell.others))
+        shared = f"The access stays for {named}: the same person in Xero allowed it."
     lines = [
         f"*First at Xero:* {organisation} is disconnected. {shared}",
         f"*Then at Paymo:* the API key of {company} is forgotten.",

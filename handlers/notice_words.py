@@ -226,6 +226,14 @@ def _restored(facts: Facts) -> str:
     )
 
 
+def _over(facts: Facts) -> str:
+    return (
+        f"<@{facts['by']}> disconnected {one_line(facts['company'])} and "
+        f"{one_line(facts['organisation'])}. Exported invoices stay as they are. Payments and "
+        "deletions in Xero no longer reach Paymo, and this channel gets no more notifications."
+    )
+
+
 def _paused(facts: Facts) -> str:
     numbers = ", ".join(one_line(each) for each in facts["numbers"])
     return (
@@ -279,6 +287,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_VOIDED: _voided,
     NoticeKind.CONNECTION_BROKEN: _broken,
     NoticeKind.CONNECTION_RESTORED: _restored,
+    NoticeKind.CONNECTION_ENDED: _over,
     NoticeKind.SYNC_PAUSED: _paused,
     NoticeKind.INVOICE_UNDONE: _undone,
     NoticeKind.INVOICE_RESTORED: _made_again,

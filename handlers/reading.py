@@ -79,6 +79,18 @@ def connection_in(body: Body) -> int:
     return int(named[1]) if named else note_of(body.get("view") or {}).connection_id
 
 
+def labels_of(body: Body) -> tuple[str, str]:
+    """Return what Slack calls the person who acts and the workspace, each "" if it does not say."""
+    user, team, grid = (_dict(body.get(name)) for name in ("user", "team", "enterprise"))
+    name = body.get("user_name") or user.get("name") or user.get("username")
+    workspace = body.get("team_domain") or team.get("domain") or grid.get("name")
+    return str(name or ""), str(workspace or "")
+
+
+def _dict(found: Any) -> Body:
+    return found if isinstance(found, dict) else {}
+
+
 def is_outsider(body: Body) -> bool:
     """Say whether this act comes from another company, through a shared channel."""
     user, team = body.get("user"), body.get("team")

@@ -1,6 +1,6 @@
 """The words that services, store and handlers share: states, kinds, and small frozen facts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -96,6 +96,7 @@ class NoticeKind(StrEnum):
     INVOICE_VOIDED = "invoice_voided"
     CONNECTION_BROKEN = "connection_broken"
     CONNECTION_RESTORED = "connection_restored"
+    CONNECTION_ENDED = "connection_ended"
     SYNC_PAUSED = "sync_paused"
     CAUGHT_UP = "caught_up"
     INVOICE_DRIFTED = "invoice_drifted"
@@ -130,6 +131,7 @@ TOPIC_OF = {
     NoticeKind.INVOICE_VOIDED: Topic.DELETIONS,
     NoticeKind.CONNECTION_BROKEN: Topic.FAILURES,
     NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
+    NoticeKind.CONNECTION_ENDED: Topic.FAILURES,  # told to every channel, whatever it hears
     NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
     NoticeKind.INVOICE_DRIFTED: Topic.FAILURES,
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
@@ -200,6 +202,9 @@ class Person:
     user_id: str
     channel_id: str = ""  # empty where there is none, as in Home and global shortcuts
     connection_id: int = 0  # the one that was chosen; 0 where the place decides
+    # Labels that Slack sent with this act, for pages; they say who somebody is and prove nothing.
+    name: str = field(default="", compare=False)
+    workspace: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sandbox.paymo import Invoice as PaymoInvoice
 from sandbox.slack import Message, View
 from sandbox.xero.model import Invoice as XeroInvoice
 from sandbox.xero.organisation import Organisation
-from tests.bot.town import PAYMO_KEY, Town, town
+from tests.bot.town import PAYMO_KEY, Town, press, town
 
 Found = TypeVar("Found")
 
@@ -126,14 +126,12 @@ class Walk:
 
     async def give_key(self, link: str, key: str = PAYMO_KEY) -> str:
         """Paste the API key on our own page."""
-        page = await self.town.http.get(link)
-        assert "api_key" in page.text
-        done = await self.town.http.post(link, data={"api_key": key})
+        done = await press(self.town.http, link, api_key=key)
         return str(done.text)
 
     async def consent(self, link: str) -> str:
-        """Follow the link to Xero's consent, which is given at once, and back."""
-        page = await self.town.http.get(link, follow_redirects=True)
+        """Go on to Xero's consent, which is given at once, and back."""
+        page = await press(self.town.http, link)
         return str(page.text)
 
     async def export(self, number: str, **chosen: str) -> str:

@@ -159,12 +159,18 @@ class _Pair(msgspec.Struct):
     scope: str = ""
 
 
-class _Claims(msgspec.Struct):
-    authentication_event_id: str = ""
-
-
 def auth_event_id(access_token: str) -> str:
-    """Return which consent a token came from, or "" when it does not say.
+    """Return which consent a token came from, or "" when it does not say."""
+    return _claim(access_token, "authentication_event_id")
+
+
+def xero_user_id(access_token: str) -> str:
+    """Return which of Xero's users gave the consent, or "" when the token does not say."""
+    return _claim(access_token, "xero_userid")
+
+
+def _claim(access_token: str, name: str) -> str:
+    """Return what a token says of itself.
 
     The signature is not checked: the token came straight from Xero's token address over TLS.
     """
@@ -172,10 +178,11 @@ def auth_event_id(access_token: str) -> str:
     if len(parts) != len(("header", "claims", "signature")):
         return ""
     try:
-        claims = msgspec.json.decode(_padded(parts[1]), type=_Claims)
+        claims = msgspec.json.decode(_padded(parts[1]), type=dict[str, Any])
     except (msgspec.DecodeError, ValueError):
         return ""
-    return claims.authentication_event_id
+    found = claims.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _padded(text: str) -> bytes:

@@ -10,21 +10,26 @@ from dataclasses import dataclass
 import msgspec
 
 from services.clients.paymo import Company
-from services.clients.tokens import TokenSet, auth_event_id
+from services.clients.tokens import TokenSet, auth_event_id, xero_user_id
 from services.clients.xero import Organisation as XeroOrganisation
 from services.clients.xero import Tenant
-from services.connect import checklists, consents, settling
+from services.connect import checklists, consents, settling, sharing
 from services.connect.kit import Kit
-from services.connect.refusals import ConsentRefused, LinkExpired
-from services.connect.shapes import Consent
-from services.errors import NotConnected, ServiceError
+from services.connect.refusals import (
+    ConsentRefused,
+    LinkExpired,
+    LinkIncomplete,
+    OtherBrowser,
+    TriesSpent,
+)
+from services.connect.settling import Finished
+from services.connect.shapes import Consent, Invitation, Return
+from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.model import ConnectionState, Job, Organisation, Place
-from services.store import connections, grants, links
+from services.store import connections, grants, links, workspaces
 from services.store.engine import Session
 from services.store.tables import Connection, Grant, OneTimeLink
 
-_STATE = "state"
-_CHOOSE = "choose"
 _OVER = (ConnectionState.ENDING, ConnectionState.ENDED)
 
 
@@ -37,30 +42,58 @@ class _Choice(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """One visit to Xero's consent: for whom, and with which tokens."""
+    """One visit to Xero's consent: for whom, with which tokens, in which browser."""
 
     link: OneTimeLink
     grant_id: int
+    cookie: str
 
 
-async def paymo_page(kit: Kit, nonce: str) -> str:
-    """Return what the key is for, to be shown. Raises `LinkExpired`."""
-    async with kit.database.sessions() as session:
-        link = await links.find(session, nonce, checklists.PAYMO, kit.now())
-        if link is None:
-            raise LinkExpired
-        connection = await connections.get(session, link.connection_id)
-        return connection.organisation_name
+async def page(kit: Kit, nonce: str, purpose: str) -> Invitation:
+    """Return what the page behind a link shows; looking changes nothing. Raises `LinkExpired`."""
+    link, connection = await _find(kit, nonce, purpose)
+    workspace = link.workspace_name
+    if not workspace:
+        async with kit.database.sessions() as session:
+            row = await workspaces.get(session, connection.workspace_id)
+            workspace = await workspaces.name_of(session, row)
+    known = checklists.organisation_of(connection)
+    return Invitation(
+        person=link.user_name,
+        workspace=workspace,
+        company=connection.paymo_company_name,
+        organisation=known.name if known else connection.organisation_name,
+    )
 
 
-async def submit_paymo_key(kit: Kit, nonce: str, api_key: str) -> str:
-    """Try the key, keep it, and return the company's name."""
-    async with kit.database.sessions() as session:
-        if await links.find(session, nonce, checklists.PAYMO, kit.now()) is None:
-            raise LinkExpired
+async def submit_paymo_key(kit: Kit, nonce: str, api_key: str, cookie: str) -> str:
+    """Try the key, keep it, and return the company's name.
+
+    A try is taken before Paymo is asked, so that many at once are not more than the few there are.
+    """
+    link, _ = await _find(kit, nonce, checklists.PAYMO, cookie)
     key = api_key.strip()
     if not key:
         raise ServiceError("Paste your Paymo API key into the field.")
+    async with kit.database.sessions.begin() as session:
+        if not await links.take_try(session, link.id, cookie):
+            raise LinkExpired
+    try:
+        return await _keep_key(kit, nonce, key)
+    except (Unavailable, Throttled):
+        async with kit.database.sessions.begin() as session:
+            await links.give_try_back(session, link.id)
+        raise
+    except ServiceError:
+        async with kit.database.sessions.begin() as session:
+            is_spent = await links.end_spent(session, link.id)
+        if is_spent:
+            await _redraw(kit, link, link.connection_id)
+            raise TriesSpent from None
+        raise
+
+
+async def _keep_key(kit: Kit, nonce: str, key: str) -> str:
     try:
         company = await kit.paymo.client(key).company()
     except NotConnected:
@@ -73,9 +106,31 @@ async def submit_paymo_key(kit: Kit, nonce: str, api_key: str) -> str:
         _require_same_company(connection, company)
         connection.paymo_api_key = key
         connection.paymo_company_id, connection.paymo_company_name = company.id, company.name
-        connection = await settling.settle(session, connection, "Paymo", kit.now())
+        done = Finished("Paymo", link.user_id, kit.now())
+        connection = await settling.settle(session, connection, done)
     await _go_on(kit, link, connection)
     return company.name
+
+
+async def _find(
+    kit: Kit, nonce: str, purpose: str, cookie: str | None = None
+) -> tuple[OneTimeLink, Connection]:
+    """Look a link up without using it; for strangers that is one read and no lock.
+
+    With a cookie, the link must be for the browser that sent it.
+    """
+    if not nonce:
+        raise LinkIncomplete
+    async with kit.database.sessions() as session:
+        link = await links.find(session, nonce, purpose, kit.now())
+        if link is None:
+            raise LinkExpired
+        connection = await connections.get(session, link.connection_id)
+    if connection.state in _OVER:
+        raise LinkExpired
+    if cookie is not None and (not cookie or link.browser not in {"", links.digest(cookie)}):
+        raise OtherBrowser
+    return link, connection
 
 
 async def _take(
@@ -103,40 +158,46 @@ def _require_same_company(connection: Connection, company: Company) -> None:
     )
 
 
-async def start_xero(kit: Kit, nonce: str) -> str:
-    """Return the address of Xero's consent page. Raises `LinkExpired`."""
+async def start_xero(kit: Kit, nonce: str, cookie: str) -> str:
+    """Return the address of Xero's consent page, whose answer this browser alone may bring."""
+    await _find(kit, nonce, checklists.XERO, cookie)
     verifier = secrets.token_urlsafe(64)
     async with kit.database.sessions.begin() as session:
         link, connection = await _take(session, kit, nonce, checklists.XERO)
         scopes = consents.wanted_scopes(connection)
-        state = links.add(session, checklists.again(link, _STATE, secret=verifier), kit.now())
+        waiting = checklists.again(link, checklists.STATE, browser=cookie, secret=verifier)
+        state = links.add(session, waiting, kit.now())
     return kit.oauth.authorise_url(state=state, verifier=verifier, scopes=scopes)
 
 
-async def finish_xero(kit: Kit, *, state: str, code: str, error: str) -> Consent:
+async def finish_xero(kit: Kit, back: Return, cookie: str) -> Consent:
     """Take what Xero's consent page sent back: connected, or a choice to make."""
+    await _find(kit, back.state, checklists.STATE, cookie)
     async with kit.database.sessions.begin() as session:
-        link, connection = await _take(session, kit, state, _STATE)
+        link, connection = await _take(session, kit, back.state, checklists.STATE)
     try:
-        if error or not code:
+        if back.error or not back.code:
             raise ConsentRefused(
                 "Access was not allowed at Xero, so nothing was connected. To try again, go back "
                 "to Slack and run /paymo-xero connect."
             )
-        return await _consented(kit, link, connection, code)
+        tokens = await _exchange(kit, link, back.code)
+        visit = _Visit(link, await _store(kit, tokens, consents.wanted_scopes(connection)), cookie)
+        return await _consented(kit, visit, connection, auth_event_id(tokens.access_token))
     except ServiceError:
         # The button in Slack holds a link that is used up now.
         await _redraw(kit, link, connection.id)
         raise
 
 
-async def _consented(kit: Kit, link: OneTimeLink, connection: Connection, code: str) -> Consent:
+async def _exchange(kit: Kit, link: OneTimeLink, code: str) -> TokenSet:
     try:
-        tokens = await kit.oauth.exchange(code, verifier=link.secret or "")
+        return await kit.oauth.exchange(code, verifier=link.secret or "")
     except NotConnected:
         raise LinkExpired from None
-    visit = _Visit(link, await _store(kit, tokens, consents.wanted_scopes(connection)))
-    event_id = auth_event_id(tokens.access_token)
+
+
+async def _consented(kit: Kit, visit: _Visit, connection: Connection, event_id: str) -> Consent:
     try:
         found = await _allowed(kit, connection, visit.grant_id, event_id)
         if len(found) == 1:
@@ -151,6 +212,7 @@ async def _consented(kit: Kit, link: OneTimeLink, connection: Connection, code: 
 async def _store(kit: Kit, tokens: TokenSet, asked: str) -> int:
     grant = Grant(
         auth_event_id=auth_event_id(tokens.access_token),
+        xero_user_id=xero_user_id(tokens.access_token),
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         expires_at=tokens.expires_at,
@@ -198,7 +260,9 @@ async def _offer(kit: Kit, visit: _Visit, found: Sequence[Tenant]) -> Consent:
     ]
     secret = msgspec.json.encode(choice).decode()
     async with kit.database.sessions.begin() as session:
-        waiting = checklists.again(visit.link, _CHOOSE, secret=secret)
+        waiting = checklists.again(
+            visit.link, checklists.CHOOSE, browser=visit.cookie, secret=secret
+        )
         token = links.add(session, waiting, kit.now())
         connection = await connections.get(session, visit.link.connection_id)
     return Consent(
@@ -209,17 +273,14 @@ async def _offer(kit: Kit, visit: _Visit, found: Sequence[Tenant]) -> Consent:
     )
 
 
-async def choose_organisation(kit: Kit, token: str, tenant_id: str) -> Consent:
+async def choose_organisation(kit: Kit, token: str, tenant_id: str, cookie: str) -> Consent:
     """Connect the organisation that the person chose. Raises `LinkExpired`."""
-    async with kit.database.sessions() as session:
-        waiting = await links.find(session, token, _CHOOSE, kit.now())
-    if waiting is None:
-        raise LinkExpired
+    waiting, _ = await _find(kit, token, checklists.CHOOSE, cookie)
     choice = msgspec.json.decode((waiting.secret or "").encode(), type=_Choice)
     if tenant_id not in choice.organisations:
         raise ServiceError("Choose one of the organisations on the page.")
     tenant = Tenant(id=choice.organisations[tenant_id], tenant_id=tenant_id)
-    return await _use(kit, _Visit(waiting, choice.grant_id), tenant, token=token)
+    return await _use(kit, _Visit(waiting, choice.grant_id, cookie), tenant, token=token)
 
 
 async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> Consent:
@@ -227,18 +288,22 @@ async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> C
     found = await _organisation(kit, visit.grant_id, tenant.tenant_id)
     async with kit.database.sessions.begin() as session:
         if token:
-            _, connection = await _take(session, kit, token, _CHOOSE)
+            _, connection = await _take(session, kit, token, checklists.CHOOSE)
         else:
             connection = await connections.get(session, visit.link.connection_id)
             if connection.state in _OVER:
                 raise LinkExpired
+        before = sharing.held_by(connection)
         connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
         connection.organisation_name, connection.country = found.name, found.country_code
         connection.base_currency, connection.short_code = found.base_currency, found.short_code
         connection.is_demo, connection.time_zone = found.is_demo_company, found.timezone
-        await settling.change_grant(session, connection, visit.grant_id)
-        connection = await settling.settle(session, connection, "Xero", kit.now())
+        connection.grant_id = visit.grant_id
+        done = Finished("Xero", visit.link.user_id, kit.now())
+        connection = await settling.settle(session, connection, done)
     await _go_on(kit, visit.link, connection)
+    if before is not None and before.grant_id != visit.grant_id:
+        await sharing.replace(kit, before)
     return Consent(
         organisation=checklists.organisation_of(connection),
         company=connection.paymo_company_name,
@@ -264,7 +329,8 @@ async def _redraw(kit: Kit, link: OneTimeLink, connection_id: int) -> None:
     """Show the person in Slack how far they are, with links that work."""
     async with kit.database.sessions.begin() as session:
         row = await connections.get(session, connection_id)
-        spot = checklists.spot_for(row, link.user_id, link.channel_id, link.view_id)
+        spot = checklists.again(link, "")
+        spot.connection_id = connection_id
         checklist = await checklists.checklist_of(session, kit, row, spot)
     place = Place(
         workspace_id=row.workspace_id,

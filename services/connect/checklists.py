@@ -4,13 +4,17 @@ from datetime import datetime
 
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Overview
-from services.model import ConnectionState, ExportState, Organisation, Role
+from services.model import ConnectionState, ExportState, Organisation, Person, Role
 from services.store import exports, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
 PAYMO = "paymo"
 XERO = "xero"
+STATE = "state"  # somebody is at Xero's consent page
+CHOOSE = "choose"  # a consent for several organisations waits for the choice
+PURPOSES = {"Paymo": (PAYMO,), "Xero": (XERO, STATE, CHOOSE)}  # of links, by the side they connect
+_LABEL = 80
 
 
 async def checklist_of(
@@ -34,23 +38,45 @@ async def checklist_of(
     )
 
 
-def spot_for(connection: Connection, user_id: str, channel_id: str, view_id: str) -> OneTimeLink:
+def spot_for(connection: Connection, person: Person, view_id: str = "") -> OneTimeLink:
     """Return what links for this person carry along."""
     return OneTimeLink(
-        connection_id=connection.id, user_id=user_id, channel_id=channel_id, view_id=view_id
+        connection_id=connection.id,
+        user_id=person.user_id,
+        user_name=_label(person.name),
+        workspace_name=_label(person.workspace),
+        channel_id=person.channel_id,
+        view_id=view_id,
     )
 
 
-def again(spot: OneTimeLink, purpose: str, *, secret: str | None = None) -> OneTimeLink:
-    """Return another link for the same person and view."""
+def again(
+    spot: OneTimeLink, purpose: str, *, browser: str = "", secret: str | None = None
+) -> OneTimeLink:
+    """Return another link for the same person and view, for one browser or any."""
     return OneTimeLink(
         purpose=purpose,
         connection_id=spot.connection_id,
         user_id=spot.user_id,
+        user_name=spot.user_name,
+        workspace_name=spot.workspace_name,
         channel_id=spot.channel_id,
         view_id=spot.view_id,
+        browser=links.digest(browser) if browser else "",
         secret=secret,
     )
+
+
+def name_owner(connection: Connection, person: Person) -> None:
+    """Keep the name that pages call this person by."""
+    if person.name:
+        connection.names = {**connection.names, person.user_id: _label(person.name)}
+
+
+def _label(text: str) -> str:
+    """Return a name as one short line, without marks that turn the text around it."""
+    line = " ".join(text.split())
+    return "".join(each for each in line if each.isprintable())[:_LABEL]
 
 
 def link_for(session: Session, kit: Kit, spot: OneTimeLink, purpose: str) -> str:

@@ -24,5 +24,5 @@ async def missing_link(kit: Kit, person: Person, connection_id: int) -> str:
         more = set(wanted_scopes(connection).split()) - set(SCOPES.split())
         if more <= set(grant.scopes.split()):
             return ""
-        spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
+        spot = checklists.spot_for(connection, person)
         return checklists.link_for(session, kit, spot, checklists.XERO)

@@ -4,13 +4,26 @@ from datetime import timedelta
 
 import structlog
 
+from services.connect import sharing
 from services.connect.kit import Kit
-from services.connect.settling import change_grant
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
-from services.model import ConnectionState, Place
-from services.store import acts, connections, exports, grants, hooks, links, mirror, turns
+from services.model import ConnectionState, Job, NoticeKind, Place
+from services.store import (
+    acts,
+    connections,
+    exports,
+    grants,
+    hooks,
+    links,
+    mirror,
+    notices,
+    subscriptions,
+    turns,
+)
 from services.store.acts import Deed
+from services.store.engine import Session
 from services.store.tables import Connection
+from services.wording import some_of
 
 log = structlog.get_logger(__name__)
 
@@ -43,33 +56,26 @@ async def run(kit: Kit, connection_id: int) -> None:
     if exported and connection.disconnect_place is not None:
         place = Place(**connection.disconnect_place)
         await kit.screen.show_farewell(place, (at_xero, at_paymo, exported))
+        await kit.work.nudge(Job.NOTICES, connection.workspace_id)
 
 
 async def _end_at_xero(kit: Kit, connection: Connection) -> str:
     name = connection.organisation_name or "Xero"
-    grant_id = connection.grant_id
-    if grant_id is None:
+    held = sharing.held_by(connection)
+    if held is None:
         return "Xero was not connected."
+    async with kit.database.sessions() as session:
+        others = await sharing.names_of_others(session, connection)
     try:
-        if connection.xero_connection_id:
-            await kit.xero.delete_connection(grant_id, connection.xero_connection_id)
-        if await _is_last(kit, grant_id):
-            await kit.oauth.revoke(await kit.tokens.vault.load(grant_id))
+        await sharing.let_go(kit, held)
     except NotConnected:
         return f"{name} had ended the connection already."
+    if others:
+        return (
+            f"{name} is disconnected here. The access to Xero stays for {some_of(others)}: the "
+            "same person in Xero allowed it."
+        )
     return f"{name} is disconnected, and the app is not listed there any more."
-
-
-async def _is_last(kit: Kit, grant_id: int) -> bool:
-    """Say whether nothing else uses this consent.
-
-    Revoking ends every connection that the same person made for this app, whichever consent they
-    came from (Xero's token revocation page), so Xero is asked what is left.
-    """
-    async with kit.database.sessions() as session:
-        if await grants.count_connections(session, grant_id) > 1:
-            return False
-    return not await kit.xero.tenants(grant_id)
 
 
 async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
@@ -125,7 +131,10 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         row = await connections.get(session, connection.id)
         if row.state is not ConnectionState.ENDING:
             return ""
-        await change_grant(session, row, None)
+        grant_id, row.grant_id = row.grant_id, None
+        await session.flush()
+        if grant_id is not None:
+            await grants.remove_unused(session, grant_id)
         row.paymo_api_key, row.xero_connection_id = None, ""
         hooks.forget(row)
         row.state, row.broken_side = ConnectionState.ENDED, ""
@@ -135,11 +144,26 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
         await exports.fail_waiting(session, row.id, reason)
-        what, by = ("disconnected", row.owner_id) if _has_reader(row) else ("app_removed", "")
+        by = row.disconnect_place["user_id"] if row.disconnect_place else ""
+        what = "disconnected" if by else "app_removed"
         acts.note(session, row, Deed(what, kit.now(), by))
+        if by:
+            await _announce(kit, session, row, by)
         counts = await exports.counts(session, row.id)
     kept = sum(counts.get(state, 0) for state in exports.DONE)
     return (
         f"{kept} exported invoices stay as they are on both sides. They are remembered, so that "
         "connecting the same two again exports nothing twice."
     )
+
+
+async def _announce(kit: Kit, session: Session, row: Connection, by: str) -> None:
+    """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
+    heard = await subscriptions.list_for(session, row.id)
+    news = notices.News(
+        kind=NoticeKind.CONNECTION_ENDED,
+        source=f"ended:{row.id}:{kit.now().isoformat()}",
+        facts=connections.common_facts(row) | {"by": by},
+        also=[each.channel_id for each in heard if not each.paused_because],
+    )
+    await notices.announce(session, row, news, kit.now())

@@ -2,12 +2,19 @@
 
 from dataclasses import asdict, dataclass
 
-from services.connect import browser, checklists, consents, ending
+from services.connect import browser, checklists, consents, ending, sharing
 from services.connect.kit import Kit
-from services.connect.shapes import Checklist, Consent, Farewell, Overview
+from services.connect.shapes import (
+    Checklist,
+    Consent,
+    Farewell,
+    Invitation,
+    Overview,
+    Return,
+)
 from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, Place, Role
-from services.store import acts, connections, exports, grants, links, pairs, roles, workspaces
+from services.store import acts, connections, exports, links, pairs, roles, workspaces
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -21,8 +28,7 @@ class ConnectService(Kit):
         """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
         async with self.database.sessions.begin() as session:
             connection = await self._to_connect(session, person)
-            spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
-            return await checklists.checklist_of(session, self, connection, spot)
+            return await self._start_over(session, connection, person)
 
     async def add(self, person: Person) -> Checklist:
         """Start one more connection, or go on with one that this person has begun."""
@@ -31,20 +37,18 @@ class ConnectService(Kit):
             connection = await pairs.find_begun(session, workspace.id, person.user_id)
             if connection is None:
                 connection = await self._new(session, workspace, person)
-            connection.owner_id = person.user_id
-            spot = checklists.spot_for(connection, person.user_id, person.channel_id, "")
-            return await checklists.checklist_of(session, self, connection, spot)
+            return await self._start_over(session, connection, person)
 
-    async def attach_view(self, connection_id: int, view_id: str) -> None:
+    async def attach_view(self, person: Person, connection_id: int, view_id: str) -> None:
         """Say which modal shows the checklist, so that it is drawn again when a page is done."""
         async with self.database.sessions.begin() as session:
-            await links.attach_view(session, connection_id, view_id)
+            await links.attach_view(session, connection_id, person.user_id, view_id)
 
-    async def catch_up(self, drawn: Checklist, place: Place) -> None:
+    async def catch_up(self, person: Person, drawn: Checklist, place: Place) -> None:
         """Draw the checklist again if a side was connected before its view was known."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, drawn.connection_id)
-            spot = checklists.spot_for(connection, place.user_id, place.channel_id, place.view_id)
+            spot = checklists.spot_for(connection, person, place.view_id)
             fresh = await checklists.checklist_of(session, self, connection, spot)
         needed = (bool(drawn.paymo_link), bool(drawn.xero_link))
         if (bool(fresh.paymo_link), bool(fresh.xero_link)) != needed:
@@ -85,16 +89,12 @@ class ConnectService(Kit):
         async with self.database.sessions() as session:
             connection = await _to_end(session, person)
             counts = await exports.counts(session, connection.id)
-            shared = (
-                connection.grant_id is not None
-                and await grants.count_connections(session, connection.grant_id) > 1
-            )
             return Farewell(
                 connection_id=connection.id,
                 company=connection.paymo_company_name,
                 organisation=connection.organisation_name,
                 exported=sum(counts.get(state, 0) for state in exports.DONE),
-                is_grant_shared=shared,
+                others=await sharing.names_of_others(session, connection),
             )
 
     async def disconnect(self, person: Person, place: Place) -> None:
@@ -105,31 +105,32 @@ class ConnectService(Kit):
             connection.disconnect_due_at, connection.disconnect_tries = self.now(), 0
             connection.disconnect_place = asdict(place)
             connection_id = connection.id
+            await links.forget(session, connection_id)
         await self.work.nudge(Job.DISCONNECT, connection_id)
 
     async def run_disconnect(self, connection_id: int) -> None:
         """End a connection on both sides."""
         await ending.run(self, connection_id)
 
-    async def paymo_page(self, nonce: str) -> str:
-        """Return the organisation that the key is for, "" while none is known."""
-        return await browser.paymo_page(self, nonce)
+    async def page(self, nonce: str, purpose: str) -> Invitation:
+        """Return what the page behind a link shows; looking changes nothing."""
+        return await browser.page(self, nonce, purpose)
 
-    async def submit_paymo_key(self, nonce: str, api_key: str) -> str:
+    async def submit_paymo_key(self, nonce: str, api_key: str, cookie: str) -> str:
         """Try the key, keep it, and return the company's name."""
-        return await browser.submit_paymo_key(self, nonce, api_key)
+        return await browser.submit_paymo_key(self, nonce, api_key, cookie)
 
-    async def start_xero(self, nonce: str) -> str:
+    async def start_xero(self, nonce: str, cookie: str) -> str:
         """Return the address of Xero's consent page."""
-        return await browser.start_xero(self, nonce)
+        return await browser.start_xero(self, nonce, cookie)
 
-    async def finish_xero(self, *, state: str, code: str, error: str) -> Consent:
+    async def finish_xero(self, back: Return, cookie: str) -> Consent:
         """Take what Xero's consent page sent back."""
-        return await browser.finish_xero(self, state=state, code=code, error=error)
+        return await browser.finish_xero(self, back, cookie)
 
-    async def choose_organisation(self, token: str, tenant_id: str) -> Consent:
+    async def choose_organisation(self, token: str, tenant_id: str, cookie: str) -> Consent:
         """Connect the organisation that the person chose."""
-        return await browser.choose_organisation(self, token, tenant_id)
+        return await browser.choose_organisation(self, token, tenant_id, cookie)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
         workspace = await self._locked(session, person)
@@ -140,11 +141,21 @@ class ConnectService(Kit):
             raise NotConnected(
                 "The former connection is still being ended. Try again in a minute.", system="Xero"
             )
-        is_untouched = current.paymo_api_key is None and current.grant_id is None
-        if current.state is ConnectionState.PENDING and is_untouched:
-            current.owner_id = person.user_id
+        if current.owner_id != person.user_id and not person.connection_id:
+            # Who had begun when somebody else finished goes on with their own.
+            begun = await pairs.find_begun(session, workspace.id, person.user_id)
+            current = begun or current
         await roles.require(session, current, person, Role.OWNER)
         return current
+
+    async def _start_over(
+        self, session: Session, connection: Connection, person: Person
+    ) -> Checklist:
+        """Draw the checklist with fresh links; those of a former attempt are dead."""
+        await links.forget(session, connection.id, user_id=person.user_id)
+        checklists.name_owner(connection, person)
+        spot = checklists.spot_for(connection, person)
+        return await checklists.checklist_of(session, self, connection, spot)
 
     async def _locked(self, session: Session, person: Person) -> Workspace:
         """Return the workspace; of two who begin at once, the second waits for the first."""

@@ -1,6 +1,6 @@
 """The connect checklist, the state of a connection, and what disconnecting will do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -59,7 +59,26 @@ class Farewell:
     company: str
     organisation: str
     exported: int
-    is_grant_shared: bool  # other connections use the same consent, so it is not revoked
+    others: tuple[str, ...] = ()  # connections that go on with the same access to Xero
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a page of ours shows before anything happens: who asked, where, and what is known."""
+
+    person: str  # as Slack names whoever asked; "" where it did not say
+    workspace: str
+    company: str  # Paymo's; "" while not connected
+    organisation: str  # Xero's; "" while not connected
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What a browser that comes back from Xero's consent page brings along."""
+
+    state: str
+    code: str = field(default="", repr=False)
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,13 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
     """Return the connection that a command typed by this person, here, is about.
 
     Raises `SeveralConnections` where there are several and neither person nor channel says which.
+    What somebody else has begun and not finished is theirs alone.
     """
-    found = await _open(session, person)
+    found = [
+        each
+        for each in await _open(session, person)
+        if each.state is not ConnectionState.PENDING or each.owner_id == person.user_id
+    ]
     if person.connection_id:
         return _chosen(found, person.connection_id)
     bound = await _bound_to(session, person.channel_id)

@@ -1,13 +1,19 @@
 """Xero's token sets: whoever wins the claim on one refreshes it, and stores what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState
 from services.store.tables import Connection, Grant
+
+# Those that are being ended let go of what they share, so two that end at once leave nothing.
+_LIVE = Connection.grant_id.is_not(None) & Connection.state.in_(
+    (ConnectionState.PENDING, ConnectionState.ACTIVE, ConnectionState.BROKEN)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,43 @@ async def mark_dead(session: AsyncSession, grant_id: int, version: int) -> bool:
     return await _change(session, grant_id, version, {"is_dead": True, "lease_until": None})
 
 
-async def count_connections(session: AsyncSession, grant_id: int) -> int:
-    """Return how many connections still use this token set."""
-    found = await session.scalar(
-        select(func.count()).where(
-            Connection.grant_id == grant_id, Connection.state != ConnectionState.ENDED
-        )
+async def is_linked(session: AsyncSession, xero_connection_id: str) -> bool:
+    """Say whether a live connection of any workspace stands on this connection in Xero."""
+    return await _has(session, Connection.xero_connection_id == xero_connection_id)
+
+
+async def is_used(session: AsyncSession, grant_id: int) -> bool:
+    """Say whether a live connection uses this token set, or another one of the same Xero user."""
+    return await _has(session, await _same_user(session, grant_id))
+
+
+async def list_sharers(session: AsyncSession, connection: Connection) -> Sequence[Connection]:
+    """Return the other live connections that hold the same at Xero, of every workspace."""
+    if connection.grant_id is None:
+        return ()
+    shares = await _same_user(session, connection.grant_id)
+    if connection.xero_connection_id:
+        shares |= Connection.xero_connection_id == connection.xero_connection_id
+    found = await session.scalars(
+        select(Connection)
+        .where(_LIVE, shares, Connection.id != connection.id)
+        .order_by(Connection.id)
     )
-    return found or 0
+    return found.all()
+
+
+async def _same_user(session: AsyncSession, grant_id: int) -> ColumnElement[bool]:
+    user_id = await session.scalar(select(Grant.xero_user_id).where(Grant.id == grant_id))
+    same = Connection.grant_id == grant_id
+    if user_id:
+        theirs = select(Grant.id).where(Grant.xero_user_id == user_id)
+        same |= Connection.grant_id.in_(theirs)
+    return same
+
+
+async def _has(session: AsyncSession, where: ColumnElement[bool]) -> bool:
+    found = await session.scalar(select(Connection.id).where(_LIVE, where).limit(1))
+    return found is not None
 
 
 async def remove_unused(session: AsyncSession, grant_id: int) -> None:

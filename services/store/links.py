@@ -1,6 +1,7 @@
 """One-time links: handed out once, used once; the database knows only their digests."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -10,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.store.tables import OneTimeLink
 
 LIFETIME = timedelta(minutes=10)
+TRIES = 5
 
 
 def add(session: AsyncSession, link: OneTimeLink, now: datetime) -> str:
     """Add a link, whose digest and end are filled in here; return the nonce for its address."""
     nonce = secrets.token_urlsafe(32)
-    link.digest = _digest(nonce)
+    link.digest = digest(nonce)
     link.expires_at = now + LIFETIME
     session.add(link)
     return nonce
@@ -47,11 +49,50 @@ async def take(
     return taken
 
 
-async def attach_view(session: AsyncSession, connection_id: int, view_id: str) -> None:
-    """Say in which modal the links of a connection are shown."""
+async def take_try(session: AsyncSession, link_id: int, browser: str) -> bool:
+    """Take one of the link's few tries, which binds it to this browser from now on."""
+    taken = await session.scalar(
+        update(OneTimeLink)
+        .where(
+            OneTimeLink.id == link_id,
+            OneTimeLink.tries < TRIES,
+            OneTimeLink.browser.in_(("", digest(browser))),
+        )
+        .values(tries=OneTimeLink.tries + 1, browser=digest(browser))
+        .returning(OneTimeLink.id)
+        .execution_options(synchronize_session=False)
+    )
+    return taken is not None
+
+
+async def give_try_back(session: AsyncSession, link_id: int) -> None:
+    """Let a try count for nothing, because nobody could tell whether it was right."""
     await session.execute(
         update(OneTimeLink)
-        .where(OneTimeLink.connection_id == connection_id)
+        .where(OneTimeLink.id == link_id, OneTimeLink.tries > 0)
+        .values(tries=OneTimeLink.tries - 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def end_spent(session: AsyncSession, link_id: int) -> bool:
+    """Remove the link if it has no try left; say whether it was this one that ended it."""
+    gone = await session.scalar(
+        delete(OneTimeLink)
+        .where(OneTimeLink.id == link_id, OneTimeLink.tries >= TRIES)
+        .returning(OneTimeLink.id)
+        .execution_options(synchronize_session=False)
+    )
+    return gone is not None
+
+
+async def attach_view(
+    session: AsyncSession, connection_id: int, user_id: str, view_id: str
+) -> None:
+    """Say in which modal a person's links to a connection are shown."""
+    await session.execute(
+        update(OneTimeLink)
+        .where(OneTimeLink.connection_id == connection_id, OneTimeLink.user_id == user_id)
         .values(view_id=view_id)
     )
 
@@ -65,9 +106,20 @@ async def move(session: AsyncSession, connection_id: int, to_id: int) -> None:
     )
 
 
-async def forget(session: AsyncSession, connection_id: int) -> None:
-    """Make every link of a connection useless."""
-    await session.execute(delete(OneTimeLink).where(OneTimeLink.connection_id == connection_id))
+async def forget(
+    session: AsyncSession,
+    connection_id: int,
+    *,
+    user_id: str = "",
+    purposes: Collection[str] = (),
+) -> None:
+    """Make the links of a connection useless: all, or one person's, or those of some purposes."""
+    where = [OneTimeLink.connection_id == connection_id]
+    if user_id:
+        where.append(OneTimeLink.user_id == user_id)
+    if purposes:
+        where.append(OneTimeLink.purpose.in_(purposes))
+    await session.execute(delete(OneTimeLink).where(*where))
 
 
 async def purge(session: AsyncSession, now: datetime) -> None:
@@ -75,13 +127,14 @@ async def purge(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at <= now))
 
 
-def _digest(nonce: str) -> str:
-    return sha256(nonce.encode()).hexdigest()
+def digest(secret: str) -> str:
+    """Return what the database knows of a nonce or a browser's cookie."""
+    return sha256(secret.encode()).hexdigest()
 
 
 def _usable(nonce: str, purpose: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        OneTimeLink.digest == _digest(nonce),
+        OneTimeLink.digest == digest(nonce),
         OneTimeLink.purpose == purpose,
         OneTimeLink.expires_at > now,
     )

@@ -1,6 +1,6 @@
 """Two names that a connection joins, and the connections that stand beside it."""
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import Pair
@@ -66,16 +66,13 @@ async def is_taken(session: AsyncSession, connection: Connection, channel_id: st
 
 
 async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:
-    """Return a connection that this person has begun, or that nobody has gone on with."""
+    """Return the connection that this person has begun and not finished."""
     found: Connection | None = await session.scalar(
         select(Connection)
         .where(
             Connection.workspace_id == workspace_id,
             Connection.state == ConnectionState.PENDING,
-            or_(
-                Connection.owner_id == user_id,
-                and_(Connection.paymo_api_key.is_(None), Connection.grant_id.is_(None)),
-            ),
+            Connection.owner_id == user_id,
         )
         .order_by(Connection.id.desc())
         .limit(1)

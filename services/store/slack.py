@@ -8,19 +8,24 @@ of its token. Nothing else in the services names Slack's SDK.
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from slack_sdk.oauth.installation_store.models.bot import Bot
 from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.sqlalchemy import AsyncSQLAlchemyOAuthStateStore
 from sqlalchemy import ColumnElement, Table, delete, insert, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.engine import Database
 from services.store.tables import Base, SlackBot, SlackInstallation, SlackState
+from services.store.types import KEYRING
 
 _TABLES = Base.metadata.tables
+_PURPOSE = b"slack install "  # no secret of the database can pass for a state
 
 
 class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
@@ -111,7 +116,11 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
 
 
 class SlackStateStore(AsyncSQLAlchemyOAuthStateStore):
-    """States of installations that have begun; each works once, and for a short time."""
+    """States of installations that have begun; each works once, and for a short time.
+
+    A state is sealed with the encryption keys and says itself when it was made, so that whoever
+    opens the install page, people and link previews alike, writes nothing. A used one is noted.
+    """
 
     def __init__(
         self, database: Database, now: Callable[[], datetime], lifetime: timedelta
@@ -123,18 +132,36 @@ class SlackStateStore(AsyncSQLAlchemyOAuthStateStore):
         self._lifetime = lifetime
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """Hand out a new state, and drop those that nobody used in time."""
-        table, now, state = self.oauth_states, self._now(), secrets.token_urlsafe(32)
-        row = {"state": state, "expire_at": now + self._lifetime}
-        async with self.engine.begin() as connection:
-            await connection.execute(delete(table).where(table.c.expire_at <= now))
-            await connection.execute(insert(table), row)
-        return state
+        """Hand out a new state."""
+        made = _PURPOSE + secrets.token_bytes(16)
+        return KEYRING.fernet.encrypt_at_time(made, self._seconds()).decode().rstrip("=")
 
     async def async_consume(self, state: str) -> bool:
         """Use a state up; of many who try at once, one succeeds."""
-        table = self.oauth_states
-        is_known = (table.c.state == state, table.c.expire_at > self._now())
-        async with self.engine.begin() as connection:
-            used = await connection.scalar(delete(table).where(*is_known).returning(table.c.id))
-        return used is not None
+        if not self._is_ours(state):
+            return False
+        table, now = self.oauth_states, self._now()
+        row = {
+            "state": sha256(state.encode()).hexdigest(),
+            "expire_at": now + 2 * self._lifetime,
+        }
+        try:
+            async with self.engine.begin() as connection:
+                await connection.execute(delete(table).where(table.c.expire_at <= now))
+                await connection.execute(insert(table), row)
+        except IntegrityError:
+            return False
+        return True
+
+    def _is_ours(self, state: str) -> bool:
+        padding = "=" * (-len(state) % 4)
+        try:
+            made = KEYRING.fernet.decrypt_at_time(
+                f"{state}{padding}", int(self._lifetime.total_seconds()), self._seconds()
+            )
+        except (InvalidToken, ValueError):
+            return False
+        return made.startswith(_PURPOSE)
+
+    def _seconds(self) -> int:
+        return int(self._now().timestamp())

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState
-from services.store.tables import Connection, Workspace
+from services.store.tables import Connection, SlackInstallation, Workspace
 from services.store.upsert import insert_into
 
 _SKEW = timedelta(seconds=2)  # Slack tells whole seconds of its own clock
@@ -110,6 +110,22 @@ async def mark_uninstalled(
         .returning(Workspace.id)
     )
     return found.all()
+
+
+async def name_of(session: AsyncSession, workspace: Workspace) -> str:
+    """Return what Slack called the workspace when it was installed, else its id."""
+    found = await session.scalar(
+        select(func.coalesce(SlackInstallation.team_name, SlackInstallation.enterprise_name))
+        .where(
+            func.coalesce(SlackInstallation.enterprise_id, "") == workspace.enterprise_id,
+            or_(
+                SlackInstallation.team_id == workspace.team_id, SlackInstallation.team_id.is_(None)
+            ),
+        )
+        .order_by(SlackInstallation.team_id.is_(None), SlackInstallation.id.desc())
+        .limit(1)
+    )
+    return found or workspace.team_id or workspace.enterprise_id
 
 
 def _with_ids(enterprise_id: str, team_id: str) -> Select[Workspace]:

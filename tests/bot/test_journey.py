@@ -3,12 +3,11 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from bot.syncing import Looked, sync_once
 from services.model import ConnectionState
 from services.store.tables import Connection
-from tests.bot.town import PAYMO_KEY, Town
+from tests.bot.town import PAYMO_KEY, Town, press
 from tests.bot.town import town as open_town
 
 
@@ -31,11 +30,6 @@ async def connection(town: Town) -> Connection:
         return await session.get_one(Connection, 1)
 
 
-async def visit(town: Town, url: str) -> Any:
-    """Open a page of ours or of Xero's, and go wherever it sends the browser."""
-    return await town.http.get(url, follow_redirects=True)
-
-
 async def test_a_person_connects_paymo_and_one_of_two_organisations(database_url: str) -> None:
     async with open_town(database_url) as town:
         town.paymo.add_company("Studio", key=PAYMO_KEY)
@@ -46,9 +40,9 @@ async def test_a_person_connects_paymo_and_one_of_two_organisations(database_url
         await town.slack.command(town.anna, town.room, "connect")
         form = await links(town)
         asked = await town.http.get(form["connect_paymo"])
-        wrong = await town.http.post(form["connect_paymo"], data={"api_key": "wrong"})
-        right = await town.http.post(form["connect_paymo"], data={"api_key": PAYMO_KEY})
-        chooser = await visit(town, form["connect_xero"])
+        wrong = await press(town.http, form["connect_paymo"], api_key="wrong")
+        right = await press(town.http, form["connect_paymo"], api_key=PAYMO_KEY)
+        chooser = await press(town.http, form["connect_xero"])
         done = await town.http.post("/xero/organisation", data={"tenant_id": tenants[1]})
 
         assert 'name="api_key"' in asked.text
@@ -70,8 +64,8 @@ async def test_a_look_from_the_command_line_is_told_by_organisation(sqlite_url: 
         town.xero.consent.auto = True
         await town.slack.command(town.anna, town.room, "connect")
         form = await links(town)
-        await town.http.post(form["connect_paymo"], data={"api_key": PAYMO_KEY})
-        await visit(town, form["connect_xero"])
+        await press(town.http, form["connect_paymo"], api_key=PAYMO_KEY)
+        await press(town.http, form["connect_xero"])
         settings, team = town.program.core.settings, town.slack.team.id
 
         counts: list[int] = []

@@ -45,6 +45,17 @@ class Town:
         """Where the program listens."""
         return self.program.url
 
+    def browser(self) -> httpx.AsyncClient:
+        """Return another browser, with cookies of its own; close it."""
+        return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False)
+
+
+async def press(http: httpx.AsyncClient, link: str, **fields: str) -> httpx.Response:
+    """Open a page of ours, tick what it asks, press the button, and go where that leads."""
+    await http.get(link)
+    form = {"is_me": "yes", **fields}
+    return await http.post(link, data=form, follow_redirects=True)
+
 
 @asynccontextmanager
 async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
@@ -84,7 +95,7 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
         program = await stack.enter_async_context(running(chosen))
         await _reach(slack, program)
         http = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=program.url, timeout=10, trust_env=False)
+            httpx.AsyncClient(base_url=program.url, timeout=20, trust_env=False)
         )
         yield Town(slack, xero, paymo, anna, room, program, http)
 

@@ -74,7 +74,7 @@ def overview(name: str, **changes: Any) -> Overview:
 
 
 def farewell(name: str) -> Farewell:
-    return Farewell(7, name, name, exported=12, is_grant_shared=False)
+    return Farewell(7, name, name, exported=12, others=())
 
 
 def picture(name: str, lines: int = 3) -> InvoicePicture:

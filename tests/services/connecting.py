@@ -16,7 +16,7 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
-from services.connect.shapes import Checklist, Consent
+from services.connect.shapes import Checklist, Consent, Return
 from services.connect.vault import StoreVault
 from services.links import Links
 from services.model import Job, Person, Place
@@ -25,6 +25,8 @@ from services.store.tables import Base, Connection
 from tests.services.bridge import ANNA, KEY, Clock, no_sleep
 
 Row = TypeVar("Row", bound=Base)
+# The cookies of two browsers.
+HERE, ELSEWHERE = "here" * 10, "there" * 8
 PLACE = Place(workspace_id=1, user_id="U1", channel_id="C1", view_id="V9")
 
 
@@ -122,25 +124,43 @@ class Connecting:
         """The other one."""
         return list(self.xero.organisations.values())[1]
 
-    async def press(self, nonce: str, *tenants: Organisation, answer: str = "allow") -> Consent:
+    async def give_key(self, nonce: str, key: str = KEY) -> str:
+        """Submit a key on our page."""
+        return await self.service.submit_paymo_key(nonce, key, HERE)
+
+    async def press(
+        self,
+        nonce: str,
+        *tenants: Organisation,
+        answer: str = "allow",
+        user: str = "person-one",
+    ) -> Consent:
         """Follow the link to Xero, press a button there, and come back."""
-        address = await self.service.start_xero(nonce)
+        address = await self.service.start_xero(nonce, HERE)
+        return await self.come_back(address, *tenants, answer=answer, user=user)
+
+    async def come_back(
+        self,
+        address: str,
+        *tenants: Organisation,
+        answer: str = "allow",
+        user: str = "person-one",
+        cookie: str = HERE,
+    ) -> Consent:
+        """Press a button on Xero's page, as one of Xero's users, and come back."""
         chosen = [("tenant", each.tenant_id) for each in tenants]
-        asked = httpx.URL(address).copy_merge_params([("auto", answer), *chosen])
+        asked = httpx.URL(address).copy_merge_params([("auto", answer), ("user", user), *chosen])
         returned = await self.browser.get(asked)
         query = parse_qs(urlsplit(returned.headers["Location"]).query)
-        return await self.service.finish_xero(
-            state=query["state"][0],
-            code=query.get("code", [""])[0],
-            error=query.get("error", [""])[0],
-        )
+        back = Return(query["state"][0], query.get("code", [""])[0], query.get("error", [""])[0])
+        return await self.service.finish_xero(back, cookie)
 
     async def connect(self, person: Person = ANNA) -> Connection:
         """Connect both sides as one person."""
         checklist = await self.service.open(person)
-        await self.service.attach_view(checklist.connection_id, "V1")
+        await self.service.attach_view(person, checklist.connection_id, "V1")
         if checklist.paymo_link:
-            await self.service.submit_paymo_key(nonce_of(checklist.paymo_link), KEY)
+            await self.give_key(nonce_of(checklist.paymo_link))
         if checklist.xero_link:
             await self.press(nonce_of(checklist.xero_link), self.maple)
         _, last = self.screen.checklists[-1]

@@ -49,7 +49,7 @@ async def test_only_the_owner_ends_it_and_only_when_there_is_something(stand: Co
     farewell = await stand.service.farewell(ANNA)
 
     assert (farewell.company, farewell.organisation) == ("Maple Studio", "Maple Books")
-    assert farewell.is_grant_shared is False
+    assert farewell.others == ()
 
 
 async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
@@ -112,38 +112,6 @@ async def test_our_webhooks_go_and_no_others_and_an_outage_of_paymo_holds_nothin
     assert "API key of Maple Studio is forgotten" in sentences[1]
 
 
-async def test_a_consent_that_others_use_is_not_revoked(stand: Connecting) -> None:
-    connection = await stand.connect()
-    checklist = await stand.service.open(replace(ANNA, team_id="T2"))
-    await stand.press(nonce_of(checklist.xero_link), stand.oak)
-    await end(stand, connection)
-    left = [each.tenant_id for each in stand.xero.authority.connections.values()]
-
-    assert left == [stand.oak.tenant_id]
-    assert stand.xero.calls("POST", "/connect/revocation") == []
-
-
-async def test_a_grant_shared_by_two_connections_is_kept_for_the_other(stand: Connecting) -> None:
-    connection = await stand.connect()
-    other = Connection(
-        workspace_id=connection.workspace_id,
-        state=ConnectionState.ACTIVE,
-        created_at=stand.clock(),
-        owner_id="U1",
-        grant_id=connection.grant_id,
-    )
-    async with stand.database.sessions.begin() as session:
-        session.add(other)
-    await stand.change(other, state=ConnectionState.BROKEN)
-    anna = replace(ANNA, connection_id=connection.id)
-    assert (await stand.service.farewell(anna)).is_grant_shared is True
-    await end(stand, connection)
-    (grant,) = await stand.rows(Grant)
-
-    assert grant.id == connection.grant_id
-    assert stand.xero.calls("POST", "/connect/revocation") == []
-
-
 async def test_an_outage_of_xero_is_tried_again_and_in_the_end_left_to_a_person(
     stand: Connecting,
 ) -> None:
@@ -198,7 +166,7 @@ async def test_another_pair_after_an_end_begins_anew(stand: Connecting) -> None:
     connection = await stand.connect()
     await end(stand, connection)
     checklist = await stand.service.open(ANNA)
-    await stand.service.submit_paymo_key(nonce_of(checklist.paymo_link), "oak-key")
+    await stand.give_key(nonce_of(checklist.paymo_link), "oak-key")
     await stand.press(nonce_of(checklist.xero_link), stand.maple)
     begun = await stand.connection(checklist.connection_id)
 
@@ -215,7 +183,7 @@ async def test_a_page_that_is_finished_during_the_end_changes_nothing(stand: Con
     with pytest.raises(NotConnected):
         await stand.service.open(ANNA)
     with pytest.raises(LinkExpired):
-        await stand.service.submit_paymo_key(nonce, KEY)
+        await stand.give_key(nonce, KEY)
     await stand.service.run_disconnect(connection.id)
 
     assert (await stand.connection(connection.id)).paymo_api_key is None

@@ -80,11 +80,14 @@ async def test_nobody_refreshes_a_consent_that_is_over(database: Database) -> No
 
 async def test_a_consent_is_in_use_until_its_last_connection_ended(database: Database) -> None:
     grant = await granted(database)
-    await connected(database, "T1", grant_id=grant.id)
-    await connected(database, "T2", grant_id=grant.id, state=ConnectionState.ENDED)
+    for team, state in (("T1", ConnectionState.ENDING), ("T2", ConnectionState.ENDED)):
+        await connected(database, team, grant_id=grant.id, state=state)
     await connected(database, "T3")
     async with database.sessions() as session:
-        assert await grants.count_connections(session, grant.id) == 1
+        assert not await grants.is_used(session, grant.id)
+    await connected(database, "T4", grant_id=grant.id, state=ConnectionState.BROKEN)
+    async with database.sessions() as session:
+        assert await grants.is_used(session, grant.id)
 
 
 def test_tokens_do_not_show_when_printed() -> None:

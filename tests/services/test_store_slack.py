@@ -15,6 +15,7 @@ from sqlalchemy import MetaData, Table, func, select, text
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore, SlackStateStore
 from services.store.tables import Base, SlackBot, SlackInstallation, SlackState
+from services.store.types import KEYRING
 from tests.services.store_seeds import NOW
 
 INSTALLED_AT = datetime(2026, 11, 25, 8, 30, tzinfo=UTC).timestamp()
@@ -195,15 +196,46 @@ async def test_a_state_works_for_one_of_many_who_try_at_once(database: Database)
     assert sorted(won) == [False] * 4 + [True]
 
 
-async def test_a_state_that_expired_is_refused_and_removed(database: Database) -> None:
+async def test_a_state_that_expired_is_refused(database: Database) -> None:
     soon = SlackStateStore(database, lambda: NOW, timedelta(minutes=10))
-    later = SlackStateStore(database, lambda: NOW + timedelta(minutes=10), timedelta(minutes=10))
+    later = SlackStateStore(database, lambda: NOW + timedelta(minutes=11), timedelta(minutes=10))
     old = await soon.async_issue()
 
     assert not await later.async_consume(old)
 
-    new = await later.async_issue()
-    async with database.sessions() as session:
-        kept = await session.scalars(select(SlackState.state))
 
-    assert kept.all() == [new]
+async def test_a_state_is_written_down_only_when_used_and_never_readable(
+    database: Database,
+) -> None:
+    states = SlackStateStore(database, lambda: NOW, timedelta(minutes=10))
+    state = await states.async_issue()
+
+    assert await kept_states(database) == []
+
+    await states.async_consume(state)
+    (kept,) = await kept_states(database)
+
+    assert len(kept) == 64
+    assert kept not in state
+
+    later = SlackStateStore(database, lambda: NOW + timedelta(hours=1), timedelta(minutes=10))
+    await later.async_consume(await later.async_issue())
+
+    assert kept not in await kept_states(database)
+
+
+@pytest.mark.parametrize("made_up", ["", "x", "é", "A" * 119])
+async def test_a_state_that_was_never_handed_out_is_refused(
+    database: Database, made_up: str
+) -> None:
+    states = SlackStateStore(database, lambda: NOW, timedelta(minutes=10))
+
+    assert not await states.async_consume(made_up)
+    # What is encrypted elsewhere with the same keys is no state either.
+    assert not await states.async_consume(KEYRING.fernet.encrypt(b"a token").decode())
+    assert await kept_states(database) == []
+
+
+async def kept_states(database: Database) -> list[str]:
+    async with database.sessions() as session:
+        return list(await session.scalars(select(SlackState.state)))

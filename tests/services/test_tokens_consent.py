@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from services.clients.tokens import SCOPES, auth_event_id
+from services.clients.tokens import SCOPES, auth_event_id, xero_user_id
 from services.errors import NotConnected, Unavailable
 from tests.xero_stand import Stand, oauth_of, xero_stand
 
@@ -45,6 +45,7 @@ async def test_a_code_is_exchanged_with_its_verifier_and_names_its_consent(
 
     events = {each.event_id for each in xero.world.authority.connections.values()}
     assert auth_event_id(tokens.access_token) in events
+    assert xero_user_id(tokens.access_token) == xero.world.consent.user
     assert tokens.expires_at == xero.clock() + timedelta(minutes=30)
 
 

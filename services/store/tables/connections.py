@@ -37,6 +37,7 @@ class Grant(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     auth_event_id: Mapped[str] = mapped_column(String(64), default="")
+    xero_user_id: Mapped[str] = mapped_column(String(64), default="")  # who gave the consent
     access_token: Mapped[str] = mapped_column(Secret)
     refresh_token: Mapped[str] = mapped_column(Secret)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -70,6 +71,7 @@ class Connection(Sends, Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     owner_id: Mapped[str] = mapped_column(String(32))  # Slack user who connected
+    names: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # of who connects, by id
     exporters: Mapped[list[str]] = mapped_column(JSON, default=list)  # other Slack users
     viewers: Mapped[list[str]] = mapped_column(JSON, default=list)  # who may ask, anywhere
     channel_viewers: Mapped[bool] = mapped_column(default=True)  # subscribed channels may, there
@@ -163,6 +165,10 @@ class OneTimeLink(Base):
     purpose: Mapped[str] = mapped_column(String(16))  # "paymo", "xero", "state", "choose"
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
     user_id: Mapped[str] = mapped_column(String(32))
+    user_name: Mapped[str] = mapped_column(String(80), default="")  # labels for the page
+    workspace_name: Mapped[str] = mapped_column(String(80), default="")
+    browser: Mapped[str] = mapped_column(String(64), default="")  # SHA-256 of its cookie, in hex
+    tries: Mapped[int] = mapped_column(default=0)  # keys that did not work
     view_id: Mapped[str] = mapped_column(String(64), default="")
     channel_id: Mapped[str] = mapped_column(String(32), default="")
     secret: Mapped[str | None] = mapped_column(Secret)  # PKCE verifier, or the waiting consent

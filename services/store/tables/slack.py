@@ -59,10 +59,10 @@ class SlackBot(_Installed, Base):
 
 
 class SlackState(Base):
-    """An OAuth state that was handed out and not used yet."""
+    """An OAuth state that was used, so that it does not work again."""
 
     __tablename__ = "slack_oauth_states"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(200), unique=True)
+    state: Mapped[str] = mapped_column(String(200), unique=True)  # its SHA-256, in hex
     expire_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
