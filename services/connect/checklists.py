@@ -22,8 +22,7 @@ async def checklist_of(
 ) -> Checklist:
     """Return the form; `spot` says for whom, and in which view and channel, links are made."""
     heard = await subscriptions.list_for(session, connection.id)
-    needs_paymo = connection.paymo_api_key is None or connection.broken_side == "Paymo"
-    needs_xero = connection.grant_id is None or connection.broken_side == "Xero"
+    needs_paymo, needs_xero = needs_of(connection)
     return Checklist(
         connection_id=connection.id,
         state=connection.state,
@@ -35,6 +34,14 @@ async def checklist_of(
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
         is_another=await pairs.has_others(session, connection),
         is_taken=await pairs.is_taken(session, connection, spot.channel_id),
+    )
+
+
+def needs_of(connection: Connection) -> tuple[bool, bool]:
+    """Say whether Paymo is to be connected, and whether Xero is."""
+    return (
+        connection.paymo_api_key is None or connection.broken_side == "Paymo",
+        connection.grant_id is None or connection.broken_side == "Xero",
     )
 
 

@@ -48,11 +48,11 @@ class ConnectService(Kit):
         """Draw the checklist again if a side was connected before its view was known."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, drawn.connection_id)
+            if checklists.needs_of(connection) == (bool(drawn.paymo_link), bool(drawn.xero_link)):
+                return
             spot = checklists.spot_for(connection, person, place.view_id)
             fresh = await checklists.checklist_of(session, self, connection, spot)
-        needed = (bool(drawn.paymo_link), bool(drawn.xero_link))
-        if (bool(fresh.paymo_link), bool(fresh.xero_link)) != needed:
-            await self.screen.show_checklist(place, fresh)
+        await self.screen.show_checklist(place, fresh)
 
     async def missing_consent(self, person: Person, connection_id: int) -> str:
         """Return a link to Xero's consent when a setting needs more than was allowed, else ""."""

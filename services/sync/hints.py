@@ -45,15 +45,16 @@ class _Named(msgspec.Struct, frozen=True):
 
 async def take(kit: Kit, told: Told) -> bool:
     """Queue the look that is hinted at; False when this is not Paymo's."""
-    async with kit.database.sessions.begin() as session:
+    async with kit.database.sessions() as session:
+        # Whoever is not Paymo costs one read, and waits for nobody who writes.
         connection = await hooks.find(session, told.token)
-        is_signed = _is_signed(connection, told)
-        if connection is None or not is_signed:
-            return False
-        named = _read(told.body)
-        if named is not None and connection.state is ConnectionState.ACTIVE:
+    if not _is_signed(connection, told) or connection is None:
+        return False
+    named = _read(told.body)
+    if named is not None and connection.state is ConnectionState.ACTIVE:
+        async with kit.database.sessions.begin() as session:
             await _queue(session, kit, connection, named)
-        return True
+    return True
 
 
 def _is_signed(connection: Connection | None, told: Told) -> bool:

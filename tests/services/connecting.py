@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from sqlalchemy import select
 
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
@@ -21,10 +19,10 @@ from services.connect.vault import StoreVault
 from services.links import Links
 from services.model import Job, Person, Place
 from services.store.engine import Database
-from services.store.tables import Base, Connection
+from services.store.tables import Connection
 from tests.services.bridge import ANNA, KEY, Clock, no_sleep
+from tests.services.store_seeds import Row, rows_of
 
-Row = TypeVar("Row", bound=Base)
 # The cookies of two browsers.
 HERE, ELSEWHERE = "here" * 10, "there" * 8
 PLACE = Place(workspace_id=1, user_id="U1", channel_id="C1", view_id="V9")
@@ -180,9 +178,7 @@ class Connecting:
 
     async def rows(self, table: type[Row]) -> list[Row]:
         """Return every row of a table, in order."""
-        async with self.database.sessions() as session:
-            found = await session.scalars(select(table).order_by(*table.__table__.primary_key))
-            return list(found)
+        return await rows_of(self.database, table)
 
 
 def nonce_of(link: str) -> str:

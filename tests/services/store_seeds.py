@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState, ExportState
 from services.store.engine import Database
-from services.store.tables import Connection, Export, Grant, Notice, Workspace
+from services.store.tables import Base, Connection, Export, Grant, Notice, Workspace
 
+Row = TypeVar("Row", bound=Base)
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
@@ -61,6 +62,13 @@ def export_of(connection: Connection, **values: Any) -> Export:
         tenant_id=connection.tenant_id,
         **{**usual, **values},
     )
+
+
+async def rows_of(database: Database, table: type[Row]) -> list[Row]:
+    """Return every row of a table, in order."""
+    async with database.sessions() as session:
+        found = await session.scalars(select(table).order_by(*table.__table__.primary_key))
+        return list(found)
 
 
 def read(notice: Notice | None) -> str:

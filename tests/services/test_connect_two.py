@@ -1,0 +1,114 @@
+"""Two people of one workspace who connect at the same time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from services.connect.refusals import LinkExpired
+from services.errors import ServiceError
+from services.model import ConnectionState
+from services.store.engine import Database
+from services.store.tables import Act, Grant
+from tests.services import bridge
+from tests.services.connecting import PLACE, Connecting, nonce_of
+
+ANNA = replace(bridge.ANNA, name="anna", workspace="maple")
+BEN = replace(bridge.BEN, name="ben", workspace="maple")
+
+
+@pytest.fixture
+async def stand(database: Database) -> AsyncIterator[Connecting]:
+    """Nothing is connected yet."""
+    made = await Connecting.open(database)
+    yield made
+    await made.close()
+
+
+async def log_of(stand: Connecting) -> list[tuple[str, str, int]]:
+    """Return who did what with which connection."""
+    return [(each.user_id, each.what, each.connection_id) for each in await stand.rows(Act)]
+
+
+async def test_each_has_an_attempt_of_their_own(stand: Connecting) -> None:
+    mine, theirs = await asyncio.gather(stand.service.open(ANNA), stand.service.open(BEN))
+    again = await stand.service.open(ANNA)
+    shown = [await stand.service.page(nonce_of(each.xero_link), "xero") for each in (again, theirs)]
+
+    assert mine.connection_id == again.connection_id != theirs.connection_id
+    assert [each.person for each in shown] == ["anna", "ben"]
+
+
+async def test_two_who_finish_with_different_pairs_own_one_connection_each(
+    stand: Connecting,
+) -> None:
+    mine, theirs = await stand.service.open(ANNA), await stand.service.open(BEN)
+    await stand.give_key(nonce_of(mine.paymo_link))
+    await stand.give_key(nonce_of(theirs.paymo_link), "oak-key")
+    await stand.press(nonce_of(theirs.xero_link), stand.oak)
+    await stand.press(nonce_of(mine.xero_link), stand.maple)
+    made = [await stand.connection(each.connection_id) for each in (mine, theirs)]
+
+    assert [(each.state, each.owner_id) for each in made] == [
+        (ConnectionState.ACTIVE, "U1"),
+        (ConnectionState.ACTIVE, "U2"),
+    ]
+    assert await log_of(stand) == [
+        ("U1", "paymo_connected", mine.connection_id),
+        ("U2", "paymo_connected", theirs.connection_id),
+        ("U2", "xero_connected", theirs.connection_id),
+        ("U1", "xero_connected", mine.connection_id),
+    ]
+
+
+async def test_the_second_with_the_same_pair_is_told_by_whom_and_goes_on_with_another(
+    stand: Connecting,
+) -> None:
+    mine, theirs = await stand.service.open(ANNA), await stand.service.open(BEN)
+    await stand.give_key(nonce_of(theirs.paymo_link))
+    await stand.give_key(nonce_of(mine.paymo_link))
+    await stand.press(nonce_of(mine.xero_link), stand.maple)
+    with pytest.raises(ServiceError, match="connected with Maple Books in Xero already, by anna"):
+        await stand.press(nonce_of(theirs.xero_link), stand.maple, user="person-two")
+    first = await stand.connection(mine.connection_id)
+    assert (first.state, first.owner_id) == (ConnectionState.ACTIVE, "U1")
+    assert [each.id for each in await stand.rows(Grant)] == [first.grant_id]
+
+    again = await stand.service.open(BEN)
+    assert (again.connection_id, again.company) == (theirs.connection_id, "Maple Studio")
+    await stand.press(nonce_of(again.xero_link), stand.oak, user="person-two")
+    second = await stand.connection(theirs.connection_id)
+
+    assert (second.state, second.owner_id) == (ConnectionState.ACTIVE, "U2")
+    assert ("U2", "xero_connected", second.id) in await log_of(stand)
+    assert {each[0] for each in await log_of(stand) if each[2] == first.id} == {"U1"}
+
+
+async def test_a_link_dies_with_its_attempt(stand: Connecting) -> None:
+    former = await stand.service.open(ANNA)
+    latter = await stand.service.open(ANNA)
+    for link, purpose in ((former.paymo_link, "paymo"), (former.xero_link, "xero")):
+        with pytest.raises(LinkExpired):
+            await stand.service.page(nonce_of(link), purpose)
+    theirs = await stand.service.open(BEN)
+    await stand.service.page(nonce_of(latter.xero_link), "xero")
+    await stand.service.disconnect(ANNA, PLACE)
+    with pytest.raises(LinkExpired):
+        await stand.service.page(nonce_of(latter.xero_link), "xero")
+
+    assert (await stand.service.page(nonce_of(theirs.xero_link), "xero")).person == "ben"
+
+
+async def test_what_was_handed_out_for_a_side_dies_when_that_side_is_connected(
+    stand: Connecting,
+) -> None:
+    checklist = await stand.service.open(ANNA)
+    await stand.press(nonce_of(checklist.xero_link), stand.maple)
+    _, redrawn = stand.screen.checklists[-1]
+    await stand.give_key(nonce_of(redrawn.paymo_link))
+    with pytest.raises(LinkExpired):
+        await stand.give_key(nonce_of(checklist.paymo_link), "oak-key")
+    connection = await stand.connection(checklist.connection_id)
+
+    assert connection.paymo_company_name == "Maple Studio"
