@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from bot.browser import Browser
 from bot.health import Health
@@ -111,7 +111,7 @@ async def running(settings: Settings) -> AsyncIterator[Program]:
 
 
 @asynccontextmanager
-async def _serving(listener: socket.socket, app: Starlette) -> AsyncIterator[None]:
+async def _serving(listener: socket.socket, app: ASGIApp) -> AsyncIterator[None]:
     server = Server(_config(app))
     task = asyncio.create_task(server.serve([listener]), name="server")
     try:
@@ -144,7 +144,7 @@ def _door(core: Core) -> SlackDoor:
     )
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,

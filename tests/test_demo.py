@@ -78,7 +78,9 @@ async def give_key(page: Page, form: Locator) -> None:
     async with page.context.expect_page() as opened:
         await form.get_by_role("link", name="Connect Paymo").click()
     tab = await opened.value
+    await expect(tab.get_by_role("heading", level=1)).to_contain_text("Connect Paymo to")
     await tab.locator("[name=api_key]").fill(API_KEY)
+    await tab.get_by_role("checkbox").check()
     await tab.get_by_role("button").first.click()
     await expect(tab.locator("body")).to_contain_text("Harbour Lane Studio")
     await tab.close()
@@ -89,6 +91,8 @@ async def consent(page: Page, form: Locator) -> None:
     async with page.context.expect_page() as opened:
         await form.get_by_role("link", name="Connect Xero").click()
     tab = await opened.value
+    await tab.get_by_role("checkbox").check()
+    await tab.get_by_role("button", name="Continue to Xero").click()
     await expect(tab.get_by_role("button", name="Allow access")).to_be_visible()
     await keep(tab, "2-consent")
     await tab.get_by_role("button", name="Allow access").click()

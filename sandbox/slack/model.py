@@ -58,9 +58,14 @@ class Team:
         """The app's bot id here."""
         return f"B{self.id}"
 
+    @property
+    def domain(self) -> str:
+        """What stands before `.slack.com`."""
+        return self.name.lower().replace(" ", "-")
+
     def public(self) -> dict[str, Any]:
         """Return the workspace as Slack shows it."""
-        return {"id": self.id, "name": self.name, "domain": self.id.lower()}
+        return {"id": self.id, "name": self.name, "domain": self.domain}
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ class Payloads:
         return {
             "token": TOKEN,
             "team_id": team.id,
-            "team_domain": team.id.lower(),
+            "team_domain": team.domain,
             "channel_id": channel.id,
             "channel_name": _channel_name(channel),
             "user_id": user.id,
@@ -127,7 +127,7 @@ class Payloads:
             "type": kind,
             "token": TOKEN,
             "api_app_id": APP_ID,
-            "team": {"id": team.id, "domain": team.id.lower()},
+            "team": {"id": team.id, "domain": team.domain},
             "enterprise": None,
             "is_enterprise_install": False,
             "user": person,

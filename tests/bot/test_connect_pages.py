@@ -71,7 +71,7 @@ async def test_a_page_names_who_asked_where_and_what_is_allowed(
         page = (await ben.get(link)).text
 
         assert f"<strong>{town.anna.handle}</strong> in the Slack workspace" in page
-        assert f"<strong>{town.slack.team.id.lower()}</strong>" in page
+        assert f"<strong>{town.slack.team.domain}</strong>" in page
         assert allowed in page
         assert 'name="is_me"' in page
 
