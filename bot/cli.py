@@ -150,6 +150,17 @@ def export_data_command(
     _program().export_data(settings, workspace)
 
 
+@app.command("set-owner")
+def set_owner_command(
+    *,
+    workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")],
+    user: Annotated[str, typer.Option(help="Slack's id of the new owner (U…).")],
+) -> None:
+    """Make somebody the owner of a workspace's connections."""
+    settings = _settings()
+    _program().set_owner(settings, workspace, user)
+
+
 @app.command("forget")
 def forget_command(
     *, workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
@@ -10,12 +11,14 @@ import typer
 import uvloop
 from rich.progress import Progress
 
-from bot import doctor, leaving, serving, syncing
+from bot import doctor, leaving, owning, serving, syncing
+from bot.leaving import UnknownWorkspace
 from bot.settings import Settings
 from bot.wiring import open_database
 from services.store.engine import rotate
 
 T = TypeVar("T")
+_SLACK_USER = re.compile("[UW][A-Z0-9]+")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -84,16 +87,31 @@ def export_data(settings: Settings, workspace: str) -> None:
     """Print as JSON all that is kept about a workspace."""
     try:
         found = _run(leaving.export_data(settings, workspace))
-    except leaving.UnknownWorkspace:
+    except UnknownWorkspace:
         _refuse_unknown(workspace)
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def set_owner(settings: Settings, workspace: str, user: str) -> None:
+    """Make somebody the owner of a workspace's connections, and say of which."""
+    if not _SLACK_USER.fullmatch(user):
+        raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
+    try:
+        organisations = _run(owning.set_owner(settings, workspace, user))
+    except UnknownWorkspace:
+        _refuse_unknown(workspace)
+    if not organisations:
+        typer.echo(f"Nothing is connected in workspace {workspace}.", err=True)
+        raise typer.Exit(1)
+    for each in organisations:
+        typer.echo(f"{user} is now the owner of {each}.")
 
 
 def forget(settings: Settings, workspace: str) -> None:
     """End a workspace's connections, then delete all that is kept about it."""
     try:
         _run(leaving.forget(settings, workspace, lambda said: typer.echo(said, err=True)))
-    except leaving.UnknownWorkspace:
+    except UnknownWorkspace:
         _refuse_unknown(workspace)
     typer.echo(f"Nothing is kept about workspace {workspace} any more.")
 

@@ -52,11 +52,12 @@ async def may_take_over(
     return request is not None and now - request.asked_at >= access.PATIENCE
 
 
-async def list_in(session: AsyncSession, workspace_ids: list[int]) -> list[Connection]:
-    """Return the connections of these workspaces that have an owner to change."""
+async def list_in(session: AsyncSession, workspace_id: int) -> list[Connection]:
+    """Return what is connected in a workspace, for nobody else to change meanwhile."""
     found = await session.scalars(
         select(Connection)
-        .where(Connection.workspace_id.in_(workspace_ids), Connection.state.in_(_IN_USE))
+        .where(Connection.workspace_id == workspace_id, Connection.state.in_(_IN_USE))
         .order_by(Connection.id)
+        .with_for_update()
     )
     return list(found)
