@@ -1,7 +1,7 @@
 """`/paymo-xero …`: what was typed, and who answers it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers import answers, names, words
 from handlers.batches import Batches
@@ -43,6 +43,8 @@ class Command:
     async def run(self, request: SlackRequest) -> None:
         """Understand the text and hand it on."""
         typed = words.parse(str(request.body.get("text", "")))
+        if typed.whole and await self.export.is_number(request, typed.whole):
+            typed = replace(typed, verb=typed.alone, rest=(typed.whole,))
         if about := self._about().get(typed.verb):
             await about(request, typed.rest)
         elif handler := self._verbs().get(typed.verb):

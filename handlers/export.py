@@ -41,6 +41,10 @@ class Export:
         if view_id:
             await self.service.attach_view(form.draft_id, view_id)
 
+    async def is_number(self, request: SlackRequest, typed: str) -> bool:
+        """Say whether these several words are the number of one invoice."""
+        return await self.service.is_number(request.person, typed)
+
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
         await request.ack()

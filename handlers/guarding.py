@@ -5,7 +5,7 @@ from dataclasses import replace
 from handlers import answers, which
 from handlers.reading import connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
-from services.errors import NotAccepted, NotAllowed, ServiceError, SeveralConnections
+from services.errors import NotAccepted, NotAllowed, ServiceError, SeveralConnections, SeveralFit
 
 _OUTSIDER = (
     "This belongs to another company's workspace. People of that company can do it; ask them."
@@ -47,6 +47,8 @@ async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
         await request.ack()
         if isinstance(refusal, SeveralConnections):
             await which.ask(request, refusal)
+        elif isinstance(refusal, SeveralFit) and "command" in request.body:
+            await which.ask_invoice(_with_connection(request), refusal)
         else:
             await answers.refuse(_with_connection(request), refusal)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handlers.blocks import CONNECTION
+from services import numbers
 
 Body = dict[str, Any]
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]+)-[0-9]+")
@@ -64,7 +65,7 @@ def has_field(view: Body, name: str) -> bool:
 
 def typed(body: Body) -> str:
     """Return what a person has typed into a menu so far."""
-    return str(body.get("value") or "")
+    return numbers.spaced(str(body.get("value") or ""))
 
 
 def pressed(body: Body) -> Body:

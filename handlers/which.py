@@ -8,7 +8,7 @@ from handlers import answers, blocks, names, words
 from handlers.blocks import Block, one_line
 from handlers.reading import Body, pressed
 from handlers.routing import Router, SlackRequest
-from services.errors import NotFound, Pair, ServiceError, SeveralConnections
+from services.errors import NotFound, Pair, ServiceError, SeveralConnections, SeveralFit
 
 _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
@@ -36,6 +36,22 @@ async def ask(request: SlackRequest, several: SeveralConnections) -> None:
     drawn += blocks.actions([another] if _is_connecting(wanted) else [])
     drawn.append(blocks.context(more, _HINT))
     await answers.tell(request, f"❓ {several}", drawn)
+
+
+async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
+    """Ask the person which invoice is meant, with a button for each; the command goes on then."""
+    text, about = str(request.body.get("text", "")), request.person.connection_id
+    drawn: list[Block] = []
+    for place, each in enumerate(several.found):
+        wanted = ["command", words.naming(text, several.typed, each.number)]
+        value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
+        if len(value) > _LONGEST:
+            await answers.refuse(request, several)
+            return
+        button = blocks.button(f"Choose {each.number}", names.WHICH, value)
+        said = f"*{one_line(each.number)}* · {one_line(each.about)}"
+        drawn.append(blocks.named(blocks.section(said, accessory=button), about, place))
+    await answers.tell(request, f"❓ {blocks.escape(str(several))}", drawn)
 
 
 def _choice(pair: Pair, value: str) -> Block:

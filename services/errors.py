@@ -6,6 +6,7 @@
   + NotMatched        a client has no Xero contact yet
   + AlreadyRequested  this invoice is exported, or on its way
   + NotAllowed        this person may not do this
+  + SeveralFit        a number was typed that several invoices may be meant by
   + NotFound          the remote system knows no such object
   + Rejected          the remote system understood the request and said no
   + Throttled         the remote system asked us to wait, before it did anything
@@ -56,6 +57,24 @@ class SeveralConnections(ServiceError):
         """Keep those to choose from."""
         super().__init__("This workspace has several connections. Which one do you mean?")
         self.pairs = pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """An invoice that may be meant: its number, and what tells it from the others."""
+
+    number: str
+    about: str
+
+
+class SeveralFit(ServiceError):
+    """Several invoices may be meant by what was typed."""
+
+    def __init__(self, typed: str, found: tuple[Fitting, ...]) -> None:
+        """Keep those to choose from."""
+        super().__init__(f"{len(found)} invoices fit {typed}. Which one do you mean?")
+        self.typed = typed
+        self.found = found
 
 
 class NotMatched(ServiceError):

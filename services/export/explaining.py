@@ -86,6 +86,7 @@ class ExplainService:
             if connection is None or connection.state is ConnectionState.PENDING:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
             await roles.require(session, connection, person, Role.VIEWER)
+            number = await numbered.meant(session, connection, number, person)
             found = await numbered.find(session, connection, number)
             if found.header is None and found.latest is None:
                 raise NotFound(

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
-from services.errors import NotConnected, NotFound, ServiceError
+from services.errors import NotConnected, NotFound, ServiceError, SeveralFit
 from services.export import forms
 from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.matching.contacts import client_row
 from services.model import ConnectionState, Place
-from services.store import connections, drafts, mirror, tables
+from services.store import connections, drafts, mirror, numbered, tables
+from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Connection, Draft
+from services.wording import some_of
 
 _FRESH_ENOUGH = timedelta(minutes=10)
 
@@ -76,13 +78,24 @@ async def _look_for(kit: Kit, connection: Connection, draft: Draft) -> int | Non
         if is_second_try:
             await kit.mirror.refresh_invoices(connection)
         async with kit.database.sessions() as session:
-            header = await mirror.find_header_by_number(session, connection.id, draft.asked_number)
+            number = draft.asked_number
+            if is_second_try:
+                number = await _meant(session, connection, number)
+            header = await mirror.find_header_by_number(session, connection.id, number)
         if header is not None:
             return header.invoice_id
     raise ServiceError(
         f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
         f"{draft.asked_number}. Choose one below."
     )
+
+
+async def _meant(session: Session, connection: Connection, number: str) -> str:
+    try:
+        return await numbered.meant(session, connection, number)
+    except SeveralFit as several:
+        fitting = some_of([each.number for each in several.found])
+        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one below.") from None
 
 
 async def _note_broken(kit: Kit, connection: Connection, refusal: NotConnected) -> None:

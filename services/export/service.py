@@ -29,6 +29,9 @@ class ExportService(Kit):
             draft.asked_number = number.strip()[:WIDEST]
             if draft.asked_number:
                 header = await mirror.find_header_by_number(session, connection.id, number)
+                if header is None:
+                    # Several that fit are asked about at once; one that fits, after Paymo was read.
+                    await numbered.meant(session, connection, number)
                 draft.invoice_id = header.invoice_id if header else None
                 draft.due_at = self.now()
             session.add(draft)
@@ -94,7 +97,7 @@ class ExportService(Kit):
         """Return Paymo's invoices by number or client, newest first; exported ones say so."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            rows = await mirror.search_invoices(session, connection.id, query, _MOST)
+            rows = await numbered.search(session, connection, query, _MOST)
             ids = [header.invoice_id for header, _ in rows]
             taken = await exports.list_taken_ids(session, connection, ids)
         return tuple(
@@ -108,6 +111,12 @@ class ExportService(Kit):
             for header, client in rows
         )
 
+    async def is_number(self, person: Person, typed: str) -> bool:
+        """Say whether an invoice has this very number, however many words it has."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            return await numbered.is_known(session, connection, typed)
+
     async def card(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
         """Return how an exported invoice stands on both sides, and the role of who asks.
 
@@ -115,6 +124,7 @@ class ExportService(Kit):
         """
         async with self.database.sessions() as session:
             connection = await connections.get_for(session, person, Role.VIEWER)
+            number = await numbered.meant(session, connection, number, person)
             export = await numbered.find_export(session, connection, number)
             if export is None or export.xero_invoice_id is None:
                 await _require_form(session, connection, person, number)

@@ -26,6 +26,7 @@ class UndoService(Kit):
         """Take back the invoice with this number; return a sentence to show at once."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
+            number = await numbered.meant(session, connection, number)
             export = await numbered.find_export(session, connection, number)
         if export is None:
             raise NotFound(

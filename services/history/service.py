@@ -36,6 +36,8 @@ class HistoryService:
             connection = await _connection(session, person)
             needed = role if number else Role.EXPORTER
             has = await roles.require(session, connection, person, needed)
+            if number:
+                number = await numbered.meant(session, connection, number, person)
             exports = await _exports(session, connection, number) if number else None
             if exports:
                 await roles.require_sight(session, connection, person, exports[0].client_id)

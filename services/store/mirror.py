@@ -221,7 +221,11 @@ async def find_header_by_number(
             InvoiceHeader.connection_id == connection_id,
             InvoiceHeader.folded_number == folded(number),
         )
-        .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
+        .order_by(
+            (InvoiceHeader.number == number).desc(),
+            InvoiceHeader.issued_on.desc(),
+            InvoiceHeader.invoice_id.desc(),
+        )
         .limit(1)
     )
     return found
@@ -269,9 +273,20 @@ async def search_clients(
 
 
 async def search_invoices(
-    session: AsyncSession, connection_id: int, query: str, limit: int
+    session: AsyncSession,
+    connection_id: int,
+    query: str,
+    limit: int,
+    *,
+    is_number: bool = False,
 ) -> Sequence[tuple[InvoiceHeader, str]]:
-    """Return invoices, with their client's name, by number or client; the newest first."""
+    """Return invoices, with their client's name, by number or client; the newest first.
+
+    Those that are void are found by their number alone.
+    """
+    by_number = InvoiceHeader.folded_number.contains(folded(query), autoescape=True)
+    by_name = Client.folded_name.contains(folded_name(query), autoescape=True)
+    by_either = or_(by_number, by_name) & (InvoiceHeader.status != "void")
     rows = await session.execute(
         select(InvoiceHeader, func.coalesce(Client.name, ""))
         .outerjoin(
@@ -281,11 +296,7 @@ async def search_invoices(
         )
         .where(
             InvoiceHeader.connection_id == connection_id,
-            InvoiceHeader.status != "void",
-            or_(
-                InvoiceHeader.folded_number.contains(folded(query), autoescape=True),
-                Client.folded_name.contains(folded_name(query), autoescape=True),
-            ),
+            by_number if is_number else by_either,
         )
         .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
         .limit(limit)

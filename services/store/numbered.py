@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store import exports, mirror
+from services import money, numbers
+from services.errors import Fitting, SeveralFit
+from services.model import Person
+from services.store import exports, mirror, roles
 from services.store.tables import Connection, Export, InvoiceHeader
+
+_MOST = 1000  # numbers that are compared with what was typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,69 @@ class Numbered:
             each for each in self.exports if header and each.paymo_invoice_id == header.invoice_id
         ]
         return next(iter(own if header else self.exports), None)
+
+
+async def meant(
+    session: AsyncSession, connection: Connection, typed: str, person: Person | None = None
+) -> str:
+    """Return the number of the invoice that is meant, as it stands in Paymo.
+
+    What was typed wins where it exists, and is returned where nothing fits. Only what this person
+    may ask about is compared. Raises `SeveralFit`.
+    """
+    if await is_known(session, connection, typed):
+        return typed
+    part = numbers.core(typed)
+    client_id = await roles.only_client(session, connection, person) if person else None
+    listed = await _holding(session, connection, part, client_id) if part else {}
+    found = numbers.fitting(typed, listed)
+    if len(found) > 1:
+        fitting = tuple(Fitting(each, listed[each]) for each in found[: numbers.MOST])
+        raise SeveralFit(numbers.spaced(typed), fitting)
+    return next(iter(found), typed)
+
+
+async def is_known(session: AsyncSession, connection: Connection, number: str) -> bool:
+    """Say whether an invoice has this very number, in any case."""
+    found = await find(session, connection, number)
+    return found.header is not None or bool(found.exports)
+
+
+async def search(
+    session: AsyncSession, connection: Connection, query: str, limit: int
+) -> Sequence[tuple[InvoiceHeader, str]]:
+    """Return invoices with their client's name for a menu: as typed, then cleaned, then fitting."""
+    for text in dict.fromkeys((query, numbers.spaced(query), numbers.cleaned(query))):
+        if found := await mirror.search_invoices(session, connection.id, text, limit):
+            return found
+    part = numbers.core(query)
+    rows = await mirror.search_invoices(session, connection.id, part, _MOST)
+    fitting = numbers.fitting(query, [header.number for header, _ in rows]) if part else ()
+    return [row for row in rows if row[0].number in fitting][:limit]
+
+
+async def _holding(
+    session: AsyncSession, connection: Connection, part: str, client_id: int | None
+) -> dict[str, str]:
+    """Return the numbers that hold this part, the newest first, with what is said of each."""
+    rows = await mirror.search_invoices(session, connection.id, part, _MOST, is_number=True)
+    listed = {
+        header.number: f"{name} · {money.format_amount(header.total, header.currency)}"
+        for header, name in rows
+        if client_id in {None, header.client_id}
+    }
+    former = await session.scalars(
+        select(Export)
+        .where(
+            Export.paymo_company_id == connection.paymo_company_id,
+            Export.tenant_id == connection.tenant_id,
+            func.lower(Export.number).contains(part, autoescape=True),
+        )
+        .order_by(Export.id.desc())
+        .limit(_MOST)
+    )
+    seen = [each for each in former if client_id in {None, each.client_id}]
+    return {each.number: each.client_name for each in seen} | listed
 
 
 async def find(session: AsyncSession, connection: Connection, number: str) -> Numbered:

@@ -56,16 +56,22 @@ async def require_sight(
     A channel that hears of one client is no place to ask about the others.
     """
     has = await require(session, connection, person, Role.VIEWER)
-    if named_role(connection, person.user_id) is Role.NOBODY:
-        heard = await _heard(session, connection, person)
-        if heard is not None and heard.client_id not in {None, client_id}:
-            raise NotAllowed(
-                "This channel gets notifications about one client only. Ask about other clients "
-                f"where you have access, or ask the owner, <@{connection.owner_id}>, for it.",
-                connection_id=connection.id,
-                wants=Role.VIEWER.word,
-            )
+    if await only_client(session, connection, person) not in {None, client_id}:
+        raise NotAllowed(
+            "This channel gets notifications about one client only. Ask about other clients "
+            f"where you have access, or ask the owner, <@{connection.owner_id}>, for it.",
+            connection_id=connection.id,
+            wants=Role.VIEWER.word,
+        )
     return has
+
+
+async def only_client(session: AsyncSession, connection: Connection, person: Person) -> int | None:
+    """Return the one client about whom this person may ask here, or None where it is any."""
+    if named_role(connection, person.user_id) is not Role.NOBODY:
+        return None
+    heard = await _heard(session, connection, person)
+    return heard.client_id if heard is not None else None
 
 
 async def _heard(

@@ -25,7 +25,7 @@ from services.model import (
     Place,
     Said,
 )
-from services.store import acts, cards, connections, errands, exports, notices
+from services.store import acts, cards, connections, errands, exports, notices, numbered
 from services.store.acts import Deed
 from services.store.tables import Connection, Errand, Export
 from services.sync import ties
@@ -68,6 +68,7 @@ class RestoreService(Kit):
         """Restore the invoice with this number; return a sentence to show at once."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
+            number = await numbered.meant(session, connection, number)
             export = await exports.find_deleted(session, connection, number)
         if export is None:
             raise NotFound(

@@ -4,7 +4,7 @@ import pytest
 
 from handlers import names
 from handlers.help import unknown_text
-from handlers.words import PANEL, UNKNOWN, VERBS, parse
+from handlers.words import PANEL, UNKNOWN, VERBS, naming, parse
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
@@ -34,6 +34,24 @@ def test_a_verb_is_known_whatever_its_case_and_the_space_around_it(verb: str) ->
         ("export INV-1 INV-2", "several", ("INV-1", "INV-2")),
         ("export ALL", "all", ()),
         ("subscribe payments deletions", names.SUBSCRIBE, ("payments", "deletions")),
+        ("export\u00a0INV-1", names.EXPORT, ("INV-1",)),
+        ("\ufeffEXPORT\u2009INV\u20111", names.EXPORT, ("INV\u20111",)),
+        ("*export* `INV-1`", names.EXPORT, ("`INV-1`",)),
+        ("`/paymo-xero export INV-1`", names.EXPORT, ("INV-1`",)),
+        ("\u200bINV-1", names.SHOW, ("INV-1",)),
+        ("inv 2041", names.SHOW, ("inv 2041",)),
+        ("\uff12\uff10\uff14\uff11", names.SHOW, ("\uff12\uff10\uff14\uff11",)),
+        ("show\u3000INV 1, second", names.SHOW, ("INV 1, second",)),
+        ("undo <tel:20412041|2041-2041>", names.UNDO, ("2041-2041",)),
+        ("why <http://inv.io/7|inv.io/7>", names.WHY, ("inv.io/7",)),
+        ("INV-1,INV-2", "several", ("INV-1", "INV-2")),
+        ("export 1,2;3", "several", ("1", "2", "3")),
+        ("export INV-1\nINV-2\r\n", "several", ("INV-1", "INV-2")),
+        ("export • INV-1 • INV-2 and INV-3", "several", ("INV-1", "INV-2", "INV-3")),
+        ("export inv 1、inv 2", "several", ("inv 1", "inv 2")),
+        ('export "INV 7, b", INV-8 b', "several", ("INV 7, b", "INV-8 b")),
+        ("export *ALL*", "all", ()),
+        ("unsubscribe\u2060", names.UNSUBSCRIBE, ()),
         ("reconnect", names.CONNECT, ()),
         ("--help", names.HELP, ()),
     ],
@@ -52,6 +70,24 @@ def test_an_unknown_word_brings_the_nearest(typed: str, nearest: str) -> None:
     found = parse(typed)
 
     assert (found.verb, found.nearest, found.typed) == (UNKNOWN, nearest, typed)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "chosen", "then"),
+    [
+        ("show 2041", "2041", "INV–2041", (names.SHOW, ("INV–2041",))),
+        ("2041", "2041", "A&B-2041", (names.SHOW, ("A&B-2041",))),
+        ("undo 7", "7", "<b|7>", (names.UNDO, ("<b|7>",))),
+        ("export 1, 7 8", "7", "7, second", ("several", ("1", "7, second", "8"))),
+        ("export inv 7,8", "inv 7", "INV 7", ("several", ("INV 7", "8"))),
+    ],
+)
+def test_the_number_that_is_chosen_takes_the_place_of_what_was_typed(
+    text: str, typed: str, chosen: str, then: tuple[str, tuple[str, ...]]
+) -> None:
+    found = parse(naming(text, typed, chosen))
+
+    assert (found.verb, found.rest) == then
 
 
 def test_what_was_typed_is_harmless_in_the_answer() -> None:

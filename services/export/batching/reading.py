@@ -7,7 +7,7 @@ from datetime import timedelta
 from services import days, money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.xero.invoices import holders_of
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound, ServiceError, SeveralFit
 from services.export import claims, proposing
 from services.export.batching import tables
 from services.export.batching.kit import BatchKit
@@ -21,7 +21,7 @@ from services.figures import figures_of
 from services.links import Links
 from services.matching.contacts import client_row
 from services.model import ISSUED_IN_PAYMO, BatchState
-from services.store import batches, exports, mirror
+from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection
@@ -35,13 +35,15 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
     await kit.mirror.refresh_contacts(connection)
     await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
     async with kit.database.sessions() as session:
-        ids = await _asked(session, connection, batch)
+        numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
+        ids = await _asked(session, connection, numbers)
     paymo = kit.paymo.client(connection.paymo_api_key)
     listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
     invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
     held = await _held(kit, connection, invoices)
     async with kit.database.sessions.begin() as session:
-        if not await fenced(session, batch, batch.fence, state=BatchState.READY, due_at=None):
+        ready = {"state": BatchState.READY, "due_at": None, "asked_numbers": numbers}
+        if not await fenced(session, batch, batch.fence, **ready):
             return
         clients = [client_row(each.client) for each in invoices if each.client is not None]
         # The menus know these clients at once, however old the mirror's list is.
@@ -69,13 +71,18 @@ async def judge_again(session: Session, connection: Connection, batch: Batch) ->
         _write(row, around.judge(invoice))
 
 
-async def _asked(session: Session, connection: Connection, batch: Batch) -> Sequence[int]:
-    if not batch.asked_numbers:
+async def _meant(session: Session, connection: Connection, number: str) -> str:
+    """Return the number that is meant; where several fit, the table says that it is unknown."""
+    try:
+        return await numbered.meant(session, connection, number)
+    except SeveralFit:
+        return number
+
+
+async def _asked(session: Session, connection: Connection, numbers: Sequence[str]) -> Sequence[int]:
+    if not numbers:
         return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO)
-    found = [
-        await mirror.find_header_by_number(session, connection.id, each)
-        for each in batch.asked_numbers
-    ]
+    found = [await mirror.find_header_by_number(session, connection.id, each) for each in numbers]
     return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
 
 

@@ -9,10 +9,10 @@ from services.export.batching.kit import BatchKit
 from services.export.batching.shapes import BatchForm
 from services.export.batching.verdicts import READY
 from services.model import BatchState, ExportState, Job, Person, Place
-from services.store import acts, batches, connections, untaxed
+from services.store import acts, batches, connections, numbered, untaxed
 from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Batch
+from services.store.tables import Batch, Connection
 
 _CLOSED = "This table is not there any more. Run /paymo-xero export all again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
@@ -35,7 +35,7 @@ class BatchService(BatchKit):
             batch = Batch(
                 connection_id=connection.id,
                 state=BatchState.READING,
-                asked_numbers=[each.strip()[:_LONGEST] for each in dict.fromkeys(numbers)],
+                asked_numbers=await _meant(session, connection, numbers),
                 asked_by=person.user_id,
                 place=asdict(place),
                 created_at=self.now(),
@@ -128,3 +128,12 @@ async def _own(session: Session, person: Person, batch_id: int) -> Batch:
         raise ServiceError(_CLOSED)
     await connections.get_here(session, person, batch.connection_id)
     return batch
+
+
+async def _meant(session: Session, connection: Connection, numbers: Sequence[str]) -> list[str]:
+    """Return each number once, as it stands in Paymo where it is known there. Raises `SeveralFit`.
+
+    Those that fit what was typed are looked for again once Paymo was read.
+    """
+    found = [await numbered.meant(session, connection, each) for each in numbers]
+    return [each.strip()[:_LONGEST] for each in dict.fromkeys(found)]

@@ -1,0 +1,60 @@
+"""Numbers as people paste them and phones type them."""
+
+import pytest
+
+from services.numbers import cleaned, core, fitting
+
+ALL = ("INV-2041", "INV\u20132041", "QUO-77", "2025/INV/0042", "INV-0007", "RE 12 b", "7, second")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("INV\u20132041", "INV\u20132041"),  # as typed, though cleaned it is another one
+        ("INV\u20112041", "INV-2041"),
+        ("inv\u22122041", "INV-2041"),
+        ("`INV-2041`", "INV-2041"),
+        ("*_INV-2041_*", "INV-2041"),
+        ("\u201cINV-2041\u201d", "INV-2041"),
+        ("\u00abINV-2041\u00bb,", "INV-2041"),
+        ("(INV-2041).", "INV-2041"),
+        ("\u200b\u202aINV\u00ad-2041\ufeff", "INV-2041"),
+        ("quo\u00a077", "QUO-77"),
+        ("quo\u3000\u200977", "QUO-77"),
+        ("quo77", "QUO-77"),
+        ("77", "QUO-77"),
+        ("077", "QUO-77"),
+        ("\uff17\uff17", "QUO-77"),
+        ("\u0667\u0667", "QUO-77"),
+        ("<tel:7700|QUO-77>", "QUO-77"),
+        ("# 77", "QUO-77"),
+        ("\u2116 77", "QUO-77"),
+        ("invoice no. 77", "QUO-77"),
+        ("inv 0042", "2025/INV/0042"),
+        ("42", "2025/INV/0042"),
+        ("2025-inv-42", "2025/INV/0042"),
+        ("7", "INV-0007"),
+        ("0007", "INV-0007"),
+        ("re12B", "RE 12 b"),
+        ("7 SECOND", "7, second"),
+    ],
+)
+def test_the_one_that_is_meant_is_found(typed: str, found: str) -> None:
+    assert fitting(typed, ALL) == (found,)
+    assert core(typed) in found.casefold()
+
+
+def test_several_that_fit_are_all_found_and_the_closest_alone() -> None:
+    assert fitting("2041", ALL) == ("INV-2041", "INV\u20132041")
+    assert fitting("2041", ("A-2041", "A-12041")) == ("A-2041",)
+    assert fitting("2041", ("A-12041", "B-92041", "C-2041-1")) == ("A-12041", "B-92041")
+
+
+@pytest.mark.parametrize("typed", ["", "-", "\u200b", "🎉", "INV", "41", "2042", "INV-2041-1"])
+def test_what_fits_nothing_finds_nothing(typed: str) -> None:
+    assert fitting(typed, ALL) == ()
+
+
+@pytest.mark.parametrize("number", ALL)
+def test_cleaning_twice_is_cleaning_once(number: str) -> None:
+    assert cleaned(cleaned(number)) == cleaned(number)
