@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from services.errors import AlreadyRequested, NotAllowed, NotConnected
+from services.errors import AlreadyRequested, NotAllowed, NotConnected, NotFound, SeveralFit
 from services.model import NoticeKind, Person, Place, Role
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
@@ -77,7 +77,9 @@ async def test_a_subscribed_channel_makes_viewers_there_and_nowhere_else(bridge:
 
 async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: Bridge) -> None:
     acme = bridge.paymo.company.add_client("Acme Ltd")
-    bridge.paymo.company.add_invoice("INV-1", acme, [("Work", "", 1, "100")], tax=15)
+    other = bridge.paymo.company.add_client("Secret Ltd")
+    for number, client in (("INV-1", acme), ("QUO-1", other), ("QUO-2", other), ("A-2", other)):
+        bridge.paymo.company.add_invoice(number, client, [("Work", "", 1, "100")], tax=15)
     bridge.xero.books.add_contact("Acme Ltd")
     bridge.clock.turn(hours=2)
     await bridge.run()
@@ -85,6 +87,11 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
 
     await limit_channel(bridge, client_id=acme.id)
     assert await bridge.export.card(BEN, "INV-1") is not None
+    assert await bridge.export.card(BEN, "1") is not None, "no other client's is offered"
+    with pytest.raises(NotFound):
+        await bridge.export.card(BEN, "2")
+    with pytest.raises(SeveralFit):
+        await bridge.export.card(ANNA, "1")
     await limit_channel(bridge, client_id=acme.id + 1)
     with pytest.raises(NotAllowed, match="one client only"):
         await bridge.export.card(BEN, "INV-1")
