@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from bot import bodies
 from bot.metrics import Metrics
 from bot.tasks import Tasks
 
-Hint = Callable[[Collection[str]], Awaitable[None]]
+Hint = Callable[[Mapping[str, Collection[str]]], Awaitable[None]]
 PaymoHint = Callable[[str, str, bytes], Awaitable[bool]]
 
 
@@ -33,9 +33,9 @@ class Webhooks:
         raw = await bodies.read(request)
         if not self._is_signed(raw, request.headers.get("x-xero-signature", "")):
             return self._answer("xero", 401)
-        tenant_ids = _tenants(raw)
-        if tenant_ids:
-            self.tasks.start(self._look_at(tenant_ids), "xero webhook")
+        named = _named(raw)
+        if named:
+            self.tasks.start(self._look_at(named), "xero webhook")
         return self._answer("xero", 200)
 
     async def paymo(self, request: Request) -> Response:
@@ -49,21 +49,28 @@ class Webhooks:
         made = hmac.digest(self.xero_key.encode(), raw, "sha256")
         return hmac.compare_digest(base64.b64encode(made), signature.encode())
 
-    async def _look_at(self, tenant_ids: Collection[str]) -> None:
-        await self.hint(tenant_ids)
+    async def _look_at(self, named: Mapping[str, Collection[str]]) -> None:
+        await self.hint(named)
 
     def _answer(self, system: str, status: int) -> Response:
         self.metrics.webhooks.labels(system, status).inc()
         return Response(status_code=status)
 
 
-def _tenants(raw: bytes) -> set[str]:
-    """Return the organisations that it names: none where what was signed cannot be read."""
+def _named(raw: bytes) -> dict[str, set[str]]:
+    """Return what it names, by organisation: nothing where what was signed cannot be read.
+
+    An event names an invoice or bill, a payment, a credit, or something that concerns nobody here.
+    Xero's ids never mean two things, so which it is does not matter.
+    """
     try:
         events = bodies.json_object(raw).get("events")
     except bodies.BadBody:
-        return set()
-    if not isinstance(events, list):
-        return set()
-    found = (each.get("tenantId") for each in events if isinstance(each, dict))
-    return {each for each in found if isinstance(each, str) and each}
+        return {}
+    found: dict[str, set[str]] = {}
+    for event in events if isinstance(events, list) else []:
+        fields = event if isinstance(event, dict) else {}
+        tenant_id, its_id = fields.get("tenantId"), fields.get("resourceId")
+        if isinstance(tenant_id, str) and isinstance(its_id, str) and tenant_id and its_id:
+            found.setdefault(tenant_id, set()).add(its_id)
+    return found

@@ -87,6 +87,9 @@ def asked_text(asked: Asked) -> str:
     name = blocks.one_line(asked.organisation)
     if asked.is_fresh:
         return f"✅ {name} was synced a moment ago."
+    if asked.held_until is not None:
+        when = blocks.moment(asked.held_until)
+        return f"⏳ {name} limits how often it can be asked. The next sync is at {when}."
     return f"⏳ Still looking at {name}." if asked.is_under_way else f"⏳ Looking at {name} now."
 
 

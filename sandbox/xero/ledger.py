@@ -194,7 +194,7 @@ class Ledger:
         self.payments[payment.payment_id] = payment
         invoice.payments.append(payment)
         self._money_moved(invoice, payment.day)
-        payment.updated = invoice.updated
+        self._tell_payment(payment, invoice, event="CREATE")
 
     def drop_payment(self, payment: Payment) -> None:
         """Delete a payment; its invoice is owed again."""
@@ -205,7 +205,12 @@ class Ledger:
         invoice = self.invoices[payment.invoice_id]
         invoice.payments.remove(payment)
         self._money_moved(invoice, payment.day)
+        self._tell_payment(payment, invoice, event="UPDATE")
+
+    def _tell_payment(self, payment: Payment, invoice: Invoice, *, event: str) -> None:
+        """A payment's event names the payment, and not its invoice."""
         payment.updated = invoice.updated
+        self.announce("PAYMENT", event, payment.payment_id, {})
 
     def allocate(self, allocation: Allocation) -> None:
         """Apply a part of a credit to an invoice."""

@@ -20,6 +20,7 @@ _PATHS = {
     "INVOICE": "Invoices",
     "CONTACT": "Contacts",
     "CREDITNOTE": "CreditNotes",
+    "PAYMENT": "Payments",
     "OVERPAYMENT": "Overpayments",
     "PREPAYMENT": "Prepayments",
 }

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState, ErrandState, Job, PaymentState
-from services.store import exports
+from services.store import exports, turns
 from services.store.tables import (
     Batch,
     Card,
@@ -74,7 +74,7 @@ def _sweeps() -> _Due:
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
-            Connection.sweep_due_at <= _NOW,
+            turns.is_sweep_due(_NOW),
         )
         .order_by(Connection.sweep_due_at, Connection.id)
     )
@@ -89,7 +89,7 @@ def _payments() -> _Due:
         .where(
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
-            Connection.sweep_due_at <= _NOW,  # a look that is parked takes no payment along
+            turns.is_sweep_due(_NOW),  # a look that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
             Payment.due_at <= _NOW,
         )
@@ -107,7 +107,7 @@ def _mirrors() -> _Due:
         .where(
             Workspace.is_installed,
             or_(Connection.state == ConnectionState.ACTIVE, half & has_a_side),
-            Connection.mirror_due_at <= _NOW,
+            turns.is_mirror_due(_NOW),
         )
         .order_by(Connection.mirror_due_at, Connection.id)
     )

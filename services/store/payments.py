@@ -4,17 +4,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chunks import chunks
 from services.model import PaymentState
 from services.store import leaving
 from services.store.fence import fenced, write_where
-from services.store.tables import Payment
+from services.store.tables import Connection, Export, Payment
 
 _LEASE = timedelta(minutes=3)
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+_AT_ONCE = 50
 _LEFT_OUT = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
@@ -36,6 +38,26 @@ async def add(session: AsyncSession, payment: Payment) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+async def are_any_known(
+    session: AsyncSession, connection: Connection, xero_ids: Collection[str]
+) -> bool:
+    """Say whether one of these ids is an exported invoice's, a payment's or a credit's of ours."""
+    ids = sorted({each.lower() for each in xero_ids} | set(xero_ids))
+    for some in chunks(ids, _AT_ONCE):
+        is_ours = (Export.connection_id == connection.id) & Export.xero_invoice_id.in_(some)
+        if await session.scalar(select(Export.id).where(is_ours).limit(1)) is not None:
+            return True
+        # A credit's row is named "<credit id>:<invoice id>".
+        credits_ = [
+            Payment.xero_payment_id.startswith(f"{each}:", autoescape=True) for each in some
+        ]
+        is_known = or_(Payment.xero_payment_id.in_(some), *credits_)
+        asked = select(Payment.id).where(Payment.connection_id == connection.id, is_known)
+        if await session.scalar(asked.limit(1)) is not None:
+            return True
+    return False
 
 
 async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, update
+from sqlalchemy import ColumnElement, and_, case, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -11,6 +11,21 @@ from services.model import ConnectionState
 from services.store.tables import Connection
 
 _LEASE = timedelta(minutes=2)
+
+
+def is_sweep_due(now: Any) -> ColumnElement[bool]:
+    """Say whether the look at an organisation is due, and no limit's pause holds it back."""
+    return and_(Connection.sweep_due_at <= now, _is_free(Connection.sweep_held_until, now))
+
+
+def is_mirror_due(now: Any) -> ColumnElement[bool]:
+    """Say whether the copying of both systems' lists is due, as `is_sweep_due` does."""
+    return and_(Connection.mirror_due_at <= now, _is_free(Connection.mirror_held_until, now))
+
+
+def _is_free(held_until: Any, now: Any) -> ColumnElement[bool]:
+    """Whoever wants it sooner moves the time at which it is due, and never a limit's pause."""
+    return or_(held_until.is_(None), held_until <= now)
 
 
 async def _take(
@@ -29,7 +44,7 @@ async def _take(
 
 async def take_sweep(session: AsyncSession, connection_id: int, now: datetime) -> Connection | None:
     """Take the look at one organisation that is due; nobody else gets it during the lease."""
-    is_turn = (Connection.state == ConnectionState.ACTIVE) & (Connection.sweep_due_at <= now)
+    is_turn = (Connection.state == ConnectionState.ACTIVE) & is_sweep_due(now)
     fence = Connection.sweep_fence + 1
     return await _take(
         session, connection_id, is_turn, sweep_due_at=now + _LEASE, sweep_fence=fence
@@ -41,7 +56,7 @@ async def take_mirror(
 ) -> Connection | None:
     """Take the copying of both systems' lists that is due."""
     states = (ConnectionState.ACTIVE, ConnectionState.PENDING)
-    is_turn = Connection.state.in_(states) & (Connection.mirror_due_at <= now)
+    is_turn = Connection.state.in_(states) & is_mirror_due(now)
     fence = Connection.mirror_fence + 1
     return await _take(
         session, connection_id, is_turn, mirror_due_at=now + _LEASE, mirror_fence=fence

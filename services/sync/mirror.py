@@ -55,6 +55,7 @@ class MirrorService:
         if connection is None:
             return
         pause = _EVERY
+        held_until = None
         done: dict[str, Any] = {}
         try:
             done |= await self._copy_xero(connection)
@@ -63,6 +64,7 @@ class MirrorService:
             await hooks.keep(connection)
         except Throttled as refusal:
             pause = max(refusal.retry_after, _AFTER_TROUBLE)
+            held_until = self.now() + pause
         except NotConnected as refusal:
             pause = _XERO_EVERY
             await self._note_broken(connection, refusal)
@@ -70,6 +72,7 @@ class MirrorService:
             pause = _AFTER_TROUBLE
             log.warning("mirror_failed", connection=connection_id, reason=str(refusal))
         async with self.database.sessions.begin() as session:
+            done["mirror_held_until"] = held_until
             await turns.finish_mirror(session, connection, self.now() + pause, **done)
 
     async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:

@@ -1,6 +1,6 @@
 """Bringing payments and deletions from Xero to Paymo, and what people decide about them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -38,17 +38,24 @@ class SyncService(Kit):
             connection.sweep_due_at = connection.mirror_due_at = now
             connection.xero_mirrored_at = None
             connection_id = connection.id
+            held_until = connection.sweep_held_until
+            if held_until is not None and held_until <= now:
+                held_until = None
         await self.work.nudge(Job.SWEEP, connection_id)
         await self.work.nudge(Job.MIRROR, connection_id)
-        return Asked(name)
+        return Asked(name, held_until=held_until)
 
-    async def hint(self, tenant_ids: Collection[str]) -> None:
-        """Queue a look at these organisations; hints that come close together are one look."""
+    async def hint(self, named: Mapping[str, Collection[str]]) -> None:
+        """Queue a look where Xero tells of something that is known, by tenant and Xero's ids.
+
+        Hints that come close together are one look. A payment that is new comes with its invoice.
+        """
         soon = self.now() + _MERGED
         async with self.database.sessions.begin() as session:
-            for connection in await connections.list_by_tenants(session, list(tenant_ids)):
-                due_at = connection.sweep_due_at
-                connection.sweep_due_at = soon if due_at is None else min(due_at, soon)
+            for connection in await connections.list_by_tenants(session, list(named)):
+                if await payments.are_any_known(session, connection, named[connection.tenant_id]):
+                    due_at = connection.sweep_due_at
+                    connection.sweep_due_at = soon if due_at is None else min(due_at, soon)
 
     async def paymo_hint(self, token: str, signature: str, body: bytes) -> bool:
         """Queue a look at what a webhook of Paymo's names; False when it is not Paymo's."""

@@ -1,6 +1,7 @@
 """What a look at Xero found, and who is told."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.model import Place, Said
@@ -25,6 +26,7 @@ class Asked:
     organisation: str
     is_fresh: bool = False
     is_under_way: bool = False
+    held_until: datetime | None = None  # a limit's pause, which nobody shortens
 
 
 class SyncScreen(Protocol):

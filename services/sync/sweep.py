@@ -47,6 +47,7 @@ class _Course:
     problem: str = ""
     is_broken: bool = False
     is_cut_short: bool = False
+    is_limited: bool = False  # then nobody shortens the pause
 
 
 async def run(kit: Kit, connection_id: int) -> None:
@@ -65,6 +66,7 @@ async def run(kit: Kit, connection_id: int) -> None:
         course.problem, course.is_cut_short = str(refusal), True
         if isinstance(refusal, Throttled):
             course.pause = max(refusal.retry_after, _AFTER_TROUBLE)
+            course.is_limited = True
         elif isinstance(refusal, NotConnected):
             await _note_broken(look, refusal)
             course.is_broken = True
@@ -82,6 +84,7 @@ async def _go(look: Look, course: _Course) -> None:
     allowance = look.xero.allowance
     if allowance.is_short:
         course.pause = max(course.pause, _WHEN_SHORT)
+        course.is_limited = True
         course.problem = (
             f"Xero lets the app make {allowance.day_left} more calls today. They are kept for "
             "exports, so it looks for payments once an hour until the day's count starts again."
@@ -143,7 +146,9 @@ async def _finish(look: Look, course: _Course) -> None:
         # A look that was cut short may not have come to what waits, and would begin again at once.
         if not course.is_cut_short:
             due_at = min([due_at, *look.waits, *([waiting] if waiting is not None else [])])
-        is_ours = await turns.finish_sweep(session, connection, max(due_at, now), **values)
+        due_at = max(due_at, now)
+        values["sweep_held_until"] = due_at if course.is_limited else None
+        is_ours = await turns.finish_sweep(session, connection, due_at, **values)
         if is_ours:
             await telling.caught_up(session, look, _counts(course))
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.model import ConnectionState
-from services.store.tables import Connection, Workspace
+from services.model import ConnectionState, ExportState
+from services.store.tables import Connection, Export, Workspace
 from tests.bot.program import WEBHOOK_KEY
 from tests.bot.town import Town
 from tests.bot.town import town as open_town
@@ -45,11 +45,33 @@ async def connected(town: Town, tenant_id: str) -> int:
         return connection.id
 
 
+async def exported(town: Town, connection_id: int, xero_id: str) -> None:
+    """Add an invoice that was exported over this connection."""
+    now = datetime.now(UTC)
+    async with town.program.core.database.sessions.begin() as session:
+        export = Export(
+            connection_id=connection_id,
+            paymo_company_id=1,
+            tenant_id="tenant-1",
+            paymo_invoice_id=1,
+            state=ExportState.EXPORTED,
+            requested_by="U1",
+            requested_at=now,
+            place={},
+            contact_id="c1",
+            account_id="a1",
+            xero_status="AUTHORISED",
+            xero_invoice_id=xero_id,
+        )
+        session.add(export)
+
+
 async def test_e63_a_signed_webhook_has_the_organisation_looked_at_soon(town: Town) -> None:
     connection_id = await connected(town, "tenant-1")
-    body = json.dumps({"events": [{"tenantId": "tenant-1", "eventCategory": "INVOICE"}]})
+    await exported(town, connection_id, "invoice-1")
+    event = {"tenantId": "tenant-1", "resourceId": "invoice-1", "eventCategory": "INVOICE"}
 
-    answer = await tell(town, body.encode())
+    answer = await tell(town, json.dumps({"events": [event]}).encode())
 
     assert (answer.status_code, answer.content) == (200, b"")
     async with asyncio.timeout(5):
@@ -65,6 +87,8 @@ async def test_e63_a_signed_webhook_has_the_organisation_looked_at_soon(town: To
     "body",
     [
         b'{"events": []}',
+        b'{"events": [{"tenantId": "t", "resourceId": 7}]}',
+        b'{"events": [{"tenantId": "t", "resourceId": "i", "eventCategory": "NEW"}]}',
         b"{}",
         b'{"events": [{"tenantId": 7}, 1]}',
         b"",

@@ -48,7 +48,8 @@ def amounts(bridge: Bridge) -> list[Decimal]:
 
 async def look_now(bridge: Bridge) -> None:
     """Have Xero say that something changed, and look a moment later."""
-    await bridge.sync.hint([(await bridge.connection()).tenant_id])
+    named = list(bridge.xero.invoices)
+    await bridge.sync.hint({(await bridge.connection()).tenant_id: named})
     bridge.clock.turn(seconds=3)
     await bridge.run()
 

@@ -111,6 +111,7 @@ class Connection(Sends, Base):
     mirror_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
     mirror_fence: Mapped[int] = mapped_column(default=0)
+    mirror_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a limit's pause
 
     # Sweep: the newest UpdatedDateUTC that was seen, and when to look again.
     cursor: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -118,6 +119,7 @@ class Connection(Sends, Base):
     reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full look
     sweep_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     sweep_fence: Mapped[int] = mapped_column(default=0)
+    sweep_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # whoever asks sooner
     sweep_problem: Mapped[str] = mapped_column(String(1000), default="")
     day_calls_left: Mapped[int | None]
     asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who typed sync

@@ -1,0 +1,128 @@
+"""What Xero tells by itself hastens a look where it concerns us, and never shortens a pause."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from handlers.sync import asked_text
+from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import ANNA, Bridge, place
+
+pytestmark = SQLITE_ALONE
+
+DAY = date(2026, 11, 25)
+LONG = timedelta(hours=6)
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with one exported invoice, on which a payment and a credit stand."""
+    made = await Bridge.with_acme(database, "INV-1")
+    await made.export_it("INV-1")
+    books, (invoice,) = made.xero.books, made.xero.invoices.values()
+    books.pay(invoice.invoice_id, Decimal(20), date=DAY)
+    books.apply_credit(invoice.invoice_id, Decimal(10), kind="prepayment")
+    await made.look()
+    yield made
+    await made.close()
+
+
+def of_invoice(bridge: Bridge) -> str:
+    """Return the exported invoice's id."""
+    return next(iter(bridge.xero.invoices))
+
+
+def of_payment(bridge: Bridge) -> str:
+    """Return the id of the payment."""
+    return next(iter(bridge.xero.books.payments))
+
+
+def of_credit(bridge: Bridge) -> str:
+    """Return the id of the prepayment."""
+    return next(iter(bridge.xero.books.credits))
+
+
+def of_another(bridge: Bridge) -> str:
+    """Return the id of an invoice that somebody wrote by hand."""
+    return bridge.foreign_invoice(bridge.xero.books)
+
+
+async def hint(bridge: Bridge, named: str) -> timedelta:
+    """Have Xero tell of this; return how far off the next look is then."""
+    await bridge.change(sweep_due_at=bridge.clock() + LONG)
+    await bridge.sync.hint({bridge.xero.books.tenant_id: [named]})
+    due_at = (await bridge.connection()).sweep_due_at
+    assert due_at is not None
+    return due_at - bridge.clock()
+
+
+@pytest.mark.parametrize("named", [of_invoice, of_payment, of_credit])
+async def test_what_is_ours_is_looked_at_soon(
+    bridge: Bridge, named: Callable[[Bridge], str]
+) -> None:
+    assert await hint(bridge, named(bridge)) <= timedelta(seconds=2)
+
+
+async def test_what_is_not_ours_has_nothing_looked_at(bridge: Bridge) -> None:
+    before = len(bridge.xero.requests)
+
+    assert await hint(bridge, of_another(bridge)) == LONG
+    assert await hint(bridge, "11111111-1111-1111-1111-111111111111") == LONG
+    bridge.clock.turn(minutes=5)
+    await bridge.run()
+    assert len([each for each in bridge.xero.requests[before:] if "Invoices" in each.path]) == 0
+
+
+async def test_a_pause_for_a_limit_is_shortened_by_nobody(bridge: Bridge) -> None:
+    headers = {"Retry-After": str(int(LONG.total_seconds())), "X-Rate-Limit-Problem": "day"}
+    bridge.xero.faults.add(path="/Invoices", status=429, headers=headers)
+    await bridge.look()
+    asked = len(bridge.xero.calls("GET", "/Invoices"))
+
+    await bridge.sync.hint({bridge.xero.books.tenant_id: [of_invoice(bridge)]})
+    answer = await bridge.sync.request(ANNA, place())
+    for _ in range(5):
+        bridge.clock.turn(hours=1)
+        await bridge.run()
+
+    assert len(bridge.xero.calls("GET", "/Invoices")) == asked
+    assert "The next sync is at" in asked_text(answer)
+    bridge.clock.turn(hours=1, minutes=1)
+    await bridge.run()
+    assert len(bridge.xero.calls("GET", "/Invoices")) > asked
+    assert len(bridge.screen.swept) == 1  # whoever typed it is told when it is done
+
+
+async def test_with_few_calls_left_asking_brings_no_look_before_its_hour(bridge: Bridge) -> None:
+    used = bridge.xero.limits.usages[bridge.xero.books.tenant_id].day.used
+    bridge.xero.limits.per_day = used + 60
+    await bridge.look()
+    assert (await bridge.connection()).sweep_held_until is not None
+    asked = len(bridge.xero.calls("GET", "/Invoices"))
+
+    bridge.clock.turn(minutes=2)
+    await bridge.sync.request(ANNA, place())
+    await bridge.look()
+    assert len(bridge.xero.calls("GET", "/Invoices")) == asked
+
+    bridge.clock.turn(hours=1)
+    await bridge.run()
+    assert len(bridge.xero.calls("GET", "/Invoices")) > asked
+
+
+async def test_the_copying_waits_as_long_as_it_was_told_to(bridge: Bridge) -> None:
+    headers = {"Retry-After": str(int(LONG.total_seconds())), "X-Rate-Limit-Problem": "day"}
+    await bridge.change(xero_mirrored_at=None, mirror_due_at=bridge.clock())
+    bridge.xero.faults.add(path="/Accounts", status=429, headers=headers)
+    await bridge.run()
+    asked = len(bridge.xero.calls("GET", "/Accounts"))
+
+    bridge.clock.turn(minutes=2)
+    await bridge.sync.request(ANNA, place())
+    bridge.clock.turn(hours=5)
+    await bridge.run()
+
+    assert len(bridge.xero.calls("GET", "/Accounts")) == asked
