@@ -15,6 +15,8 @@ from services.work import Work
 log = structlog.get_logger(__name__)
 
 _QUIET = timedelta(days=1)
+# By then Slack has its answer to a press, whichever process gave it.
+_ANSWERED = timedelta(seconds=3)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
 
@@ -31,7 +33,7 @@ class Keeping:
     async def find_due(self, _key: int) -> None:
         """Nudge for every row that is due."""
         async with self.database.sessions() as session:
-            found = await due.list_due(session, self.now())
+            found = await due.list_due(session, self.now(), lead=_ANSWERED)
         for job, key in found:
             await self.work.nudge(job, key)
 
