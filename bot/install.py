@@ -131,7 +131,11 @@ def install_flow(
         settings=AsyncOAuthSettings(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.get_secret_value(),
+            # What is not given here would be looked for in the environment.
             scopes=SCOPES,
+            user_scopes=(),
+            install_path="/slack/install",
+            redirect_uri_path="/slack/oauth_redirect",
             redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
             authorization_url=settings.slack_authorize_url,
             installation_store=stores.installations,

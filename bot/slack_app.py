@@ -5,8 +5,10 @@ our handlers do. So it knows one listener for each kind of request, and waits fo
 """
 
 import asyncio
+import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -94,17 +96,18 @@ class SlackDoor:
     metrics: Metrics
     patience: timedelta = _PATIENCE
 
-    def app(self, signing_secret: str) -> AsyncApp:
+    def app(self) -> AsyncApp:
         """Return the Bolt app; whoever hands it a request has checked the signature."""
         # Bolt's annotation forgets that it takes its own class, too.
         authorize: Any = Authorizer(self.seats)
-        app = AsyncApp(
-            signing_secret=signing_secret,
-            client=self.web.client(),
-            authorize=authorize,
-            process_before_response=True,
-            user_facing_authorize_error_message=_NO_INSTALLATION,
-        )
+        with _unseen_by_bolt():
+            app = AsyncApp(
+                client=self.web.client(),
+                authorize=authorize,
+                process_before_response=True,
+                request_verification_enabled=False,
+                user_facing_authorize_error_message=_NO_INSTALLATION,
+            )
         listener = self._listener()
         for register in (app.command, app.action, app.options, app.view, app.shortcut, app.event):
             register(ANYTHING)(listener)
@@ -173,6 +176,16 @@ class SlackDoor:
 
     async def _apologise(self, request: SlackRequest) -> None:
         await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+
+
+@contextmanager
+def _unseen_by_bolt() -> Iterator[None]:
+    """Hide the variables that Bolt looks for by itself: it would bring stores in files with it."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 async def _refuse(error: Exception) -> BoltResponse:

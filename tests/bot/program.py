@@ -1,13 +1,24 @@
 """The program as a process, and the settings that it needs."""
 
 import asyncio
+import contextlib
+import json
 import os
+import signal
+import socket
 import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+
+import httpx
 
 from tests.databases import KEY
 
+LONGEST_STOP = 10
 ROOT = Path(__file__).parent.parent.parent
 SIGNING_SECRET = "signing-secret"
 WEBHOOK_KEY = "webhook-key"
@@ -34,6 +45,13 @@ def environment(**settings: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
 
 
+def free_port() -> int:
+    """Return a port that nobody listens at just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 async def start(folder: Path, *words: str, **settings: str) -> asyncio.subprocess.Process:
     """Start `paymo-xero` in a folder, so that no `.env` of ours is read."""
     return await asyncio.create_subprocess_exec(
@@ -53,3 +71,42 @@ async def run(folder: Path, *words: str, **settings: str) -> Ended:
     process = await start(folder, *words, **settings)
     out, err = await process.communicate()
     return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, **settings: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run it until it is ready; afterwards it is certainly gone."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    chosen = {"PORT": str(port), "PUBLIC_URL": url, "LOG_FORMAT": "json", **settings}
+    process = await start(folder, "serve", **chosen)
+    try:
+        await ready(process, url)
+        yield process, url
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def ready(process: asyncio.subprocess.Process, url: str) -> None:
+    """Wait until it can work, and say what it said where it ended instead."""
+    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+        while process.returncode is None:
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get(f"{url}/readyz")).status_code == HTTPStatus.OK:
+                    return
+            await asyncio.sleep(0.05)
+    _, told = await process.communicate()
+    raise AssertionError(told.decode()[-2000:])
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[float, list[str]]:
+    """Ask it to stop; return how long that took, and the events that it logged."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, told = await process.communicate()
+    events = [json.loads(line)["event"] for line in told.decode().splitlines()]
+    return time.monotonic() - began, events

@@ -131,7 +131,7 @@ def _door(made: Stage, opens: Handler, submitted: Handler, **more: Any) -> Slack
 
 
 async def _open_door(made: Stage, over: str, door: SlackDoor, stack: AsyncExitStack) -> None:
-    bolt = door.app("secret")
+    bolt = door.app()
     if over == "socket":
         link = SlackSocket(bolt, "xapp-1-test", made.web, made.tasks, made.after)
         stack.push_async_callback(link.close)

@@ -1,11 +1,6 @@
 """`paymo-xero serve` as a process: it migrates, listens, and leaves in time."""
 
 import asyncio
-import json
-import signal
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -13,51 +8,11 @@ import pytest
 
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
-from tests.bot.program import NEEDED, run, start
-from tests.bot.town import free_port
-
-LONGEST_STOP = 10
-
-
-@asynccontextmanager
-async def serving(
-    folder: Path, **settings: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run it until it is ready; afterwards it is certainly gone."""
-    port = free_port()
-    chosen = {**NEEDED, "PORT": str(port), "LOG_FORMAT": "json", **settings}
-    process = await start(folder, "serve", **chosen)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await ready(url)
-        yield process, url
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def ready(url: str) -> None:
-    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
-        while True:
-            try:
-                if (await http.get(f"{url}/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-
-
-async def ended(process: asyncio.subprocess.Process) -> tuple[float, list[str]]:
-    """Ask it to stop; return how long that took, and the events that it logged."""
-    began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    _, told = await process.communicate()
-    events = [json.loads(line)["event"] for line in told.decode().splitlines()]
-    return time.monotonic() - began, events
+from tests.bot.program import LONGEST_STOP, NEEDED, ended, free_port, run, serving, start
 
 
 async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (process, url):
+    async with serving(tmp_path, **NEEDED) as (process, url):
         async with httpx.AsyncClient(trust_env=False) as http:
             page = await http.get(url)
         seconds, events = await ended(process)
@@ -82,7 +37,7 @@ async def test_it_answers_while_what_began_is_still_running(tmp_path: Path, way:
         "SLACK_BOT_TOKEN": slack.team.bot_token,
         **({"SLACK_APP_TOKEN": slack.app_token} if way == "socket" else {}),
     }
-    async with serving(tmp_path, **settings) as (process, url):
+    async with serving(tmp_path, **{**NEEDED, **settings}) as (process, url):
         slack.connect_app(f"{url}/slack/events")
         await slack.wait_for(lambda: way == "http" or slack.sockets.open, LONGEST_STOP)
         typing = asyncio.create_task(slack.command(anna, room, "help"))

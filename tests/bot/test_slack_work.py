@@ -38,7 +38,7 @@ class Bench:
     async def send(self, body: dict[str, Any]) -> BoltResponse:
         """Send a parsed body."""
         asked = AsyncBoltRequest(body=body, mode="socket_mode")
-        return await self.door.app("secret").async_dispatch(asked)
+        return await self.door.app().async_dispatch(asked)
 
 
 @asynccontextmanager

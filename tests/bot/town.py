@@ -1,6 +1,5 @@
 """The program on a socket of its own, between stand-ins of Slack, Xero and Paymo."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,17 +14,10 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import Channel, SlackWorld, User
 from sandbox.xero import XeroWorld
-from tests.bot.program import WEBHOOK_KEY
+from tests.bot.program import WEBHOOK_KEY, free_port
 from tests.databases import KEY
 
 PAYMO_KEY = "paymo-key"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

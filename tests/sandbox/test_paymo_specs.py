@@ -19,7 +19,7 @@ from sandbox.serving import Served
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected, Throttled
-from tests.bot.town import free_port
+from tests.bot.program import free_port
 from tests.skips import SHARED
 from tests.xero_stand import Clock, Pauses
 
