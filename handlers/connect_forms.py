@@ -71,6 +71,8 @@ def _xero(checklist: Checklist) -> list[Block]:
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
     word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {_SIGN_IN}"
+    if checklist.takes_over:
+        said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {_SIGN_IN}"
     if checklist.broken_side == "Xero":
         word = "Reconnect Xero"
         said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {_SIGN_IN}"

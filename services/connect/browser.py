@@ -26,7 +26,7 @@ from services.connect.settling import Finished
 from services.connect.shapes import Consent, Invitation, Return
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.model import ConnectionState, Job, Organisation, Place
-from services.store import connections, grants, links, workspaces
+from services.store import connections, grants, links, ownership, workspaces
 from services.store.engine import Session
 from services.store.tables import Connection, Grant, OneTimeLink
 
@@ -293,6 +293,7 @@ async def _use(kit: Kit, visit: _Visit, tenant: Tenant, *, token: str = "") -> C
             connection = await connections.get(session, visit.link.connection_id)
             if connection.state in _OVER:
                 raise LinkExpired
+        await ownership.require_connector(session, connection, visit.link.user_id, kit.now())
         before = sharing.held_by(connection)
         connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
         connection.organisation_name, connection.country = found.name, found.country_code

@@ -22,7 +22,7 @@ async def checklist_of(
 ) -> Checklist:
     """Return the form; `spot` says for whom, and in which view and channel, links are made."""
     heard = await subscriptions.list_for(session, connection.id)
-    needs_paymo, needs_xero = needs_of(connection)
+    needs_paymo, needs_xero = needs_of(connection, spot.user_id)
     return Checklist(
         connection_id=connection.id,
         state=connection.state,
@@ -32,13 +32,19 @@ async def checklist_of(
         paymo_link=link_for(session, kit, spot, PAYMO) if needs_paymo else "",
         xero_link=link_for(session, kit, spot, XERO) if needs_xero else "",
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
+        takes_over=spot.user_id != connection.owner_id,
         is_another=await pairs.has_others(session, connection),
         is_taken=await pairs.is_taken(session, connection, spot.channel_id),
     )
 
 
-def needs_of(connection: Connection) -> tuple[bool, bool]:
-    """Say whether Paymo is to be connected, and whether Xero is."""
+def needs_of(connection: Connection, user_id: str) -> tuple[bool, bool]:
+    """Say whether this person is to connect Paymo, and whether Xero.
+
+    Whoever takes the connection over connects Xero, whether it works or not.
+    """
+    if user_id != connection.owner_id:
+        return (False, True)
     return (
         connection.paymo_api_key is None or connection.broken_side == "Paymo",
         connection.grant_id is None or connection.broken_side == "Xero",

@@ -14,7 +14,7 @@ from services.connect.shapes import (
 )
 from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, Place, Role
-from services.store import acts, connections, exports, links, pairs, roles, workspaces
+from services.store import acts, connections, exports, links, ownership, pairs, roles, workspaces
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -48,7 +48,10 @@ class ConnectService(Kit):
         """Draw the checklist again if a side was connected before its view was known."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, drawn.connection_id)
-            if checklists.needs_of(connection) == (bool(drawn.paymo_link), bool(drawn.xero_link)):
+            if checklists.needs_of(connection, person.user_id) == (
+                bool(drawn.paymo_link),
+                bool(drawn.xero_link),
+            ):
                 return
             spot = checklists.spot_for(connection, person, place.view_id)
             fresh = await checklists.checklist_of(session, self, connection, spot)
@@ -145,7 +148,8 @@ class ConnectService(Kit):
             # Who had begun when somebody else finished goes on with their own.
             begun = await pairs.find_begun(session, workspace.id, person.user_id)
             current = begun or current
-        await roles.require(session, current, person, Role.OWNER)
+        if not await ownership.may_take_over(session, current, person.user_id, self.now()):
+            await roles.require(session, current, person, Role.OWNER)
         return current
 
     async def _start_over(

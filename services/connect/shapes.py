@@ -23,6 +23,7 @@ class Checklist:
     paymo_link: str
     xero_link: str
     channels: tuple[str, ...]  # where notices go already
+    takes_over: bool = False  # whoever sees it becomes the owner by connecting Xero again
     is_another: bool = False  # the workspace has one in use beside this
     is_taken: bool = False  # the channel that this was asked in hears of another connection
 

@@ -32,7 +32,7 @@ class AccessService:
             if has >= role:
                 return f"You already are {_a(has)} here."
             wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
-            if await ownership.may_take_over(session, connection, person, now):
+            if await ownership.may_take_over(session, connection, person.user_id, now):
                 return _take_over(connection)
             is_new = await access.ask(session, connection, person.user_id, wanted, now)
             owner, workspace_id = connection.owner_id, connection.workspace_id

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, NoticeKind, Person, Role
-from services.store import access, acts, notices, roles
+from services.model import ConnectionState, NoticeKind, Role
+from services.store import access, acts, links, notices, roles
 from services.store.acts import Deed
 from services.store.notices import News
 from services.store.tables import Connection
@@ -37,19 +37,34 @@ async def change(
     news = News(NoticeKind.OWNER_CHANGED, source, facts, also=[user_id, former])
     await notices.announce(session, connection, news, now)
     await access.settle(session, connection, now)
+    await links.forget(session, connection.id, user_id=former)
     for request in await access.list_open(session, connection.id):
+        request.asked_at = now  # the new owner has as long to answer
         await access.tell_owner(session, connection, request, now)
     return True
 
 
 async def may_take_over(
-    session: AsyncSession, connection: Connection, person: Person, now: datetime
+    session: AsyncSession, connection: Connection, user_id: str, now: datetime
 ) -> bool:
     """Say whether this exporter asked the owner to hand over, and waited long enough in vain."""
-    if roles.named_role(connection, person.user_id) is not Role.EXPORTER:
+    if roles.named_role(connection, user_id) is not Role.EXPORTER:
         return False
-    request = await access.find_open(session, connection.id, person.user_id, is_handover=True)
+    request = await access.find_open(session, connection.id, user_id, is_handover=True)
     return request is not None and now - request.asked_at >= access.PATIENCE
+
+
+async def require_connector(
+    session: AsyncSession, connection: Connection, user_id: str, now: datetime
+) -> None:
+    """Refuse whoever may not connect any more; who may take over owns it from here on."""
+    if user_id == connection.owner_id:
+        return
+    await session.refresh(connection, with_for_update=True)  # of two who take over, one does
+    if not await may_take_over(session, connection, user_id, now):
+        has = roles.named_role(connection, user_id)
+        raise roles.refusal(connection, Role.OWNER, has)
+    await change(session, connection, user_id, TAKEN, now)
 
 
 async def list_in(session: AsyncSession, workspace_id: int) -> list[Connection]:
