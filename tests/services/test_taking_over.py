@@ -1,4 +1,4 @@
-"""An owner who doesn't answer: after seven days an exporter takes over, by connecting Xero again."""
+"""An owner who does not answer: after seven days an exporter takes over, with their consent."""
 
 from collections.abc import AsyncIterator
 
