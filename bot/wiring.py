@@ -122,7 +122,8 @@ def open_remote(
     for system, http in (("xero", xero), ("paymo", paymo)):
         metrics.watch(system, http)
         stack.push_async_callback(http.aclose)
-    return Remote(XeroClients(xero, tokens), PaymoClients(paymo), oauth, tokens)
+    xeros = XeroClients(xero, tokens, client_id=settings.xero_client_id)
+    return Remote(xeros, PaymoClients(paymo), oauth, tokens)
 
 
 @dataclass(frozen=True, slots=True)

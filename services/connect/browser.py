@@ -16,11 +16,13 @@ from services.clients.xero import Tenant
 from services.connect import checklists, consents, settling, sharing
 from services.connect.kit import Kit
 from services.connect.refusals import (
+    TWO_APPS,
     ConsentRefused,
     LinkExpired,
     LinkIncomplete,
     OtherBrowser,
     TriesSpent,
+    why_not_allowed,
 )
 from services.connect.settling import Finished
 from services.connect.shapes import Consent, Invitation, Return
@@ -177,10 +179,7 @@ async def finish_xero(kit: Kit, back: Return, cookie: str) -> Consent:
         link, connection = await _take(session, kit, back.state, checklists.STATE)
     try:
         if back.error or not back.code:
-            raise ConsentRefused(
-                "Access was not allowed at Xero, so nothing was connected. To try again, go back "
-                "to Slack and run /paymo-xero connect."
-            )
+            raise ConsentRefused(why_not_allowed(back.error))
         tokens = await _exchange(kit, link, back.code)
         visit = _Visit(link, await _store(kit, tokens, consents.wanted_scopes(connection)), cookie)
         return await _consented(kit, visit, connection, auth_event_id(tokens.access_token))
@@ -247,7 +246,7 @@ async def _allowed(
     if not found:
         raise ConsentRefused(
             "Xero reports no organisation for this consent. Choose one at Xero, then try again "
-            "with /paymo-xero connect."
+            f"with /paymo-xero connect. {TWO_APPS}"
         )
     return found
 

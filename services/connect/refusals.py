@@ -72,3 +72,29 @@ class ForeignForm(ServiceError):
 
 class ConsentRefused(ServiceError):
     """The person did not allow the access at Xero."""
+
+
+_AGAIN = "To try again, go back to Slack and type /paymo-xero connect."
+_LONGEST_ERROR = 100  # characters; it comes from an address that anybody can write
+_CANCELLED = frozenset({"", "access_denied"})
+TWO_APPS = (
+    "An organisation takes two uncertified apps at most: if it has two, disconnect one in Xero at "
+    "Settings → Connected apps."
+)
+_SCOPES = frozenset({"invalid_scope", "unauthorized_client"})
+
+
+def why_not_allowed(error: str) -> str:
+    """Say what to do about the error with which Xero's consent page sent somebody back."""
+    if error in _CANCELLED:
+        return f"Access was not allowed at Xero, so nothing was connected. {_AGAIN}"
+    if error in _SCOPES:
+        return (
+            "Xero doesn't give this app what it asks for, so nothing was connected. A Xero app "
+            "made since March 2026 has granular scopes only. Whoever runs paymo-xero finds the "
+            f"ones it needs in its operations page. {_AGAIN}"
+        )
+    return (
+        f"Xero answered with an error ({error[:_LONGEST_ERROR]}), so nothing was connected. "
+        f"{TWO_APPS} {_AGAIN}"
+    )

@@ -33,6 +33,7 @@ async def succeed(
     """Record the invoice, compare its totals with Paymo's, and tell the person and the channels."""
     differs = difference(export, created)
     now = kit.now()
+    made_by = "" if is_linked else kit.xero.app
     async with kit.database.sessions.begin() as session:
         written = await fenced(
             session,
@@ -50,6 +51,7 @@ async def succeed(
             xero_due=created.amount_due,
             xero_rounding=created.rounding_amount or None,
             is_linked=is_linked,
+            made_by=made_by,
             exported_at=now,
             compared=_compared(export, created),
         )

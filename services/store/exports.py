@@ -112,17 +112,21 @@ async def list_by_xero_ids(
 
 
 async def list_followed_ids(
-    session: AsyncSession, connection: Connection, *, only_linked: bool
+    session: AsyncSession, connection: Connection, *, not_of: str = ""
 ) -> list[str]:
-    """Return Xero's ids of the invoices whose life is still followed."""
+    """Return Xero's ids of the invoices whose life is still followed.
+
+    With `not_of` only of those that Xero does not list as this app's own: they were linked, or
+    made by the app that the operator used before.
+    """
     asked = select(Export.xero_invoice_id).where(
         Export.connection_id == connection.id,
         Export.tenant_id == connection.tenant_id,
         Export.xero_invoice_id.is_not(None),
         Export.life == Life.LIVE,
     )
-    if only_linked:
-        asked = asked.where(Export.is_linked)
+    if not_of:
+        asked = asked.where(or_(Export.is_linked, Export.made_by.not_in(("", not_of))))
     return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
 
 

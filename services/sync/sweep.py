@@ -103,7 +103,8 @@ async def _read(look: Look, course: _Course) -> None:
     now = look.kit.now()
     is_nightly = connection.reread_at is not None and now - connection.reread_at >= _REREAD
     async with look.kit.database.sessions() as session:
-        ids = await exports.list_followed_ids(session, connection, only_linked=not is_nightly)
+        not_of = "" if is_nightly else look.kit.xero.app
+        ids = await exports.list_followed_ids(session, connection, not_of=not_of)
     if ids:
         await _note(look, await look.xero.invoices_by_id(ids))
     course.cursor = newest

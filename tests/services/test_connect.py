@@ -113,6 +113,26 @@ async def test_e01_links_to_xero_and_states_are_used_up_by_the_first_who_comes(
     assert len(stand.xero.calls("POST", "/connect/token")) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("access_denied", "Access was not allowed"),
+        ("invalid_scope", "granular scopes only"),
+        ("unauthorized_client", "granular scopes only"),
+        ("too_many_apps", "two uncertified apps at most"),
+    ],
+)
+async def test_an_error_of_xeros_consent_page_is_told_with_what_helps(
+    stand: Connecting, error: str, words: str
+) -> None:
+    nonce = nonce_of((await stand.service.open(ANNA)).xero_link)
+    address = await stand.service.start_xero(nonce, HERE)
+    state = parse_qs(urlsplit(address).query)["state"][0]
+
+    with pytest.raises(ConsentRefused, match=words):
+        await stand.service.finish_xero(Return(state, "", error), HERE)
+
+
 async def test_e02_a_cancelled_consent_stores_nothing_and_the_form_gets_a_fresh_button(
     stand: Connecting,
 ) -> None:

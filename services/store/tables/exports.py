@@ -71,6 +71,7 @@ class Export(Sends, Base):
     xero_seen_status: Mapped[str] = mapped_column(String(16), default="")
     xero_due: Mapped[Decimal | None] = mapped_column(Money)  # left to pay, as Xero states it
     is_linked: Mapped[bool] = mapped_column(default=False)  # found in Xero, not created by us
+    made_by: Mapped[str] = mapped_column(String(16), default="")  # which Xero app created it
     exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # What a person accepted that Xero states more (or less) than Paymo.
     accepted_difference: Mapped[Decimal | None] = mapped_column(Money)

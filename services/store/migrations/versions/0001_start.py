@@ -321,6 +321,7 @@ def upgrade() -> None:
         sa.Column("xero_seen_status", sa.String(length=16), nullable=False),
         sa.Column("xero_due", services.store.types.Money(length=40), nullable=True),
         sa.Column("is_linked", sa.Boolean(), nullable=False),
+        sa.Column("made_by", sa.String(length=16), nullable=False),
         sa.Column("exported_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column(
             "life",

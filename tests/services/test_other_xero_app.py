@@ -1,0 +1,52 @@
+"""After the operator exchanged the Xero app for another: what the former one made is followed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import Bridge
+
+pytestmark = SQLITE_ALONE
+
+DAY = date(2026, 11, 25)
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair; INV-1 was exported by another Xero app than INV-2."""
+    made = await Bridge.with_acme(database, "INV-1", "INV-2")
+    now, authority = made.export, made.xero.authority
+    own_id = authority.client_id
+    authority.client_id = "former-app"
+    made.export = replace(now, xero=replace(now.xero, client_id="former-app"))
+    await made.export_it("INV-1")
+    authority.client_id, made.export = own_id, now
+    await made.export_it("INV-2")
+    await made.look()
+    yield made
+    await made.close()
+
+
+async def test_payments_on_what_the_former_app_made_come_with_the_next_look(
+    bridge: Bridge,
+) -> None:
+    former = next(each for each in bridge.xero.invoices.values() if each.number == "INV-1")
+    assert former.created_by == "former-app"
+    bridge.xero.books.pay(former.invoice_id, Decimal(40), date=DAY)
+    await bridge.look()
+
+    assert [each.amount for each in bridge.paymo.company.payments.values()] == [Decimal(40)]
+
+
+async def test_only_what_the_former_app_made_is_asked_for_by_id(bridge: Bridge) -> None:
+    before = len(bridge.xero.calls("GET", "/Invoices"))
+    await bridge.look()
+
+    asked = [each.query.get("IDs", "") for each in bridge.xero.calls("GET", "/Invoices")[before:]]
+    former = next(each for each in bridge.xero.invoices.values() if each.number == "INV-1")
+    assert asked == ["", former.invoice_id]
