@@ -10,7 +10,7 @@ from datetime import timedelta
 from bot.settings import Settings
 from bot.wiring import Core, now, open_core
 from services.model import Job
-from services.store import connections, operating
+from services.store import connections, left_out, operating
 from services.store.engine import Database
 
 _PATIENCE = timedelta(seconds=5)
@@ -68,4 +68,4 @@ async def _wanted(database: Database, workspace: str) -> Sequence[int]:
 async def _outcome(database: Database, connection_id: int) -> Looked:
     async with database.sessions() as session:
         connection = await connections.get(session, connection_id)
-        return Looked(connection.organisation_name, connection.sweep_problem)
+        return Looked(connection.organisation_name, left_out.trouble_of(connection))

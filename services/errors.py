@@ -9,6 +9,8 @@
   + SeveralFit        a number was typed that several invoices may be meant by
   + NotFound          the remote system knows no such object
   + Rejected          the remote system understood the request and said no
+    + Forbidden       it does not let our connection do this one thing
+    + Unreadable      what it has there cannot be read; only questions raise this
   + Throttled         the remote system asked us to wait, before it did anything
   + Unavailable       the remote system could not answer, and may have acted
   + StillUnderWay     an earlier write may still take effect
@@ -106,6 +108,22 @@ class Rejected(ServiceError):
         """Keep the remote system's own texts; they are outside text, so escape them."""
         super().__init__(text)
         self.messages = messages
+
+
+class Forbidden(Rejected):
+    """The remote system does not let our connection do this one thing; the rest goes on.
+
+    `is_its_own` says that the remote system itself answered, and no network in its place.
+    """
+
+    def __init__(self, text: str, *, messages: tuple[str, ...] = (), is_its_own: bool) -> None:
+        """Keep who said no."""
+        super().__init__(text, messages=messages)
+        self.is_its_own = is_its_own
+
+
+class Unreadable(Rejected):
+    """What was asked for is there, and cannot be read. Nothing was done; asking again may help."""
 
 
 class Throttled(ServiceError):

@@ -10,6 +10,14 @@ _SMALLEST_DAY = 1000  # calls: what Xero gives a new app for each organisation
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One of Paymo's limits: how many calls are left of a span of time."""
+
+    left: int
+    span: timedelta
+
+
 @dataclass(slots=True)
 class Allowance:
     """What the remote system last said we have left; None where it never said."""
@@ -18,9 +26,8 @@ class Allowance:
     day_most: int | None = None  # the most that was ever left: the day's allowance, or less
     minute_left: int | None = None
     app_minute_left: int | None = None
-    window_left: int | None = None  # Paymo's only limit, of `window_limit` each `window`
-    window_limit: int | None = None
-    window: timedelta | None = None
+    windows: tuple[Window, ...] = ()  # Paymo's only limits; several may apply at once
+    spans: tuple[timedelta, ...] = ()
 
     def read(self, headers: httpx.Headers) -> None:
         """Take over what this answer says; what it does not say stays as it was."""
@@ -29,9 +36,27 @@ class Allowance:
             if count is not None:
                 setattr(self, name, count)
         self.day_most = max((each for each in (self.day_most, self.day_left) if each), default=None)
-        seconds = largest(headers.get("X-Ratelimit-Decay-Period", ""))
-        if seconds is not None:
-            self.window = timedelta(seconds=seconds)
+        self._read_windows(headers)
+
+    def _read_windows(self, headers: httpx.Headers) -> None:
+        """Pair counts and spans by position; what cannot be paired is taken for the worst."""
+        spans = _numbers(headers.get("X-Ratelimit-Decay-Period", ""))
+        self.spans = tuple(timedelta(seconds=each) for each in spans) or self.spans
+        left = _numbers(headers.get("X-Ratelimit-Remaining", ""))
+        if not left or not self.spans:
+            return
+        if len(left) == len(self.spans):
+            self.windows = tuple(map(Window, left, self.spans))
+        else:
+            self.windows = (Window(min(left), max(self.spans)),)
+
+    def wait(self, spare: int) -> timedelta | None:
+        """Return how long until every window has room again, which it has from then on."""
+        full = [each.span for each in self.windows if each.left < spare]
+        if not full:
+            return None
+        self.windows = ()
+        return max(full)
 
     @property
     def kept_for_exports(self) -> int:
@@ -54,8 +79,6 @@ _COUNTS = {
     "day_left": "X-DayLimit-Remaining",
     "minute_left": "X-MinLimit-Remaining",
     "app_minute_left": "X-AppMinLimit-Remaining",
-    "window_left": "X-Ratelimit-Remaining",
-    "window_limit": "X-Ratelimit-Limit",
 }
 
 

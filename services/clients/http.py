@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 import httpx
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from services.backoff import CALL_LIMIT
 from services.clients.allowance import Allowance, largest
 from services.errors import (
+    Forbidden,
     NotConnected,
     NotFound,
     Rejected,
@@ -86,7 +87,7 @@ class Answer:
         """Return the body as `kind`, numbers exact; an unreadable body is an unknown outcome."""
         try:
             return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unavailable(
                 f"{self.system} answered in a way that cannot be read, so it is not known what "
                 "it did. It will be looked up before anything is sent again."
@@ -196,16 +197,20 @@ class ApiClient:
     def _refusal(self, answer: Answer) -> ServiceError:
         messages = self.explain(answer)
         match answer.status:
+            case 401 if not _lacks_scope(answer):
+                text = f"{self.system} no longer accepts our connection. Connect it again."
+                return NotConnected(text + _quoted(messages), system=self.system, is_stale=True)
             case 401 | 403:
-                return _not_connected(answer, messages)
+                return _forbidden(answer, messages)
             case 404 | 410:
-                return NotFound(f"{self.system} knows no such object; it may have been deleted.")
+                text = f"{self.system} knows no such object; it may have been deleted."
+                return NotFound(text + _quoted(messages))
             case 429:
                 return _throttled(answer)
             case status if status == httpx.codes.REQUEST_TIMEOUT or not _is_refused(status):
                 return Unavailable(
                     f"{self.system} is busy or down ({status}), so it is not known what it did. "
-                    "It will be looked up before anything is sent again.",
+                    f"It will be looked up before anything is sent again.{_quoted(messages)}",
                     has_answered=True,
                 )
             case status:
@@ -251,15 +256,19 @@ def _headers(given: Mapping[str, str], *, has_body: bool) -> dict[str, str]:
     return {"Content-Type": "application/json", **named} if has_body else named
 
 
-def _not_connected(answer: Answer, messages: tuple[str, ...]) -> NotConnected:
-    system = answer.system
-    lacks_scope = _MISSING_SCOPE.search(answer.headers.get("WWW-Authenticate", ""))
-    if answer.status == httpx.codes.UNAUTHORIZED and not lacks_scope:
-        text = f"{system} no longer accepts our connection. Connect {system} again."
-        return NotConnected(text, system=system, is_stale=True)
-    said = f" ({' '.join(messages)})" if messages else ""
-    text = f"{system} does not let our connection do this{said}. Connect {system} again."
-    return NotConnected(text, system=system)
+def _quoted(messages: tuple[str, ...]) -> str:
+    return f" ({' '.join(messages)})" if messages else ""
+
+
+def _lacks_scope(answer: Answer) -> bool:
+    return bool(_MISSING_SCOPE.search(answer.headers.get("WWW-Authenticate", "")))
+
+
+def _forbidden(answer: Answer, messages: tuple[str, ...]) -> Forbidden:
+    """Refuse this one call; whether the account is refused as well is asked by the clients."""
+    text = f"{answer.system} does not let our connection do this{_quoted(messages)}."
+    is_its_own = "html" not in answer.headers.get("Content-Type", "").lower()
+    return Forbidden(text, messages=messages, is_its_own=is_its_own)
 
 
 def _throttled(answer: Answer) -> Throttled:
@@ -280,17 +289,3 @@ def _jittered(attempt: int) -> timedelta:
     """Wait longer each time, never quite as long as somebody else."""
     longest = 400 * 2**attempt
     return timedelta(milliseconds=longest // 2 + secrets.randbelow(longest // 2))
-
-
-def messages_under(key: str) -> Explain:
-    """Return an `explain` that reads one text under `key` of a JSON object, if there is one."""
-
-    def explain(answer: Answer) -> tuple[str, ...]:
-        try:
-            found: Any = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return ()
-        text = found.get(key) if isinstance(found, dict) else None
-        return (text,) if isinstance(text, str) and text else ()
-
-    return explain

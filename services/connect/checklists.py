@@ -5,7 +5,7 @@ from datetime import datetime
 from services.connect.kit import Kit
 from services.connect.shapes import Checklist, Overview
 from services.model import ConnectionState, ExportState, Organisation, Person, Role
-from services.store import exports, links, pairs, payments, subscriptions
+from services.store import exports, left_out, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -133,7 +133,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         asking=asking + counts.get(ExportState.DIFFERENT, 0),
         swept_at=connection.swept_at,
         sweep_due_at=connection.sweep_due_at,
-        sweep_problem=connection.sweep_problem,
+        sweep_problem=left_out.trouble_of(connection),
         day_calls_left=connection.day_calls_left,
         is_paused=connection.is_paused,
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
@@ -150,4 +150,4 @@ def start_again(connection: Connection, now: datetime) -> None:
     connection.state, connection.broken_side = ConnectionState.ACTIVE, ""
     connection.xero_mirrored_at = connection.paymo_mirrored_at = None
     connection.mirror_due_at = connection.sweep_due_at = now
-    connection.sweep_problem = ""
+    connection.sweep_problem = connection.mirror_problem = ""

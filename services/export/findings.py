@@ -14,7 +14,7 @@ from services.model import (
     PaymentKind,
     PaymentState,
 )
-from services.store import exports
+from services.store import exports, left_out
 from services.store.tables import Connection, Errand, Export, InvoiceHeader, Payment
 
 _WAITING = {
@@ -132,8 +132,8 @@ def in_xero(export: Export | None, connection: Connection) -> Finding:
         ("next look", connection.sweep_due_at),
         ("all read again", connection.reread_at),
     )
-    if connection.sweep_problem:
-        return Finding("Look at Xero", connection.sweep_problem, Colour.AMBER, times)
+    if trouble := left_out.trouble_of(connection):
+        return Finding("Look at Xero", trouble, Colour.AMBER, times)
     if export is None or export.state not in exports.DONE:
         return Finding("Look at Xero", "Nothing of it is in Xero that we know of.", times=times)
     left = export.xero_due

@@ -46,14 +46,22 @@ def folded_name(name: str) -> str:
 
 
 async def replace(
-    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+    session: AsyncSession,
+    connection_id: int,
+    table: type[Base],
+    rows: Sequence[dict[str, Any]],
+    left_out: Collection[str] = (),
 ) -> None:
-    """Make the mirror equal to a complete list; rows that it lacks are gone."""
+    """Make the mirror equal to a complete list; rows that it lacks are gone.
+
+    What could not be read is not gone, by its id; and nothing is where one has no readable id.
+    """
     key = _KEYS[table]
     column = getattr(table, key)
     owner = table.connection_id  # type: ignore[attr-defined]
     known = set(await session.scalars(select(column).where(owner == connection_id)))
     gone = sorted(known - {row[key] for row in rows})
+    gone = [] if "" in left_out else [each for each in gone if str(each) not in left_out]
     for some in chunks(gone, _AT_ONCE):
         await session.execute(
             delete(table).where(owner == connection_id, column.in_(some)),

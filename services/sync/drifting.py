@@ -7,7 +7,7 @@ from services import drift
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.drift import Compared, Difference, Face, Standing
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound, Rejected, ServiceError
 from services.model import Life, NoticeKind
 from services.store import acts, cards, drifts, exports, matches, mirror, notices
 from services.store.acts import Deed
@@ -93,6 +93,8 @@ async def _was_merged(case: Followed, face: Face) -> bool:
         stated = await case.look.xero.contact(export.contact_id)
     except NotFound:
         return True
+    except Rejected:
+        return False  # as long as it cannot be read, only that the contact is another one is sure
     return stated.contact_status != "ACTIVE"
 
 

@@ -1,6 +1,6 @@
 """What somebody put right in Xero, seen by what the mirror held before; it releases exports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -119,7 +119,11 @@ def _about_zero(
 
 
 async def copy_contacts(
-    session: Session, connection: Connection, rows: Rows, now: datetime
+    session: Session,
+    connection: Connection,
+    rows: Rows,
+    now: datetime,
+    left_out: Collection[str] = (),
 ) -> None:
     """Copy Xero's contacts; what one that is active again held up goes on.
 
@@ -132,7 +136,7 @@ async def copy_contacts(
         for export in await releasing.list_name_taken(session, connection)
         if await _namesake(session, connection, export) is not None
     ]
-    await mirror.replace(session, connection.id, tables.Contact, rows)
+    await mirror.replace(session, connection.id, tables.Contact, rows, left_out)
     if restored:
         await releasing.release(session, connection, releasing.contacts_restored(restored), now)
         await automatic.ask_again(session, connection, now)

@@ -1,6 +1,6 @@
 """Copying both systems' lists into the local mirror, which menus and checks read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,14 +8,16 @@ from typing import Any
 import structlog
 
 from services import drift, money
-from services.clients.paymo import PaymoClients
+from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.paymo import wire as paymo_wire
+from services.clients.paymo.paging import Progress
+from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
-from services.errors import NotConnected, ServiceError, Throttled
+from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.matching.contacts import client_row, contact_row
 from services.matching.directory import index_of
-from services.store import connections, mirror, tables, turns
+from services.store import connections, left_out, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
 from services.sync import edited, mending, sent
@@ -27,6 +29,10 @@ _EVERY = timedelta(minutes=5)
 _XERO_EVERY = timedelta(hours=1)
 _PAYMO_IN_FULL_EVERY = timedelta(hours=1)
 _AFTER_TROUBLE = timedelta(minutes=1)
+_SOON = timedelta(seconds=10)
+_PATIENCE = timedelta(minutes=1)  # for Paymo's limit, in one go at the copying
+_LONGEST_PROBLEM = 1000
+_INVOICES = "invoices in Paymo"
 _OVERLAP = timedelta(minutes=5)
 _ACTIVE = "ACTIVE"
 _REVENUE = "REVENUE"
@@ -37,8 +43,8 @@ _LIABILITY = "LIABILITY"
 class MirrorService:
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
-    `books_read_at` is what this process knows of its own reading, by connection. `webhook_address`
-    is where Paymo's webhooks are received, "" where Paymo cannot reach the program.
+    `books_read_at` and `progress` are what this process knows of its own reading, by connection.
+    `webhook_address` is where Paymo's webhooks are received, "" where Paymo cannot reach us.
     """
 
     database: Database
@@ -46,6 +52,7 @@ class MirrorService:
     xero: XeroClients
     now: Callable[[], datetime]
     books_read_at: dict[int, datetime] = field(default_factory=dict)
+    progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
     webhook_address: str = ""
 
     async def run_mirror(self, connection_id: int) -> None:
@@ -54,26 +61,36 @@ class MirrorService:
             connection = await turns.take_mirror(session, connection_id, self.now())
         if connection is None:
             return
-        pause = _EVERY
-        held_until = None
-        done: dict[str, Any] = {}
+        course = _Course(pause=_EVERY)
+        for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
+            await self._tried(connection, course, copy)
+        problem = " ".join(course.problems)[:_LONGEST_PROBLEM]
+        async with self.database.sessions.begin() as session:
+            due_at = self.now() + course.pause
+            done = course.done | {
+                "mirror_problem": problem,
+                "mirror_held_until": due_at if course.is_limited else None,
+            }
+            await turns.finish_mirror(session, connection, due_at, **done)
+
+    async def _tried(self, connection: Connection, course: "_Course", copy: "_Copy") -> None:
+        """Copy one side; what is the matter with it keeps the other from nothing."""
         try:
-            done |= await self._copy_xero(connection)
-            done |= await self._copy_paymo(connection)
-            hooks = Hooks(self.database, self.paymo, self.webhook_address, self.now)
-            await hooks.keep(connection)
+            course.done |= await copy(connection)
         except Throttled as refusal:
-            pause = max(refusal.retry_after, _AFTER_TROUBLE)
-            held_until = self.now() + pause
+            course.put_off(max(refusal.retry_after, _SOON), str(refusal))
+            course.is_limited = True
         except NotConnected as refusal:
-            pause = _XERO_EVERY
+            course.put_off(_XERO_EVERY, str(refusal))
             await self._note_broken(connection, refusal)
         except ServiceError as refusal:
-            pause = _AFTER_TROUBLE
-            log.warning("mirror_failed", connection=connection_id, reason=str(refusal))
-        async with self.database.sessions.begin() as session:
-            done["mirror_held_until"] = held_until
-            await turns.finish_mirror(session, connection, self.now() + pause, **done)
+            course.put_off(_AFTER_TROUBLE, str(refusal))
+            log.warning("mirror_failed", connection=connection.id, reason=str(refusal))
+
+    async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
+        hooks = Hooks(self.database, self.paymo, self.webhook_address, self.now)
+        await hooks.keep(connection)
+        return {}
 
     async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
         """Have accounts, tax rates, currencies and lock dates no older than this."""
@@ -86,7 +103,7 @@ class MirrorService:
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             before = await mending.known(session, row)
-            after = await _write_books(session, row, books)
+            after = await _write_books(session, row, books, xero.left_out)
             await mending.release(session, row, before, after, now)
         self.books_read_at[connection.id] = now
 
@@ -96,7 +113,9 @@ class MirrorService:
         rows = [contact_row(each) for each in await xero.contacts()]
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
-            await mending.copy_contacts(session, row, rows, self.now())
+            odd = texts_of(xero.left_out)
+            left_out.replace(row, "contacts in Xero", odd)
+            await mending.copy_contacts(session, row, rows, self.now(), odd)
         # Whoever asks about a client next should not wait until all names are read.
         async with self.database.sessions() as session:
             await index_of(session, connection.id)
@@ -110,6 +129,8 @@ class MirrorService:
         rows = [_header_row(each) for each in await paymo.headers(updated_since=since)]
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
+            read = {str(each["invoice_id"]) for each in rows}
+            left_out.merge(row, _INVOICES, texts_of(paymo.left_out), read)
             await sent.consider(session, row, rows, self.now())
             await edited.consider(session, row, rows, is_whole=False)
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
@@ -129,21 +150,48 @@ class MirrorService:
         if connection.paymo_api_key is None:
             return {}
         now = self.now()
-        paymo = self.paymo.client(connection.paymo_api_key)
+        paymo = self.paymo.client(connection.paymo_api_key, patience=_PATIENCE)
         clients = [client_row(each) for each in await paymo.clients()]
-        copied = connection.paymo_mirrored_at
-        is_full = copied is None or now - copied >= _PAYMO_IN_FULL_EVERY
-        headers = [_header_row(each) for each in await paymo.headers()] if is_full else []
         async with self.database.sessions.begin() as session:
-            await mirror.replace(session, connection.id, tables.Client, clients)
-            if is_full:
-                row = await connections.get(session, connection.id)
-                await sent.consider(session, row, headers, now)
-                await edited.consider(session, row, headers, is_whole=True)
-                await mirror.replace(session, connection.id, tables.InvoiceHeader, headers)
-        if not is_full:
-            await self.refresh_invoices(connection)
-        return {"paymo_mirrored_at": now} if is_full else {}
+            row = await connections.get(session, connection.id)
+            odd = texts_of(paymo.left_out)
+            left_out.replace(row, "clients in Paymo", odd)
+            await mirror.replace(session, connection.id, tables.Client, clients, odd)
+        copied = connection.paymo_mirrored_at
+        if copied is None or now - copied >= _PAYMO_IN_FULL_EVERY:
+            await self._copy_headers(connection, paymo)
+            return {"paymo_mirrored_at": now}
+        await self.refresh_invoices(connection)
+        return {}
+
+    async def _copy_headers(self, connection: Connection, paymo: PaymoClient) -> None:
+        """Copy the heads of all invoices; where Paymo makes us wait, what was read is kept."""
+        progress = self._progress_of(connection)
+        try:
+            found = await paymo.headers(progress=progress)
+        except (Throttled, Unavailable) as refusal:
+            rows = [_header_row(each) for each in progress.found.values()]
+            async with self.database.sessions.begin() as session:
+                await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
+            raise _slowed(refusal, len(rows)) from refusal
+        del self.progress[connection.id]
+        rows = [_header_row(each) for each in found]
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            odd = texts_of(progress.left_out)
+            left_out.replace(row, _INVOICES, odd)
+            await sent.consider(session, row, rows, self.now())
+            await edited.consider(session, row, rows, is_whole=True)
+            await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
+
+    def _progress_of(self, connection: Connection) -> Progress:
+        """Return how far this process had read, unless that is too long ago to go on with."""
+        key, now = connection.id, self.now()
+        begun_at, progress = self.progress.get(key, (now, Progress()))
+        if now - begun_at > _PAYMO_IN_FULL_EVERY:
+            begun_at, progress = now, Progress()
+        self.progress[key] = begun_at, progress
+        return progress
 
     async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
         async with self.database.sessions.begin() as session:
@@ -169,7 +217,35 @@ async def _read_books(xero: XeroClient) -> _Books:
     )
 
 
-async def _write_books(session: Session, connection: Connection, books: _Books) -> mending.Books:
+@dataclass(slots=True)
+class _Course:
+    """How the copying went, both sides together."""
+
+    pause: timedelta
+    done: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    is_limited: bool = False  # then nobody shortens the pause
+
+    def put_off(self, pause: timedelta, why: str) -> None:
+        """Come again after this long; of two pauses the shorter one counts."""
+        self.pause = min(self.pause, pause) if self.problems else pause
+        self.problems.append(why)
+
+
+_Copy = Callable[[Connection], Awaitable[dict[str, Any]]]
+
+
+def _slowed(refusal: Throttled | Unavailable, count: int) -> ServiceError:
+    """Return the refusal that says how far the copying has come."""
+    said = f"Copied {count} of Paymo's invoices so far; the rest follows. {refusal}"
+    if isinstance(refusal, Throttled):
+        return Throttled(said, retry_after=refusal.retry_after, problem=refusal.problem)
+    return Unavailable(said, has_answered=refusal.has_answered)
+
+
+async def _write_books(
+    session: Session, connection: Connection, books: _Books, odd: Sequence[LeftOut]
+) -> mending.Books:
     organisation = books.organisation
     connection.organisation_name = organisation.name
     connection.base_currency = organisation.base_currency
@@ -180,9 +256,14 @@ async def _write_books(session: Session, connection: Connection, books: _Books) 
     accounts = [_account_row(each) for each in books.accounts]
     rates = [_tax_row(each) for each in books.tax_rates]
     currencies = [{"code": each.code} for each in books.currencies]
-    await mirror.replace(session, connection.id, tables.Account, accounts)
-    await mirror.replace(session, connection.id, tables.TaxRate, rates)
-    await mirror.replace(session, connection.id, tables.Currency, currencies)
+    for table, rows, what in (
+        (tables.Account, accounts, "account"),
+        (tables.TaxRate, rates, "tax rate"),
+        (tables.Currency, currencies, "currency"),
+    ):
+        texts = texts_of(each for each in odd if each.what == what)
+        left_out.replace(connection, f"{what} in Xero", texts)
+        await mirror.replace(session, connection.id, table, rows, texts)
     return mending.Books.of(accounts, rates, currencies, drift.locked_until(connection))
 
 

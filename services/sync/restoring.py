@@ -15,6 +15,7 @@ from services.errors import (
     NotFound,
     Rejected,
     ServiceError,
+    Unavailable,
 )
 from services.model import (
     ErrandState,
@@ -143,11 +144,14 @@ async def _made(case: _Case) -> Invoice:
     """Return the invoice, made now or by an earlier try whose answer got lost."""
     known = case.errand.data.get(_MADE)
     if known is None and case.errand.data.get("is_sent"):
-        since = case.errand.asked_at - _CLOCKS_DIFFER
+        paymo = case.paymo
+        found = await paymo.headers(updated_since=case.errand.asked_at - _CLOCKS_DIFFER)
+        if paymo.left_out:  # one that cannot be read might be what is looked for
+            raise Unavailable(f"Part of {paymo.left_out[0]} can't be read. Check it there.")
         known = next(
             (
                 each.id
-                for each in await case.paymo.headers(updated_since=since)
+                for each in found
                 if each.number == case.former.number
                 and each.client_id == case.former.client_id
                 and each.total == case.former.total

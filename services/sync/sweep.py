@@ -6,15 +6,16 @@ read is written down; what a page said twice is noted once.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
+from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
 from services.errors import NotConnected, ServiceError, Throttled
 from services.model import Job, PaymentState, Place
-from services.store import connections, exports, payments, turns
+from services.store import connections, exports, left_out, payments, turns
 from services.store.tables import Connection
 from services.sync import deletions, drifting, telling, watching
 from services.sync import payments as paying
@@ -48,6 +49,8 @@ class _Course:
     is_broken: bool = False
     is_cut_short: bool = False
     is_limited: bool = False  # then nobody shortens the pause
+    read: set[str] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 async def run(kit: Kit, connection_id: int) -> None:
@@ -96,17 +99,23 @@ async def _read(look: Look, course: _Course) -> None:
     connection = look.connection
     since = (connection.cursor or connection.created_at) - _OVERLAP
     newest = connection.cursor
-    async for page in look.xero.invoices_since(since):
-        await _note(look, page)
-        seen = [each.updated_at for each in page] + ([newest] if newest is not None else [])
-        newest = max(seen, default=None)
     now = look.kit.now()
+    xero = look.xero
+    async for page in xero.invoices_since(since):
+        await _note(look, page)
+        # A time that lies ahead must not make us pass over what comes before it.
+        seen = [min(each.updated_at, now) for each in page]
+        newest = max([*seen, *([newest] if newest is not None else [])], default=None)
+        course.read |= {each.invoice_id for each in page}
     is_nightly = connection.reread_at is not None and now - connection.reread_at >= _REREAD
     async with look.kit.database.sessions() as session:
         not_of = "" if is_nightly else look.kit.xero.app
         ids = await exports.list_followed_ids(session, connection, not_of=not_of)
     if ids:
-        await _note(look, await look.xero.invoices_by_id(ids))
+        listed = await xero.invoices_by_id(ids)
+        await _note(look, listed)
+        course.read |= {each.invoice_id for each in listed}
+    course.left_out = texts_of(xero.left_out)
     course.cursor = newest
     course.reread_at = now if is_nightly or connection.reread_at is None else connection.reread_at
 
@@ -151,6 +160,8 @@ async def _finish(look: Look, course: _Course) -> None:
         values["sweep_held_until"] = due_at if course.is_limited else None
         is_ours = await turns.finish_sweep(session, connection, due_at, **values)
         if is_ours:
+            row = await connections.get(session, connection.id)
+            left_out.merge(row, "invoices in Xero", course.left_out, course.read)
             await telling.caught_up(session, look, _counts(course))
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
@@ -170,11 +181,13 @@ def _counts(course: _Course) -> dict[str, int]:
 async def _swept(look: Look, course: _Course) -> Swept:
     async with look.kit.database.sessions() as session:
         held = await exports.list_held(session, look.connection.id)
+        connection = await connections.get(session, look.connection.id)
+        said = left_out.said(connection)
     return Swept(
         organisation=_name(look.connection),
         **_counts(course),
         held=len(held),
-        problem=course.problem,
+        problem=" ".join(each for each in (course.problem, said) if each),
     )
 
 

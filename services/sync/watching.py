@@ -8,7 +8,7 @@ all others, and at most fifty at once. Nothing goes to Xero.
 from collections.abc import Sequence
 
 from services.clients.paymo import Invoice
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound, Rejected, ServiceError
 from services.model import Life, NoticeKind, PaymentState
 from services.store import exports, payments
 from services.store.fence import fenced
@@ -45,6 +45,9 @@ async def _check(case: Followed) -> None:
     except NotFound:
         if await _is_same_company(look):
             await _note_gone(case)
+    except Rejected as refusal:
+        # What is the matter with one invoice must not keep all others waiting.
+        look.problems.append(f"Invoice {case.export.number} could not be compared: {refusal}")
     except ServiceError:
         async with look.kit.database.sessions.begin() as session:
             await exports.uncheck(session, [case.export.id])

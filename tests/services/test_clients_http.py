@@ -12,14 +12,16 @@ import pytest
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from services.backoff import CALL_LIMIT
+from services.clients.allowance import Window
 from services.clients.http import (
     Answer,
     ApiClient,
-    messages_under,
     open_http,
     sleep_for,
 )
+from services.clients.said import messages_of
 from services.errors import (
+    Forbidden,
     NotConnected,
     NotFound,
     Rejected,
@@ -51,8 +53,7 @@ async def door() -> AsyncIterator[Door]:
     world, pauses = XeroWorld(), Pauses()
     served = await Served.start(world.app())
     async with open_http(served.url, user_agent="test") as http:
-        explain = messages_under("message")
-        yield Door(world, ApiClient("Xero", http, explain=explain, sleep=pauses), pauses)
+        yield Door(world, ApiClient("Xero", http, explain=messages_of, sleep=pauses), pauses)
     await served.stop()
 
 
@@ -176,9 +177,9 @@ async def test_a_long_wait_is_given_back_with_its_limit(
     [
         (400, Rejected, "Xero refused: No such thing."),
         (409, Rejected, "Xero refused: No such thing."),
-        (401, NotConnected, "Connect Xero again."),
-        (403, NotConnected, "(No such thing.)"),
-        (404, NotFound, "knows no such object"),
+        (401, NotConnected, "Connect it again. (No such thing.)"),
+        (403, Forbidden, "(No such thing.)"),
+        (404, NotFound, "knows no such object; it may have been deleted. (No such thing.)"),
         (410, NotFound, "knows no such object"),
         (302, Unavailable, "not known what it did"),
         (408, Unavailable, "not known what it did"),
@@ -200,13 +201,13 @@ async def test_every_status_becomes_one_kind_of_refusal(
 async def test_a_missing_scope_is_not_mended_by_a_fresh_token(door: Door, spelling: str) -> None:
     door.world.faults.add(status=401, headers={"WWW-Authenticate": f'Bearer error="{spelling}"'})
     door.world.faults.add(status=401)
-    staleness = []
+    kinds: list[type[ServiceError]] = []
     for _ in range(2):
-        with pytest.raises(NotConnected) as refusal:
+        with pytest.raises(ServiceError) as refusal:
             await door.api.send("GET", PATH)
-        staleness.append(refusal.value.is_stale)
+        kinds.append(type(refusal.value))
 
-    assert staleness == [False, True]
+    assert kinds == [Forbidden, NotConnected]
 
 
 @pytest.mark.parametrize("body", ['{"a": 1', "<html>", "[1]", '{"a": "x"}', "\udcff"])
@@ -241,7 +242,10 @@ async def test_what_is_left_is_read_from_every_answer_and_kept(door: Door) -> No
 
     allowance = door.api.allowance
     assert (allowance.day_left, allowance.minute_left) == (4000, 58)
-    assert (allowance.window_left, allowance.window) == (3, timedelta(minutes=1))
+    assert allowance.windows == (
+        Window(9, timedelta(seconds=5)),
+        Window(3, timedelta(minutes=1)),
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,15 @@ from services.clients.xero import (
     XeroClients,
     applied_credits,
 )
-from services.errors import NotConnected, NotFound, Rejected, Throttled, Unavailable
+from services.errors import (
+    Forbidden,
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
 from tests.xero_stand import MemoryVault, Pauses, Stand, oauth_of, xero_stand
 
 SINCE = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -287,7 +295,9 @@ async def test_every_call_names_its_organisation(bench: Bench) -> None:
     with pytest.raises(NotConnected):
         await bench.clients.client(other.tenant_id, 1).organisation()
 
-    tenants = [each.headers["Xero-Tenant-Id"] for each in bench.stand.world.calls("GET")]
+    tenants = [
+        each.headers["Xero-Tenant-Id"] for each in bench.stand.world.calls("GET", "Organisation")
+    ]
     assert tenants == [bench.stand.books.tenant_id, other.tenant_id]
 
 
@@ -299,26 +309,52 @@ async def test_e04_an_expired_token_is_renewed_once_and_the_call_repeated(bench:
     assert bench.refreshes == 1
 
 
-@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 401}])
-async def test_a_refusal_that_a_fresh_token_does_not_mend_is_final(
-    bench: Bench, fault: dict[str, object]
-) -> None:
-    bench.stand.world.faults.add(path="Organisation", times=9, **fault)
+async def test_a_refusal_that_a_fresh_token_does_not_mend_is_final(bench: Bench) -> None:
+    bench.stand.world.faults.add(path="Organisation", times=9, status=401)
     with pytest.raises(NotConnected) as refusal:
         await bench.client.organisation()
 
     assert refusal.value.system == "Xero"
-    assert bench.refreshes == (1 if fault["status"] == 401 else 0)
-    assert len(bench.stand.world.calls("GET", "Organisation")) == bench.refreshes + 1
+    assert bench.refreshes == 1
+    assert len(bench.stand.world.calls("GET", "Organisation")) == 2
+
+
+FORBIDDEN = {"status": 403, "body": '{"title":"Forbidden","detail":"AuthenticationUnsuccessful"}'}
+PAGE = {"status": 403, "body": "<html>blocked</html>", "headers": {"Content-Type": "text/html"}}
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind"),
+    [
+        ({"Organisation": FORBIDDEN}, Forbidden),
+        ({"Organisation": PAGE}, Forbidden),
+        ({"Organisation": FORBIDDEN, "connections": FORBIDDEN}, NotConnected),
+        ({"Organisation": FORBIDDEN, "connections": {"status": 401}}, NotConnected),
+        ({"Organisation": FORBIDDEN, "connections": {"status": 200, "body": "[]"}}, NotConnected),
+        # What a network in between says, or nobody, is no word of Xero's on the organisation.
+        ({"Organisation": PAGE, "connections": PAGE}, Forbidden),
+        ({"Organisation": FORBIDDEN, "connections": {"status": 503}}, Forbidden),
+    ],
+)
+async def test_a_403_is_a_refusal_of_one_call_unless_the_organisation_is_refused_too(
+    bench: Bench, faults: dict[str, dict[str, object]], kind: type[ServiceError]
+) -> None:
+    for path, fault in faults.items():
+        bench.stand.world.faults.add(path=path, times=9, **fault)
+    with pytest.raises(ServiceError) as refusal:
+        await bench.client.organisation()
+
+    assert type(refusal.value) is kind
+    assert "<" not in str(refusal.value)
 
 
 async def test_a_missing_scope_says_so_and_refreshes_nothing(bench: Bench) -> None:
     bench.vault.tokens = await bench.stand.sign_in(scope="offline_access accounting.contacts")
     before = bench.refreshes
-    with pytest.raises(NotConnected, match="does not let our connection do this") as refusal:
+    with pytest.raises(Forbidden, match="does not let our connection do this"):
         await bench.client.organisation()
 
-    assert (bench.refreshes, refusal.value.is_stale) == (before, False)
+    assert bench.refreshes == before
 
 
 async def test_no_more_than_five_calls_are_under_way_at_once(bench: Bench) -> None:

@@ -41,7 +41,8 @@ def ticks(day: str) -> str:
 def stated(**fields: Any) -> XeroInvoice:
     """Decode an invoice of 500.00 of March, on which nothing is due."""
     usual = {"InvoiceID": "i1", "Total": 500.0, "AmountDue": 0, "Date": ticks("2026-03-01")}
-    raw = msgspec.json.encode(usual | {"CurrencyCode": "GBP"} | fields)
+    always = {"Status": "PAID", "SubTotal": 500, "TotalTax": 0, "AmountPaid": 0}
+    raw = msgspec.json.encode(usual | always | {"CurrencyCode": "GBP"} | fields)
     return msgspec.json.decode(raw, type=XeroInvoice)
 
 

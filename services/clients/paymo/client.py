@@ -4,92 +4,80 @@ Paymo knows no idempotency key, no bulk writes and no sorting; every answer wrap
 list named after the resource. Amounts are read exactly as they stand on the wire.
 """
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import httpx
+import msgspec
 
 from services.backoff import CALL_LIMIT
 from services.chunks import chunks
-from services.clients.allowance import Allowance
-from services.clients.http import (
-    LONGEST_WAIT,
-    Answer,
-    ApiClient,
-    Sleep,
-    messages_under,
-    sleep_for,
+from services.clients.http import ApiClient, Sleep, sleep_for
+from services.clients.paymo.door import COMPANY, Door, Patience, Turnstile
+from services.clients.paymo.paging import HEADS, MOST, PAGE, Progress, question
+from services.clients.paymo.reading import (
+    BILLED,
+    CLIENTS,
+    COMPANIES,
+    ENTRIES,
+    HEADERS,
+    HOOKS,
+    INVOICES,
+    PAYMENTS,
+    PROJECTS,
+    only,
+    require_done,
+    rows_of,
+    written,
 )
-from services.clients.paymo.paging import HEADS, MOST, PAGE, question
-from services.clients.paymo.wire import (
-    Billed,
-    BilledRows,
-    Client,
-    Clients,
-    Companies,
-    Company,
-    Header,
-    Headers,
-    Hook,
-    Hooks,
-    Invoice,
-    Invoices,
-    Payment,
-    Payments,
-    Projects,
+from services.clients.paymo.wire import Client, Company, Header, Hook, Invoice, Payment
+from services.clients.rows import Kind, LeftOut, Rows
+from services.clients.said import messages_of
+from services.errors import (
+    NotConnected,
+    NotFound,
+    Rejected,
+    Unavailable,
 )
-from services.errors import NotConnected, NotFound, Rejected, Throttled, Unavailable
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _WHOLE = "invoiceitems,invoicepayments,client"
-_SPARE = 1  # stop while a call is left, since everything is refused once none is
-
-
-class _Paged(Protocol):
-    """A row that pages can be de-duplicated by."""
-
-    @property
-    def id(self) -> int:
-        """Paymo's id."""
-
-
-Row = TypeVar("Row", bound=_Paged)
-
-
-@dataclass(slots=True)
-class _Turnstile:
-    """One request at a time for each key, and none once the window is used up."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    allowance: Allowance = field(default_factory=Allowance)
 
 
 @dataclass(frozen=True, slots=True)
-class PaymoClient:
+class PaymoClient(Door):
     """One Paymo account, reached with one API key."""
 
-    api: ApiClient
-    auth: httpx.BasicAuth = field(repr=False)
-    turnstile: _Turnstile = field(repr=False)
+    left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
 
     async def company(self) -> Company:
         """Return the company that the key belongs to; the cheapest proof that it works."""
-        return (await self._send("GET", "/company")).decode(Companies).company
+        return only(await self.send("GET", COMPANY), COMPANIES)
 
     async def clients(self) -> tuple[Client, ...]:
         """Return every client; a page that fails fails the whole."""
-        return await self._pages("/clients", lambda answer: answer.decode(Clients).clients)
+        return await self._pages("/clients", CLIENTS)
 
-    async def headers(self, *, updated_since: datetime | None = None) -> tuple[Header, ...]:
-        """Return the heads of all invoices, or of those changed since a time."""
+    async def headers(
+        self, *, updated_since: datetime | None = None, progress: Progress | None = None
+    ) -> tuple[Header, ...]:
+        """Return the heads of all invoices, or of those changed since a time.
+
+        With `progress` the reading goes on where it stopped, and what was read stays there.
+        """
         where = {}
         if updated_since is not None:
             where = {"where": f"updated_on>={int(updated_since.timestamp())}"}
-        return await self._pages("/invoices", lambda answer: answer.decode(Headers).invoices, where)
+        return await self._pages("/invoices", HEADERS, where, progress)
+
+    async def try_invoices(self) -> None:
+        """See whether the key may read invoices at all. Raises `Forbidden`."""
+        await self.send("GET", "/invoices", params={"page": "0", "page_size": "1"})
 
     async def statements(
         self, first: date | None = None, after: date | None = None
@@ -101,10 +89,10 @@ class PaymoClient:
         params = {"include": "invoicepayments"}
         if first is not None and after is not None:
             params["where"] = f"date>={first.isoformat()} and date<{after.isoformat()}"
-        return await self._pages("/invoices", _whole_statements, params)
+        return await self._pages("/invoices", INVOICES, params)
 
     async def invoice(self, invoice_id: int) -> Invoice:
-        """Return one invoice with lines, payments and client. Raises `NotFound`."""
+        """Return one invoice with lines, payments and client. Raises `NotFound`, `Unreadable`."""
         return await self._invoice(invoice_id, _WHOLE)
 
     async def invoice_with_time(self, invoice_id: int) -> Invoice:
@@ -119,7 +107,7 @@ class PaymoClient:
             invoice = await self._invoice(invoice_id, _WHOLE)
         where = {"where": f"client_id={invoice.client_id}"}
         try:
-            entries = await self._pages("/entries", _billed("entries"), where)
+            entries = await self._pages("/entries", ENTRIES, where)
         except (Rejected, NotFound):
             return invoice
         return invoice.with_time(entries)
@@ -132,8 +120,9 @@ class PaymoClient:
         found: dict[int, int | None] = {}
         try:
             for some in chunks(sorted(ids), HEADS):
-                answer = await self._send("GET", f"/{kind}", params=question(some))
-                found |= {row.id: row.invoice_item_id for row in _billed(kind)(answer)}
+                answer = await self.send("GET", f"/{kind}", params=question(some))
+                rows = rows_of(answer, BILLED[kind]).found
+                found |= {row.id: row.invoice_item_id for row in rows}
         except (Rejected, NotFound):
             return None
         return found
@@ -141,14 +130,14 @@ class PaymoClient:
     async def project_name(self, project_id: int) -> str:
         """Return a project's name, or "" where it cannot be read."""
         try:
-            answer = await self._send("GET", f"/projects/{project_id}")
+            answer = await self.send("GET", f"/projects/{project_id}")
         except (Rejected, NotFound):
             return ""
-        return _only(answer.decode(Projects).projects).name
+        return only(answer, PROJECTS).name
 
     async def _invoice(self, invoice_id: int, include: str) -> Invoice:
-        answer = await self._send("GET", f"/invoices/{invoice_id}", params={"include": include})
-        return _only(answer.decode(Invoices).invoices)
+        answer = await self.send("GET", f"/invoices/{invoice_id}", params={"include": include})
+        return only(answer, INVOICES)
 
     async def create_invoice(self, former: Invoice) -> Invoice:
         """Make an invoice again as it was, a draft without payments. Raises `Rejected`.
@@ -156,11 +145,11 @@ class PaymoClient:
         Lines are sent under `items` and answered under `invoiceitems`; a discount of 0 is refused,
         so it is left out (github.com/paymoapp/api, invoices).
         """
-        body = former.as_new()
-        answer = await self._send(
-            "POST", "/invoices", params={"include": "invoiceitems"}, body=body
+        answer = await self.send(
+            "POST", "/invoices", params={"include": "invoiceitems"}, body=former.as_new()
         )
-        return _only(answer.decode(Invoices).invoices)
+        made = written(answer, INVOICES)
+        return await self.invoice(int(made.key)) if isinstance(made, LeftOut) else made
 
     async def invoices_with_items(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
         """Return those of these that there are, with lines and client, a hundred an answer.
@@ -168,11 +157,11 @@ class PaymoClient:
         Past 2,500 objects Paymo leaves lines out without a word, so they must be added up.
         """
         more = {"include": "invoiceitems,client"}
-        found = [
-            await self._send("GET", "/invoices", params=question(each) | more)
-            for each in chunks(invoice_ids, PAGE)
-        ]
-        return tuple(row for answer in found for row in answer.decode(Invoices).invoices)
+        found: list[Invoice] = []
+        for each in chunks(invoice_ids, PAGE):
+            answer = await self.send("GET", "/invoices", params=question(each) | more)
+            found += self._noted(rows_of(answer, INVOICES))
+        return tuple(found)
 
     async def headers_of(self, invoice_ids: Sequence[int]) -> tuple[Header, ...]:
         """Return the heads of those of these invoices that there are; read singly what is missing.
@@ -184,18 +173,18 @@ class PaymoClient:
         for some in chunks(invoice_ids, HEADS):
             left = list(some)
             while left:
-                answer = await self._send("GET", "/invoices", params=question(left))
-                rows = answer.decode(Headers).invoices
-                found.update({row.id: row for row in rows})
+                rows = rows_of(await self.send("GET", "/invoices", params=question(left)), HEADERS)
+                found.update({row.id: row for row in rows.found})
+                seen = set(rows.keys)
                 before = len(left)
-                left = [each for each in left if each not in found]
-                if len(rows) < PAGE or len(left) == before:
+                left = [each for each in left if str(each) not in seen]
+                if rows.count < PAGE or len(left) == before:
                     break
         return tuple(found.values())
 
     async def pdf(self, invoice_id: int) -> bytes:
         """Return the invoice as a PDF. Raises `NotFound`."""
-        answer = await self._send(
+        answer = await self.send(
             "GET",
             f"/invoices/{invoice_id}",
             params={"format": "pdf"},
@@ -209,42 +198,51 @@ class PaymoClient:
         self, invoice_id: int, *, amount: Decimal, paid_on: date, notes: str
     ) -> Payment:
         """Add a payment. Raises `Rejected` when it is more than is left to pay."""
-        answer = await self._send(
-            "POST",
-            "/invoicepayments",
-            body={
-                "invoice_id": invoice_id,
-                "amount": amount,
-                "date": paid_on.isoformat(),
-                "notes": notes,
-            },
-        )
-        return _only(answer.decode(Payments).invoicepayments)
+        asked = {
+            "invoice_id": invoice_id,
+            "amount": amount,
+            "date": paid_on.isoformat(),
+            "notes": notes,
+        }
+        answer = await self.send("POST", "/invoicepayments", body=asked)
+        made = written(answer, PAYMENTS, asked)
+        if isinstance(made, LeftOut):
+            return Payment(
+                id=int(made.key), amount=amount, paid_on=paid_on, invoice_id=invoice_id, notes=notes
+            )
+        return made
 
     async def delete_payment(self, payment_id: int) -> None:
         """Delete a payment. Raises `NotFound`."""
-        await self._send("DELETE", f"/invoicepayments/{payment_id}")
+        require_done(await self.send("DELETE", f"/invoicepayments/{payment_id}"))
 
     async def set_status(self, invoice_id: int, status: str) -> None:
         """Set an invoice's status by hand. Doing it twice does no harm."""
-        await self._send("PUT", f"/invoices/{invoice_id}", repeatable=True, body={"status": status})
+        answer = await self.send(
+            "PUT", f"/invoices/{invoice_id}", repeatable=True, body={"status": status}
+        )
+        require_done(answer, INVOICES, {"id": invoice_id, "status": status})
 
     async def delete_invoice(self, invoice_id: int) -> None:
         """Delete an invoice for good. Raises `NotFound`."""
-        await self._send("DELETE", f"/invoices/{invoice_id}")
+        require_done(await self.send("DELETE", f"/invoices/{invoice_id}"))
 
     async def hooks(self) -> tuple[Hook, ...]:
         """Return the webhooks of the person whose key this is; Paymo shows no others."""
-        return tuple((await self._send("GET", "/hooks")).decode(Hooks).hooks)
+        return rows_of(await self.send("GET", "/hooks"), HOOKS).found
 
     async def add_hook(self, target_url: str, event: str, secret: str) -> Hook:
         """Have events that fit a pattern, such as `*.Invoice`, told to an address, signed."""
-        body = {"target_url": target_url, "event": event, "secret": secret}
-        return _only((await self._send("POST", "/hooks", body=body)).decode(Hooks).hooks)
+        asked = {"target_url": target_url, "event": event}
+        answer = await self.send("POST", "/hooks", body=asked | {"secret": secret})
+        made = written(answer, HOOKS, asked)
+        if isinstance(made, LeftOut):
+            return Hook(id=int(made.key), target_url=target_url, event=event)
+        return made
 
     async def delete_hook(self, hook_id: int) -> None:
         """Delete a webhook. Raises `NotFound`."""
-        await self._send("DELETE", f"/hooks/{hook_id}")
+        require_done(await self.send("DELETE", f"/hooks/{hook_id}"))
 
     async def delete_hooks_to(self, token: str) -> None:
         """Delete every webhook whose address ends with this token."""
@@ -253,44 +251,32 @@ class PaymoClient:
                 with contextlib.suppress(NotFound):
                     await self.delete_hook(hook.id)
 
-    async def _send(self, method: str, path: str, **extras: Any) -> Answer:
-        """Send one request when it is this key's turn; a write's limit holds for its turn, too."""
-        async with self.api.bound(method)(), self.turnstile.lock:
-            await self._wait_for_window()
-            return await self.api.send(method, path, auth=self.auth, **extras)
-
-    async def _wait_for_window(self) -> None:
-        """Let a used-up window pass, or say that it is too long to wait for."""
-        allowance = self.api.allowance
-        left, window = allowance.window_left, allowance.window
-        if left is None or window is None or left >= _SPARE:
-            return
-        allowance.window_left = None
-        if window > LONGEST_WAIT:
-            raise Throttled(
-                "Paymo asked us to wait before the next request. Nothing was done yet.",
-                retry_after=window,
-            )
-        await self.api.sleep(window)
-
     async def _pages(
         self,
         path: str,
-        rows_of: Callable[[Answer], Sequence[Row]],
+        kind: Kind[T],
         params: dict[str, str] | None = None,
-    ) -> tuple[Row, ...]:
-        found: dict[int, Row] = {}
-        page = 0
+        progress: Progress | None = None,
+    ) -> tuple[T, ...]:
+        way = progress or Progress()
         while True:
-            numbers = {"page": str(page), "page_size": str(PAGE)}
-            answer = await self._send("GET", path, params={**(params or {}), **numbers})
-            rows = rows_of(answer)
-            before = len(found)
-            found.update({row.id: row for row in rows})
+            numbers = {"page": str(way.page), "page_size": str(PAGE)}
+            answer = await self.send("GET", path, params={**(params or {}), **numbers})
+            rows = rows_of(answer, kind)
+            _require_payments(rows)
+            new = set(rows.keys) - way.seen
+            way.seen |= new
+            way.found.update({row.id: row for row in rows.found})  # type: ignore[attr-defined]
+            way.left_out += rows.left_out
             # An account that ignores paging sends the same rows for ever.
-            if len(rows) < PAGE or len(found) == before:
-                return tuple(found.values())
-            page += 1
+            if rows.count < PAGE or not new:
+                self.left_out.extend(way.left_out)
+                return tuple(way.found.values())
+            way.page += 1
+
+    def _noted(self, rows: Rows[T]) -> tuple[T, ...]:
+        self.left_out.extend(rows.left_out)
+        return rows.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,41 +286,32 @@ class PaymoClients:
     http: httpx.AsyncClient
     sleep: Sleep = sleep_for
     limit: timedelta = CALL_LIMIT
-    turnstiles: dict[str, _Turnstile] = field(default_factory=dict, repr=False)
+    turnstiles: dict[str, Turnstile] = field(default_factory=dict, repr=False)
 
-    def client(self, api_key: str | None) -> PaymoClient:
-        """Return the client for this key. Paymo takes the key as the user of Basic auth."""
+    def client(self, api_key: str | None, *, patience: timedelta = timedelta(0)) -> PaymoClient:
+        """Return the client for this key. Paymo takes the key as the user of Basic auth.
+
+        With patience it waits for Paymo's windows that long, all its calls together.
+        """
         if not api_key:
             raise NotConnected("Paymo is not connected.", system="Paymo")
-        turnstile = self.turnstiles.setdefault(api_key, _Turnstile())
+        turnstile = self.turnstiles.setdefault(api_key, Turnstile())
         return PaymoClient(
             api=ApiClient(
                 "Paymo",
                 self.http,
-                explain=messages_under("message"),
+                explain=messages_of,
                 allowance=turnstile.allowance,
                 sleep=self.sleep,
                 limit=self.limit,
             ),
             auth=httpx.BasicAuth(api_key, "x"),
             turnstile=turnstile,
+            patience=Patience(patience),
         )
 
 
-def _whole_statements(answer: Answer) -> Sequence[Invoice]:
-    found = answer.decode(Invoices).invoices
-    if sum(len(each.payments) for each in found) >= MOST:
+def _require_payments(rows: Rows[T]) -> None:
+    """Refuse a page that may have left payments out."""
+    if sum(len(each.payments) for each in rows.found if isinstance(each, Invoice)) >= MOST:
         raise Unavailable("Paymo's list holds more payments than it shows, so nothing is certain.")
-    return found
-
-
-def _billed(kind: str) -> Callable[[Answer], Sequence[Billed]]:
-    """Return what reads expenses, or time, out of an answer."""
-    return lambda answer: getattr(answer.decode(BilledRows), kind)
-
-
-def _only(rows: Sequence[Row]) -> Row:
-    """Return the one row of an answer about one object."""
-    if len(rows) != 1:
-        raise Unavailable("Paymo answered with no object where one was expected.")
-    return rows[0]

@@ -1,4 +1,7 @@
-"""What Paymo's answers hold: just the fields that are used, amounts exact."""
+"""What Paymo's answers hold: just the fields that are used, amounts exact.
+
+What has a default may be absent; the rest must not be guessed (see `services.clients.rows`).
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -49,7 +52,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     active: bool = True
     fiscal_information: str | None = None
-    due_interval: int | str | None = None  # days to pay; not documented for clients
+    due_interval: str | None = None  # days to pay; not documented for clients
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,67 +226,18 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     """The company. Its live answer holds secrets of other systems: only these are read."""
 
     id: int
-    name: str
-    due_interval: int | str | None = None  # days to pay, as text
+    name: str = ""
+    due_interval: str | None = None  # days to pay, as text
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook; its secret is never shown."""
 
     id: int
-    target_url: str
-    event: str
+    target_url: str = ""
+    event: str = ""
     last_status_code: int | None = None
 
     def leads_to(self, token: str) -> bool:
         """Say whether its address ends with this token, whatever host it names."""
         return self.target_url.endswith(f"/{token}")
-
-
-class BilledRows(msgspec.Struct, frozen=True):
-    """An answer that holds expenses, or time."""
-
-    expenses: list[Billed] = []
-    entries: list[Billed] = []
-
-
-class Projects(msgspec.Struct, frozen=True):
-    """An answer that holds projects."""
-
-    projects: list[Project]
-
-
-class Clients(msgspec.Struct, frozen=True):
-    """An answer that holds clients."""
-
-    clients: list[Client]
-
-
-class Headers(msgspec.Struct, frozen=True):
-    """An answer that holds heads of invoices."""
-
-    invoices: list[Header]
-
-
-class Invoices(msgspec.Struct, frozen=True):
-    """An answer that holds invoices."""
-
-    invoices: list[Invoice]
-
-
-class Payments(msgspec.Struct, frozen=True):
-    """An answer that holds payments."""
-
-    invoicepayments: list[Payment]
-
-
-class Hooks(msgspec.Struct, frozen=True):
-    """An answer that holds webhooks."""
-
-    hooks: list[Hook]
-
-
-class Companies(msgspec.Struct, frozen=True):
-    """An answer that holds the company."""
-
-    company: Company

@@ -9,23 +9,49 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import structlog
 
 from services.backoff import CALL_LIMIT
 from services.chunks import chunks
 from services.clients.allowance import Allowance
-from services.clients.http import Answer, ApiClient, Sleep, sleep_for
+from services.clients.http import ApiClient, Sleep, sleep_for
+from services.clients.rows import Kind, LeftOut, Rows
+from services.clients.said import messages_of
 from services.clients.xero import wire
-from services.clients.xero.reading import messages_of, refusal_of, rows_of
-from services.errors import NotConnected, NotFound, Rejected, Unavailable
+from services.clients.xero.door import CONNECTIONS, Door, TokenSource
+from services.clients.xero.reading import (
+    ACCOUNTS,
+    CONTACTS,
+    CURRENCIES,
+    INVOICES,
+    ORGANISATIONS,
+    PAYMENTS,
+    TAX_RATES,
+    left_out,
+    refusal_of,
+    require_taken,
+    rows_of,
+    tenants_of,
+    whole,
+)
+from services.errors import (
+    Forbidden,
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unavailable,
+    Unreadable,
+)
 from services.money import folded, is_plain
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _AT_ONCE = 5  # calls at a time for each organisation
 _PAGE = 1000
@@ -34,17 +60,8 @@ _IDS = 40  # the longest address that Xero takes is not documented
 _LIVE = "DRAFT,SUBMITTED,AUTHORISED,PAID"
 _ALL = f"{_LIVE},VOIDED,DELETED"
 _UNPLAIN = re.compile(r"[^!-~]|[,\"'\\]")
+_ENDS = ("VOIDED", "DELETED")
 _ACCOUNTING = "/api.xro/2.0"
-
-
-class TokenSource(Protocol):
-    """Where access tokens come from."""
-
-    async def access_token(self, grant_id: int) -> str:
-        """Return a token that is valid now, refreshing it when needed."""
-
-    async def renew(self, grant_id: int, used: str) -> str:
-        """Return another token than the one that was refused."""
 
 
 @dataclass(slots=True)
@@ -90,86 +107,88 @@ class XeroClients:
         """Return the organisations that this consent reaches, or all that the person linked."""
         client = self.client("", grant_id)
         params = {"authEventId": auth_event_id} if auth_event_id else {}
-        answer = await client.send("GET", "/connections", params=params)
-        found = answer.decode(list[wire.Tenant])
+        answer = await client.send("GET", CONNECTIONS, params=params)
+        found = tenants_of(answer).found
         return tuple(each for each in found if each.tenant_type in {"", "ORGANISATION"})
 
     async def delete_connection(self, grant_id: int, xero_connection_id: str) -> None:
         """Unlink one organisation; one that is gone already is as good as unlinked."""
         client = self.client("", grant_id)
         try:
-            await client.send("DELETE", f"/connections/{xero_connection_id}", repeatable=True)
+            await client.send("DELETE", f"{CONNECTIONS}/{xero_connection_id}", repeatable=True)
         except NotFound:
             return
+        except Forbidden:
+            if any(each.id == xero_connection_id for each in await self.tenants(grant_id)):
+                raise
 
 
 @dataclass(frozen=True, slots=True)
-class XeroClient:
+class XeroClient(Door):
     """One organisation, reached with one consent."""
 
-    api: ApiClient
-    tokens: TokenSource
-    at_once: asyncio.Semaphore
-    tenant_id: str
-    grant_id: int
-
-    @property
-    def allowance(self) -> Allowance:
-        """What Xero last said is left of the day and the minute."""
-        return self.api.allowance
+    left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
 
     async def organisation(self) -> wire.Organisation:
         """Return the organisation."""
-        return (await self._list("Organisation", "Organisations", wire.Organisation))[0]
+        return await self._one("Organisation", ORGANISATIONS)
 
     async def currencies(self) -> Sequence[wire.Currency]:
         """Return the currencies that are enabled."""
-        return await self._list("Currencies", "Currencies", wire.Currency)
+        return await self._all("Currencies", CURRENCIES)
 
     async def accounts(self) -> Sequence[wire.Account]:
         """Return the chart of accounts, archived accounts included."""
-        return await self._list("Accounts", "Accounts", wire.Account)
+        return await self._all("Accounts", ACCOUNTS)
 
     async def tax_rates(self) -> Sequence[wire.TaxRate]:
         """Return the tax rates."""
-        return await self._list("TaxRates", "TaxRates", wire.TaxRate)
+        return await self._all("TaxRates", TAX_RATES)
 
     async def contacts(self) -> Sequence[wire.Contact]:
         """Return every contact, archived ones too; a page that fails fails the whole."""
         found: dict[str, wire.Contact] = {}
+        seen: set[str] = set()
         page = 1
         while True:
             params = {"page": str(page), "pageSize": str(_PAGE), "includeArchived": "true"}
-            rows = await self._list("Contacts", "Contacts", wire.Contact, params=params)
-            before = len(found)
-            found.update({each.contact_id: each for each in rows})
-            if len(rows) < _CLAMPED or len(found) == before:
+            rows = await self._rows("Contacts", CONTACTS, params=params)
+            found.update({each.contact_id: each for each in rows.found})
+            self.left_out.extend(rows.left_out)
+            new = set(rows.keys) - seen
+            seen |= new
+            if rows.count < _CLAMPED or not new:
                 return tuple(found.values())
             page += 1
 
     async def contact(self, contact_id: str) -> wire.Contact:
-        """Return one contact, whatever its state. Raises `NotFound`."""
-        return (await self._list(f"Contacts/{contact_id}", "Contacts", wire.Contact))[0]
+        """Return one contact, whatever its state. Raises `NotFound`, `Unreadable`."""
+        return await self._one(f"Contacts/{contact_id}", CONTACTS)
 
     async def contact_named(self, name: str) -> wire.Contact | None:
         """Return the contact with exactly this name, in any case; an active one first."""
         params = {"searchTerm": name, "page": "1", "includeArchived": "true"}
-        rows = await self._list("Contacts", "Contacts", wire.Contact, params=params)
-        same = [each for each in rows if each.name.casefold() == name.casefold()]
+        rows = await self._rows("Contacts", CONTACTS, params=params)
+        same = [each for each in rows.found if each.name.casefold() == name.casefold()]
         return min(same, key=lambda each: each.contact_status != "ACTIVE", default=None)
 
     async def add_contact(self, contact: wire.NewContact, *, key: str) -> wire.Contact:
-        """Add a contact; a name that is taken is refused, never overwritten."""
-        rows = await self._list(
-            "Contacts",
-            "Contacts",
-            wire.Contact,
-            method="PUT",
+        """Add a contact; a name that is taken is refused, never overwritten.
+
+        Raises `Rejected`, also where Xero says yes to a contact that it did not make.
+        """
+        answer = await self.send(
+            "PUT",
+            f"{_ACCOUNTING}/Contacts",
             params={"summarizeErrors": "true"},
             headers={"Idempotency-Key": key},
             body={"Contacts": [contact.body()]},
         )
-        return rows[0]
+        require_taken(answer, "Contacts")
+        rows = rows_of(answer, CONTACTS)
+        if rows.left_out and (made := rows.left_out[0].key):
+            return wire.Contact(contact_id=made, name=contact.name, contact_number=contact.number)
+        return _written(rows)
 
     async def create_invoice(self, body: dict[str, object], *, key: str) -> wire.XeroInvoice:
         """Create an invoice with PUT: POST would overwrite one with the same number.
@@ -188,30 +207,53 @@ class XeroClient:
     async def _write_invoice(
         self, method: str, path: str, body: dict[str, object], key: str
     ) -> wire.XeroInvoice:
-        """Send one invoice; an element that failed inside a 2xx answer is a refusal, too."""
-        rows = await self._list(
-            path,
-            "Invoices",
-            wire.XeroInvoice,
-            method=method,
+        """Send one invoice; an element that failed inside a 2xx answer is a refusal, too.
+
+        One that was taken and cannot be read whole is read again; what it `lacks` then, it says.
+        """
+        answer = await self.send(
+            method,
+            f"{_ACCOUNTING}/{path}",
             params={"unitdp": "4", "summarizeErrors": "true"},
             headers={"Idempotency-Key": key},
             body={"Invoices": [body]},
         )
-        if rows[0].is_refused:
-            raise refusal_of(rows[0])
-        return rows[0]
+        written = _written(rows_of(answer, INVOICES))
+        if written.is_refused:
+            raise refusal_of(written)
+        if not written.invoice_id:
+            raise Unavailable("Xero's answer does not say which invoice it wrote.")
+        ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
+        if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
+            raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")
+        return await self._read_whole(written) if written.lacks else written
+
+    async def _read_whole(self, written: wire.XeroInvoice) -> wire.XeroInvoice:
+        """Return an invoice that was surely written as it stands, as far as that can be read."""
+        try:
+            return await self.invoice(written.invoice_id)
+        except ServiceError:
+            return written
 
     async def invoice(self, invoice_id: str) -> wire.XeroInvoice:
-        """Return one invoice, deleted and voided ones too. Raises `NotFound`."""
-        return (await self._list(f"Invoices/{invoice_id}", "Invoices", wire.XeroInvoice))[0]
+        """Return one invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
+        found = await self._one(f"Invoices/{invoice_id}", INVOICES)
+        if found.lacks:
+            raise Unreadable(f"Part of {left_out(found)} can't be read. Check it, then try again.")
+        return found
 
     async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[wire.XeroInvoice]:
-        """Return these invoices, as many as Xero finds."""
+        """Return these invoices, as many as Xero finds and can be read."""
         found: list[wire.XeroInvoice] = []
         for some in chunks(invoice_ids, _IDS):
             params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(_PAGE)}
-            found += await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params)
+            found += self.readable(await self._rows("Invoices", INVOICES, params=params))
+        return found
+
+    def readable(self, rows: Rows[wire.XeroInvoice]) -> list[wire.XeroInvoice]:
+        """Return the invoices that can be relied on, and note those that are left out."""
+        found, odd = whole(rows)
+        self.left_out.extend(odd)
         return found
 
     async def find_own(
@@ -226,13 +268,11 @@ class XeroClient:
         asked = {"InvoiceNumbers": number} if number else {"where": f'Reference=="{reference}"'}
         if is_plain(number or reference):
             try:
-                return await self._list(
-                    "Invoices", "Invoices", wire.XeroInvoice, params=params | asked
-                )
+                return await self._looked_up(params | asked)
             except (Rejected, NotFound) as refusal:
                 log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
-        pages = [page async for page in self.invoices_since(since)]
-        newest = {each.invoice_id: each for page in pages for each in page}
+        pages = [page async for page in self._pages_since(since)]
+        newest = {each.invoice_id: each for page in pages for each in _with_ids(page)}
         return [each for each in newest.values() if each.status in _LIVE.split(",")]
 
     async def find_by_number(self, number: str) -> Sequence[wire.XeroInvoice]:
@@ -242,7 +282,7 @@ class XeroClient:
         if not is_plain(number):  # then no filter finds it, so it is searched for by a part of it
             asked = {"searchTerm": max(_UNPLAIN.split(number), key=len)}
         try:
-            rows = await self._list("Invoices", "Invoices", wire.XeroInvoice, params=params | asked)
+            rows = await self._looked_up(params | asked)
         except Rejected as refusal:
             log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
             return ()
@@ -252,12 +292,21 @@ class XeroClient:
             if folded(each.invoice_number) == folded(number) and each.type == "ACCREC"
         ]
 
+    async def _looked_up(self, params: dict[str, str]) -> Sequence[wire.XeroInvoice]:
+        """Return what a filter finds, whole or not: what is there must never seem not to be."""
+        return _with_ids((await self._rows("Invoices", INVOICES, params=params)).found)
+
     async def payment(self, payment_id: str) -> wire.Payment:
         """Return one payment, deleted ones too. Raises `NotFound`."""
-        return (await self._list(f"Payments/{payment_id}", "Payments", wire.Payment))[0]
+        return await self._one(f"Payments/{payment_id}", PAYMENTS)
 
     async def invoices_since(self, since: datetime) -> AsyncIterator[Sequence[wire.XeroInvoice]]:
-        """Yield the app's own invoices that changed since a time, a page at a time.
+        """Yield the app's own invoices that changed since a time and can be read, in pages."""
+        async for page in self._pages_since(since):
+            yield self.readable(Rows(tuple(page)))
+
+    async def _pages_since(self, since: datetime) -> AsyncIterator[Sequence[wire.XeroInvoice]]:
+        """Yield the app's own invoices that changed since a time, whole or not.
 
         Rows move while they are sorted by a changing key, so a full page is followed by the same
         question from its last time on. A page full of one same second is followed by the next.
@@ -266,19 +315,19 @@ class XeroClient:
         seen: set[tuple[str, datetime]] = set()
         while True:
             rows = await self._changed_since(since, page)
-            fresh = [each for each in rows if (each.invoice_id, each.updated_at) not in seen]
+            fresh = [each for each in rows.found if (each.invoice_id, each.updated_at) not in seen]
             seen.update((each.invoice_id, each.updated_at) for each in fresh)
             yield fresh
-            if len(rows) < _CLAMPED:
+            if rows.count < _CLAMPED:
                 return
             stale = 0 if fresh else stale + 1
             if stale > 1:
                 raise Unavailable("Xero keeps answering with the same page. Try again later.")
-            last = max(each.updated_at for each in rows).replace(microsecond=0)
+            last = max(each.updated_at for each in rows.found).replace(microsecond=0)
             page = page + 1 if last <= since else 1
             since = max(last, since)
 
-    async def _changed_since(self, since: datetime, page: int) -> Sequence[wire.XeroInvoice]:
+    async def _changed_since(self, since: datetime, page: int) -> Rows[wire.XeroInvoice]:
         answer = await self.send(
             "GET",
             f"{_ACCOUNTING}/Invoices",
@@ -293,39 +342,31 @@ class XeroClient:
             headers={"If-Modified-Since": since.strftime("%Y-%m-%dT%H:%M:%S")},
         )
         if answer.status == httpx.codes.NOT_MODIFIED:
-            return ()
-        return rows_of(answer, "Invoices", wire.XeroInvoice)
+            return Rows(())
+        return rows_of(answer, INVOICES)
 
-    async def _list(
-        self, path: str, key: str, kind: type[T], *, method: str = "GET", **extras: Any
-    ) -> Sequence[T]:
-        answer = await self.send(method, f"{_ACCOUNTING}/{path}", **extras)
-        rows = rows_of(answer, key, kind)
-        if not rows and (path != key or method != "GET"):
-            raise Unavailable("Xero answered with no object where one was expected.")
-        return rows
+    async def _rows(self, path: str, kind: Kind[T], **extras: Any) -> Rows[T]:
+        return rows_of(await self.send("GET", f"{_ACCOUNTING}/{path}", **extras), kind)
 
-    async def send(self, method: str, path: str, **extras: Any) -> Answer:
-        """Send one request; an expired token is renewed once, since a 401 did nothing.
+    async def _all(self, path: str, kind: Kind[T]) -> Sequence[T]:
+        """Return a list that comes on one page, each row once; note what is left out."""
+        rows = await self._rows(path, kind)
+        self.left_out.extend(rows.left_out)
+        return tuple({getattr(each, kind.key): each for each in rows.found}.values())
 
-        A write's limit runs on while a token is fetched, but never breaks that off.
-        """
-        bounded = self.api.bound(method)
-        token = await self.tokens.access_token(self.grant_id)
-        async with bounded(), self.at_once:
-            try:
-                return await self._send_with(token, method, path, extras)
-            except NotConnected as refusal:
-                if not refusal.is_stale:
-                    raise
-        fresh = await self.tokens.renew(self.grant_id, token)
-        async with bounded(), self.at_once:
-            return await self._send_with(fresh, method, path, extras)
+    async def _one(self, path: str, kind: Kind[T]) -> T:
+        return kind.only(await self._rows(path, kind))
 
-    async def _send_with(
-        self, token: str, method: str, path: str, extras: dict[str, Any]
-    ) -> Answer:
-        headers = {"Authorization": f"Bearer {token}", **extras.get("headers", {})}
-        if self.tenant_id:
-            headers["Xero-Tenant-Id"] = self.tenant_id
-        return await self.api.send(method, path, **{**extras, "headers": headers})
+
+def _with_ids(rows: Sequence[wire.XeroInvoice]) -> Sequence[wire.XeroInvoice]:
+    """Return rows that are looked through; one without an id might be what is looked for."""
+    if any(not each.invoice_id for each in rows):
+        raise Unavailable("Xero answered with an invoice that has no ID. Try again later.")
+    return rows
+
+
+def _written(rows: Rows[T]) -> T:
+    """Return what was written; where that cannot be told, the outcome is unknown."""
+    if len(rows.found) != 1:
+        raise Unavailable("Xero answered with no object where one was expected.")
+    return rows.found[0]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from services.clients.xero.client import XeroClient
-from services.clients.xero.reading import rows_of
+from services.clients.xero.reading import INVOICES, require_taken, rows_of
 from services.clients.xero.wire import XeroInvoice
 from services.money import folded, is_plain
 
@@ -28,7 +28,7 @@ async def create_invoices(
         headers={"Idempotency-Key": key},
         body={"Invoices": list(bodies)},
     )
-    return rows_of(answer, "Invoices", XeroInvoice)
+    return rows_of(answer, INVOICES).found
 
 
 async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
@@ -44,29 +44,31 @@ async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, Xe
             "page": "1",
             "pageSize": "1000",
         }
-        rows = rows_of(await client.send("GET", _INVOICES, params=params), "Invoices", XeroInvoice)
+        rows = rows_of(await client.send("GET", _INVOICES, params=params), INVOICES).found
         found |= {folded(each.invoice_number): each for each in rows if each.type == "ACCREC"}
     return found
 
 
 async def add_note(client: XeroClient, invoice_id: str, text: str, *, key: str) -> None:
     """Add a note to an invoice's history in Xero."""
-    await client.send(
+    answer = await client.send(
         "PUT",
         f"{_INVOICES}/{invoice_id}/History",
         headers={"Idempotency-Key": key},
         body={"HistoryRecords": [{"Details": text}]},
     )
+    require_taken(answer, "HistoryRecords")
 
 
 async def attach_pdf(client: XeroClient, invoice_id: str, name: str, content: bytes) -> None:
     """Attach a file to an invoice; one of the same name is replaced. Needs its own scope."""
-    await client.send(
+    answer = await client.send(
         "PUT",
         f"{_INVOICES}/{invoice_id}/Attachments/{quote(name, safe='')}",
         headers={"Content-Type": "application/pdf"},
         body=content,
     )
+    require_taken(answer, "Attachments")
 
 
 def _in_short(numbers: Sequence[str]) -> Iterator[list[str]]:

@@ -3,23 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import msgspec
-
 from services.clients.xero.client import XeroClient
-from services.clients.xero.reading import rows_of
+from services.clients.xero.reading import INVOICES, pages_in, rows_of
 from services.clients.xero.wire import XeroInvoice
 
 _PAGE = 1000
 _CLAMPED = 100  # a page with fewer rows is the last, even where a larger page size was cut down
 _STATUSES = "DRAFT,SUBMITTED,AUTHORISED,PAID,VOIDED,DELETED"
-
-
-class _Pages(msgspec.Struct, frozen=True, rename="camel"):
-    page_count: int = 0
-
-
-class _Envelope(msgspec.Struct, frozen=True):
-    pagination: _Pages = _Pages()
 
 
 async def sales_dated(xero: XeroClient, first: date, after: date) -> Sequence[XeroInvoice]:
@@ -40,6 +30,7 @@ def _day(day: date) -> str:
 async def _pages(xero: XeroClient, asked: Mapping[str, str]) -> Sequence[XeroInvoice]:
     """Return all pages; one that fails fails the whole, and a row that moved is there once."""
     found: dict[str, XeroInvoice] = {}
+    seen: set[str] = set()
     page = 1
     while True:
         # By id, which never changes: no row moves over a page's edge while we read.
@@ -51,10 +42,10 @@ async def _pages(xero: XeroClient, asked: Mapping[str, str]) -> Sequence[XeroInv
             "pageSize": str(_PAGE),
         }
         answer = await xero.send("GET", "/api.xro/2.0/Invoices", params=params)
-        rows = rows_of(answer, "Invoices", XeroInvoice)
-        before = len(found)
-        found.update({each.invoice_id: each for each in rows})
-        is_last = page == answer.decode(_Envelope).pagination.page_count
-        if is_last or len(rows) < _CLAMPED or len(found) == before:
+        rows = rows_of(answer, INVOICES)
+        new = {each.invoice_id for each in rows.found} - seen
+        seen |= new
+        found.update({each.invoice_id: each for each in xero.readable(rows)})
+        if page == pages_in(answer) or rows.count < _CLAMPED or not new:
             return tuple(found.values())
         page += 1

@@ -1,34 +1,35 @@
 """What Xero's answers and our requests hold: just the fields that are used.
 
-Keys without a value are often absent, so everything but ids has a default. Calendar dates are
-midnight UTC of their day and are never moved into another zone (Xero's requests-and-responses
-page; seen going wrong in XeroAPI/xero-python#179).
+Keys without a value are often absent, so what has a default may be; the others must not be guessed
+(see `services.clients.rows`). Calendar dates are midnight UTC of their day and are never moved into
+another zone (Xero's requests-and-responses page; seen going wrong in XeroAPI/xero-python#179).
 """
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-_TICKS = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
+from services.clients import times
+from services.clients.said import errors_in
+
+NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
+
+_CREDITS = ("CreditNotes", "Overpayments", "Prepayments")
+_CREDIT_IDS = ("CreditNoteID", "OverpaymentID", "PrepaymentID")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO = Decimal(0)
 
 
-def moment(text: str) -> datetime | None:
-    """Return the time in "/Date(ms+0000)/" or in ISO form without a zone, which means UTC."""
-    if found := _TICKS.fullmatch(text):
-        return _EPOCH + timedelta(milliseconds=int(found[1]))
-    if not text:
-        return None
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def calendar_day(text: str) -> date | None:
-    """Return the day of a calendar date, without a shift."""
-    found = moment(text)
-    return found.date() if found else None
+def is_refused(raw: dict[str, Any]) -> bool:
+    """Say whether an element of a 2xx answer failed all the same."""
+    return (
+        any(str(raw.get(key)).lower() == "true" for key in ("HasErrors", "HasValidationErrors"))
+        or str(raw.get("StatusAttributeString")).upper() == "ERROR"
+        or bool(raw.get("ValidationErrors"))
+        or any(raw.get(key) == NO_ID for key in ("InvoiceID", "ContactID"))
+    )
 
 
 class Tenant(msgspec.Struct, frozen=True, rename="camel"):
@@ -63,12 +64,12 @@ class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
     @property
     def period_lock_on(self) -> date | None:
         """The day up to which only advisers may post."""
-        return calendar_day(self.period_lock_date)
+        return times.day(self.period_lock_date)
 
     @property
     def year_lock_on(self) -> date | None:
         """The day up to which nobody may post."""
-        return calendar_day(self.end_of_year_lock_date)
+        return times.day(self.end_of_year_lock_date)
 
 
 class Currency(msgspec.Struct, frozen=True, rename="pascal"):
@@ -81,7 +82,7 @@ class Account(msgspec.Struct, frozen=True, rename="pascal"):
     """An account of the chart of accounts."""
 
     account_id: str = msgspec.field(name="AccountID")
-    name: str
+    name: str = ""
     code: str = ""
     status: str = ""
     type: str = ""
@@ -100,8 +101,8 @@ class TaxComponent(msgspec.Struct, frozen=True, rename="pascal"):
 class TaxRate(msgspec.Struct, frozen=True, rename="pascal"):
     """A tax rate; `effective_rate` in per cent, compound parts included."""
 
-    name: str
     tax_type: str
+    name: str = ""
     status: str = "ACTIVE"
     can_apply_to_revenue: bool = True
     effective_rate: Decimal | None = None
@@ -112,7 +113,7 @@ class Contact(msgspec.Struct, frozen=True, rename="pascal"):
     """A contact."""
 
     contact_id: str = msgspec.field(name="ContactID")
-    name: str = ""
+    name: str
     contact_status: str = "ACTIVE"
     email_address: str = ""
     tax_number: str = ""
@@ -130,14 +131,9 @@ class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment as it stands inside its invoice; `amount` in the invoice's currency."""
 
     payment_id: str = msgspec.field(name="PaymentID")
-    dated: str = msgspec.field(name="Date", default="")
-    amount: Decimal = _ZERO
+    paid_on: date = msgspec.field(name="Date")
+    amount: Decimal
     reference: str = ""
-
-    @property
-    def paid_on(self) -> date | None:
-        """The day of the payment."""
-        return calendar_day(self.dated)
 
 
 class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
@@ -152,7 +148,7 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
     @property
     def dated_on(self) -> date | None:
         """The day of the application."""
-        return calendar_day(self.dated)
+        return times.day(self.dated)
 
 
 class Credit(msgspec.Struct, frozen=True, rename="pascal"):
@@ -184,13 +180,7 @@ class Credit(msgspec.Struct, frozen=True, rename="pascal"):
     @property
     def dated_on(self) -> date | None:
         """The day of the credit."""
-        return calendar_day(self.dated)
-
-
-class ValidationError(msgspec.Struct, frozen=True, rename="pascal"):
-    """One sentence of Xero's on what is wrong with an element."""
-
-    message: str = ""
+        return times.day(self.dated)
 
 
 class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
@@ -201,12 +191,12 @@ class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
     line_amount: Decimal | None = None
 
 
-class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
-    """An invoice as Xero states it."""
+class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+    """An invoice as Xero states it; what it `lacks` is empty or zero here, and must not be used."""
 
     invoice_id: str = msgspec.field(name="InvoiceID")
     type: str = "ACCREC"
-    status: str = ""
+    status: str
     invoice_number: str = ""
     reference: str = ""
     url: str = ""
@@ -214,12 +204,12 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     currency_code: str = ""
     dated: str = msgspec.field(name="Date", default="")
     due: str = msgspec.field(name="DueDate", default="")
-    sub_total: Decimal = _ZERO
-    total_tax: Decimal = _ZERO
-    total: Decimal = _ZERO
+    sub_total: Decimal
+    total_tax: Decimal
+    total: Decimal
     rounding_amount: Decimal = _ZERO  # what somebody rounded in Xero; part of the total
-    amount_due: Decimal = _ZERO
-    amount_paid: Decimal = _ZERO
+    amount_due: Decimal
+    amount_paid: Decimal
     amount_credited: Decimal = _ZERO
     updated: str = msgspec.field(name="UpdatedDateUTC", default="")
     lines: tuple[StatedLine, ...] = msgspec.field(name="LineItems", default=())
@@ -227,36 +217,44 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     credit_notes: tuple[Credit, ...] = ()
     overpayments: tuple[Credit, ...] = ()
     prepayments: tuple[Credit, ...] = ()
-    has_errors: bool = False
-    status_attribute: str = msgspec.field(name="StatusAttributeString", default="")
-    validation_errors: tuple[ValidationError, ...] = ()
+    lacks: tuple[str, ...] = ()
+    is_refused: bool = False  # this element of a 2xx answer failed all the same
+    said: tuple[str, ...] = ()  # why
+
+    @classmethod
+    def judged(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Say whether an element failed, in which words, and which credits have no id."""
+        lacks = [
+            f"{key}: ID"
+            for key in _CREDITS
+            if isinstance(raw.get(key), list)
+            for each in raw[key]
+            if isinstance(each, dict) and not any(each.get(name) for name in _CREDIT_IDS)
+        ]
+        failed = {"is_refused": True, "said": errors_in(raw)} if is_refused(raw) else {}
+        return {**failed, "lacks": lacks}
 
     @property
     def updated_at(self) -> datetime:
         """When Xero last touched it."""
-        return moment(self.updated) or _EPOCH
+        return times.moment(self.updated) or _EPOCH
 
     @property
     def issued_on(self) -> date | None:
         """The day of the invoice."""
-        return calendar_day(self.dated)
+        return times.day(self.dated)
 
     @property
     def due_on(self) -> date | None:
         """The day by which it is to be paid."""
-        return calendar_day(self.due)
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether this element of a 2xx answer failed all the same."""
-        return self.has_errors or self.status_attribute == "ERROR" or bool(self.validation_errors)
+        return times.day(self.due)
 
 
 class Payment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment asked for by its id; the only place that says whether it was deleted."""
 
     payment_id: str = msgspec.field(name="PaymentID")
-    status: str = ""
+    status: str
 
 
 class NewLine(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):

@@ -112,6 +112,9 @@ class Connection(Sends, Base):
     contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
     mirror_fence: Mapped[int] = mapped_column(default=0)
     mirror_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a limit's pause
+    mirror_problem: Mapped[str] = mapped_column(String(1000), default="")
+    # Rows of theirs that cannot be read: by the list's name, its rows' ids with what people read.
+    left_out: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
 
     # Sweep: the newest UpdatedDateUTC that was seen, and when to look again.
     cursor: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -190,6 +190,8 @@ def upgrade() -> None:
         sa.Column("mirror_due_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("mirror_fence", sa.Integer(), nullable=False),
         sa.Column("mirror_held_until", services.store.types.UtcDateTime(), nullable=True),
+        sa.Column("mirror_problem", sa.String(length=1000), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
         sa.Column("cursor", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("swept_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("reread_at", services.store.types.UtcDateTime(timezone=True), nullable=True),

@@ -1,0 +1,344 @@
+"""Reading rows as remote systems really write them: one odd row spoils no other.
+
+Null is absent, a number may come as text and a text as number, and what is unknown is passed over.
+A row without what must not be guessed (its id, an amount, a day, a status) is left out and named:
+money is never read as zero, and what is left out is never read as "not there".
+"""
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from services.clients import times
+from services.clients.http import Answer
+from services.errors import Unavailable, Unreadable
+
+T = TypeVar("T", bound=msgspec.Struct)
+Json = dict[str, Any]
+
+NO_ID = "00000000-0000-0000-0000-000000000000"
+_ODD = object()  # there, and unreadable
+_FIELDS_OF_OURS = {"lacks", "said", "is_refused"}
+_NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
+_PLACES = Decimal("0.0001")
+_TAIL = Decimal("1e-9")
+_LONGEST_NUMBER = 14  # digits before the point
+_LONGEST_NAME = 80
+_BIGGEST_ID = 2**63 - 1
+_TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that cannot be read, as people know it; `key` is its id, or "" where it has none."""
+
+    what: str  # "invoice", and where: "Xero"
+    where: str
+    name: str
+    key: str
+    lacks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Name the row, and say what is the matter with it."""
+        name = f" {self.name}" if self.name else " without an ID"
+        return f"{self.what}{name} in {self.where} ({', '.join(self.lacks[:3])})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[T]):
+    """The rows of one answer: `count` of them, those left out included."""
+
+    found: tuple[T, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    count: int = 0
+
+    @property
+    def keys(self) -> list[str]:
+        """The ids of all of them, as text."""
+        ids = [str(getattr(each, each.__struct_fields__[0])) for each in self.found]
+        return ids + [each.key for each in self.left_out]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What an answer's rows are: the struct, what people call one, and whose they are.
+
+    A struct's first field is its id. One that has `judged` says by itself what it `lacks`, and is
+    never left out here.
+    """
+
+    struct: type[T]
+    what: str
+    where: str
+
+    @property
+    def key(self) -> str:
+        """The name of the id."""
+        return self.struct.__struct_fields__[0]
+
+    def rows(self, found: object) -> Rows[T]:
+        """Read a list of rows; an object alone is a list of one."""
+        raw = [found] if isinstance(found, dict) else found
+        if not isinstance(raw, list):
+            raise Unavailable(f"{self.where} answered without a list of {self.what}s.")
+        whole: list[T] = []
+        odd: list[LeftOut] = []
+        for each in raw:
+            row = self.row(each if isinstance(each, dict) else {})
+            if isinstance(row, LeftOut):
+                odd.append(row)
+            else:
+                whole.append(row)
+        return Rows(tuple(whole), tuple(odd), len(raw))
+
+    def row(self, raw: Json) -> T | LeftOut:
+        """Read one row, or say why not."""
+        row, lacks = _read(self.struct, raw)
+        return row if row is not None else self.left_out(raw, lacks)
+
+    def left_out(self, raw: Json, lacks: Sequence[str]) -> LeftOut:
+        """Name a row that is left out."""
+        key = _key(self.struct, raw)
+        name = next((text for each in _NAMES if (text := _text(raw.get(each)))), key)
+        return LeftOut(self.what, self.where, name[:_LONGEST_NAME], key, tuple(lacks))
+
+    def only(self, rows: Rows[T]) -> T:
+        """Return the one row of an answer about one object. Raises `Unreadable`."""
+        if rows.left_out:
+            odd = rows.left_out[0]
+            raise Unreadable(f"Part of {odd} can't be read. Check it there, then try again.")
+        if len(rows.found) != 1:
+            raise Unavailable(f"{self.where} answered with no {self.what} where one was expected.")
+        return rows.found[0]
+
+
+def objects_of(answer: Answer) -> Json:
+    """Return the object that an answer's body is, amounts exact."""
+    found = content_of(answer)
+    if isinstance(found, dict):
+        return found
+    raise Unavailable(f"{answer.system} answered with something else than an object.")
+
+
+def content_of(answer: Answer) -> object:
+    """Return an answer's body decoded, amounts exact."""
+    try:
+        return _DECODER.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+        raise Unavailable(
+            f"{answer.system} answered in a way that cannot be read, so it is not known what it "
+            "did. It will be looked up before anything is sent again."
+        ) from error
+
+
+# ---- one row
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    key: str
+    read: Callable[[Any], Any]
+    required: bool
+    is_strict: bool  # an unreadable one is never read as absent
+    empty: object = field(repr=False)
+
+
+def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
+    values: Json = {}
+    lacks: list[str] = []
+    for each in _plan(struct):
+        value = each.read(raw[each.key]) if raw.get(each.key) is not None else None
+        if isinstance(value, _Lacking):
+            lacks += [f"{each.key}: {lack}" for lack in value.lacks]
+        elif value is _ODD or value is None:
+            if each.required or (value is _ODD and each.is_strict):
+                lacks.append(each.key)
+        else:
+            values[each.name] = value
+    judged: Callable[[Json], Json] | None = getattr(struct, "judged", None)
+    if judged is not None:
+        empty = {each.name: each.empty for each in _plan(struct) if each.required}
+        more = judged(raw)
+        lacks += more.pop("lacks", ())
+        values = empty | values | more | {"lacks": tuple(lacks)}
+    elif lacks:
+        return None, lacks
+    return struct(**values), lacks
+
+
+@cache
+def _plan(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    fields = msgspec.structs.fields(struct)
+    return tuple(
+        _Field(
+            each.name,
+            each.encode_name,
+            _reader(kind, is_id=each.required),
+            each.required,
+            is_strict=kind is Decimal or typing.get_origin(kind) is tuple,
+            empty=_EMPTY.get(kind),
+        )
+        for each in fields
+        if each.name not in _FIELDS_OF_OURS
+        for kind in [_plain_type(each.type)]
+    )
+
+
+def _plain_type(kind: Any) -> Any:
+    """Return the type without None; of several, text takes everything."""
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        kinds = [each for each in typing.get_args(kind) if each is not types.NoneType]
+        return kinds[0] if len(kinds) == 1 else str
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """A list some of whose rows lack something."""
+
+    lacks: tuple[str, ...]
+
+
+def _reader(kind: Any, *, is_id: bool) -> Callable[[Any], Any]:
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        return lambda value: _read_list(inner, value)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return lambda value: _read_object(kind, value)
+    if typing.get_origin(kind) is dict:
+        return _dict
+    if kind is int and is_id:
+        return _id
+    return _READERS[kind]
+
+
+def _read_list(struct: type[msgspec.Struct], value: Any) -> Any:
+    if not isinstance(value, list):
+        return _ODD
+    found: list[msgspec.Struct] = []
+    lacks: list[str] = []
+    first = next(iter(_plan(struct))).key
+    for each in value:
+        raw = {first: each} if isinstance(each, int | str) else each  # an id alone
+        row, lacking = _read(struct, raw) if isinstance(raw, dict) else (None, ["row"])
+        lacks += lacking if each is not None else []
+        found += [row] if row is not None else []
+    return _Lacking(tuple(lacks)) if lacks else tuple(found)
+
+
+def _read_object(struct: type[msgspec.Struct], value: Any) -> Any:
+    row = _read(struct, value)[0] if isinstance(value, dict) else None
+    return _ODD if row is None else row
+
+
+def _key(struct: type[msgspec.Struct], raw: Json) -> str:
+    first = next(iter(_plan(struct)))
+    value = first.read(raw[first.key]) if raw.get(first.key) is not None else None
+    return "" if value is None or value is _ODD else str(value)
+
+
+# ---- one value: what it is, None where it is as good as absent, or _ODD
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    text = str(value).replace("\x00", "")  # PostgreSQL holds none
+    return None if not text.strip() or text == NO_ID else text
+
+
+def _str(value: Any) -> Any:
+    text = _text(value)
+    return _ODD if text is None and not isinstance(value, str) else text
+
+
+def exact(value: Decimal) -> Decimal:
+    """Return the amount of four decimals that a number with a tail stands for, or the number.
+
+    A float's tail says nothing: what lies within a billionth of such an amount is that amount.
+    """
+    near = value.quantize(_PLACES)
+    if near == value:
+        return value if value.as_tuple().exponent in range(-4, 1) else near
+    return near if abs(near - value) <= _TAIL else value
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return _ODD
+    if isinstance(value, str) and not value.strip():
+        return None
+    try:
+        found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
+        if not found.is_finite() or found.adjusted() > _LONGEST_NUMBER:
+            return _ODD
+        return exact(found)
+    except InvalidOperation:
+        return _ODD
+
+
+def as_amount(value: object) -> Decimal | None:
+    """Return the amount that a value states, or None where it cannot be read as one."""
+    found = _decimal(value)
+    return found if isinstance(found, Decimal) else None
+
+
+def _int(value: Any) -> Any:
+    found = _decimal(value)
+    if found is None or found is _ODD:
+        return found
+    is_whole = found == found.to_integral_value() and abs(found) <= _BIGGEST_ID
+    return int(found) if is_whole else _ODD
+
+
+def _id(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 < value <= _BIGGEST_ID else _ODD
+    found = _int(value)
+    return found if isinstance(found, int) and found > 0 else _ODD
+
+
+def _bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower() if isinstance(value, str | int | Decimal) else ""
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    return None if text == "" and isinstance(value, str) else _ODD
+
+
+def _dict(value: Any) -> Any:
+    return value if isinstance(value, dict) else _ODD
+
+
+def _date(value: Any) -> Any:
+    return times.day(value) or _ODD if isinstance(value, str) else _ODD
+
+
+def _datetime(value: Any) -> Any:
+    return times.moment(value) or _ODD if isinstance(value, str) else _ODD
+
+
+_READERS: dict[Any, Callable[[Any], Any]] = {
+    str: _str,
+    Decimal: _decimal,
+    int: _int,
+    bool: _bool,
+    date: _date,
+    datetime: _datetime,
+}
+_EMPTY: dict[Any, object] = {str: "", Decimal: Decimal(0), int: 0, bool: False}
+
+
+def texts_of(left_out: Iterable[LeftOut]) -> dict[str, str]:
+    """Return what people are told of rows that are left out, by their ids."""
+    return {each.key: str(each) for each in left_out}
