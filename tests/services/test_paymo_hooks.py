@@ -325,7 +325,7 @@ async def test_a_hint_for_a_broken_connection_is_taken_and_waits(stand: Stand) -
 
 async def test_a_look_that_fails_does_not_lose_the_hint(stand: Stand) -> None:
     copy_id = await stand.paid()
-    stand.bridge.paymo.faults.add(method="GET", path=r"/invoices/\d+$", status=400, times=1)
+    stand.bridge.paymo.faults.add(method="GET", path=r"/invoices/\d+$", status=503, times=3)
     stand.company.delete_payment(copy_id)
     await stand.heard()
     before = await stand.told()
