@@ -227,8 +227,8 @@ class _Course:
     is_limited: bool = False  # then nobody shortens the pause
 
     def put_off(self, pause: timedelta, why: str) -> None:
-        """Come again after this long; of two pauses the shorter one counts."""
-        self.pause = min(self.pause, pause) if self.problems else pause
+        """Come again after this long; of two pauses the longer one counts, as a limit's must."""
+        self.pause = max(self.pause, pause) if self.problems else pause
         self.problems.append(why)
 
 
