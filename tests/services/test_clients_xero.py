@@ -25,7 +25,6 @@ from services.errors import (
     NotConnected,
     NotFound,
     Rejected,
-    ServiceError,
     Throttled,
     Unavailable,
 )
@@ -317,35 +316,6 @@ async def test_a_refusal_that_a_fresh_token_does_not_mend_is_final(bench: Bench)
     assert refusal.value.system == "Xero"
     assert bench.refreshes == 1
     assert len(bench.stand.world.calls("GET", "Organisation")) == 2
-
-
-FORBIDDEN = {"status": 403, "body": '{"title":"Forbidden","detail":"AuthenticationUnsuccessful"}'}
-PAGE = {"status": 403, "body": "<html>blocked</html>", "headers": {"Content-Type": "text/html"}}
-
-
-@pytest.mark.parametrize(
-    ("faults", "kind"),
-    [
-        ({"Organisation": FORBIDDEN}, Forbidden),
-        ({"Organisation": PAGE}, Forbidden),
-        ({"Organisation": FORBIDDEN, "connections": FORBIDDEN}, NotConnected),
-        ({"Organisation": FORBIDDEN, "connections": {"status": 401}}, NotConnected),
-        ({"Organisation": FORBIDDEN, "connections": {"status": 200, "body": "[]"}}, NotConnected),
-        # What a network in between says, or nobody, is no word of Xero's on the organisation.
-        ({"Organisation": PAGE, "connections": PAGE}, Forbidden),
-        ({"Organisation": FORBIDDEN, "connections": {"status": 503}}, Forbidden),
-    ],
-)
-async def test_a_403_is_a_refusal_of_one_call_unless_the_organisation_is_refused_too(
-    bench: Bench, faults: dict[str, dict[str, object]], kind: type[ServiceError]
-) -> None:
-    for path, fault in faults.items():
-        bench.stand.world.faults.add(path=path, times=9, **fault)
-    with pytest.raises(ServiceError) as refusal:
-        await bench.client.organisation()
-
-    assert type(refusal.value) is kind
-    assert "<" not in str(refusal.value)
 
 
 async def test_a_missing_scope_says_so_and_refreshes_nothing(bench: Bench) -> None:
