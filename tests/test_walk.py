@@ -86,6 +86,8 @@ async def test_voided_and_deleted_invoices_follow_in_paymo(walk: Walk) -> None:
 
     await walk.disconnect()
     assert walk.town.xero.authority.connections == {}
+    told = await walk.notice("connection_ended")
+    assert "disconnected Maple Studio and Maple Books" in told.text
 
 
 async def test_reconnecting_the_same_two_exports_nothing_twice(walk: Walk) -> None:

@@ -105,6 +105,8 @@ async def _keep_key(kit: Kit, nonce: str, key: str) -> str:
         ) from None
     async with kit.database.sessions.begin() as session:
         link, connection = await _take(session, kit, nonce, checklists.PAYMO)
+        if link.user_id != connection.owner_id:
+            raise LinkExpired  # somebody else owns the connection since
         _require_same_company(connection, company)
         connection.paymo_api_key = key
         connection.paymo_company_id, connection.paymo_company_name = company.id, company.name

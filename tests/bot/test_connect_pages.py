@@ -152,7 +152,8 @@ async def test_a_consent_of_another_browser_connects_nothing(
         (403, True),
     ]
     assert [each.grant_id for each in made] == [None, None]
-    # Nobody else's visit has used up what the right browser brings.
+    # Nobody else's visit has used up what the right browser brings, nor has its own mere look.
+    assert (await town.http.head(consent.headers["location"])).status_code == 204
     done = await town.http.get(begun.headers["location"], follow_redirects=True)
     assert "Xero is connected" in done.text
 

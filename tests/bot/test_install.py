@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from sqlite3 import connect as open_file
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -9,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.install import SCOPES
-from services.store.tables import SlackBot, Workspace
+from services.store.tables import SlackBot, SlackState, Workspace
 from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
 from tests.databases import SQLITE_ALONE
@@ -21,12 +23,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
 ]
 
+PAIR = {"slack_client_id": "1111.2222", "slack_client_secret": "slack-client-secret"}
+
 
 @pytest.fixture
 async def many(database_url: str) -> AsyncIterator[Town]:
     """The program for many workspaces, none of which has the app yet."""
-    pair = {"slack_client_id": "1111.2222", "slack_client_secret": "slack-client-secret"}
-    async with open_town(database_url, slack_bot_token="", **pair) as made:
+    async with open_town(database_url, slack_bot_token="", **PAIR) as made:
         made.slack.team.installed = False
         yield made
 
@@ -39,6 +42,11 @@ async def bots(town: Town) -> list[str]:
     async with town.program.core.database.sessions() as session:
         found = await session.scalars(select(SlackBot.bot_token))
         return [each or "" for each in found]
+
+
+async def states(town: Town) -> list[str]:
+    async with town.program.core.database.sessions() as session:
+        return list(await session.scalars(select(SlackState.state)))
 
 
 async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
@@ -84,6 +92,51 @@ async def test_a_return_that_nobody_began_installs_nothing(many: Town, query: st
 
     assert page.status_code == 400
     assert await bots(many) == []
+
+
+async def test_the_install_page_writes_nothing_until_somebody_comes_back(many: Town) -> None:
+    for method in ("HEAD", "GET", "GET"):
+        await many.http.request(method, "/slack/install")
+        await many.http.request(method, "/slack/oauth_redirect?code=x&state=y")
+    assert await states(many) == []
+
+    await install(many)
+    (kept,) = await states(many)
+
+    assert len(kept) == 64  # a digest
+
+
+async def test_strangers_at_the_install_page_wait_for_no_writer(
+    many: Town,
+) -> None:
+    database = many.program.core.settings.database_url.get_secret_value()
+    with closing(open_file(database.removeprefix("sqlite+aiosqlite:///"))) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        begun = await many.http.get("/slack/install", timeout=8)
+        back = await many.http.get("/slack/oauth_redirect?code=x&state=y", timeout=8)
+        many.http.cookies.set("slack-app-oauth-state", "made-up", domain="127.0.0.1")
+        made_up = await many.http.get("/slack/oauth_redirect?code=x&state=made-up", timeout=8)
+        writer.rollback()
+
+    assert [begun.status_code, back.status_code, made_up.status_code] == [302, 400, 401]
+
+
+@pytest.mark.parametrize("public_url", ["", "https://bot.example"])
+async def test_the_redirect_to_slack_is_as_guarded_as_a_page(
+    sqlite_url: str, public_url: str
+) -> None:
+    settings = {**PAIR, **({"public_url": public_url} if public_url else {})}
+    async with open_town(sqlite_url, slack_bot_token="", **settings) as town:
+        begun = await town.http.get("/slack/install")
+
+        cookie = begun.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert ("Secure" in cookie) is bool(public_url)
+        assert begun.headers["cache-control"] == "no-store"
+        assert begun.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in begun.headers["content-security-policy"]
+        assert ("strict-transport-security" in begun.headers) is bool(public_url)
 
 
 async def test_a_state_works_once(many: Town) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from services.connect.refusals import LinkExpired
 from services.errors import NotAllowed, NotConnected
-from services.model import ConnectionState, ExportState, Job
+from services.model import ConnectionState, ExportState, Job, NoticeKind
 from services.store import links
 from services.store.engine import Database
-from services.store.tables import Act, Connection, Export, Grant, OneTimeLink
+from services.store.tables import Act, Connection, Export, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN, KEY
 from tests.services.connecting import PLACE, Connecting, nonce_of
 from tests.services.store_seeds import export_of
@@ -81,6 +81,34 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     assert "Maple Studio" in sentences[1]
     assert sentences[2].startswith("1 exported")
     assert "disconnected" in [each.what for each in await stand.rows(Act)]
+
+
+async def test_every_subscribed_channel_is_told_who_ended_it_each_time(stand: Connecting) -> None:
+    connection = await stand.connect()
+    heard = {"C1": (["digest"], ""), "C2": (["exports"], ""), "C3": (["failures"], "archived")}
+    async with stand.database.sessions.begin() as session:
+        for channel_id, (topics, paused) in heard.items():
+            session.add(
+                Subscription(
+                    connection_id=connection.id,
+                    channel_id=channel_id,
+                    topics=topics,
+                    set_by="U1",
+                    set_at=stand.clock(),
+                    paused_because=paused,
+                )
+            )
+    await end(stand, connection)
+    stand.clock.turn(hours=1)
+    await end(stand, await stand.connect())
+    told = [
+        (each.channel_id, each.facts["by"])
+        for each in await stand.rows(Notice)
+        if each.kind is NoticeKind.CONNECTION_ENDED
+    ]
+
+    assert told == [("C1", "U1"), ("C2", "U1")] * 2
+    assert (Job.NOTICES, connection.workspace_id) in stand.work.made
 
 
 @pytest.mark.parametrize("paymo_is_down", [False, True])
