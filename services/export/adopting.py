@@ -27,7 +27,8 @@ async def already_there(kit: Kit, connection: Connection, export: Export) -> Xer
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
     try:
-        found = await xero.find_own(number, reference, export.requested_at - _EARLIER)
+        since = min(export.requested_at, export.sent_at or export.requested_at) - _EARLIER
+        found = await xero.find_own(number, reference, since)
     except (Rejected, NotFound) as refusal:
         raise _unfindable(connection, export) from refusal
     ours = await _free(kit, connection, export, (each for each in found if _is_ours(each, export)))

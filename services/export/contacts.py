@@ -6,12 +6,12 @@ from hashlib import sha256
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
 from services.errors import NotFound, Rejected
-from services.export import claims
+from services.export import claims, departures
 from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
 from services.matching.contacts import contact_row, is_email, name_in_xero
 from services.model import NEW_CONTACT
-from services.store import acts, mirror, releasing, tables
+from services.store import acts, leaving, mirror, releasing, tables
 from services.store.acts import Deed
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
@@ -66,6 +66,8 @@ async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: I
         return Found(NEW_CONTACT, wanted)
     await _mirror(kit, connection, found)
     if found.contact_number == number_of(invoice) and found.contact_status == "ACTIVE":
+        if export.sent is None:
+            leaving.settle(export)
         await _remember(kit, connection, export, found.contact_id)
         return Found(found.contact_id, found.name)
     return Found(NEW_CONTACT, wanted, namesake=tables.Contact(**contact_row(found)))
@@ -81,8 +83,10 @@ async def add(kit: Kit, connection: Connection, export: Export, invoice: Invoice
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     wanted = _new_contact(invoice)
     key = sha256(f"{connection.tenant_id}|contact|{wanted!r}".encode()).hexdigest()
+    earlier = await departures.leave(kit, export)
     try:
-        made = await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
+        with leaving.answered(export, earlier):
+            made = await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
     except Rejected as refusal:
         raise Refused(
             f"The contact was not added. {refusal} Choose another contact, or put it right at the "
@@ -132,7 +136,8 @@ async def _remember(kit: Kit, connection: Connection, export: Export, contact_id
     """Note the contact at once, so that it is never added twice."""
     before, now = {"contact_id": export.contact_id}, kit.now()
     async with kit.database.sessions.begin() as session:
-        if not await fenced(session, export, export.fence, contact_id=contact_id):
+        known = {"contact_id": contact_id, "sent_at": export.sent_at}
+        if not await fenced(session, export, export.fence, **known):
             raise Lost("Somebody else goes on with this export.")
         await claims.remember_match(session, export, now)
         if before["contact_id"] != NEW_CONTACT:

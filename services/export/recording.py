@@ -41,6 +41,7 @@ async def succeed(
             export.fence,
             state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
             due_at=None,
+            sent_at=None,
             problem="",
             reason=differs or (export.reason if export.problem == preparing.MERGED else ""),
             xero_invoice_id=created.invoice_id,
@@ -138,6 +139,7 @@ async def fail(kit: Kit, connection: Connection, export: Export, problem: str, r
             export.fence,
             state=ExportState.FAILED,
             due_at=None,
+            sent_at=export.sent_at,  # what may have left is looked for before the next try
             problem=problem,
             reason=reason,
         )
@@ -160,6 +162,7 @@ async def unknown(
             export.fence,
             state=ExportState.UNKNOWN,
             due_at=kit.now() + pause,
+            sent_at=export.sent_at,
             problem=FAILED_THERE if refusal.has_answered else _UNHEARD,
             reason=str(refusal),
         )

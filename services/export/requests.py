@@ -18,6 +18,7 @@ from services.store import (
     connections,
     drafts,
     exports,
+    leaving,
     mirror,
     releasing,
     tax_choices,
@@ -223,7 +224,8 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
         if export.state in exports.DONE:
             raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
         if export.state is not ExportState.FAILED:
-            export.due_at = now  # it waits; look at it at once
+            if not leaving.is_under_way(export, now):
+                export.due_at = now  # it waits; look at it at once
         else:
             asked_by = {
                 "requested_by": person.user_id,

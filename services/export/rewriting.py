@@ -47,11 +47,13 @@ class _Both:
 async def run(case: Underway) -> str:
     """Update it; return a sentence for the person who asked. Raises `Refused`."""
     if case.export.life is not Life.LIVE:
+        case.require_over()
         raise Refused("It is not in Xero any more, or is being taken back.", problem="gone")
     stated = await _in_xero(case)
     kept = case.errand.data.get("invoice")
     if kept is not None and _has_arrived(case, stated):
         return await _record(case, Invoice.from_json(kept), stated)
+    case.require_over()
     await case.kit.mirror.refresh_books(case.connection, at_most_old=_FRESH)
     invoice = await _in_paymo(case)
     both = _Both(invoice, stated, await _contact_of(case, invoice))
@@ -60,16 +62,14 @@ async def run(case: Underway) -> str:
         return await _agree(case)
     body = await _checked(case, both, now)
     former = str((case.export.sent or {}).get("Reference", ""))
-    await case.note(
+    await case.leave(
         body=body,
         invoice=invoice.as_json(),
         before=stated.updated,
         attempt=case.errand.data.get("attempt", 0) + 1,
     )
     try:
-        updated = await case.xero.update_invoice(
-            stated.invoice_id, _fields(body, stated, former), key=_key(case, body)
-        )
+        updated = await case.change(_fields(body, stated, former), key=_key(case, body))
     except Rejected as refusal:
         raise Refused(str(refusal), problem="rejected") from refusal
     return await _record(case, invoice, updated)

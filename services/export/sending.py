@@ -4,7 +4,7 @@ A crash between any two lines leaves a row that is picked up again. What may hav
 looked up before anything is sent again.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,14 +15,15 @@ from services.errors import (
     NotFound,
     Rejected,
     ServiceError,
+    StillUnderWay,
     Throttled,
     Unavailable,
 )
-from services.export import adopting, preparing, recording, requests
+from services.export import adopting, departures, preparing, recording, requests
 from services.export.kit import Kit
-from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
+from services.export.refusals import Lost, Refused, from_xero, is_taken, is_url_refused
 from services.model import ConnectionState, ExportState
-from services.store import connections, exports
+from services.store import connections, exports, leaving
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
@@ -35,26 +36,37 @@ _BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
 
 async def run(kit: Kit, export_id: int) -> None:
     """Bring one export a step on, however far it had come."""
-    async with kit.database.sessions.begin() as session:
-        export = await exports.take(session, export_id, kit.now())
-        if export is None:
-            return
-        connection = await connections.get(session, export.connection_id)
-        if connection.state is not ConnectionState.ACTIVE:
-            await fenced(session, export, export.fence, due_at=kit.now() + _PARKED)
-            return
+    taken = await _take(kit, export_id)
+    if taken is None:
+        return
+    connection, export = taken
     try:
         await _step(kit, connection, export)
+    except Lost:
+        return
+    except StillUnderWay as refusal:
+        await _wait(kit, export, refusal.until)
     except Refused as refusal:
         await recording.fail(kit, connection, export, refusal.problem, str(refusal))
     except Throttled as refusal:
         await _later(kit, connection, export, refusal.retry_after, str(refusal))
     except NotConnected as refusal:
         await _broken(kit, connection, export, refusal)
-    except Unavailable as refusal:
-        await _later(kit, connection, export, pause_after(export.tries, _BACK_OFF), str(refusal))
     except ServiceError as refusal:
         await _not_done(kit, connection, export, refusal)
+
+
+async def _take(kit: Kit, export_id: int) -> tuple[Connection, Export] | None:
+    """Take the export with its connection; while that does not work it is parked."""
+    async with kit.database.sessions.begin() as session:
+        export = await exports.take(session, export_id, kit.now())
+        if export is None:
+            return None
+        connection = await connections.get(session, export.connection_id)
+        if connection.state is ConnectionState.ACTIVE:
+            return connection, export
+        await fenced(session, export, export.fence, due_at=kit.now() + _PARKED)
+    return None
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
@@ -64,16 +76,44 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
             found = await adopting.same_number(kit, connection, export)
             await recording.succeed(kit, connection, export, found, is_linked=True)
             return
+        if await _has_arrived(kit, connection, export):
+            return
         await preparing.prepare(kit, connection, export)
         await _send(kit, connection, export, is_first=True)
         return
-    sent = await adopting.already_there(kit, connection, export)
-    if sent is not None:
-        await recording.succeed(kit, connection, export, sent)
+    if await _has_arrived(kit, connection, export):
         return
     if export.problem == recording.FAILED_THERE:
         await preparing.next_attempt(kit, export)
     await _send(kit, connection, export, is_first=False)
+
+
+async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool:
+    """Look for what an earlier request has left in Xero, whoever gave up on it, and record it.
+
+    Raises `StillUnderWay` where nothing is there yet.
+    """
+    if export.state is ExportState.QUEUED and (export.sent is None or export.sent_at is None):
+        return False
+    try:
+        sent = await adopting.already_there(kit, connection, export)
+    except Refused:
+        leaving.require_over(export, kit.now())
+        leaving.settle(export)  # a person was asked to look
+        raise
+    if sent is not None:
+        await recording.succeed(kit, connection, export, sent)
+        return True
+    leaving.require_over(export, kit.now())
+    async with kit.database.sessions.begin() as session:
+        await fenced(session, export, export.fence, missed_at=kit.now())
+    return False
+
+
+async def _wait(kit: Kit, export: Export, until: datetime) -> None:
+    """Look again when what was sent has arrived or never will; this was no try."""
+    async with kit.database.sessions.begin() as session:
+        await fenced(session, export, export.fence, due_at=until, tries=export.tries - 1)
 
 
 async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: bool) -> None:
@@ -97,7 +137,13 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
         # An earlier request that may have left stays to be looked up.
         if is_first:
             async with kit.database.sessions.begin() as session:
-                await fenced(session, export, export.fence, state=ExportState.QUEUED)
+                await fenced(
+                    session,
+                    export,
+                    export.fence,
+                    state=ExportState.QUEUED,
+                    sent_at=export.sent_at,
+                )
         raise
     await recording.succeed(kit, connection, export, created)
 
@@ -118,20 +164,26 @@ async def holder_of_number(kit: Kit, connection: Connection, export: Export) -> 
 
 
 async def _create(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
-    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     try:
-        return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
+        return await _leave(kit, connection, export)
     except Rejected as refusal:
         if not is_url_refused(refusal) or not await preparing.leave_out_url(kit, export):
             raise
-    return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
+    return await _leave(kit, connection, export)
+
+
+async def _leave(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    earlier = await departures.leave(kit, export)
+    with leaving.answered(export, earlier):
+        return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
 
 
 async def _not_done(
     kit: Kit, connection: Connection, export: Export, refusal: ServiceError
 ) -> None:
     """Refuse what never left; where something may have left, an odd answer settles nothing."""
-    if export.state is ExportState.QUEUED:
+    if export.state is ExportState.QUEUED and not isinstance(refusal, Unavailable):
         await recording.fail(kit, connection, export, "rejected", str(refusal))
     else:
         await _later(kit, connection, export, pause_after(export.tries, _BACK_OFF), str(refusal))
@@ -144,7 +196,9 @@ async def _later(
     if pause >= _LONG:
         why = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
     async with kit.database.sessions.begin() as session:
-        written = await fenced(session, export, export.fence, due_at=due_at, reason=why)
+        written = await fenced(
+            session, export, export.fence, due_at=due_at, reason=why, sent_at=export.sent_at
+        )
     log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
     if written and pause >= _LONG and export.tries == 1:
         await recording.show(kit, connection, export)
@@ -157,5 +211,12 @@ async def _broken(kit: Kit, connection: Connection, export: Export, refusal: Not
         await connections.mark_broken(
             session, connection.id, refusal.system, reason=str(refusal), now=now
         )
-        await fenced(session, export, export.fence, due_at=now + _PARKED, reason=str(refusal))
+        await fenced(
+            session,
+            export,
+            export.fence,
+            due_at=now + _PARKED,
+            reason=str(refusal),
+            sent_at=export.sent_at,
+        )
     await recording.show(kit, connection, export, cures=("reconnect",))

@@ -50,6 +50,7 @@ async def _run(case: Underway) -> None:
         else:
             await _succeed(case, invoice)
         return
+    case.require_over()
     await _check(case, invoice)
     try:
         await _end(case, invoice)
@@ -89,20 +90,17 @@ async def _check(case: Underway, invoice: XeroInvoice) -> None:
 
 
 async def _end(case: Underway, invoice: XeroInvoice) -> None:
-    xero = case.xero
     key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}"
     if invoice.status == "AUTHORISED":
         free = _freed(case.export, case.errand)
         if invoice.invoice_number != free:
-            await case.note(sent="rename")
-            await xero.update_invoice(
-                invoice.invoice_id, {"InvoiceNumber": free}, key=f"{key}-rename"
-            )
+            await case.leave(sent="rename")
+            await case.change({"InvoiceNumber": free}, key=f"{key}-rename")
         end = "VOIDED"
     else:
         end = "DELETED"
-    await case.note(sent=end)
-    ended = await xero.update_invoice(invoice.invoice_id, {"Status": end}, key=f"{key}-end")
+    await case.leave(sent=end)
+    ended = await case.change({"Status": end}, key=f"{key}-end")
     if ended.status != end:
         raise Unavailable(f"Xero did not say that invoice {case.export.number} is {end.lower()}.")
     await _succeed(case, ended)
@@ -112,13 +110,11 @@ async def _named_back(case: Underway) -> str:
     """Give a refused invoice its number back; say so where Xero does not let us."""
     if case.errand.data.get("sent") not in {"rename", "VOIDED"}:
         return ""
-    xero = case.xero
     number = case.export.xero_number
     key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}-back"
     try:
-        await xero.update_invoice(
-            case.export.xero_invoice_id or "", {"InvoiceNumber": number}, key=key
-        )
+        await case.leave()
+        await case.change({"InvoiceNumber": number}, key=key)
     except ServiceError:
         return f"In Xero it may be called {_freed(case.export, case.errand)} now: call it {number}."
     return ""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.clients.xero import XeroClient
+from services.clients.xero import XeroClient, XeroInvoice
 from services.export.kit import Kit
 from services.export.refusals import Lost
 from services.model import Place, Said
-from services.store import errands
+from services.store import errands, leaving
 from services.store.tables import Connection, Errand, Export
 
 
@@ -25,11 +25,22 @@ class Underway:
         """Calls to the organisation."""
         return self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
 
-    async def note(self, **data: Any) -> None:
-        """Write down what is about to be asked of Xero. Raises `Lost`."""
+    def require_over(self) -> None:
+        """Raise `StillUnderWay` while something sent earlier may still take effect."""
+        leaving.require_over(self.errand, self.kit.now())
+
+    async def leave(self, **data: Any) -> None:
+        """Write down what is sent to Xero now. Raises `StillUnderWay` or `Lost`."""
         async with self.kit.database.sessions.begin() as session:
-            if not await errands.note(session, self.errand, **data):
+            if not await errands.leave(session, self.errand, self.kit.now(), **data):
                 raise Lost("Somebody else goes on with it.")
+
+    async def change(self, fields: dict[str, object], *, key: str) -> XeroInvoice:
+        """Change the invoice in Xero; call `leave` before."""
+        with leaving.answered(self.errand):
+            return await self.xero.update_invoice(
+                self.export.xero_invoice_id or "", fields, key=key
+            )
 
     async def say(self, text: str, *, is_well: bool = True) -> None:
         """Tell whoever asked, if anybody did."""

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, SeveralConnections, System
 from services.model import ConnectionState, NoticeKind, Person, Role
-from services.store import notices, pairs, roles
+from services.store import leaving, notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -296,6 +296,10 @@ async def release_parked(session: AsyncSession, connection: Connection, now: dat
     connection.mirror_due_at = now
     await session.execute(
         update(Export)
-        .where(Export.connection_id == connection.id, Export.due_at > now)
+        .where(
+            Export.connection_id == connection.id,
+            Export.due_at > now,
+            leaving.has_ended(Export, now),
+        )
         .values(due_at=now)
     )

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.backoff import pause_after
-from services.errors import NotConnected, ServiceError, Throttled
+from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled
 from services.model import ConnectionState, ErrandState, Job, Place
-from services.store import connections
+from services.store import connections, leaving
 from services.store.fence import fenced
 from services.store.tables import Connection, Errand, Export
 
@@ -107,13 +107,31 @@ async def take_about(session: AsyncSession, errand_id: int, now: datetime) -> Ta
     if connection.state is not ConnectionState.ACTIVE:
         await put_off(session, errand, now + _PARKED, "Paymo or Xero is not connected now.")
         return None
+    if (until := await _quiet_at(session, errand, now)) is not None:
+        await put_off(session, errand, until, errand.reason)
+        return None
     return Taken(errand, export, connection)
+
+
+async def _quiet_at(session: AsyncSession, errand: Errand, now: datetime) -> datetime | None:
+    """Return when what another errand has sent about the same export is over, if it is not."""
+    others = await session.scalars(
+        select(Errand).where(
+            Errand.export_id == errand.export_id,
+            Errand.id != errand.id,
+            ~leaving.has_ended(Errand, now),
+        )
+    )
+    return max((leaving.over_at(each, now) for each in others), default=None)
 
 
 async def postpone(
     session: AsyncSession, taken: Taken, refusal: ServiceError, now: datetime
 ) -> None:
     """Try again when the refusal may have passed; a broken connection is noted, and told once."""
+    if isinstance(refusal, StillUnderWay):
+        await put_off(session, taken.errand, refusal.until, taken.errand.reason)
+        return
     pause = pause_after(taken.errand.tries, _BACK_OFF)
     if isinstance(refusal, Throttled):
         pause = max(pause, refusal.retry_after)
@@ -126,13 +144,26 @@ async def postpone(
 
 
 async def note(session: AsyncSession, errand: Errand, **data: Any) -> bool:
-    """Write down how far it has come, before and after every remote write."""
-    return await fenced(session, errand, errand.fence, data=errand.data | data)
+    """Write down how far it has come."""
+    return await fenced(
+        session, errand, errand.fence, data=errand.data | data, sent_at=errand.sent_at
+    )
+
+
+async def leave(session: AsyncSession, errand: Errand, now: datetime, **data: Any) -> bool:
+    """Write down what is sent now, before it is; False when somebody else took it since.
+
+    Raises `StillUnderWay` while something sent earlier may still take effect.
+    """
+    return await leaving.leave(session, errand, now, data=errand.data | data)
 
 
 async def put_off(session: AsyncSession, errand: Errand, due_at: datetime, reason: str) -> bool:
     """Try again later."""
-    return await fenced(session, errand, errand.fence, due_at=due_at, reason=reason)
+    sent_at = errand.sent_at
+    return await fenced(
+        session, errand, errand.fence, due_at=due_at, reason=reason, sent_at=sent_at
+    )
 
 
 async def finish(
@@ -150,6 +181,7 @@ async def finish(
         errand.fence,
         state=state,
         due_at=None,
+        sent_at=None,
         reason=reason,
         data=errand.data | (data or {}),
     )

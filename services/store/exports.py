@@ -161,10 +161,15 @@ async def list_deleted_numbers(session: AsyncSession, connection: Connection) ->
 
 
 async def accept_difference(session: AsyncSession, export: Export, difference: Decimal) -> bool:
-    """Take an export that differs for a good one; of two who accept it, one does."""
+    """Take an export that differs for a good one, by as much as was read; of two, one does."""
     written = await session.scalar(
         update(Export)
-        .where(Export.id == export.id, Export.state == ExportState.DIFFERENT)
+        .where(
+            Export.id == export.id,
+            Export.state == ExportState.DIFFERENT,
+            Export.total == export.total,
+            Export.xero_total == export.xero_total,
+        )
         .values(state=ExportState.EXPORTED, accepted_difference=difference, reason="")
         .returning(Export)
         .execution_options(populate_existing=True)

@@ -63,17 +63,18 @@ async def leave(session: AsyncSession, row: Base, now: datetime, **values: Any) 
 
 
 @contextmanager
-def answered(row: Sends) -> Iterator[None]:
+def answered(row: Sends, earlier: datetime | None = None) -> Iterator[None]:
     """Forget that the write in here left, unless nobody knows what came of it.
 
-    The row in memory forgets; what is written of it next says so.
+    The row in memory forgets; what is written of it next says so. What was sent `earlier`, and is
+    not settled by this, stays to be looked for.
     """
     try:
         yield
     except _NOTHING_DONE:
-        settle(row)
+        set_committed_value(row, "sent_at", earlier)
         raise
-    settle(row)
+    set_committed_value(row, "sent_at", earlier)
 
 
 def settle(row: Sends) -> None:

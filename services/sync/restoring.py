@@ -26,7 +26,16 @@ from services.model import (
     Place,
     Said,
 )
-from services.store import acts, cards, connections, errands, exports, notices, numbered
+from services.store import (
+    acts,
+    cards,
+    connections,
+    errands,
+    exports,
+    leaving,
+    notices,
+    numbered,
+)
 from services.store.acts import Deed
 from services.store.tables import Connection, Errand, Export
 from services.sync import ties
@@ -49,6 +58,12 @@ class _Case:
     def paymo(self) -> PaymoClient:
         """Calls to the company."""
         return self.kit.paymo.client(self.connection.paymo_api_key)
+
+    async def leave(self, **data: Any) -> None:
+        """Write down what is sent to Paymo now. Raises `StillUnderWay` or `_Lost`."""
+        async with self.kit.database.sessions.begin() as session:
+            if not await errands.leave(session, self.errand, self.kit.now(), **data):
+                raise _Lost("Somebody else goes on with it.")
 
     async def note(self, **data: Any) -> None:
         """Write down how far it has come."""
@@ -127,17 +142,25 @@ async def _run(case: _Case) -> None:
     made = await _made(case)
     wanted = "sent" if case.former.status in {"viewed", "paid"} else case.former.status
     if made.status == "draft" and wanted not in {"draft", "void"}:
-        await case.paymo.set_status(made.id, wanted)
+        await _set_status(case, made, wanted)
     for payment in _missing(case.former, made):
-        await case.paymo.add_payment(
-            made.id,
-            amount=payment.amount,
-            paid_on=payment.paid_on,
-            notes=payment.notes or "",
-        )
+        await case.leave()
+        with leaving.answered(case.errand):
+            await case.paymo.add_payment(
+                made.id,
+                amount=payment.amount,
+                paid_on=payment.paid_on,
+                notes=payment.notes or "",
+            )
     if wanted == "void" and made.status != "void":
-        await case.paymo.set_status(made.id, wanted)
+        await _set_status(case, made, wanted)
     await _succeed(case, await case.paymo.invoice_with_time(made.id))
+
+
+async def _set_status(case: _Case, made: Invoice, status: str) -> None:
+    await case.leave()
+    with leaving.answered(case.errand):
+        await case.paymo.set_status(made.id, status)
 
 
 async def _made(case: _Case) -> Invoice:
@@ -160,8 +183,9 @@ async def _made(case: _Case) -> Invoice:
         )
     if known is None:
         former = await ties.free(case.paymo, case.former)
-        await case.note(is_sent=True)
         known = (await _create(case, former)).id
+    elif case.errand.data.get(_MADE) is None:
+        leaving.settle(case.errand)
     await case.note(**{_MADE: known})
     return await case.paymo.invoice(known)
 
@@ -169,12 +193,18 @@ async def _made(case: _Case) -> Invoice:
 async def _create(case: _Case, former: Invoice) -> Invoice:
     """Make it with what hung on it; without, where Paymo says no to that, which made nothing."""
     try:
-        return await case.paymo.create_invoice(former)
+        return await _send(case, former)
     except Rejected:
         bare = ties.bare(former)
         if bare == former:
             raise
-        return await case.paymo.create_invoice(bare)
+        return await _send(case, bare)
+
+
+async def _send(case: _Case, former: Invoice) -> Invoice:
+    await case.leave(is_sent=True)
+    with leaving.answered(case.errand):
+        return await case.paymo.create_invoice(former)
 
 
 def _missing(former: Invoice, made: Invoice) -> list[Payment]:

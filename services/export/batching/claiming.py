@@ -60,6 +60,8 @@ async def _claim(
     except AlreadyRequested as refusal:
         row.verdict, row.reason = TAKEN, str(refusal)
         return
+    if export.sent_at is not None:
+        export.due_at = kit.now()  # it goes alone: what was sent before is looked for first
     row.export_id = export.id
     await claims.remember_match(session, export, kit.now())
 
@@ -95,5 +97,6 @@ async def settle_new_contacts(kit: BatchKit, connection: Connection, batch: Batc
 
 
 def is_groupable(export: Export) -> bool:
-    """Say whether it can go with others: its contact is in Xero."""
-    return export.state is ExportState.QUEUED and export.contact_id != NEW_CONTACT
+    """Say whether it can go with others: its contact is in Xero, and nothing is to be looked up."""
+    is_new = export.contact_id == NEW_CONTACT
+    return export.state is ExportState.QUEUED and not is_new and export.sent_at is None

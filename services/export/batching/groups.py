@@ -146,7 +146,8 @@ class Course:
         sent = preparing.checked(export, invoice, known, contact_id, url)
         name = known.contact.name if known.contact else ""
         values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
-        return await batches.write_down(session, export, self.kit.now(), **values)
+        now = self.kit.now()
+        return await batches.write_down(session, export, now, **values, sent_at=now, missed_at=None)
 
     async def _record(self, export: Export, created: XeroInvoice | None) -> None:
         try:
@@ -177,7 +178,8 @@ class Course:
         due_at = self.kit.now() if is_alone else None
         async with self.kit.database.sessions.begin() as session:
             for export in group:
-                await fenced(session, export, export.fence, state=ExportState.QUEUED, due_at=due_at)
+                back = {"state": ExportState.QUEUED, "due_at": due_at, "sent_at": None}
+                await fenced(session, export, export.fence, **back)
 
 
 def answers_for(
