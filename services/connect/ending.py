@@ -14,6 +14,7 @@ from services.store import (
     exports,
     grants,
     hooks,
+    leaving,
     links,
     mirror,
     notices,
@@ -42,6 +43,9 @@ async def run(kit: Kit, connection_id: int) -> None:
     async with kit.database.sessions.begin() as session:
         connection = await turns.take_disconnect(session, connection_id, kit.now())
     if connection is None:
+        return
+    if leaving.is_under_way(connection, kit.now()):
+        await _wait(kit, connection)  # a webhook that arrives afterwards would stay
         return
     try:
         at_xero = await _end_at_xero(kit, connection)
@@ -99,6 +103,12 @@ async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
             "telling us of changes; whatever it sends is refused unread from now on."
         )
     return f"{said} Our webhooks are taken away there."
+
+
+async def _wait(kit: Kit, connection: Connection) -> None:
+    async with kit.database.sessions.begin() as session:
+        row = await connections.get(session, connection.id)
+        row.disconnect_due_at = leaving.over_at(row, kit.now())
 
 
 def _has_reader(connection: Connection) -> bool:

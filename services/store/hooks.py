@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model import ConnectionState
+from services.store import leaving
 from services.store.tables import Connection
 
 
@@ -38,6 +40,38 @@ async def find(session: AsyncSession, token: str) -> Connection | None:
         select(Connection).where(Connection.paymo_hook_digest == _digest(token))
     )
     return found
+
+
+async def leave(session: AsyncSession, connection: Connection, now: datetime) -> bool:
+    """Note that a registration leaves now; False when the connection was ended meanwhile.
+
+    Raises `StillUnderWay` while another one may still take effect.
+    """
+    found: Connection | None = await session.scalar(
+        select(Connection)
+        .where(
+            Connection.id == connection.id,
+            Connection.state == ConnectionState.ACTIVE,
+            Connection.paymo_hook_digest == connection.paymo_hook_digest,
+        )
+        .with_for_update()
+    )
+    if found is None:
+        return False
+    leaving.require_over(found, now)
+    found.sent_at = now
+    set_committed_value(connection, "sent_at", now)
+    return True
+
+
+async def settle(session: AsyncSession, connection: Connection) -> None:
+    """Note that what came of a registration is known."""
+    await session.execute(
+        update(Connection)
+        .where(Connection.id == connection.id)
+        .values(sent_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def note_checked(session: AsyncSession, connection: Connection, now: datetime) -> bool:

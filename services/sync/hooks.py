@@ -14,7 +14,7 @@ import structlog
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected
 from services.model import ConnectionState
-from services.store import hooks
+from services.store import hooks, leaving
 from services.store.engine import Database
 from services.store.tables import Connection
 
@@ -73,4 +73,17 @@ class Hooks:
                 with contextlib.suppress(NotFound):
                     await paymo.delete_hook(hook.id)
         for event in missing:
-            await paymo.add_hook(target, event, secret)
+            await self._add(paymo, row, (target, event, secret))
+
+    async def _add(self, paymo: PaymoClient, row: Connection, hook: tuple[str, str, str]) -> None:
+        """Add one. Raises `StillUnderWay` while one that was sent earlier may still be added."""
+        async with self.database.sessions.begin() as session:
+            if not await hooks.leave(session, row, self.now()):
+                return
+        try:
+            with leaving.answered(row):
+                await paymo.add_hook(*hook)
+        finally:
+            if row.sent_at is None:
+                async with self.database.sessions.begin() as session:
+                    await hooks.settle(session, row)

@@ -12,6 +12,7 @@ from httpx import Timeout
 
 from sandbox.serving import Fault
 from services.export.batching.service import BatchService
+from services.store import alone
 from services.store.engine import Database
 from tests.services.bridge import Bridge
 
@@ -88,6 +89,21 @@ async def held(fault: Fault, work: Awaitable[None]) -> AsyncIterator[Held]:
     finally:
         made._open()  # noqa: SLF001 - nothing stays held when a test fails
         await made.kill()
+
+
+async def look_now(bridge: Bridge) -> None:
+    """Have Xero say that something changed, and look a moment later."""
+    named = list(bridge.xero.invoices)
+    await bridge.sync.hint({(await bridge.connection()).tenant_id: named})
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+
+
+async def start_anew(bridge: Bridge) -> None:
+    """Free what was taken, as the only process on a database does at its start, and look."""
+    async with bridge.database.sessions.begin() as session:
+        await alone.release(session, bridge.clock())
+    await look_now(bridge)
 
 
 async def until(is_so: Callable[[], Any]) -> None:

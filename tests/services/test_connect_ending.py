@@ -231,3 +231,25 @@ async def test_what_may_have_been_sent_before_the_end_is_looked_up_when_connecte
 
     assert kept.due_at is not None
     assert kept.due_at <= stand.clock()
+
+
+async def test_no_end_overtakes_a_webhook_on_its_way(stand: Connecting) -> None:
+    """One that arrived afterwards would stay in Paymo for good."""
+    connection = await stand.connect()
+    await stand.change(
+        connection,
+        paymo_hook_digest="d",
+        paymo_hook_token="t",
+        paymo_hook_secret="s",
+        sent_at=stand.clock(),
+    )
+    await end(stand, connection)
+    before = await stand.connection(connection.id)
+    ours = {"target_url": "https://bot.example/webhooks/paymo/t", "event": "*.Invoice"}
+    stand.paymo.company.add_hook(ours)
+    stand.clock.turn(seconds=20)
+    await stand.service.run_disconnect(connection.id)
+
+    assert before.state is ConnectionState.ENDING
+    assert (await stand.connection(connection.id)).state is ConnectionState.ENDED
+    assert stand.paymo.company.hooks == {}

@@ -8,10 +8,9 @@ import pytest
 
 from sandbox.serving import Fault
 from services.model import PaymentState
-from services.store import alone
 from services.store.engine import Database
 from tests.databases import open_database
-from tests.services.beside import beside, held
+from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import Bridge
 
 DAY = date(2026, 11, 20)
@@ -46,14 +45,6 @@ def amounts(bridge: Bridge) -> list[Decimal]:
     return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
 
 
-async def look_now(bridge: Bridge) -> None:
-    """Have Xero say that something changed, and look a moment later."""
-    named = list(bridge.xero.invoices)
-    await bridge.sync.hint({(await bridge.connection()).tenant_id: named})
-    bridge.clock.turn(seconds=3)
-    await bridge.run()
-
-
 def remove(bridge: Bridge) -> None:
     """Delete the payment in Xero."""
     (invoice,) = bridge.xero.invoices.values()
@@ -65,13 +56,6 @@ async def state(bridge: Bridge) -> PaymentState:
     """Return how far the payment has come."""
     (row,) = await bridge.payments()
     return row.state
-
-
-async def start_anew(bridge: Bridge) -> None:
-    """Free what was taken, as the only process on a database does at its start, and look."""
-    async with bridge.database.sessions.begin() as session:
-        await alone.release(session, bridge.clock())
-    await look_now(bridge)
 
 
 def addition(bridge: Bridge) -> Fault:
