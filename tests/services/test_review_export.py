@@ -46,7 +46,7 @@ async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
     bridge.xero.faults.add(method="GET", path="Invoices", status=status, times=2)
     await press(bridge, "INV-1")
-    bridge.clock.turn(seconds=3)
+    bridge.clock.turn(seconds=20)
     await bridge.run()
     said = bridge.screen.results[-1]
     assert said.state is ExportState.FAILED
