@@ -130,7 +130,8 @@ def card_buttons(facts: dict[str, Any]) -> list[Block]:
     """Return what can be done about an exported invoice, by how it stands."""
     state = facts.get("state", "open")
     drawn = [accept_button(facts["export_id"])] if state == "different" else []
-    return [*drawn, undo_button(facts["export_id"])] if state in {"different", "open"} else drawn
+    is_untouched = state in {"different", "draft", "open"}
+    return [*drawn, undo_button(facts["export_id"])] if is_untouched else drawn
 
 
 def _links(message: Message) -> list[Block]:

@@ -19,6 +19,7 @@ Facts = dict[str, Any]
 
 _STATES = {
     "open": "open",
+    "draft": "*Draft*",
     "part_paid": "part paid",
     "paid": "paid",
     "deleted": "deleted in Xero",

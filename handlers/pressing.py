@@ -23,8 +23,8 @@ def export_id_of(request: SlackRequest) -> int:
     return found
 
 
-async def begin(request: SlackRequest, workspaces: WorkspaceService, act: Act) -> None:
-    """Have it begun, and say so in the open view, or to the person alone."""
+async def begin(request: SlackRequest, workspaces: WorkspaceService, act: Act) -> str:
+    """Have it begun, say so in the open view, or to the person alone, and return the sentence."""
     await request.ack()
     export_id = export_id_of(request)
     place = await place_of(workspaces, request)
@@ -34,3 +34,4 @@ async def begin(request: SlackRequest, workspaces: WorkspaceService, act: Act) -
         await answers.redraw(request.client, place.view_id, drawn, view_hash=place.view_hash)
     else:
         await answers.tell(request, f"⏳ {said}")
+    return said

@@ -8,7 +8,7 @@ from handlers.places import place_of
 from handlers.pressing import begin, export_id_of
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
-from services.errors import ServiceError
+from services.errors import AlreadyRequested, ServiceError
 from services.export.undoing import UndoService
 from services.model import Person, Place
 from services.sync.restoring import RestoreService
@@ -35,8 +35,13 @@ class Undoing:
         await begin(request, self.workspaces, self.service.undo)
 
     async def restore(self, request: SlackRequest) -> None:
-        """Make the invoice of the button again in Paymo."""
-        await begin(request, self.workspaces, self.restoring.restore)
+        """Make the invoice of the button again in Paymo; the button has done its work then."""
+        try:
+            said = await begin(request, self.workspaces, self.restoring.restore)
+        except AlreadyRequested as refusal:
+            await answers.settle(request, blocks.sentence(str(refusal)))
+            raise
+        await answers.settle(request, said)
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Take an invoice that differs for a good one."""

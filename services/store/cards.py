@@ -9,6 +9,8 @@ from services.model import ExportState, Life, PaymentState
 from services.store.tables import Connection, Export, Payment
 
 # A payment counts as soon as it is known and until it is known to be gone.
+_ENDED = {Life.DELETED: "deleted", Life.VOIDED: "voided", Life.UNDONE: "undone"}
+_DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # nobody approved it in Xero yet
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
 
@@ -28,8 +30,17 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
         "client": export.client_name,
         "total": amount_text(export.total),
         "currency": export.currency,
-        "xero_url": links.xero(connection.short_code, export.xero_invoice_id),
-        "paymo_url": links.paymo(export.paymo_invoice_id),
+        **_urls(export, connection, links),
+    }
+
+
+def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str]:
+    """Return where the invoice is to be seen; "" on a side where it was deleted."""
+    is_in_xero = export.xero_seen_status != "DELETED"
+    is_in_paymo = export.life not in {Life.DELETED, Life.GONE}
+    return {
+        "xero_url": links.xero(connection.short_code, export.xero_invoice_id) if is_in_xero else "",
+        "paymo_url": links.paymo(export.paymo_invoice_id) if is_in_paymo else "",
     }
 
 
@@ -73,14 +84,12 @@ def _edited_in(export: Export) -> list[str]:
 
 
 def _state(export: Export, paid: Decimal, left: Decimal) -> str:
-    if export.life is Life.DELETED:
-        return "deleted"
-    if export.life is Life.VOIDED:
-        return "voided"
-    if export.life is Life.UNDONE:
-        return "undone"
+    if export.life in _ENDED:
+        return _ENDED[export.life]
     if export.state is ExportState.DIFFERENT:
         return "different"
     if left <= 0:
         return "paid"
-    return "part_paid" if paid else "open"
+    if paid:
+        return "part_paid"
+    return "draft" if export.xero_seen_status in _DRAFTS else "open"

@@ -58,11 +58,11 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
         owed += await session.scalar(insert.returning(Notice.id)) is not None
     if news.export is not None and news.kind is not NoticeKind.INVOICE_EXPORTED:
-        await _outdate_cards(session, news.export.id, now)
+        await outdate_cards(session, news.export.id, now)
     return owed
 
 
-async def _outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
+async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
     """Have the invoice's cards drawn again, also in channels that do not hear of the event."""
     await session.execute(
         update(Card)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from services import days
 from services.clients.xero import XeroInvoice, applied_credits
 from services.model import Life, PaymentKind, PaymentState
-from services.store import exports, payments
+from services.store import exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Connection, Export, Payment
 
@@ -77,7 +77,9 @@ async def observe(
         rows.setdefault(row.export_id, []).append(row)
     for xero_id, export in known.items():
         invoice = stated[xero_id]
-        export.xero_seen_status = invoice.status
+        if export.xero_seen_status != invoice.status:
+            export.xero_seen_status = invoice.status
+            await notices.outdate_cards(session, export.id, now)
         export.xero_due = invoice.amount_due
         export.xero_rounding = invoice.rounding_amount or None
         if export.life is Life.LIVE and invoice.status in _GONE:

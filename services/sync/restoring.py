@@ -261,7 +261,8 @@ def said_of(number: str, kept: str) -> str:
 
 
 async def _refuse(case: _Case, why: str) -> None:
-    said = f"Invoice {case.export.number} was not restored. {why}"
+    number = case.export.number
+    said = f"Invoice {number} was not restored. {why} To try again: /paymo-xero restore {number}"
     async with case.kit.database.sessions.begin() as session:
         if not await errands.finish(session, case.errand, ErrandState.REFUSED, reason=said):
             return

@@ -109,6 +109,7 @@ def test_e34_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
     ("kind", "changes", "shown"),
     [
         (EXPORTED, {"state": "open"}, {"undo": "5", "open_xero": "", "open_paymo": ""}),
+        (EXPORTED, {"state": "draft"}, {"undo": "5", "open_xero": "", "open_paymo": ""}),
         (EXPORTED, {"state": "paid"}, {"open_xero": "", "open_paymo": ""}),
         (
             EXPORTED,
@@ -126,7 +127,7 @@ def test_e34_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
         (
             DELETED,
             {"in_paymo": "asked"},
-            {"delete_in_paymo": "5", "open_xero": "", "open_paymo": ""},
+            {"void_in_paymo": "5", "delete_in_paymo": "5", "open_xero": "", "open_paymo": ""},
         ),
         (
             VOIDED,

@@ -1,0 +1,50 @@
+"""A draft that is deleted in Xero and restored: what its card and its messages show meanwhile."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.databases import SQLITE_ALONE
+from tests.handlers.judging import buttons
+from tests.walk import Walk, text_in, walking
+
+pytestmark = SQLITE_ALONE
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """The program in a town, before anybody connected anything."""
+    async with walking(sqlite_url) as made:
+        yield made
+
+
+async def test_a_drafts_card_says_so_and_leads_nowhere_once_it_is_deleted(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1", xero_status="DRAFT")
+    card = await walk.notice("invoice_exported")
+    assert "Draft" in text_in(card.blocks)
+    assert set(buttons(card.blocks)) == {"undo", "open_xero", "open_paymo"}
+
+    walk.books.delete(walk.in_xero("INV-1").invoice_id)
+    deleted = await walk.notice("invoice_deleted")
+    card = await walk.rewritten("invoice_exported", "deleted in Xero")
+    assert buttons(card.blocks) == {}
+    assert set(buttons(deleted.blocks)) == {"restore"}
+
+    answer = await slack.press("Anna", deleted, "restore")
+    assert answer.ok, answer.failure
+    await walk.notice("invoice_restored")
+    deleted = await walk.rewritten("invoice_deleted", "is being made again")
+    assert buttons(deleted.blocks) == {}
+
+
+async def test_a_draft_that_is_approved_in_xero_is_called_open(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1", xero_status="DRAFT")
+    await walk.notice("invoice_exported")
+
+    walk.books.approve(walk.in_xero("INV-1").invoice_id)
+
+    card = await walk.rewritten("invoice_exported", "· open")
+    assert "Draft" not in text_in(card.blocks)
