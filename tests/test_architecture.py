@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -47,6 +48,24 @@ def test_no_function_outgrows_its_limit(files: list[Path], most: int) -> None:
     }
 
     assert long == set()
+
+
+def test_nothing_in_services_is_left_out_of_the_contract_about_data_and_networks() -> None:
+    """What has no line in it could import the database or the network, and nobody would see."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    held = {
+        name
+        for contract in contracts["tool"]["importlinter"]["contracts"]
+        if {"sqlalchemy", "httpx"} & set(contract.get("forbidden_modules", ()))
+        for name in contract["source_modules"]
+    }
+    there = {
+        f"services.{each.stem}"
+        for each in (ROOT / "services").iterdir()
+        if each.suffix == ".py" or (each / "__init__.py").exists()
+    }
+
+    assert there - {"services.__init__"} - held == set()
 
 
 def test_the_broad_except_stands_once_and_says_why() -> None:
