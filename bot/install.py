@@ -26,6 +26,7 @@ from services.store.slack import SlackInstallationStore, SlackStateStore
 log = structlog.get_logger(__name__)
 
 SCOPES = ("chat:write", "chat:write.public", "commands", "files:write")
+OPTIONAL = ("channels:read", "groups:read")  # the manifest lets whoever installs untick them
 _REASONS = {
     "access_denied": "Nothing was installed, because the request was cancelled in Slack.",
     "invalid_browser": "Begin the installation in the same browser in which you finish it.",
@@ -132,7 +133,7 @@ def install_flow(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.get_secret_value(),
             # What is not given here would be looked for in the environment.
-            scopes=SCOPES,
+            scopes=SCOPES + OPTIONAL,
             user_scopes=(),
             install_path="/slack/install",
             redirect_uri_path="/slack/oauth_redirect",

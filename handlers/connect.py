@@ -18,6 +18,7 @@ from handlers.notice_words import intro_text
 from handlers.places import place_of
 from handlers.reading import field, note_of
 from handlers.routing import SlackRequest
+from handlers.sharing import require_ours
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.service import ConnectService
 from services.connect.shapes import Checklist
@@ -81,16 +82,18 @@ class Connect:
         mine = [each.state for each in found if each.connection_id == note.connection_id]
         if mine != [ConnectionState.ACTIVE]:
             raise NotAccepted({names.CHANNEL: _FIRST})
+        await require_ours(request, channel_id)
         await self.service.confirm(person, note.connection_id)
         if not channel_id:
             await request.ack(_done([_READY]))
             return
+        said = [_READY, f"Notices go to <#{channel_id}>."]
         try:
-            listening = await self.notices.subscribe(person, channel_id)
+            if await self.notices.listening(person, channel_id) is None:
+                listening, _ = await self.notices.add(person, channel_id)
+                said += await answers.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
-        said = [_READY, f"Notices go to <#{channel_id}>."]
-        said += await answers.introduce(request, channel_id, intro_text(listening))
         await request.ack(_done(said))
 
     async def open_farewell(self, request: SlackRequest) -> None:

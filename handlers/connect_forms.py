@@ -24,7 +24,8 @@ _SIGN_IN = "Sign in to Xero in your browser first; the account is then found by 
 
 def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
     """Draw the checklist as it is now."""
-    chosen = next(iter(checklist.channels), "") or _public("" if checklist.is_taken else channel_id)
+    # Slack's menu leaves out channels that are shared; what is chosen already, it does not look at.
+    chosen = next(iter(checklist.channels), "")
     drawn = [
         blocks.section(f"{_READ}\n{_WRITTEN}"),
         blocks.divider(),
@@ -44,10 +45,6 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
     note = Note(connection_id=checklist.connection_id, channel_id=channel_id)
     word = "Confirm and Finish" if checklist.organisation is not None else "Finish"
     return blocks.modal(names.CONNECT, TITLE, drawn, submit=word, metadata=note.dump())
-
-
-def _public(channel_id: str) -> str:
-    return channel_id if channel_id.startswith("C") else ""
 
 
 def _paymo(checklist: Checklist) -> list[Block]:

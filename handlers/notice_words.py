@@ -53,7 +53,7 @@ def amount(facts: Facts, name: str) -> str:
 
 def intro_text(listening: Listening) -> str:
     """Say in a channel who subscribed it, to what, and how to change that."""
-    topics = ", ".join(each.value for each in listening.topics)
+    topics = listed([each.value for each in listening.topics])
     only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
     least = f" from {listening.minimum:f} on" if listening.minimum else ""
     return (

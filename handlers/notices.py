@@ -9,13 +9,15 @@ from typing import Any
 from handlers import answers, blocks, names
 from handlers.blocks import Block, one_line
 from handlers.notice_words import intro_text
-from handlers.reading import Note, all_chosen, chosen, field, note_of, number_in
+from handlers.reading import Note, all_chosen, chosen, field, note_of, number_in, pressed
 from handlers.routing import SlackRequest
+from handlers.sharing import Sharing, require_ours, sharing_of
 from services.errors import NotAccepted, ServiceError
 from services.matching.service import MatchingService
 from services.model import USUAL_TOPICS, Topic
 from services.notices.service import NoticeService
 from services.notices.shapes import About, Listening
+from services.wording import listed
 
 TITLE = "Notices"
 _TOPICS = (
@@ -26,6 +28,16 @@ _TOPICS = (
     blocks.option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
 )
 _NOT_A_CHANNEL = ("D", "")
+_LIST = "list"
+_NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
+_ANYWAY = "Subscribe This Channel"
+_ASK = {
+    Sharing.YES: "⚠️ This channel is shared with another company, or will be. People of other "
+    "companies would read invoice numbers, clients and amounts here. Subscribe it all the same?",
+    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
+    "is, people of other companies may read along: invoice numbers, clients and amounts. "
+    "Subscribe it?",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +51,35 @@ class Notices:
         """Subscribe the channel that the command was typed in; elsewhere ask which one."""
         await request.ack()
         channel_id = request.person.channel_id
+        if list(typed) == [_LIST]:
+            await self._tell_all(request, channel_id)
+            return
         topics = _topics(typed)
         if channel_id[:1] in _NOT_A_CHANNEL:
             await self.open(request)
             return
+        await self.service.listening(request.person, channel_id)  # refuses whoever may not
+        sharing = await sharing_of(request.client, channel_id)
+        if sharing is Sharing.NO:
+            await self._add(request, topics)
+        else:
+            value = " ".join(each.value for each in topics)
+            button = blocks.button(_ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
+            about = request.person.connection_id
+            await answers.tell(request, _ASK[sharing], blocks.actions([button], about=about))
+
+    async def subscribe_here(self, request: SlackRequest) -> None:
+        """Subscribe the channel of the question, now that somebody has read who reads along."""
+        await request.ack()
+        await self._add(request, _topics(str(pressed(request.body).get("value", "")).split()))
+
+    async def _add(self, request: SlackRequest, topics: Sequence[Topic]) -> None:
+        channel_id = request.person.channel_id
         before = await self.service.listening(request.person, channel_id)
-        listening = await self.service.subscribe(request.person, channel_id, topics)
+        listening, is_news = await self.service.add(request.person, channel_id, topics)
+        if not is_news:
+            await answers.tell(request, _has_text(listening))
+            return
         text = intro_text(listening)
         # The answer's own address reaches channels that the app is not in.
         await request.respond(text=text, blocks=[blocks.section(text)], response_type="in_channel")
@@ -54,12 +89,20 @@ class Notices:
             about = request.person.connection_id
             await answers.tell(request, said, blocks.actions([change], about=about))
 
+    async def _tell_all(self, request: SlackRequest, channel_id: str) -> None:
+        found = await self.service.listening(request.person, channel_id)
+        await answers.tell(request, _has_text(found) if found else _NOTHING)
+
     async def open(self, request: SlackRequest) -> None:
-        """Open the modal, for this channel if there is one."""
+        """Open the modal, for this channel if there is one that no other company reads."""
         await request.ack()
         channel_id = request.person.channel_id
         channel_id = "" if channel_id[:1] in _NOT_A_CHANNEL else channel_id
         found = await self.service.listening(request.person, channel_id)
+        if found is None and channel_id:
+            # Slack's menu leaves out what is shared; what is chosen already, it does not look at.
+            is_ours = await sharing_of(request.client, channel_id) is Sharing.NO
+            channel_id = channel_id if is_ours else ""
         view = subscribe_view(found, channel_id, await self.service.about(request.person))
         again = blocks.button("Notices…", names.SUBSCRIBE)
         await answers.open_view(request, view, again=again)
@@ -69,6 +112,7 @@ class Notices:
         view = request.body["view"]
         channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
         topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
+        await require_ours(request, channel_id)
         listening = await self.service.subscribe(
             replace(request.person, channel_id=channel_id),
             channel_id,
@@ -88,6 +132,13 @@ class Notices:
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
         await answers.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
+
+
+def _has_text(listening: Listening) -> str:
+    """Say what the channel gets now."""
+    topics = listed([each.value for each in listening.topics])
+    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
+    return f"✅ This channel gets {topics}{only}. Type `/paymo-xero unsubscribe` to end it."
 
 
 def _done(said: list[str]) -> dict[str, Any]:

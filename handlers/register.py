@@ -150,6 +150,7 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.BREAKER_APPLY: does.sync.apply_breaker,
         names.BREAKER_KEEP: does.sync.keep_breaker,
         names.SUBSCRIBE: does.notices.open,
+        names.SUBSCRIBE_HERE: does.notices.subscribe_here,
         names.SETTINGS: does.settings.open,
         **dict.fromkeys(names.LINKS, _only_a_link),
     }

@@ -82,6 +82,7 @@ ACTIONS: Final[dict[str, Role]] = {
             names.BREAKER_APPLY,
             names.BREAKER_KEEP,
             names.SUBSCRIBE,
+            names.SUBSCRIBE_HERE,
         ),
         Role.EXPORTER,
     ),

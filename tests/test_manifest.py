@@ -21,12 +21,14 @@ SCOPES = {
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write", "chat:write.public"},
     "chat_update": {"chat:write"},
+    "conversations_info": {"channels:read", "groups:read"},
     "files_upload_v2": {"files:write"},
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),
     "views_update": set(),
 }
+OPTIONAL = {"channels:read", "groups:read"}
 CALL = re.compile(
     r"\.((?:(?:auth|chat|views|conversations|files|reactions)_|users_(?:info|list|lookup))\w*)"
 )
@@ -98,6 +100,7 @@ def test_no_permission_is_asked_for_in_vain_and_none_is_missing(manifest: dict[s
 
     assert calls - set(SCOPES) == set()
     assert asked == {"commands"}.union(*(SCOPES[name] for name in calls))
+    assert set(manifest["oauth_config"]["scopes"]["bot_optional"]) == OPTIONAL
 
 
 def test_what_is_shown_of_the_app_fits_slacks_lists(manifest: dict[str, Any]) -> None:

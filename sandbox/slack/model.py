@@ -181,6 +181,8 @@ class Channel:
     private: bool = False
     archived: bool = False
     ext_shared: bool = False
+    org_shared: bool = False
+    invited: bool = False  # another company was invited, and has not come yet
     im_user: str = ""
     messages: list[Message] = field(default_factory=list)
 
@@ -193,7 +195,11 @@ class Channel:
             "is_im": bool(self.im_user),
             "is_private": self.private or bool(self.im_user),
             "is_archived": self.archived,
+            "is_shared": self.ext_shared or self.org_shared,
             "is_ext_shared": self.ext_shared,
+            "is_org_shared": self.org_shared,
+            "is_pending_ext_shared": self.invited,
+            "pending_shared": ["T0EXT"] if self.invited else [],
             "is_member": self.bot_member,
             "num_members": len(self.members),
             "context_team_id": self.team_id,

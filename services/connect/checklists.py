@@ -34,7 +34,6 @@ async def checklist_of(
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
         takes_over=spot.user_id != connection.owner_id,
         is_another=await pairs.has_others(session, connection),
-        is_taken=await pairs.is_taken(session, connection, spot.channel_id),
     )
 
 

@@ -25,7 +25,6 @@ class Checklist:
     channels: tuple[str, ...]  # where notices go already
     takes_over: bool = False  # whoever sees it becomes the owner by connecting Xero again
     is_another: bool = False  # the workspace has one in use beside this
-    is_taken: bool = False  # the channel that this was asked in hears of another connection
 
 
 @dataclass(frozen=True, slots=True)

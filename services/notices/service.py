@@ -1,7 +1,7 @@
 """Telling channels what happened: who listens to what, and the outbox that is worked off."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -38,12 +38,11 @@ class NoticeService:
         client_id: int | None = None,
         minimum: Decimal | None = None,
     ) -> Listening:
-        """Have a channel hear of these topics, the usual four unless named.
+        """Have a channel hear of these topics and no others, the usual four unless named.
 
         With a client only that client's invoices are told, with a minimum only amounts from there
         on. What was paused goes on.
         """
-        now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             if client_id is not None:
@@ -51,21 +50,50 @@ class NoticeService:
                 if known is None:
                     raise NotFound("Paymo's list does not hold this client. Choose another one.")
             chosen = tuple(dict.fromkeys(topics)) or USUAL_TOPICS
-            subscription = Subscription(
-                connection_id=connection.id,
-                channel_id=channel_id,
-                topics=[each.value for each in chosen],
-                client_id=client_id,
-                minimum=minimum,
-                set_by=person.user_id,
-                set_at=now,
-            )
-            await subscriptions.put(session, subscription)
-            self._note(session, connection, person, "subscribed", channel_id)
-            listening = await _listening(session, connection, channel_id)
+            wanted = Listening(channel_id, "", "", chosen, client_id, minimum=minimum)
+            listening = await self._put(session, connection, person, wanted)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        return listening
+
+    async def add(
+        self, person: Person, channel_id: str, topics: Sequence[Topic] = ()
+    ) -> tuple[Listening, bool]:
+        """Have a channel hear of these topics besides what it has, the usual four unless named.
+
+        Returns all that it hears now, and whether that is news.
+        """
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            await connections.wait_for_turn(session, connection)
+            named = {*topics} or {*USUAL_TOPICS}
+            before = await _listening(session, connection, channel_id)
+            if before is None:
+                before = Listening(channel_id, "", "", ())
+            elif named <= {*before.topics} and not before.paused_because:
+                return before, False
+            topics = [each for each in Topic if each in named | {*before.topics}]
+            wanted = replace(before, topics=tuple(topics))
+            listening = await self._put(session, connection, person, wanted)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        return listening, True
+
+    async def _put(
+        self, session: Session, connection: Connection, person: Person, wanted: Listening
+    ) -> Listening:
+        subscription = Subscription(
+            connection_id=connection.id,
+            channel_id=wanted.channel_id,
+            topics=[each.value for each in wanted.topics],
+            client_id=wanted.client_id,
+            minimum=wanted.minimum,
+            set_by=person.user_id,
+            set_at=self.now(),
+        )
+        await subscriptions.put(session, subscription)
+        self._note(session, connection, person, "subscribed", wanted.channel_id)
+        listening = await _listening(session, connection, wanted.channel_id)
         if listening is None:
             raise NotFound("Somebody unsubscribed this channel just now.")
-        await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return listening
 
     async def unsubscribe(self, person: Person, channel_id: str) -> bool:
@@ -83,9 +111,7 @@ class NoticeService:
     async def listening(self, person: Person, channel_id: str) -> Listening | None:
         """Return what a channel hears, if anything."""
         async with self.database.sessions() as session:
-            connection = await connections.find_current(session, person)
-            if connection is None:
-                return None
+            connection = await connections.get_for_exporter(session, person)
             return await _listening(session, connection, channel_id)
 
     async def about(self, person: Person) -> About | None:
@@ -94,6 +120,7 @@ class NoticeService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 return None
+            await roles.require(session, connection, person, Role.EXPORTER)
             others = await connections.list_open(session, person)
             return About(pairs.pair_of(connection), is_only=len(others) == 1)
 

@@ -42,6 +42,11 @@ async def lock_here(session: AsyncSession, person: Person, connection_id: int) -
     return locked
 
 
+async def wait_for_turn(session: AsyncSession, connection: Connection) -> None:
+    """Wait for whoever changes the same connection just now, until this transaction ends."""
+    await session.refresh(connection, with_for_update=True)
+
+
 async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
     """Return the workspace's connections that have not ended, the usual one first."""
     return _usual_first(await _open(session, person), await _bound_to(session, person.channel_id))

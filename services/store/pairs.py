@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import Pair
 from services.model import ConnectionState
-from services.store.tables import Connection, Subscription
+from services.store.tables import Connection
 
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
@@ -47,22 +47,6 @@ async def has_others(session: AsyncSession, connection: Connection) -> bool:
         .limit(1)
     )
     return other is not None
-
-
-async def is_taken(session: AsyncSession, connection: Connection, channel_id: str) -> bool:
-    """Say whether this channel hears of another connection that is in use."""
-    heard = await session.scalar(
-        select(Subscription.id)
-        .join(Connection)
-        .where(
-            Subscription.channel_id == channel_id,
-            Connection.workspace_id == connection.workspace_id,
-            Connection.id != connection.id,
-            Connection.state.in_(IN_USE),
-        )
-        .limit(1)
-    )
-    return heard is not None
 
 
 async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.install import SCOPES
+from bot.install import OPTIONAL, SCOPES
 from services.store.tables import SlackBot, SlackState, Workspace
 from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
@@ -72,7 +72,7 @@ async def test_slack_is_asked_for_the_scopes_of_the_manifest(many: Town) -> None
 
     asked = parse_qs(urlsplit(answer.headers["location"]).query)
     assert answer.status_code == 302
-    assert asked["scope"] == [",".join(SCOPES)]
+    assert asked["scope"] == [",".join(SCOPES + OPTIONAL)]
     assert asked["redirect_uri"] == [f"{many.url}/slack/oauth_redirect"]
 
 

@@ -92,9 +92,14 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await slack.close_view("Anna", everything=True)
 
     [intro] = slack.messages("invoices")
-    assert "to payments, failures of ACME Limited from 500 on" in intro.text
-    await walk.type("subscribe payments")
-    await slack.wait_for(lambda: "to payments:" in slack.messages("invoices")[-1].text)
+    assert "to payments and failures of ACME Limited from 500 on" in intro.text
+    await walk.type("subscribe exports")
+    await slack.wait_for(
+        lambda: (
+            "to exports, payments and failures of ACME Limited from 500 on"
+            in slack.messages("invoices")[-1].text
+        )
+    )
     await walk.type("unsubscribe")
     await walk.whisper("not subscribed any more")
     await walk.type("unsubscribe")

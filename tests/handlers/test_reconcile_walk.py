@@ -46,7 +46,7 @@ async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) ->
         lambda: [
             each
             for each in walk.town.slack.messages("invoices")
-            if "subscribed this channel to digest" in text_in(each.blocks)
+            if "payments, deletions, failures and digest" in text_in(each.blocks)
         ]
     )
 

@@ -155,19 +155,36 @@ async def test_a_channel_hears_the_usual_four_unless_told_otherwise(room: Newsro
     async with room.database.sessions() as session:
         acts = [(each.what, each.after) for each in await session.scalars(select(Act))]
 
-    assert changed == await room.service.listening(STRANGER, "C1")
+    assert changed == await room.service.listening(OWNER, "C1")
     assert (changed.topics, changed.client_name) == ((Topic.PAYMENTS,), "Acme")
     assert (changed.minimum, changed.set_by) == (Decimal("99.50"), "U1")
     assert acts == [("subscribed", {"channel_id": "C1"})] * 2
     assert (Job.NOTICES, room.connection.workspace_id) in room.work.made
 
 
+async def test_typed_topics_are_added_to_what_the_channel_has(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1", [Topic.DIGEST], minimum=Decimal(500))
+    more, is_news = await room.service.add(OWNER, "C1", [Topic.PAYMENTS])
+    same, is_again = await room.service.add(OWNER, "C1", [Topic.DIGEST])
+    fresh, _ = await room.service.add(OWNER, "C2")
+
+    assert (more.topics, more.minimum) == ((Topic.PAYMENTS, Topic.DIGEST), Decimal(500))
+    assert (is_news, is_again, same.topics) == (True, False, more.topics)
+    assert fresh.topics == USUAL_TOPICS
+
+
 async def test_who_may_not_export_may_not_have_a_channel_listen(room: Newsroom) -> None:
     await room.service.subscribe(OWNER, "C1")
     with pytest.raises(NotAllowed, match="<@U1>"):
         await room.service.subscribe(STRANGER, "C2")
-    with pytest.raises(NotAllowed, match="<@U1>"):
-        await room.service.unsubscribe(STRANGER, "C1")
+    for refused in (
+        room.service.unsubscribe(STRANGER, "C1"),
+        room.service.add(STRANGER, "C2"),
+        room.service.listening(STRANGER, "C1"),
+        room.service.about(STRANGER),
+    ):
+        with pytest.raises(NotAllowed, match="<@U1>"):
+            await refused
     with pytest.raises(NotFound):
         await room.service.subscribe(OWNER, "C1", client_id=404)
     await room.change(state=ConnectionState.BROKEN, broken_side="Xero")

@@ -66,7 +66,10 @@ class Places:
 
     def channel(self, call: Call) -> Json:
         """Describe a channel."""
-        return {"channel": self.posts.seen(call.team, call.text("channel")).public()}
+        found = self.posts.seen(call.team, call.text("channel"))
+        if found.private and "groups:read" not in call.team.scopes:
+            raise Refused("missing_scope", ["groups:read"])
+        return {"channel": found.public()}
 
     def channels(self, call: Call) -> Json:
         """List the channels that the app can see."""

@@ -1,0 +1,125 @@
+"""Channels that other companies read: nobody subscribes one without having read that."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.slack import Channel, Message
+from tests.walk import Walk, text_in
+
+
+async def told(walk: Walk, channel: Channel) -> str:
+    """Wait until the channel says that it is subscribed, and return what it said."""
+
+    def says() -> list[Message]:
+        return [each for each in walk.town.slack.messages(channel) if "subscribed" in each.text]
+
+    found = await walk.town.slack.wait_for(says, 20)
+    return found[-1].text
+
+
+async def asked(walk: Walk, channel: Channel, words: str = "subscribe") -> str:
+    """Type it there, and return the question that only Anna reads."""
+    await walk.town.slack.command("Anna", channel, words)
+    return text_in((await walk.whisper("companies")).blocks)
+
+
+async def connected(walk: Walk) -> None:
+    await walk.connect(subscribe=False)
+
+
+@pytest.mark.parametrize(
+    "how", [{"ext_shared": True}, {"invited": True}, {"ext_shared": True, "private": True}]
+)
+async def test_a_shared_channel_is_subscribed_after_a_question(
+    walk: Walk, how: dict[str, Any]
+) -> None:
+    await connected(walk)
+    channel = walk.town.slack.add_channel("with-acme", **how)
+
+    assert "shared with another company" in await asked(walk, channel, "subscribe payments")
+    assert walk.town.slack.messages(channel) == []  # nobody there heard of anything yet
+    question = await walk.whisper("shared with another company")
+    for _ in range(2):
+        await walk.town.slack.press("Anna", question, "subscribe_here")
+    assert "to payments:" in await told(walk, channel)
+    await walk.whisper("This channel gets payments")
+    assert len(walk.town.slack.messages(channel)) == 1
+
+
+@pytest.mark.parametrize("how", [{}, {"org_shared": True}, {"private": True}])
+async def test_a_channel_of_this_company_alone_is_subscribed_at_once(
+    walk: Walk, how: dict[str, Any]
+) -> None:
+    await connected(walk)
+    channel = walk.town.slack.add_channel("finance", **how)
+    await walk.town.slack.command("Anna", channel, "subscribe")
+
+    assert "exports, payments, deletions and failures" in await told(walk, channel)
+
+
+@pytest.mark.parametrize("missing", ["channels:read", "groups:read"])
+async def test_without_the_scope_every_typed_subscribe_asks(walk: Walk, missing: str) -> None:
+    await connected(walk)
+    walk.town.slack.team.scopes.discard(missing)
+    is_private = missing == "groups:read"
+    channel = walk.town.slack.add_channel("finance", private=is_private)
+
+    assert "people of other companies may read along" in await asked(walk, channel)
+    await walk.town.slack.press("Anna", await walk.whisper("may read along"), "subscribe_here")
+    await told(walk, channel)
+
+
+@pytest.mark.parametrize("error", ["fatal_error", "ratelimited", "channel_not_found"])
+async def test_what_slack_does_not_say_is_asked(walk: Walk, error: str) -> None:
+    await connected(walk)
+    walk.town.slack.refuse("conversations.info", error)
+
+    assert "may read along" in await asked(walk, walk.town.room)
+
+
+async def test_whoever_may_not_is_refused_before_anything_is_asked(walk: Walk) -> None:
+    await connected(walk)
+    channel = walk.town.slack.add_channel("with-acme", ext_shared=True)
+    await walk.town.slack.command("Ben", channel, "subscribe")
+    await walk.whisper("You need the exporter role", "Ben")
+    await asked(walk, channel)
+    question = await walk.whisper("shared with another company")
+    question.visible_to = walk.town.slack.user("Ben").id  # a button that came into other hands
+    await walk.town.slack.press("Ben", question, "subscribe_here")
+
+    assert walk.town.slack.messages(channel) == []
+
+
+async def test_forms_take_no_channel_that_is_shared(walk: Walk) -> None:
+    await connected(walk)
+    slack = walk.town.slack
+    shared = slack.add_channel("with-acme", ext_shared=True)
+    for words, callback_id in (("connect", "connect"), ("subscribe", "subscribe")):
+        await slack.command("Anna", slack.direct("Anna"), words)
+        view = await walk.modal(callback_id)
+        view.values.setdefault("channel", {})["channel"] = {
+            "type": "conversations_select",
+            "selected_conversation": shared.id,
+        }
+        answer = await slack.submit("Anna", view.id)
+        assert "shared with another company" in answer.errors["channel"]
+        await walk.close()
+
+    assert slack.messages(shared) == []
+
+
+async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None:
+    await connected(walk)
+    room = walk.town.room
+    await walk.type("subscribe digest")
+    await told(walk, room)
+    await walk.type("subscribe payments")
+    await walk.town.slack.wait_for(
+        lambda: "payments and digest" in walk.town.slack.messages(room)[-1].text, 20
+    )
+    await walk.type("subscribe digest payments")
+    await walk.whisper("This channel gets payments and digest")
+    await walk.type("subscribe list")
+
+    assert len(walk.town.slack.messages(room)) == 2
