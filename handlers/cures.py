@@ -8,6 +8,7 @@ from handlers.blocks import Block
 CURES = {
     names.RETRY: "Try Again",
     names.LOOK_AGAIN: "Look Again",
+    names.CHANGE: "Change…",
     names.LINK_EXISTING: "Link to That One",
     names.WITHOUT_NUMBER: "Export Without a Number",
     names.CANCEL: "Cancel",

@@ -118,6 +118,7 @@ def _export_actions(export: Export) -> dict[str, Handler]:
         names.LINK_EXISTING: export.link_existing,
         names.WITHOUT_NUMBER: export.without_number,
         names.LOOK_AGAIN: export.look_again,
+        names.CHANGE: export.look_again,
         names.CANCEL: export.cancel,
         **dict.fromkeys(PRESSED, export.cure),
     }

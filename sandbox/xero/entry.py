@@ -57,7 +57,7 @@ class Entry:
             known = self.ledger.contacts.get(str(contact_id).lower())
             if known is None:
                 raise Invalid("The specified contact could not be found")
-            return self.ledger.usable_contact(known)
+            return self.ledger.usable_contact(known, on_document=True)
         if name := said.get("Name"):
             return self.ledger.contact_named(str(name))
         raise Invalid("A Contact must be specified for this type of transaction")

@@ -32,6 +32,10 @@ _ARCHIVED = (
     "The specified contact details matched an archived contact. "
     "Archived contacts cannot currently be edited via the API."
 )
+_UNUSABLE = (
+    "The contact with the specified contact details has been archived. "
+    "The contact must be un-archived before creating new invoices or credit notes."
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,10 +85,10 @@ class Ledger:
         rate = self.tax_rates.get(tax_type)
         return rate.effective if rate else ZERO
 
-    def usable_contact(self, contact: Contact) -> Contact:
+    def usable_contact(self, contact: Contact, *, on_document: bool = False) -> Contact:
         """The contact, unless it is archived."""
         if contact.status != "ACTIVE":
-            raise Invalid(_ARCHIVED)
+            raise Invalid(_UNUSABLE if on_document else _ARCHIVED)
         return contact
 
     def contact_named(self, name: str) -> Contact | None:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
+import structlog
+
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
-from services.errors import NotFound, Rejected
+from services.errors import NotFound, Rejected, ServiceError
 from services.export import claims, departures
 from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
@@ -15,6 +17,8 @@ from services.store import acts, leaving, mirror, releasing, tables
 from services.store.acts import Deed
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
+
+log = structlog.get_logger(__name__)
 
 _MERGES = 5  # how many merges in a row are followed
 
@@ -51,6 +55,15 @@ async def find(kit: Kit, connection: Connection, export: Export, invoice: Invoic
             return Found(contact_id, contact.name, merged_from)
         first, contact_id = first or contact.name, contact.merged_to
     return Found()
+
+
+async def look(kit: Kit, connection: Connection, contact_id: str) -> None:
+    """Learn what Xero says of a contact that it refused, so that its return is noticed."""
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    try:
+        await _mirror(kit, connection, await xero.contact(contact_id))
+    except ServiceError as refusal:
+        log.info("contact_not_read", contact=contact_id, reason=str(refusal))
 
 
 async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Found:

@@ -23,6 +23,7 @@ DUE_TERMS = "due_by_terms"
 DUE_AT_ONCE = "due_at_once"
 USE_CONTACT = "use_contact"
 LOOK_AGAIN = "look_again"
+CHANGE = "change"  # what was chosen, in the form
 RETRY = "retry"
 CANCELLED = "cancelled"  # in `Export.problem`: a person left it at that
 PRESSED = (
@@ -47,6 +48,9 @@ _OF_A_RESULT = {
     "plan_limit": (AS_DRAFT,),
     "number_taken": ("link_existing", "without_number", RETRY, "cancel"),
     "number_other": ("without_number", RETRY, "cancel"),
+    "rejected": (RETRY, CHANGE, "cancel"),
+    "email": (RETRY, CHANGE, "cancel"),
+    "organisation": (RETRY, "cancel"),
     "unfindable": ("link_existing", RETRY, "cancel"),
     "not_connected": ("reconnect",),
     "changed": (LOOK_AGAIN, RETRY),
@@ -54,7 +58,10 @@ _OF_A_RESULT = {
     "gone": (),
 }
 _DONE_WITHOUT_MORE = frozenset(
-    {"number_taken", "number_other", "unfindable", "not_connected", "gone", "changed", CANCELLED}
+    {
+        *("number_taken", "number_other", "unfindable", "not_connected", "gone", "changed"),
+        CANCELLED,
+    }
 )
 # What a decision about one invoice settles for all others that wait for the same. Going past a tax
 # that differs is for one invoice alone.
@@ -69,7 +76,6 @@ _LOOKED_AT = (
     "status",
     "figures",
     "description",
-    "rejected",
     "contact",
     "contact_taken",
     "account",
@@ -91,7 +97,7 @@ def of_a_result(problem: str) -> tuple[str, ...]:
     """Return the buttons that help with a refusal, which may have several reasons."""
     names = problem.split(",")
     found = [cure for name in names for cure in _OF_A_RESULT.get(name, ())]
-    if any(name in _LOOKED_AT for name in names):
+    if CHANGE not in found and any(name in _LOOKED_AT for name in names):
         found.append(LOOK_AGAIN)
     if not any(name in _DONE_WITHOUT_MORE for name in names):
         found.append(RETRY)

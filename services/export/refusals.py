@@ -1,12 +1,14 @@
 """Why an export does not go, and which of Xero's own refusals mean the same."""
 
 import re
-from collections.abc import Sequence
 
 from services.errors import Rejected, ServiceError
 
+_WIDEST_PROBLEM = 64
 NUMBER_TAKEN = "number_taken"
+REJECTED = "rejected"  # for a reason that has no name here
 UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
+_NUMBER = r"(?:invoice|document) ?(?:#|number|num\b|no\b)|number\b.*\binvoice"
 _PLAN = (
     "The plan of this Xero organisation lets you approve no more invoices now. Export it as a "
     "draft, which no plan limits; somebody approves it in Xero later."
@@ -16,19 +18,60 @@ _NO_CODE = (
     "Accounting → Advanced → Chart of accounts → the account → Edit details; the export then goes "
     "on by itself. Or choose another account."
 )
-# What Xero says, the static name of the refusal, and what is said instead where that helps more.
-_MEANINGS = (
-    ("must be unique.", NUMBER_TAKEN, ""),
-    ("limit of invoices you can approve", "plan_limit", _PLAN),
-    ("lock date", "locked", ""),
-    ("not subscribed to currency", "currency", ""),
-    ("archived contact", "contact", ""),
-    ("contact could not be found", "contact", ""),
-    ("taxtype code", "tax", ""),
-    ("account code ''", "account", _NO_CODE),
-    ("account code must be specified", "account", _NO_CODE),
-    ("account code", "account", ""),
-    ("due date", "due", ""),
+_INACTIVE = (
+    "The organisation can't be written to in Xero now; often its subscription or trial has ended. "
+    "Put that right in Xero, then try again."
+)
+_EMAIL = (
+    "Xero doesn't accept the contact's e-mail address. Correct it at the contact in Xero, then try "
+    "again."
+)
+_UNUSABLE = (
+    r"archiv|inactive|deleted|removed|expired|not (?:be |been )?(?:a )?(?:active|valid|found|exist|"
+    r"enabled|available|used|allowed)|n.t (?:exist|valid|active|be used)|invalid|must be valid|"
+    r"no longer|unknown|required|specified"
+)
+# The words that carry what Xero means, all of which have to be there; then the static name of the
+# refusal, and what is said beside Xero's words where that helps. The first that fits counts.
+_MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    ((_NUMBER, r"unique|already|exist|in use|taken|duplicat|been used"), NUMBER_TAKEN, ""),
+    (
+        (r"\block(?:s|ed|ing)?\b|\bclosed\b|finali[sz]ed", r"\bdates?\b|period|year|books"),
+        "locked",
+        "",
+    ),
+    (
+        (
+            r"currenc(?:y|ies)\b(?! ?rate)",
+            rf"{_UNUSABLE}|subscrib|added|support|set ?up|turned on|\bplan\b",
+        ),
+        "currency",
+        "",
+    ),
+    ((r"approv", r"limit|maximum|reached|exceed|quota|\bplan\b|upgrade"), "plan_limit", _PLAN),
+    ((r"\bplan\b|subscription", r"invoices", r"limit|maximum|exceed|upgrade"), "plan_limit", _PLAN),
+    (
+        (
+            r"organi[sz]ation|subscription|\btrial\b|your account",
+            (
+                r"not (?:currently )?active|inactive|expired|lapsed|suspended|cancell?ed|\bended\b|"
+                r"read.only|closed"
+            ),
+        ),
+        "organisation",
+        _INACTIVE,
+    ),
+    ((r"\be-?mail", _UNUSABLE), "email", _EMAIL),
+    ((r"\btax(?! ?(?:amount|number))", _UNUSABLE), "tax", ""),
+    ((r"\bcontact\b", _UNUSABLE), "contact", ""),
+    ((r"\baccount ?codes?\b", r"''|required|specified|missing|blank|empty"), "account", _NO_CODE),
+    ((r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b"), "account", ""),
+    ((r"due ?date",), "due", ""),
+    (
+        (r"description", r"long|length|exceed|characters|maximum|required|empty|specified|blank"),
+        "description",
+        "",
+    ),
 )
 
 _URL = re.compile(r"\b(?:url|link|web ?address)\b", re.IGNORECASE)
@@ -49,7 +92,7 @@ class Lost(ServiceError):
 
 def is_taken(refusal: Rejected) -> bool:
     """Say whether Xero refused because the number is taken."""
-    return _meaning(refusal.messages)[0] == NUMBER_TAKEN
+    return any(_meaning(text)[0] == NUMBER_TAKEN for text in refusal.messages)
 
 
 def is_url_refused(refusal: Rejected) -> bool:
@@ -58,15 +101,26 @@ def is_url_refused(refusal: Rejected) -> bool:
 
 
 def from_xero(refusal: ServiceError) -> Refused:
-    """Return Xero's refusal under our own name for it, so that it has the same cures."""
+    """Return Xero's refusal under our own names for it, so that it has the same cures.
+
+    Xero's own words stay, since a person in Xero's office looks for them.
+    """
     messages = refusal.messages if isinstance(refusal, Rejected) else ()
-    problem, said = _meaning(messages)
-    return Refused(said or str(refusal), problem=problem)
+    meanings = [_meaning(text) for text in messages] or [(REJECTED, "")]
+    names = dict.fromkeys(name for name, _ in meanings)
+    said = dict.fromkeys(said for _, said in meanings if said)
+    return Refused(" ".join([*said, str(refusal)]), problem=",".join(names)[:_WIDEST_PROBLEM])
 
 
-def _meaning(messages: Sequence[str]) -> tuple[str, str]:
-    for text in messages:
-        for words, problem, said in _MEANINGS:
-            if words in text.casefold():
-                return problem, said
-    return "rejected", ""
+def is_about_contact(refusal: Refused) -> bool:
+    """Say whether the contact is why, so that what is known of it is old."""
+    return "contact" in refusal.problem.split(",")
+
+
+def _meaning(text: str) -> tuple[str, str]:
+    """Return which refusal this sentence of Xero's is, and what helps beside it."""
+    plain = " ".join(text.casefold().replace("\u2019", "'").split())
+    for carrying, problem, said in _MEANINGS:
+        if all(re.search(words, plain) for words in carrying):
+            return problem, said
+    return REJECTED, ""

@@ -19,9 +19,16 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.export import adopting, departures, preparing, recording, requests
+from services.export import adopting, contacts, departures, preparing, recording, requests
 from services.export.kit import Kit
-from services.export.refusals import Lost, Refused, from_xero, is_taken, is_url_refused
+from services.export.refusals import (
+    Lost,
+    Refused,
+    from_xero,
+    is_about_contact,
+    is_taken,
+    is_url_refused,
+)
 from services.model import ConnectionState, ExportState
 from services.store import connections, exports, leaving
 from services.store.fence import fenced
@@ -125,7 +132,10 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
         if not is_taken(refusal):
             # What the mirror says is old, and the cures are made of it.
             await kit.mirror.refresh_books(connection, at_most_old=timedelta(0))
-            raise from_xero(refusal) from refusal
+            why = from_xero(refusal)
+            if is_about_contact(why):
+                await contacts.look(kit, connection, export.contact_id)
+            raise why from refusal
         created = await holder_of_number(kit, connection, export)
     except Unavailable as refusal:
         await recording.unknown(

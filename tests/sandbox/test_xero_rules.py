@@ -163,7 +163,7 @@ async def test_an_archived_contact_takes_no_invoice(xero: Stand) -> None:
     xero.books.archive_contact(next(iter(xero.books.contacts)))
     archived = await xero.put_invoice()
 
-    assert messages(archived)[0].startswith("The specified contact details matched an archived")
+    assert messages(archived)[0].startswith("The contact with the specified contact details has")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ anything is sent again. So does one whose worker died after it was written down:
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 
@@ -18,13 +18,26 @@ from services.clients.paymo.paging import HEADS
 from services.clients.xero import XeroInvoice
 from services.clients.xero.invoices import MOST, create_invoices
 from services.clients.xero.reading import refusal_of
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable, Unreachable
-from services.export import books, preparing, recording, sending
+from services.errors import (
+    NotConnected,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
+from services.export import books, contacts, preparing, recording, sending
 from services.export.batching import claiming, tables
 from services.export.batching.comparing import Member, compare
 from services.export.batching.kit import BatchKit
 from services.export.books import Books
-from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
+from services.export.refusals import (
+    Refused,
+    from_xero,
+    is_about_contact,
+    is_taken,
+    is_url_refused,
+)
 from services.links import Links
 from services.model import ExportState
 from services.store import batches
@@ -46,6 +59,7 @@ class Course:
     kit: BatchKit
     connection: Connection
     batch: Batch
+    looked_at: set[str] = field(default_factory=set)  # contacts that Xero has refused
     leaves_out_url: bool = False  # Xero has refused the link to Paymo
 
     async def send_all(self) -> None:
@@ -160,7 +174,7 @@ class Course:
                     await self._take_back([export], is_alone=False)
                     return
                 if not is_taken(refusal):
-                    raise from_xero(refusal)
+                    raise await self._why(export, refusal)
                 created = await sending.holder_of_number(self.kit, self.connection, export)
         except Refused as refusal:
             await self._refuse(export, refusal)
@@ -168,6 +182,13 @@ class Course:
             await self._lose([export], Unavailable(str(refusal)))
         else:
             await recording.succeed(self.kit, self.connection, export, created)
+
+    async def _why(self, export: Export, refusal: Rejected) -> Refused:
+        why = from_xero(refusal)
+        if is_about_contact(why) and export.contact_id not in self.looked_at:
+            self.looked_at.add(export.contact_id)
+            await contacts.look(self.kit, self.connection, export.contact_id)
+        return why
 
     async def _lose(self, group: Sequence[Export], refusal: Unavailable) -> None:
         """Have each looked up by itself, for nobody knows what was done."""
