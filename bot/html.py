@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services import texts
+
 _HERE = Path(__file__).parent / "pages"
 POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -81,7 +83,8 @@ class Pages:
 
     def say(self, title: str, *paragraphs: str, status: int = 200) -> HTMLResponse:
         """Return a page with a heading and a few sentences."""
-        return self.draw("message.html", status, title=title, paragraphs=paragraphs)
+        said = [texts.clean(each) for each in paragraphs]
+        return self.draw("message.html", status, title=title, paragraphs=said)
 
     async def home(self, _request: Request) -> Response:
         """Show what the program is."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from services import texts
+from services.wording import mention
+
 Block = dict[str, Any]
 
 LONGEST_TEXT = 3000
@@ -15,18 +18,18 @@ MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
 _CUT_SHORT = re.compile(r"(&[a-z#0-9]*|<[^<>]*)\Z")
-_PERSON = re.compile(r"&lt;@([UW][A-Z0-9]+)&gt;")
+_PERSON = re.compile(html.escape(mention("([UW][A-Z0-9]+)"), quote=False))
 _BLANK = "–"
 
 
 def escape(text: str) -> str:
     """Make outside text harmless in mrkdwn and in a message's `text`."""
-    return html.escape(text, quote=False)
+    return html.escape(texts.clean(text), quote=False)
 
 
 def sentence(text: str) -> str:
-    """Make a service's sentence harmless, but for the people that it names."""
-    return _PERSON.sub(r"<@\1>", escape(text))
+    """Make a service's sentence harmless, but for the people whom it marks as named."""
+    return texts.clean(_PERSON.sub(r"<@\1>", html.escape(text, quote=False)))
 
 
 def one_line(text: str) -> str:
@@ -51,13 +54,17 @@ def plain(text: str, longest: int = LONGEST_TEXT) -> Block:
 
     Brackets are escaped all the same: no reader of the payload may take them for a mention.
     """
-    harmless = text.replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
+    harmless = texts.clean(text).replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
     return {"type": "plain_text", "text": shorten(harmless, longest), "emoji": True}
 
 
 def mrkdwn(text: str, longest: int = LONGEST_TEXT) -> Block:
-    """Return marked-up text; what came from outside was escaped before."""
-    return {"type": "mrkdwn", "text": shorten(text.strip() or _BLANK, longest)}
+    """Return marked-up text; what came from outside was escaped before.
+
+    Verbatim, so that Slack makes no links of addresses, and no mentions of names, that are in it.
+    """
+    said = shorten(text.strip() or _BLANK, longest)
+    return {"type": "mrkdwn", "text": said, "verbatim": True}
 
 
 def section(text: str, *, accessory: Block | None = None) -> Block:

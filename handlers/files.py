@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from handlers.blocks import section
 from handlers.slack_errors import slack_refusals
 from services.errors import ServiceError
 
@@ -56,7 +57,7 @@ async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: s
     """
     try:
         with slack_refusals():
-            said = await client.chat_postMessage(channel=user_id, text=text)
+            said = await client.chat_postMessage(channel=user_id, text=text, blocks=[section(text)])
             await client.files_upload_v2(
                 channel=str(said["channel"]),
                 filename=file.name,

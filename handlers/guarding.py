@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from handlers import answers, which
-from handlers.reading import connection_in, has_field, is_outsider
+from handlers.reading import cleaned, connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
+from services import texts
 from services.errors import NotAccepted, NotAllowed, ServiceError, SeveralConnections, SeveralFit
 
 _OUTSIDER = (
@@ -18,6 +19,7 @@ def guarded(handler: Handler) -> Handler:
     """Return the handler with its refusals told to the person."""
 
     async def run(request: SlackRequest) -> None:
+        request = replace(request, body=cleaned(request.body))
         try:
             if is_outsider(request.body):
                 raise NotAllowed(_OUTSIDER)
@@ -57,5 +59,6 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     """Return the errors beside the fields, or the refusal in place of the form."""
     view = request.body.get("view") or {}
     if isinstance(refusal, NotAccepted) and all(has_field(view, each) for each in refusal.fields):
-        return {"response_action": "errors", "errors": refusal.fields}
+        said = {name: texts.clean(text) for name, text in refusal.fields.items()}
+        return {"response_action": "errors", "errors": said}
     return {"response_action": "push", "view": answers.refusal_view(refusal)}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handlers.blocks import CONNECTION
-from services import numbers
+from services import numbers, texts
 
 Body = dict[str, Any]
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]+)-[0-9]+")
@@ -25,6 +25,15 @@ class Note:
     def dump(self) -> str:
         """Write it, without what is empty."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+
+def cleaned(body: Any) -> Any:
+    """Return what Slack sent without characters that nobody can see, at any depth."""
+    if isinstance(body, str):
+        return texts.clean(body)
+    if isinstance(body, dict):
+        return {name: cleaned(each) for name, each in body.items()}
+    return [cleaned(each) for each in body] if isinstance(body, list) else body
 
 
 def note_of(view: Body) -> Note:

@@ -114,3 +114,14 @@ def test_no_network_call_stands_inside_a_transaction() -> None:
     ]
 
     assert guilty == []
+
+
+def test_services_name_people_by_their_marks_alone() -> None:
+    """What is written by hand cannot be told from what a client is called."""
+    guilty = [
+        name_of(file)
+        for file in CODE
+        if file.is_relative_to(ROOT / "services") and "<@" in file.read_text(encoding="utf-8")
+    ]
+
+    assert guilty == ["services/wording.py"]

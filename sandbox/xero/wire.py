@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
@@ -21,6 +21,8 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BASIC = 0xFFFF  # what lies beyond, most emoji, is dropped
 _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
+# What XML cannot hold; whether Xero says exactly this of it in JSON nobody has shown.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MS_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _ISO_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T[\d:.]+Z?)?")
 
@@ -180,9 +182,20 @@ async def read_body(request: web.Request) -> Any:
         raise malformed("The request body is not valid JSON.") from error
 
 
+def _texts(sent: Any) -> Iterator[str]:
+    if isinstance(sent, str):
+        yield sent
+    elif isinstance(sent, dict | list):
+        for each in sent.values() if isinstance(sent, dict) else sent:
+            yield from _texts(each)
+
+
 async def elements(request: web.Request, plural: str) -> list[Json]:
     """What was sent, one or many, wrapped in the plural's name or bare."""
     body = await read_body(request)
+    if found := _UNFIT.search("".join(_texts(body))):
+        value = f"0x{ord(found[0]):02X}"
+        raise malformed(f"{found[0]!r}, hexadecimal value {value}, is an invalid character.")
     if isinstance(body, dict):
         wrapped = [value for name, value in body.items() if name.casefold() == plural.casefold()]
         body = wrapped[0] if wrapped else [body]

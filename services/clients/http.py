@@ -14,6 +14,7 @@ from typing import TypedDict, TypeVar, Unpack
 import httpx
 import msgspec
 
+from services import texts
 from services.backoff import CALL_LIMIT
 from services.clients.allowance import Allowance, largest
 from services.errors import (
@@ -187,7 +188,10 @@ class ApiClient:
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
-        return Answer(self.system, response.status_code, response.headers, response.content)
+        body = response.content
+        if body.lstrip()[:1] in {b"{", b"["}:
+            body = texts.clean_json(body).encode()
+        return Answer(self.system, response.status_code, response.headers, body)
 
     def _accept(self, answer: Answer) -> Answer:
         if httpx.codes.is_success(answer.status) or answer.status == _NOT_MODIFIED:

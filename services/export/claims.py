@@ -14,6 +14,7 @@ from services.store import automatic, connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
 from services.store.tax_choices import rate_key
+from services.wording import mention
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
@@ -102,7 +103,7 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state is ExportState.FAILED or export.life in _OVER:
         return ""
     if export.state in exports.WAITING:
-        who = f"<@{export.requested_by}>" if export.requested_by else "Automatic export"
+        who = mention(export.requested_by) if export.requested_by else "Automatic export"
         return f"{who} is exporting invoice {number} just now."
     if export.life is Life.UNDOING:
         return f"Invoice {number} is being taken back from {connection.organisation_name} just now."

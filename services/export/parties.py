@@ -78,8 +78,8 @@ def check_account(case: Case) -> Iterable[Check]:
     elif not account.is_usable:
         yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
     else:
-        what = ", a liability account for advance payments" if account.is_liability else ""
-        yield Check("account", Colour.GREEN, f"All items go to {name_of(account)}{what}.")
+        kind = ", a liability account for advance payments" if account.is_liability else ""
+        yield Check("account", Colour.GREEN, f"All items go to {name_of(account)}{kind}.")
 
 
 def _why_not(account: Account) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from services import texts
 from services.clients.paymo import Client
 from services.clients.xero import Contact
 
@@ -32,8 +33,7 @@ def name_in_xero(client_name: str) -> str:
 
     Xero refuses angle brackets in a contact's name (its contacts page).
     """
-    plain = client_name.replace("<", " ").replace(">", " ")
-    return " ".join(plain.split())[:LONGEST_NAME]
+    return texts.one_line(client_name.replace("<", " ").replace(">", " "))[:LONGEST_NAME]
 
 
 def client_row(client: Client) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import html
 import re
 
+from services import texts
+
 LONGEST_DESCRIPTION = 4000
 _HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _BREAK = re.compile(r"<br\b[^<>]*>|</(?:p|div|li|tr|h[1-6]|ul|ol|table)\s*>", re.IGNORECASE)
@@ -14,7 +16,6 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE_AT_END = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
 _GAP = re.compile(r"\n{3,}")
 
@@ -24,7 +25,7 @@ def plain_text(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _TAG.sub("", _BREAK.sub("\n", _HIDDEN.sub("", text)))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text).replace("\u00a0", " ")
-    text = _SPACE_AT_END.sub("", _CONTROL.sub("", text))
+    text = _SPACE_AT_END.sub("", texts.clean(text))
     return _GAP.sub("\n\n", text).strip()
 
 

@@ -10,6 +10,7 @@ from services.store import access, acts, connections, ownership, roles
 from services.store.acts import Deed
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection
+from services.wording import mention
 from services.work import Work
 
 _ANSWERED = "This request was answered before. Nothing changed."
@@ -37,9 +38,9 @@ class AccessService:
             is_new = await access.ask(session, connection, person.user_id, wanted, now)
             owner, workspace_id = connection.owner_id, connection.workspace_id
         if not is_new:
-            return f"You've asked <@{owner}> before. We'll tell you when they answer."
+            return f"You've asked {mention(owner)} before. We'll tell you when they answer."
         await self.work.nudge(Job.NOTICES, workspace_id)
-        return f"We've asked <@{owner}>. We'll tell you when they answer."
+        return f"We've asked {mention(owner)}. We'll tell you when they answer."
 
     async def allow(self, person: Person, request_id: int, role: Role | None = None) -> str:
         """Give what was asked for, or another role; return a sentence to show."""
@@ -56,7 +57,7 @@ class AccessService:
                 access.give(connection, request.user_id, given)
                 await access.settle(session, connection, self.now())
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return f"<@{request.user_id}> is now {_a(given)}."
+        return f"{mention(request.user_id)} is now {_a(given)}."
 
     async def decline(self, person: Person, request_id: int) -> str:
         """Give nothing; return a sentence to show."""
@@ -64,7 +65,7 @@ class AccessService:
             request, connection = await self._open(session, person, request_id)
             await self._answer(session, connection, request, "")
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return f"Declined. <@{request.user_id}> was told."
+        return f"Declined. {mention(request.user_id)} was told."
 
     async def _answer(
         self, session: Session, connection: Connection, request: AccessRequest, given: str
@@ -99,7 +100,7 @@ async def _current(session: Session, person: Person) -> Connection:
 
 def _take_over(connection: Connection) -> str:
     return (
-        f"<@{connection.owner_id}> hasn't answered for seven days. To become the owner, type "
+        f"{mention(connection.owner_id)} hasn't answered for seven days. To become the owner, type "
         "/paymo-xero connect and connect Xero again, with an account that reaches "
         f"{connection.organisation_name}."
     )

@@ -10,6 +10,7 @@ from services.errors import NotConnected, SeveralConnections, System
 from services.model import ConnectionState, NoticeKind, Person, Role
 from services.store import leaving, notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace
+from services.wording import mention
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
 _OLD_INVOICES = timedelta(seconds=5)  # Paymo's, of which only what changed is read
@@ -133,7 +134,7 @@ def require_ready(current: Connection | None) -> Connection:
     if current.state is ConnectionState.BROKEN:
         raise NotConnected(
             f"{current.broken_side} no longer accepts our connection, so nothing can be sent. "
-            f"<@{current.owner_id}> can run /paymo-xero connect to connect it again.",
+            f"{mention(current.owner_id)} can run /paymo-xero connect to connect it again.",
             system="Paymo" if current.broken_side == "Paymo" else "Xero",
         )
     return current

@@ -6,11 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.errors import NotAllowed
 from services.model import Person, Role
 from services.store.tables import Connection, Subscription
+from services.wording import mention
 
 _WHY = {
-    Role.VIEWER: "You don't have access here. Ask the owner, <@{owner}>.",
-    Role.EXPORTER: "You need the exporter role for this. Ask the owner, <@{owner}>.",
-    Role.OWNER: "Only the owner, <@{owner}>, can do this.",
+    Role.VIEWER: "You don't have access here. Ask the owner, {owner}.",
+    Role.EXPORTER: "You need the exporter role for this. Ask the owner, {owner}.",
+    Role.OWNER: "Only the owner, {owner}, can do this.",
 }
 
 
@@ -44,7 +45,7 @@ async def require(
 def refusal(connection: Connection, role: Role, has: Role) -> NotAllowed:
     """Return why not, with the role that this person can ask for: one step from what they have."""
     wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
-    why = _WHY[role].format(owner=connection.owner_id)
+    why = _WHY[role].format(owner=mention(connection.owner_id))
     return NotAllowed(why, connection_id=connection.id, wants=wanted.word)
 
 
@@ -59,7 +60,7 @@ async def require_sight(
     if await only_client(session, connection, person) not in {None, client_id}:
         raise NotAllowed(
             "This channel gets notifications about one client only. Ask about other clients "
-            f"where you have access, or ask the owner, <@{connection.owner_id}>, for it.",
+            f"where you have access, or ask the owner, {mention(connection.owner_id)}, for it.",
             connection_id=connection.id,
             wants=Role.VIEWER.word,
         )

@@ -14,6 +14,7 @@ from sandbox.slack.rules.surfaces import (
     too_large,
     view_problems,
 )
+from services import texts
 
 Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.
@@ -50,9 +51,19 @@ def judge_options(answer: Json) -> None:
 
 
 def judge_words(drawn: Any) -> None:
-    """Accept no mention, link or special word that came from outside."""
+    """Accept no mention, link or special word that came from outside, nor addresses made links."""
     for text in strings(drawn):
         assert "<" not in MEANT.sub("", text), text
+        assert texts.clean(text) == text
+    assert all(each.get("verbatim") for each in marked_up(drawn))
+
+
+def marked_up(drawn: Any) -> list[Json]:
+    """Return every text in which Slack would make links of addresses."""
+    if isinstance(drawn, dict):
+        own = [drawn] if drawn.get("type") == "mrkdwn" else []
+        return own + [found for each in drawn.values() for found in marked_up(each)]
+    return [found for each in drawn for found in marked_up(each)] if isinstance(drawn, list) else []
 
 
 def strings(drawn: Any) -> list[str]:

@@ -24,7 +24,8 @@ from services.notices.shapes import Listening, Message
 from services.settings.shapes import SettingsForm
 
 PLAIN = "Acme Ltd"
-HOSTILE = ('<!channel> & *bold* <@U0VICTIM> `x` <https://evil.example|click>\n"»' * 9)[:255]
+_WORST = '\x00\u202e\u200b<!channel> & *bold* <@U0VICTIM> `x` <https://evil.example|click>\n"»'
+HOSTILE = (_WORST * 9)[:255]
 NAMES = (PLAIN, HOSTILE)
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from services.settings.service import SettingsService
 from services.store import connections, roles
 from services.store.engine import Database
 from services.store.tables import AccessRequest, Act, Notice, Subscription
+from services.wording import mention
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf
 
@@ -132,7 +133,7 @@ async def test_ten_syncs_are_one(bridge: Bridge) -> None:
 async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: Role) -> None:
     access = access_on(bridge)
     said = [await access.ask(CARL, Role.OWNER) for _ in range(3)]
-    assert "We've asked <@U1>" in said[0]
+    assert f"We've asked {mention('U1')}" in said[0]
     assert "before" in said[1]
     [notice] = await told(bridge, NoticeKind.ACCESS_ASKED)
     assert (notice.channel_id, notice.facts["by"], notice.facts["role"]) == ("U1", "U3", "exporter")

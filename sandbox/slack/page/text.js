@@ -8,11 +8,12 @@ const EMOJI = {
   information_source: "ℹ️", heavy_plus_sign: "➕", link: "🔗", bell: "🔔", lock: "🔒", arrows_counterclockwise: "🔄",
 };
 const TOKENS = /```([\s\S]+?)```|`([^`\n]+)`|<([^>\n]+)>|\*([^*\n]+)\*|(?<![A-Za-z0-9])_([^_\n]+)_(?![A-Za-z0-9])|~([^~\n]+)~|:([a-z0-9_+-]+):/;
+const ADDRESS = /((?:https?:\/\/|www\.)[^\s<>]+|[^\s<>@]+@[^\s<>@]+\.[a-z]{2,})/;
 
 /** Return the elements of a text object. */
 export function rich(object, names) {
   if (!object) return [];
-  if (object.type === "mrkdwn") return mrkdwn(object.text, names);
+  if (object.type === "mrkdwn") return mrkdwn(object.text, names, !object.verbatim);
   return [object.emoji === false ? object.text : emoji(object.text)];
 }
 
@@ -21,34 +22,40 @@ export function words(object) {
   return object ? emoji(object.text) : "";
 }
 
-/** Return the elements of Slack's own markup. */
-export function mrkdwn(text, names) {
+/** Return the elements of Slack's own markup; unless it is verbatim, addresses become links. */
+export function mrkdwn(text, names, links = true) {
   const lines = text.split("\n");
   const nodes = [];
   lines.forEach((line, index) => {
     if (text.includes("```")) return;
     const quoted = line.startsWith("&gt;") ? line.slice(4).trimStart() : null;
-    nodes.push(quoted === null ? inline(line, names) : el("blockquote", {}, inline(quoted, names)));
+    nodes.push(quoted === null ? inline(line, names, links) : el("blockquote", {}, inline(quoted, names, links)));
     if (index < lines.length - 1 && quoted === null) nodes.push(el("br"));
   });
-  return text.includes("```") ? inline(text, names) : nodes.flat();
+  return text.includes("```") ? inline(text, names, links) : nodes.flat();
 }
 
-function inline(text, names) {
+function inline(text, names, links) {
   const found = TOKENS.exec(text);
-  if (!found) return text ? [plain(text)] : [];
+  if (!found) return words_of(text, links);
   const before = text.slice(0, found.index);
   const after = text.slice(found.index + found[0].length);
-  return [plain(before), token(found, names), ...inline(after, names)];
+  return [...words_of(before, links), token(found, names, links), ...inline(after, names, links)];
 }
 
-function token([whole, pre, code, angle, bold, italic, strike, name], names) {
+function words_of(text, links) {
+  if (!text) return [];
+  if (!links) return [plain(text)];
+  return text.split(ADDRESS).map((part, index) => (index % 2 ? link(plain(part), plain(part)) : plain(part)));
+}
+
+function token([whole, pre, code, angle, bold, italic, strike, name], names, links) {
   if (pre) return el("pre", {}, plain(pre));
   if (code) return el("code", {}, plain(code));
   if (angle) return reference(angle, names);
-  if (bold) return el("strong", {}, inline(bold, names));
-  if (italic) return el("em", {}, inline(italic, names));
-  if (strike) return el("s", {}, inline(strike, names));
+  if (bold) return el("strong", {}, inline(bold, names, links));
+  if (italic) return el("em", {}, inline(italic, names, links));
+  if (strike) return el("s", {}, inline(strike, names, links));
   return EMOJI[name] ?? whole;
 }
 

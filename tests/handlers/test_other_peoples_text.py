@@ -1,0 +1,98 @@
+"""Names that look like Slack's own markup: nobody is called, nothing becomes a link."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from handlers import blocks
+from handlers.guarding import guarded
+from handlers.routing import SlackRequest
+from services.errors import NotAccepted, ServiceError
+from services.wording import mention
+from tests.handlers.desk import Desk
+from tests.handlers.judging import marked_up, strings
+from tests.sandbox.slack_bench import entry, modal
+from tests.walk import LINES, Walk, walking
+
+VICTIM = "<@U024BE7LH>"
+NAME = f"{VICTIM} <!here> https://evil.example pay@evil.example"
+
+
+def test_a_sentence_names_the_person_that_a_service_marks_and_nobody_else() -> None:
+    said = blocks.sentence(f"{mention('U1')} exports {NAME} & co")
+
+    assert said == (
+        "<@U1> exports &lt;@U024BE7LH&gt; &lt;!here&gt; https://evil.example pay@evil.example "
+        "&amp; co"
+    )
+
+
+def test_where_nobody_is_mentioned_the_marks_are_gone() -> None:
+    marked = mention("U1")
+
+    assert blocks.escape(marked) == blocks.one_line(marked) == "&lt;@U1&gt;"
+    assert blocks.plain(marked)["text"] == "&lt;@U1&gt;"
+
+
+async def test_an_error_beside_a_field_shows_no_marks(desk: Desk) -> None:
+    async def refuse(_: SlackRequest) -> None:
+        raise NotAccepted({"contact": f"{mention('U1')} does it."})
+
+    desk.handler = guarded(refuse)
+    view = await desk.bench.open_view(modal(entry("contact", {"type": "plain_text_input"})))
+    await desk.bench.world.choose("Anna", view.id, "contact", "x")
+    answer = await desk.ended(desk.bench.world.submit("Anna", view))
+
+    assert answer.errors == {"contact": "<@U1> does it."}
+
+
+async def test_what_slack_sends_is_read_without_what_nobody_sees(desk: Desk) -> None:
+    read: list[str] = []
+
+    async def keep(request: SlackRequest) -> None:
+        read.append(request.body["text"])
+        raise ServiceError("Enough.")
+
+    desk.handler = guarded(keep)
+    await desk.ended(
+        desk.bench.world.command("Anna", desk.bench.room, "show \u202eINV\x00-\u200b7")
+    )
+
+    assert read == ["show INV-7"]
+
+
+@pytest.fixture
+async def walk(sqlite_url: str) -> AsyncIterator[Walk]:
+    """The whole program with a client whose name is markup, and a contact called the same."""
+    async with walking(sqlite_url) as made:
+        client = made.company.add_client(NAME)
+        made.books.add_contact(NAME)
+        for number in (f"{VICTIM}-1", "EVIL-2", "EVIL-3"):
+            made.company.add_invoice(number, client, LINES, tax=15, status="sent")
+        yield made
+
+
+async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("EVIL-2")
+    walk.pay("EVIL-2", "100.00")
+    await walk.type("sync")
+    await walk.notice("payment_received")
+    for number in ("EVIL-3", f"{VICTIM}-1"):
+        await walk.type(f"export {number}")
+        await walk.modal_saying("Checks")
+        await walk.close()
+    for word in ("export all", "match", "status", "overdue", "why EVIL-2", "history EVIL-2"):
+        await walk.type(word)
+    await walk.town.slack.open_home("Anna")
+    await walk.close()
+
+    sent = [each for each in walk.town.slack.wire.entries if each["direction"] == "from_app"]
+    texts = [each["request"] for each in sent] + [each["response"] for each in sent]
+    assert any("U024BE7LH&gt;" in each for each in texts)
+    assert not any(VICTIM in each for each in [each["request"] for each in sent])
+    for place in walk.town.slack.messages("invoices"):
+        assert all(each["verbatim"] for each in marked_up(place.blocks)), place.text
+        assert all(VICTIM not in each for each in strings(place.blocks))
+    assert json.dumps(walk.refused()) == "[]"
