@@ -1,10 +1,12 @@
 """How a stand-in is put on a socket, and how it is told to misbehave."""
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Literal, Self
 
@@ -60,6 +62,7 @@ class Fault:
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
     drip: float = 0
+    alter: dict[str, Any] = field(default_factory=dict)
     gate: asyncio.Event | None = None
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -126,6 +129,8 @@ class Faults:
             response = await handler(request)
         if fault.hang_up == "after":
             return _hang_up(request)
+        if fault.alter and response.status < HTTPStatus.BAD_REQUEST:
+            return _altered(response, fault.alter)
         if fault.drip:
             return await _dripping(request, response, fault.drip)
         return _half(response) if fault.garbled else response
@@ -152,6 +157,24 @@ async def _dripping(
 def _whole(response: web.StreamResponse) -> bytes:
     body = getattr(response, "body", b"")
     return body if isinstance(body, bytes) else b""
+
+
+def _altered(response: web.StreamResponse, changes: dict[str, Any]) -> web.Response:
+    body = json.loads(_whole(response), parse_float=Decimal)
+    for path, value in changes.items():
+        *way, last = path.split("/")
+        places = [body]
+        for step in way:
+            places = [deeper for place in places for deeper in _under(place, step)]
+        for place in places:
+            place[int(last) if isinstance(place, list) else last] = value
+    return as_json(body, status=response.status)
+
+
+def _under(place: Any, step: str) -> list[Any]:
+    if step == "*":
+        return list(place)
+    return [place[int(step) if isinstance(place, list) else step]]
 
 
 def _half(response: web.StreamResponse) -> web.Response:

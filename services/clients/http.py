@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 import httpx
 import msgspec
@@ -29,7 +29,6 @@ from services.errors import (
     Unreachable,
 )
 
-T = TypeVar("T")
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]
 Bound = Callable[[], AbstractAsyncContextManager[None]]
@@ -83,16 +82,6 @@ class Answer:
     status: int
     headers: httpx.Headers
     body: bytes = field(repr=False)
-
-    def decode(self, kind: type[T]) -> T:
-        """Return the body as `kind`, numbers exact; an unreadable body is an unknown outcome."""
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Unavailable(
-                f"{self.system} answered in a way that cannot be read, so it is not known what "
-                "it did. It will be looked up before anything is sent again."
-            ) from error
 
 
 def no_messages(_: Answer) -> tuple[str, ...]:

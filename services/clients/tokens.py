@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from services.backoff import CALL_LIMIT
 from services.clients.http import Sleep, sleep_for, trusted
+from services.clients.rows import Kind, LeftOut
 from services.errors import NotConnected, Unavailable
 
 SCOPES = (
@@ -29,6 +30,7 @@ ATTACHMENTS = "accounting.attachments"  # asked for only where PDFs are to be at
 _SPARE = timedelta(seconds=60)
 _POLL = timedelta(milliseconds=50)
 _POLLS = 600
+_LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
 _GONE = "Xero no longer accepts our connection. Connect Xero again with /paymo-xero connect."
 _SILENT = "Xero's sign-in service did not answer. Try again later."
 
@@ -137,17 +139,21 @@ class XeroOAuth:
     async def _ask(self, asked: Any) -> TokenSet:
         try:
             async with asyncio.timeout(CALL_LIMIT.total_seconds()):
-                token = msgspec.convert(dict(await asked), _Pair, strict=False)
+                told = await asked
+            token = _PAIR.row(dict(told))
         except OAuthError as error:
             if error.error == "invalid_grant":
                 raise NotConnected(_GONE, system="Xero") from None
             raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
-        except (httpx.HTTPError, TimeoutError, ValueError, msgspec.ValidationError) as error:
+        except (httpx.HTTPError, TimeoutError, ValueError, TypeError, AttributeError) as error:
             raise Unavailable(_SILENT) from error
+        if isinstance(token, LeftOut):
+            raise Unavailable(_SILENT)
+        lasts = timedelta(seconds=min(max(token.expires_in, 0), _LONGEST_LIFE))
         return TokenSet(
             access_token=token.access_token,
             refresh_token=token.refresh_token,
-            expires_at=self.now() + timedelta(seconds=token.expires_in),
+            expires_at=self.now() + lasts,
             scopes=token.scope,
         )
 
@@ -157,6 +163,9 @@ class _Pair(msgspec.Struct):
     refresh_token: str = ""
     expires_in: int = 1800
     scope: str = ""
+
+
+_PAIR = Kind(_Pair, "token set", "Xero")
 
 
 def auth_event_id(access_token: str) -> str:
@@ -179,7 +188,7 @@ def _claim(access_token: str, name: str) -> str:
         return ""
     try:
         claims = msgspec.json.decode(_padded(parts[1]), type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return ""
     found = claims.get(name)
     return found if isinstance(found, str) else ""

@@ -1,7 +1,7 @@
 """Taking Paymo's envelopes apart, and holding its answers to writes against what was asked."""
 
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,7 +33,7 @@ PROJECTS = Kind(Project, "project", PAYMO)
 EXPENSES = Kind(Billed, "expense", PAYMO)
 ENTRIES = Kind(Billed, "time entry", PAYMO)
 BILLED = {"expenses": EXPENSES, "entries": ENTRIES}
-_KEYS = {
+_KEYS: dict[Kind[Any], str] = {
     CLIENTS: "clients",
     COMPANIES: "company",
     HEADERS: "invoices",

@@ -22,7 +22,7 @@ TAX_RATES = Kind(wire.TaxRate, "tax rate", XERO)
 CONTACTS = Kind(wire.Contact, "contact", XERO)
 INVOICES = Kind(wire.XeroInvoice, "invoice", XERO)
 PAYMENTS = Kind(wire.Payment, "payment", XERO)
-_KEYS = {
+_KEYS: dict[Kind[Any], str] = {
     ORGANISATIONS: "Organisations",
     CURRENCIES: "Currencies",
     ACCOUNTS: "Accounts",

@@ -17,6 +17,7 @@ from services.clients.said import errors_in
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
 
 _CREDITS = ("CreditNotes", "Overpayments", "Prepayments")
+_NO_IDS = (None, "", NO_ID)
 _CREDIT_IDS = ("CreditNoteID", "OverpaymentID", "PrepaymentID")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO = Decimal(0)
@@ -229,7 +230,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
             for key in _CREDITS
             if isinstance(raw.get(key), list)
             for each in raw[key]
-            if isinstance(each, dict) and not any(each.get(name) for name in _CREDIT_IDS)
+            if isinstance(each, dict) and all(each.get(name) in _NO_IDS for name in _CREDIT_IDS)
         ]
         failed = {"is_refused": True, "said": errors_in(raw)} if is_refused(raw) else {}
         return {**failed, "lacks": lacks}

@@ -1,0 +1,167 @@
+"""Every decoder, fed with rows that no documentation has: none raises, none takes others along."""
+
+import importlib
+import json
+import pkgutil
+import types
+import typing
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services import clients
+from services.clients.http import Answer
+from services.clients.rows import Kind, LeftOut, content_of, exact
+from services.errors import ServiceError
+from tests.databases import SQLITE_ALONE
+
+pytestmark = SQLITE_ALONE
+
+
+def kinds() -> Iterator[Kind[Any]]:
+    """Find every kind of row that any module of the clients reads."""
+    for info in pkgutil.walk_packages(clients.__path__, f"{clients.__name__}."):
+        for value in vars(importlib.import_module(info.name)).values():
+            if isinstance(value, Kind):
+                yield value
+
+
+KINDS = sorted(set(kinds()), key=lambda each: (each.where, each.what))
+BY_NAME = pytest.mark.parametrize(
+    "kind", KINDS, ids=lambda each: f"{each.where} {each.struct.__name__} {each.what}"
+)
+# Whatever may stand where something else is expected, money and huge numbers included.
+ODD: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.sampled_from(
+        ["NaN", "Infinity", "-1", "1e999", "0000-00-00", "/Date(-62135596800000)/", "\x00", "SPENT"]
+    ),
+    st.sampled_from(["00000000-0000-0000-0000-000000000000", 10**40, "9" * 400, [], {}, [None]]),
+    st.lists(st.dictionaries(st.text(max_size=4), st.integers(), max_size=2), max_size=2),
+)
+
+
+def plain(kind: Any) -> Any:
+    """Return a field's type without None; of several, text."""
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        some = [each for each in typing.get_args(kind) if each is not type(None)]
+        return some[0] if len(some) == 1 else str
+    return kind
+
+
+def good(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return a row that has every field."""
+    return {each.encode_name: _good(plain(each.type)) for each in _fields(struct)}
+
+
+def _fields(struct: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
+    ours = {"lacks", "said", "is_refused"}
+    return [each for each in msgspec.structs.fields(struct) if each.name not in ours]
+
+
+def _good(kind: Any) -> Any:
+    values: dict[Any, Any] = {
+        str: "text",
+        int: 7,
+        bool: True,
+        Decimal: 1.5,
+        date: "2026-11-25",
+        datetime: "2026-11-25T09:00:00Z",
+    }
+    if typing.get_origin(kind) is tuple:
+        return [good(typing.get_args(kind)[0])]
+    if typing.get_origin(kind) is dict:
+        return {}
+    return values[kind] if kind in values else good(kind)
+
+
+def answer_of(body: object) -> Answer:
+    return Answer("Xero", 200, httpx.Headers(), json.dumps(body).encode())
+
+
+def test_the_decoders_are_found() -> None:
+    assert {"invoice", "payment", "contact", "webhook", "company"} <= {each.what for each in KINDS}
+
+
+@BY_NAME
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
+    kind: Kind[Any], data: st.DataObject
+) -> None:
+    row = good(kind.struct)
+    key = data.draw(st.sampled_from(sorted(row)))
+    odd = data.draw(ODD)
+    changed = {**row, key: odd, "NewField": {"of": ["tomorrow"]}}
+    if data.draw(st.booleans()):
+        del changed[key]
+    rows = kind.rows(content_of(answer_of([row, changed, row, None, 5])))
+
+    assert rows.count == 5
+    assert rows.found[0] == kind.rows(content_of(answer_of(row))).found[0]
+    assert len(rows.found) + len(rows.left_out) == 5
+    assert all(each.lacks for each in rows.left_out)
+
+
+@BY_NAME
+@settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
+@given(odd=ODD)
+def test_no_amount_and_no_id_is_ever_guessed(kind: Kind[Any], odd: Any) -> None:
+    for each in _fields(kind.struct):
+        if not each.required or plain(each.type) not in {Decimal, int}:
+            continue
+        read = kind.row({**good(kind.struct), each.encode_name: odd})
+        if isinstance(read, LeftOut) or each.encode_name in getattr(read, "lacks", ()):
+            continue
+        stated = odd.strip() if isinstance(odd, str) else repr(odd)
+        assert abs(Decimal(getattr(read, each.name)) - Decimal(stated)) <= Decimal("1e-9")
+
+
+@BY_NAME
+@given(text=st.text(max_size=30) | st.just("[" * 5000) | st.just('{"a": 1e999999}'))
+def test_what_is_no_json_is_a_refusal_like_others(kind: Kind[Any], text: str) -> None:
+    answer = Answer("Paymo", 200, httpx.Headers(), text.encode(errors="surrogatepass"))
+    try:
+        kind.rows(content_of(answer))
+    except ServiceError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [
+        ("0.30000000000000004", "0.3"),
+        ("1911.6000000000001", "1911.6"),
+        ("-85.50500000000001", "-85.505"),
+        ("12345678.100000001", "12345678.1"),
+        ("33.33333333", "33.33333333"),
+        ("0.00005", "0.00005"),
+        ("1E+3", "1000"),
+        ("17.5", "17.5"),
+    ],
+)
+def test_a_tail_of_a_float_is_no_money(stated: str, read: str) -> None:
+    assert exact(Decimal(stated)) == Decimal(read)
+    assert "E" not in f"{exact(Decimal('1E+3'))}"
+
+
+def test_nobody_decodes_an_answer_another_way() -> None:
+    """A struct that is decoded elsewhere would escape all of the above."""
+    for info in pkgutil.walk_packages(clients.__path__, f"{clients.__name__}."):
+        module = importlib.import_module(info.name)
+        text = Path(module.__file__ or "").read_text(encoding="utf-8")
+        decodes = "json.decode(" in text or "Decoder(" in text or ".json()" in text
+        allowed = {"services.clients.rows", "services.clients.said", "services.clients.tokens"}
+        assert not decodes or info.name in allowed
