@@ -150,14 +150,8 @@ class Browser:
         return found if _COOKIE.fullmatch(found) else ""
 
     def _set(self, answer: Response, name: str, value: str) -> None:
-        answer.set_cookie(
-            self._name(name),
-            value,
-            max_age=_LIVES,
-            httponly=True,
-            samesite="lax",
-            secure=self._is_secure,
-        )
+        cookie = f"{self._name(name)}={value}; Max-Age={_LIVES}; Path=/; HttpOnly; SameSite=Lax"
+        answer.headers.append("set-cookie", f"{cookie}; Secure" if self._is_secure else cookie)
 
     def _name(self, name: str) -> str:
         """Return the cookie's name; over https no neighbouring site can set one called so."""

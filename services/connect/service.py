@@ -145,9 +145,10 @@ class ConnectService(Kit):
                 "The former connection is still being ended. Try again in a minute.", system="Xero"
             )
         if current.owner_id != person.user_id and not person.connection_id:
-            # Who had begun when somebody else finished goes on with their own.
+            # Who was half way when somebody else finished goes on with their own.
             begun = await pairs.find_begun(session, workspace.id, person.user_id)
-            current = begun or current
+            if begun is not None and checklists.needs_of(begun, person.user_id) != (True, True):
+                current = begun
         if not await ownership.may_take_over(session, current, person.user_id, self.now()):
             await roles.require(session, current, person, Role.OWNER)
         return current

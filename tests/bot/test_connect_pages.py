@@ -255,7 +255,7 @@ async def test_cookies_are_for_this_site_and_for_no_script(
         for answer in (page, begun):
             cookie = answer.headers["set-cookie"]
             assert "HttpOnly" in cookie
-            assert "SameSite=lax" in cookie
+            assert "SameSite=Lax" in cookie
             assert ("Secure" in cookie, cookie.startswith("__Host-")) == (bool(public_url),) * 2
             assert ("strict-transport-security" in answer.headers) is bool(public_url)
 

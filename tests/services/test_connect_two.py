@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.connect.refusals import LinkExpired
-from services.errors import ServiceError
+from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState
 from services.store.engine import Database
 from services.store.tables import Act, Grant
@@ -83,6 +83,31 @@ async def test_the_second_with_the_same_pair_is_told_by_whom_and_goes_on_with_an
     assert (second.state, second.owner_id) == (ConnectionState.ACTIVE, "U2")
     assert ("U2", "xero_connected", second.id) in await log_of(stand)
     assert {each[0] for each in await log_of(stand) if each[2] == first.id} == {"U1"}
+
+
+async def test_of_two_who_finish_the_same_pair_at_once_one_has_it(stand: Connecting) -> None:
+    both = [await stand.service.open(person) for person in (ANNA, BEN)]
+    for each in both:
+        await stand.give_key(nonce_of(each.paymo_link))
+    came = await asyncio.gather(
+        *(stand.press(nonce_of(each.xero_link), stand.maple) for each in both),
+        return_exceptions=True,
+    )
+    made = [await stand.connection(each.connection_id) for each in both]
+    refused = [each for each in came if isinstance(each, ServiceError)]
+
+    assert sorted(each.state for each in made) == [ConnectionState.ACTIVE, ConnectionState.PENDING]
+    assert len(refused) == 1
+    assert "in Xero already, by" in str(refused[0])
+
+
+async def test_who_has_only_looked_is_told_whom_to_ask_when_another_was_faster(
+    stand: Connecting,
+) -> None:
+    await stand.service.open(BEN)
+    await stand.connect(ANNA)
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await stand.service.open(BEN)
 
 
 async def test_a_link_dies_with_its_attempt(stand: Connecting) -> None:
