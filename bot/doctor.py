@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import aiohttp
 from cryptography.fernet import InvalidToken
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,7 +14,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.wiring import Remote, now, open_database, open_remote
-from handlers.slack_errors import code_of
+from handlers.slack_errors import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.store.engine import Database
@@ -136,7 +135,7 @@ class _Patient:
         except SlackApiError as error:
             code = code_of(error)
             raise Ill(f"refuses SLACK_BOT_TOKEN ({code})" if token else f"says {code}") from None
-        except (SlackClientError, aiohttp.ClientError) as error:
+        except TROUBLE as error:
             raise Ill(f"cannot be reached ({type(error).__name__})") from None
         return f"knows the app in {answer.get('team') or 'its workspace'}"
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
 from slack_bolt.oauth.async_callback_options import (
     AsyncCallbackOptions,
@@ -14,13 +13,13 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackClientError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.html import Pages
 from bot.settings import Settings
 from bot.slack_clients import CachedSeats, SlackWeb
+from handlers.slack_errors import TROUBLE
 from services.store.slack import SlackInstallationStore, SlackStateStore
 
 log = structlog.get_logger(__name__)
@@ -63,7 +62,7 @@ class Install:
             return Response(status_code=204)
         try:
             return self._response(await self.flow.handle_callback(_bolt(request)))
-        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+        except TROUBLE as error:
             log.warning("install_failed", error=type(error).__name__)
             return self.pages.say(
                 "That did not work", "Slack could not be reached. Try again later.", status=503

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
 from handlers.clients import SlackClients
-from handlers.slack_errors import code_of
+from handlers.slack_errors import TROUBLE, code_of, is_passing, name_of, slack_refusals
 from services.errors import ChannelClosed
 from services.store import workspaces
 from services.store.engine import Database
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _NOT_INSTALLED = "The app is no longer installed in this workspace."
 _LIFETIME = timedelta(minutes=5)
+_LONGEST_CALL = 30  # seconds
 _MOST = 10_000
 
 Place = tuple[str, str]  # the ids of the organisation, or "", and of the workspace
@@ -48,6 +49,24 @@ class Seats(Protocol):
         """Return the bot, if the app is installed there."""
 
 
+class SlackClient(AsyncWebClient):
+    """Slack's client, which says the same of every answer that it cannot read."""
+
+    async def _request(self, *, http_verb: str, api_url: str, req_args: Any) -> dict[str, Any]:
+        """Return the answer; whatever is no JSON object counts as an empty one."""
+        try:
+            answer: dict[str, Any] = await super()._request(
+                http_verb=http_verb, api_url=api_url, req_args=req_args
+            )
+        except (SlackClientError, aiohttp.ClientError):
+            raise
+        except (OSError, ValueError, RecursionError) as error:
+            raise SlackClientError(f"no answer: {type(error).__name__}") from error
+        if not isinstance(answer["data"], dict):
+            answer["data"] = {}
+        return answer
+
+
 @dataclass(frozen=True, slots=True)
 class SlackWeb:
     """Slack's Web API: one session of connections for all workspaces."""
@@ -57,7 +76,7 @@ class SlackWeb:
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client with this token."""
-        return AsyncWebClient(
+        return SlackClient(
             token=token or None,
             base_url=self.api_url,
             session=self.session,
@@ -74,9 +93,15 @@ class OneSeat:
     seat: Seat | None = None
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
-        """Return the bot."""
+        """Return the bot; while Slack does not say who it is, its token is enough."""
         if self.seat is None:
-            answer = await self.web.client(self.token).auth_test()
+            try:
+                answer = await self.web.client(self.token).auth_test()
+            except TROUBLE as error:
+                if not is_passing(error):
+                    raise
+                log.warning("slack_did_not_say_who_we_are", error=name_of(error))
+                return Seat(self.token, "", "")
             self.seat = Seat(
                 self.token, str(answer.get("bot_id") or ""), str(answer.get("user_id") or "")
             )
@@ -118,7 +143,7 @@ class CachedSeats:
             return seat
         self.known.pop(place, None)
         found = await self.seats.find(enterprise_id, team_id)
-        if found is not None:
+        if found is not None and found.bot_id:
             if len(self.known) >= _MOST:
                 self.known.clear()
             self.known[place] = (self.clock() + _LIFETIME.total_seconds(), found)
@@ -175,10 +200,8 @@ class WorkspaceClients:
     async def client(self, workspace_id: int) -> AsyncWebClient:
         """Return the workspace's client. Raises `ChannelClosed` where the app is not installed."""
         enterprise_id, team_id = await self._place(workspace_id)
-        try:
+        with slack_refusals():
             seat = await self.seats.find(enterprise_id, team_id)
-        except SlackApiError:
-            seat = None
         if seat is None:
             raise ChannelClosed(_NOT_INSTALLED)
         return self.web.client(seat.token)
@@ -204,7 +227,9 @@ class Slack:
 
 async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
     """Return the ways to Slack: one session of connections, closed with the stack."""
-    session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(trust_env=True, timeout=aiohttp.ClientTimeout(total=_LONGEST_CALL))
+    )
     web = SlackWeb(settings.slack_api_url, session)
     store = None
     if settings.is_one_workspace:

@@ -23,7 +23,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.departing import AfterAnswers, Departure
 from bot.slack_clients import SlackWeb
 from bot.tasks import Tasks
-from handlers.slack_errors import name_of
+from handlers.slack_errors import TROUBLE, name_of, wait_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ _DOUBLINGS = 5
 _REMEMBERED = 1000
 _SENT_AGAIN = timedelta(seconds=3)
 _OK = 200
-_TROUBLE = (SlackClientError, aiohttp.ClientError, TimeoutError)
+_TROUBLE = (*TROUBLE, ValueError)  # the last: an address that is none
 
 Json = dict[str, Any]
 Socket = aiohttp.ClientWebSocketResponse
@@ -98,23 +98,23 @@ class SlackSocket:
     async def _connect(self) -> Socket:
         answer = await self.web.client().apps_connections_open(app_token=self.token)
         heartbeat = _HEARTBEAT.total_seconds()
-        return await self.web.session.ws_connect(str(answer["url"]), heartbeat=heartbeat)
+        address: Any = answer.get("url")
+        if not isinstance(address, str):
+            raise SlackClientError("no address")
+        return await self.web.session.ws_connect(address, heartbeat=heartbeat)
 
     def _wait_after(self, error: Exception) -> timedelta:
         """Return how long to wait: what Slack asked for, else twice as long each time."""
         wait = self.pause * (1 << self.failures)
         self.failures = min(self.failures + 1, _DOUBLINGS)
-        if isinstance(error, SlackApiError):
-            asked = str(error.response.headers.get("Retry-After", ""))
-            wait = max(wait, timedelta(seconds=int(asked) if asked.isdigit() else 0))
-        return wait
+        return max(wait, wait_of(error)) if isinstance(error, SlackApiError) else wait
 
     async def _listen(self, socket: Socket, over: Callable[[], None]) -> None:
         """Take what comes until Slack hangs up; `over` has another connection opened."""
         try:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(socket, json.loads(message.data), over)
+                    self._take(socket, _decoded(message.data), over)
         finally:
             over()
             await socket.close()
@@ -128,7 +128,11 @@ class SlackSocket:
             # Slack hangs up soon; until then it may still send and be answered here.
             log.info("slack_socket_renewed", reason=message.get("reason"))
             over()
-        elif "envelope_id" in message and not self.is_leaving:
+        elif (
+            "envelope_id" in message
+            and isinstance(message.get("payload"), dict)
+            and not self.is_leaving
+        ):
             self.tasks.start(self._answer(socket, message), "slack envelope")
 
     async def _answer(self, socket: Socket, envelope: Json) -> None:
@@ -181,6 +185,18 @@ class SlackSocket:
                 continue
             return True
         return False
+
+
+def _decoded(text: str) -> Json:
+    """Return what Slack says; what cannot be read says nothing."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        log.warning("slack_socket_unreadable")
+        return {}
+    return found
 
 
 def _acknowledgement(envelope: Json, answer: BoltResponse) -> str:

@@ -1,10 +1,9 @@
 """How a person is answered: in a modal, in a message only they see, or directly."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers import blocks, names
@@ -12,8 +11,8 @@ from handlers.blocks import Block, sentence
 from handlers.reading import Body
 from handlers.routing import SlackRequest
 from handlers.slack_errors import (
+    TROUBLE,
     closed_views_are_fine,
-    code_of,
     may_work_again,
     name_of,
     nobody_has_to_look,
@@ -37,14 +36,16 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
     opens = client.views_push if view_of(request.body) else client.views_open
     try:
         answer = await opens(trigger_id=request.body["trigger_id"], view=view)
-    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+    except TROUBLE as error:
         if not may_work_again(error):
             raise
         log.info("view_not_opened", error=name_of(error))
         about = request.person.connection_id
         await tell(request, _TOO_LATE, blocks.actions([again], about=about))
         return ""
-    return str(answer["view"]["id"])
+    # Without its id it is open, and stays as it is.
+    view_id = (answer.get("view") or {}).get("id")
+    return str(view_id or "")
 
 
 async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> None:
@@ -59,15 +60,25 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     What is drawn stands below the text; a screen reader reads the text alone.
     """
     said = [*blocks.paragraphs(text.split("\n")), *drawn]
-    if request.body.get("response_url"):
-        await request.respond(
-            text=text, blocks=said, response_type="ephemeral", replace_original=False
-        )
-    elif request.body.get("trigger_id"):
+    if request.body.get("response_url") and await _respond(request, text, said):
+        return
+    if request.body.get("trigger_id"):
         await _show_on_top(request, text, said)
     else:
         person = request.person
         await whisper(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> bool:
+    """Answer at the address that came with what was done; say whether Slack took it."""
+    try:
+        answer = await request.respond(
+            text=text, blocks=said, response_type="ephemeral", replace_original=False
+        )
+    except (*TROUBLE, ValueError) as error:
+        log.info("response_refused", error=name_of(error))
+        return False
+    return answer is None or answer.status_code == HTTPStatus.OK
 
 
 async def settle(request: SlackRequest, said: str) -> None:
@@ -119,8 +130,8 @@ async def whisper(
             await client.chat_postEphemeral(
                 channel=channel_id, user=user_id, text=text, blocks=list(said)
             )
-        except SlackApiError as error:
-            log.info("ephemeral_refused", error=code_of(error))
+        except TROUBLE as error:
+            log.info("ephemeral_refused", error=name_of(error))
         else:
             return
     await client.chat_postMessage(
@@ -140,8 +151,8 @@ async def draw(client: AsyncWebClient, place: Place, view: Block) -> bool:
         return False
     try:
         await client.views_update(view_id=place.view_id, view=view)
-    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-        log.info("view_gone", error=type(error).__name__)
+    except TROUBLE as error:
+        log.info("view_gone", error=name_of(error))
         return False
     return True
 
@@ -190,7 +201,7 @@ async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) 
     opens = client.views_push if view_of(request.body) else client.views_open
     try:
         await opens(trigger_id=request.body["trigger_id"], view=view)
-    except SlackApiError as error:
-        log.info("modal_refused", error=code_of(error))
+    except TROUBLE as error:
+        log.info("modal_refused", error=name_of(error))
         person = request.person
         await whisper(request.client, person.channel_id, person.user_id, text, said)

@@ -10,7 +10,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.blocks import section
-from handlers.slack_errors import slack_refusals
+from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -59,12 +59,13 @@ async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: s
         with slack_refusals():
             said = await client.chat_postMessage(channel=user_id, text=text, blocks=[section(text)])
             await client.files_upload_v2(
-                channel=str(said["channel"]),
+                channel=text_in(said, "channel"),
                 filename=file.name,
                 title=file.title,
                 content=file.content(),
             )
-    except ServiceError as refusal:
+    # The last two: the client walks on through an answer that lacks what it needs.
+    except (ServiceError, ValueError, TypeError) as refusal:
         log.warning("file_not_sent", reason=str(refusal))
         return False
     return True

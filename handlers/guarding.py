@@ -2,11 +2,23 @@
 
 from dataclasses import replace
 
+import structlog
+
 from handlers import answers, which
 from handlers.reading import cleaned, connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
+from handlers.slack_errors import passing_troubles
 from services import texts
-from services.errors import NotAccepted, NotAllowed, ServiceError, SeveralConnections, SeveralFit
+from services.errors import (
+    NotAccepted,
+    NotAllowed,
+    ServiceError,
+    SeveralConnections,
+    SeveralFit,
+    Unavailable,
+)
+
+log = structlog.get_logger(__name__)
 
 _OUTSIDER = (
     "This belongs to another company's workspace. People of that company can do it; ask them."
@@ -23,9 +35,10 @@ def guarded(handler: Handler) -> Handler:
         try:
             if is_outsider(request.body):
                 raise NotAllowed(_OUTSIDER)
-            await handler(_with_connection(request))
+            with passing_troubles():
+                await handler(_with_connection(request))
         except ServiceError as refusal:
-            await _refuse(request, refusal)
+            await _tell(request, refusal)
 
     return run
 
@@ -36,6 +49,14 @@ def _with_connection(request: SlackRequest) -> SlackRequest:
     if not connection_id:
         return request
     return replace(request, person=replace(request.person, connection_id=connection_id))
+
+
+async def _tell(request: SlackRequest, refusal: ServiceError) -> None:
+    try:
+        with passing_troubles():
+            await _refuse(request, refusal)
+    except Unavailable as trouble:
+        log.warning("refusal_not_told", refusal=str(refusal), reason=str(trouble))
 
 
 async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:

@@ -22,10 +22,10 @@ from handlers.drift_words import drift_buttons
 from handlers.export_results import accept_button, undo_button
 from handlers.notice_words import Facts, text_of
 from handlers.overview import breaker_buttons
-from handlers.slack_errors import slack_refusals
+from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
 from services.model import NoticeKind
-from services.notices.shapes import Message
+from services.notices.shapes import Message, Spot
 
 log = structlog.get_logger(__name__)
 
@@ -36,30 +36,32 @@ class SlackNoticeBoard:
 
     clients: SlackClients
 
-    async def post(self, message: Message) -> str:
-        """Post one notice and return its timestamp."""
+    async def post(self, message: Message) -> Spot:
+        """Post one notice and return where it stands."""
         client = await self.clients.client(message.workspace_id)
+        text, drawn = text_of(message), notice_blocks(message)
         with slack_refusals():
             answer = await client.chat_postMessage(
                 channel=message.channel_id,
-                text=text_of(message),
-                blocks=notice_blocks(message),
+                text=text,
+                blocks=drawn,
                 metadata=metadata_of(message),
                 thread_ts=message.thread_ts or None,
                 unfurl_links=False,
                 unfurl_media=False,
             )
-        return str(answer["ts"])
+        return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
 
-    async def redraw(self, message: Message, ts: str) -> None:
+    async def redraw(self, message: Message, spot: Spot) -> None:
         """Draw an invoice's card again in place."""
         client = await self.clients.client(message.workspace_id)
+        text, drawn = text_of(message), notice_blocks(message)
         with slack_refusals():
             await client.chat_update(
-                channel=message.channel_id,
-                ts=ts,
-                text=text_of(message),
-                blocks=notice_blocks(message),
+                channel=spot.channel_id,
+                ts=spot.ts,
+                text=text,
+                blocks=drawn,
                 metadata=metadata_of(message),
             )
 

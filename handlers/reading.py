@@ -102,9 +102,42 @@ def _dict(found: Any) -> Body:
 
 
 def is_outsider(body: Body) -> bool:
-    """Say whether this act comes from another company, through a shared channel."""
-    user, team = body.get("user"), body.get("team")
-    if not isinstance(user, dict) or not isinstance(team, dict) or body.get("enterprise"):
-        return False  # inside an Enterprise people act from several workspaces; roles decide
-    theirs = user.get("team_id")
-    return bool(theirs) and theirs != team.get("id")
+    """Say whether this act comes from another company, through a shared channel.
+
+    Where Slack does not tell both sides there is nothing to compare, and roles decide.
+    """
+    theirs, ours = _team_of_actor(body), _installed_team(body)
+    if not theirs or not ours or theirs == ours:
+        return False
+    team = _object(body, "team")
+    if not team and ours == _object(body, "enterprise").get("id"):
+        return False  # installed in a whole organisation, whose workspaces are not told
+    # Slack names a workspace or its organisation; what it names together belongs together.
+    return not {theirs, ours} <= {team.get("id"), team.get("enterprise_id")}
+
+
+def _team_of_actor(body: Body) -> str:
+    """Return the workspace of whoever acts; for events Slack tells it in shared channels alone."""
+    told = _object(body, "user").get("team_id")
+    if told is None and body.get("is_ext_shared_channel"):
+        event = _object(body, "event")
+        told = event.get("user_team") or event.get("team")
+    return str(told or "")
+
+
+def _installed_team(body: Body) -> str:
+    """Return the workspace, or the organisation, that the app is installed in."""
+    view = _object(body, "view")
+    if view.get("app_installed_team_id"):
+        return str(view["app_installed_team_id"])
+    [first, *_] = body.get("authorizations") or [{}]
+    if first.get("is_enterprise_install"):
+        return str(first.get("enterprise_id") or "")
+    team = body.get("team")
+    named = _object(body, "team").get("id") if isinstance(team, dict) else team
+    return str(first.get("team_id") or named or body.get("team_id") or "")
+
+
+def _object(body: Body, name: str) -> Body:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import names
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled, Unavailable
@@ -17,6 +19,17 @@ log = structlog.get_logger(__name__)
 # A modal that was closed, or redrawn by somebody else in the meantime, is no failure.
 _CLOSED_VIEW = frozenset({"not_found", "view_not_found", "hash_conflict"})
 _STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
+_PASSING = frozenset(
+    {
+        "ratelimited",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+        "accesslimited",
+    }
+)
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _GONE = frozenset({"message_not_found", "cant_update_message"})
 _DEAD = frozenset(
@@ -33,22 +46,26 @@ _SHUT = {
     "team_access_not_granted": "An admin has not added the app to this workspace yet.",
     "missing_scope": "The app lacks a permission. Install it again from its page.",
 }
-_SERVER_ERROR = 500
+_OK, _BUSY, _SERVER_ERROR = 200, 429, 500
+_SHORTEST, _LONGEST = Decimal(1), Decimal(600)  # seconds to wait, whatever Slack has asked for
+
+# All that a call of Slack's client may raise: refusals, and troubles on the way there and back.
+TROUBLE = (SlackClientError, aiohttp.ClientError, OSError)
 
 
 def code_of(error: SlackApiError) -> str:
     """Return Slack's name of the refusal."""
     # A broken Slack answers with a page, or with nothing, in place of JSON.
     answer: Any = getattr(error.response, "data", error.response)
-    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
+    code = answer.get("error") if isinstance(answer, dict) else ""
+    return code if isinstance(code, str) else ""
 
 
 def refusal_of(error: SlackApiError) -> ServiceError:
     """Return what the refusal of a post means to whoever wanted it posted."""
     code = code_of(error)
-    if code == "ratelimited":
-        seconds = int(getattr(error.response, "headers", {}).get("Retry-After", "1"))
-        return Throttled("Slack asks us to wait.", retry_after=timedelta(seconds=seconds))
+    if code == "ratelimited" or _status(error) == _BUSY:
+        return Throttled("Slack asks us to wait.", retry_after=wait_of(error))
     if code in _GONE:
         return NotFound("The message is not there any more.")
     if code in _NOT_THERE:
@@ -68,14 +85,43 @@ def name_of(error: Exception) -> str:
     return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
 
 
-def may_work_again(error: Exception) -> bool:
-    """Say whether the same form may open with the next press: nothing is wrong with the form."""
+def wait_of(error: SlackApiError) -> timedelta:
+    """Return how long Slack asks to wait; what makes no sense counts as a second."""
+    headers: Any = getattr(error.response, "headers", {})
+    try:
+        asked = Decimal(str(headers.get("Retry-After", "")))
+    except InvalidOperation:
+        asked = _SHORTEST
+    seconds = _SHORTEST if asked.is_nan() else min(max(asked, _SHORTEST), _LONGEST)
+    return timedelta(milliseconds=int(seconds * 1000))
+
+
+def is_passing(error: Exception) -> bool:
+    """Say whether the same call may do well later: Slack did not say no to what was asked."""
     if not isinstance(error, SlackApiError):
         return True
+    code, status = code_of(error), _status(error)
+    is_about_us = bool(code) and status == _OK
+    return not is_about_us or code in _PASSING
+
+
+def _status(error: SlackApiError) -> int:
     answer: Any = error.response
-    status = int(getattr(answer, "status_code", getattr(answer, "status", 0)))
-    is_passing = code_of(error) in _STALE_TRIGGER | {"ratelimited"}
-    return is_passing or status >= _SERVER_ERROR
+    return int(getattr(answer, "status_code", getattr(answer, "status", 0)))
+
+
+def may_work_again(error: Exception) -> bool:
+    """Say whether the same form may open with the next press: nothing is wrong with the form."""
+    is_stale = isinstance(error, SlackApiError) and code_of(error) in _STALE_TRIGGER
+    return is_stale or is_passing(error)
+
+
+def text_in(answer: AsyncSlackResponse, name: str) -> str:
+    """Return what Slack's yes has to hold; without it nobody knows what came of the call."""
+    found: Any = answer.get(name)
+    if not isinstance(found, str) or not found:
+        raise Unavailable("Slack’s answer could not be read.")
+    return found
 
 
 @contextmanager
@@ -85,8 +131,19 @@ def slack_refusals() -> Iterator[None]:
         yield
     except SlackApiError as error:
         raise refusal_of(error) from error
-    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+    except TROUBLE as error:
         raise Unavailable("Slack could not be reached.") from error
+
+
+@contextmanager
+def passing_troubles() -> Iterator[None]:
+    """Turn what may pass into a refusal that a person reads; a no to what we asked is a bug."""
+    try:
+        yield
+    except (SlackClientError, aiohttp.ClientError) as error:
+        if not is_passing(error):
+            raise
+        raise Unavailable("Slack could not be reached. Try again.") from error
 
 
 @contextmanager
@@ -101,11 +158,12 @@ def nobody_has_to_look() -> Iterator[None]:
 
 @contextmanager
 def closed_views_are_fine() -> Iterator[None]:
-    """Let a view go that its owner has closed; a network failure is noted, and forgiven."""
+    """Let a view go that its owner has closed; a passing trouble is noted, and forgiven."""
     try:
         yield
-    except SlackApiError as error:
-        if code_of(error) not in _CLOSED_VIEW:
+    except TROUBLE as error:
+        if isinstance(error, SlackApiError) and code_of(error) in _CLOSED_VIEW:
+            return
+        if not is_passing(error):
             raise
-    except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("slack_not_reached", error=type(error).__name__)
+        log.warning("slack_not_reached", error=name_of(error))

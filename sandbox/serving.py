@@ -57,7 +57,7 @@ class Fault:
     skip: int = 0  # so many that fit are spared first
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    body: str = ""
+    body: str | bytes = ""
     delay: float = 0
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
@@ -122,8 +122,9 @@ class Faults:
         if fault.hang_up == "before":
             return _hang_up(request)
         if fault.status:
+            given: Json = {"body" if isinstance(fault.body, bytes) else "text": fault.body}
             response: web.StreamResponse = web.Response(
-                status=fault.status, headers=fault.headers, text=fault.body
+                status=fault.status, headers=fault.headers, **given
             )
         else:
             response = await handler(request)

@@ -105,8 +105,10 @@ class Posts:
         return message
 
     def own(self, team: Team, arguments: Json, error: str) -> tuple[Channel, Message]:
-        """Return a message that the app itself has said, and where."""
+        """Return a message that the app itself has said, and where; a person's id is no channel."""
         channel = self.seen(team, str(arguments.get("channel", "")))
+        if channel.id != arguments.get("channel"):
+            raise Refused("channel_not_found")
         ts = str(arguments.get("ts", ""))
         message = next((each for each in channel.messages if each.ts == ts), None)
         if message is None:

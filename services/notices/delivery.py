@@ -14,7 +14,7 @@ from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
 from services.notices import redrawing
 from services.notices.kit import BACK_OFF, Round, ids_of
-from services.notices.shapes import Message
+from services.notices.shapes import Message, Spot
 from services.store import connections, exports, notices, payments, subscriptions, workspaces
 from services.store.engine import Session
 from services.store.tables import Notice
@@ -76,7 +76,7 @@ async def _message(session: Session, notice: Notice) -> Message:
 
 async def _deliver(course: Round, notice: Notice, message: Message) -> None:
     try:
-        ts = await _put(course, notice, message)
+        spot = await _put(course, notice, message)
     except ChannelClosed as refusal:
         await _closed(course, notice, str(refusal))
     except Throttled as refusal:
@@ -86,26 +86,29 @@ async def _deliver(course: Round, notice: Notice, message: Message) -> None:
         await _try_again(course, notice, str(refusal))
     else:
         course.spoke_at[notice.channel_id] = course.now()
-        await _note_posted(course, notice, ts)
+        await _note_posted(course, notice, spot)
 
 
-async def _put(course: Round, notice: Notice, message: Message) -> str:
+async def _put(course: Round, notice: Notice, message: Message) -> Spot:
     """Post it; an invoice whose card stands in the channel already has it drawn again."""
     if message.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
         async with course.database.sessions() as session:
             card = await notices.find_card(session, notice.export_id, notice.channel_id)
         if card is not None:
             with contextlib.suppress(NotFound):  # somebody deleted the message: it is posted anew
-                await course.board.redraw(message, card.ts)
-                return card.ts
+                spot = Spot(card.posted_in, card.ts)
+                await course.board.redraw(message, spot)
+                return spot
     return await course.board.post(message)
 
 
-async def _note_posted(course: Round, notice: Notice, ts: str) -> None:
+async def _note_posted(course: Round, notice: Notice, spot: Spot) -> None:
     async with course.database.sessions.begin() as session:
-        is_ours = await notices.close(session, notice, notice.fence, ts=ts)
+        is_ours = await notices.close(session, notice, notice.fence, ts=spot.ts)
         if is_ours and notice.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
-            await notices.put_card(session, notice.export_id, notice.channel_id, ts)
+            await notices.put_card(
+                session, (notice.export_id, notice.channel_id), spot.channel_id, spot.ts
+            )
 
 
 async def _closed(course: Round, notice: Notice, because: str) -> None:

@@ -10,7 +10,7 @@ from services.backoff import pause_after
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
 from services.notices.kit import BACK_OFF, Round, ids_of
-from services.notices.shapes import Message
+from services.notices.shapes import Message, Spot
 from services.store import cards, connections, exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Card
@@ -47,7 +47,7 @@ async def _message(session: Session, course: Round, workspace_id: int, card: Car
 async def _redraw(course: Round, card: Card, message: Message) -> None:
     due_at = None
     try:
-        await course.board.redraw(message, card.ts)
+        await course.board.redraw(message, Spot(card.posted_in, card.ts))
     except (ChannelClosed, NotFound) as refusal:
         # Nobody sees this card any more; the event itself is told all the same.
         log.info("card_not_redrawn", export=card.export_id, reason=str(refusal))

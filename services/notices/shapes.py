@@ -40,6 +40,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a message stands: the id of the conversation, also where a person was written to."""
+
+    channel_id: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """The connection that a channel is to hear of; `is_only` where there is no other."""
 
@@ -50,14 +58,14 @@ class About:
 class NoticeBoard(Protocol):
     """Where notices are posted."""
 
-    async def post(self, message: Message) -> str:
-        """Post one notice and return its timestamp.
+    async def post(self, message: Message) -> Spot:
+        """Post one notice and return where it stands.
 
         Raises `ChannelClosed` when the channel cannot be written to, `Throttled` when asked to
         wait, `Unavailable` when it is not known whether the message arrived.
         """
 
-    async def redraw(self, message: Message, ts: str) -> None:
+    async def redraw(self, message: Message, spot: Spot) -> None:
         """Draw an invoice's card again in place."""
 
     async def tell_paused(

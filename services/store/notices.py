@@ -149,9 +149,10 @@ async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> C
     return await session.get(Card, (export_id, channel_id), populate_existing=True)
 
 
-async def put_card(session: AsyncSession, export_id: int, channel_id: str, ts: str) -> None:
-    """Remember the message that shows an invoice in a channel."""
-    row = {"export_id": export_id, "channel_id": channel_id, "ts": ts}
+async def put_card(session: AsyncSession, key: tuple[int, str], posted_in: str, ts: str) -> None:
+    """Remember the message that shows an invoice in a channel, or to a person."""
+    export_id, channel_id = key
+    row = {"export_id": export_id, "channel_id": channel_id, "posted_in": posted_in, "ts": ts}
     await put_all(session, Card, [row])
 
 

@@ -76,6 +76,32 @@ async def test_an_address_that_does_not_open_is_asked_for_again(over: Town) -> N
     assert over.slack.sockets.tickets != set()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["<html>", "null", "[]", '{"ok": true}', '{"ok": true, "url": 7}', '{"ok": true, "url": "x"}'],
+)
+async def test_an_answer_that_is_no_address_is_asked_for_again(over: Town, answer: str) -> None:
+    assert over.program.socket is not None
+    over.program.socket.pause = timedelta(milliseconds=10)
+    over.slack.faults.add(
+        path="^/api/apps.connections.open",
+        status=200,
+        body=answer,
+        headers={"Content-Type": "application/json"},
+    )
+    await over.slack.sockets.drop()
+
+    assert (await over.slack.command(over.anna, over.room, "help")).ok
+
+
+@pytest.mark.parametrize("words", ["", "{", "[1]", "null", '{"envelope_id": "E1"}'])
+async def test_words_on_the_socket_that_cannot_be_read_end_nothing(over: Town, words: str) -> None:
+    await over.slack.sockets.open[-1].send_str(words)
+
+    assert (await over.slack.command(over.anna, over.room, "help")).ok
+    assert len(over.slack.sockets.hellos) == 1
+
+
 async def test_before_slack_hangs_up_another_connection_is_open(over: Town) -> None:
     await over.slack.sockets.refresh()
     await over.slack.wait_for(lambda: len(over.slack.sockets.open) == 1)

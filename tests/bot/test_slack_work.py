@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 import structlog
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -152,6 +153,30 @@ async def test_a_workspace_that_takes_the_app_away_is_forgotten() -> None:
         team = made.slack.team
         await made.send(made.slack.payloads.event(team, {"type": "app_uninstalled"}))
         await _until(lambda: made.forgotten == [("", team.id)])
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [{"status": 502, "body": "<html>"}, {"status": 200, "body": "null"}, {"hang_up": "before"}],
+    ids=["page", "nothing", "hung up"],
+)
+async def test_while_slack_does_not_say_who_the_app_is_it_works_all_the_same(
+    trouble: dict[str, Any],
+) -> None:
+    seen: list[str | None] = []
+
+    async def handler(request: SlackRequest) -> None:
+        seen.append(request.client.token)
+        await request.ack({"text": "here"})
+
+    async with bench(handler) as made:
+        fault = made.slack.faults.add(path="auth.test", times=9, **trouble)
+        answer = await made.command()
+        fault.times = 0
+        await made.command()
+
+        assert json.loads(answer.body) == {"text": "here"}
+        assert seen == [made.slack.team.bot_token] * 2
 
 
 async def test_a_token_that_slack_refuses_is_said_to_the_person() -> None:

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.departing import AfterAnswers
 from bot.slack_app import Answer, Response
+from bot.slack_clients import SlackWeb
 from bot.work_embedded import EmbeddedWork
 from handlers.guarding import guarded
 from handlers.routing import Ack, Handler, SlackRequest
@@ -71,14 +72,20 @@ class Desk:
                 self.bench.anna.id,
                 str(body.get("channel_id") or channel_id),
             ),
-            client=self.bench.slack,
+            client=self.slack,
             ack=ack,
             respond=Response(str(body.get("response_url") or ""), self.bench.session),
         )
 
     async def client(self, workspace_id: int) -> AsyncWebClient:
-        """Return Slack's own SDK, as the program would for a workspace."""
-        return self.bench.slack
+        """Return the client that the program would use for a workspace."""
+        return self.slack
+
+    @property
+    def slack(self) -> AsyncWebClient:
+        """The program's client, with the present token."""
+        web = SlackWeb(f"{self.bench.world.url}/api/", self.bench.session)
+        return web.client(self.bench.world.team.bot_token)
 
     @property
     def read_by_anna(self) -> list[str]:

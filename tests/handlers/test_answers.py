@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from handlers import answers, blocks
+from handlers.reading import is_outsider
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model import Place
@@ -121,6 +122,99 @@ async def test_a_refused_menu_is_empty(desk: Desk) -> None:
 
     assert [row for group in offered for row in group.options] == []
     assert desk.bench.world.failures == []
+
+
+def acted(kind: str, **more: Any) -> dict[str, Any]:
+    """Return what Slack sends when Zoe of another company (T9) acts on an app of T1's."""
+    zoe = {"id": "U9", "name": "zoe", "team_id": "T9"}
+    return {"type": kind, "user": zoe, "team": {"id": "T1", "domain": "ours"}, **more}
+
+
+def of(team_id: str) -> dict[str, Any]:
+    return {"user": {"id": "U1", "team_id": team_id}}
+
+
+SHARED = {"is_ext_shared_channel": True, "authorizations": [{"team_id": "T1"}], "team": None}
+ORG = {"id": "E1", "name": "Our organisation"}
+IN_ORG = {"id": "T1", "enterprise_id": "E1"}
+WHOLE_ORG = {"team": None, "enterprise": ORG, "is_enterprise_install": True}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        acted("block_actions"),
+        acted("block_suggestion"),
+        acted("shortcut"),
+        acted("view_submission"),
+        acted("view_submission", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
+        acted("view_closed", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
+        acted("block_actions", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
+        acted("block_actions", team=IN_ORG, enterprise=ORG),
+        acted("view_submission", team=IN_ORG, enterprise=ORG),
+        acted(
+            "view_submission",
+            team={"id": "T9", "enterprise_id": "E9"},
+            enterprise={"id": "E9"},
+            view={"app_installed_team_id": "T1"},
+        ),
+        acted("view_submission", team=IN_ORG, enterprise=ORG, view={"app_installed_team_id": "E1"}),
+        acted("event_callback", **SHARED, event={"user": "U9", "user_team": "T9"}),
+        acted("event_callback", **SHARED, event={"user": "U9", "team": "E9"}),
+    ],
+)
+def test_an_act_of_another_company_is_told_from_ours(body: dict[str, Any]) -> None:
+    if body["type"] == "event_callback":
+        del body["user"]
+
+    assert is_outsider(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": "/paymo-xero", "team_id": "T1", "user_id": "U1"},
+        acted("block_actions", **of("T1")),
+        acted("view_submission", **of("T1"), view={"app_installed_team_id": "T1"}),
+        acted("view_submission", **of("T1"), team=IN_ORG, enterprise=ORG),
+        acted("block_actions", **of("E1"), team=IN_ORG, enterprise=ORG),
+        acted("block_actions", **of("T5"), **WHOLE_ORG),
+        acted("view_submission", **of("T5"), **WHOLE_ORG, view={"app_installed_team_id": "E1"}),
+        acted(
+            "view_submission",
+            **of("T1"),
+            team=IN_ORG,
+            enterprise=ORG,
+            view={"app_installed_team_id": "E1"},
+        ),
+        {"type": "event_callback", "authorizations": [{"team_id": "T1"}], "event": {"user": "U1"}},
+        {"type": "event_callback", **SHARED, "event": {"user": "U1", "user_team": "T1"}},
+    ],
+)
+def test_an_act_of_our_own_people_is_nobody_elses(body: dict[str, Any]) -> None:
+    assert not is_outsider(body)
+
+
+async def test_a_form_that_another_company_sends_is_refused_where_the_app_is_installed(
+    desk: Desk,
+) -> None:
+    done: list[str] = []
+
+    async def handler(_: SlackRequest) -> None:
+        done.append("exported")
+
+    world = desk.bench.world
+    await desk.bench.open_view(modal(FIELD))
+    shown = world.top_view("Anna")
+    assert shown is not None
+    body = world.payloads.submission(desk.bench.anna, shown)
+    outside = {**body, "team": {"id": "T9"}, "user": {**body["user"], "team_id": "T9"}}
+    desk.handler = handler
+
+    answer = await desk.ended(world.door.interaction(outside))
+
+    assert done == []
+    assert "another company" in said(answer.data["view"])
 
 
 async def test_people_of_another_company_are_refused_before_anything_happens(desk: Desk) -> None:

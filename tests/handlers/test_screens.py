@@ -1,5 +1,6 @@
 """What jobs show and post: to whom, in which thread, and what Slack's refusals mean."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -51,14 +52,27 @@ async def test_a_notice_is_posted_in_the_thread_of_its_card_and_the_card_stays_o
     board = SlackNoticeBoard(desk)
 
     card = await board.post(notice(desk, NoticeKind.INVOICE_EXPORTED))
-    reply = await board.post(notice(desk, thread=card))
+    reply = await board.post(notice(desk, thread=card.ts))
     await board.redraw(notice(desk, NoticeKind.INVOICE_EXPORTED), card)
 
     found = {each.ts: each for each in desk.bench.world.messages(desk.bench.room)}
-    assert list(found) == [card, reply]
-    assert found[reply].thread_ts == card
+    assert list(found) == [card.ts, reply.ts]
+    assert found[reply.ts].thread_ts == card.ts
     kinds = [(each.metadata or {}).get("event_type") for each in found.values()]
     assert kinds == ["invoice_exported", "payment_received"]
+
+
+async def test_a_card_that_was_sent_to_a_person_is_drawn_again_where_it_stands(desk: Desk) -> None:
+    board, anna = SlackNoticeBoard(desk), desk.bench.anna
+    message = replace(notice(desk, NoticeKind.INVOICE_EXPORTED), channel_id=anna.id)
+
+    spot = await board.post(message)
+    await board.redraw(replace(message, facts=message.facts | {"number": "INV-8"}), spot)
+
+    [card] = desk.bench.world.messages(desk.bench.world.direct(anna))
+    assert (spot.channel_id, spot.ts) == (card.channel_id, card.ts)
+    assert "INV-8" in card.text
+    assert len(card.edits) == 1
 
 
 @pytest.mark.parametrize("error", SHUT)

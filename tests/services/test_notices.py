@@ -29,7 +29,7 @@ from services.model import (
     Topic,
 )
 from services.notices.service import NoticeService
-from services.notices.shapes import Message
+from services.notices.shapes import Message, Spot
 from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import Act, Client, Connection, Export, Notice
@@ -52,19 +52,20 @@ class Board:
     paused: list[tuple[str, str]] = field(default_factory=list)
     refusals: dict[str, deque[ServiceError]] = field(default_factory=dict)
 
-    async def post(self, message: Message) -> str:
+    async def post(self, message: Message) -> Spot:
         """Keep it, unless it is to be refused."""
         if waiting := self.refusals.get(message.channel_id):
             raise waiting.popleft()
         ts = f"{len(self.posted) + 1}.0"
         self.posted.append((ts, message))
-        return ts
+        return Spot(message.channel_id.replace("U", "D"), ts)
 
-    async def redraw(self, message: Message, ts: str) -> None:
+    async def redraw(self, message: Message, spot: Spot) -> None:
         """Keep it, unless it is to be refused."""
         if waiting := self.refusals.get(message.channel_id):
             raise waiting.popleft()
-        self.redrawn.append((ts, message))
+        assert not spot.channel_id.startswith("U")
+        self.redrawn.append((spot.ts, message))
 
     async def tell_paused(
         self, workspace_id: int, user_id: str, *, channel_id: str, because: str

@@ -57,7 +57,8 @@ class Card(Base):
     __tablename__ = "cards"
 
     export_id: Mapped[int] = mapped_column(ForeignKey("exports.id"), primary_key=True)
-    channel_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel_id: Mapped[str] = mapped_column(String(32), primary_key=True)  # or a person's id
+    posted_in: Mapped[str] = mapped_column(String(32))  # the conversation's own id
     ts: Mapped[str] = mapped_column(String(32))
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: up to date
     fence: Mapped[int] = mapped_column(default=0)

@@ -587,6 +587,7 @@ def upgrade() -> None:
         "cards",
         sa.Column("export_id", sa.Integer(), nullable=False),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
+        sa.Column("posted_in", sa.String(length=32), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(
             ["export_id"], ["exports.id"], name=op.f("fk_cards_export_id_exports")
