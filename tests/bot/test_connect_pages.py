@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from sandbox.slack import View
 from services.model import ConnectionState
@@ -74,6 +75,21 @@ async def test_a_page_names_who_asked_where_and_what_is_allowed(
         assert f"<strong>{town.slack.team.domain}</strong>" in page
         assert allowed in page
         assert 'name="is_me"' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "A member of the Slack workspace <strong>"),
+        ("<b>Xero</b>", "<strong>&lt;b&gt;Xero&lt;/b&gt;</strong> in the Slack workspace"),
+    ],
+)
+async def test_a_name_is_a_label_and_no_markup(town: Town, name: str, said: str) -> None:
+    for link in await links(town):
+        async with town.program.core.database.sessions.begin() as session:
+            await session.execute(update(OneTimeLink).values(user_name=name))
+
+        assert said in (await town.http.get(link)).text
 
 
 async def test_previews_and_scanners_use_nothing_up(town: Town, ben: httpx.AsyncClient) -> None:

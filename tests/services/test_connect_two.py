@@ -10,7 +10,7 @@ from services.connect.refusals import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState
 from services.store.engine import Database
-from services.store.tables import Act, Grant
+from services.store.tables import Act, Grant, SlackInstallation
 from tests.services import bridge
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
@@ -137,3 +137,35 @@ async def test_what_was_handed_out_for_a_side_dies_when_that_side_is_connected(
     connection = await stand.connection(checklist.connection_id)
 
     assert connection.paymo_company_name == "Maple Studio"
+
+
+@pytest.mark.parametrize(
+    ("installed", "workspace"), [(None, "T1"), ("Maple Studio HQ", "Maple Studio HQ")]
+)
+async def test_without_names_a_page_says_what_the_installation_says(
+    stand: Connecting, installed: str | None, workspace: str
+) -> None:
+    async with stand.database.sessions.begin() as session:
+        for team_id, name in (("T1", installed), ("T2", "Another")):
+            session.add(
+                SlackInstallation(
+                    client_id="1",
+                    app_id="A1",
+                    team_id=team_id,
+                    team_name=name,
+                    user_id="U1",
+                    installed_at=stand.clock(),
+                )
+            )
+    checklist = await stand.service.open(bridge.ANNA)
+    shown = await stand.service.page(nonce_of(checklist.xero_link), "xero")
+
+    assert (shown.person, shown.workspace) == ("", workspace)
+
+
+async def test_a_name_is_one_short_line_that_turns_nothing_around(stand: Connecting) -> None:
+    hostile = replace(ANNA, name="an\u202ena\n of Xero" + "x" * 200)
+    checklist = await stand.service.open(hostile)
+    shown = await stand.service.page(nonce_of(checklist.xero_link), "xero")
+
+    assert shown.person == "anna of Xero" + "x" * 68
