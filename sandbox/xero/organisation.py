@@ -87,6 +87,11 @@ class Organisation(Ledger):
         self.contacts[contact_id].status = "ARCHIVED"
         self._contact_changed(self.contacts[contact_id])
 
+    def restore_contact(self, contact_id: str) -> None:
+        """Take a contact back out of the archive."""
+        self.contacts[contact_id].status = "ACTIVE"
+        self._contact_changed(self.contacts[contact_id])
+
     def merge_contact(self, contact_id: str, *, into: str) -> None:
         """Merge one contact into another, which takes its documents."""
         contact = self.contacts[contact_id]

@@ -148,5 +148,6 @@ def start_again(connection: Connection, now: datetime) -> None:
     """Have both systems' lists and Xero's changes read at once."""
     connection.state, connection.broken_side = ConnectionState.ACTIVE, ""
     connection.xero_mirrored_at = connection.paymo_mirrored_at = None
+    connection.contacts_whole_at = None
     connection.mirror_due_at = connection.sweep_due_at = now
     connection.sweep_problem = connection.mirror_problem = ""

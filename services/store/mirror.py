@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chunks import chunks
@@ -14,6 +14,7 @@ from services.store.tables import (
     Account,
     Base,
     Client,
+    Connection,
     Contact,
     Currency,
     InvoiceHeader,
@@ -74,6 +75,14 @@ async def replace(
     await put(session, connection_id, table, rows)
 
 
+async def put_changed(
+    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Bring contacts up to date where they are not; the others need not be written."""
+    rows = await contacts.find_changed(session, connection_id, rows)
+    await put(session, connection_id, Contact, rows)
+
+
 async def put(
     session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
 ) -> None:
@@ -106,6 +115,12 @@ async def forget(session: AsyncSession, connection_id: int) -> None:
     for table in _KEYS:
         owner = table.connection_id  # type: ignore[attr-defined]
         await session.execute(delete(table).where(owner == connection_id))
+    await session.execute(
+        update(Connection)
+        .where(Connection.id == connection_id)
+        .values(contacts_whole_at=None, contacts_read_at=None),
+        execution_options={"synchronize_session": False},
+    )
     await contacts.mark(session, connection_id)
 
 

@@ -123,11 +123,12 @@ async def copy_contacts(
     connection: Connection,
     rows: Rows,
     now: datetime,
-    left_out: Collection[str] = (),
+    left_out: Collection[str] | None = (),
 ) -> None:
     """Copy Xero's contacts; what one that is active again held up goes on.
 
     So does what waited for a name, once nobody has it, or its archived owner is restored.
+    `left_out` is what a whole list holds and nobody can read; None says that only some were read.
     """
     usable = {each["contact_id"] for each in rows if each["is_active"]}
     restored = usable & await mirror.list_archived_ids(session, connection.id)
@@ -136,7 +137,10 @@ async def copy_contacts(
         for export in await releasing.list_name_taken(session, connection)
         if await _namesake(session, connection, export) is not None
     ]
-    await mirror.replace(session, connection.id, tables.Contact, rows, left_out)
+    if left_out is None:
+        await mirror.put_changed(session, connection.id, rows)
+    else:
+        await mirror.replace(session, connection.id, tables.Contact, rows, left_out)
     if restored:
         await releasing.release(session, connection, releasing.contacts_restored(restored), now)
         await automatic.ask_again(session, connection, now)

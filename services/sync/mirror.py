@@ -15,12 +15,12 @@ from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
-from services.matching.contacts import client_row, contact_row
+from services.matching.contacts import client_row
 from services.matching.directory import index_of
 from services.store import connections, left_out, mirror, tables, turns
 from services.store.engine import Database, Session
 from services.store.tables import Connection
-from services.sync import edited, mending, sent
+from services.sync import contacts, edited, mending, sent
 from services.sync.hooks import Hooks
 
 log = structlog.get_logger(__name__)
@@ -108,14 +108,9 @@ class MirrorService:
         self.books_read_at[connection.id] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
-        """Copy Xero's contacts now."""
+        """Copy what changed of Xero's contacts now, or all of them after a night."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        rows = [contact_row(each) for each in await xero.contacts()]
-        async with self.database.sessions.begin() as session:
-            row = await connections.get(session, connection.id)
-            odd = texts_of(xero.left_out)
-            left_out.replace(row, "contacts in Xero", odd)
-            await mending.copy_contacts(session, row, rows, self.now(), odd)
+        await contacts.copy(self.database, xero, connection.id, self.now())
         # Whoever asks about a client next should not wait until all names are read.
         async with self.database.sessions() as session:
             await index_of(session, connection.id)
@@ -142,6 +137,9 @@ class MirrorService:
             return {}
         if copied is not None and now - copied < _XERO_EVERY:
             return {}
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        if xero.allowance.is_short and connection.contacts_whole_at is not None:
+            return {}  # what is left of the day's calls is kept for exports
         await self.refresh_books(connection, at_most_old=timedelta(0))
         await self.refresh_contacts(connection)
         return {"xero_mirrored_at": now}

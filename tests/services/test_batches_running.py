@@ -163,7 +163,7 @@ async def refused(bridge: Bridge) -> BatchForm:
     bridge.foreign_invoice(books)
     hand = next(each for each in books.invoices.values() if each.number == "HAND-1")
     hand.number = "INV-5"
-    other.status = "ARCHIVED"
+    books.archive_contact(other.contact_id)
     await bridge.batches.confirm(ANNA, form.batch_id)
     await ended(bridge)
     return bridge.screen.ended[-1]
@@ -186,7 +186,8 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
     report = await refused(bridge)
     books = bridge.xero.books
     next(each for each in books.invoices.values() if not each.url).number = "HAND-1"
-    next(each for each in books.contacts.values() if each.name == "Birch Ltd").status = "ACTIVE"
+    birch = next(each for each in books.contacts.values() if each.name == "Birch Ltd")
+    books.restore_contact(birch.contact_id)
     bridge.screen.ended.clear()
     again = await bridge.batches.open_failed(ANNA, report.batch_id)
     await bridge.batches.attach_view(again.batch_id, "V2")

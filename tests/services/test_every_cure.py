@@ -103,7 +103,10 @@ def contact(status: str) -> Cause:
     """Have the contact archived, or restored."""
 
     def cause(bridge: Bridge) -> None:
-        acme(bridge).status = status
+        move = (
+            books(bridge).archive_contact if status == "ARCHIVED" else books(bridge).restore_contact
+        )
+        move(acme(bridge).contact_id)
 
     return cause
 

@@ -69,10 +69,9 @@ async def test_e14_one_match_releases_all_that_an_archived_contact_held_up(
 
 async def test_e14_restoring_the_contact_in_xero_is_an_answer_too(bridge: Bridge) -> None:
     await ask_all(bridge, "INV-1", "INV-2")
-    contact = bridge.xero.books.contacts[acme_id(bridge)]
-    contact.status = "ARCHIVED"
+    bridge.xero.books.archive_contact(acme_id(bridge))
     await bridge.run()
-    contact.status = "ACTIVE"
+    bridge.xero.books.restore_contact(acme_id(bridge))
     bridge.clock.turn(hours=2)
     await bridge.run()
 

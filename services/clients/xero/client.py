@@ -145,14 +145,18 @@ class XeroClient(Door):
         """Return the tax rates."""
         return await self._all("TaxRates", TAX_RATES)
 
-    async def contacts(self) -> Sequence[wire.Contact]:
-        """Return every contact, archived ones too; a page that fails fails the whole."""
+    async def contacts(self, *, changed_since: datetime | None = None) -> Sequence[wire.Contact]:
+        """Return every contact, or those that changed since a time, archived ones too.
+
+        A page that fails fails the whole.
+        """
+        headers = _since(changed_since) if changed_since is not None else {}
         found: dict[str, wire.Contact] = {}
         seen: set[str] = set()
         page = 1
         while True:
             params = {"page": str(page), "pageSize": str(_PAGE), "includeArchived": "true"}
-            rows = await self._rows("Contacts", CONTACTS, params=params)
+            rows = await self._rows("Contacts", CONTACTS, params=params, headers=headers)
             found.update({each.contact_id: each for each in rows.found})
             self.left_out.extend(rows.left_out)
             new = set(rows.keys) - seen
@@ -328,25 +332,18 @@ class XeroClient(Door):
             since = max(last, since)
 
     async def _changed_since(self, since: datetime, page: int) -> Rows[wire.XeroInvoice]:
-        answer = await self.send(
-            "GET",
-            f"{_ACCOUNTING}/Invoices",
-            params={
-                "createdByMyApp": "true",
-                "Statuses": _ALL,
-                "page": str(page),
-                "pageSize": str(_PAGE),
-                "order": "UpdatedDateUTC ASC",
-            },
-            # Xero ignores this header without a word when it has a zone or a fraction.
-            headers={"If-Modified-Since": since.strftime("%Y-%m-%dT%H:%M:%S")},
-        )
-        if answer.status == httpx.codes.NOT_MODIFIED:
-            return Rows(())
-        return rows_of(answer, INVOICES)
+        params = {
+            "createdByMyApp": "true",
+            "Statuses": _ALL,
+            "page": str(page),
+            "pageSize": str(_PAGE),
+            "order": "UpdatedDateUTC ASC",
+        }
+        return await self._rows("Invoices", INVOICES, params=params, headers=_since(since))
 
     async def _rows(self, path: str, kind: Kind[T], **extras: Any) -> Rows[T]:
-        return rows_of(await self.send("GET", f"{_ACCOUNTING}/{path}", **extras), kind)
+        answer = await self.send("GET", f"{_ACCOUNTING}/{path}", **extras)
+        return Rows(()) if answer.status == httpx.codes.NOT_MODIFIED else rows_of(answer, kind)
 
     async def _all(self, path: str, kind: Kind[T]) -> Sequence[T]:
         """Return a list that comes on one page, each row once; note what is left out."""
@@ -356,6 +353,11 @@ class XeroClient(Door):
 
     async def _one(self, path: str, kind: Kind[T]) -> T:
         return kind.only(await self._rows(path, kind))
+
+
+def _since(moment: datetime) -> dict[str, str]:
+    """Xero ignores this header without a word when it has a zone or a fraction."""
+    return {"If-Modified-Since": moment.strftime("%Y-%m-%dT%H:%M:%S")}
 
 
 def _with_ids(rows: Sequence[wire.XeroInvoice]) -> Sequence[wire.XeroInvoice]:

@@ -110,6 +110,8 @@ class Connection(Sends, Base):
     paymo_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mirror_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
+    contacts_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # all were copied
+    contacts_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # or what changed was
     mirror_fence: Mapped[int] = mapped_column(default=0)
     mirror_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a limit's pause
     mirror_problem: Mapped[str] = mapped_column(String(1000), default="")

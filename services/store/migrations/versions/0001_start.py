@@ -188,6 +188,8 @@ def upgrade() -> None:
             "paymo_mirrored_at", services.store.types.UtcDateTime(timezone=True), nullable=True
         ),
         sa.Column("mirror_due_at", services.store.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("contacts_whole_at", services.store.types.UtcDateTime(), nullable=True),
+        sa.Column("contacts_read_at", services.store.types.UtcDateTime(), nullable=True),
         sa.Column("mirror_fence", sa.Integer(), nullable=False),
         sa.Column("mirror_held_until", services.store.types.UtcDateTime(), nullable=True),
         sa.Column("mirror_problem", sa.String(length=1000), nullable=False),

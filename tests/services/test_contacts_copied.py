@@ -1,0 +1,100 @@
+"""How often Xero's contacts are copied, and what that costs of the day's calls."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from sandbox.serving import Seen
+from services.store import mirror
+from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import Bridge
+
+pytestmark = SQLITE_ALONE
+
+MANY = 2050
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair whose organisation has many contacts, all of them copied."""
+    made = await Bridge.with_acme(database)
+    for nth in range(MANY):
+        made.xero.books.add_contact(f"Client {nth}")
+    await hour(made)
+    yield made
+    await made.close()
+
+
+async def hour(bridge: Bridge, hours: int = 1) -> list[Seen]:
+    """Let hours go by; return what was asked of contacts."""
+    before = len(bridge.xero.requests)
+    for _ in range(hours):
+        bridge.clock.turn(minutes=61)
+        await bridge.run()
+    return [each for each in bridge.xero.requests[before:] if each.path.endswith("/Contacts")]
+
+
+async def known(bridge: Bridge, contact_id: str, *, follows: bool = False) -> tuple[str, bool]:
+    """Return a contact's name, and whether it can be used, as far as the mirror knows."""
+    async with bridge.database.sessions() as session:
+        found = await mirror.find_contact(
+            session, bridge.connection_id, contact_id, follows=follows
+        )
+    return ("", False) if found is None else (found.name, found.is_active)
+
+
+async def test_every_hour_what_changed_is_one_call(bridge: Bridge) -> None:
+    one, two, three, *_ = bridge.xero.books.contacts
+    books = bridge.xero.books
+    books.rename_contact(one, "Acme (UK) Ltd")
+    books.archive_contact(two)
+    books.merge_contact(three, into=one)
+    added = books.add_contact("New Ltd").contact_id
+
+    (asked,) = await hour(bridge)
+
+    assert "If-Modified-Since" in asked.headers
+    assert await known(bridge, one) == ("Acme (UK) Ltd", True)
+    assert (await known(bridge, two))[1] is False
+    assert await known(bridge, three, follows=True) == ("Acme (UK) Ltd", True)
+    assert await known(bridge, added) == ("New Ltd", True)
+
+
+async def test_a_night_brings_everything_once(bridge: Bridge) -> None:
+    gone = next(iter(bridge.xero.books.contacts))
+    del bridge.xero.books.contacts[gone]  # for good, as Xero's own people can
+    await hour(bridge)
+    assert (await known(bridge, gone))[0] == "Acme Ltd"
+
+    asked = await hour(bridge, hours=24)
+
+    whole = [each for each in asked if "If-Modified-Since" not in each.headers]
+    assert len(whole) == 3  # a page for each thousand
+    assert len(asked) <= 3 + 24
+    assert (await known(bridge, gone))[0] == ""
+
+
+async def test_while_calls_are_short_nothing_is_copied(bridge: Bridge) -> None:
+    used = bridge.xero.limits.usages[bridge.xero.books.tenant_id].day.used
+    bridge.xero.limits.per_day = used + 100
+    await bridge.look()
+    renamed = next(iter(bridge.xero.books.contacts))
+    bridge.xero.books.rename_contact(renamed, "Acme (UK) Ltd")
+
+    assert await hour(bridge, hours=3) == []
+
+    bridge.xero.limits.per_day = 5000
+    await hour(bridge, hours=2)
+    assert (await known(bridge, renamed))[0] == "Acme (UK) Ltd"
+
+
+async def test_a_clock_that_is_ahead_of_xeros_loses_nothing(bridge: Bridge) -> None:
+    at: datetime = bridge.clock.time
+    contact = next(iter(bridge.xero.books.contacts.values()))
+    contact.name, contact.updated = "Acme (UK) Ltd", at - timedelta(minutes=3)
+
+    await hour(bridge)
+
+    assert await known(bridge, contact.contact_id) == ("Acme (UK) Ltd", True)
