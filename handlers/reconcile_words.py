@@ -12,6 +12,7 @@ _LONGEST_NOTE = 400
 _LONGEST_TEXT = 3900
 _SIGNS = {
     Verdict.UNREAD: "❔",
+    Verdict.ODD: "❔",
     Verdict.DIFFERS: "⚠️",
     Verdict.ONLY_XERO: "➡️",
     Verdict.ONLY_PAYMO: "⬅️",
@@ -56,6 +57,7 @@ def _differing(report: Report, when: str) -> str:
         (report.count(Verdict.ONLY_PAYMO), "are only in Paymo", "is only in Paymo"),
         (report.count(Verdict.ONLY_XERO), "are only in Xero", "is only in Xero"),
         (report.count(Verdict.UNREAD), "were not shown by Xero", "was not shown by Xero"),
+        (report.count(Verdict.ODD), "can't be read", "can't be read"),
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
     return (

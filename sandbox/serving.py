@@ -168,14 +168,16 @@ def _altered(response: web.StreamResponse, changes: dict[str, Any]) -> web.Respo
         for step in way:
             places = [deeper for place in places for deeper in _under(place, step)]
         for place in places:
-            place[int(last) if isinstance(place, list) else last] = value
+            place[last] = value
     return as_json(body, status=response.status)
 
 
 def _under(place: Any, step: str) -> list[Any]:
     if step == "*":
         return list(place)
-    return [place[int(step) if isinstance(place, list) else step]]
+    if isinstance(place, list):
+        return place[int(step) : int(step) + 1]
+    return [place[step]] if step in place else []
 
 
 def _half(response: web.StreamResponse) -> web.Response:

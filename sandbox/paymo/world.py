@@ -21,34 +21,52 @@ _FIRST_ID = 3_000_001_001  # more than 32 bits hold: Paymo says nowhere how larg
 
 @dataclass(slots=True)
 class Limit:
-    """So many requests in each window; every one beyond is refused until the window is over."""
+    """So many requests in each window; every one beyond is refused until the window is over.
+
+    A `wider` window counts the same requests, and is told of beside this one.
+    """
 
     now: Clock
     requests: int = 1000
     window: timedelta = timedelta(seconds=5)
     opened: datetime | None = None
     used: int = 0
+    wider: "Limit | None" = None
+
+    @property
+    def windows(self) -> list["Limit"]:
+        """All that hold, the narrowest first."""
+        return [self, *(self.wider.windows if self.wider else ())]
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Count, refuse what is too much, and say how much is left."""
         if not request.path.startswith("/api/"):
             return await handler(request)
+        waits = [each.count() for each in self.windows]
+        if any(waits):
+            refusal = as_json({"message": "Too many requests"}, status=HTTPStatus.TOO_MANY_REQUESTS)
+            refusal.headers["Retry-After"] = str(max(waits))
+            return self._told(refusal)
+        return self._told(await handler(request))
+
+    def count(self) -> int:
+        """Count a request, and return the seconds to wait where it is too many."""
         now = self.now()
         if self.opened is None or now >= self.opened + self.window:
             self.opened, self.used = now, 0
         self.used += 1
-        if self.used > self.requests:
-            wait = ceil((self.opened + self.window - now).total_seconds())
-            refusal = as_json({"message": "Too many requests"}, status=HTTPStatus.TOO_MANY_REQUESTS)
-            refusal.headers["Retry-After"] = str(wait)
-            return self._told(refusal)
-        return self._told(await handler(request))
+        if self.used <= self.requests:
+            return 0
+        return ceil((self.opened + self.window - now).total_seconds())
 
     def _told(self, response: web.StreamResponse) -> web.StreamResponse:
-        response.headers["X-Ratelimit-Limit"] = str(self.requests)
-        response.headers["X-Ratelimit-Remaining"] = str(max(self.requests - self.used, 0))
-        response.headers["X-Ratelimit-Decay-Period"] = str(int(self.window.total_seconds()))
+        for name, figures in (
+            ("Limit", [each.requests for each in self.windows]),
+            ("Remaining", [max(each.requests - each.used, 0) for each in self.windows]),
+            ("Decay-Period", [int(each.window.total_seconds()) for each in self.windows]),
+        ):
+            response.headers[f"X-Ratelimit-{name}"] = ", ".join(map(str, figures))
         return response
 
 

@@ -26,7 +26,7 @@ from services.connect.refusals import (
 )
 from services.connect.settling import Finished
 from services.connect.shapes import Consent, Invitation, Return
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
 from services.model import ConnectionState, Job, Organisation, Place
 from services.store import connections, grants, links, ownership, workspaces
 from services.store.engine import Session
@@ -97,11 +97,19 @@ async def submit_paymo_key(kit: Kit, nonce: str, api_key: str, cookie: str) -> s
 
 async def _keep_key(kit: Kit, nonce: str, key: str) -> str:
     try:
-        company = await kit.paymo.client(key).company()
+        paymo = kit.paymo.client(key)
+        company = await paymo.company()
     except NotConnected:
         raise ServiceError(
             "Paymo does not accept this key. Make a new one in Paymo at My Account → API Keys, "
             "and paste it whole."
+        ) from None
+    try:
+        await paymo.try_invoices()
+    except Forbidden as refusal:
+        raise ServiceError(
+            f"This key may not read invoices. {refusal} Use the key of somebody whose role in "
+            "Paymo includes invoices, or have that role extended."
         ) from None
     async with kit.database.sessions.begin() as session:
         link, connection = await _take(session, kit, nonce, checklists.PAYMO)

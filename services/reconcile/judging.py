@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services import money
 from services.clients.paymo import Invoice
+from services.clients.paymo.reading import PAYMO
 from services.clients.xero import XeroInvoice
 from services.links import Links
 from services.model import ISSUED_IN_PAYMO, ExportState, Life
@@ -21,6 +22,7 @@ _ORDER = {
     for place, verdict in enumerate(
         (
             Verdict.UNREAD,
+            Verdict.ODD,
             Verdict.DIFFERS,
             Verdict.ONLY_XERO,
             Verdict.ONLY_PAYMO,
@@ -57,7 +59,7 @@ class Judge:
 
     def report(self, month: Month, at: datetime) -> Report:
         """Return the comparison, with those that need somebody first."""
-        rows = [*self._exported(), *self._not_exported()]
+        rows = [*self._exported(), *self._not_exported(), *self._odd()]
         return Report(
             organisation=self.connection.organisation_name or "Xero",
             company=self.connection.paymo_company_name or "Paymo",
@@ -74,6 +76,8 @@ class Judge:
             if not is_exported(export):
                 continue
             found = self._found(export)
+            if self.books.odd.keys() & {str(export.paymo_invoice_id), export.xero_invoice_id}:
+                continue
             if found.theirs is None:
                 yield self._unread(found)
             elif found.mine is None:
@@ -115,6 +119,25 @@ class Judge:
             return self._row(Verdict.GONE, found, (), cure)
         note = "It was deleted in Paymo, and is still in Xero."
         return self._row(Verdict.ONLY_XERO, found, (Finding("", note=note),), (Help.OPEN_XERO, ""))
+
+    def _odd(self) -> Iterator[Row]:
+        """Name what cannot be read; it is not missing."""
+        exports = self.books.known.exports.values()
+        by_id = {str(each.paymo_invoice_id): each for each in exports}
+        by_id |= {each.xero_invoice_id: each for each in exports if each.xero_invoice_id}
+        for key, odd in self.books.odd.items():
+            export, code = by_id.get(key), self.connection.short_code
+            is_mine = odd.where == PAYMO
+            yield Row(
+                verdict=Verdict.ODD,
+                number=export.number if export else odd.name,
+                client=export.client_name if export else "",
+                findings=(Finding("", note=f"Part of {odd} can't be read. Look at it there."),),
+                help=Help.OPEN_PAYMO if is_mine else Help.OPEN_XERO,
+                paymo_id=export.paymo_invoice_id if export else 0,
+                paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
+                xero_url="" if is_mine else self.links.xero(code, key),
+            )
 
     def _not_exported(self) -> Iterator[Row]:
         """Find what the month's sales are in Paymo without a living copy in Xero."""

@@ -5,14 +5,15 @@ leave out is asked for by its id. "Not shown" is never read as "not there": Xero
 nothing, and Paymo's counts only where the key still opens the same company.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from services import money
 from services.clients.paymo import Invoice, PaymoClient
+from services.clients.rows import LeftOut
 from services.clients.xero import XeroClient, XeroInvoice
 from services.clients.xero.listing import own_invoices, sales_dated
-from services.errors import NotFound, Unavailable
+from services.errors import NotFound, Unavailable, Unreadable
 from services.model import Life
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD
@@ -47,19 +48,23 @@ class Books:
     asked: frozenset[int]  # Paymo's ids of the month itself
     others: int | None = None  # sales invoices of the month that never went through the app
     other_numbers: frozenset[str] = frozenset()  # folded
+    odd: Mapping[str, LeftOut] = field(default_factory=dict)  # what cannot be read, by its id
 
 
 async def read(source: Source, month: Month) -> Books:
     """Read everything that a comparison of this month needs. Raises a refusal, never half."""
     paymo = {each.id: each for each in await source.paymo.statements(month.first, month.after)}
+    odd = {each.key: each for each in source.paymo.left_out}
     asked = frozenset(paymo)
     xero = {each.invoice_id: each for each in await _sales(source.xero, month)}
     known = await _known(source, month, asked, xero)
     exported = [each for each in known.exports.values() if is_exported(each)]
     own = {each.xero_invoice_id or "" for each in exported}
-    await _add_paymo(source, exported, paymo)
+    await _add_paymo(source, exported, paymo, odd)
     await _add_xero(source.xero, own - xero.keys(), xero)
-    if own and not own & xero.keys():
+    # Of those that never went through the app nothing is said: the others are counted alone.
+    odd |= {each.key: each for each in source.xero.left_out if each.key in own}
+    if own and not own & (xero.keys() | odd.keys()):
         raise Unavailable(
             f"Xero shows none of the {len(own)} exported invoices, so nothing is concluded. "
             "Perhaps the organisation was reset. Look in Xero, then compare again."
@@ -74,6 +79,7 @@ async def read(source: Source, month: Month) -> Books:
         asked=asked,
         others=len(others) if month.first is not None else None,
         other_numbers=frozenset(money.folded(each.invoice_number) for each in others),
+        odd=odd,
     )
 
 
@@ -99,13 +105,17 @@ async def _known(
         )
 
 
-async def _add_paymo(source: Source, exported: Sequence[Export], paymo: dict[int, Invoice]) -> None:
+async def _add_paymo(
+    source: Source, exported: Sequence[Export], paymo: dict[int, Invoice], odd: dict[str, LeftOut]
+) -> None:
     """Read singly what Paymo's list left out: dated in another month by now, or deleted."""
     was_empty = not paymo
     missing = [
         each.paymo_invoice_id
         for each in exported
-        if each.paymo_invoice_id not in paymo and each.life not in _GONE
+        if each.paymo_invoice_id not in paymo
+        and str(each.paymo_invoice_id) not in odd
+        and each.life not in _GONE
     ]
     if len(missing) > _MOST_SINGLE_READS:
         raise Unavailable(
@@ -113,6 +123,7 @@ async def _add_paymo(source: Source, exported: Sequence[Export], paymo: dict[int
             "Check that the API key's owner may still see all invoices, then compare again."
         )
     gone = [each for each in missing if not await _found(source.paymo, each, paymo)]
+    odd |= {each.key: each for each in source.paymo.left_out}
     if gone and (await source.paymo.company()).id != source.connection.paymo_company_id:
         raise Unavailable("Paymo's key opens another company by now, so nothing is concluded.")
     if was_empty and len(gone) > _MOST_GONE_AT_ONCE:
@@ -127,6 +138,8 @@ async def _found(client: PaymoClient, invoice_id: int, paymo: dict[int, Invoice]
         paymo[invoice_id] = await client.invoice(invoice_id)
     except NotFound:
         return False
+    except Unreadable:
+        return True  # it is there, and the client has noted what is the matter with it
     return True
 
 

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     ONLY_PAYMO = "only in Paymo"
     ONLY_XERO = "only in Xero"
     UNREAD = "not shown by Xero"  # nothing is concluded from that
+    ODD = "can't be read"  # nor from this
     GONE = "deleted on both sides"
 
 
@@ -107,7 +108,11 @@ class Report:
     def is_fine(self) -> bool:
         """Say whether nothing needs anybody."""
         return not self.count(
-            Verdict.DIFFERS, Verdict.ONLY_PAYMO, Verdict.ONLY_XERO, Verdict.UNREAD
+            Verdict.DIFFERS,
+            Verdict.ONLY_PAYMO,
+            Verdict.ONLY_XERO,
+            Verdict.UNREAD,
+            Verdict.ODD,
         )
 
     def count(self, *verdicts: Verdict) -> int:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from sandbox.paymo import PaymoWorld
+from sandbox.paymo.world import Limit
 from sandbox.serving import Served
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClient, PaymoClients
@@ -221,6 +222,27 @@ async def test_a_used_up_window_is_waited_for_before_anything_is_refused(bench: 
     await bench.client.company()
 
     assert bench.pauses.asked == [timedelta(seconds=5)]
+    assert {each.status for each in bench.world.requests} == {200}
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "waits"),
+    [((4, 5), (180, 60), 5), ((60, 5), (4, 60), 60), ((4, 5), (4, 60), 60), ((4, 10), None, 10)],
+)
+async def test_of_several_windows_the_one_that_is_used_up_is_waited_for(
+    bench: Bench, narrow: tuple[int, int], wide: tuple[int, int] | None, waits: int
+) -> None:
+    """Counts and spans belong together by their place; patience is for the copying."""
+    limit = bench.world.limit
+    limit.requests, limit.window = narrow[0], timedelta(seconds=narrow[1])
+    if wide:
+        limit.wider = Limit(bench.clock, wide[0], timedelta(seconds=wide[1]))
+    for _ in range(4):
+        await bench.client.company()
+    bench.clock.forward(seconds=waits)
+    await bench.clients.client(KEY, patience=timedelta(minutes=1)).company()
+
+    assert bench.pauses.asked == [timedelta(seconds=waits)]
     assert {each.status for each in bench.world.requests} == {200}
 
 

@@ -79,6 +79,21 @@ async def test_a_key_that_does_not_work_leaves_the_page_to_try_another(
         await stand.service.page(nonce, "paymo")
 
 
+async def test_a_key_that_may_not_read_invoices_is_refused_with_what_it_lacks(
+    stand: Connecting,
+) -> None:
+    nonce = nonce_of((await stand.service.open(ANNA)).paymo_link)
+    body = '{"message": "Your role has no invoices"}'
+    stand.paymo.faults.add(path="/invoices", status=403, body=body)
+    with pytest.raises(ServiceError, match=r"may not read invoices.*Your role has no invoices"):
+        await stand.give_key(nonce)
+    blocked = {"status": 403, "body": "<html>", "headers": {"Content-Type": "text/html"}}
+    stand.paymo.faults.add(path="/company", **blocked)
+    with pytest.raises(ServiceError, match="does not let our connection do this"):
+        await stand.give_key(nonce)
+    await stand.give_key(nonce)
+
+
 async def test_links_are_for_one_purpose_and_for_ten_minutes(stand: Connecting) -> None:
     checklist = await stand.service.open(ANNA)
     paymo, xero = nonce_of(checklist.paymo_link), nonce_of(checklist.xero_link)

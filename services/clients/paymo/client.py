@@ -137,7 +137,9 @@ class PaymoClient(Door):
 
     async def _invoice(self, invoice_id: int, include: str) -> Invoice:
         answer = await self.send("GET", f"/invoices/{invoice_id}", params={"include": include})
-        return only(answer, INVOICES)
+        rows = rows_of(answer, INVOICES)
+        self.left_out.extend(rows.left_out)
+        return INVOICES.only(rows)
 
     async def create_invoice(self, former: Invoice) -> Invoice:
         """Make an invoice again as it was, a draft without payments. Raises `Rejected`.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.clients.paymo import Header, Invoice, PaymoClient
-from services.errors import NotFound
+from services.errors import NotFound, Rejected
 from services.export import preparing
 from services.export.batching.reading import whole
 from services.export.reading import read_invoice
@@ -38,7 +38,7 @@ async def compare(paymo: PaymoClient, members: Sequence[Member]) -> Compared:
     ids = [row.paymo_invoice_id for row, _ in members]
     heads = {each.id: each for each in await paymo.headers_of(ids)}
     suspects = [each for each in members if not _is_untouched(each, heads)]
-    now = await _read_again(paymo, [row.paymo_invoice_id for row, _ in suspects], heads)
+    now, unread = await _read_again(paymo, [row.paymo_invoice_id for row, _ in suspects], heads)
     compared = Compared()
     for member in members:
         row, export = member
@@ -46,7 +46,9 @@ async def compare(paymo: PaymoClient, members: Sequence[Member]) -> Compared:
             compared.unchanged.append(member)
             continue
         invoice = now.get(row.paymo_invoice_id)
-        if invoice is None:
+        if why := unread.get(row.paymo_invoice_id):
+            compared.refused.append((export, Refused(why, problem="rejected")))
+        elif invoice is None:
             compared.refused.append((export, preparing.gone(export)))
         elif _is_same(Invoice.from_json(row.invoice or {}), invoice):
             compared.touched.append((row, export, invoice))
@@ -63,16 +65,22 @@ def _is_untouched(member: Member, heads: dict[int, Header]) -> bool:
 
 async def _read_again(
     paymo: PaymoClient, ids: Sequence[int], heads: dict[int, Header]
-) -> dict[int, Invoice]:
-    """Return those that Paymo has, with lines; one that a list lacks is asked for by itself."""
+) -> tuple[dict[int, Invoice], dict[int, str]]:
+    """Return those that Paymo has, with lines, and why others are not read.
+
+    One that a list lacks is asked for by itself.
+    """
     listed = await paymo.invoices_with_items([each for each in ids if each in heads])
     found = {each.id: await whole(paymo, each) for each in listed}
+    unread: dict[int, str] = {}
     for missing in (each for each in ids if each not in found):
         try:
             found[missing] = await read_invoice(paymo, missing)
         except NotFound:
             continue
-    return found
+        except Rejected as refusal:
+            unread[missing] = str(refusal)
+    return found, unread
 
 
 def _is_same(shown: Invoice, now: Invoice) -> bool:

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from services import days, money
 from services.clients.paymo import Invoice, PaymoClient
+from services.clients.rows import LeftOut
 from services.clients.xero.invoices import holders_of
-from services.errors import NotFound, ServiceError, SeveralFit
+from services.errors import NotFound, ServiceError, SeveralFit, Unreadable
 from services.export import claims, proposing
 from services.export.batching import tables
 from services.export.batching.kit import BatchKit
-from services.export.batching.verdicts import ANSWERABLE, Situation, Verdict
+from services.export.batching.verdicts import ANSWERABLE, OTHER, Situation, Verdict
 from services.export.books import Books, turned_to
 from services.export.claims import WIDEST
 from services.export.former import said_of_former
@@ -24,7 +25,7 @@ from services.model import ISSUED_IN_PAYMO, BatchState
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.fence import fenced
-from services.store.tables import Batch, BatchRow, Client, Connection
+from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
 
 _FRESH = timedelta(minutes=1)
 
@@ -40,6 +41,7 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
     paymo = kit.paymo.client(connection.paymo_api_key)
     listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
     invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
+    odd = {each.key: each for each in paymo.left_out}
     held = await _held(kit, connection, invoices)
     async with kit.database.sessions.begin() as session:
         ready = {"state": BatchState.READY, "due_at": None, "asked_numbers": numbers}
@@ -52,6 +54,9 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
         around = await _around(session, connection, batch, invoices)
         around = replace(around, taken={**held, **around.taken})
         rows = [_row(batch, each, around.judge(each)) for each in invoices]
+        for invoice_id in (each for each in ids if each not in listed and str(each) in odd):
+            head = await mirror.find_header(session, connection.id, invoice_id)
+            rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
         await batches.replace_rows(session, batch, rows)
     await tables.show(kit, batch)
 
@@ -96,7 +101,7 @@ async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
     except ServiceError:
         try:
             return await read_invoice(paymo, invoice.id)
-        except NotFound:
+        except (NotFound, Unreadable):
             return invoice  # its figures say that something is wrong
     return invoice
 
@@ -182,6 +187,20 @@ def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:
     )
     _write(row, verdict)
     return row
+
+
+def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | None) -> BatchRow:
+    """Name an invoice that cannot be read, so that nobody takes it for sent."""
+    return BatchRow(
+        batch_id=batch.id,
+        paymo_invoice_id=invoice_id,
+        number=head.number[:WIDEST] if head else odd.name[:WIDEST],
+        client_id=head.client_id if head else None,
+        total=head.total if head else None,
+        currency=head.currency[:8] if head else "",
+        verdict=OTHER,
+        reason=f"Part of {odd} can't be read. Check it there, then try again.",
+    )
 
 
 def _currency(invoice: Invoice) -> str:
