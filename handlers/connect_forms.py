@@ -93,6 +93,8 @@ def connected_text(checklist: Checklist) -> str:
     if checklist.state is not ConnectionState.ACTIVE:
         missing = "Xero" if checklist.xero_link else "Paymo"
         words = "connect another" if checklist.is_another else "connect"
+        if checklist.xero_link and checklist.paymo_link:
+            return f"Nothing is connected yet. Type /paymo-xero {words} for new links."
         return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
     return (
         f"✅ {one_line(checklist.company)} in Paymo is connected with "

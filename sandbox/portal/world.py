@@ -63,13 +63,13 @@ class Portal:
             _step("slack", "Type /paymo-xero connect", done=self._has_typed()),
             _step(
                 "slack",
-                "Press Connect Paymo, and paste this key into the page that opens:",
+                "Press Connect Paymo. On the page that opens, paste this key and tick the box:",
                 done=bool(self.paymo.calls("GET", "/api/company")),
                 copy=API_KEY,
             ),
             _step(
                 "slack",
-                "Press Connect Xero, allow the access, and come back",
+                "Press Connect Xero, tick the box, continue to Xero, allow the access, and come back",
                 done=bool(self.xero.authority.connections),
             ),
             _step(

@@ -9,8 +9,8 @@ class LinkExpired(ServiceError):
     def __init__(self) -> None:
         """Say where a fresh one is to be had."""
         super().__init__(
-            "This link was used already or is older than ten minutes. Go back to Slack and start "
-            "again with /paymo-xero connect."
+            "This link was used already, was replaced by a newer one, or is older than ten "
+            "minutes. Go back to Slack and start again with /paymo-xero connect."
         )
 
 

@@ -109,6 +109,14 @@ def test_messages_to_one_person_are_safe(name: str) -> None:
     judge_words(swept_text(Swept(name, payments=2, held=4)))
 
 
+def test_how_far_connecting_has_come_is_said_as_it_is() -> None:
+    begun = samples.checklist("x")
+    half = samples.checklist("x", paymo_link="")
+
+    assert connected_text(begun).startswith("Nothing is connected yet.")
+    assert "Xero is still missing" in connected_text(half)
+
+
 def test_the_forms_carry_the_names_that_others_rely_on() -> None:
     assert list(fields(VIEWS["connect, fresh"]("x"))) == ["channel"]
     assert list(fields(VIEWS["export"]("x"))) == [
