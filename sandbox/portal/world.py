@@ -69,7 +69,7 @@ class Portal:
             ),
             _step(
                 "slack",
-                "Press Connect Xero, tick the box, continue to Xero, allow the access, and come back",
+                "Press Connect Xero, tick the box, and allow the access at Xero",
                 done=bool(self.xero.authority.connections),
             ),
             _step(
