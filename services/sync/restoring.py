@@ -16,6 +16,7 @@ from services.errors import (
     Rejected,
     ServiceError,
     Unavailable,
+    Unreadable,
 )
 from services.model import (
     ErrandState,
@@ -203,8 +204,11 @@ async def _create(case: _Case, former: Invoice) -> Invoice:
 
 async def _send(case: _Case, former: Invoice) -> Invoice:
     await case.leave(is_sent=True)
-    with leaving.answered(case.errand):
-        return await case.paymo.create_invoice(former)
+    try:
+        with leaving.answered(case.errand):
+            return await case.paymo.create_invoice(former)
+    except Unreadable as refusal:  # it was made, and is looked for before it is made once more
+        raise Unavailable(str(refusal)) from refusal
 
 
 def _missing(former: Invoice, made: Invoice) -> list[Payment]:
