@@ -88,7 +88,7 @@ class Batches:
         again = blocks.button("Export Invoices", names.EXPORT_ALL, style="primary")
         view_id = await answers.open_view(request, batch_view(form), again=again)
         if view_id:
-            await self.service.attach_view(form.batch_id, view_id)
+            await self.service.attach_view(request.person, form.batch_id, view_id)
 
 
 @dataclass(frozen=True, slots=True)

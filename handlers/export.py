@@ -39,7 +39,7 @@ class Export:
         view = export_view(form, channel_id)
         view_id = await answers.open_view(request, view, again=again)
         if view_id:
-            await self.service.attach_view(form.draft_id, view_id)
+            await self.service.attach_view(request.person, form.draft_id, view_id)
 
     async def is_number(self, request: SlackRequest, typed: str) -> bool:
         """Say whether these several words are the number of one invoice."""
@@ -118,7 +118,7 @@ class Export:
             )
             view_id = await answers.open_view(request, drawn, again=again)
         if view_id:
-            await self.service.attach_view(form.draft_id, view_id)
+            await self.service.attach_view(request.person, form.draft_id, view_id)
 
     async def submit(self, request: SlackRequest) -> None:
         """Claim the invoice; what comes of it is drawn over the form."""

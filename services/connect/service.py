@@ -42,12 +42,13 @@ class ConnectService(Kit):
     async def attach_view(self, person: Person, connection_id: int, view_id: str) -> None:
         """Say which modal shows the checklist, so that it is drawn again when a page is done."""
         async with self.database.sessions.begin() as session:
+            await connections.find_here(session, person, connection_id)
             await links.attach_view(session, connection_id, person.user_id, view_id)
 
     async def catch_up(self, person: Person, drawn: Checklist, place: Place) -> None:
         """Draw the checklist again if a side was connected before its view was known."""
         async with self.database.sessions.begin() as session:
-            connection = await connections.get(session, drawn.connection_id)
+            connection = await connections.find_here(session, person, drawn.connection_id)
             if checklists.needs_of(connection, person.user_id) == (
                 bool(drawn.paymo_link),
                 bool(drawn.xero_link),

@@ -41,12 +41,10 @@ class ExportService(Kit):
         await self.work.nudge(Job.MIRROR, connection.id)
         return form
 
-    async def attach_view(self, draft_id: int, view_id: str) -> None:
+    async def attach_view(self, person: Person, draft_id: int, view_id: str) -> None:
         """Say which modal shows this draft; only then can what it waits for be drawn."""
         async with self.database.sessions.begin() as session:
-            draft = await drafts.find(session, draft_id)
-            if draft is None:
-                return
+            draft = await requests.draft_of(session, draft_id, person)
             draft.view_id = view_id
             is_reading = bool(draft.asked_number or draft.invoice_id)
             if is_reading:

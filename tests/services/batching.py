@@ -36,7 +36,7 @@ def invoices(bridge: Bridge, count: int, client: str = "Acme Ltd", **more: Any) 
 async def table(bridge: Bridge, *numbers: str, person: Person = ANNA) -> BatchForm:
     """Open a table and wait until it was read."""
     form = await bridge.batches.open(person, numbers)
-    await bridge.batches.attach_view(form.batch_id, "V1")
+    await bridge.batches.attach_view(person, form.batch_id, "V1")
     await bridge.run()
     return await bridge.batches.form(person, form.batch_id)
 

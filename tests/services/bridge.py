@@ -300,7 +300,7 @@ class Bridge:
     async def form_for(self, number: str, person: Person = ANNA) -> ExportForm:
         """Open the form for an invoice and wait until it was read."""
         form = await self.export.open(person, number)
-        await self.export.attach_view(form.draft_id, f"V{form.draft_id}")
+        await self.export.attach_view(person, form.draft_id, f"V{form.draft_id}")
         await self.run()
         return await self.export.form(form.draft_id, person)
 

@@ -190,7 +190,7 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
     books.restore_contact(birch.contact_id)
     bridge.screen.ended.clear()
     again = await bridge.batches.open_failed(ANNA, report.batch_id)
-    await bridge.batches.attach_view(again.batch_id, "V2")
+    await bridge.batches.attach_view(ANNA, again.batch_id, "V2")
     await bridge.run()
     again = await bridge.batches.form(ANNA, again.batch_id)
     assert words(again) == {"ready": ["INV-5"], "taken": ["INV-2", "INV-3"]}

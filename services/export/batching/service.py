@@ -58,12 +58,10 @@ class BatchService(BatchKit):
             raise ServiceError("None of them failed any more; there is nothing left to fix.")
         return await self.open(person, failed)
 
-    async def attach_view(self, batch_id: int, view_id: str) -> None:
+    async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:
         """Say which modal shows this batch, and have it read."""
         async with self.database.sessions.begin() as session:
-            batch = await batches.find(session, batch_id)
-            if batch is None:
-                return
+            batch = await _own(session, person, batch_id)
             batch.place = {**batch.place, "view_id": view_id}
             batch.due_at = self.now()
         await self.work.nudge(Job.BATCH, batch_id)

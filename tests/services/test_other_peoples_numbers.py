@@ -1,0 +1,265 @@
+"""Numbers that are not theirs: every method of every service, with another workspace's ids.
+
+What a new method takes is given to it by the name of its parameter. A parameter that is not known
+here, or a method that does not say who asks, fails by name until somebody has thought about it.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any, get_type_hints
+
+import pytest
+from sqlalchemy import select
+
+from handlers.register import Services
+from services.connect.service import ConnectService
+from services.connect.workspaces import WorkspaceService
+from services.errors import ServiceError
+from services.export.courtesies import CourtesyService
+from services.export.explaining import ExplainService
+from services.export.shapes import ExportChoice
+from services.history.service import HistoryService
+from services.matching.shapes import MatchChoice
+from services.model import Person, Place, Role, Topic
+from services.notices.service import NoticeService
+from services.settings.access import AccessService
+from services.settings.service import SettingsService
+from services.store import belongings
+from services.store.engine import Database
+from services.store.tables import (
+    AccessRequest,
+    Connection,
+    Draft,
+    OneTimeLink,
+    Payment,
+    Workspace,
+)
+from tests.databases import SQLITE_ALONE
+from tests.handlers import samples
+from tests.services.bridge import ANNA, Bridge, Deaf
+from tests.services.connecting import Screen
+from tests.services.store_seeds import connected
+
+pytestmark = SQLITE_ALONE
+
+# The same Slack id in another workspace, where it owns a connection that works.
+EVE = Person("", "T2", ANNA.user_id, ANNA.channel_id)
+# Methods that no person calls, and what stands in for the person.
+NOBODY_ASKS = {
+    "connect.page": "a nonce",
+    "connect.submit_paymo_key": "a nonce, and a cookie",
+    "connect.start_xero": "a nonce, and a cookie",
+    "connect.finish_xero": "Xero's state, and a cookie",
+    "connect.choose_organisation": "a nonce, and a cookie",
+    "workspaces.installed": "Slack's own answer",
+    "workspaces.uninstalled": "Slack's own event",
+    "workspaces.is_installed": "a question about a workspace as a whole",
+    "sync.hint": "Xero's signature",
+    "sync.paymo_hint": "Paymo's address and signature",
+}
+
+
+def methods() -> list[str]:
+    """Return every public method of every service as "service.method"."""
+    hints = get_type_hints(Services)
+    return [
+        f"{name}.{method}"
+        for name in Services.__dataclass_fields__
+        for method, _ in inspect.getmembers(hints[name], inspect.isfunction)
+        if not method.startswith("_")
+    ]
+
+
+def function(name: str) -> Callable[..., Any]:
+    service, _, method = name.partition(".")
+    found: Callable[..., Any] = getattr(get_type_hints(Services)[service], method)
+    return found
+
+
+def parameters(name: str) -> dict[str, inspect.Parameter]:
+    found = dict(inspect.signature(function(name)).parameters)
+    found.pop("self")
+    return found
+
+
+ASKED = [each for each in methods() if "person" in parameters(each)]
+
+
+@dataclass(slots=True)
+class Stand:
+    """Maple's data in T1, and somebody in T2."""
+
+    services: Services
+    database: Database
+    given: dict[str, Any]
+    theirs: tuple[str, ...]  # what no answer may hold
+
+    async def kept(self) -> Any:
+        """Return every row of T1, secrets left out."""
+        async with self.database.sessions() as session:
+            workspace = await session.scalar(select(Workspace).where(Workspace.team_id == "T1"))
+            assert workspace is not None
+            return await belongings.export(session, workspace)
+
+
+@pytest.fixture
+async def stand(database: Database) -> AsyncIterator[Stand]:
+    """Fill T1 with one of everything that has an id."""
+    bridge = await Bridge.with_acme(database, "INV-1", "INV-2")
+    await bridge.export_it("INV-1")
+    await bridge.change(exporters=["U2"])
+    exported = next(iter(bridge.xero.books.invoices.values()))
+    bridge.xero.books.pay(exported.invoice_id, exported.total, date=bridge.clock().date())
+    await bridge.look()
+    form = await bridge.form_for("INV-2")
+    batch = await bridge.batches.open(ANNA)
+    await bridge.batches.attach_view(ANNA, batch.batch_id, "V1")
+    await bridge.run()
+    services = services_of(bridge)
+    await services.access.ask(replace(ANNA, user_id="U3"), Role.EXPORTER)
+    await connected(database, "T2", organisation_name="Oak Books", paymo_company_id=99)
+    given = await _given(bridge, services, form.draft_id, batch.batch_id)
+    yield Stand(services, database, given, ("Maple", "Acme", exported.invoice_id))
+    await bridge.close()
+
+
+async def _given(
+    bridge: Bridge, services: Services, draft_id: int, batch_id: int
+) -> dict[str, Any]:
+    """Return what each parameter is given, by its name: Maple's own numbers."""
+    export = (await bridge.exports())[0]
+    async with bridge.database.sessions.begin() as session:
+        payment_id = (await session.scalars(select(Payment.id))).first()
+        request_id = (await session.scalars(select(AccessRequest.id))).one()
+        invoice_id = (await session.scalars(select(Draft.invoice_id))).first()
+        link = OneTimeLink(
+            digest="d",
+            purpose="xero",
+            connection_id=bridge.connection_id,
+            user_id=ANNA.user_id,
+            expires_at=bridge.clock(),
+        )
+        session.add(link)
+    contact_id = next(iter(bridge.xero.books.contacts))
+    settings = await services.settings.open(ANNA)
+    checklist = samples.checklist("x", connection_id=bridge.connection_id)
+    return {
+        "person": EVE,
+        "connection_id": bridge.connection_id,
+        "export_id": export.id,
+        "payment_id": payment_id,
+        "request_id": request_id,
+        "draft_id": draft_id,
+        "batch_id": batch_id,
+        "client_id": export.client_id,
+        "channel_id": "C1",
+        "view_id": "V9",
+        "number": "INV-1",
+        "numbers": ("INV-1", "INV-2"),
+        "typed": "INV-1",
+        "text": "",
+        "query": "",
+        "pressed": "as_draft",
+        "tax_type": "ZERORATEDOUTPUT",
+        "role": Role.EXPORTER,
+        "topics": (Topic.DIGEST,),
+        "place": Place(2, EVE.user_id, "C1", "V9"),
+        "drawn": replace(checklist, paymo_link="", xero_link=""),
+        "form": replace(settings, void_means="delete", connection_id=bridge.connection_id),
+        "choice": {
+            ExportChoice: ExportChoice(invoice_id, contact_id, "account"),
+            MatchChoice: MatchChoice(export.client_id or 0, contact_id, "account"),
+        },
+    }
+
+
+def services_of(bridge: Bridge) -> Services:
+    """Return every service over the bridge's database; a new one is to be added here."""
+    database, links, work, now = bridge.database, bridge.export.links, Deaf(), bridge.clock
+    nothing: Any = None
+    return Services(
+        connect=ConnectService(
+            database=database,
+            paymo=bridge.export.paymo,
+            xero=bridge.export.xero,
+            oauth=nothing,
+            tokens=nothing,
+            work=work,
+            screen=Screen(),
+            links=links,
+            public_url="http://bot.example",
+            now=now,
+        ),
+        workspaces=WorkspaceService(database, now),
+        matching=bridge.matching,
+        export=bridge.export,
+        batches=bridge.batches,
+        sync=bridge.sync,
+        notices=NoticeService(database, nothing, work, links, now),
+        settings=SettingsService(database, work, now),
+        reconcile=bridge.reconcile,
+        undo=bridge.undo,
+        update=bridge.update,
+        courtesies=CourtesyService.of(bridge.export),
+        restore=bridge.restore,
+        automatic=bridge.automatic,
+        history=HistoryService(database),
+        explain=ExplainService(database, links, work, now),
+        access=AccessService(database, work, now),
+    )
+
+
+def argument(stand: Stand, name: str, parameter: inspect.Parameter) -> Any:
+    """Return what this parameter is given; what is not known here fails by name."""
+    value = stand.given.get(parameter.name)
+    if isinstance(value, dict):
+        value = value[parameter.annotation]
+    is_id = parameter.name.endswith(("id", "ids"))
+    if value is None and (is_id or parameter.default is inspect.Parameter.empty):
+        pytest.fail(f"{name}: say here what another workspace would pass as {parameter.name}")
+    return parameter.default if value is None else value
+
+
+async def test_another_workspaces_numbers_open_and_change_nothing(stand: Stand) -> None:
+    wrong: dict[str, object] = {}
+    for name in ASKED:
+        before = await stand.kept()
+        answer = await asked(stand, name)
+        if told := [each for each in stand.theirs if each in repr(answer)]:
+            wrong[name] = told
+        elif await stand.kept() != before:
+            wrong[name] = "changed what is kept"
+
+    assert wrong == {}
+
+
+async def asked(stand: Stand, name: str) -> Any:
+    """Return what a method of a service answers to somebody of another workspace."""
+    service, _, method = name.partition(".")
+    given = {key: argument(stand, name, each) for key, each in parameters(name).items()}
+    try:
+        return await getattr(getattr(stand.services, service), method)(**given)
+    except ServiceError as refusal:
+        return str(refusal)
+
+
+def test_every_other_method_is_known_by_name() -> None:
+    """A job is started by our own queue; what else takes no person says what it goes by."""
+    others = {each for each in methods() if each not in ASKED and ".run_" not in each}
+
+    assert others == set(NOBODY_ASKS)
+    assert all("person" not in parameters(each) for each in NOBODY_ASKS)
+
+
+async def test_the_walk_meets_rows_that_would_answer_their_owner(stand: Stand) -> None:
+    """With their own person the same numbers work, so a refusal above is one of the workspace."""
+    export = stand.services.export
+    async with stand.database.sessions() as session:
+        assert (await session.scalars(select(Connection))).all()[0].owner_id == EVE.user_id
+    assert await export.client_of(ANNA, stand.given["draft_id"]) == stand.given["client_id"]
+    assert (await stand.services.batches.form(ANNA, stand.given["batch_id"])).batch_id
+    assert await export.card(ANNA, "INV-1") is not None
+    before = await stand.kept()
+    await stand.services.notices.unsubscribe(ANNA, "C1")
+    assert await stand.kept() != before
