@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 from handlers import blocks, names
+from handlers.batch_undone import undone_fields
 from handlers.blocks import Block, one_line, sentence, shorten
 from handlers.export_forms import row_of, whither
 from handlers.reading import Note
 from services.export.batching.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.export.batching.verdicts import READY, UNTAXED
+from services.export.batching.verdicts import READY, UNDONE, UNTAXED
 from services.model import BatchState, ExportState
 
 TITLE = "Export Invoices"
 _HEADINGS = {
     READY: "✅ Ready",
+    UNDONE: "↩️ Taken back from Xero before",
     "contact": "👤 Needs a match with a contact",
     "account": "📒 Needs an account",
     UNTAXED: "⚖️ Needs a tax rate for lines without tax",
@@ -22,7 +24,7 @@ _HEADINGS = {
     "other": "⛔ Cannot go as it is",
 }
 _MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
-_MOST_OTHERS = 85  # of any other group
+_MOST_OTHERS = 74  # of any other group
 _MOST_REASONS = 5  # of one group; they repeat each other
 _MOST_FAILED = 40
 _MOST_ASKED = 10
@@ -41,8 +43,10 @@ def batch_view(form: BatchForm) -> Block:
         connection_id=form.connection_id, batch_id=form.batch_id, channel_id=form.channel_id
     ).dump()
     ready = form.count(READY)
-    if form.state is BatchState.READY and ready:
-        submit = f"Export {ready} Invoice{'s' if ready > 1 else ''}"
+    undone = form.count(UNDONE)
+    if form.state is BatchState.READY and (ready or undone):
+        submit = f"Export {ready} Invoice{'s' if ready > 1 else ''}" if ready else "Export Ticked"
+        submit = f"Export {ready} and Ticked" if ready and undone else submit
         return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), submit=submit, metadata=note)
     return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), metadata=note)
 
@@ -91,7 +95,11 @@ def _table(form: BatchForm) -> list[Block]:
         return [*drawn, blocks.section(nothing)]
     drawn += [*_missing(form.missing), *_untaxed(form)]
     for group in form.groups:
-        drawn += blocks.paragraphs(_lines(group))
+        drawn += (
+            undone_fields(group.lines)
+            if group.verdict == UNDONE
+            else blocks.paragraphs(_lines(group))
+        )
     return drawn
 
 

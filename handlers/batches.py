@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from handlers import answers, blocks, names
+from handlers.batch_undone import undone_ids
 from handlers.batch_views import batch_view, report_blocks, report_text
 from handlers.clients import SlackClients
 from handlers.matching import Matching
 from handlers.reading import note_of, number_in, pressed
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
-from services.errors import NotAccepted, NotFound, ServiceError
+from services.errors import NotFound
 from services.export.batching.service import BatchService
 from services.export.batching.shapes import BatchForm
 from services.model import Place
@@ -77,11 +78,9 @@ class Batches:
 
     async def submit(self, request: SlackRequest) -> None:
         """Have everything exported that is ready; the view shows how far it is from here on."""
-        batch_id = note_of(request.body["view"]).batch_id
-        try:
-            form = await self.service.confirm(request.person, batch_id)
-        except NotAccepted as refusal:
-            raise ServiceError(str(refusal)) from refusal  # the table has no fields
+        view = request.body["view"]
+        batch_id, again = note_of(view).batch_id, undone_ids(view)
+        form = await self.service.confirm(request.person, batch_id, again)
         await request.ack({"response_action": "update", "view": batch_view(form)})
 
     async def _open(self, request: SlackRequest, form: BatchForm) -> None:

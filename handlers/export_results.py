@@ -14,6 +14,8 @@ from services.export.shapes import ExportResult
 from services.model import ExportState
 from services.wording import some_of
 
+UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."
+
 
 def working_view(sentence: str, channel_id: str = "") -> Block:
     """Say that the work goes on without the person."""
@@ -73,7 +75,7 @@ def undo_button(export_id: int) -> Block:
     """Return the button that takes an export back; it asks once more."""
     sure = blocks.confirm(
         "Take it back from Xero?",
-        "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice.",
+        UNDO_MEANS,
         yes="Undo",
     )
     return blocks.button("Undo", names.UNDO, export_id, ask=sure)

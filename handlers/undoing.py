@@ -1,16 +1,15 @@
 """Taking an export back, accepting a difference, and restoring what was deleted in Paymo."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from handlers import answers, blocks
+from handlers import answers, blocks, names
+from handlers.export_results import UNDO_MEANS
 from handlers.places import place_of
 from handlers.pressing import begin, export_id_of
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.export.undoing import UndoService
-from services.model import Person, Place
 from services.sync.restoring import RestoreService
 
 
@@ -23,12 +22,21 @@ class Undoing:
     workspaces: WorkspaceService
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
-        """Take back the invoice with this number."""
-        await self._named(request, number, "undo", self.service.undo_number)
+        """Ask before the invoice with this number is taken back, as the button does."""
+        await request.ack()
+        found = await self.service.find(request.person, _named(number, "undo"))
+        whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
+        question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
+        button = blocks.button("Undo", names.UNDO, found.export_id, style="danger")
+        await answers.tell(request, question, blocks.actions([button], about=found.connection_id))
 
     async def restore_number(self, request: SlackRequest, number: str) -> None:
         """Make the invoice with this number again in Paymo."""
-        await self._named(request, number, "restore", self.restoring.restore_number)
+        await request.ack()
+        number = _named(number, "restore")
+        place = await place_of(self.workspaces, request)
+        said = await self.restoring.restore_number(request.person, number, place)
+        await answers.tell(request, f"⏳ {blocks.sentence(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
         """Take back the invoice of the button."""
@@ -49,16 +57,9 @@ class Undoing:
         said = await self.service.accept(request.person, export_id_of(request))
         await answers.tell(request, f"✅ {blocks.sentence(said)}")
 
-    async def _named(
-        self,
-        request: SlackRequest,
-        number: str,
-        verb: str,
-        act: Callable[[Person, str, Place], Awaitable[str]],
-    ) -> None:
-        await request.ack()
-        if not number:
-            raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
-        place = await place_of(self.workspaces, request)
-        said = await act(request.person, number, place)
-        await answers.tell(request, f"⏳ {blocks.sentence(said)}")
+
+def _named(number: str, verb: str) -> str:
+    """Return the number that was typed, or say what is missing."""
+    if not number:
+        raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
+    return number

@@ -126,7 +126,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         can_edit=role is Role.OWNER,
         company=connection.paymo_company_name,
         organisation=organisation_of(connection),
-        exported=sum(counts.get(state, 0) for state in exports.DONE),
+        exported=await exports.count_live(session, connection),
         failed=counts.get(ExportState.FAILED, 0),
         waiting=sum(counts.get(state, 0) for state in exports.WAITING),
         asking=asking + counts.get(ExportState.DIFFERENT, 0),

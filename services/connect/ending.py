@@ -159,8 +159,7 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         acts.note(session, row, Deed(what, kit.now(), by))
         if by:
             await _announce(kit, session, row, by)
-        counts = await exports.counts(session, row.id)
-    kept = sum(counts.get(state, 0) for state in exports.DONE)
+        kept = await exports.count_live(session, row)
     return (
         f"{kept} exported invoices stay as they are on both sides. They are remembered, so that "
         "connecting the same two again exports nothing twice."

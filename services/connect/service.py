@@ -92,12 +92,11 @@ class ConnectService(Kit):
         """Say what disconnecting ends and what it leaves. Raises `NotConnected`, `NotAllowed`."""
         async with self.database.sessions() as session:
             connection = await _to_end(session, person)
-            counts = await exports.counts(session, connection.id)
             return Farewell(
                 connection_id=connection.id,
                 company=connection.paymo_company_name,
                 organisation=connection.organisation_name,
-                exported=sum(counts.get(state, 0) for state in exports.DONE),
+                exported=await exports.count_live(session, connection),
                 others=await sharing.names_of_others(session, connection),
             )
 

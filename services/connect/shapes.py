@@ -39,7 +39,7 @@ class Overview:
     can_edit: bool  # settings, disconnecting
     company: str
     organisation: Organisation | None
-    exported: int
+    exported: int  # live in Xero
     failed: int
     waiting: int  # queued, being sent, or of unknown outcome
     asking: int  # deletions, payments and differences that wait for a person

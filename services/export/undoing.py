@@ -19,11 +19,22 @@ from services.store.tables import Connection, Export
 
 
 @dataclass(frozen=True, slots=True)
+class Takeable:
+    """An export that can be taken back once somebody says so."""
+
+    export_id: int
+    number: str
+    client_name: str
+    organisation: str
+    connection_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class UndoService(Kit):
     """A press claims the invoice's life and leaves an errand; `run_undo` is a job."""
 
-    async def undo_number(self, person: Person, number: str, place: Place) -> str:
-        """Take back the invoice with this number; return a sentence to show at once."""
+    async def find(self, person: Person, number: str) -> Takeable:
+        """Return the export to take back by its invoice's number, to ask the person about it."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             number = await numbered.meant(session, connection, number)
@@ -32,7 +43,10 @@ class UndoService(Kit):
             raise NotFound(
                 f"No invoice with the number {number} was exported, so nothing is undone."
             )
-        return await self.undo(person, export.id, place)
+        if why := _why_not_ours(export, connection):
+            raise AlreadyRequested(why)
+        name = connection.organisation_name
+        return Takeable(export.id, export.number, export.client_name, name, connection.id)
 
     async def undo(self, person: Person, export_id: int, place: Place) -> str:
         """Have an export taken back; return a sentence to show at once."""

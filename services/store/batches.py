@@ -120,6 +120,23 @@ async def list_unclaimed(
     return found.all()
 
 
+async def change_verdict(
+    session: AsyncSession, batch_id: int, invoice_ids: Collection[int], was: str, becomes: str
+) -> None:
+    """Judge these invoices otherwise, as far as they still stand as they were."""
+    await session.execute(
+        update(BatchRow)
+        .where(
+            BatchRow.batch_id == batch_id,
+            BatchRow.verdict == was,
+            BatchRow.paymo_invoice_id.in_(invoice_ids),
+            BatchRow.export_id.is_(None),
+        )
+        .values(verdict=becomes)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
     """Return the exports that carry the rows, whoever looks after them by now."""
     found = await session.scalars(

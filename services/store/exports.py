@@ -250,6 +250,19 @@ async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState,
     return {row[0]: row[1] for row in rows}
 
 
+async def count_live(session: AsyncSession, connection: Connection) -> int:
+    """Return how many exported invoices are live in Xero now, wherever Paymo has them."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Export.connection_id == connection.id,
+            Export.tenant_id == connection.tenant_id,
+            Export.state.in_(DONE),
+            Export.life.in_((Life.LIVE, Life.UNDOING, Life.GONE)),
+        )
+    )
+    return found or 0
+
+
 async def count_asking(session: AsyncSession, connection_id: int) -> int:
     """Return how many exports wait for a person's decision."""
     found = await session.scalar(

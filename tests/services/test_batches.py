@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
+from services.export.batching.shapes import BatchForm
 from services.matching.shapes import MatchChoice
 from services.model import BatchState, ExportState
 from services.store import batches, housekeeping
@@ -58,10 +59,8 @@ async def test_an_invoice_that_is_exported_is_not_in_the_next_table(bridge: Brid
     assert again.unknown == ("NONE-7",)
 
 
-async def test_what_was_taken_back_or_restored_goes_out_again_and_the_table_says_so(
-    bridge: Bridge,
-) -> None:
-    """A person sees it, and presses: two of anything is one all the same."""
+async def taken_back_and_restored(bridge: Bridge) -> BatchForm:
+    """Return the table after INV-1 was taken back from Xero, and INV-2 restored in Paymo."""
     await bridge.change(xero_status="DRAFT")
     invoices(bridge, 3)
     await export_all(bridge)
@@ -71,21 +70,56 @@ async def test_what_was_taken_back_or_restored_goes_out_again_and_the_table_says
     await bridge.look()
     await bridge.restore.restore_number(ANNA, "INV-2", place())
     await bridge.run()
+    bridge.screen.ended.clear()
+    return await table(bridge)
 
-    form = await table(bridge)
-    assert {each.number: each.reason for each in form.groups[0].lines} == {
+
+async def test_what_was_taken_back_or_restored_is_listed_and_the_table_says_so(
+    bridge: Bridge,
+) -> None:
+    form = await taken_back_and_restored(bridge)
+
+    assert words(form) == {"ready": ["INV-2"], "undone": ["INV-1"]}
+    assert {each.number: each.reason for group in form.groups for each in group.lines} == {
         "INV-1": "Invoice INV-1 was taken back from Maple Books with undo; this exports it again.",
         "INV-2": "Invoice INV-2 was deleted in Maple Books and restored in Paymo; this exports it "
         "again.",
     }
-    bridge.screen.ended.clear()
+
+
+async def test_what_was_taken_back_goes_again_only_where_it_is_ticked(bridge: Bridge) -> None:
+    """A person sees it, and ticks: two of anything is one all the same."""
+    form = await taken_back_and_restored(bridge)
     await bridge.batches.confirm(ANNA, form.batch_id)
     await ended(bridge)
-    live = Counter(
-        each.number for each in bridge.xero.invoices.values() if each.status != "DELETED"
-    )
-    assert live == Counter(["INV-1", "INV-2", "INV-3"])
+    assert live(bridge) == Counter(["INV-2", "INV-3"])
+
+    form = await table(bridge)
+    with pytest.raises(NotAccepted) as refusal:
+        await bridge.batches.confirm(ANNA, form.batch_id)
+    assert list(refusal.value.fields) == ["undone"]
+    bridge.screen.ended.clear()
+    await bridge.batches.confirm(ANNA, form.batch_id, [form.groups[0].lines[0].invoice_id, 404])
+    await ended(bridge)
+
+    assert live(bridge) == Counter(["INV-1", "INV-2", "INV-3"])
     assert words(await table(bridge)) == {}
+
+
+async def test_an_invoice_that_was_taken_back_is_ready_where_it_is_named(bridge: Bridge) -> None:
+    invoices(bridge, 2)
+    await export_all(bridge)
+    first, _ = await bridge.exports()
+    await bridge.undo.undo(ANNA, first.id, place())
+    await bridge.run()
+
+    assert words(await table(bridge, "INV-1", "INV-2")) == {"ready": ["INV-1"], "taken": ["INV-2"]}
+
+
+def live(bridge: Bridge) -> Counter[str]:
+    """Return the numbers of what is live in Xero."""
+    gone = {"DELETED", "VOIDED"}
+    return Counter(each.number for each in bridge.xero.invoices.values() if each.status not in gone)
 
 
 async def test_each_obstacle_has_its_word(bridge: Bridge) -> None:

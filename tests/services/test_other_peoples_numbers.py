@@ -152,6 +152,7 @@ async def _given(
         "request_id": request_id,
         "draft_id": draft_id,
         "batch_id": batch_id,
+        "undone_ids": (invoice_id,),
         "client_id": export.client_id,
         "channel_id": "C1",
         "view_id": "V9",

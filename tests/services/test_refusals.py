@@ -191,7 +191,7 @@ async def test_what_waited_for_an_archived_contact_goes_on_once_it_is_restored(
     acme = next(iter(bridge.xero.books.contacts.values()))
     if is_batch:
         form = await bridge.batches.open(ANNA, ["INV-1", "INV-2"])
-        await bridge.batches.attach_view(form.batch_id, "V1")
+        await bridge.batches.attach_view(ANNA, form.batch_id, "V1")
         await bridge.run()
         acme.status = "ARCHIVED"
         await bridge.batches.confirm(ANNA, form.batch_id)

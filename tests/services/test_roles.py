@@ -107,7 +107,7 @@ async def test_viewers_cost_no_call_and_change_nothing(bridge: Bridge) -> None:
         bridge.export.open(BEN, ""),
         bridge.batches.open(BEN),
         bridge.matching.open(BEN),
-        bridge.undo.undo_number(BEN, "INV-1", place),
+        bridge.undo.find(BEN, "INV-1"),
     ):
         with pytest.raises(NotAllowed) as refusal:
             await refused

@@ -17,6 +17,7 @@ from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, place
 from tests.services.drifting import in_paymo, in_xero, open_bridge, reprice, writes
+from tests.services.undoing import take_back
 
 CHANGE = ("POST", "/Invoices/")
 
@@ -59,7 +60,7 @@ async def test_an_undo_that_a_killed_worker_began_is_done_once(
     bridge: Bridge, other: Bridge
 ) -> None:
     """The new name arrives late; nothing is sent, and nothing is refused, before it can have."""
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     async with held(change(bridge), bridge.run()) as first:
         await first.kill()
         await start_anew(other)
@@ -76,7 +77,7 @@ async def test_an_invoice_that_is_paid_while_it_is_voided_keeps_its_name(
     bridge: Bridge, other: Bridge
 ) -> None:
     """Xero refuses then, whichever process hears of it."""
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     renaming = change(bridge)
     async with held(renaming, bridge.run()) as first:
         void = change(bridge)
@@ -121,7 +122,7 @@ async def test_an_undo_waits_for_an_update_on_its_way(bridge: Bridge, other: Bri
     await bridge.update.ask(ANNA, 1, place())
     async with held(change(bridge), bridge.run()) as first:
         await first.kill()
-        await other.undo.undo_number(ANNA, "INV-1", place())
+        await take_back(other, ANNA, "INV-1")
         await other.run()
         assert len(writes(bridge)) == 1
         await first.arrive(lambda: in_xero(bridge).total == Decimal(230))

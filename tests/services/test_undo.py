@@ -12,7 +12,8 @@ from services.model import ExportState, Life
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.undoing import take_back
 
 pytestmark = SQLITE_ALONE
 
@@ -41,7 +42,7 @@ def in_xero(bridge: Bridge, export: Export) -> XeroInvoice:
 
 async def undo(bridge: Bridge, number: str = "INV-1") -> Export:
     """Take an invoice back, and do what is due."""
-    await bridge.undo.undo_number(ANNA, number, place())
+    await take_back(bridge, ANNA, number)
     await bridge.run()
     return await row(bridge, number)
 
@@ -83,7 +84,7 @@ async def test_e54_a_look_between_our_writing_and_our_noting_deletes_nothing(
     if nth > 1:
         bridge.xero.faults.add(method="POST", path=path, delay=0)
     bridge.xero.faults.add(method="POST", path=path, hang_up=hang_up)
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     for _ in range(4):
         await bridge.look()
 
@@ -133,7 +134,7 @@ async def test_an_approved_invoice_in_a_locked_period_stays(bridge: Bridge) -> N
 
 
 async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge) -> None:
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     bridge.xero.books.void((await row(bridge)).xero_invoice_id or "")
     await bridge.look()
     await bridge.look()
@@ -144,12 +145,12 @@ async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge
 
 @BOTH_DATABASES
 async def test_two_presses_are_one_undo(bridge: Bridge) -> None:
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     with pytest.raises(AlreadyRequested, match="being taken back"):
-        await bridge.undo.undo_number(ANNA, "INV-1", place())
+        await take_back(bridge, ANNA, "INV-1")
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="gone from Xero"):
-        await bridge.undo.undo_number(ANNA, "INV-1", place())
+        await take_back(bridge, ANNA, "INV-1")
 
 
 async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
@@ -164,7 +165,7 @@ async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
 
 
 async def test_a_payment_made_while_an_undo_is_refused_still_arrives(bridge: Bridge) -> None:
-    await bridge.undo.undo_number(ANNA, "INV-1", place())
+    await take_back(bridge, ANNA, "INV-1")
     bridge.xero.books.pay((await row(bridge)).xero_invoice_id or "", Decimal(40), date=DAY)
     await bridge.look()
     await bridge.look()
@@ -175,9 +176,9 @@ async def test_a_payment_made_while_an_undo_is_refused_still_arrives(bridge: Bri
 
 async def test_only_exporters_undo_and_only_what_was_exported(bridge: Bridge) -> None:
     with pytest.raises(NotAllowed):
-        await bridge.undo.undo_number(BEN, "INV-1", place())
+        await take_back(bridge, BEN, "INV-1")
     with pytest.raises(NotFound, match="INV-9"):
-        await bridge.undo.undo_number(ANNA, "INV-9", place())
+        await take_back(bridge, ANNA, "INV-9")
 
 
 @pytest.mark.parametrize("refusals", [1, 2])

@@ -21,7 +21,7 @@ from services.export.reading import read_invoice
 from services.figures import figures_of
 from services.links import Links
 from services.matching.contacts import client_row
-from services.model import ISSUED_IN_PAYMO, BatchState
+from services.model import ISSUED_IN_PAYMO, BatchState, Life
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -135,12 +135,13 @@ async def _around(
 ) -> Situation:
     client_ids = {each.client_id for each in invoices}
     proposer = await proposing.load(session, connection, client_ids, suggested)
-    taken, former = await _history(session, connection, invoices)
+    taken, former, undone = await _history(session, connection, invoices)
     return Situation(
         proposer=proposer,
         books=await _books(session, connection, proposer, invoices),
         taken=taken,
         former=former,
+        undone=undone,
         today=days.day_in(connection.time_zone, batch.created_at),
         is_all=not batch.asked_numbers,
         xero_status=connection.xero_status,
@@ -159,10 +160,14 @@ async def _books(
 
 async def _history(
     session: Session, connection: Connection, invoices: Sequence[Invoice]
-) -> tuple[dict[int, str], dict[int, str]]:
-    """Return which of these cannot go out anew, and which were in Xero before; each says so."""
+) -> tuple[dict[int, str], dict[int, str], set[int]]:
+    """Return which of these cannot go out anew, which were in Xero before, which were taken back.
+
+    Of the first two each says so.
+    """
     taken: dict[int, str] = {}
     former: dict[int, str] = {}
+    undone: set[int] = set()
     deleted = await exports.list_deleted_numbers(session, connection)
     for invoice in invoices:
         latest = await exports.find_latest(session, connection, invoice.id)
@@ -171,7 +176,9 @@ async def _history(
         elif latest is not None or invoice.number.lower() in deleted:
             said = await said_of_former(session, connection, invoice, latest)
             former |= {invoice.id: f"{said}; this exports it again."} if said else {}
-    return taken, former
+            if latest is not None and latest.life is Life.UNDONE:
+                undone.add(invoice.id)
+    return taken, former, undone
 
 
 def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:

@@ -1,13 +1,13 @@
 """Exporting many invoices: what people do in Slack touches rows only; `run_batch` is the job."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export.batching import reading, running, tables
 from services.export.batching.kit import BatchKit
 from services.export.batching.shapes import BatchForm
-from services.export.batching.verdicts import READY
+from services.export.batching.verdicts import READY, UNDONE
 from services.model import BatchState, ExportState, Job, Person, Place
 from services.store import acts, batches, connections, numbered, untaxed
 from services.store.acts import Deed
@@ -16,6 +16,7 @@ from services.store.tables import Batch, Connection
 
 _CLOSED = "This table is not there any more. Run /paymo-xero export all again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
+_UNTICKED = "Tick the invoices to export again."
 _LONGEST = 255
 
 
@@ -95,17 +96,22 @@ class BatchService(BatchKit):
                 )
         return await self.matched(person, batch_id)
 
-    async def confirm(self, person: Person, batch_id: int) -> BatchForm:
-        """Have everything that is ready exported; the table's one confirmation."""
+    async def confirm(
+        self, person: Person, batch_id: int, undone_ids: Collection[int] = ()
+    ) -> BatchForm:
+        """Have everything that is ready exported; the table's one confirmation.
+
+        Of what was taken back from Xero before, only what is named goes again.
+        """
         now = self.now()
         async with self.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
             )
-            ready = await batches.list_unclaimed(session, batch.id, READY, limit=1)
-            if batch.state is BatchState.READY and not ready:
-                raise NotAccepted({"table": _NOTHING})
+            if batch.state is BatchState.READY:
+                await batches.change_verdict(session, batch.id, undone_ids, UNDONE, READY)
+                await _require_some(session, batch)
             if not await batches.start(session, batch, now):
                 raise AlreadyRequested("This batch is on its way already.")
             deed = Deed("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
@@ -117,6 +123,14 @@ class BatchService(BatchKit):
     async def run_batch(self, batch_id: int) -> None:
         """Bring one batch a step on, however far it had come."""
         await running.run(self, batch_id)
+
+
+async def _require_some(session: Session, batch: Batch) -> None:
+    if await batches.list_unclaimed(session, batch.id, READY, limit=1):
+        return
+    if await batches.list_unclaimed(session, batch.id, UNDONE, limit=1):
+        raise NotAccepted({"undone": _UNTICKED})
+    raise NotAccepted({"table": _NOTHING})
 
 
 async def _own(session: Session, person: Person, batch_id: int) -> Batch:

@@ -15,6 +15,7 @@ class BatchLine:
     total: str
     reason: str = ""
     state: ExportState | None = None  # None while no export carries it
+    invoice_id: int = 0  # Paymo's
 
 
 @dataclass(frozen=True, slots=True)

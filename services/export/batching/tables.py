@@ -91,7 +91,13 @@ def _groups(rows: Sequence[BatchRow]) -> tuple[BatchGroup, ...]:
 
 
 def _line(row: BatchRow) -> BatchLine:
-    return BatchLine(row.number, row.client_name, _amount(row.total, row.currency), row.reason)
+    return BatchLine(
+        number=row.number,
+        client_name=row.client_name,
+        total=_amount(row.total, row.currency),
+        reason=row.reason,
+        invoice_id=row.paymo_invoice_id,
+    )
 
 
 def _amount(total: Decimal | None, currency: str) -> str:

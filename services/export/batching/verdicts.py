@@ -1,6 +1,6 @@
 """What stands in the way of one invoice of a batch, in one word and one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,6 +13,7 @@ from services.export.taxes import UNTAXED_CHOICE
 from services.model import Check, Colour
 
 READY = "ready"
+UNDONE = "undone"  # ready, but a person has taken it back from Xero before
 CONTACT = "contact"
 ACCOUNT = "account"
 TAX = "tax"
@@ -20,7 +21,7 @@ UNTAXED = "untaxed"
 OLD = "old"
 TAKEN = "taken"
 OTHER = "other"
-VERDICTS = (READY, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, TAKEN, OTHER)
+VERDICTS = (READY, UNDONE, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, TAKEN, OTHER)
 # What an answer about a client, or about lines without tax, can change.
 ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED)
 
@@ -56,6 +57,7 @@ class Situation:
     books: Mapping[tuple[str, str], Books]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
     former: Mapping[int, str]  # that it was in Xero before, likewise
+    undone: Collection[int]  # which of these were taken back
     today: date
     is_all: bool
     xero_status: str
@@ -81,7 +83,8 @@ class Situation:
         known = self.books[contact_id, invoice.client_name]
         red = _worst(examine(Case(invoice, choice, known)))
         if red is None:
-            return Verdict(READY, self.former.get(invoice.id, ""), contact_id, account_id)
+            word = UNDONE if self.is_all and invoice.id in self.undone else READY
+            return Verdict(word, self.former.get(invoice.id, ""), contact_id, account_id)
         word = _VERDICT_OF.get(red.name, OTHER)
         return Verdict(word, red.text, contact_id, account_id)
 

@@ -1,0 +1,54 @@
+"""Taking back: typed it asks as its button does, and what was taken back goes again if ticked."""
+
+from tests.walk import Walk, text_in
+
+
+async def until(walk: Walk, number: str, status: str) -> None:
+    """Wait until Xero has this invoice so."""
+    await walk.town.slack.wait_for(
+        lambda: [
+            each
+            for each in walk.books.invoices.values()
+            if each.number.startswith(number) and each.status == status
+        ],
+        20,
+    )
+
+
+async def test_undo_typed_asks_and_its_button_takes_back(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    await walk.type("undo INV-1")
+    question = await walk.whisper("Take INV-1 (ACME Limited) back from Maple Books?")
+    assert walk.in_xero("INV-1").status == "AUTHORISED"
+
+    await walk.town.slack.press("Anna", question, "undo")
+    await until(walk, "INV-1", "VOIDED")
+    await walk.notice("invoice_undone")
+    await walk.type("undo INV-1")
+    await walk.whisper("so there is nothing to undo")
+    await walk.type("status")
+    assert "*Exported*\n0" in text_in((await walk.whisper("Exported")).blocks)
+
+
+async def test_what_was_taken_back_goes_again_only_where_it_is_ticked(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    walk.company.set_status(walk.in_paymo("INV-1").id, "sent")
+    walk.company.set_status(walk.in_paymo("INV-2").id, "sent")
+    await walk.type("undo INV-1")
+    await walk.town.slack.press("Anna", await walk.whisper("Take INV-1"), "undo")
+    await walk.notice("invoice_undone")
+    await walk.type("export all")
+    view = await walk.modal_saying("Export them again?")
+    assert "initial_options" not in str(view.payload)
+    if "Needs" in text_in(view.payload):
+        await walk.close()
+        await walk.export("INV-2")  # which says where its client goes
+        await walk.type("export all")
+        view = await walk.modal_saying("Export them again?")
+    await walk.town.slack.choose("Anna", view.id, "undone", [f"{walk.in_paymo('INV-1').id}"])
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+
+    await until(walk, "INV-1", "AUTHORISED")
