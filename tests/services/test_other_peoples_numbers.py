@@ -45,6 +45,21 @@ pytestmark = SQLITE_ALONE
 
 # The same Slack id in another workspace, where it owns a connection that works.
 EVE = Person("", "T2", ANNA.user_id, ANNA.channel_id)
+PLAIN: dict[str, Any] = {
+    "channel_id": "C1",
+    "view_id": "V9",
+    "number": "INV-1",
+    "numbers": ("INV-1", "INV-2"),
+    "typed": "INV-1",
+    "text": "",
+    "query": "",
+    "pressed": "as_draft",
+    "tax_type": "ZERORATEDOUTPUT",
+    "role": Role.EXPORTER,
+    "topics": (Topic.DIGEST,),
+    "place": Place(2, EVE.user_id, "C1", "V9"),
+    "person": EVE,
+}
 # Methods that no person calls, and what stands in for the person.
 NOBODY_ASKS = {
     "connect.page": "a nonce",
@@ -145,7 +160,6 @@ async def _given(
     settings = await services.settings.open(ANNA)
     checklist = samples.checklist("x", connection_id=bridge.connection_id)
     return {
-        "person": EVE,
         "connection_id": bridge.connection_id,
         "export_id": export.id,
         "payment_id": payment_id,
@@ -154,18 +168,6 @@ async def _given(
         "batch_id": batch_id,
         "undone_ids": (invoice_id,),
         "client_id": export.client_id,
-        "channel_id": "C1",
-        "view_id": "V9",
-        "number": "INV-1",
-        "numbers": ("INV-1", "INV-2"),
-        "typed": "INV-1",
-        "text": "",
-        "query": "",
-        "pressed": "as_draft",
-        "tax_type": "ZERORATEDOUTPUT",
-        "role": Role.EXPORTER,
-        "topics": (Topic.DIGEST,),
-        "place": Place(2, EVE.user_id, "C1", "V9"),
         "drawn": replace(checklist, paymo_link="", xero_link=""),
         "form": replace(settings, void_means="delete", connection_id=bridge.connection_id),
         "choice": {
@@ -213,7 +215,7 @@ def services_of(bridge: Bridge) -> Services:
 
 def argument(stand: Stand, name: str, parameter: inspect.Parameter) -> Any:
     """Return what this parameter is given; what is not known here fails by name."""
-    value = stand.given.get(parameter.name)
+    value = (PLAIN | stand.given).get(parameter.name)
     if isinstance(value, dict):
         value = value[parameter.annotation]
     is_id = parameter.name.endswith(("id", "ids"))
