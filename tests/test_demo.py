@@ -68,8 +68,10 @@ async def connect(page: Page) -> None:
     await give_key(page, form)
     await consent(page, form)
     await expect(form).to_contain_text("Harbour Lane Studio Ltd", timeout=PATIENCE)
+    await form.get_by_role("combobox", name="Where should notices go?").select_option("# invoices")
     await form.get_by_role("button", name="Finish").click()
-    await expect(slack.get_by_label("Messages")).to_contain_text("subscribed this channel")
+    subscribed = "subscribed this channel"
+    await expect(slack.get_by_label("Messages")).to_contain_text(subscribed, timeout=PATIENCE)
     await slack.get_by_role("button", name="Dismiss all").click()
 
 
