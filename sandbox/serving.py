@@ -44,7 +44,7 @@ class Fault:
     """One way to misbehave, for the next `times` requests that fit `method` and `path`.
 
     `path` is a regular expression searched in the request's path. With `status` that answer is
-    given instead of the real one (and nothing is done); `delay` waits first, in seconds;
+    given instead of the real one (and nothing is done, unless `is_done`); `delay` waits first;
     `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
     and sends half of the answer's body; `drip` leaves that many seconds between the bytes of it;
     `gate` holds the request until it is opened, whether or not somebody still waits for the answer,
@@ -61,6 +61,7 @@ class Fault:
     delay: float = 0
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
+    is_done: bool = False
     drip: float = 0
     alter: dict[str, Any] = field(default_factory=dict)
     gate: asyncio.Event | None = None
@@ -121,6 +122,8 @@ class Faults:
             await fault.gate.wait()
         if fault.hang_up == "before":
             return _hang_up(request)
+        if fault.is_done:
+            await handler(request)
         if fault.status:
             given: Json = {"body" if isinstance(fault.body, bytes) else "text": fault.body}
             response: web.StreamResponse = web.Response(

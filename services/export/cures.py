@@ -52,6 +52,7 @@ _OF_A_RESULT = {
     "email": (RETRY, CHANGE, "cancel"),
     "organisation": (RETRY, "cancel"),
     "unfindable": ("link_existing", RETRY, "cancel"),
+    "no_answer": (RETRY, "cancel"),
     "not_connected": ("reconnect",),
     "changed": (LOOK_AGAIN, RETRY),
     CANCELLED: (LOOK_AGAIN,),
@@ -59,7 +60,8 @@ _OF_A_RESULT = {
 }
 _DONE_WITHOUT_MORE = frozenset(
     {
-        *("number_taken", "number_other", "unfindable", "not_connected", "gone", "changed"),
+        *("number_taken", "number_other", "unfindable", "no_answer", "not_connected"),
+        *("gone", "changed"),
         CANCELLED,
     }
 )

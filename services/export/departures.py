@@ -15,6 +15,6 @@ async def leave(kit: Kit, export: Export) -> datetime | None:
     """
     earlier = export.sent_at
     async with kit.database.sessions.begin() as session:
-        if not await leaving.leave(session, export, kit.now(), missed_at=None):
+        if not await leaving.leave(session, export, kit.now()):
             raise Lost("Somebody else goes on with this export.")
     return earlier

@@ -10,7 +10,7 @@ from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
 from services.export.case import DRAFT
-from services.export.cures import settled_by
+from services.export.cures import CANCELLED, settled_by
 from services.export.kit import Kit
 from services.model import ExportState, Job, Place
 from services.store import releasing
@@ -42,6 +42,7 @@ async def succeed(
             state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
             due_at=None,
             sent_at=None,
+            wanted="",
             problem="",
             reason=differs or (export.reason if export.problem == preparing.MERGED else ""),
             xero_invoice_id=created.invoice_id,
@@ -140,13 +141,15 @@ async def fail(kit: Kit, connection: Connection, export: Export, problem: str, r
             state=ExportState.FAILED,
             due_at=None,
             sent_at=export.sent_at,  # what may have left is looked for before the next try
+            wanted="",
             problem=problem,
             reason=reason,
         )
         if not written:
             return
-        await results.tell_failed(session, export, connection, kit.links, now)
-        await pausing.look(session, export, now)
+        if problem != CANCELLED:
+            await results.tell_failed(session, export, connection, kit.links, now)
+            await pausing.look(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     await show(kit, connection, export)
 

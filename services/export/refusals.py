@@ -7,6 +7,7 @@ from services.errors import Rejected, ServiceError
 _WIDEST_PROBLEM = 64
 NUMBER_TAKEN = "number_taken"
 REJECTED = "rejected"  # for a reason that has no name here
+NO_ANSWER = "no_answer"  # it was tried as long as it is
 UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
 _NUMBER = r"(?:invoice|document) ?(?:#|number|num\b|no\b)|number\b.*\binvoice"
 _PLAN = (

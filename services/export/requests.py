@@ -6,7 +6,7 @@ from typing import Any
 
 from services import days
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import books, claims, cures, forms, taxes
+from services.export import books, claims, cures, endings, forms, taxes
 from services.export.checks import Case, examine
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
@@ -26,7 +26,6 @@ from services.store import (
 )
 from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Connection, Draft, Export, TaxChoice
 from services.wording import some_of
 
@@ -162,16 +161,32 @@ async def without_number(kit: Kit, person: Person, export_id: int, place: Place)
 
 
 async def cancel(kit: Kit, person: Person, export_id: int) -> str:
-    """Leave an export that was refused; it can be asked for again at any time."""
+    """End an export that did not go; it can be asked for again at any time.
+
+    What may still arrive in Xero is waited for, and looked for: one that is there stays exported.
+    """
+    now = kit.now()
     async with kit.database.sessions.begin() as session:
-        export, connection = await _find(session, person, export_id)
-        if export.state is not ExportState.FAILED:
-            raise AlreadyRequested(claims.why_taken(export, connection) or "It is on its way.")
-        reason = "It was cancelled; nothing was sent."
-        await fenced(session, export, export.fence, problem=cures.CANCELLED, reason=reason)
-        deed = Deed("export_cancelled", kit.now(), person.user_id, export_id=export.id)
+        found, connection = await _find(session, person, export_id)
+        export = await exports.hold(session, found)
+        if export.state in exports.DONE:
+            raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+        deed = Deed("export_cancelled", now, person.user_id, export_id=export.id)
         acts.note(session, connection, deed)
-        return f"The export of invoice {export.number} was cancelled. Nothing was sent."
+        if not leaving.is_under_way(export, now):
+            export.fence += 1
+        number = export.number
+        if endings.may_be_ended_at_once(export):
+            export.reason = endings.cancelled(export)
+            export.state, export.problem = ExportState.FAILED, cures.CANCELLED
+            export.due_at = None
+            return f"The export of invoice {number} is cancelled. {export.reason}"
+        export.wanted, export.due_at = endings.CANCEL, leaving.over_at(export, now)
+    await kit.work.nudge(Job.EXPORT, export_id)
+    return (
+        f"The export of invoice {number} ends as soon as Xero is known not to have it. If it is "
+        "there, it stays, and you can undo it."
+    )
 
 
 async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: str) -> str:

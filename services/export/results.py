@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services import money
-from services.export import cures
+from services.export import cures, endings
 from services.export.shapes import ExportResult
 from services.links import Links
 from services.model import ExportState, NoticeKind
@@ -45,6 +45,8 @@ def result_of(export: Export, connection: Connection, links: Links) -> ExportRes
 
 def cures_of(export: Export) -> tuple[str, ...]:
     """Return the action ids of the buttons that can help."""
+    if export.state is ExportState.UNKNOWN and export.wanted != endings.CANCEL:
+        return (endings.CANCEL,)
     if export.state is not ExportState.FAILED:
         return ()
     return cures.of_a_result(export.problem)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.backoff import pause_after
+from services import backoff
 from services.clients.xero import XeroInvoice
 from services.errors import (
     NotConnected,
@@ -19,7 +19,16 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.export import adopting, contacts, departures, preparing, recording, requests
+from services.export import (
+    adopting,
+    contacts,
+    cures,
+    departures,
+    endings,
+    preparing,
+    recording,
+    requests,
+)
 from services.export.kit import Kit
 from services.export.refusals import (
     Lost,
@@ -36,9 +45,7 @@ from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
 
-_PARKED = timedelta(hours=1)
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
-_BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
 
 
 async def run(kit: Kit, export_id: int) -> None:
@@ -56,6 +63,8 @@ async def run(kit: Kit, export_id: int) -> None:
     except Refused as refusal:
         await recording.fail(kit, connection, export, refusal.problem, str(refusal))
     except Throttled as refusal:
+        # Nobody failed, so this is no try; that it waits is said the first time.
+        export.tries = max(1, export.tries - 1)
         await _later(kit, connection, export, refusal.retry_after, str(refusal))
     except NotConnected as refusal:
         await _broken(kit, connection, export, refusal)
@@ -72,12 +81,18 @@ async def _take(kit: Kit, export_id: int) -> tuple[Connection, Export] | None:
         connection = await connections.get(session, export.connection_id)
         if connection.state is ConnectionState.ACTIVE:
             return connection, export
-        await fenced(session, export, export.fence, due_at=kit.now() + _PARKED)
+        if connection.state is not ConnectionState.ENDED:
+            parked = {"due_at": kit.now() + backoff.PARKED, "tries": export.tries - 1}
+            await fenced(session, export, export.fence, **parked)
+            return None
+    await recording.fail(kit, connection, export, "disconnected", endings.disconnected(export))
     return None
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
     preparing.require_same_organisation(connection, export)
+    if backoff.EXPORT.is_over(export.tries - 1):
+        raise endings.no_answer(export)
     if export.state is ExportState.QUEUED:
         if export.problem == requests.LINK_EXISTING:
             found = await adopting.same_number(kit, connection, export)
@@ -113,7 +128,12 @@ async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool
         return True
     leaving.require_over(export, kit.now())
     async with kit.database.sessions.begin() as session:
-        await fenced(session, export, export.fence, missed_at=kit.now())
+        if not await fenced(session, export, export.fence, missed_at=kit.now()):
+            raise Lost("Somebody else goes on with this export.")
+    if export.wanted == endings.CANCEL:
+        raise Refused(endings.cancelled(export), problem=cures.CANCELLED)
+    if backoff.SENDING.is_over(export.tries - 1):
+        raise endings.no_answer(export)
     return False
 
 
@@ -138,9 +158,8 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
             raise why from refusal
         created = await holder_of_number(kit, connection, export)
     except Unavailable as refusal:
-        await recording.unknown(
-            kit, connection, export, refusal, pause_after(export.tries, _BACK_OFF)
-        )
+        pause = backoff.SENDING.pause_after(export.tries)
+        await recording.unknown(kit, connection, export, refusal, pause)
         return
     except (Throttled, NotConnected):
         # Refused at the door: nothing was done, so the row waits as if it had never been sent.
@@ -196,7 +215,8 @@ async def _not_done(
     if export.state is ExportState.QUEUED and not isinstance(refusal, Unavailable):
         await recording.fail(kit, connection, export, "rejected", str(refusal))
     else:
-        await _later(kit, connection, export, pause_after(export.tries, _BACK_OFF), str(refusal))
+        pause = backoff.EXPORT.pause_after(export.tries)
+        await _later(kit, connection, export, pause, str(refusal))
 
 
 async def _later(
@@ -207,7 +227,13 @@ async def _later(
         why = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
     async with kit.database.sessions.begin() as session:
         written = await fenced(
-            session, export, export.fence, due_at=due_at, reason=why, sent_at=export.sent_at
+            session,
+            export,
+            export.fence,
+            due_at=due_at,
+            reason=why,
+            sent_at=export.sent_at,
+            tries=export.tries,
         )
     log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
     if written and pause >= _LONG and export.tries == 1:
@@ -225,8 +251,9 @@ async def _broken(kit: Kit, connection: Connection, export: Export, refusal: Not
             session,
             export,
             export.fence,
-            due_at=now + _PARKED,
+            due_at=now + backoff.PARKED,
             reason=str(refusal),
             sent_at=export.sent_at,
+            tries=export.tries - 1,
         )
     await recording.show(kit, connection, export, cures=("reconnect",))

@@ -53,6 +53,11 @@ async def find_latest(
     return found
 
 
+async def hold(session: AsyncSession, export: Export) -> Export:
+    """Return the row as it is now; nobody else changes it until this is over."""
+    return await session.get_one(Export, export.id, with_for_update=True, populate_existing=True)
+
+
 async def claim(session: AsyncSession, export: Export) -> bool:
     """Add the row unless somebody else was faster; the unique constraint decides."""
     try:
@@ -90,6 +95,7 @@ async def restart(session: AsyncSession, export: Export, **values: Any) -> bool:
             attempt=Export.attempt + 1,
             tries=0,
             reason="",
+            wanted="",
         )
         .returning(Export)
         .execution_options(populate_existing=True)

@@ -161,7 +161,7 @@ class Course:
         name = known.contact.name if known.contact else ""
         values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
         now = self.kit.now()
-        return await batches.write_down(session, export, now, **values, sent_at=now, missed_at=None)
+        return await batches.write_down(session, export, now, **values, sent_at=now)
 
     async def _record(self, export: Export, created: XeroInvoice | None) -> None:
         try:
