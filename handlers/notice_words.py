@@ -165,6 +165,11 @@ def _removed(facts: Facts) -> str:
             f"ℹ️ Somebody deleted in Paymo the {_lower(_what(facts))} of {when} on {invoice}. It "
             "stays in Xero, and is not brought back by itself."
         )
+    if facts.get("is_stuck"):
+        return (
+            f"⚠️ {_what(facts)} of {when} on {invoice} was removed in Xero. Paymo didn’t delete it "
+            "for a day, so it still counts there. Delete it in Paymo."
+        )
     return (
         f"↩️ {_what(facts)} of {when} on {invoice} was removed in Xero, and in Paymo too. "
         f"{amount(facts, 'left')} is open again."
@@ -199,7 +204,7 @@ def _ended(facts: Facts, what: str) -> str:
 
 def _why_asked(facts: Facts) -> str:
     """Say what a deletion in Paymo would take with it."""
-    said = []
+    said = [escape(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
         typed = amount(facts, "hand_typed")
         said.append(f"In Paymo it has payments of {typed} that somebody typed there.")

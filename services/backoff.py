@@ -39,22 +39,28 @@ EXPORT = Patience((2, 5, 15, 60, 180, 600), 12)
 # A group of a batch; then its invoices fail as above, each with a line in the batch's report.
 BATCH = Patience((2, 5, 15, 60, 180, 600), 12)
 # A payment on its way into Paymo, or out of it; about a day. Then a person decides: the channels
-# are asked, with Bring Back, and status counts it.
+# are asked, with Record It in Paymo, and status counts it.
 PAYMENT = Patience((15, 60, 180, 600, 3600), 28)
-# A deletion or voiding that Paymo does not take; about a day. Then a person decides, likewise.
-DELETION = Patience((60, 180, 600, 3600), 27)
+# A deletion or voiding that Paymo does not take, tried with every look at Xero; about a day. Then a
+# person decides, likewise.
+DELETION = Patience((300,), 288)
 # An undo, an update or a restored invoice; about an hour. It is refused, to whoever pressed, and
-# can be pressed again.
+# can be pressed again. While nobody can even look whether it is done, it goes on once an hour, and
+# whoever pressed is told so.
 ERRAND = Patience((5, 15, 60, 180, 600), 10)
 # Whether an invoice goes by itself; about a day. The channels, or the owner, are asked to export.
-AUTO = Patience((600,), 144)
-# A note in Xero's history, Paymo's PDF beside an invoice: nothing is lost with them. The PDF's end
-# is told to whoever exported.
+AUTO = Patience((300,), 288)
+# A note in Xero's history, Paymo's PDF beside an invoice: only limits are waited for, and nothing
+# is lost with them. The PDF's end is told to whoever exported.
 COURTESY = Patience((5, 15, 60, 180, 600), 5)
 # A message in a channel; about two hours. It is kept, and the log has it.
 NOTICE = Patience((2, 5, 15, 60, 300), 30)
 # A card that is out of date; the next event draws it again.
 CARD = Patience((2, 5, 15, 60, 300), 10)
+# A comparison that somebody waits for, and a month's digest; about a day. It is refused, to whoever
+# asked; the digest's end is in the log, and the next month has its own.
+COMPARISON = Patience((20,), 3)
+DIGEST = Patience((900,), 96)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
 # asks every few minutes anyway.
 HOOK = Patience((60, 60, 3600), 3)
@@ -62,8 +68,3 @@ HOOK = Patience((60, 60, 3600), 3)
 # farewell says what is left to do by hand, and the log.
 ENDING = Patience((30, 60, 90, 120), 5)
 ENDING_ALONE = Patience((60, 120, 240, 480, 960, 1920, 3840, 7680, 14400), 14)
-
-
-def pause_after(tries: int, seconds: Sequence[int]) -> timedelta:
-    """Return the pause after this many tries, from 1; the last one is for all that follow."""
-    return timedelta(seconds=seconds[min(tries, len(seconds)) - 1])

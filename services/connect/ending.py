@@ -1,9 +1,8 @@
 """Ending a connection on both sides, Xero first; what was exported stays known."""
 
-from datetime import timedelta
-
 import structlog
 
+from services.backoff import ENDING, ENDING_ALONE, Patience
 from services.connect import sharing
 from services.connect.kit import Kit
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
@@ -28,10 +27,6 @@ from services.wording import some_of
 
 log = structlog.get_logger(__name__)
 
-_TRIES = 5
-_PATIENT_TRIES = 14  # for about a day
-_PAUSE = timedelta(seconds=30)
-_LONGEST_PAUSE = timedelta(hours=4)
 _BY_HAND = (
     "Xero did not answer, so the app is still listed there. Remove it in Xero at Settings → "
     "Connected apps → Disconnect."
@@ -50,7 +45,7 @@ async def run(kit: Kit, connection_id: int) -> None:
     try:
         at_xero = await _end_at_xero(kit, connection)
     except (Throttled, Unavailable, Rejected) as refusal:
-        if connection.disconnect_tries < _tries(connection):
+        if not _patience(connection).is_over(connection.disconnect_tries):
             await _try_later(kit, connection, refusal)
             return
         at_xero = _BY_HAND
@@ -116,15 +111,12 @@ def _has_reader(connection: Connection) -> bool:
     return connection.disconnect_place is not None
 
 
-def _tries(connection: Connection) -> int:
-    return _TRIES if _has_reader(connection) else _PATIENT_TRIES
+def _patience(connection: Connection) -> Patience:
+    return ENDING if _has_reader(connection) else ENDING_ALONE
 
 
 async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) -> None:
-    if _has_reader(connection):
-        pause = _PAUSE * connection.disconnect_tries
-    else:
-        pause = min(_PAUSE * (1 << connection.disconnect_tries), _LONGEST_PAUSE)
+    pause = _patience(connection).pause_after(connection.disconnect_tries)
     if isinstance(refusal, Throttled):
         pause = max(pause, refusal.retry_after)
     async with kit.database.sessions.begin() as session:

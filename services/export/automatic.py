@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.backoff import AUTO
 from services.clients.paymo import Invoice
 from services.errors import (
     AlreadyRequested,
@@ -30,7 +31,7 @@ from services.model import (
     Person,
     Place,
 )
-from services.store import acts, cards, connections, errands, exports, matches, notices
+from services.store import acts, cards, connections, errands, exports, matches, mirror, notices
 from services.store.acts import Deed
 from services.store.engine import Session
 from services.store.tables import Connection, Errand
@@ -38,6 +39,7 @@ from services.store.tables import Connection, Errand
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
 _NOBODY = Person("", "", "")
+_UNASKED = "Paymo or Xero didn’t answer for a day, so it wasn’t checked. Export it by hand."
 _AGAIN = "somebody has to decide whether it goes there again."
 
 
@@ -59,9 +61,10 @@ class AutoExportService:
         try:
             export_id = await self._consider(connection, errand)
         except Throttled as refusal:
-            await self._later(errand, max(refusal.retry_after, _WAITS), refusal)
+            pause = max(refusal.retry_after, _WAITS)
+            await self._later(errand, pause, refusal, is_try=False)
         except Unavailable as refusal:
-            await self._later(errand, _WAITS, refusal)
+            await self._try_again(connection, errand, refusal)
         except NotConnected as refusal:
             await self._broken(connection, errand, refusal)
         else:
@@ -78,7 +81,8 @@ class AutoExportService:
         if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
             return False
         reason = "The connection does not work now, or waits for somebody's decision."
-        await errands.put_off(session, errand, self.kit.now() + _WAITS, reason)
+        due_at = self.kit.now() + _WAITS
+        await errands.put_off(session, errand, due_at, reason, is_try=False)
         return True
 
     async def _consider(self, connection: Connection, errand: Errand) -> int | None:
@@ -119,7 +123,8 @@ class AutoExportService:
             if latest is not None:
                 source = f"{source}:{latest.id}"  # once for each time that it was in Xero
             if not await notices.is_known(session, source):
-                await self._ask(session, connection, invoice, source, doubt)
+                subject = claims.Subject.seen(invoice)
+                await self._ask(session, connection, subject, source, doubt)
             return doubt, None
         place = Place(connection.workspace_id, "")
         asked = claims.Request(_NOBODY, place, self.kit.now(), choice)
@@ -131,8 +136,31 @@ class AutoExportService:
             return "", None  # somebody was faster, and is answered there
         return "", export.id
 
+    async def _try_again(
+        self, connection: Connection, errand: Errand, refusal: Unavailable
+    ) -> None:
+        """Wait, or leave it to people where one side could not be asked for a day."""
+        if not AUTO.is_over(errand.tries):
+            await self._later(errand, AUTO.pause_after(errand.tries), refusal)
+            return
+        async with self.kit.database.sessions.begin() as session:
+            if not await errands.finish(session, errand, ErrandState.REFUSED, reason=_UNASKED):
+                return
+            header = await mirror.find_header(session, connection.id, int(errand.subject))
+            if header is None:
+                return
+            client = await mirror.find_client(session, connection.id, header.client_id)
+            subject = claims.Subject.unseen(header, client.name if client else "")
+            source = f"export_asked:{connection.id}:{header.invoice_id}:{errand.id}"
+            await self._ask(session, connection, subject, source, _UNASKED)
+
     async def _ask(
-        self, session: Session, connection: Connection, invoice: Invoice, source: str, doubt: str
+        self,
+        session: Session,
+        connection: Connection,
+        invoice: claims.Subject,
+        source: str,
+        doubt: str,
     ) -> None:
         """Say why this invoice did not go by itself: in channels, or to the owner."""
         facts = {
@@ -156,16 +184,19 @@ class AutoExportService:
         told = {"paymo_invoice_id": invoice.id, "number": invoice.number, "reason": doubt}
         acts.note(session, connection, Deed("auto_export_asked", self.kit.now(), after=told))
 
-    async def _later(self, errand: Errand, pause: timedelta, refusal: ServiceError) -> None:
+    async def _later(
+        self, errand: Errand, pause: timedelta, refusal: ServiceError, *, is_try: bool = True
+    ) -> None:
+        due_at = self.kit.now() + pause
         async with self.kit.database.sessions.begin() as session:
-            await errands.put_off(session, errand, self.kit.now() + pause, str(refusal))
+            await errands.put_off(session, errand, due_at, str(refusal), is_try=is_try)
 
     async def _broken(self, connection: Connection, errand: Errand, refusal: NotConnected) -> None:
         async with self.kit.database.sessions.begin() as session:
             await connections.mark_broken(
                 session, connection.id, refusal.system, reason=str(refusal), now=self.kit.now()
             )
-        await self._later(errand, _WAITS, refusal)
+        await self._later(errand, _WAITS, refusal, is_try=False)
 
 
 def _paid(invoice: Invoice) -> str:

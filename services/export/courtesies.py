@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.backoff import COURTESY
 from services.clients.tokens import ATTACHMENTS
 from services.clients.xero.invoices import add_note, attach_pdf
 from services.errors import ServiceError, Throttled
@@ -22,7 +23,6 @@ from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
 
-_MOST_TRIES = 5
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -97,7 +97,7 @@ class CourtesyService(Kit):
         try:
             await call(taken)
         except Throttled as refusal:
-            if taken.errand.tries >= _MOST_TRIES:
+            if COURTESY.is_over(taken.errand.tries):
                 return str(refusal)
             # Refused at the door: nothing was done, so it may be tried again.
             async with self.database.sessions.begin() as session:

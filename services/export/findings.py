@@ -46,7 +46,7 @@ PAYMENTS = {
     PaymentState.REMOVED: "was deleted in Xero, and its copy in Paymo with it",
     PaymentState.TOMBSTONE: "was deleted in Paymo by somebody, so it is not brought back by itself",
     PaymentState.ASKED: "waits for somebody to decide",
-    PaymentState.PARKED: "has no place, because its invoice is gone from Paymo",
+    PaymentState.PARKED: "is left as it is in Paymo",
 }
 _SETTLED = (PaymentState.RECORDED, PaymentState.REMOVED)
 _KINDS = {

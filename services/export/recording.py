@@ -42,6 +42,7 @@ async def succeed(
             state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
             due_at=None,
             sent_at=None,
+            tries=0,
             wanted="",
             problem="",
             reason=differs or (export.reason if export.problem == preparing.MERGED else ""),

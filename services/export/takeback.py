@@ -31,7 +31,8 @@ async def run(kit: Kit, taken: Taken) -> None:
         return
     except ServiceError as refusal:
         async with kit.database.sessions.begin() as session:
-            await errands.postpone(session, taken, refusal, kit.now())
+            said = await errands.postpone(session, taken, refusal, kit.now())
+        await case.say(said, is_well=False)
 
 
 async def _run(case: Underway) -> None:
@@ -113,7 +114,7 @@ async def _named_back(case: Underway) -> str:
     number = case.export.xero_number
     key = f"undo-{case.export.tenant_id}-{case.errand.id}-{case.errand.tries}-back"
     try:
-        await case.leave()
+        await case.leave_anyway()
         await case.change({"InvoiceNumber": number}, key=key)
     except ServiceError:
         return f"In Xero it may be called {_freed(case.export, case.errand)} now: call it {number}."

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from services.backoff import ERRAND
 from services.clients.xero import XeroClient, XeroInvoice
 from services.export.kit import Kit
-from services.export.refusals import Lost
+from services.export.refusals import NO_ANSWER, Lost, Refused
 from services.model import Place, Said
 from services.store import errands, leaving
 from services.store.tables import Connection, Errand, Export
@@ -30,7 +31,16 @@ class Underway:
         leaving.require_over(self.errand, self.kit.now())
 
     async def leave(self, **data: Any) -> None:
-        """Write down what is sent to Xero now. Raises `StillUnderWay` or `Lost`."""
+        """Write down what is sent to Xero now. Raises `StillUnderWay`, `Refused` or `Lost`."""
+        self.require_over()
+        if ERRAND.is_over(self.errand.tries - 1):
+            raise Refused(
+                "Xero failed every time for over an hour. Try again later.", problem=NO_ANSWER
+            )
+        await self.leave_anyway(**data)
+
+    async def leave_anyway(self, **data: Any) -> None:
+        """Write down what is sent, however often it was tried."""
         async with self.kit.database.sessions.begin() as session:
             if not await errands.leave(session, self.errand, self.kit.now(), **data):
                 raise Lost("Somebody else goes on with it.")

@@ -69,7 +69,8 @@ class UpdateService(Kit):
     async def _later(self, case: Underway, taken: Taken, refusal: ServiceError) -> None:
         """Try again when the refusal may have passed, and say so once."""
         async with self.database.sessions.begin() as session:
-            await errands.postpone(session, taken, refusal, self.now())
+            said = await errands.postpone(session, taken, refusal, self.now())
+        await case.say(said, is_well=False)
         due_at = case.errand.due_at
         if case.errand.tries == 1 and due_at is not None:
             when = f"{due_at:%H:%M} UTC on {due_at:%d %b}"

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.backoff import pause_after
+from services.backoff import NOTICE
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
 from services.notices import redrawing
-from services.notices.kit import BACK_OFF, Round, ids_of
+from services.notices.kit import Round, ids_of
 from services.notices.shapes import Message, Spot
 from services.store import connections, exports, notices, payments, subscriptions, workspaces
 from services.store.engine import Session
@@ -22,7 +22,6 @@ from services.store.tables import Notice
 log = structlog.get_logger(__name__)
 
 _PACE = timedelta(seconds=1)
-_MOST_TRIES = 30
 
 
 async def run(course: Round, workspace_id: int) -> None:
@@ -131,12 +130,12 @@ async def _closed(course: Round, notice: Notice, because: str) -> None:
 
 
 async def _try_again(course: Round, notice: Notice, problem: str) -> None:
-    if notice.tries >= _MOST_TRIES:
+    if NOTICE.is_over(notice.tries):
         async with course.database.sessions.begin() as session:
             await notices.refuse(session, notice, problem)
         log.error("notice_given_up", notice=notice.id, reason=problem)
         return
-    await _put_off(course, notice, course.now() + pause_after(notice.tries, BACK_OFF), problem)
+    await _put_off(course, notice, course.now() + NOTICE.pause_after(notice.tries), problem)
 
 
 async def _put_off(course: Round, notice: Notice, until: datetime, problem: str) -> None:

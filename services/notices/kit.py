@@ -9,8 +9,6 @@ from services.notices.shapes import NoticeBoard
 from services.store.engine import Database
 from services.store.tables import Export
 
-BACK_OFF = (2, 5, 15, 60, 300)  # seconds
-
 
 @dataclass(frozen=True, slots=True)
 class Round:

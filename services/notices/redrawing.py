@@ -6,18 +6,16 @@ recorded now, so several events cost one drawing.
 
 import structlog
 
-from services.backoff import pause_after
+from services.backoff import CARD
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.model import NoticeKind
-from services.notices.kit import BACK_OFF, Round, ids_of
+from services.notices.kit import Round, ids_of
 from services.notices.shapes import Message, Spot
 from services.store import cards, connections, exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Card
 
 log = structlog.get_logger(__name__)
-
-_MOST_TRIES = 10
 
 
 async def run(course: Round, workspace_id: int) -> None:
@@ -52,10 +50,10 @@ async def _redraw(course: Round, card: Card, message: Message) -> None:
         # Nobody sees this card any more; the event itself is told all the same.
         log.info("card_not_redrawn", export=card.export_id, reason=str(refusal))
     except ServiceError as refusal:
-        pause = pause_after(card.tries, BACK_OFF)
+        pause = CARD.pause_after(card.tries)
         if isinstance(refusal, Throttled):
             pause = max(pause, refusal.retry_after)
-        if card.tries < _MOST_TRIES:
+        if not CARD.is_over(card.tries):
             due_at = course.now() + pause
         else:
             log.warning("card_given_up", export=card.export_id, reason=str(refusal))

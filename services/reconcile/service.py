@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services import days
+from services.backoff import COMPARISON, DIGEST
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
@@ -29,8 +30,6 @@ _HOUR = timedelta(hours=1)
 _LONGEST = timedelta(minutes=10)
 _SOON = timedelta(seconds=20)
 _LATER = timedelta(minutes=15)
-_MOST_TRIES = 3  # while a person waits
-_MOST_DIGEST_TRIES = 96  # a day
 _WORTH_TELLING = timedelta(minutes=1)
 
 
@@ -160,9 +159,9 @@ class ReconcileService:
     async def _give_up(self, errand: Errand, refusal: ServiceError, *, later: timedelta) -> None:
         """Try again a few times while a person waits, and for a day where a digest is owed."""
         is_digest = errand.place is None
-        most = _MOST_DIGEST_TRIES if is_digest else _MOST_TRIES
+        patience = DIGEST if is_digest else COMPARISON
         is_hopeless = not is_digest and isinstance(refusal, NotConnected)
-        if errand.tries >= most or is_hopeless:
+        if patience.is_over(errand.tries) or is_hopeless:
             await self._refuse(errand, str(refusal))
             return
         pause = later if is_digest else _SOON

@@ -60,7 +60,9 @@ async def start(session: AsyncSession, batch: Batch, now: datetime) -> bool:
 
 async def put_off(session: AsyncSession, batch: Batch, due_at: datetime, problem: str) -> bool:
     """Go on later."""
-    return await fenced(session, batch, batch.fence, due_at=due_at, problem=problem)
+    return await fenced(
+        session, batch, batch.fence, due_at=due_at, problem=problem, tries=batch.tries
+    )
 
 
 async def list_candidates(

@@ -9,16 +9,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.backoff import pause_after
+from services.backoff import ERRAND, PARKED
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled
-from services.model import ConnectionState, ErrandState, Job, Place
+from services.model import ConnectionState, ErrandState, Job, Life, Place
 from services.store import connections, leaving
 from services.store.fence import fenced
 from services.store.tables import Connection, Errand, Export
 
 _LEASE = timedelta(minutes=3)
-_PARKED = timedelta(hours=1)
-_BACK_OFF = (5, 15, 60, 180, 600)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +102,17 @@ async def take_about(session: AsyncSession, errand_id: int, now: datetime) -> Ta
         return None
     export = await session.get_one(Export, errand.export_id)
     connection = await session.get_one(Connection, errand.connection_id)
+    if connection.state is ConnectionState.ENDED:
+        await finish(session, errand, ErrandState.REFUSED, reason="The connection was ended.")
+        if export.life is Life.UNDOING:
+            export.life = Life.LIVE
+        return None
     if connection.state is not ConnectionState.ACTIVE:
-        await put_off(session, errand, now + _PARKED, "Paymo or Xero is not connected now.")
+        why = "Paymo or Xero is not connected now."
+        await put_off(session, errand, now + PARKED, why, is_try=False)
         return None
     if (until := await _quiet_at(session, errand, now)) is not None:
-        await put_off(session, errand, until, errand.reason)
+        await put_off(session, errand, until, errand.reason, is_try=False)
         return None
     return Taken(errand, export, connection)
 
@@ -127,20 +131,30 @@ async def _quiet_at(session: AsyncSession, errand: Errand, now: datetime) -> dat
 
 async def postpone(
     session: AsyncSession, taken: Taken, refusal: ServiceError, now: datetime
-) -> None:
-    """Try again when the refusal may have passed; a broken connection is noted, and told once."""
+) -> str:
+    """Try again when the refusal may have passed; a broken connection is noted, and told once.
+
+    Returns what to say where it begins to take long. While nobody can even look whether it is done
+    it cannot end, so then it goes on once an hour.
+    """
+    errand = taken.errand
     if isinstance(refusal, StillUnderWay):
-        await put_off(session, taken.errand, refusal.until, taken.errand.reason)
-        return
-    pause = pause_after(taken.errand.tries, _BACK_OFF)
+        await put_off(session, errand, refusal.until, errand.reason, is_try=False)
+        return ""
+    pause, is_try = ERRAND.pause_after(errand.tries), True
     if isinstance(refusal, Throttled):
-        pause = max(pause, refusal.retry_after)
+        pause, is_try = max(pause, refusal.retry_after), False
     if isinstance(refusal, NotConnected):
         await connections.mark_broken(
             session, taken.connection.id, refusal.system, reason=str(refusal), now=now
         )
-        pause = _PARKED
-    await put_off(session, taken.errand, now + pause, str(refusal))
+        pause, is_try = PARKED, False
+    is_long = is_try and ERRAND.is_over(errand.tries)
+    pause = max(pause, PARKED) if is_long else pause
+    await put_off(session, errand, now + pause, str(refusal), is_try=is_try)
+    if is_long and errand.tries == ERRAND.tries:
+        return f"{refusal} It goes on once an hour until that works."
+    return ""
 
 
 async def note(session: AsyncSession, errand: Errand, **data: Any) -> bool:
@@ -158,11 +172,23 @@ async def leave(session: AsyncSession, errand: Errand, now: datetime, **data: An
     return await leaving.leave(session, errand, now, data=errand.data | data)
 
 
-async def put_off(session: AsyncSession, errand: Errand, due_at: datetime, reason: str) -> bool:
-    """Try again later."""
-    sent_at = errand.sent_at
+async def put_off(
+    session: AsyncSession,
+    errand: Errand,
+    due_at: datetime,
+    reason: str,
+    *,
+    is_try: bool = True,
+) -> bool:
+    """Try again later; what was no try does not count as one."""
     return await fenced(
-        session, errand, errand.fence, due_at=due_at, reason=reason, sent_at=sent_at
+        session,
+        errand,
+        errand.fence,
+        due_at=due_at,
+        reason=reason,
+        sent_at=errand.sent_at,
+        tries=errand.tries if is_try else errand.tries - 1,
     )
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import structlog
 
+from services.backoff import DELETION
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, StillUnderWay, Throttled, Unavailable
 from services.model import Life, NoticeKind
@@ -26,6 +27,7 @@ APPLY = "apply"
 FORCED = "forced"
 AS_VOID = "as_void"
 _DECIDED = frozenset({FORCED, AS_VOID})
+_STUCK = "Paymo didn’t follow for a day."
 
 
 async def run_unsettled(look: Look) -> int:
@@ -41,11 +43,12 @@ async def run_unsettled(look: Look) -> int:
             done += await _settle(case)
         except StillUnderWay as refusal:
             look.waits.append(refusal.until)
-        except (Throttled, Unavailable) as refusal:
+        except Throttled as refusal:
             # The row stays as it is, so the next look takes it up again.
             log.info("deletion_put_off", export=export.id, reason=str(refusal))
-        except Rejected as refusal:
+        except (Rejected, Unavailable) as refusal:
             look.problems.append(f"Invoice {export.number} stays in Paymo: {refusal}")
+            await _write(case, tries=export.tries + 1)
     return done
 
 
@@ -74,10 +77,9 @@ async def _settle(case: Followed) -> bool:
     invoice = await _in_paymo(case)
     if invoice is None:
         return await _record_gone(case, status)
-    hand_typed = await _hand_typed(case, invoice)
-    cuts = "" if _is_kept_as_void(case, status) else ties.said(invoice)
-    if (hand_typed or cuts) and case.export.wanted not in _DECIDED:
-        await _ask(case, status, hand_typed=cards.amount_text(hand_typed or None), cuts=cuts)
+    leaving.require_over(case.export, case.look.kit.now())
+    if why := await _why_asked(case, status, invoice):
+        await _ask(case, status, **why)
         return False
     if not await _keep_snapshot(case, invoice):
         return False  # somebody else goes on with it
@@ -91,6 +93,17 @@ async def _settle(case: Followed) -> bool:
         await case.look.paymo.delete_invoice(invoice.id)
     await _end(case, Life.DELETED, kind, in_paymo="deleted")
     return True
+
+
+async def _why_asked(case: Followed, status: str, invoice: Invoice) -> dict[str, str]:
+    """Return why a person must decide, or nothing."""
+    if DELETION.is_over(case.export.tries):
+        return {"why": _STUCK}
+    hand_typed = await _hand_typed(case, invoice)
+    cuts = "" if _is_kept_as_void(case, status) else ties.said(invoice)
+    if (hand_typed or cuts) and case.export.wanted not in _DECIDED:
+        return {"hand_typed": cards.amount_text(hand_typed or None), "cuts": cuts}
+    return {}
 
 
 async def _require_quiet(case: Followed) -> None:
@@ -155,7 +168,9 @@ async def _ask(case: Followed, status: str, **facts: str) -> None:
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     wanted = "void" if status == VOIDED else "delete"
     async with case.look.kit.database.sessions.begin() as session:
-        written = await exports.change_life(session, case.export, life=Life.ASKED, wanted=wanted)
+        written = await exports.change_life(
+            session, case.export, life=Life.ASKED, wanted=wanted, tries=0
+        )
         if written:
             await telling.ended(session, case, kind, in_paymo="asked", **facts)
 
@@ -172,10 +187,9 @@ async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -
 async def _keep_snapshot(case: Followed, invoice: Invoice) -> bool:
     """Keep the invoice as it was before we touched it, also when that is done a second time.
 
-    The write about it leaves then. Raises `StillUnderWay` while an earlier one may still arrive.
+    The write about it leaves then.
     """
     now = case.look.kit.now()
-    leaving.require_over(case.export, now)
     is_touched = case.export.snapshot is not None and invoice.status == "void"
     snapshot = case.export.snapshot if is_touched else invoice.as_json()
     return await _write(case, snapshot=snapshot, sent_at=now)

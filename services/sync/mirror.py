@@ -8,13 +8,14 @@ from typing import Any
 import structlog
 
 from services import drift, money
+from services.backoff import HOOK
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.paymo import wire as paymo_wire
 from services.clients.paymo.paging import Progress
 from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
 from services.matching.contacts import client_row
 from services.matching.directory import index_of
 from services.store import connections, left_out, mirror, tables, turns
@@ -54,6 +55,7 @@ class MirrorService:
     books_read_at: dict[int, datetime] = field(default_factory=dict)
     progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
     webhook_address: str = ""
+    hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
 
     async def run_mirror(self, connection_id: int) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
@@ -83,13 +85,27 @@ class MirrorService:
         except NotConnected as refusal:
             course.put_off(_XERO_EVERY, str(refusal))
             await self._note_broken(connection, refusal)
+        except _Waits as refusal:
+            course.problems.append(str(refusal))
         except ServiceError as refusal:
             course.put_off(_AFTER_TROUBLE, str(refusal))
             log.warning("mirror_failed", connection=connection.id, reason=str(refusal))
 
     async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
-        hooks = Hooks(self.database, self.paymo, self.webhook_address, self.now)
-        await hooks.keep(connection)
+        """Look after Paymo's webhooks; what does not pass is tried less often, and still said."""
+        wait = self.hooks_waits.get(connection.id, _Wait())
+        if wait.until is not None and self.now() < wait.until:
+            raise _Waits(wait.reason)
+        try:
+            await Hooks(self.database, self.paymo, self.webhook_address, self.now).keep(connection)
+        except (StillUnderWay, Unavailable) as refusal:
+            tries = wait.tries + 1
+            until = self.now() + HOOK.pause_after(tries)
+            self.hooks_waits[connection.id] = _Wait(tries, until, str(refusal))
+            if HOOK.is_over(tries):
+                raise _Waits(str(refusal)) from refusal
+            raise
+        self.hooks_waits.pop(connection.id, None)
         return {}
 
     async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
@@ -213,6 +229,19 @@ async def _read_books(xero: XeroClient) -> _Books:
         tax_rates=await xero.tax_rates(),
         currencies=await xero.currencies(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How often something was tried, until when it waits, and why."""
+
+    tries: int = 0
+    until: datetime | None = None
+    reason: str = ""
+
+
+class _Waits(ServiceError):
+    """It waits by itself, and hurries nothing else."""
 
 
 @dataclass(slots=True)

@@ -3,11 +3,10 @@
 import contextlib
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from services import days, money
-from services.backoff import pause_after
+from services.backoff import PAYMENT
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as PaymoPayment
 from services.errors import (
@@ -25,7 +24,6 @@ from services.sync import marks, telling
 from services.sync.kit import Followed, Look
 from services.sync.observing import settlements_of
 
-_BACK_OFF = (15, 60, 180, 600)  # seconds
 _NO_PAYMENTS = frozenset({"void"})
 
 
@@ -43,6 +41,15 @@ class _Case(Followed):
         async with kit.database.sessions.begin() as session:
             if not await payments.leave(session, self.payment, kit.now()):
                 raise _Lost("Something else is wanted by now.")
+
+    def require_patience(self) -> None:
+        """Raise `_GivenUp` when it was tried as long as it is."""
+        if PAYMENT.is_over(self.payment.tries - 1):
+            raise _GivenUp("It was tried for a day.")
+
+
+class _GivenUp(ServiceError):
+    """Neither side has let it through for a day, so a person decides."""
 
 
 class _Lost(ServiceError):
@@ -81,16 +88,39 @@ async def _run_one(case: _Case) -> None:
         return
     except StillUnderWay as refusal:
         await _write(case, due_at=refusal.until)
-    except (Throttled, Unavailable) as refusal:
-        pause = pause_after(case.payment.tries, _BACK_OFF)
-        if isinstance(refusal, Throttled):
-            pause = max(pause, refusal.retry_after)
-        await _write(case, due_at=case.look.kit.now() + pause)
-    except (Rejected, NotFound) as refusal:
+    except _GivenUp:
+        await _give_up(case)
+    except Throttled as refusal:
+        pause = max(PAYMENT.pause_after(1), refusal.retry_after)
+        tries = case.payment.tries - 1  # nobody failed
+        await _write(case, due_at=case.look.kit.now() + pause, tries=tries)
+    except (NotFound, Rejected, Unavailable) as refusal:
         # What one payment is refused must not keep all others waiting.
-        number = case.export.number
-        case.look.problems.append(f"A payment on invoice {number} waits: {refusal}")
-        await _write(case, due_at=case.look.kit.now() + timedelta(seconds=_BACK_OFF[-1]))
+        await _later(case, refusal)
+
+
+async def _later(case: _Case, refusal: ServiceError) -> None:
+    """Try it again, and say so where people look; or let a person decide in the end."""
+    now, tries = case.look.kit.now(), case.payment.tries
+    case.look.problems.append(f"A payment on invoice {case.export.number} waits: {refusal}")
+    if PAYMENT.is_over(tries - 1) and not leaving.is_under_way(case.payment, now):
+        await _give_up(case)
+        return
+    await _write(case, due_at=now + PAYMENT.pause_after(tries))
+
+
+async def _give_up(case: _Case) -> None:
+    """Let a person decide on what Paymo does not take, or say what it does not let go."""
+    if case.payment.state is PaymentState.ADDING:
+        await _ask(case, "Paymo didn’t take it for a day. Record it once Paymo works again.")
+        return
+    why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
+    kit = case.look.kit
+    async with kit.database.sessions.begin() as session:
+        if await payments.end(
+            session, case.payment, kit.now(), state=PaymentState.PARKED, due_at=None, reason=why
+        ):
+            await telling.removed(session, case, case.payment, by_person=False, is_stuck=True)
 
 
 async def _write(case: _Case, **values: object) -> bool:
@@ -133,6 +163,7 @@ async def _remove(case: _Case) -> None:
     """Delete the copy in Paymo, and only that one."""
     copy_id = await _copy(case)
     if copy_id is not None:
+        case.require_patience()
         await case.leave()
         # Somebody may have been faster; what counts is that it is not there.
         with contextlib.suppress(NotFound), leaving.answered(case.payment):
@@ -214,6 +245,7 @@ async def _add(case: _Case) -> None:
         if why:
             await _ask(case, why)
             return
+        case.require_patience()
         known = await _call(case, invoice, amount)
     if known is not None:
         await _record(case, known)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from services.backoff import ERRAND
 from services.clients.paymo import Invoice, Payment, PaymoClient
 from services.errors import (
     AlreadyRequested,
@@ -61,7 +62,10 @@ class _Case:
         return self.kit.paymo.client(self.connection.paymo_api_key)
 
     async def leave(self, **data: Any) -> None:
-        """Write down what is sent to Paymo now. Raises `StillUnderWay` or `_Lost`."""
+        """Write down what is sent to Paymo now. Raises `StillUnderWay`, `Rejected` or `_Lost`."""
+        leaving.require_over(self.errand, self.kit.now())
+        if ERRAND.is_over(self.errand.tries - 1):
+            raise Rejected("Paymo failed every time for over an hour. Try again later.")
         async with self.kit.database.sessions.begin() as session:
             if not await errands.leave(session, self.errand, self.kit.now(), **data):
                 raise _Lost("Somebody else goes on with it.")
@@ -136,7 +140,9 @@ class RestoreService(Kit):
             return
         except ServiceError as refusal:
             async with self.database.sessions.begin() as session:
-                await errands.postpone(session, taken, refusal, self.now())
+                said = await errands.postpone(session, taken, refusal, self.now())
+            if said:
+                await _say(case, said, is_well=False)
 
 
 async def _run(case: _Case) -> None:

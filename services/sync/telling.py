@@ -44,10 +44,17 @@ async def received(session: Session, case: Followed, payment: Payment, **more: A
     await _announce(session, case, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
 
-async def removed(session: Session, case: Followed, payment: Payment, *, by_person: bool) -> None:
-    """Tell that a payment is gone, from Xero or by a person in Paymo."""
+async def removed(
+    session: Session,
+    case: Followed,
+    payment: Payment,
+    *,
+    by_person: bool,
+    is_stuck: bool = False,
+) -> None:
+    """Tell that a payment is gone, from Xero or by a person in Paymo, or stuck in Paymo."""
     facts = await payment_facts(session, case, payment)
-    facts["by_person_in_paymo"] = by_person
+    facts |= {"by_person_in_paymo": by_person, "is_stuck": is_stuck}
     await _announce(session, case, NoticeKind.PAYMENT_REMOVED, payment, facts)
 
 
@@ -86,7 +93,7 @@ async def ended(
 ) -> None:
     """Tell what became of an invoice that is deleted or void in Xero, or deleted in Paymo.
 
-    `hand_typed` and `cuts` say why a person is asked first.
+    `why`, `hand_typed` and `cuts` say why a person is asked first.
     """
     look, export = case.look, case.export
     now = look.kit.now()
@@ -94,11 +101,13 @@ async def ended(
         "in_paymo": in_paymo,
         "hand_typed": "",
         "cuts": "",
+        "why": "",
         **more,
     }
-    news = notices.News(
-        kind=kind, source=f"ended:{export.id}:{kind.value}:{in_paymo}", facts=facts, export=export
-    )
+    source = f"ended:{export.id}:{kind.value}:{in_paymo}"
+    if facts["why"]:
+        source += f":{now:%Y%m%d}"  # a person may have it tried again, and it may fail again
+    news = notices.News(kind=kind, source=source, facts=facts, export=export)
     await notices.announce(session, look.connection, news, now)
     deed = Deed(
         kind.value,

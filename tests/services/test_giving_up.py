@@ -1,13 +1,18 @@
 """A failure that does not pass: it ends, it is said, and nothing that arrives late is doubled."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
-from services.model import ExportState
+from services.model import ExportState, Life, PaymentState
+from services.store import exports
 from services.store.engine import Database
-from services.store.tables import Export
+from services.store.tables import Errand, Export
 from tests.databases import SQLITE_ALONE
+from tests.services.batching import invoices, table
 from tests.services.bridge import ANNA, Bridge, place
 
 pytestmark = SQLITE_ALONE
@@ -138,3 +143,207 @@ async def test_a_limit_is_no_failure(bridge: Bridge) -> None:
     await hours(bridge, 22)
 
     assert (await row(bridge)).state is ExportState.EXPORTED
+
+
+async def days(bridge: Bridge, count: int) -> None:
+    """Let days pass, an hour at a time."""
+    for _ in range(count * 24):
+        bridge.clock.turn(hours=1)
+        await bridge.run()
+
+
+async def paid(bridge: Bridge) -> None:
+    """Export the invoice, and have it paid in Xero."""
+    await bridge.export_it(LONG)
+    company = bridge.paymo.company
+    company.set_status(company.numbered(LONG).id, "sent")
+    bridge.xero.books.pay(next(iter(bridge.xero.invoices)), Decimal(40), date=date(2026, 11, 20))
+
+
+def copies(bridge: Bridge) -> list[Decimal]:
+    """Return the amounts of the payments in Paymo."""
+    company = bridge.paymo.company
+    return [each.amount for each in company.payments_of(company.numbered(LONG).id)]
+
+
+async def test_a_payment_that_paymo_never_takes_asks_a_person(bridge: Bridge) -> None:
+    """After a day; and the press records it once Paymo works again."""
+    await paid(bridge)
+    fault = bridge.paymo.faults.add(
+        method="POST", path="/invoicepayments$", status=500, times=OFTEN
+    )
+    await days(bridge, 2)
+    (parked,) = await bridge.payments()
+    sent = OFTEN - fault.times
+    kind, facts = (await bridge.notices())[-1]
+    bridge.paymo.faults.clear()
+    await bridge.sync.bring_back(ANNA, parked.id)
+    await bridge.run()
+
+    assert (parked.state, kind) == (PaymentState.ASKED, "payment_received")
+    assert sent < 40
+    assert "for a day" in str(facts["asked"])
+    assert copies(bridge) == [Decimal(40)]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: str) -> None:
+    """After a day; and it is taken up again in the night, when that helps by then."""
+    await paid(bridge)
+    await bridge.look()
+    (invoice,) = bridge.xero.invoices.values()
+    bridge.xero.books.remove_payment(invoice.payments[0].payment_id)
+    if method == "GET":
+        bridge.xero.faults.add(path="/Payments/", status=500, times=OFTEN)
+    else:
+        bridge.paymo.faults.add(method=method, path="payments/", status=500, times=OFTEN)
+    bridge.clock.turn(minutes=6)
+    await bridge.run()
+    assert "waits" in (await bridge.connection()).sweep_problem
+    await days(bridge, 2)
+    told = [facts for kind, facts in await bridge.notices() if kind == "payment_removed"]
+    stuck = copies(bridge)
+    bridge.xero.faults.clear()
+    bridge.paymo.faults.clear()
+    await days(bridge, 2)
+    (row,) = await bridge.payments()
+
+    assert [facts["is_stuck"] for facts in told] == [True]
+    assert (stuck, copies(bridge)) == ([Decimal(40)], [])
+    assert row.state is PaymentState.REMOVED
+
+
+async def test_a_deletion_that_paymo_never_takes_asks_a_person(bridge: Bridge) -> None:
+    """The invoice stays until somebody decides, and then it is tried anew."""
+    await bridge.change(void_means="delete")
+    await bridge.export_it(LONG)
+    bridge.xero.books.void(next(iter(bridge.xero.invoices)))
+    bridge.paymo.faults.add(method="DELETE", path="/invoices/", status=500, times=OFTEN)
+    await bridge.look()
+    async with bridge.database.sessions.begin() as session:
+        export = await exports.get(session, 1)
+        assert (export.life, export.tries) == (Life.VOID_SEEN, 1)
+        export.tries = 287
+    for _ in range(2):
+        await bridge.look()
+    asked = await row(bridge)
+    kind, facts = (await bridge.notices())[-1]
+    bridge.paymo.faults.clear()
+    await bridge.sync.delete_in_paymo(ANNA, 1)
+    await bridge.run()
+
+    assert (asked.life, kind, facts["in_paymo"]) == (Life.ASKED, "invoice_voided", "asked")
+    assert "for a day" in str(facts["why"])
+    assert not bridge.paymo.company.invoices
+
+
+async def test_an_undo_that_xero_never_does_is_refused(bridge: Bridge) -> None:
+    """The invoice has its name again, and the press can be made again."""
+    await bridge.export_it(LONG)
+    (invoice,) = bridge.xero.invoices.values()
+    await bridge.undo.undo_number(ANNA, LONG, place())
+    bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, times=OFTEN)
+    await hours(bridge, 3)
+    sent = len(bridge.xero.calls("POST", "/Invoices/"))
+    await hours(bridge, 3)
+    said = bridge.screen.sayings[-1]
+    export = await row(bridge)
+    bridge.xero.faults.clear()
+    await bridge.undo.undo_number(ANNA, LONG, place())
+    await bridge.run()
+
+    assert (export.life, said.is_well) == (Life.LIVE, False)
+    assert "Try again" in said.text
+    assert len(bridge.xero.calls("POST", "/Invoices/")) == sent + 2
+    assert invoice.status == "VOIDED"
+
+
+async def test_an_undo_that_nobody_can_look_at_is_said_and_goes_on(bridge: Bridge) -> None:
+    """What is half done is never left for a deletion of somebody else's."""
+    await bridge.export_it(LONG)
+    (invoice,) = bridge.xero.invoices.values()
+    await bridge.undo.undo_number(ANNA, LONG, place())
+    bridge.xero.faults.add(method="POST", path="/Invoices/")  # the new name goes well
+    bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, is_done=True)
+    await bridge.run()
+    bridge.xero.faults.add(path=invoice.invoice_id, status=500, times=OFTEN)
+    await hours(bridge, 5)
+    said = [each.text for each in bridge.screen.sayings if "once an hour" in each.text]
+    bridge.xero.faults.clear()
+    await hours(bridge, 2)
+
+    assert len(said) == 1
+    assert (invoice.status, (await row(bridge)).life) == ("VOIDED", Life.UNDONE)
+
+
+async def test_a_restore_that_paymo_never_takes_is_refused(bridge: Bridge) -> None:
+    """Whoever pressed is told, and can press again."""
+    await bridge.change(void_means="delete")
+    await bridge.export_it(LONG)
+    bridge.xero.books.void(next(iter(bridge.xero.invoices)))
+    await bridge.look()
+    await bridge.restore.restore_number(ANNA, LONG, place())
+    bridge.paymo.faults.add(method="POST", path="/invoices$", status=500, times=OFTEN)
+    await hours(bridge, 3)
+    said = bridge.screen.sayings[-1]
+    bridge.paymo.faults.clear()
+    await bridge.restore.restore_number(ANNA, LONG, place())
+    await bridge.run()
+
+    assert not said.is_well
+    assert "was not restored" in said.text
+    assert len(bridge.paymo.company.invoices) == 1
+
+
+async def test_a_batch_that_cannot_begin_ends_with_its_report(bridge: Bridge) -> None:
+    """Every invoice says why, and none is on its way for ever."""
+    invoices(bridge, 2)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    form = await table(bridge)
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    bridge.xero.faults.add(path="/TaxRates", status=503, times=OFTEN)
+    bridge.clock.turn(minutes=2)
+    await hours(bridge, 3)
+
+    assert len(bridge.screen.ended) == 1
+    assert {each.problem for each in await bridge.exports()} == {"no_answer"}
+
+
+async def test_an_automatic_export_that_nobody_can_look_at_asks(bridge: Bridge) -> None:
+    """After a day, in the channels, by what the list says of it."""
+    now = bridge.clock()
+    await bridge.change(auto_export=True, auto_export_since=now.replace(microsecond=0))
+    company = bridge.paymo.company
+    company.set_status(company.numbered(LONG).id, "sent")
+    bridge.clock.turn(minutes=6)
+    await bridge.mirror.run_mirror(bridge.connection_id)
+    bridge.paymo.faults.add(path="/invoices/", status=503, times=OFTEN)
+    await bridge.run()
+    async with bridge.database.sessions.begin() as session:
+        errand = await session.get_one(Errand, 1)
+        assert errand.tries == 1
+        errand.tries = 287
+    await hours(bridge, 1)
+
+    kind, facts = (await bridge.notices())[-1]
+    assert (kind, facts["number"]) == ("export_asked", LONG)
+    assert "for a day" in str(facts["reason"])
+
+
+async def test_webhooks_that_paymo_never_takes_are_said_and_tried_less_often(
+    bridge: Bridge,
+) -> None:
+    """Everything else is copied as before."""
+    bridge.mirror = replace(bridge.mirror, webhook_address="https://bot.example/webhooks/paymo")
+    bridge.paymo.faults.add(method="POST", path="/hooks$", status=500, times=OFTEN)
+    await hours(bridge, 6)
+    asked = len(bridge.paymo.calls("POST", "/hooks$"))
+    said = (await bridge.connection()).mirror_problem
+    bridge.paymo.faults.clear()
+    await hours(bridge, 2)
+
+    assert asked < 12
+    assert "Paymo" in said
+    assert (await bridge.connection()).mirror_problem == ""
+    assert len(bridge.paymo.company.hooks) == 2

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.backoff import pause_after
+from services.backoff import BATCH, PARKED
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.export import endings, recording
 from services.export.batching import noting, reading, tables
 from services.export.batching.claiming import claim_all, hold, settle_new_contacts
 from services.export.batching.groups import Course
@@ -23,9 +24,7 @@ from services.store.tables import Batch, Connection
 
 log = structlog.get_logger(__name__)
 
-_PARKED = timedelta(hours=1)
 _PACE = timedelta(seconds=2)
-_BACK_OFF = (2, 5, 15, 60, 180, 600)  # seconds
 _NOT_NOW = "The connection does not work now. Run /paymo-xero connect; this goes on afterwards."
 
 
@@ -41,14 +40,36 @@ async def run(kit: BatchKit, batch_id: int) -> None:
     except Lost:
         return
     except Throttled as refusal:
+        batch.tries -= 1  # nobody failed
         await _later(kit, batch, kit.now() + refusal.retry_after, str(refusal))
     except NotConnected as refusal:
         await _broken(kit, connection, batch, refusal)
     except Unavailable as refusal:
-        pause = pause_after(batch.tries, _BACK_OFF)
-        await _later(kit, batch, kit.now() + pause, str(refusal))
+        if BATCH.is_over(batch.tries):
+            await _give_up(kit, connection, batch, refusal)
+        else:
+            pause = BATCH.pause_after(batch.tries)
+            await _later(kit, batch, kit.now() + pause, str(refusal))
     except ServiceError as refusal:
-        await _later(kit, batch, kit.now() + _PARKED, str(refusal))
+        await _later(kit, batch, kit.now() + PARKED, str(refusal))
+
+
+async def _give_up(
+    kit: BatchKit, connection: Connection, batch: Batch, refusal: Unavailable
+) -> None:
+    """End what nobody took: a table that could not be read, or the invoices that never left."""
+    if batch.state is BatchState.READING:
+        said = f"{refusal} It was tried for over an hour. Open the table again later."
+        async with kit.database.sessions.begin() as session:
+            await fenced(session, batch, batch.fence, due_at=None, problem=said)
+        await tables.show(kit, batch)
+        return
+    async with kit.database.sessions() as session:
+        unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
+    for export in unsent:
+        why = endings.no_answer(export)
+        await recording.fail(kit, connection, export, why.problem, str(why))
+    await _settle(kit, connection, batch)
 
 
 async def _step(kit: BatchKit, connection: Connection, batch: Batch) -> None:
@@ -115,7 +136,12 @@ async def _broken(
                 session, connection.id, refusal.system, reason=str(refusal), now=now
             )
         written = await fenced(
-            session, batch, batch.fence, due_at=now + _PARKED, problem=str(refusal)
+            session,
+            batch,
+            batch.fence,
+            due_at=now + PARKED,
+            problem=str(refusal),
+            tries=batch.tries - 1,
         )
     if written:
         await tables.show(kit, batch)
