@@ -7,12 +7,15 @@ import pytest
 from pydantic import SecretStr
 
 from bot.settings import Settings
+from services import backoff
+from services.backoff import Patience
 from services.model import TOPIC_OF, NoticeKind, Topic
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"^\| `([A-Z_]+)` \| ([^|]+) \|", re.MULTILINE)
+_TRIES = re.compile(r"^\| `([A-Z_]+)` \| [^|]+ \| ([0-9]+) \|", re.MULTILINE)
 _ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
@@ -45,6 +48,14 @@ def test_every_setting_stands_in_the_operations_page_with_its_default() -> None:
 
     assert told == {
         name.upper(): usual(field.default) for name, field in Settings.model_fields.items()
+    }
+
+
+def test_how_long_everything_is_tried_is_told() -> None:
+    rows = _TRIES.findall(section(read("docs/operations.md"), "How long things are tried"))
+
+    assert {name: int(tries) for name, tries in rows} == {
+        name: each.tries for name, each in vars(backoff).items() if isinstance(each, Patience)
     }
 
 
