@@ -33,6 +33,9 @@ PRESSED = (
 )
 
 
+_PLAIN = (names.OVERRIDE_TAX, names.CANCEL)  # never the press that stands out
+
+
 def cure_buttons(cures: Sequence[str], subject_id: int, *, first: bool = True) -> list[Block]:
     """Return the buttons that can help, in the order given; `first` stands out."""
     known = [each for each in cures if each in CURES]
@@ -41,7 +44,7 @@ def cure_buttons(cures: Sequence[str], subject_id: int, *, first: bool = True) -
             CURES[each],
             each,
             subject_id,
-            style="primary" if first and not place and each != names.OVERRIDE_TAX else "",
+            style="primary" if first and not place and each not in _PLAIN else "",
             ask=_SURE if each == names.OVERRIDE_TAX else None,
         )
         for place, each in enumerate(known)
