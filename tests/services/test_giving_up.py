@@ -241,7 +241,7 @@ async def test_an_undo_that_xero_never_does_is_refused(bridge: Bridge) -> None:
     """The invoice has its name again, and the press can be made again."""
     await bridge.export_it(LONG)
     (invoice,) = bridge.xero.invoices.values()
-    await bridge.undo.undo_number(ANNA, LONG, place())
+    await bridge.undo.undo(ANNA, 1, place())
     bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, times=OFTEN)
     await hours(bridge, 3)
     sent = len(bridge.xero.calls("POST", "/Invoices/"))
@@ -249,7 +249,7 @@ async def test_an_undo_that_xero_never_does_is_refused(bridge: Bridge) -> None:
     said = bridge.screen.sayings[-1]
     export = await row(bridge)
     bridge.xero.faults.clear()
-    await bridge.undo.undo_number(ANNA, LONG, place())
+    await bridge.undo.undo(ANNA, 1, place())
     await bridge.run()
 
     assert (export.life, said.is_well) == (Life.LIVE, False)
@@ -262,7 +262,7 @@ async def test_an_undo_that_nobody_can_look_at_is_said_and_goes_on(bridge: Bridg
     """What is half done is never left for a deletion of somebody else's."""
     await bridge.export_it(LONG)
     (invoice,) = bridge.xero.invoices.values()
-    await bridge.undo.undo_number(ANNA, LONG, place())
+    await bridge.undo.undo(ANNA, 1, place())
     bridge.xero.faults.add(method="POST", path="/Invoices/")  # the new name goes well
     bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, is_done=True)
     await bridge.run()
