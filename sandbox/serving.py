@@ -76,6 +76,19 @@ class Fault:
             and re.search(self.path, request.path) is not None
         )
 
+    async def wait(self, request: web.Request) -> None:
+        """Keep the request waiting as long as is asked for."""
+        await asyncio.sleep(self.delay)
+        if self.gate is not None:
+            await request.read()
+            self.came.set()
+            await self.gate.wait()
+
+    def instead(self) -> web.Response:
+        """Return the answer that is given instead of the real one."""
+        given: Json = {"body" if isinstance(self.body, bytes) else "text": self.body}
+        return web.Response(status=self.status or HTTPStatus.OK, headers=self.headers, **given)
+
 
 @dataclass(slots=True)
 class Faults:
@@ -115,22 +128,13 @@ class Faults:
         fault = self.take(request)
         if fault is None:
             return await handler(request)
-        await asyncio.sleep(fault.delay)
-        if fault.gate is not None:
-            await request.read()
-            fault.came.set()
-            await fault.gate.wait()
+        await fault.wait(request)
         if fault.hang_up == "before":
             return _hang_up(request)
-        if fault.is_done:
-            await handler(request)
-        if fault.status:
-            given: Json = {"body" if isinstance(fault.body, bytes) else "text": fault.body}
-            response: web.StreamResponse = web.Response(
-                status=fault.status, headers=fault.headers, **given
-            )
-        else:
-            response = await handler(request)
+        response: web.StreamResponse = fault.instead()
+        if fault.is_done or not fault.status:
+            done = await handler(request)
+            response = response if fault.status else done
         if fault.hang_up == "after":
             return _hang_up(request)
         if fault.alter and response.status < HTTPStatus.BAD_REQUEST:
