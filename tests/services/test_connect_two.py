@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from services.connect.refusals import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState
 from services.store.engine import Database
-from services.store.tables import Act, Grant, SlackInstallation
+from services.store.tables import Act, Connection, Grant, SlackInstallation
 from tests.services import bridge
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
@@ -38,6 +39,32 @@ async def test_each_has_an_attempt_of_their_own(stand: Connecting) -> None:
 
     assert mine.connection_id == again.connection_id != theirs.connection_id
     assert [each.person for each in shown] == ["anna", "ben"]
+
+
+async def test_a_person_has_one_attempt_however_often_they_begin(stand: Connecting) -> None:
+    begun = [stand.service.open(ANNA), stand.service.add(ANNA), stand.service.open(ANNA)]
+    made = {each.connection_id for each in await asyncio.gather(*begun)}
+    (connection,) = await stand.rows(Connection)
+    twin = Connection(
+        workspace_id=connection.workspace_id,
+        state=ConnectionState.PENDING,
+        created_at=stand.clock(),
+        owner_id="U1",
+    )
+
+    assert made == {connection.id}
+    with pytest.raises(IntegrityError):
+        async with stand.database.sessions.begin() as session:
+            session.add(twin)
+
+
+async def test_a_link_of_a_former_owner_is_dead(stand: Connecting) -> None:
+    checklist = await stand.service.open(ANNA)
+    await stand.change(await stand.connection(checklist.connection_id), owner_id="U2")
+    with pytest.raises(LinkExpired):
+        await stand.give_key(nonce_of(checklist.paymo_link))
+
+    assert (await stand.connection(checklist.connection_id)).paymo_api_key is None
 
 
 async def test_two_who_finish_with_different_pairs_own_one_connection_each(

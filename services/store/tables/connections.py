@@ -12,6 +12,7 @@ from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 
 _UNANSWERED = text("answered_at IS NULL")
 _IN_USE = text("state IN ('active', 'broken', 'ending')")
+_BEGUN = text("state = 'pending'")
 
 
 class Workspace(Base):
@@ -60,6 +61,14 @@ class Connection(Sends, Base):
             unique=True,
             sqlite_where=_IN_USE,
             postgresql_where=_IN_USE,
+        ),
+        Index(
+            "ix_connections_attempt",  # one a person
+            "workspace_id",
+            "owner_id",
+            unique=True,
+            sqlite_where=_BEGUN,
+            postgresql_where=_BEGUN,
         ),
     )
 

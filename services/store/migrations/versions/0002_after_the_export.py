@@ -228,6 +228,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
             postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
         )
+        batch_op.create_index(
+            "ix_connections_attempt",
+            ["workspace_id", "owner_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
 
     with op.batch_alter_table("workspaces", schema=None) as batch_op:
         batch_op.add_column(
@@ -339,6 +346,11 @@ def downgrade() -> None:
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.drop_column("contacts_mark")
         batch_op.drop_column("time_zone")
+        batch_op.drop_index(
+            "ix_connections_attempt",
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.drop_index(
             "ix_connections_pair",
             sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
