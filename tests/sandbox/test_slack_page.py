@@ -146,3 +146,18 @@ async def test_the_page_is_whole_by_itself(bench: Bench) -> None:
         async with bench.session.get(f"{bench.world.url}/page/{file.name}") as response:
             assert await response.text() == text
         assert re.findall(r"""["'(]https?://""", text) == []
+
+
+@pytest.mark.parametrize(("verbatim", "links"), [(False, 2), (True, 0)])
+async def test_addresses_become_links_unless_the_text_is_verbatim(
+    bench: Bench, page: Page, *, verbatim: bool, links: int
+) -> None:
+    text = "From https://evil.example/x and pay@evil.example *today*"
+    marked = {"type": "mrkdwn", "text": text, "verbatim": verbatim}
+    await bench.slack.chat_postMessage(
+        channel=bench.room.id, text="x", blocks=[{"type": "section", "text": marked}]
+    )
+    message = page.get_by_label("Messages").get_by_role("listitem")
+
+    await expect(message.locator("strong", has_text="today")).to_be_visible()
+    await expect(message.get_by_role("link")).to_have_count(links)

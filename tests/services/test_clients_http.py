@@ -277,3 +277,22 @@ def test_an_answers_body_does_not_show_when_printed() -> None:
 def test_authlib_finds_the_httpx_that_we_use() -> None:
     """With httpx2 importable, Authlib's client would become another one without a word."""
     assert importlib.util.find_spec("httpx2") is None
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_nobody_sees_is_out_of_every_answer_before_it_is_read(
+    door: Door, status: int
+) -> None:
+    """Half a surrogate pair would make the whole answer unreadable; PostgreSQL refuses NUL."""
+    body = (
+        r'{"Message": "Acme \u0000\ud800\u202e\u0002<@U1>\u0003 \b\u200bLtd \ud83d\ude00 C:\\bin"}'
+    )
+    door.world.faults.add(status=status, body=body)
+    seen = "Acme <@U1> Ltd \U0001f600 C:\\bin"
+
+    if status == 200:
+        assert objects_of(await door.api.send("GET", PATH)) == {"Message": seen}
+    else:
+        with pytest.raises(Rejected) as refusal:
+            await door.api.send("GET", PATH)
+        assert refusal.value.messages == (seen,)

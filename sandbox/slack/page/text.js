@@ -46,7 +46,12 @@ function inline(text, names, links) {
 function words_of(text, links) {
   if (!text) return [];
   if (!links) return [plain(text)];
-  return text.split(ADDRESS).map((part, index) => (index % 2 ? link(plain(part), plain(part)) : plain(part)));
+  return text.split(ADDRESS).map((part, index) => (index % 2 ? link(target(plain(part)), plain(part)) : plain(part)));
+}
+
+function target(address) {
+  if (address.startsWith("http")) return address;
+  return address.includes("@") ? `mailto:${address}` : `https://${address}`;
 }
 
 function token([whole, pre, code, angle, bold, italic, strike, name], names, links) {
