@@ -178,7 +178,7 @@ class ApiClient:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
         body = response.content
-        if body.lstrip()[:1] in {b"{", b"["}:
+        if body.lstrip()[:1] in {b"{", b"[", b'"'}:
             body = texts.clean_json(body).encode()
         return Answer(self.system, response.status_code, response.headers, body)
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.clients.http import Answer
+from services.texts import clean
 
 _LISTS = {"validationerrors", "errors", "problems"}
 _SPECIFIC = ("message", "detail", "error_description", "description")
@@ -85,7 +86,7 @@ def _texts_under(found: dict[str, Any], keys: Iterable[str]) -> list[str]:
 
 def _plain(body: bytes) -> tuple[str, ...]:
     """Return a body that is a sentence; a page, or what is no text, says nothing."""
-    text = body.decode(errors="replace").strip()
+    text = clean(body.decode(errors="replace")).strip()
     is_sentence = text and len(text) <= _LONGEST and text[0] not in "<{[" and "\ufffd" not in text
     return _once([text]) if is_sentence else ()
 

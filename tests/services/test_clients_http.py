@@ -296,3 +296,8 @@ async def test_what_nobody_sees_is_out_of_every_answer_before_it_is_read(
         with pytest.raises(Rejected) as refusal:
             await door.api.send("GET", PATH)
         assert refusal.value.messages == (seen,)
+        for plain in ("By \x02<@U1>\x03", r'"By \u0002<@U1>\u0003"'):
+            door.world.faults.add(status=status, body=plain)
+            with pytest.raises(Rejected) as refusal:
+                await door.api.send("GET", PATH)
+            assert refusal.value.messages == ("By <@U1>",)
