@@ -1,5 +1,6 @@
 """Contacts: found, added, changed."""
 
+import re
 from collections.abc import Callable
 
 from aiohttp import web
@@ -24,6 +25,8 @@ from sandbox.xero.wire import (
 
 LONGEST_NAME = 255
 _SEARCHED = ("Name", "FirstName", "LastName", "ContactNumber", "EmailAddress")
+_UNSEARCHED = re.compile(r"""[+()/"\\]""")  # a search finds nothing with these
+_EMAIL = re.compile(r"[\w.+'-]+@(?:[\w-]+\.)+[a-z]{2,}", re.ASCII | re.IGNORECASE)
 _OURS = {
     "ContactID",
     "ContactStatus",
@@ -51,7 +54,8 @@ async def list_contacts(request: web.Request) -> web.Response:
         and (not ids or contact.contact_id in ids)
     ]
     if term := request.query.get("searchTerm", "").casefold():
-        rows = [row for row in rows if any(term in _text(row, name) for name in _SEARCHED)]
+        found = [row for row in rows if any(term in _text(row, name) for name in _SEARCHED)]
+        rows = [] if _UNSEARCHED.search(term) else found
     rows = query.chosen(request, rows)
     if summary or "page" in request.query:
         rows, about = query.page(request, rows)
@@ -112,6 +116,7 @@ async def update(request: web.Request) -> web.Response:
 
 def _addition(ledger: Ledger, element: Json) -> Commit:
     name = _checked_name(element.get("Name"))
+    _check_email(str(element.get("EmailAddress") or ""))
     _check_free(ledger, name, element)
 
     def commit() -> Json:
@@ -161,6 +166,11 @@ def _checked_name(name: object) -> str:
     return text
 
 
+def _check_email(email: str) -> None:
+    if email and (len(email) > LONGEST_NAME or _EMAIL.fullmatch(email) is None):
+        raise Invalid("Email address must be valid.")
+
+
 def _check_free(ledger: Ledger, name: str, element: Json, *, itself: Contact | None = None) -> None:
     holder = ledger.contact_named(name)
     if holder is not None and holder is not itself:
@@ -174,7 +184,7 @@ def _check_free(ledger: Ledger, name: str, element: Json, *, itself: Contact | N
     )
     if same is not None and same is not itself:
         ledger.usable_contact(same)
-        raise Invalid("The contact number is already assigned to another contact.")
+        raise Invalid("Another contact has this contact number.")
 
 
 def _first(ledger: Ledger, fits: Callable[[Contact], bool]) -> Contact | None:

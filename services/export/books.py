@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from services.matching.contacts import name_in_xero
+from services.matching.contacts import Addition
 from services.model import NEW_CONTACT
 from services.store import connections, mirror, tax_choices, untaxed
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate
+
+_NOBODY = Addition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Books:
 
 
 async def load(
-    session: Session, connection: Connection, contact_id: str, *, client_name: str = ""
+    session: Session, connection: Connection, contact_id: str, adding: Addition = _NOBODY
 ) -> Books:
     """Gather what the mirror knows; the lock dates may be newer than the row that is at hand."""
     connection = await connections.get(session, connection.id)
@@ -68,21 +70,16 @@ async def load(
         contact=None,
         tax_choices=await tax_choices.list_all(session, connection),
     )
-    return await turned_to(session, connection, known, contact_id, client_name)
+    return await turned_to(session, connection, known, contact_id, adding)
 
 
 async def turned_to(
-    session: Session, connection: Connection, known: Books, contact_id: str, client_name: str
+    session: Session, connection: Connection, known: Books, contact_id: str, adding: Addition
 ) -> Books:
     """Return the same books for another contact; one that was merged is followed."""
     contact, merged_from, namesake = None, "", None
     if contact_id == NEW_CONTACT:
-        name = name_in_xero(client_name)
-        same = await mirror.find_contact_named(session, connection.id, name)
-        if same is not None:
-            namesake = await mirror.find_contact(
-                session, connection.id, same.contact_id, follows=True
-            )
+        namesake = await mirror.find_namesake(session, connection.id, adding.name, adding.number)
     elif contact_id:
         first = await mirror.find_contact(session, connection.id, contact_id)
         contact = await mirror.find_contact(session, connection.id, contact_id, follows=True)

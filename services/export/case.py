@@ -6,10 +6,16 @@ from datetime import date, timedelta
 from services.clients.paymo import Invoice
 from services.export.books import Books
 from services.export.shapes import ExportChoice
+from services.matching.contacts import Addition
 from services.model import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Account
 
 DRAFT = "DRAFT"
+
+
+def adding_of(invoice: Invoice) -> Addition:
+    """Return how the invoice's client would be added to Xero."""
+    return Addition.of(invoice.client_id, invoice.client_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,22 @@
 """The contact of an export as it is in Xero now: followed, found again, or added."""
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 import structlog
 
+from services import money, numbers
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
 from services.errors import NotFound, Rejected, ServiceError
 from services.export import claims, departures
+from services.export.case import adding_of
 from services.export.kit import Kit
-from services.export.refusals import Lost, Refused
-from services.matching.contacts import contact_row, is_email, name_in_xero
+from services.export.parties import taken_text
+from services.export.refusals import Lost, Refused, from_xero
+from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
 from services.model import NEW_CONTACT
 from services.store import acts, leaving, mirror, releasing, tables
 from services.store.acts import Deed
@@ -20,6 +25,9 @@ from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
 
+_HELD = re.compile(
+    r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
+)
 _MERGES = 5  # how many merges in a row are followed
 
 
@@ -34,6 +42,7 @@ class Found:
     name: str = ""
     merged_from: str = ""
     namesake: tables.Contact | None = None
+    said: str = ""  # what is told with the outcome
 
 
 async def find(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Found:
@@ -68,7 +77,8 @@ async def look(kit: Kit, connection: Connection, contact_id: str) -> None:
 
 async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Found:
     """Look for what a lost answer has left in Xero, or for another contact of the same name."""
-    wanted = name_in_xero(invoice.client_name)
+    adding = adding_of(invoice)
+    wanted = adding.name
     if not wanted:
         return Found(NEW_CONTACT)
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
@@ -76,9 +86,11 @@ async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: I
     if found is not None and found.merged_to:
         found = await xero.contact(found.merged_to)
     if found is None:
-        return Found(NEW_CONTACT, wanted)
+        async with kit.database.sessions() as session:
+            known = await mirror.find_namesake(session, connection.id, "", adding.number)
+        return Found(NEW_CONTACT, wanted, namesake=known)
     await _mirror(kit, connection, found)
-    if found.contact_number == number_of(invoice) and found.contact_status == "ACTIVE":
+    if found.contact_number == adding.number and found.contact_status == "ACTIVE":
         if export.sent is None:
             leaving.settle(export)
         await _remember(kit, connection, export, found.contact_id)
@@ -86,29 +98,72 @@ async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: I
     return Found(NEW_CONTACT, wanted, namesake=tables.Contact(**contact_row(found)))
 
 
-def number_of(invoice: Invoice) -> str:
-    """Return the contact number by which a client that we added is known again."""
-    return f"paymo:{invoice.client_id}"
-
-
 async def add(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Found:
-    """Add the client to Xero. Raises `Refused` with Xero's own words."""
+    """Add the client to Xero. Raises `Refused`; where Xero has the client, that is offered."""
+    made, sent = await _added(kit, connection, export, _new_contact(invoice))
+    await _mirror(kit, connection, made)
+    await _remember(kit, connection, export, made.contact_id)
+    return Found(made.contact_id, made.name, said=_left_out(invoice, sent, made))
+
+
+async def _added(
+    kit: Kit, connection: Connection, export: Export, wanted: NewContact
+) -> tuple[Contact, NewContact]:
+    """Return the contact, and what of it was sent: without an e-mail address that Xero refuses."""
+    try:
+        return await _send(kit, connection, export, wanted), wanted
+    except Rejected as refusal:
+        if not wanted.email or "email" not in from_xero(refusal).problem.split(","):
+            return await _holder(kit, connection, wanted, refusal), wanted
+    plain = msgspec.structs.replace(wanted, email="")
+    return await _added(kit, connection, export, plain)
+
+
+async def _send(kit: Kit, connection: Connection, export: Export, wanted: NewContact) -> Contact:
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    wanted = _new_contact(invoice)
     key = sha256(f"{connection.tenant_id}|contact|{wanted!r}".encode()).hexdigest()
     earlier = await departures.leave(kit, export)
-    try:
-        with leaving.answered(export, earlier):
-            made = await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
-    except Rejected as refusal:
+    with leaving.answered(export, earlier):
+        return await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
+
+
+async def _holder(
+    kit: Kit, connection: Connection, wanted: NewContact, refusal: Rejected
+) -> Contact:
+    """Return our own contact of a former try. Raises `Refused`, which offers anybody else's."""
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    holder = None
+    if any(_HELD.search(text) for text in refusal.messages):
+        holder = await xero.contact_holding(wanted.name, wanted.number)
+    if holder is not None and holder.merged_to:
+        holder = await xero.contact(holder.merged_to)
+    if holder is None:
         raise Refused(
             f"The contact was not added. {refusal} Choose another contact, or put it right at the "
             "client in Paymo.",
             problem="contact",
-        ) from refusal
-    await _mirror(kit, connection, made)
-    await _remember(kit, connection, export, made.contact_id)
-    return Found(made.contact_id, made.name)
+        )
+    is_ours = holder.contact_number == wanted.number and holder.contact_status == "ACTIVE"
+    if is_ours and money.folded(holder.name) == money.folded(wanted.name):
+        return holder
+    await _mirror(kit, connection, holder)
+    there, adding = tables.Contact(**contact_row(holder)), Addition(wanted.name, wanted.number)
+    raise Refused(taken_text(there, adding), problem="contact_taken")
+
+
+def _left_out(invoice: Invoice, sent: NewContact, made: Contact) -> str:
+    """Say that the client's e-mail address stayed behind, or ""."""
+    email = _email_of(invoice)
+    if not email or sent.email:
+        return ""
+    return (
+        f"{made.name} was added to Xero without {email}, which Xero doesn't take as an e-mail "
+        "address."
+    )
+
+
+def _email_of(invoice: Invoice) -> str:
+    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
 
 
 def _new_contact(invoice: Invoice) -> NewContact:
@@ -116,16 +171,16 @@ def _new_contact(invoice: Invoice) -> NewContact:
     if client is None or not name_in_xero(client.name):
         raise Refused("The client has no name in Paymo, and Xero needs one.", problem="contact")
     address = {
-        "AddressLine1": client.address,
-        "City": client.city,
-        "Region": client.state,
-        "PostalCode": client.postal_code,
-        "Country": client.country,
+        "AddressLine1": (client.address or "")[:500],
+        "City": (client.city or "")[:255],
+        "Region": (client.state or "")[:255],
+        "PostalCode": (client.postal_code or "")[:50],
+        "Country": (client.country or "")[:50],
     }
-    email = (client.email or "").strip()
+    email = _email_of(invoice)
     return NewContact(
         name=name_in_xero(client.name),
-        number=number_of(invoice),
+        number=adding_of(invoice).number,
         email=email if is_email(email) else "",
         tax_number=(client.fiscal_information or "").strip()[:50],
         address={name: text for name, text in address.items() if text},

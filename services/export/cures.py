@@ -9,7 +9,7 @@ from services import drift
 from services.errors import ServiceError
 from services.export.case import DRAFT
 from services.export.dates import first_open_day
-from services.matching.contacts import name_in_xero
+from services.matching.contacts import Addition
 from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person, Role
 from services.store import mirror, roles
 from services.store.engine import Session
@@ -122,7 +122,7 @@ class Press:
 
     cure: str
     person: Person
-    client_name: str
+    adding: Addition
     today: date
 
 
@@ -132,7 +132,7 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
         await roles.require(session, connection, press.person, Role.OWNER)
         return {"override_tax": True}
     if press.cure == USE_CONTACT:
-        return {"contact_id": await _namesake(session, connection, press.client_name)}
+        return {"contact_id": await _namesake(session, connection, press.adding)}
     if press.cure == FIRST_OPEN_DAY:
         return {"issue_on": first_open_day(drift.locked_until(connection))}
     if press.cure == TODAY:
@@ -155,11 +155,10 @@ def _require_open(connection: Connection, day: date) -> None:
         )
 
 
-async def _namesake(session: Session, connection: Connection, client_name: str) -> str:
-    name = name_in_xero(client_name)
-    found = await mirror.find_contact_named(session, connection.id, name)
-    if found is not None:
-        found = await mirror.find_contact(session, connection.id, found.contact_id, follows=True)
+async def _namesake(session: Session, connection: Connection, adding: Addition) -> str:
+    found = await mirror.find_namesake(session, connection.id, adding.name, adding.number)
     if found is None or not found.is_active:
-        raise ServiceError(f"Xero has no active contact called {name}. Choose one in the form.")
+        raise ServiceError(
+            f"Xero has no active contact called {adding.name}. Choose one in the form."
+        )
     return found.contact_id

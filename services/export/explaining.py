@@ -7,6 +7,7 @@ from datetime import datetime
 from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
 from services.export import books, claims, cures, findings, forms, presses, proposing, results
+from services.export.case import adding_of
 from services.export.checks import Case, examine
 from services.export.findings import Finding
 from services.export.shapes import ExportChoice
@@ -258,7 +259,7 @@ async def _checked(
         account_id=proposer.account_of(looked),
         xero_status=connection.xero_status,
     )
-    known = await books.load(session, connection, choice.contact_id, client_name=looked.client_name)
+    known = await books.load(session, connection, choice.contact_id, adding_of(looked))
     checks = examine(Case(looked, choice, known))
     if invoice is not None:
         return checks, True

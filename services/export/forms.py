@@ -7,6 +7,7 @@ from services import days, money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
 from services.export import books, claims, cures, proposing, taxes
+from services.export.case import adding_of
 from services.export.checks import Case, examine, reds
 from services.export.dates import first_open_day
 from services.export.figures import picture_of
@@ -120,7 +121,7 @@ async def _examined(
 ) -> _Looked:
     if invoice is None:
         return _Looked()
-    known = await books.load(session, connection, draft.contact_id, client_name=invoice.client_name)
+    known = await books.load(session, connection, draft.contact_id, adding_of(invoice))
     case = Case(invoice, choice_of(draft), known)
     latest = await exports.find_latest(session, connection, invoice.id)
     checks = examine(case)

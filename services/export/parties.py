@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from services.export.case import Case
-from services.matching.contacts import is_email, name_in_xero
+from services import numbers
+from services.export.case import Case, adding_of
+from services.matching.contacts import Addition, is_email, name_in_xero
 from services.matching.menus import name_of
 from services.model import NEW_CONTACT, Check, Colour
-from services.store.tables import Account
+from services.store.tables import Account, Contact
 
 _RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archived."
 
@@ -45,26 +46,30 @@ def _new_contact(case: Case) -> Check:
             "contact", Colour.RED, "The client has no name in Paymo that Xero takes. Give it one."
         )
     if taken is not None:
-        return Check("contact_taken", Colour.RED, taken_text(taken.name, is_active=taken.is_active))
+        return Check("contact_taken", Colour.RED, taken_text(taken, adding_of(case.invoice)))
     said = f"{name} will be added to Xero as a new contact"
     if there != name:
         said += f" called {there}, since Xero takes no other form of the name"
-    email = (case.invoice.client.email or "").strip() if case.invoice.client else ""
+    email = numbers.spaced(case.invoice.client.email or "") if case.invoice.client else ""
     if email and not is_email(email):
-        said += f", without {email}, which is no e-mail address"
+        said += f", without {email}, which Xero doesn't take as an e-mail address"
     return Check("contact", Colour.AMBER, f"{said}.")
 
 
-def taken_text(name: str, *, is_active: bool) -> str:
-    """Say that a contact of this name is there, and what to do."""
-    if is_active:
-        return (
-            f"Xero already has a contact called {name}. Use that one, so that nothing is there "
-            "twice, or rename the client in Paymo."
+def taken_text(there: Contact, adding: Addition) -> str:
+    """Say that Xero has a contact for this client, and what to do."""
+    if there.number and there.number == adding.number:
+        said, other = f"This client was added to Xero before, as {there.name}", "choose another one"
+    else:
+        said, other = (
+            f"Xero already has a contact called {there.name}",
+            "rename the client in Paymo",
         )
+    if there.is_active:
+        return f"{said}. Use that contact, so that nothing is there twice, or {other}."
     return (
-        f"Xero already has a contact called {name}, and it is archived. Restore it in Xero at "
-        "Contacts → Archived and check again, or rename the client in Paymo."
+        f"{said}, and it is archived. Restore it in Xero at Contacts → Archived and check again, "
+        f"or {other}."
     )
 
 

@@ -33,7 +33,7 @@ from services.store.tax_choices import rate_key
 
 _FRESH = timedelta(minutes=1)
 _WIDEST_PROBLEM = 64
-MERGED = "merged"  # in `Export.problem` on the way out: the contact was merged into another
+NOTED = "noted"  # in `Export.problem` on the way out: `reason` is told with the outcome
 
 
 async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
@@ -57,7 +57,7 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         async with kit.database.sessions() as session:
             known = await books.load(session, connection, found.contact_id)
         sent = checked(export, invoice, known, found.contact_id, _url(kit, invoice))
-    values = written(export, invoice, found.name, sent) | _merged(found)
+    values = written(export, invoice, found.name, sent) | _noted(found)
     case = Case(invoice, choice_of(export), known)
     is_new = values["idempotency_key"] != export.idempotency_key
     async with kit.database.sessions.begin() as session:
@@ -228,15 +228,15 @@ def changed(export: Export, invoice: Invoice | Header) -> Refused:
     )
 
 
-def _merged(contact: Found) -> dict[str, str]:
-    """Return what the row says of a contact that was followed; told with the outcome."""
-    if not contact.merged_from:
-        return {}
-    said = (
-        f"{contact.merged_from} was merged into {contact.name} in Xero, so it went to "
-        f"{contact.name}."
-    )
-    return {"problem": MERGED, "reason": said}
+def _noted(contact: Found) -> dict[str, str]:
+    """Return what the row says of a contact that was followed, or of one that was added."""
+    said = contact.said
+    if contact.merged_from:
+        said = (
+            f"{contact.merged_from} was merged into {contact.name} in Xero, so it went to "
+            f"{contact.name}."
+        )
+    return {"problem": NOTED, "reason": said} if said else {}
 
 
 def _overridden(export: Export, case: Case, at: datetime) -> Deed:

@@ -45,7 +45,7 @@ async def succeed(
             tries=0,
             wanted="",
             problem="",
-            reason=differs or (export.reason if export.problem == preparing.MERGED else ""),
+            reason=differs or (export.reason if export.problem == preparing.NOTED else ""),
             xero_invoice_id=created.invoice_id,
             xero_number=created.invoice_number,
             xero_total=created.total,

@@ -7,10 +7,12 @@ from typing import Any
 from services import days
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import books, claims, cures, endings, forms, taxes
+from services.export.case import adding_of
 from services.export.checks import Case, examine
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.figures import invoice_rate
+from services.matching.contacts import Addition
 from services.model import Colour, ExportState, Job, Person, Place
 from services.store import (
     acts,
@@ -92,8 +94,7 @@ async def _subject(
     invoice = forms.kept(draft) if choice.invoice_id == draft.invoice_id else None
     if invoice is None:
         return await _unseen(session, connection, draft, choice)
-    client = invoice.client_name
-    known = await books.load(session, connection, choice.contact_id, client_name=client)
+    known = await books.load(session, connection, choice.contact_id, adding_of(invoice))
     case = Case(invoice, choice, known)
     _require_sendable(case)
     if choice.untaxed_type in {each.tax_type for each in taxes.untaxed_choices(case)}:
@@ -194,7 +195,10 @@ async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: 
     async with kit.database.sessions() as session:
         export, connection = await _find(session, person, export_id)
         press = cures.Press(
-            pressed, person, export.client_name, days.day_in(connection.time_zone, kit.now())
+            pressed,
+            person,
+            Addition.of(export.client_id, export.client_name),
+            days.day_in(connection.time_zone, kit.now()),
         )
         values = await cures.values_of(session, connection, press)
         settled = cures.settled_by([pressed], export.problem)

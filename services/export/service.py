@@ -6,9 +6,11 @@ from typing import Any
 from services import days, money
 from services.errors import NotFound
 from services.export import cures, forms, previews, requests, sending
+from services.export.case import adding_of
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
+from services.matching.contacts import Addition
 from services.model import Job, Option, Person, Place, Role
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
@@ -158,9 +160,9 @@ class ExportService(Kit):
             draft = await requests.draft_of(session, draft_id, person)
             connection = await connections.get(session, draft.connection_id)
             invoice = forms.kept(draft)
-            client_name = invoice.client_name if invoice is not None else ""
+            adding = adding_of(invoice) if invoice is not None else Addition()
             press = cures.Press(
-                pressed, person, client_name, days.day_in(connection.time_zone, self.now())
+                pressed, person, adding, days.day_in(connection.time_zone, self.now())
             )
             for name, value in (await cures.values_of(session, connection, press)).items():
                 setattr(draft, name, value)

@@ -5,8 +5,9 @@ import unicodedata
 
 LONGEST_NUMBER = 22
 _LONGEST_REFERENCE = 255
-_BASIC = 0xFFFF  # Xero drops what lies beyond, most emoji among it
-_UNKEPT = frozenset({"So", "Mn", "Me", "Cf", "Cn", "Co", "Cs"})
+_BASIC = 0xFFFF  # what lies beyond may get lost on the way
+_UNKEPT = frozenset({"So", "Me", "Cn", "Co", "Cs"})
+_PICTURED = re.compile(r"[\u00ad\u200b\u200d-\u200f\u2060\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
 # Printable ASCII with single blanks inside, and nothing that a filter takes for its own.
 _PLAIN = re.compile(r"""(?:(?![,"'\\])[!-~])+(?: (?:(?![,"'\\])[!-~])+)*""")
 
@@ -26,15 +27,17 @@ def is_plain(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None
 
 
-def folded(text: str) -> str:
-    """Return the text for comparing what was sent with what Xero made of it.
-
-    Xero drops emoji, folds blanks, trims, and tells numbers apart in small letters.
-    """
-    composed = unicodedata.normalize("NFC", text)
-    kept = (
+def kept(text: str) -> str:
+    """Return a short text as Xero keeps it: without emoji and invisible marks, blanks folded."""
+    seen = (
         " " if unicodedata.category(char) == "Cc" else char
-        for char in composed
-        if ord(char) <= _BASIC and unicodedata.category(char) not in _UNKEPT
+        for char in _PICTURED.sub("", unicodedata.normalize("NFC", text))
+        if unicodedata.category(char) not in _UNKEPT
     )
-    return " ".join("".join(kept).split()).casefold()
+    return " ".join("".join(seen).split())
+
+
+def folded(text: str) -> str:
+    """Return the text for comparing what was sent with what Xero made of it, in any case."""
+    basic = "".join(char for char in kept(text) if ord(char) <= _BASIC)
+    return " ".join(basic.split()).casefold()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Connection, Contact
 
-_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to")
+_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
 
 
 class Known(NamedTuple):
@@ -73,5 +73,5 @@ async def mark(session: AsyncSession, connection_id: int) -> None:
 
 
 def _values(row: dict[str, Any]) -> tuple[Any, ...]:
-    usual = {"email": "", "tax_number": "", "is_active": True, "merged_to": ""}
+    usual = {"email": "", "tax_number": "", "is_active": True, "merged_to": "", "number": ""}
     return tuple((usual | row)[each] for each in _COLUMNS)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services import money
 from services.chunks import chunks
 from services.store import contacts
 from services.store.tables import (
@@ -185,16 +186,26 @@ async def find_contact(
     return found
 
 
-async def find_contact_named(
-    session: AsyncSession, connection_id: int, name: str
+async def find_namesake(
+    session: AsyncSession, connection_id: int, name: str, number: str
 ) -> Contact | None:
-    """Return the contact with this name in any case, an active one before an archived one."""
+    """Return the contact that has this number or this name, in any case; follows merges.
+
+    An active one comes before an archived one, and the number before the name.
+    """
+    is_number = (Contact.number == number) & (number != "")
     found = await session.scalars(
         select(Contact)
-        .where(Contact.connection_id == connection_id, Contact.folded_name == folded_name(name))
-        .order_by(Contact.is_active.desc(), Contact.contact_id)
+        .where(
+            Contact.connection_id == connection_id,
+            or_(is_number, Contact.folded_name == folded_name(name)),
+        )
+        .order_by(Contact.is_active.desc(), is_number.desc(), Contact.contact_id)
     )
-    return next((each for each in found if each.name.casefold() == name.casefold()), None)
+    for each in found:
+        if money.folded(each.name) == money.folded(name) or number == each.number != "":
+            return await find_contact(session, connection_id, each.contact_id, follows=True)
+    return None
 
 
 async def find_account(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from services import drift
-from services.matching.contacts import name_in_xero
+from services.matching.contacts import Addition
 from services.model import NEW_CONTACT
 from services.store import automatic, mirror, releasing, tables, tax_choices
 from services.store.engine import Session
@@ -155,4 +155,5 @@ async def copy_contacts(
 async def _namesake(
     session: Session, connection: Connection, export: Export
 ) -> tables.Contact | None:
-    return await mirror.find_contact_named(session, connection.id, name_in_xero(export.client_name))
+    adding = Addition.of(export.client_id, export.client_name)
+    return await mirror.find_namesake(session, connection.id, adding.name, adding.number)

@@ -173,8 +173,33 @@ class XeroClient(Door):
         """Return the contact with exactly this name, in any case; an active one first."""
         params = {"searchTerm": name, "page": "1", "includeArchived": "true"}
         rows = await self._rows("Contacts", CONTACTS, params=params)
-        same = [each for each in rows.found if each.name.casefold() == name.casefold()]
+        same = [each for each in rows.found if folded(each.name) == folded(name)]
         return min(same, key=lambda each: each.contact_status != "ACTIVE", default=None)
+
+    async def contact_holding(self, name: str, number: str) -> wire.Contact | None:
+        """Return the contact that has this number or this name, however Xero lets us look for it.
+
+        A search does not find every name, and a filter cannot hold every one.
+        """
+        asked = [{"searchTerm": number}]
+        if not set(name) & {'"', "\\"}:
+            asked.append({"where": f'Name=="{name}"'})
+        asked.append({"searchTerm": max(_UNPLAIN.split(name), key=len)})
+        for ways in asked:
+            params = {"page": "1", "pageSize": str(_PAGE), "includeArchived": "true", **ways}
+            try:
+                rows = await self._rows("Contacts", CONTACTS, params=params)
+            except Rejected as refusal:
+                log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+                continue
+            held = [
+                each
+                for each in rows.found
+                if each.contact_number == number != "" or folded(each.name) == folded(name)
+            ]
+            if held:
+                return min(held, key=lambda each: each.contact_status != "ACTIVE")
+        return None
 
     async def add_contact(self, contact: wire.NewContact, *, key: str) -> wire.Contact:
         """Add a contact; a name that is taken is refused, never overwritten.

@@ -31,6 +31,7 @@ from services.export.batching import claiming, tables
 from services.export.batching.comparing import Member, compare
 from services.export.batching.kit import BatchKit
 from services.export.books import Books
+from services.export.case import adding_of
 from services.export.refusals import (
     Refused,
     from_xero,
@@ -153,7 +154,7 @@ class Course:
         preparing.require_same_organisation(self.connection, export)
         invoice = Invoice.from_json(row.invoice or {})
         known = await books.turned_to(
-            session, self.connection, known, export.contact_id, invoice.client_name
+            session, self.connection, known, export.contact_id, adding_of(invoice)
         )
         contact_id = known.contact.contact_id if known.contact else export.contact_id
         url = "" if self.leaves_out_url else self.kit.links.paymo_for_xero(invoice.id)

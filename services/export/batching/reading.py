@@ -14,6 +14,7 @@ from services.export.batching import tables
 from services.export.batching.kit import BatchKit
 from services.export.batching.verdicts import ANSWERABLE, OTHER, Situation, Verdict
 from services.export.books import Books, turned_to
+from services.export.case import adding_of
 from services.export.claims import WIDEST
 from services.export.former import said_of_former
 from services.export.proposing import Proposer
@@ -151,10 +152,10 @@ async def _around(
 async def _books(
     session: Session, connection: Connection, proposer: Proposer, invoices: Sequence[Invoice]
 ) -> dict[tuple[str, str], Books]:
-    wanted = {(proposer.contact_of(each), each.client_name) for each in invoices}
+    wanted = {(proposer.contact_of(each), each.client_name): adding_of(each) for each in invoices}
     return {
-        (contact_id, name): await turned_to(session, connection, proposer.books, contact_id, name)
-        for contact_id, name in sorted(wanted)
+        key: await turned_to(session, connection, proposer.books, key[0], adding)
+        for key, adding in sorted(wanted.items())
     }
 
 

@@ -24,6 +24,7 @@ class Contact(Base):
     tax_number: Mapped[str] = mapped_column(String(64), default="")
     is_active: Mapped[bool] = mapped_column(default=True)
     merged_to: Mapped[str] = mapped_column(String(64), default="")  # the contact that took it over
+    number: Mapped[str] = mapped_column(String(64), default="")  # where we added it, Paymo's client
 
 
 class Account(Base):

@@ -530,6 +530,7 @@ def upgrade() -> None:
         sa.Column("folded_name", sa.String(length=255), nullable=False),
         sa.Column("email", sa.String(length=255), nullable=False),
         sa.Column("tax_number", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=64), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"],
