@@ -146,6 +146,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,
+        workers=1,  # else a variable of the environment says how many
         ws="none",
         log_config=None,
         access_log=False,  # addresses hold nonces

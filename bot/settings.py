@@ -1,6 +1,8 @@
 """The program's settings, from the environment or from `.env`; the environment wins."""
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
@@ -14,7 +16,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -92,6 +95,43 @@ Address = Annotated[str, AfterValidator(_address)]
 Token = Annotated[SecretStr, AfterValidator(_printable)]
 
 
+@dataclass(frozen=True, slots=True)
+class _NoFile:
+    """What stands in the place of a secret whose file cannot be read."""
+
+    reason: str
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Secrets in files, which variables such as ENCRYPTION_KEYS_FILE name."""
+
+    def __init__(self, settings: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
+        """Keep where the names of the files come from."""
+        super().__init__(settings)
+        self.source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return what stands in the file, if one is named."""
+        given = getattr(self.source, "env_vars", {}).get(f"{field_name}_file")
+        return (_content(given) if given else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all secrets that stand in files."""
+        secrets = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+            if field.annotation is SecretStr
+        }
+        return {name: value for name, value in secrets.items() if value is not None}
+
+
+def _content(path: str) -> str | _NoFile:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        return _NoFile(getattr(error, "strerror", None) or "it is no text")
+
+
 class Settings(BaseSettings):
     """Everything that differs from one place to another."""
 
@@ -132,12 +172,33 @@ class Settings(BaseSettings):
     ] = "INFO"
     log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add files that hold secrets; a secret itself wins over its file."""
+        return (
+            init_settings,
+            env_settings,
+            _Files(settings_cls, env_settings),
+            dotenv_settings,
+            _Files(settings_cls, dotenv_settings),
+            file_secret_settings,
+        )
+
     @model_validator(mode="wrap")
     @classmethod
     def _all_problems_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        unread = {name: each for name, each in values.items() if isinstance(each, _NoFile)}
         problems = _missing(values)
+        problems += [f"- {name.upper()}_FILE: {each.reason}" for name, each in unread.items()]
         try:
-            made = handler(values)
+            made = handler({name: each for name, each in values.items() if name not in unread})
         except ValidationError as error:
             problems += [_told(each) for each in error.errors(include_input=False)]
             raise SettingsError(problems) from None
@@ -175,6 +236,8 @@ def load_settings() -> Settings:
 def _missing(values: dict[str, Any]) -> list[str]:
     def has(name: str) -> bool:
         value = values.get(name.lower()) or ""
+        if isinstance(value, _NoFile):
+            return True  # what is wrong with it is told anyway
         return bool(value.get_secret_value() if isinstance(value, SecretStr) else value.strip())
 
     needed = ["XERO_CLIENT_ID", "XERO_CLIENT_SECRET", "ENCRYPTION_KEYS"]

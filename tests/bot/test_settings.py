@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.settings import Settings, SettingsError, load_settings
 from tests.bot.program import NEEDED
@@ -17,6 +18,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
 
 
 def put(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
@@ -88,6 +90,68 @@ def test_the_environment_wins_over_the_file(
     settings = load_settings()
 
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 - only read
+
+
+SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+
+
+@pytest.mark.parametrize("where", ["variable", ".env"])
+def test_every_secret_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+) -> None:
+    wanted = {name: f"{name}-secret" for name in SECRETS}
+    wanted |= {"encryption_keys": KEY, "database_url": "postgresql://me:hunter2@host/name"}
+    named = {}
+    for name, secret in wanted.items():
+        (tmp_path / name).write_text(f" {secret}\n", encoding="utf-8")
+        named[f"{name.upper()}_FILE"] = str(tmp_path / name)
+    if where == "variable":
+        put(monkeypatch, **named)
+    else:
+        lines = "".join(f"{name}={path}\n" for name, path in named.items())
+        (tmp_path / ".env").write_text(lines, encoding="utf-8")
+    put(monkeypatch, XERO_CLIENT_ID="x")
+
+    settings = load_settings()
+
+    assert {name: getattr(settings, name).get_secret_value() for name in wanted} == wanted
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_secret_itself_wins_over_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "other").write_text("other", encoding="utf-8")
+    (tmp_path / ".env").write_text("XERO_CLIENT_SECRET=third\n", encoding="utf-8")
+    put(monkeypatch, **NEEDED, SLACK_BOT_TOKEN_FILE=str(tmp_path / "other"))
+    monkeypatch.delenv("XERO_CLIENT_SECRET")
+    put(monkeypatch, XERO_CLIENT_SECRET_FILE=str(tmp_path / "other"))
+
+    settings = load_settings()
+
+    assert settings.slack_bot_token.get_secret_value() == NEEDED["SLACK_BOT_TOKEN"]
+    assert settings.xero_client_secret.get_secret_value() == "other"
+
+
+def test_files_that_cannot_be_read_are_told_with_everything_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    put(monkeypatch, **NEEDED, PORT="many", XERO_WEBHOOK_KEY_FILE=str(tmp_path))
+    for name in ("ENCRYPTION_KEYS", "XERO_CLIENT_SECRET"):
+        monkeypatch.delenv(name)
+    put(monkeypatch, ENCRYPTION_KEYS_FILE=str(tmp_path / "none"))
+    put(monkeypatch, XERO_CLIENT_SECRET_FILE=str(tmp_path / "bytes"))
+
+    told = problems()
+
+    assert [each for each in told if "_FILE" in each] == [
+        "- XERO_CLIENT_SECRET_FILE: it is no text",
+        "- XERO_WEBHOOK_KEY_FILE: Is a directory",
+        "- ENCRYPTION_KEYS_FILE: No such file or directory",
+    ]
+    assert any(each.startswith("- PORT: ") for each in told)
+    assert not any("missing" in each for each in told)
 
 
 def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch) -> None:

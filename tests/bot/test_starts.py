@@ -43,7 +43,7 @@ NONSENSE = {
     name: "nonsense"
     for name in read_by_slacks_libraries()
     if name.lower() not in Settings.model_fields
-}
+} | {"WEB_CONCURRENCY": "nonsense"}
 
 
 def settings_for(slack: SlackWorld, way: str, database_url: str) -> dict[str, str]:
@@ -134,6 +134,8 @@ async def test_it_starts_from_a_file_on_postgres(
     tmp_path: Path, slack: SlackWorld, postgres_url: str, way: str
 ) -> None:
     lines = settings_for(slack, way, postgres_url)
+    (tmp_path / "keys").write_text(lines.pop("ENCRYPTION_KEYS"))
+    lines["ENCRYPTION_KEYS_FILE"] = str(tmp_path / "keys")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
     async with walked(tmp_path, slack, way):
