@@ -20,6 +20,8 @@ _FORMS = (
     names.TAX,
     names.XERO_STATUS,
     names.CLIENT,
+    names.UNTAXED,
+    names.UNTAXED_FOR_ALL,
 )
 
 # What can be typed. `connect` is the owner's where something is connected, and anybody's before;
@@ -56,6 +58,7 @@ ACTIONS: Final[dict[str, Role]] = {
             names.EXPORT,
             names.EXPORT_ALL,
             names.RECHECK,
+            names.CHANGE,
             names.RETRY,
             names.LINK_EXISTING,
             names.WITHOUT_NUMBER,
@@ -75,6 +78,7 @@ ACTIONS: Final[dict[str, Role]] = {
             names.HISTORY_CSV,
             names.BRING_BACK,
             names.DELETE_IN_PAYMO,
+            names.VOID_IN_PAYMO,
             names.UNDO,
             names.ACCEPT_DIFFERENCE,
             names.RESTORE,

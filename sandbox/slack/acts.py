@@ -192,16 +192,18 @@ class Acts(House):
     def _reach(self, user: Who, where: Place) -> tuple[User, View | Message]:
         """Return the person and what they are about to touch, if they can see it."""
         person = self.user(user)
-        self.team_of(person)
         key = _key(where)
         view = self.state.find_view(key)
         if view is not None:
+            self.team_of(person)
             if not any(view is seen for seen in (self.top_view(person), self.home(person))):
                 raise NotPossible(f"{person.name} does not see {view.title or 'this view'}.")
             return person, view
         message = self.state.find_message(key)
         if message is None or not self._sees(person, message):
             raise NotPossible(f"{person.name} does not see {key}.")
+        if not self.state.installed_for(person, message.channel_id).installed:
+            raise NotPossible("The app is not installed there any more.")
         return person, message
 
     def _sees(self, user: User, message: Message) -> bool:

@@ -56,7 +56,7 @@ class Payloads:
         else:
             about = self._about_message(user, place)
         return {
-            **self._common("block_actions", user),
+            **self._common("block_actions", user, place.channel_id),
             **about,
             "actions": [self._acted(field, chosen)],
         }
@@ -120,9 +120,15 @@ class Payloads:
             "is_ext_shared_channel": False,
         }
 
-    def _common(self, kind: str, user: User) -> Json:
-        team = self.state.teams[user.team_id]
-        person = {"id": user.id, "username": user.handle, "name": user.handle, "team_id": team.id}
+    def _common(self, kind: str, user: User, channel_id: str = "") -> Json:
+        """What every payload says; a person of another company is told apart by their team."""
+        team = self.state.installed_for(user, channel_id)
+        person = {
+            "id": user.id,
+            "username": user.handle,
+            "name": user.handle,
+            "team_id": user.team_id,
+        }
         return {
             "type": kind,
             "token": TOKEN,

@@ -94,7 +94,7 @@ class State:
         trigger_id = self.next_id("trigger.")
         self.triggers[trigger_id] = Trigger(
             user_id=user.id,
-            team_id=user.team_id,
+            team_id=self.installed_for(user, channel_id).id,
             issued=self.now(),
             channel_id=channel_id,
             view_id=view_id,
@@ -106,14 +106,20 @@ class State:
         if not self.url:
             raise RuntimeError("Say where the stand-in listens first: world.url = served.url.")
         key = self.next_id("R")
+        team = self.installed_for(user, channel_id)
         self.response_urls[key] = ResponseUrl(
             user_id=user.id,
-            team_id=user.team_id,
+            team_id=team.id,
             channel_id=channel_id,
             issued=self.now(),
             original_ts=original_ts,
         )
-        return f"{self.url}/response/{user.team_id}/{key}"
+        return f"{self.url}/response/{team.id}/{key}"
+
+    def installed_for(self, user: User, channel_id: str = "") -> Team:
+        """Return the workspace whose app this person meets: in a channel, the channel's own."""
+        channel = self.channels.get(channel_id)
+        return self.teams[channel.team_id if channel else user.team_id]
 
     def direct_channel(self, user: User) -> Channel:
         """Return the conversation between the app and this person, opened if need be."""

@@ -1,0 +1,90 @@
+"""Asking for access from Slack: the refusal's button, the owner's answer, and who is told."""
+
+import pytest
+
+from sandbox.slack import Message
+from tests.walk import Walk, text_in
+
+
+async def direct(walk: Walk, who: str, words: str) -> Message:
+    """Wait for a direct message of the app's to this person."""
+    slack = walk.town.slack
+
+    def told() -> Message | None:
+        found = slack.messages(slack.direct(who))
+        return next((each for each in found if words in each.text), None)
+
+    return await slack.wait_for(told, 20)
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen", "given"),
+    [
+        ("export INV-1", "", "an exporter"),
+        ("export INV-1", "viewer", "a viewer"),
+        ("settings", "", "an exporter"),
+    ],
+)
+async def test_the_owner_chooses_and_whoever_asked_is_told(
+    walk: Walk, typed: str, chosen: str, given: str
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type(typed, "Ben")
+    refusal = await walk.whisper("⛔", "Ben")
+    for _ in range(2):
+        await slack.press("Ben", refusal, "request_access")
+    await walk.whisper("You've asked", "Ben")
+    asked = await direct(walk, "Anna", "asks for access")
+    assert len(slack.messages(slack.direct("Anna"))) == 1
+    assert f"<@{slack.user('Ben').id}>" in asked.text
+    if chosen:
+        await slack.choose("Anna", asked, "access_role", chosen)
+    for _ in range(2):
+        await slack.press("Anna", asked, "allow_access")
+    await walk.whisper("Nothing changed")
+    assert f"You are now {given}" in (await direct(walk, "Ben", "You are now")).text
+
+    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 20)
+    slack.state.ephemerals.clear()
+    await walk.type("export INV-1", "Ben")
+    if given == "an exporter":
+        await walk.modal("export", "Ben")
+    else:
+        await walk.whisper("You need the exporter role", "Ben")
+
+
+async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await slack.command("Ben", slack.direct("Ben"), "status")
+    refusal = await slack.wait_for(lambda: slack.ephemerals("Ben"), 20)
+    assert "Maple" not in text_in(refusal[0].blocks)
+    await slack.press("Ben", refusal[0], "request_access")
+    asked = await direct(walk, "Anna", "asks for access")
+    slack.channel(asked.channel_id).members.add(slack.user("Ben").id)  # it came into other hands
+    await slack.press("Ben", asked, "allow_access")
+    await walk.whisper("Only the owner", "Ben")
+    await slack.press("Anna", asked, "decline_access")
+
+    assert "declined your request" in (await direct(walk, "Ben", "declined")).text
+    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 20)
+
+
+async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await slack.choose("Anna", view.id, "owner", slack.user("Ben").id)
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    assert "handed it over" in (await direct(walk, "Ben", "is now the owner")).text
+    await direct(walk, "Anna", "is now the owner")
+
+    await walk.type("settings")
+    await walk.whisper("Only the owner")
+    await walk.type("settings", "Ben")
+    await walk.modal("settings", "Ben")
+    await walk.type("history")
+    await walk.whisper("changed the owner")
