@@ -65,6 +65,7 @@ async def page(kit: Kit, nonce: str, purpose: str) -> Invitation:
         workspace=workspace,
         company=connection.paymo_company_name,
         organisation=known.name if known else connection.organisation_name,
+        attaches=connection.attach_pdf,
     )
 
 

@@ -70,6 +70,7 @@ class Invitation:
     workspace: str
     company: str  # Paymo's; "" while not connected
     organisation: str  # Xero's; "" while not connected
+    attaches: bool = False  # Paymo's PDFs are attached, which needs one permission more
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ async def test_the_pdf_is_attached_once_xero_allows_it(walk: Walk) -> None:
     assert answer.ok, (answer.failure, answer.errors)
 
     view = await walk.modal_saying("Xero has to allow the app to attach files")
-    await walk.consent(link_in(view, "connect_xero"))
+    link = link_in(view, "connect_xero")
+    assert "attaches Paymo’s PDF" in (await walk.town.http.get(link)).text
+    await walk.consent(link)
     await walk.close()
     await walk.export("INV-1")
 
