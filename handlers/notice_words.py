@@ -1,12 +1,12 @@
 """What notices say: one text for each kind, safe whatever the names in it."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from handlers import access
-from handlers.blocks import escape, one_line
+from handlers.blocks import escape, moment, one_line
 from handlers.digest_words import digest_text
 from handlers.drift_words import drift_text, edited_line
 from handlers.export_picture import day
@@ -248,6 +248,15 @@ def _paused(facts: Facts) -> str:
     )
 
 
+def _failing(facts: Facts) -> str:
+    since = moment(datetime.fromisoformat(facts["since"]))
+    return (
+        f"⚠️ {one_line(facts['organisation'])} could not be synced since {since}. "
+        f"{escape(facts['problem'])} The app keeps trying. Payments and deletions in Xero reach "
+        "Paymo once that works."
+    )
+
+
 def _undone(facts: Facts) -> str:
     return (
         f"↩️ <@{facts['by']}> took *invoice {one_line(facts['number'])}* · "
@@ -295,6 +304,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.CONNECTION_RESTORED: _restored,
     NoticeKind.CONNECTION_ENDED: _over,
     NoticeKind.SYNC_PAUSED: _paused,
+    NoticeKind.SYNC_FAILING: _failing,
     NoticeKind.INVOICE_UNDONE: _undone,
     NoticeKind.INVOICE_RESTORED: _made_again,
     NoticeKind.INVOICE_DRIFTED: drift_text,

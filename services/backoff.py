@@ -13,6 +13,7 @@ from datetime import timedelta
 # have given up, and what was sent has taken effect or will not be seen to.
 CALL_LIMIT = timedelta(seconds=20)
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
+SILENT = timedelta(days=1)  # without a look at Xero that went well; then the channels are told once
 
 
 @dataclass(frozen=True, slots=True)

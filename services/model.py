@@ -98,6 +98,7 @@ class NoticeKind(StrEnum):
     CONNECTION_RESTORED = "connection_restored"
     CONNECTION_ENDED = "connection_ended"
     SYNC_PAUSED = "sync_paused"
+    SYNC_FAILING = "sync_failing"  # Xero could not be read for a day
     CAUGHT_UP = "caught_up"
     INVOICE_DRIFTED = "invoice_drifted"
     INVOICE_UNDONE = "invoice_undone"
@@ -133,6 +134,7 @@ TOPIC_OF = {
     NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
     NoticeKind.CONNECTION_ENDED: Topic.FAILURES,  # told to every channel, whatever it hears
     NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
+    NoticeKind.SYNC_FAILING: Topic.FAILURES,
     NoticeKind.INVOICE_DRIFTED: Topic.FAILURES,
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
     NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.backoff import SILENT
 from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
 from services.errors import NotConnected, ServiceError, Throttled
 from services.model import Job, PaymentState, Place
 from services.store import connections, exports, left_out, payments, turns
+from services.store.engine import Session
 from services.store.tables import Connection
 from services.sync import deletions, drifting, telling, watching
 from services.sync import payments as paying
@@ -141,6 +143,14 @@ async def _note_broken(look: Look, refusal: NotConnected) -> None:
         )
 
 
+async def _tell_silence(session: Session, look: Look, course: _Course) -> None:
+    """Tell once where Xero could not be read for long; a broken connection is told as such."""
+    since = look.connection.swept_at or look.connection.created_at
+    is_silent = course.reread_at is None and not course.is_broken
+    if is_silent and look.kit.now() - since >= SILENT:
+        await telling.failing(session, look, since, course.problem)
+
+
 async def _finish(look: Look, course: _Course) -> None:
     connection, now = look.connection, look.kit.now()
     due_at = now + course.pause
@@ -163,6 +173,7 @@ async def _finish(look: Look, course: _Course) -> None:
             row = await connections.get(session, connection.id)
             left_out.merge(row, "invoices in Xero", course.left_out, course.read)
             await telling.caught_up(session, look, _counts(course))
+            await _tell_silence(session, look, course)
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
         swept = await _swept(look, course)

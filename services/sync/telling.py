@@ -1,6 +1,7 @@
 """What is told of payments, deletions and the breaker."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -131,6 +132,19 @@ async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
         kind=NoticeKind.SYNC_PAUSED,
         source=f"paused:{connection.id}:{max(each.id for each in held)}:{len(held)}",
         facts=facts,
+        also=[connection.owner_id],
+    )
+    await notices.announce(session, connection, news, look.kit.now())
+
+
+async def failing(session: Session, look: Look, since: datetime, problem: str) -> None:
+    """Tell once that Xero can't be read, so that nobody waits for its payments."""
+    connection = look.connection
+    news = notices.News(
+        kind=NoticeKind.SYNC_FAILING,
+        source=f"failing:{connection.id}:{since:%Y%m%d%H%M%S}",
+        facts=connections.common_facts(connection)
+        | {"since": since.isoformat(), "problem": problem},
         also=[connection.owner_id],
     )
     await notices.announce(session, connection, news, look.kit.now())

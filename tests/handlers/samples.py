@@ -235,6 +235,8 @@ def facts(name: str) -> dict[str, Any]:
         "numbers": [name] * 10,
         "how": "voided",
         "lost": name,
+        "since": NOW.isoformat(),
+        "problem": name,
         "differences": [["total", name, name], ["date", "2026-03-01", "2026-03-02"]],
         "advice": "",
         **digest_facts(name),

@@ -347,3 +347,14 @@ async def test_webhooks_that_paymo_never_takes_are_said_and_tried_less_often(
     assert "Paymo" in said
     assert (await bridge.connection()).mirror_problem == ""
     assert len(bridge.paymo.company.hooks) == 2
+
+
+async def test_a_sync_that_never_works_is_told_once(bridge: Bridge) -> None:
+    """After a day, in the channel and to the owner, so that nobody waits for payments."""
+    await bridge.look()
+    fail(bridge, "GET", "/Invoices$")
+    await days(bridge, 3)
+
+    told = [facts for kind, facts in await bridge.notices() if kind == "sync_failing"]
+    assert len(told) == 2
+    assert "Xero" in str(told[0]["problem"])
