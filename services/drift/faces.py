@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from services import money, texts
+from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.drift.edits import due_in_xero
@@ -77,7 +77,7 @@ def face_in_paymo(export: Export, invoice: Invoice, contact_id: str) -> Face:
     """Return what Xero would state; the contact is the one that its client goes to."""
     has_number = money.fits_number(invoice.number) and not export.leave_out_number
     return Face(
-        number=texts.one_line(invoice.number) if has_number else "",
+        number=invoice.number if has_number else "",
         contact_id=contact_id,
         contact=invoice.client_name,
         currency=code_of(invoice.currency),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from services import money, texts
+from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewInvoice, NewLine
 from services.export.books import Books
@@ -34,14 +34,13 @@ def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
     """Return the invoice as Xero is sent it: exclusive lines, each with its discount and tax."""
     figures = figures_of(invoice)
     keeps_number = money.fits_number(invoice.number) and not target.leave_out_number
-    number = texts.one_line(invoice.number)
     return NewInvoice(
         contact_id=target.contact_id,
         status=target.xero_status,
         issued_on=target.issued_on or invoice.issued_on,
         due_on=target.due_on or invoice.due_on,
-        number=number if keeps_number else None,
-        reference="" if keeps_number else money.reference(number),
+        number=invoice.number if keeps_number else None,
+        reference="" if keeps_number else money.reference(invoice.number),
         url=target.url,
         currency=money.currency_code(invoice.currency),
         lines=[_new_line(line, target) for line in money.xero_lines(figures)],

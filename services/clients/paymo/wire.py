@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from services import texts
+
 _WIRE = {
     "issued_on": "date",
     "due_on": "due_date",
@@ -98,11 +100,20 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, rename={"paid_on": "dat
     notes: str | None = None
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True, rename={"issued_on": "date"}):
-    """The head of an invoice, as lists give it."""
+class _Numbered(msgspec.Struct, frozen=True, kw_only=True):
+    """What has an invoice number: on one line, as Xero keeps it."""
 
     id: int
     number: str
+
+    def __post_init__(self) -> None:
+        """Fold blanks, and drop what has no width, before anybody compares it."""
+        msgspec.structs.force_setattr(self, "number", texts.one_line(self.number))
+
+
+class Header(_Numbered, frozen=True, kw_only=True, rename={"issued_on": "date"}):
+    """The head of an invoice, as lists give it."""
+
     client_id: int
     status: str
     currency: str
@@ -111,11 +122,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, rename={"issued_on": "da
     updated_on: datetime
 
 
-class Invoice(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
+class Invoice(_Numbered, frozen=True, kw_only=True, rename=_WIRE):
     """One invoice with its lines, payments and client; rates and discount are per cent."""
 
-    id: int
-    number: str
     client_id: int
     status: str
     currency: str
