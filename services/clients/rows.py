@@ -130,11 +130,16 @@ def objects_of(answer: Answer) -> Json:
 
 def content_of(answer: Answer) -> object:
     """Return an answer's body decoded, amounts exact."""
+    return decoded(answer.body, answer.system)
+
+
+def decoded(body: bytes, system: str) -> object:
+    """Return a body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
     try:
-        return _DECODER.decode(answer.body)
+        return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise Unavailable(
-            f"{answer.system} answered in a way that cannot be read, so it is not known what it "
+            f"{system} answered in a way that cannot be read, so it is not known what it "
             "did. It will be looked up before anything is sent again."
         ) from error
 

@@ -31,6 +31,7 @@ async def succeed(
     is_linked: bool = False,
 ) -> None:
     """Record the invoice, compare its totals with Paymo's, and tell the person and the channels."""
+    created = await kit.xero.client(connection.tenant_id, connection.grant_id).read_whole(created)
     differs = difference(export, created)
     now = kit.now()
     made_by = "" if is_linked else kit.xero.app
@@ -48,10 +49,10 @@ async def succeed(
             reason=differs or (export.reason if export.problem == preparing.NOTED else ""),
             xero_invoice_id=created.invoice_id,
             xero_number=created.invoice_number,
-            xero_total=created.total,
+            xero_total=None if created.lacks else created.total,
             xero_status=created.status or export.xero_status,
             xero_seen_status=created.status,
-            xero_due=created.amount_due,
+            xero_due=None if created.lacks else created.amount_due,
             xero_rounding=created.rounding_amount or None,
             is_linked=is_linked,
             made_by=made_by,
@@ -105,6 +106,8 @@ async def _release(
 
 def difference(export: Export, created: XeroInvoice) -> str:
     """Say how Xero's totals differ from Paymo's, or ""."""
+    if created.lacks:
+        return f"Xero's figures can't be read ({', '.join(created.lacks[:3])}). Check them there."
     total = export.total or Decimal(0)
     wanted = {"total": total}
     stated = {"total": created.total}

@@ -7,10 +7,12 @@ hints too; the look that they cause finds nothing to do, and there it ends.
 import hmac
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated
 
 import msgspec
 
+from services.clients.paymo.reading import PAYMO
+from services.clients.rows import Kind, decoded
+from services.errors import Unavailable
 from services.model import ConnectionState
 from services.store import exports, hooks, mirror
 from services.store.engine import Session
@@ -18,7 +20,6 @@ from services.store.tables import Connection
 from services.sync.kit import Kit
 
 _MERGED = timedelta(seconds=2)
-_Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,20 @@ class Told:
     body: bytes = field(repr=False)
 
 
-class _Named(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True):
     """The ids in a body: an invoice's or a payment's own, and a payment's invoice."""
 
-    id: _Id
-    invoice_id: _Id | None = None
+    id: int
+    invoice_id: int | None = None
     created_on: str | None = None  # only what was deleted has no more than its id
 
     @property
     def ids(self) -> list[int]:
         """All of them; which is which does not matter, a look too many does no harm."""
         return [self.id] if self.invoice_id is None else [self.id, self.invoice_id]
+
+
+NAMED = Kind(Named, "webhook's body", PAYMO)
 
 
 async def take(kit: Kit, told: Told) -> bool:
@@ -65,15 +69,17 @@ def _is_signed(connection: Connection | None, told: Told) -> bool:
     return is_same and secret is not None
 
 
-def _read(body: bytes) -> _Named | None:
+def _read(body: bytes) -> Named | None:
     try:
-        # Paymo writes the id of what was deleted as a number or as text.
-        return msgspec.json.decode(body, type=_Named, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = decoded(body, PAYMO)
+    except Unavailable:
         return None
+    # Paymo writes the id of what was deleted as a number or as text.
+    named = NAMED.row(found) if isinstance(found, dict) else None
+    return named if isinstance(named, Named) else None
 
 
-async def _queue(session: Session, kit: Kit, connection: Connection, named: _Named) -> None:
+async def _queue(session: Session, kit: Kit, connection: Connection, named: Named) -> None:
     """Ask Xero only where an exported invoice is concerned: its calls are counted by the day."""
     watched = await exports.list_watched_ids(session, connection, named.ids)
     listed = await mirror.find_header(session, connection.id, named.id)

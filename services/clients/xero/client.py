@@ -255,10 +255,12 @@ class XeroClient(Door):
         ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
         if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
             raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")
-        return await self._read_whole(written) if written.lacks else written
+        return await self.read_whole(written)
 
-    async def _read_whole(self, written: wire.XeroInvoice) -> wire.XeroInvoice:
-        """Return an invoice that was surely written as it stands, as far as that can be read."""
+    async def read_whole(self, written: wire.XeroInvoice) -> wire.XeroInvoice:
+        """Return an invoice that is surely there as it stands, as far as that can be read."""
+        if not written.lacks:
+            return written
         try:
             return await self.invoice(written.invoice_id)
         except ServiceError:
