@@ -152,18 +152,15 @@ class XeroClient(Door):
         """
         headers = _since(changed_since) if changed_since is not None else {}
         found: dict[str, wire.Contact] = {}
-        seen: set[str] = set()
-        page = 1
+        page, seen = 1, set[str]()
         while True:
             params = {"page": str(page), "pageSize": str(_PAGE), "includeArchived": "true"}
             rows = await self._rows("Contacts", CONTACTS, params=params, headers=headers)
             found.update({each.contact_id: each for each in rows.found})
             self.left_out.extend(rows.left_out)
-            new = set(rows.keys) - seen
-            seen |= new
-            if rows.count < _CLAMPED or not new:
+            if rows.count < _CLAMPED or seen >= set(rows.keys):
                 return tuple(found.values())
-            page += 1
+            page, seen = page + 1, seen | set(rows.keys)
 
     async def contact(self, contact_id: str) -> wire.Contact:
         """Return one contact, whatever its state. Raises `NotFound`, `Unreadable`."""
