@@ -31,8 +31,8 @@ def cleaned(text: str) -> str:
     one_kind = "".join(_one_kind(char) for char in _DASHES.sub("-", spaced(plain)))
     former = ""
     while former != one_kind:
-        former, one_kind = one_kind, _bare(one_kind).removeprefix("#")
-    return one_kind.strip("-").strip() or one_kind
+        former, one_kind = one_kind, _bare(one_kind).removeprefix("#").strip("-")
+    return one_kind
 
 
 def _bare(text: str) -> str:

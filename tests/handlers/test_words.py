@@ -1,6 +1,8 @@
 """What people type behind the command, and what is understood."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers import names
 from handlers.help import unknown_text
@@ -92,3 +94,12 @@ def test_the_number_that_is_chosen_takes_the_place_of_what_was_typed(
 
 def test_what_was_typed_is_harmless_in_the_answer() -> None:
     assert "<!channel>" not in unknown_text(parse("<!channel>"))
+
+
+@given(st.text(max_size=60), st.text(max_size=30))
+def test_whatever_is_typed_is_understood_somehow(text: str, chosen: str) -> None:
+    found = parse(text)
+
+    assert found.verb
+    assert all(each.strip() for each in found.rest) or found.verb not in {names.EXPORT, "several"}
+    parse(naming(text, chosen, chosen))

@@ -1,8 +1,10 @@
 """Numbers as people paste them and phones type them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.numbers import cleaned, core, fitting
+from services.numbers import cleaned, core, fitting, parts
 
 ALL = ("INV-2041", "INV\u20132041", "QUO-77", "2025/INV/0042", "INV-0007", "RE 12 b", "7, second")
 
@@ -58,3 +60,9 @@ def test_what_fits_nothing_finds_nothing(typed: str) -> None:
 @pytest.mark.parametrize("number", ALL)
 def test_cleaning_twice_is_cleaning_once(number: str) -> None:
     assert cleaned(cleaned(number)) == cleaned(number)
+
+
+@given(st.text(max_size=40), st.text(alphabet="INVqu-\u20130123/. ", min_size=1, max_size=14))
+def test_a_number_that_exists_is_found_by_itself(text: str, number: str) -> None:
+    assert cleaned(cleaned(text)) == cleaned(text)
+    assert not parts(number) or number in fitting(number, [number, text])

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
+
 from services import days, money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.rows import LeftOut
 from services.clients.xero.invoices import holders_of
-from services.errors import NotFound, ServiceError, SeveralFit, Unreadable
+from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
 from services.export import claims, proposing
 from services.export.batching import tables
 from services.export.batching.kit import BatchKit
@@ -27,6 +29,8 @@ from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
+
+log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(minutes=1)
 
@@ -115,7 +119,11 @@ async def _held(
     numbers = {
         money.folded(each.number): each for each in invoices if money.fits_number(each.number)
     }
-    holders = await holders_of(xero, [each.number for each in numbers.values()])
+    try:
+        holders = await holders_of(xero, [each.number for each in numbers.values()])
+    except Rejected as refusal:  # then Xero says it of each, once it is sent
+        log.warning("filters_refused", tenant=connection.tenant_id, reason=str(refusal))
+        return {}
     return {
         invoice.id: (
             f"{connection.organisation_name} already has an invoice with the number "
