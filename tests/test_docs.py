@@ -7,9 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from bot.settings import Settings
+from handlers import rights, words
 from services import backoff
 from services.backoff import Patience
-from services.model import TOPIC_OF, NoticeKind, Topic
+from services.model import TOPIC_OF, NoticeKind, Role, Topic
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -100,3 +101,19 @@ def test_every_decision_says_why_and_what_would_change_it() -> None:
 
     assert len(found) >= 6
     assert {name for name, headings in found.items() if headings != wanted} == set()
+
+
+def test_the_guide_says_who_may_type_what() -> None:
+    rows = [
+        [cell.strip() for cell in row.strip("|").split("|")]
+        for row in section(read("docs/guide.md"), "Who may do what").splitlines()
+        if row.startswith("| `")
+    ]
+    told: dict[str, Role] = {}
+    for what, *may in rows:
+        least = [Role.OWNER, Role.EXPORTER, Role.VIEWER, Role.NOBODY][may.count("yes") - 1]
+        for verb in re.findall(r"`([a-z]+)`", what):
+            told[verb] = min(least, told.get(verb, least))
+
+    own = {words.PANEL, words.ALL, words.SEVERAL}
+    assert told == {verb: role for verb, role in rights.COMMANDS.items() if verb not in own}
