@@ -177,7 +177,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     for text, words in (
         ("", "Connected"),
         ("status", "Next look"),
-        ("sync", "was looked at"),
+        ("sync", "Maple Books was"),  # looked at, or synced a moment ago
         ("subscribe paymnets", "Did you mean payments"),
         ("subscribe payments", "private"),
         ("unsubscribe", "not subscribed any more"),
