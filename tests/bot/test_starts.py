@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from bot.install import SCOPES
+from bot.install import OPTIONAL, SCOPES
 from bot.settings import Settings
 from sandbox.slack import SlackWorld
 from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving
@@ -95,7 +95,7 @@ async def install(slack: SlackWorld, url: str) -> None:
         begun = await http.get("/slack/install")
         asked = parse_qs(urlsplit(begun.headers["location"]).query)
         done = await http.get("/slack/install", follow_redirects=True)
-    assert asked["scope"] == [",".join(SCOPES)]
+    assert asked["scope"] == [",".join(SCOPES + OPTIONAL)]
     assert asked["redirect_uri"] == [f"{url}/slack/oauth_redirect"]
     assert "user_scope" not in asked
     assert (done.status_code, "The app is installed" in done.text) == (200, True)
