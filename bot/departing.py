@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from services.model import Job
 from services.work import Work
 
+Nudge = tuple[Job, int]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Departure:
     """One answer on its way to Slack, and the nudges that wait for it."""
 
     work: Work
-    waiting: dict[tuple[Job, int], None] = field(default_factory=dict)
+    open: "set[Departure]"  # all that have not left yet
+    waiting: dict[Nudge, None] = field(default_factory=dict)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextmanager
@@ -34,6 +37,7 @@ class Departure:
     async def leave(self) -> None:
         """The answer has left, or never will: pass on what waited, and from now on everything."""
         self.gone.set()
+        self.open.discard(self)
         while self.waiting:
             first = next(iter(self.waiting))
             del self.waiting[first]
@@ -55,10 +59,13 @@ class AfterAnswers:
     """Nudges at once, but for listeners whose answer has not left yet."""
 
     work: Work
+    open: set[Departure] = field(default_factory=set)
 
     def departure(self) -> Departure:
         """Begin to answer Slack."""
-        return Departure(self.work)
+        departure = Departure(self.work, self.open)
+        self.open.add(departure)
+        return departure
 
     async def nudge(self, job: Job, key: int) -> None:
         """Have this row looked at soon, and not before Slack has its answer."""
@@ -67,3 +74,8 @@ class AfterAnswers:
             await self.work.nudge(job, key)
         else:
             departure.waiting[job, key] = None
+
+    async def remind(self, job: Job, key: int) -> None:
+        """Do what the clock asks for, unless a listener asked for it and has not answered yet."""
+        if not any((job, key) in departure.waiting for departure in self.open):
+            await self.work.nudge(job, key)

@@ -1,6 +1,6 @@
 """Chores of the clock that no row asks for by its due time."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,15 +8,13 @@ import structlog
 
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
+from services.model import Job
 from services.store import belongings, digests, due, housekeeping, operating, workspaces
 from services.store.engine import Database
-from services.work import Work
 
 log = structlog.get_logger(__name__)
 
 _QUIET = timedelta(days=1)
-# By then Slack has its answer to a press, whichever process gave it.
-_ANSWERED = timedelta(seconds=3)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
 
@@ -26,16 +24,16 @@ class Keeping:
 
     database: Database
     tokens: Tokens
-    work: Work
+    remind: Callable[[Job, int], Awaitable[None]]
     now: Callable[[], datetime]
     retention: timedelta
 
     async def find_due(self, _key: int) -> None:
         """Nudge for every row that is due."""
         async with self.database.sessions() as session:
-            found = await due.list_due(session, self.now(), lead=_ANSWERED)
+            found = await due.list_due(session, self.now())
         for job, key in found:
-            await self.work.nudge(job, key)
+            await self.remind(job, key)
 
     async def tidy(self) -> None:
         """Throw away what is of no use any more, and ask for the digests of a month that ended."""

@@ -269,7 +269,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     after = AfterAnswers(work)
     services, mirror = _Parts(settings, database, remote, slack, after).services()
     retention = timedelta(days=settings.retention_days)
-    keeping = Keeping(database, remote.tokens, work, now, retention)
+    keeping = Keeping(database, remote.tokens, after.remind, now, retention)
     runners.update(_runners(services, mirror, keeping))
     clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(

@@ -1,6 +1,6 @@
 """Everything that is due, whatever became of the nudges for it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import (
     CompoundSelect,
@@ -33,21 +33,16 @@ from services.store.types import UtcDateTime, text_enum
 _Due = Select[int, datetime | None]
 _PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _NOW = bindparam("now", type_=UtcDateTime)
-_ASKED = bindparam("asked", type_=UtcDateTime)  # for what a press begins, and draws over it
 _LIMIT = bindparam("limit", type_=Integer)
-_AT_ONCE = timedelta(0)
 
 
-async def list_due(
-    session: AsyncSession, now: datetime, limit: int = 200, *, lead: timedelta = _AT_ONCE
-) -> list[tuple[Job, int]]:
+async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
     """Return jobs and their keys, the longest due first, each once.
 
-    What a press begins is left to its own nudge for so long as the `lead`. Nothing is done for a
-    workspace that took the app away, but to end what it asked to be ended.
+    Nothing is done for a workspace that took the app away, but to end what it asked to be ended.
     """
     found: dict[tuple[Job, int], datetime] = {}
-    asked = {"now": now, "asked": now - lead, "limit": limit}
+    asked = {"now": now, "limit": limit}
     for job, key, since in await session.execute(_EVERYTHING, asked):
         found[job, key] = min(since, found.get((job, key), since))
     return sorted(found, key=lambda at: found[at])[:limit]
@@ -58,7 +53,7 @@ def _exports() -> _Due:
         select(Export.id, Export.due_at)
         .join(Connection, Connection.id == Export.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= _ASKED)
+        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= _NOW)
         .order_by(Export.due_at, Export.id)
     )
 
@@ -67,7 +62,7 @@ def _drafts() -> _Due:
     return (
         select(Draft.id, Draft.due_at)
         .join(Workspace, Workspace.id == Draft.workspace_id)
-        .where(Workspace.is_installed, Draft.due_at <= _ASKED)
+        .where(Workspace.is_installed, Draft.due_at <= _NOW)
         .order_by(Draft.due_at, Draft.id)
     )
 
@@ -121,7 +116,7 @@ def _mirrors() -> _Due:
 def _disconnects() -> _Due:
     return (
         select(Connection.id, Connection.disconnect_due_at)
-        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= _ASKED)
+        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= _NOW)
         .order_by(Connection.disconnect_due_at, Connection.id)
     )
 
@@ -155,7 +150,7 @@ def _batches() -> _Due:
         select(Batch.id, Batch.due_at)
         .join(Connection, Connection.id == Batch.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Batch.due_at <= _ASKED)
+        .where(Workspace.is_installed, Batch.due_at <= _NOW)
         .order_by(Batch.due_at, Batch.id)
     )
 
@@ -168,7 +163,7 @@ def _errands() -> Select[Job, int, datetime | None]:
         .where(
             Workspace.is_installed,
             Errand.state == ErrandState.WAITING,
-            Errand.due_at <= _ASKED,
+            Errand.due_at <= _NOW,
         )
         .order_by(Errand.due_at, Errand.id)
     )

@@ -245,6 +245,25 @@ async def test_an_answer_that_is_lost_on_a_socket_goes_before_the_result_all_the
 
 
 @both
+async def test_the_clock_does_not_go_before_an_answer_either(over: str) -> None:
+    async def answer(made: Stage, request: SlackRequest) -> None:
+        await made.ask(8)
+        for key in (8, 9):  # the row of the first stands in the database by now
+            await made.after.remind(Job.EXPORT, key)
+        await made.work.settle()
+        assert made.runs == [9]
+        await request.ack(HOURGLASS)
+
+    async with stage(over, answer) as made:
+        assert (await made.slack.submit("Anna", made.view_id)).ok
+
+        await made.shown("done")
+        await made.after.remind(Job.EXPORT, 8)
+        assert "done" in await made.settled()
+        assert (made.runs, made.after.open) == ([9, 8, 8], set())
+
+
+@both
 async def test_answers_do_not_wait_for_each_other(over: str) -> None:
     go = asyncio.Event()
 

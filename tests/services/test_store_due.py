@@ -141,21 +141,6 @@ async def test_the_longest_due_comes_first_whatever_it_is(database: Database) ->
     assert await due_now(database, limit=2) == expected[:2]
 
 
-async def test_what_a_press_has_just_asked_for_is_left_to_its_own_nudge(database: Database) -> None:
-    connection = await connected(database, sweep_due_at=NOW, mirror_due_at=NOW)
-    for row in (export_of(connection, due_at=NOW), draft_of(connection, due_at=NOW)):
-        await add(database, row)
-    lead = timedelta(seconds=3)
-
-    async def found(seconds: int) -> set[Job]:
-        async with database.sessions() as session:
-            now = NOW + timedelta(seconds=seconds)
-            return {job for job, _ in await due.list_due(session, now, lead=lead)}
-
-    assert await found(2) == {Job.SWEEP, Job.MIRROR}
-    assert await found(3) == {Job.SWEEP, Job.MIRROR, Job.EXPORT, Job.PREVIEW}
-
-
 async def test_a_workspace_without_the_app_is_only_helped_to_leave(database: Database) -> None:
     connection = await connected(database, sweep_due_at=NOW, mirror_due_at=NOW)
     leaving = await connected(
