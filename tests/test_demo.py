@@ -150,6 +150,8 @@ async def take_back(page: Page, number: str) -> None:
     slack = pane(page, "Slack")
     await say(slack, f"/paymo-xero undo {number}")
     messages = slack.get_by_label("Messages")
+    asked = messages.get_by_role("listitem").filter(has_text=f"Take {number}")
+    await asked.get_by_role("button", name="Undo").click()
     await expect(messages).to_contain_text("can be exported again", timeout=PATIENCE)
 
 
