@@ -31,6 +31,7 @@ _PLACES = Decimal("0.0001")
 _TAIL = Decimal("1e-9")
 _LONGEST_NUMBER = 14  # digits before the point
 _LONGEST_NAME = 80
+LONGEST_ID = 64
 _BIGGEST_ID = 2**63 - 1
 _TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -187,7 +188,7 @@ def _plan(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
         _Field(
             each.name,
             each.encode_name,
-            _reader(kind, is_id=each.required),
+            _reader(kind, is_id=each.required, width=width_of(each.type)),
             each.required,
             is_strict=kind is Decimal or typing.get_origin(kind) is tuple,
             empty=_EMPTY.get(kind),
@@ -198,11 +199,20 @@ def _plan(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
     )
 
 
+def width_of(kind: Any) -> int | None:
+    """Return how long a text of this type may be, where its type says so."""
+    found = [kind, *typing.get_args(kind)]
+    metas = [meta for each in found for meta in getattr(each, "__metadata__", ())]
+    return next((meta.max_length for meta in metas if meta.max_length), None)
+
+
 def _plain_type(kind: Any) -> Any:
-    """Return the type without None; of several, text takes everything."""
+    """Return the type without None and width; of several, text takes everything."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return typing.get_args(kind)[0]
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
         kinds = [each for each in typing.get_args(kind) if each is not types.NoneType]
-        return kinds[0] if len(kinds) == 1 else str
+        return _plain_type(kinds[0]) if len(kinds) == 1 else str
     return kind
 
 
@@ -213,7 +223,9 @@ class _Lacking:
     lacks: tuple[str, ...]
 
 
-def _reader(kind: Any, *, is_id: bool) -> Callable[[Any], Any]:
+def _reader(kind: Any, *, is_id: bool, width: int | None) -> Callable[[Any], Any]:
+    if kind is str and width is not None:
+        return lambda value: _short(value, width, is_id=is_id)
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]
         return lambda value: _read_list(inner, value)
@@ -264,6 +276,14 @@ def _text(value: Any) -> str | None:
 def _str(value: Any) -> Any:
     text = _text(value)
     return _ODD if text is None and not isinstance(value, str) else text
+
+
+def _short(value: Any, width: int, *, is_id: bool) -> Any:
+    """Cut a text, such as a status that nobody knew of; an id that is cut would be another one."""
+    text = _str(value)
+    if not isinstance(text, str) or len(text) <= width:
+        return text
+    return _ODD if is_id and width == LONGEST_ID else text[:width]
 
 
 def exact(value: Decimal) -> Decimal:

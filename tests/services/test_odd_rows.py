@@ -70,6 +70,21 @@ async def test_an_odd_invoice_in_xero_is_named_until_it_can_be_read(
     assert await told(bridge) == ""
 
 
+@BOTH_DATABASES
+async def test_what_xero_and_paymo_never_said_before_stops_nothing(bridge: Bridge) -> None:
+    pay_both(bridge)
+    long = "PARTLY-SPENT-AND-ON-ITS-WAY-TO-SOMEWHERE"
+    new = {"Invoices/0/Status": long, "Invoices/0/CurrencyCode": "NZD-NEW-NEW", "Invoices/0/Y": {}}
+    bridge.xero.faults.add(method="GET", path="Invoices", alter=new)
+    bridge.xero.faults.add(path="Organisation", times=9, alter={"Organisations/0/ShortCode": long})
+    bridge.paymo.faults.add(path="/invoices$", times=9, alter={"invoices/*/status": long})
+    await bridge.change(xero_mirrored_at=None, paymo_mirrored_at=None)
+    await bridge.look()
+
+    assert paid_in_paymo(bridge) == ["INV-1", "INV-2"]
+    assert (await bridge.connection()).mirror_problem == ""
+
+
 async def test_a_time_far_ahead_passes_no_later_change_over(bridge: Bridge) -> None:
     pay_both(bridge)
     ahead = {"Invoices/1/UpdatedDateUTC": "/Date(4102444800000+0000)/"}

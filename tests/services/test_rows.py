@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import services
 from services import clients
 from services.clients.http import Answer
-from services.clients.rows import Kind, LeftOut, content_of, exact
+from services.clients.rows import Kind, LeftOut, content_of, exact, width_of
 from services.errors import ServiceError
 from tests.databases import SQLITE_ALONE
 
@@ -57,10 +57,12 @@ ODD: st.SearchStrategy[Any] = st.one_of(
 
 
 def plain(kind: Any) -> Any:
-    """Return a field's type without None; of several, text."""
+    """Return a field's type without None and width; of several, text."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return typing.get_args(kind)[0]
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
         some = [each for each in typing.get_args(kind) if each is not type(None)]
-        return some[0] if len(some) == 1 else str
+        return plain(some[0]) if len(some) == 1 else str
     return kind
 
 
@@ -140,6 +142,15 @@ def test_what_is_no_json_is_a_refusal_like_others(kind: Kind[Any], text: str) ->
         kind.rows(content_of(answer))
     except ServiceError:
         return
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each.where == "Xero"], ids=str)
+def test_no_text_is_longer_than_what_it_is_kept_in(kind: Kind[Any]) -> None:
+    for each in _fields(kind.struct):
+        row = kind.row({**good(kind.struct), each.encode_name: "x" * 300})
+        width = width_of(each.type)
+        if plain(each.type) is str and width and not isinstance(row, LeftOut):
+            assert len(getattr(row, each.name) or "") <= width
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ What has a default may be absent; the rest must not be guessed (see `services.cl
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -235,7 +235,7 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     """The company. Its live answer holds secrets of other systems: only these are read."""
 
     id: int
-    name: str = ""
+    name: Annotated[str, msgspec.Meta(max_length=255)] = ""
     due_interval: str | None = None  # days to pay, as text
 
 

@@ -7,11 +7,11 @@ another zone (Xero's requests-and-responses page; seen going wrong in XeroAPI/xe
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from services.clients import times
+from services.clients import rows, times
 from services.clients.said import errors_in
 
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
@@ -19,6 +19,10 @@ NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
 _CREDITS = ("CreditNotes", "Overpayments", "Prepayments")
 _NO_IDS = (None, "", NO_ID)
 _CREDIT_IDS = ("CreditNoteID", "OverpaymentID", "PrepaymentID")
+Id = Annotated[str, msgspec.Meta(max_length=rows.LONGEST_ID)]
+Code = Annotated[str, msgspec.Meta(max_length=16)]
+Short = Annotated[str, msgspec.Meta(max_length=8)]
+Name = Annotated[str, msgspec.Meta(max_length=255)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO = Decimal(0)
 
@@ -36,28 +40,28 @@ def is_refused(raw: dict[str, Any]) -> bool:
 class Tenant(msgspec.Struct, frozen=True, rename="camel"):
     """One organisation that a consent reaches; `id` is the connection's."""
 
-    id: str
-    tenant_id: str
+    id: Id
+    tenant_id: Id
     tenant_type: str = ""
-    tenant_name: str | None = None
+    tenant_name: Name | None = None
     auth_event_id: str | None = None
 
 
 class Named(msgspec.Struct, frozen=True, rename="pascal"):
     """An object that is mentioned inside another."""
 
-    contact_id: str = msgspec.field(name="ContactID", default="")
-    name: str = ""
+    contact_id: Id = msgspec.field(name="ContactID", default="")
+    name: Name = ""
 
 
 class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
     """The organisation itself."""
 
-    name: str
-    country_code: str = ""
-    base_currency: str = ""
-    short_code: str = ""
-    timezone: str = ""
+    name: Name
+    country_code: Short = ""
+    base_currency: Short = ""
+    short_code: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    timezone: Id = ""
     is_demo_company: bool = False
     period_lock_date: str = ""
     end_of_year_lock_date: str = ""
@@ -82,10 +86,10 @@ class Currency(msgspec.Struct, frozen=True, rename="pascal"):
 class Account(msgspec.Struct, frozen=True, rename="pascal"):
     """An account of the chart of accounts."""
 
-    account_id: str = msgspec.field(name="AccountID")
-    name: str = ""
+    account_id: Id = msgspec.field(name="AccountID")
+    name: Name = ""
     code: str = ""
-    status: str = ""
+    status: Code = ""
     type: str = ""
     class_: str = msgspec.field(name="Class", default="")
     tax_type: str = ""
@@ -103,8 +107,8 @@ class TaxRate(msgspec.Struct, frozen=True, rename="pascal"):
     """A tax rate; `effective_rate` in per cent, compound parts included."""
 
     tax_type: str
-    name: str = ""
-    status: str = "ACTIVE"
+    name: Name = ""
+    status: Code = "ACTIVE"
     can_apply_to_revenue: bool = True
     effective_rate: Decimal | None = None
     tax_components: tuple[TaxComponent, ...] = ()
@@ -113,9 +117,9 @@ class TaxRate(msgspec.Struct, frozen=True, rename="pascal"):
 class Contact(msgspec.Struct, frozen=True, rename="pascal"):
     """A contact."""
 
-    contact_id: str = msgspec.field(name="ContactID")
-    name: str
-    contact_status: str = "ACTIVE"
+    contact_id: Id = msgspec.field(name="ContactID")
+    name: Name
+    contact_status: Code = "ACTIVE"
     email_address: str = ""
     tax_number: str = ""
     contact_number: str = ""
@@ -125,13 +129,13 @@ class Contact(msgspec.Struct, frozen=True, rename="pascal"):
 class Target(msgspec.Struct, frozen=True, rename="pascal"):
     """The invoice that an allocation settles."""
 
-    invoice_id: str = msgspec.field(name="InvoiceID", default="")
+    invoice_id: Id = msgspec.field(name="InvoiceID", default="")
 
 
 class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment as it stands inside its invoice; `amount` in the invoice's currency."""
 
-    payment_id: str = msgspec.field(name="PaymentID")
+    payment_id: Id = msgspec.field(name="PaymentID")
     paid_on: date = msgspec.field(name="Date")
     amount: Decimal
     reference: str = ""
@@ -140,7 +144,7 @@ class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
 class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
     """A part of a credit, applied to one invoice."""
 
-    allocation_id: str = msgspec.field(name="AllocationID", default="")
+    allocation_id: Id = msgspec.field(name="AllocationID", default="")
     amount: Decimal = _ZERO
     dated: str = msgspec.field(name="Date", default="")
     invoice: Target = Target()
@@ -155,9 +159,9 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
 class Credit(msgspec.Struct, frozen=True, rename="pascal"):
     """A credit note, overpayment or prepayment as it stands inside the invoice it settles."""
 
-    credit_note_id: str = msgspec.field(name="CreditNoteID", default="")
-    overpayment_id: str = msgspec.field(name="OverpaymentID", default="")
-    prepayment_id: str = msgspec.field(name="PrepaymentID", default="")
+    credit_note_id: Id = msgspec.field(name="CreditNoteID", default="")
+    overpayment_id: Id = msgspec.field(name="OverpaymentID", default="")
+    prepayment_id: Id = msgspec.field(name="PrepaymentID", default="")
     credit_note_number: str = ""
     applied_amount: Decimal = _ZERO
     total: Decimal = _ZERO
@@ -195,14 +199,14 @@ class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     """An invoice as Xero states it; what it `lacks` is empty or zero here, and must not be used."""
 
-    invoice_id: str = msgspec.field(name="InvoiceID")
-    type: str = "ACCREC"
-    status: str
-    invoice_number: str = ""
+    invoice_id: Id = msgspec.field(name="InvoiceID")
+    type: Code = "ACCREC"
+    status: Code
+    invoice_number: Name = ""
     reference: str = ""
     url: str = ""
     contact: Named = Named()
-    currency_code: str = ""
+    currency_code: Short = ""
     dated: str = msgspec.field(name="Date", default="")
     due: str = msgspec.field(name="DueDate", default="")
     sub_total: Decimal
@@ -254,8 +258,8 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
 class Payment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment asked for by its id; the only place that says whether it was deleted."""
 
-    payment_id: str = msgspec.field(name="PaymentID")
-    status: str
+    payment_id: Id = msgspec.field(name="PaymentID")
+    status: Code
 
 
 class NewLine(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
