@@ -63,4 +63,4 @@ class Keeping:
             try:
                 await self.tokens.keep_alive(grant_id)
             except ServiceError as refusal:
-                log.info("token_not_kept", grant_id=grant_id, reason=str(refusal))
+                log.info("token_not_kept", grant_id=grant_id, refusal=refusal)

@@ -31,6 +31,9 @@ def hide(value: Any, name: str = "") -> Any:
     """Return the value without what nobody may read in a log."""
     if name and _NAMES.search(name) and value not in (None, ""):
         return HIDDEN
+    if isinstance(value, BaseException):
+        # Its text may quote a client, an amount, or what Xero said; those are for people.
+        return type(value).__name__
     if isinstance(value, str):
         for pattern in _VALUES:
             value = pattern.sub(rf"\g<1>{HIDDEN}", value)

@@ -66,6 +66,6 @@ async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: s
             )
     # The last two: the client walks on through an answer that lacks what it needs.
     except (ServiceError, ValueError, TypeError) as refusal:
-        log.warning("file_not_sent", reason=str(refusal))
+        log.warning("file_not_sent", refusal=refusal)
         return False
     return True

@@ -56,7 +56,7 @@ async def _tell(request: SlackRequest, refusal: ServiceError) -> None:
         with passing_troubles():
             await _refuse(request, refusal)
     except Unavailable as trouble:
-        log.warning("refusal_not_told", refusal=str(refusal), reason=str(trouble))
+        log.warning("refusal_not_told", refusal=refusal, trouble=trouble)
 
 
 async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:

@@ -78,7 +78,7 @@ class SlackNoticeBoard:
             with slack_refusals():
                 await answers.whisper(client, "", user_id, text, [blocks.section(text)])
         except ServiceError as refusal:
-            log.warning("pause_not_told", reason=str(refusal))
+            log.warning("pause_not_told", refusal=refusal)
 
 
 def metadata_of(message: Message) -> Block:

@@ -153,7 +153,7 @@ def nobody_has_to_look() -> Iterator[None]:
         with slack_refusals():
             yield
     except ServiceError as refusal:
-        log.warning("not_shown", reason=str(refusal))
+        log.warning("not_shown", refusal=refusal)
 
 
 @contextmanager

@@ -95,6 +95,21 @@ def test_money_is_never_a_float() -> None:
     assert floats == []
 
 
+def test_logs_are_handed_refusals_and_not_their_texts() -> None:
+    """What a refusal says may name a client or an amount; bot/logs.py keeps its kind alone."""
+    texts = [
+        f"{name_of(file)}:{node.lineno}"
+        for file in CODE
+        if file.name != "work_distributed.py"  # its troubles are the database's own
+        for node in nodes(file)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).startswith("log.")
+        and any(ast.unparse(each.value).startswith("str(") for each in node.keywords)
+    ]
+
+    assert texts == []
+
+
 @pytest.mark.parametrize("banned", ["monkeypatch.setattr", "time.sleep(", "freezegun"])
 def test_no_test_patches_our_code_or_sleeps(banned: str) -> None:
     guilty = [name_of(file) for file in TESTS if banned in file.read_text(encoding="utf-8")]

@@ -49,7 +49,7 @@ async def run(kit: Kit, connection_id: int) -> None:
             await _try_later(kit, connection, refusal)
             return
         at_xero = _BY_HAND
-        log.warning("xero_not_told", connection=connection.id, reason=str(refusal))
+        log.warning("xero_not_told", connection=connection.id, refusal=refusal)
     at_paymo = await _end_at_paymo(kit, connection)
     exported = await _forget(kit, connection)
     if exported and connection.disconnect_place is not None:
@@ -92,7 +92,7 @@ async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
         paymo = kit.paymo.client(connection.paymo_api_key)
         await paymo.delete_hooks_to(connection.paymo_hook_token)
     except ServiceError as refusal:
-        log.info("hooks_left", connection=connection.id, reason=str(refusal))
+        log.info("hooks_left", connection=connection.id, refusal=refusal)
         return (
             f"{said} Paymo could not be brought to take our webhooks away, so it may go on "
             "telling us of changes; whatever it sends is refused unread from now on."

@@ -50,7 +50,7 @@ async def replace(kit: Kit, held: Held) -> None:
     try:
         await let_go(kit, held)
     except ServiceError as refusal:
-        log.info("former_consent_left", grant=held.grant_id, reason=str(refusal))
+        log.info("former_consent_left", grant=held.grant_id, refusal=refusal)
     async with kit.database.sessions.begin() as session:
         await grants.remove_unused(session, held.grant_id)
 

@@ -72,7 +72,7 @@ async def look(kit: Kit, connection: Connection, contact_id: str) -> None:
     try:
         await _mirror(kit, connection, await xero.contact(contact_id))
     except ServiceError as refusal:
-        log.info("contact_not_read", contact=contact_id, reason=str(refusal))
+        log.info("contact_not_read", contact=contact_id, refusal=refusal)
 
 
 async def _find_new(kit: Kit, connection: Connection, export: Export, invoice: Invoice) -> Found:

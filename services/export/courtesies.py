@@ -105,7 +105,7 @@ class CourtesyService(Kit):
                 await errands.postpone(session, taken, refusal, self.now())
             return None
         except ServiceError as refusal:
-            log.info("courtesy_let_go", export=taken.export.id, reason=str(refusal))
+            log.info("courtesy_let_go", export=taken.export.id, refusal=refusal)
             return str(refusal)
         return ""
 

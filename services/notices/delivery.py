@@ -133,7 +133,7 @@ async def _try_again(course: Round, notice: Notice, problem: str) -> None:
     if NOTICE.is_over(notice.tries):
         async with course.database.sessions.begin() as session:
             await notices.refuse(session, notice, problem)
-        log.error("notice_given_up", notice=notice.id, reason=problem)
+        log.error("notice_given_up", notice=notice.id)
         return
     await _put_off(course, notice, course.now() + NOTICE.pause_after(notice.tries), problem)
 

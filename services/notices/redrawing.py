@@ -48,7 +48,7 @@ async def _redraw(course: Round, card: Card, message: Message) -> None:
         await course.board.redraw(message, Spot(card.posted_in, card.ts))
     except (ChannelClosed, NotFound) as refusal:
         # Nobody sees this card any more; the event itself is told all the same.
-        log.info("card_not_redrawn", export=card.export_id, reason=str(refusal))
+        log.info("card_not_redrawn", export=card.export_id, refusal=refusal)
     except ServiceError as refusal:
         pause = CARD.pause_after(card.tries)
         if isinstance(refusal, Throttled):
@@ -56,6 +56,6 @@ async def _redraw(course: Round, card: Card, message: Message) -> None:
         if not CARD.is_over(card.tries):
             due_at = course.now() + pause
         else:
-            log.warning("card_given_up", export=card.export_id, reason=str(refusal))
+            log.warning("card_given_up", export=card.export_id, refusal=refusal)
     async with course.database.sessions.begin() as session:
         await notices.write_card(session, card, due_at=due_at)

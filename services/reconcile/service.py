@@ -175,7 +175,7 @@ class ReconcileService:
         if errand.place is not None:
             await self.screen.show_refusal(Place(**errand.place), reason)
         else:
-            log.warning("digest_given_up", connection=errand.connection_id, reason=reason)
+            log.warning("digest_given_up", connection=errand.connection_id)
 
     async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
         async with self.database.sessions.begin() as session:

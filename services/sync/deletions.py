@@ -45,7 +45,7 @@ async def run_unsettled(look: Look) -> int:
             look.waits.append(refusal.until)
         except Throttled as refusal:
             # The row stays as it is, so the next look takes it up again.
-            log.info("deletion_put_off", export=export.id, reason=str(refusal))
+            log.info("deletion_put_off", export=export.id, refusal=refusal)
         except (Rejected, Unavailable) as refusal:
             look.problems.append(f"Invoice {export.number} stays in Paymo: {refusal}")
             await _write(case, tries=export.tries + 1)

@@ -47,9 +47,9 @@ class Hooks:
         except NotConnected as refusal:
             if refusal.is_stale:
                 raise
-            log.warning("hooks_refused", connection=row.id, reason=str(refusal))
+            log.warning("hooks_refused", connection=row.id, refusal=refusal)
         except Rejected as refusal:
-            log.warning("hooks_refused", connection=row.id, reason=str(refusal))
+            log.warning("hooks_refused", connection=row.id, refusal=refusal)
         async with self.database.sessions.begin() as session:
             is_kept = await hooks.note_checked(session, row, self.now())
         if not is_kept:

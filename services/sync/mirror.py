@@ -89,7 +89,7 @@ class MirrorService:
             course.problems.append(str(refusal))
         except ServiceError as refusal:
             course.put_off(_AFTER_TROUBLE, str(refusal))
-            log.warning("mirror_failed", connection=connection.id, reason=str(refusal))
+            log.warning("mirror_failed", connection=connection.id, refusal=refusal)
 
     async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
         """Look after Paymo's webhooks; what does not pass is tried less often, and still said."""

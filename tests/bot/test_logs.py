@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from bot import logs
+from services.errors import Rejected
 
 
 @pytest.fixture
@@ -75,6 +76,13 @@ def test_at_debug_libraries_stay_quiet_and_our_own_code_does_not(stream: io.Stri
     structlog.get_logger("services.x").debug("swept")
 
     assert [each["event"] for each in told(stream)] == ["swept"]
+
+
+def test_a_refusal_is_logged_by_its_kind_and_not_by_what_it_says(stream: io.StringIO) -> None:
+    refusal = Rejected("Xero refused: zoe@example.com is no e-mail address.")
+    structlog.get_logger("services.x").warning("mirror_failed", refusal=refusal)
+
+    assert [each["refusal"] for each in told(stream)] == ["Rejected"]
 
 
 def test_e69_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:

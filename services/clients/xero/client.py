@@ -187,7 +187,7 @@ class XeroClient(Door):
             try:
                 rows = await self._rows("Contacts", CONTACTS, params=params)
             except Rejected as refusal:
-                log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+                log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
                 continue
             held = [
                 each
@@ -298,7 +298,7 @@ class XeroClient(Door):
             try:
                 return await self._looked_up(params | asked)
             except (Rejected, NotFound) as refusal:
-                log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+                log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
         pages = [page async for page in self._pages_since(since)]
         newest = {each.invoice_id: each for page in pages for each in _with_ids(page)}
         return [each for each in newest.values() if each.status in _LIVE.split(",")]
@@ -312,7 +312,7 @@ class XeroClient(Door):
         try:
             rows = await self._looked_up(params | asked)
         except Rejected as refusal:
-            log.warning("filters_refused", tenant=self.tenant_id, reason=str(refusal))
+            log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
             return ()
         return [
             each

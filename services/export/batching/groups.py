@@ -120,7 +120,7 @@ class Course:
             raise
         except ServiceError as refusal:
             # Nothing was taken, and which one is to blame is not said: each goes alone.
-            log.warning("group_refused", batch=self.batch.id, reason=str(refusal))
+            log.warning("group_refused", batch=self.batch.id, refusal=refusal)
             await self._take_back(group, is_alone=True)
             return
         for export, created in zip(group, answers_for(group, made), strict=True):

@@ -92,7 +92,7 @@ class NotingService(Kit):
             # Refused at the door: nothing was done, so this one is still to be written.
             pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}
         except ServiceError as refusal:
-            log.info("courtesy_let_go", export=export.id, reason=str(refusal))
+            log.info("courtesy_let_go", export=export.id, refusal=refusal)
             reason, counts = str(refusal), {"missed": errand.data.get("missed", 0) + 1}
         async with self.database.sessions.begin() as session:
             await errands.note(session, errand, **counts)
