@@ -122,7 +122,7 @@ async def _held(
     try:
         holders = await holders_of(xero, [each.number for each in numbers.values()])
     except Rejected as refusal:  # then Xero says it of each, once it is sent
-        log.warning("filters_refused", tenant=connection.tenant_id, reason=str(refusal))
+        log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
         return {}
     return {
         invoice.id: (
