@@ -179,10 +179,12 @@ async def next_due(session: AsyncSession, connection_id: int) -> datetime | None
 
 
 async def count_asking(session: AsyncSession, connection_id: int) -> int:
-    """Return how many payments wait for a person's decision."""
+    """Return how many payments wait for a person: to decide, or to delete a copy in Paymo."""
+    is_stuck = (Payment.state == PaymentState.PARKED) & Payment.paymo_payment_id.is_not(None)
     found = await session.scalar(
         select(func.count()).where(
-            Payment.connection_id == connection_id, Payment.state == PaymentState.ASKED
+            Payment.connection_id == connection_id,
+            or_(Payment.state == PaymentState.ASKED, is_stuck),
         )
     )
     return found or 0

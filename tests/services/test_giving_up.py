@@ -12,7 +12,7 @@ from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Errand, Export
 from tests.databases import SQLITE_ALONE
-from tests.services.batching import invoices, table
+from tests.services.batching import export_all, invoices, table
 from tests.services.bridge import ANNA, Bridge, place
 
 pytestmark = SQLITE_ALONE
@@ -92,6 +92,26 @@ async def test_what_xero_took_while_it_failed_is_linked_and_not_doubled(
     export = await row(bridge)
     assert (failed.state, export.state) == (ExportState.FAILED, ExportState.EXPORTED)
     assert ("may or may not" in failed.reason) is not is_blind
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+
+
+async def test_a_batch_looks_first_for_what_xero_took_while_it_failed(bridge: Bridge) -> None:
+    """Whoever exports it next, and however."""
+    company = bridge.paymo.company
+    company.set_status(company.numbered(LONG).id, "sent")
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    await order(bridge)
+    bridge.xero.faults.add(method="PUT", path=PUT[1], status=500, is_done=True)
+    fail(bridge, *PUT)
+    fail(bridge, "GET", "/Invoices$", status=200, body=EMPTY)
+    await hours(bridge, 1)
+    assert (await row(bridge)).state is ExportState.FAILED
+    bridge.xero.faults.clear()
+    await export_all(bridge)
+
+    export = await row(bridge)
+    assert export.state is ExportState.EXPORTED
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]
 
 
