@@ -1,7 +1,7 @@
 """What people type behind the command, and what is understood."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers import names
@@ -96,6 +96,7 @@ def test_what_was_typed_is_harmless_in_the_answer() -> None:
     assert "<!channel>" not in unknown_text(parse("<!channel>"))
 
 
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_whatever_is_typed_is_understood_somehow(text: str, chosen: str) -> None:
     found = parse(text)
