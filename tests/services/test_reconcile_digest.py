@@ -167,6 +167,7 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> N
 
 @BOTH_DATABASES
 async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
+    await bridge.change(exporters=[BEN.user_id])
     begun = [
         await bridge.reconcile.ask(person, text, place())
         for person, text in ((ANNA, ""), (ANNA, "november"), (BEN, ""))
