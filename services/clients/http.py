@@ -260,6 +260,8 @@ def _lacks_scope(answer: Answer) -> bool:
 def _forbidden(answer: Answer, messages: tuple[str, ...]) -> Forbidden:
     """Refuse this one call; whether the account is refused as well is asked by the clients."""
     text = f"{answer.system} does not let our connection do this{_quoted(messages)}."
+    if _lacks_scope(answer):
+        text += f" Connect {answer.system} again to allow it."
     is_its_own = "html" not in answer.headers.get("Content-Type", "").lower()
     return Forbidden(text, messages=messages, is_its_own=is_its_own)
 
