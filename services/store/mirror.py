@@ -193,7 +193,7 @@ async def find_namesake(
 
     An active one comes before an archived one, and the number before the name.
     """
-    is_number = (Contact.number == number) & (number != "")
+    is_number = (Contact.number == number) & (Contact.number != "")
     found = await session.scalars(
         select(Contact)
         .where(
