@@ -11,7 +11,7 @@ from services.model import ExportState, Life, PaymentState
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Errand, Export
-from tests.databases import SQLITE_ALONE
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.batching import export_all, invoices, table
 from tests.services.bridge import ANNA, Bridge, place
 
@@ -130,6 +130,7 @@ async def test_what_never_left_ends_too_and_says_so(bridge: Bridge) -> None:
     assert not bridge.xero.calls(*PUT)
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize("is_there", [False, True])
 async def test_an_export_of_unknown_outcome_can_be_cancelled(
     bridge: Bridge, *, is_there: bool
