@@ -22,7 +22,7 @@ from bot.html import Pages
 from bot.http_limits import BoundedProtocol
 from bot.install import Callbacks, Install, Stores, install_flow
 from bot.settings import Settings
-from bot.slack_app import SlackDoor
+from bot.slack_app import PATIENCE, SlackDoor
 from bot.slack_http import SlackEvents
 from bot.slack_socket import SlackSocket
 from bot.web import Web, operators_app
@@ -80,8 +80,10 @@ class Program:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Program]:
+async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> AsyncIterator[Program]:
     """Run the program on its port; at the end it drains while it still answers.
+
+    `patience` is how long Slack is made to wait for a handler's answer.
 
     Raises `CannotListen`.
     """
@@ -89,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Program]:
         listener = stack.enter_context(listen(settings.host, settings.port))
         core = await open_core(settings, stack)
         program = Program(core, _address(listener))
-        bolt = _door(core).app()
+        bolt = _door(core, patience).app()
         health = _health(program)
         if settings.metrics_port is not None:
             other = stack.enter_context(listen(settings.metrics_host, settings.metrics_port))
@@ -131,7 +133,7 @@ async def serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _door(core: Core) -> SlackDoor:
+def _door(core: Core, patience: timedelta) -> SlackDoor:
     return SlackDoor(
         router=core.router,
         web=core.slack.web,
@@ -139,6 +141,7 @@ def _door(core: Core) -> SlackDoor:
         forget=core.forget_installation,
         tasks=core.tasks,
         metrics=core.metrics,
+        patience=patience,
     )
 
 

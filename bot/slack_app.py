@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 ANYTHING = re.compile(r".*", re.DOTALL)
 # Slack gives up after three seconds.
-_PATIENCE = timedelta(seconds=2.5)
+PATIENCE = timedelta(seconds=2.5)
 _APOLOGY = (
     "Something went wrong on our side, and it is noted in the log. Nothing is lost; try again, "
     "and tell whoever runs this app if it happens twice."
@@ -94,7 +94,7 @@ class SlackDoor:
     forget: Forget
     tasks: Tasks
     metrics: Metrics
-    patience: timedelta = _PATIENCE
+    patience: timedelta = PATIENCE
 
     def app(self) -> AsyncApp:
         """Return the Bolt app; whoever hands it a request has checked the signature."""

@@ -194,7 +194,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     answer = await walk.town.slack.submit("Anna", view.id)
     assert answer.ok, answer.errors
     await walk.modal_saying("Kiwi")
-    await asyncio.wait_for(walk.town.slack.open_home("Ben"), 5)
+    await asyncio.wait_for(walk.town.slack.open_home("Ben"), 60)
     await walk.town.slack.wait_for(lambda: walk.town.slack.home("Ben"))
 
 

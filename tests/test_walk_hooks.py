@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.paymo.hooks import sign
+from tests.bot.program import WEBHOOK_KEY
 from tests.walk import Walk, walking
 
 
@@ -34,17 +35,18 @@ async def test_what_is_deleted_in_paymo_is_told_within_seconds(walk: Walk) -> No
     await walk.connect()
     await registered(walk)
     await walk.export("INV-1")
+    webhooks = walk.town.xero.webhooks
+    webhooks.url, webhooks.key = f"{walk.town.url}/webhooks/xero", WEBHOOK_KEY
     walk.pay("INV-1", "413.33")
-    await walk.type("sync")
     await walk.notice("payment_received")
     [copy] = walk.company.payments_of(walk.in_paymo("INV-1").id)
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         walk.company.delete_payment(copy.id)
         removed = await walk.notice("payment_removed")
     assert "bring_back" in str(removed.blocks)
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         walk.company.delete_invoice(walk.in_paymo("INV-1").id)
         await walk.notice("invoice_deleted")
     made = walk.in_xero("INV-1")

@@ -17,7 +17,7 @@ from tests.bot.town import PAYMO_KEY, Town, press, town
 
 Found = TypeVar("Found")
 
-PATIENCE = 20
+PATIENCE = 60
 LINES = [("Design", "Home page", 10, "120.00"), ("Travel", "Train", 1, "33.33", False)]
 
 

@@ -179,7 +179,7 @@ class House:
         return [each for each in self.state.ephemerals if each.visible_to == user_id]
 
     # The limit belongs to the condition, which has words for what did not come true.
-    async def wait_for(self, condition: Callable[[], Found | None], timeout: float = 5) -> Found:  # noqa: ASYNC109 - see above
+    async def wait_for(self, condition: Callable[[], Found | None], timeout: float = 60) -> Found:  # noqa: ASYNC109 - see above
         """Return what the condition returns as soon as that is true; look at each change."""
         end = time.monotonic() + timeout
         while True:

@@ -31,7 +31,7 @@ from sandbox.slack import SlackWorld, View
 from services.model import Job
 from tests.walk import text_in
 
-PATIENCE = 20
+PATIENCE = 60
 Answering = Callable[["Stage", SlackRequest], Awaitable[None]]
 
 

@@ -50,7 +50,7 @@ async def states(town: Town) -> list[str]:
 
 
 async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await is_true():
             await asyncio.sleep(0.02)
 

@@ -13,14 +13,14 @@ from tests.bot.town import town as open_town
 
 async def links(town: Town) -> dict[str, str]:
     """The addresses behind the buttons of the view that is opening, by action."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (view := town.slack.top_view(town.anna)) is None:
             await asyncio.sleep(0.02)
     return dict(re.findall(r"'action_id': '(\w+)'.*?'url': '([^']+)'", str(view.blocks)))
 
 
 async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await is_true():
             await asyncio.sleep(0.02)
 

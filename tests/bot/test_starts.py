@@ -15,7 +15,7 @@ from bot.settings import Settings
 from sandbox.slack import SlackWorld
 from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving
 
-PATIENCE = 30
+PATIENCE = 60
 _READ = re.compile(r"""(?:environ(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']""")
 _HONOURED = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 WAYS = {

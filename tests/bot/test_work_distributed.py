@@ -49,7 +49,7 @@ async def working(
         await work.stop(PATIENCE)
 
 
-async def until(is_true: Callable[[], bool], seconds: float = 15) -> None:
+async def until(is_true: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not is_true():
             await asyncio.sleep(0.02)

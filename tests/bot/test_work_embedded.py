@@ -29,7 +29,7 @@ class Looks:
 
 
 async def until(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not is_true():
             await asyncio.sleep(0)
 

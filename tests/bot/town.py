@@ -18,6 +18,7 @@ from tests.bot.program import WEBHOOK_KEY, free_port
 from tests.databases import KEY
 
 PAYMO_KEY = "paymo-key"
+PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
     anna = slack.add_user("Anna", is_admin=True)
     room = slack.add_channel("invoices")
     # Slack's three seconds are held elsewhere; here a busy machine must not decide.
-    slack.state.trigger_life, slack.door.patience = timedelta(seconds=20), 20
+    slack.state.trigger_life, slack.door.patience = PATIENCE, PATIENCE.total_seconds()
     async with AsyncExitStack() as stack:
         slack_at = await slack.start()
         xero_at = await Served.start(xero.app())
@@ -84,17 +85,16 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
         # Its annotations leave out what pydantic-settings takes beside the fields.
         make: Any = Settings
         chosen = make(_env_file=None, **{**made, "metrics_port": 0, **settings})
-        program = await stack.enter_async_context(running(chosen))
+        program = await stack.enter_async_context(running(chosen, patience=PATIENCE))
         await _reach(slack, program)
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=program.url, timeout=20, trust_env=False)
-        )
+        browser = httpx.AsyncClient(base_url=program.url, timeout=20, trust_env=False)
+        http = await stack.enter_async_context(browser)
         yield Town(slack, xero, paymo, anna, room, program, http)
 
 
 async def _reach(slack: SlackWorld, program: Program) -> None:
     """Have Slack know where the program is: at its address, or over its own connection."""
     if program.core.settings.is_socket_mode:
-        await slack.wait_for(lambda: slack.sockets.open, 20)
+        await slack.wait_for(lambda: slack.sockets.open, 60)
     else:
         slack.connect_app(f"{program.url}/slack/events")

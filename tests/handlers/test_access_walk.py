@@ -14,7 +14,7 @@ async def direct(walk: Walk, who: str, words: str) -> Message:
         found = slack.messages(slack.direct(who))
         return next((each for each in found if words in each.text), None)
 
-    return await slack.wait_for(told, 20)
+    return await slack.wait_for(told, 60)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ async def test_the_owner_chooses_and_whoever_asked_is_told(
     await walk.whisper("Nothing changed")
     assert f"You are now {given}" in (await direct(walk, "Ben", "You are now")).text
 
-    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 20)
+    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 60)
     slack.state.ephemerals.clear()
     await walk.type("export INV-1", "Ben")
     if given == "an exporter":
@@ -58,7 +58,7 @@ async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk
     slack = walk.town.slack
     await walk.connect()
     await slack.command("Ben", slack.direct("Ben"), "status")
-    refusal = await slack.wait_for(lambda: slack.ephemerals("Ben"), 20)
+    refusal = await slack.wait_for(lambda: slack.ephemerals("Ben"), 60)
     assert "Maple" not in text_in(refusal[0].blocks)
     await slack.press("Ben", refusal[0], "request_access")
     asked = await direct(walk, "Anna", "asks for access")
@@ -68,7 +68,7 @@ async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk
     await slack.press("Anna", asked, "decline_access")
 
     assert "declined your request" in (await direct(walk, "Ben", "declined")).text
-    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 20)
+    await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 60)
 
 
 async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: Walk) -> None:

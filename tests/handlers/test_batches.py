@@ -138,7 +138,7 @@ async def until_ready(walk: Walk, button: str) -> Any:
     """Type until the lists were read, and return the table."""
     for _ in range(100):
         await walk.type("export all")
-        view = await walk.town.slack.wait_for(_table(walk), 20)
+        view = await walk.town.slack.wait_for(_table(walk), 60)
         if button in said(view.payload):
             return view
         await walk.close()

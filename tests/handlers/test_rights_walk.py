@@ -169,7 +169,7 @@ async def test_home_and_shortcut_show_nothing_to_whoever_has_no_role(
     """A viewer by channel is one there alone."""
     slack = crowd.walk.town.slack
     await slack.open_home(who)
-    home = await slack.wait_for(lambda: slack.home(who), 20)
+    home = await slack.wait_for(lambda: slack.home(who), 60)
     await slack.shortcut(who, names.EXPORT_SHORTCUT)
     await crowd.settled()
 

@@ -32,6 +32,6 @@ async def test_the_pdf_is_attached_once_xero_allows_it(walk: Walk) -> None:
     def files() -> list[str]:
         return [name for each in walk.books.invoices.values() for name in each.files]
 
-    await walk.town.slack.wait_for(files, 20)
+    await walk.town.slack.wait_for(files, 60)
     assert files() == ["INV-1.pdf"]
     assert walk.refused() == []

@@ -14,7 +14,7 @@ async def told(walk: Walk, channel: Channel) -> str:
     def says() -> list[Message]:
         return [each for each in walk.town.slack.messages(channel) if "subscribed" in each.text]
 
-    found = await walk.town.slack.wait_for(says, 20)
+    found = await walk.town.slack.wait_for(says, 60)
     return found[-1].text
 
 
