@@ -1,6 +1,7 @@
 """Everything httpx stops here: retries, rate limits, and the one translation into refusals."""
 
 import asyncio
+import codecs
 import re
 import secrets
 import ssl
@@ -177,7 +178,7 @@ class ApiClient:
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
-        body = response.content
+        body = response.content.removeprefix(codecs.BOM_UTF8)
         if body.lstrip()[:1] in {b"{", b"[", b'"'}:
             body = texts.clean_json(body).encode()
         return Answer(self.system, response.status_code, response.headers, body)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -29,11 +29,15 @@ _FIELDS_OF_OURS = {"lacks", "said", "is_refused"}
 _NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
 _PLACES = Decimal("0.0001")
 _TAIL = Decimal("1e-9")
+_LONGEST_TAIL = Decimal("1e-5")
+_DIGITS = Decimal("1e-15")
 _LONGEST_NUMBER = 14  # digits before the point
 _LONGEST_NAME = 80
 LONGEST_ID = 64
 _BIGGEST_ID = 2**63 - 1
-_TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
+_TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}
+# A yes or no on which money hangs: one that cannot be read is never taken for a no.
+Decisive = Annotated[bool, msgspec.Meta(extra={"is_strict": True})]
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -188,15 +192,25 @@ def _plan(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
         _Field(
             each.name,
             each.encode_name,
-            _reader(kind, is_id=each.required, width=width_of(each.type)),
+            _reader(kind, is_id=_is_id(each), width=width_of(each.type)),
             each.required,
-            is_strict=kind is Decimal or typing.get_origin(kind) is tuple,
+            is_strict=kind is Decimal or typing.get_origin(kind) is tuple or _is_decisive(each),
             empty=_EMPTY.get(kind),
         )
         for each in fields
         if each.name not in _FIELDS_OF_OURS
         for kind in [_plain_type(each.type)]
     )
+
+
+def _is_id(each: msgspec.structs.FieldInfo) -> bool:
+    """Say whether a number names something; 0 names nothing."""
+    return each.required or each.encode_name.endswith("_id")
+
+
+def _is_decisive(each: msgspec.structs.FieldInfo) -> bool:
+    metas = getattr(each.type, "__metadata__", ())
+    return any((meta.extra or {}).get("is_strict") for meta in metas)
 
 
 def width_of(kind: Any) -> int | None:
@@ -289,12 +303,14 @@ def _short(value: Any, width: int, *, is_id: bool) -> Any:
 def exact(value: Decimal) -> Decimal:
     """Return the amount of four decimals that a number with a tail stands for, or the number.
 
-    A float's tail says nothing: what lies within a billionth of such an amount is that amount.
+    A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
+    float has sixteen digits, so in front of many of them its tail is longer.
     """
     near = value.quantize(_PLACES)
     if near == value:
         return value if value.as_tuple().exponent in range(-4, 1) else near
-    return near if abs(near - value) <= _TAIL else value
+    tail = max(_TAIL, min(abs(near) * _DIGITS, _LONGEST_TAIL))
+    return near if abs(near - value) <= tail else value
 
 
 def _decimal(value: Any) -> Any:
@@ -335,10 +351,11 @@ def _id(value: Any) -> Any:
 def _bool(value: Any) -> Any:
     if isinstance(value, bool):
         return value
-    text = str(value).strip().lower() if isinstance(value, str | int | Decimal) else ""
+    text = value.strip().lower() if isinstance(value, str) else None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    return None if text == "" and isinstance(value, str) else _ODD
+    number = _decimal(value)
+    return bool(number) if isinstance(number, Decimal) else number
 
 
 def _dict(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """A remote system's own words, wherever they stand in an answer."""
 
+import html
+import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -10,9 +12,10 @@ from services.clients.http import Answer
 from services.texts import clean
 
 _LISTS = {"validationerrors", "errors", "problems"}
-_SPECIFIC = ("message", "detail", "error_description", "description")
-_GENERAL = ("message", "detail", "error_description", "title", "error")
+_SPECIFIC = ("message", "detail", "error_description", "errormessage", "description")
+_GENERAL = ("message", "detail", "error_description", "errormessage", "title", "error")
 _EMPTY_WORDS = {each.phrase.lower() for each in HTTPStatus} | {"a validation exception occurred"}
+_TAGGED = re.compile(r"<(?:message|detail|faultstring)>([^<>]+)</", re.IGNORECASE)
 _MOST = 100
 _LONGEST = 1000  # characters; a body that is no JSON is quoted only when it is a sentence
 
@@ -28,16 +31,30 @@ def messages_of(answer: Answer) -> tuple[str, ...]:
         return _plain(answer.body)
     if isinstance(found, str):
         return _once([found])
-    return messages_in(found)
+    return messages_in(found) or _telling(_anywhere(found))
 
 
 def messages_in(found: object) -> tuple[str, ...]:
     """Return every text of a refusal in a decoded answer, or in one row of it."""
     special = list(_special(found))
     general = _texts_under(found, _GENERAL) if isinstance(found, dict) else []
-    said = _once([*special, *general])
+    return _telling([*special, *general])
+
+
+def _telling(texts: Iterable[str]) -> tuple[str, ...]:
+    """Leave out what goes with every refusal, where others say more."""
+    said = _once(texts)
     telling = tuple(each for each in said if each.lower().rstrip(".") not in _EMPTY_WORDS)
     return telling or said
+
+
+def _anywhere(found: object) -> Iterator[str]:
+    """Walk through a refusal of a shape that is not known, and yield what may be its words."""
+    if isinstance(found, dict):
+        yield from _texts_under(found, _GENERAL)
+    inner = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    for each in inner:
+        yield from _anywhere(each)
 
 
 def errors_in(row: dict[str, Any]) -> tuple[str, ...]:
@@ -85,8 +102,10 @@ def _texts_under(found: dict[str, Any], keys: Iterable[str]) -> list[str]:
 
 
 def _plain(body: bytes) -> tuple[str, ...]:
-    """Return a body that is a sentence; a page, or what is no text, says nothing."""
+    """Return what XML says, or a sentence; a page, or what is no text, says nothing."""
     text = clean(body.decode(errors="replace")).strip()
+    if tagged := _telling(html.unescape(each) for each in _TAGGED.findall(text)):
+        return tagged
     is_sentence = text and len(text) <= _LONGEST and text[0] not in "<{[" and "\ufffd" not in text
     return _once([text]) if is_sentence else ()
 

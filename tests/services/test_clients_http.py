@@ -301,3 +301,9 @@ async def test_what_nobody_sees_is_out_of_every_answer_before_it_is_read(
             with pytest.raises(Rejected) as refusal:
                 await door.api.send("GET", PATH)
             assert refusal.value.messages == ("By <@U1>",)
+
+
+async def test_a_mark_of_byte_order_is_no_part_of_an_answer(door: Door) -> None:
+    """Some programs write one before the first brace."""
+    door.world.faults.add(status=200, body=b'\xef\xbb\xbf{"a": 1}')
+    assert objects_of(await door.api.send("GET", PATH)) == {"a": 1}

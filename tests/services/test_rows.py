@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 import services
 from services import clients
 from services.clients.http import Answer
+from services.clients.paymo import Invoice
+from services.clients.paymo.reading import INVOICES
 from services.clients.rows import Kind, LeftOut, content_of, exact, width_of
 from services.errors import ServiceError
 from tests.databases import SQLITE_ALONE
@@ -134,6 +136,26 @@ def test_no_amount_and_no_id_is_ever_guessed(kind: Kind[Any], odd: Any) -> None:
         assert abs(Decimal(getattr(read, each.name)) - Decimal(stated)) <= Decimal("1e-9")
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("on", True), (2, True), ("Y", True), ("0.0", False), (None, False), ("maybe", None)],
+)
+def test_whether_a_line_is_taxed_is_never_guessed(said: Any, read: bool | None) -> None:
+    row = good(Invoice)
+    row["invoiceitems"][0]["apply_tax"] = said
+    found = INVOICES.rows(content_of(answer_of(row))).found
+    assert (found[0].items[0].apply_tax if found else None) is read
+
+
+@pytest.mark.parametrize("none", [0, "0", "", None, False])
+def test_nothing_hangs_on_an_id_of_zero(none: Any) -> None:
+    row = good(Invoice) | {"project_id": none, "template_id": none}
+    row["invoiceitems"][0] |= {"expense_id": none, "entries": [{"id": 7, "invoice_item_id": none}]}
+    (found,) = INVOICES.rows(content_of(answer_of(row))).found
+    assert (found.project_id, found.template_id, found.items[0].expense_id) == (None, None, None)
+    assert found.items[0].entries[0].invoice_item_id is None
+
+
 @BY_NAME
 @given(text=st.text(max_size=30) | st.just("[" * 5000) | st.just('{"a": 1e999999}'))
 def test_what_is_no_json_is_a_refusal_like_others(kind: Kind[Any], text: str) -> None:
@@ -160,6 +182,9 @@ def test_no_text_is_longer_than_what_it_is_kept_in(kind: Kind[Any]) -> None:
         ("1911.6000000000001", "1911.6"),
         ("-85.50500000000001", "-85.505"),
         ("12345678.100000001", "12345678.1"),
+        ("123456789.09999999", "123456789.1"),
+        ("-98765432109.870026", "-98765432109.870026"),
+        ("98765432109.870010", "98765432109.87"),
         ("33.33333333", "33.33333333"),
         ("0.00005", "0.00005"),
         ("1E+3", "1000"),

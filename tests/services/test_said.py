@@ -58,6 +58,9 @@ def refused(**element: Any) -> dict[str, Any]:
         ({"errors": {"date": ["is no date"], "number": "is taken"}}, ("is no date", "is taken")),
         ({"error": "invalid_request", "error_description": EMAIL}, (EMAIL, "invalid_request")),
         (["nothing", "of", "use"], ()),
+        ([{"message": EMAIL}], (EMAIL,)),
+        ({"httpStatusCode": 400, "problem": {"title": "Bad Request", "detail": EMAIL}}, (EMAIL,)),
+        ({"Errors": [{"ErrorMessage": ACCOUNT}]}, (ACCOUNT,)),
         ("Rate exceeded", ("Rate exceeded",)),
         ({}, ()),
         (None, ()),
@@ -73,6 +76,12 @@ def test_every_text_is_found_once_wherever_it_stands(body: Any, said: tuple[str,
     ("body", "said"),
     [
         (b"", ()),
+        (
+            b"<ApiException><Message>A validation exception occurred</Message><Elements><Element>"
+            b"<ValidationErrors><ValidationError><Message>Tax &amp; rate must be valid.</Message>"
+            b"</ValidationError></ValidationErrors></Element></Elements></ApiException>",
+            ("Tax & rate must be valid.",),
+        ),
         (b"<html><body>403 Forbidden</body></html>", ()),
         (b"\xff\xfe\x00", ()),
         (b"{not json", ()),

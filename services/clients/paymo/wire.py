@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from services import texts
+from services.clients.rows import Decisive
 
 _WIRE = {
     "issued_on": "date",
@@ -79,7 +80,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     item: str | None = None
     description: str | None = None
-    apply_tax: bool = False
+    apply_tax: Decisive = False
     seq: int | None = None
     expense_id: int | None = None
     entries: tuple[Billed, ...] = ()
@@ -137,7 +138,7 @@ class Invoice(_Numbered, frozen=True, kw_only=True, rename=_WIRE):
     tax_amount: Decimal | None = None
     tax2: Decimal | None = None
     tax2_amount: Decimal | None = None
-    tax_on_tax: bool = False
+    tax_on_tax: Decisive = False
     discount: Decimal | None = None
     discount_amount: Decimal | None = None
     items: tuple[Item, ...] = ()

@@ -148,7 +148,7 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
     amount: Decimal = _ZERO
     dated: str = msgspec.field(name="Date", default="")
     invoice: Target = Target()
-    is_deleted: bool = False
+    is_deleted: rows.Decisive = False
 
     @property
     def dated_on(self) -> date | None:
