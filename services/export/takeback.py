@@ -11,7 +11,7 @@ from services.export.kit import Kit
 from services.export.refusals import Lost, Refused
 from services.export.underway import Underway
 from services.model import ErrandState, Job, Life, NoticeKind
-from services.store import acts, cards, errands, exports, notices
+from services.store import acts, cards, errands, exports, notices, payments
 from services.store.acts import Deed
 from services.store.errands import Taken
 from services.store.tables import Errand, Export
@@ -136,6 +136,8 @@ async def _succeed(case: Underway, invoice: XeroInvoice) -> None:
         await exports.change_life(
             session, export, life=Life.UNDONE, xero_seen_status=invoice.status, wanted=""
         )
+        # No look at Xero follows it from here on, and it had no payment left when it ended.
+        await payments.want_checked(session, export, now)
         facts = cards.common_facts(export, case.connection, kit.links)
         facts |= {"by": case.errand.asked_by, "how": how}
         news = notices.News(

@@ -17,6 +17,13 @@ from services.store.tables import Connection, Export, Payment
 _LEASE = timedelta(minutes=3)
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
+# What stands in Paymo, or may: it wants removing when Xero does not list it any more.
+STANDING = (
+    PaymentState.ADDING,
+    PaymentState.RECORDED,
+    PaymentState.ASKED,
+    PaymentState.PARKED,
+)
 _LEFT_OUT = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
@@ -89,6 +96,13 @@ def want(row: Payment, state: PaymentState, now: datetime) -> None:
     row.due_at = leaving.over_at(row, now)
     if not leaving.is_under_way(row, now):
         row.fence += 1
+
+
+async def want_checked(session: AsyncSession, export: Export, now: datetime) -> None:
+    """Have Xero asked about all that stands in Paymo of this export, which Xero lists no more."""
+    for row in await hold(session, [export.id]):
+        if row.state in STANDING:
+            want(row, PaymentState.CHECKING, now)
 
 
 async def leave(session: AsyncSession, row: Payment, now: datetime) -> bool:

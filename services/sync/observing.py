@@ -23,13 +23,6 @@ _NAMES = {
     PaymentKind.OVERPAYMENT: "Overpayment",
     PaymentKind.PREPAYMENT: "Prepayment",
 }
-# What stands in Paymo, or may: it wants removing when Xero does not list it any more.
-_STANDING = (
-    PaymentState.ADDING,
-    PaymentState.RECORDED,
-    PaymentState.ASKED,
-    PaymentState.PARKED,
-)
 _IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
 
 
@@ -124,7 +117,7 @@ async def _add_new(
 def _compare_row(row: Payment, found: Mapping[str, Settlement], now: datetime) -> None:
     listed = found.get(row.xero_payment_id)
     if listed is None:
-        if row.state in _STANDING:
+        if row.state in payments.STANDING:
             payments.want(row, PaymentState.CHECKING, now)
         return
     is_changed = row.state in _IN_PAYMO and row.amount != listed.amount

@@ -77,10 +77,8 @@ def test_every_text_is_found_once_wherever_it_stands(body: Any, said: tuple[str,
     [
         (b"", ()),
         (
-            b"<ApiException><Message>A validation exception occurred</Message><Elements><Element>"
-            b"<ValidationErrors><ValidationError><Message>Tax &amp; rate must be valid.</Message>"
-            b"</ValidationError></ValidationErrors></Element></Elements></ApiException>",
-            ("Tax & rate must be valid.",),
+            b"<Api><Message>A validation exception occurred</Message><Message>A &amp; B</Message>",
+            ("A & B",),
         ),
         (b"<html><body>403 Forbidden</body></html>", ()),
         (b"\xff\xfe\x00", ()),

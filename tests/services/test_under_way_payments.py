@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 
 from sandbox.serving import Fault
-from services.model import PaymentState
+from services.model import Life, PaymentState
 from services.store.engine import Database
 from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
-from tests.services.bridge import Bridge
+from tests.services.bridge import ANNA, Bridge
+from tests.services.undoing import take_back
 
 DAY = date(2026, 11, 20)
 ADDITION = ("POST", "/invoicepayments$")
@@ -163,6 +164,26 @@ async def test_an_invoice_is_not_voided_under_a_payment_on_its_way(
         bridge.clock.turn(seconds=20)
         await look_now(other)
     assert company.numbered("INV-1").status == "void"
+    assert amounts(bridge) == []
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_an_undo_does_not_leave_behind_what_was_on_its_way(
+    bridge: Bridge, other: Bridge, *, is_killed: bool
+) -> None:
+    """No look at Xero follows an invoice that was taken back, so its copies are looked at then."""
+    async with held(addition(bridge), bridge.run()) as first:
+        if is_killed:
+            await first.kill()
+        remove(bridge)
+        await take_back(other, ANNA, "INV-1")
+        await look_now(other)
+        (export,) = await other.exports()
+        assert export.life is Life.UNDONE
+        await first.arrive(lambda: amounts(bridge))
+    bridge.clock.turn(seconds=20)
+    await look_now(other)
+    assert await state(other) is PaymentState.REMOVED
     assert amounts(bridge) == []
 
 

@@ -196,3 +196,23 @@ async def test_a_refused_voiding_leaves_the_number_or_says_what_it_is(
     assert export.life is Life.LIVE
     assert (number == "INV-1", "may be called" in told) == (refusals == 1, refusals == 2)
     assert number in told
+
+
+@BOTH_DATABASES
+async def test_a_copy_of_what_was_removed_before_it_does_not_stay_in_paymo(bridge: Bridge) -> None:
+    """Nothing of an undone invoice is looked at any more, and exported again it would ask."""
+    company = bridge.paymo.company
+    number = company.numbered("INV-1").id
+    company.set_status(number, "sent")
+    payment = bridge.xero.books.pay(
+        (await row(bridge)).xero_invoice_id or "", Decimal(40), date=DAY
+    )
+    await bridge.look()
+    assert [each.amount for each in company.payments_of(number)] == [Decimal(40)]
+
+    bridge.xero.books.remove_payment(payment.payment_id)
+    export = await undo(bridge)
+    await bridge.look()
+
+    assert export.life is Life.UNDONE
+    assert company.payments_of(number) == []
