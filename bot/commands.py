@@ -18,7 +18,7 @@ from bot.wiring import open_database
 from services.store.engine import rotate
 
 T = TypeVar("T")
-_SLACK_USER = re.compile("[UW][A-Z0-9]+")
+_SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -16,7 +16,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Uvicorn's protocol, which itself waits for ever and takes a head of any size."""
 
     head_arrives = timedelta(seconds=10)
-    waiting: asyncio.TimerHandle | None = None  # runs while a head is arriving
+    waiting: asyncio.TimerHandle | None = None  # runs while a head is due
+    is_head = False  # arriving just now
     head_size = 0
     is_too_large = False
 
@@ -32,9 +33,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives while a head is incomplete: the parser holds it back until then."""
-        is_head = self.waiting is not None
+        is_head = self.is_head
+        if self.waiting is None and (self.cycle is None or self.cycle.response_complete):
+            # Blank lines, or the rest of what was answered: no reason to stay without a next head.
+            self._wait()
         super().data_received(data)
-        if is_head and self.waiting is not None:
+        if is_head and self.is_head:
             self.head_size += len(data)
             if self.head_size > LARGEST_HEAD:
                 self._refuse_head()
@@ -63,10 +67,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._stop_waiting()
-        self.head_size = 0
+        self.is_head, self.head_size = True, 0
+        self._wait()
+
+    def _wait(self) -> None:
         self.waiting = self.loop.call_later(self.head_arrives.total_seconds(), self._give_up)
 
     def _stop_waiting(self) -> None:
+        self.is_head = False
         if self.waiting is not None:
             self.waiting.cancel()
             self.waiting = None

@@ -119,6 +119,8 @@ def is_outsider(body: Body) -> bool:
 def _team_of_actor(body: Body) -> str:
     """Return the workspace of whoever acts; for events Slack tells it in shared channels alone."""
     told = _object(body, "user").get("team_id")
+    if told is None and _object(body, "view").get("app_installed_team_id"):
+        told = _object(body, "team").get("id")  # theirs, where the view says which is ours
     if told is None and body.get("is_ext_shared_channel"):
         event = _object(body, "event")
         told = event.get("user_team") or event.get("team")

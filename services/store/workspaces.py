@@ -10,6 +10,7 @@ from services.model import ConnectionState
 from services.store.tables import Connection, SlackInstallation, Workspace
 from services.store.upsert import insert_into
 
+_LONGEST_ID = 9  # figures; a longer number is nobody's, and no database takes it
 _SKEW = timedelta(seconds=2)  # Slack tells whole seconds of its own clock
 
 
@@ -29,7 +30,8 @@ async def find_named(session: AsyncSession, name: str) -> Workspace | None:
 
     In a Grid organisation several may share Slack's id; then only ours tells them apart.
     """
-    named = Workspace.id == int(name) if name.isdecimal() else Workspace.team_id == name
+    is_ours = name.isdecimal() and len(name) <= _LONGEST_ID
+    named = Workspace.id == int(name) if is_ours else Workspace.team_id == name
     found = (await session.scalars(select(Workspace).where(named))).all()
     return found[0] if len(found) == 1 else None
 

@@ -108,6 +108,21 @@ async def test_a_head_that_does_not_arrive_ends_the_connection(sent: bytes) -> N
         assert await exchange(url, sent) == b""
 
 
+@pytest.mark.parametrize("more", [b"\r\n", b"x" * 40_000], ids=["blank line", "unread body"])
+async def test_what_is_no_head_keeps_no_answered_connection(more: bytes) -> None:
+    first = b"GET /nothing HTTP/1.1\r\nhost: x\r\n"
+    first += b"content-length: 90000\r\n\r\n" if more.startswith(b"x") else b"\r\n"
+    async with hasty() as (url, _), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        writer.write(first)
+        answer = await reader.readuntil(b"Not Found\r\n")
+        writer.write(more)
+
+        assert answer.startswith(b"HTTP/1.1 404")
+        assert b"HTTP/1.1" not in await reader.read()
+        writer.close()
+
+
 async def test_an_answer_may_take_longer_than_a_head() -> None:
     async with hasty() as (url, may_answer):
         asking = asyncio.create_task(exchange(url, head(b"\r\n", path=b"/")))

@@ -107,13 +107,16 @@ async def test_data_is_handed_out_as_json_without_secrets(
 
 
 @pytest.mark.parametrize("command", ["forget", "export-data"])
-async def test_a_workspace_that_nobody_knows_is_said(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("name", ["T9", "9" * 30], ids=["Slack's", "ours"])
+async def test_a_workspace_that_nobody_knows_is_said(
+    tmp_path: Path, command: str, name: str
+) -> None:
     await run(tmp_path, "migrate", **NEEDED)
 
-    ended = await run(tmp_path, command, "--workspace", "T9", **NEEDED)
+    ended = await run(tmp_path, command, "--workspace", name, **NEEDED)
 
     assert (ended.status, ended.out) == (1, "")
-    assert "T9" in ended.err
+    assert ended.err == f"Nothing is kept about a workspace {name}.\n"
 
 
 async def test_what_is_kept_goes_a_term_after_the_app_was_removed(database: Database) -> None:

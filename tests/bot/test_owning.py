@@ -46,6 +46,7 @@ async def test_a_new_owner_is_told_and_written_down(sqlite_url: str, tmp_path: P
     ("asked", "status", "words"),
     [
         (("T1", "anna"), 2, "begins with U or W"),
+        (("T1", "U" + "7" * 40), 2, "begins with U or W"),
         (("T9", "U7"), 1, "Nothing is kept about a workspace T9"),
     ],
 )

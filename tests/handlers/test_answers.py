@@ -127,7 +127,7 @@ async def test_a_refused_menu_is_empty(desk: Desk) -> None:
 def acted(kind: str, **more: Any) -> dict[str, Any]:
     """Return what Slack sends when Zoe of another company (T9) acts on an app of T1's."""
     zoe = {"id": "U9", "name": "zoe", "team_id": "T9"}
-    return {"type": kind, "user": zoe, "team": {"id": "T1", "domain": "ours"}, **more}
+    return {"type": kind, "user": zoe, "team": {"id": "T1", "domain": "ours"}} | more
 
 
 def of(team_id: str) -> dict[str, Any]:
@@ -148,6 +148,12 @@ WHOLE_ORG = {"team": None, "enterprise": ORG, "is_enterprise_install": True}
         acted("shortcut"),
         acted("view_submission"),
         acted("view_submission", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
+        acted(
+            "view_submission",
+            user={"id": "U9"},
+            team={"id": "T9"},
+            view={"app_installed_team_id": "T1"},
+        ),
         acted("view_closed", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
         acted("block_actions", team={"id": "T9"}, view={"app_installed_team_id": "T1"}),
         acted("block_actions", team=IN_ORG, enterprise=ORG),
@@ -176,6 +182,7 @@ def test_an_act_of_another_company_is_told_from_ours(body: dict[str, Any]) -> No
         {"command": "/paymo-xero", "team_id": "T1", "user_id": "U1"},
         acted("block_actions", **of("T1")),
         acted("view_submission", **of("T1"), view={"app_installed_team_id": "T1"}),
+        acted("view_submission", user={"id": "U1"}, view={"app_installed_team_id": "T1"}),
         acted("view_submission", **of("T1"), team=IN_ORG, enterprise=ORG),
         acted("block_actions", **of("E1"), team=IN_ORG, enterprise=ORG),
         acted("block_actions", **of("T5"), **WHOLE_ORG),
