@@ -332,6 +332,10 @@ async def test_other_yeses_of_paymos_that_are_none_are_refused(paymo: PaymoBench
     faults.add(method="PUT", alter={"invoices/0/status": "sent"})
     with pytest.raises(Rejected, match="another status"):
         await client.set_status(invoice_id, "void")
+    faults.add(method="PUT", times=3, status=200, body='{"invoices": []}')
+    with pytest.raises(Unavailable, match="no object"):
+        await client.set_status(invoice_id, "void")
+    faults.clear()
     faults.add(method="DELETE", status=200, body='{"message": "It is locked"}')
     with pytest.raises(Rejected, match="It is locked"):
         await client.delete_invoice(invoice_id)

@@ -179,6 +179,22 @@ async def test_a_batch_names_what_cannot_be_read_and_exports_the_rest(database: 
     assert ["can't be read" in line.reason for line in said] == [True]
 
 
+async def test_what_a_batch_is_not_told_the_id_of_is_looked_up(database: Database) -> None:
+    """Without the id in Xero nobody would ever see it paid."""
+    bridge = await batching.opened(database)
+    batching.invoices(bridge, 3)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    bridge.xero.faults.add(method="PUT", path="/Invoices$", alter={"Invoices/1/InvoiceID": None})
+    await batching.export_all(bridge)
+    rows = await bridge.exports()
+    await bridge.close()
+
+    assert {each.state for each in rows} == {ExportState.EXPORTED}
+    assert {each.xero_invoice_id for each in rows} == set(bridge.xero.invoices)
+    assert len(bridge.xero.calls("PUT", "Invoices")) == 1
+
+
 @pytest.mark.parametrize("window", [10, 30])
 async def test_the_menus_fill_however_slowly_paymo_lets_us_read(
     database: Database, window: int

@@ -72,15 +72,15 @@ def written(answer: Answer, kind: Kind[T], asked: Json | None = None) -> T | Lef
 
 
 def require_done(answer: Answer, kind: Kind[T] | None = None, asked: Json | None = None) -> None:
-    """Refuse a yes that is none: one with a reason against it, or a row that says otherwise."""
+    """Refuse a yes that is none: one with a reason against it, or a row that says otherwise.
+
+    Where a row of a `kind` is told, an answer without it says nothing. Raises `Unavailable` then.
+    """
     if not answer.body.strip():
         return
-    found = content_of(answer)
-    raw = found.get(_KEYS[kind]) if kind is not None and isinstance(found, dict) else None
-    rows = [raw] if isinstance(raw, dict) else raw
-    if isinstance(rows, list) and rows and isinstance(rows[0], dict):
-        _require_same(rows[0], asked or {})
-    elif texts := messages_in(found):
+    if kind is not None:
+        _require_same(_only_raw(answer, _KEYS[kind]), asked or {})
+    elif texts := messages_in(content_of(answer)):
         raise _refusal(texts)
 
 

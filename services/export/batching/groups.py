@@ -166,7 +166,7 @@ class Course:
 
     async def _record(self, export: Export, created: XeroInvoice | None) -> None:
         try:
-            if created is None:
+            if created is None or not (created.invoice_id or created.is_refused):
                 raise Unavailable(_UNSAID)
             if created.is_refused:
                 refusal = refusal_of(created)
