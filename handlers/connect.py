@@ -24,7 +24,7 @@ from services.connect.service import ConnectService
 from services.connect.shapes import Checklist
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotAccepted, ServiceError
-from services.model import ConnectionState, Place
+from services.model import ConnectionState, Person, Place
 from services.notices.service import NoticeService
 
 _FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
@@ -82,19 +82,22 @@ class Connect:
         mine = [each.state for each in found if each.connection_id == note.connection_id]
         if mine != [ConnectionState.ACTIVE]:
             raise NotAccepted({names.CHANNEL: _FIRST})
-        await require_ours(request, channel_id)
+        is_told = await self._is_told(person, channel_id)
+        if not is_told:
+            await require_ours(request, channel_id)
         await self.service.confirm(person, note.connection_id)
-        if not channel_id:
-            await request.ack(_done([_READY]))
-            return
-        said = [_READY, f"Notices go to <#{channel_id}>."]
+        said = [_READY, f"Notices go to <#{channel_id}>."] if channel_id else [_READY]
         try:
-            if await self.notices.listening(person, channel_id) is None:
+            if channel_id and not is_told:
                 listening, _ = await self.notices.add(person, channel_id)
                 said += await answers.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
         await request.ack(_done(said))
+
+    async def _is_told(self, person: Person, channel_id: str) -> bool:
+        """Say whether the channel is subscribed: who reads it was asked then."""
+        return bool(channel_id) and await self.notices.listening(person, channel_id) is not None
 
     async def open_farewell(self, request: SlackRequest) -> None:
         """Say what disconnecting ends, before it does."""

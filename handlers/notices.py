@@ -112,9 +112,11 @@ class Notices:
         view = request.body["view"]
         channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
         topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
-        await require_ours(request, channel_id)
+        person = replace(request.person, channel_id=channel_id)
+        if await self.service.listening(person, channel_id) is None:
+            await require_ours(request, channel_id)
         listening = await self.service.subscribe(
-            replace(request.person, channel_id=channel_id),
+            person,
             channel_id,
             topics,
             client_id=number_in(chosen(view, names.CLIENT)),

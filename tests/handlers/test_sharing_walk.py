@@ -109,6 +109,27 @@ async def test_forms_take_no_channel_that_is_shared(walk: Walk) -> None:
     assert slack.messages(shared) == []
 
 
+async def test_forms_go_on_with_a_shared_channel_that_somebody_confirmed(walk: Walk) -> None:
+    await connected(walk)
+    slack = walk.town.slack
+    shared = slack.add_channel("with-acme", ext_shared=True)
+    await asked(walk, shared)
+    await slack.press("Anna", await walk.whisper("shared with another company"), "subscribe_here")
+    await told(walk, shared)
+    change = await walk.whisper("If this channel is private")
+
+    await slack.command("Anna", shared, "connect")
+    answer = await slack.submit("Anna", (await walk.modal("connect")).id)
+    assert (answer.errors, answer.failure) == ({}, "")
+    await walk.close()
+    await slack.press("Anna", change, "subscribe")
+    view = await walk.modal("subscribe")
+    await slack.choose("Anna", view.id, "minimum", "500")
+    answer = await slack.submit("Anna", view.id)
+    assert (answer.errors, answer.failure) == ({}, "")
+    assert "500" in slack.messages(shared)[-1].text
+
+
 async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None:
     await connected(walk)
     room = walk.town.room
