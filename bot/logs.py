@@ -22,6 +22,7 @@ _VALUES = (
     re.compile(r"([?&](?:nonce|code|state|token|api_key)=)[^&\s\"']+", re.IGNORECASE),
     re.compile(r"(/webhooks/paymo/)[^/\s?\"']+"),
     re.compile(r"(\b(?:DETAIL|CONTEXT):\s+)[^\n]+"),  # PostgreSQL quotes the row that it refused
+    re.compile(r"(\binvalid input for query argument \$\d+: )[^\n]+"),  # and its driver the value
 )
 # Libraries log rows, bodies and headers below WARNING; LOG_LEVEL is for our own code.
 _OURS = ("bot", "handlers", "services", "sandbox")

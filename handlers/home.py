@@ -67,7 +67,7 @@ class Home:
     async def revoked(self, request: SlackRequest) -> None:
         """Treat a revoked bot token as an uninstallation; people's own tokens do not matter."""
         await request.ack()
-        if request.body["event"].get("tokens", {}).get("bot"):
+        if (request.body["event"].get("tokens") or {}).get("bot"):
             await self._gone(request)
 
     async def _gone(self, request: SlackRequest) -> None:

@@ -9,7 +9,8 @@ from handlers.blocks import CONNECTION
 from services import numbers, texts
 
 Body = dict[str, Any]
-_ABOUT = re.compile(rf"{CONNECTION}-([0-9]+)-[0-9]+")
+_LONGEST_ID = 18  # figures; no database takes more
+_ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def all_chosen(view: Body, name: str) -> tuple[str, ...]:
 
 def number_in(text: str) -> int | None:
     """Read an id out of a button's or an option's value; None when it is not one."""
-    return int(text) if text.isascii() and text.isdigit() else None
+    is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+    return int(text) if is_number else None
 
 
 def has_field(view: Body, name: str) -> bool:

@@ -52,6 +52,7 @@ def test_an_event_is_one_object_a_line_with_its_fields(stream: io.StringIO) -> N
         "GET /xero/callback?code=hunter2&state=hunter2",
         "POST /webhooks/paymo/hunter2",
         "eyJhunter2xx.hunter2.hunter2",
+        "invalid input for query argument $1: 'hunter2' (a bytes-like object is required)",
     ],
 )
 def test_secrets_in_a_text_are_hidden(stream: io.StringIO, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers import answers, blocks
-from handlers.reading import is_outsider
+from handlers.reading import connection_in, is_outsider, number_in
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model import Place
@@ -200,6 +200,13 @@ def test_an_act_of_another_company_is_told_from_ours(body: dict[str, Any]) -> No
 )
 def test_an_act_of_our_own_people_is_nobody_elses(body: dict[str, Any]) -> None:
     assert not is_outsider(body)
+
+
+@pytest.mark.parametrize("figures", ["9" * 19, "9" * 5000, "", "-1", "1.5", "\u0661"])
+def test_what_no_database_takes_is_no_id(figures: str) -> None:
+    body = {"actions": [{"block_id": f"connection-{figures}-0"}]}
+
+    assert (number_in(figures), connection_in(body)) == (None, 0)
 
 
 async def test_a_form_that_another_company_sends_is_refused_where_the_app_is_installed(
