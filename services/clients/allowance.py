@@ -1,13 +1,16 @@
 """What a remote system says that we may still ask of it."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 import httpx
 
 _SMALLEST_DAY = 1000  # calls: what Xero gives a new app for each organisation
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+# Some write what is overdrawn as less than none, or add how long a window is.
+_NUMBER = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)(?: *;.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,15 @@ def _smallest(text: str) -> int | None:
 
 
 def largest(text: str) -> int | None:
-    """Of several waits that apply at once, the longest counts."""
-    return max(_numbers(text), default=None)
+    """Of several waits that apply at once, the longest counts, and a part of a second is one."""
+    return max((math.ceil(each) for each in _exact(text)), default=None)
 
 
 def _numbers(text: str) -> list[int]:
-    parts = (part.strip() for part in text.split(","))
-    return [int(part) for part in parts if _WHOLE_NUMBER.fullmatch(part)]
+    return [math.floor(each) for each in _exact(text)]
+
+
+def _exact(text: str) -> list[Decimal]:
+    """Return the numbers of a comma list, each in its place: what is left is never less than 0."""
+    found = (_NUMBER.fullmatch(part.strip()) for part in text.split(","))
+    return [max(Decimal(each[1]), Decimal(0)) for each in found if each]

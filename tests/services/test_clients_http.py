@@ -12,7 +12,7 @@ import pytest
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from services.backoff import CALL_LIMIT
-from services.clients.allowance import Window
+from services.clients.allowance import Allowance, Window
 from services.clients.http import (
     Answer,
     ApiClient,
@@ -158,6 +158,7 @@ async def test_a_short_wait_is_slept_through_whatever_the_method(door: Door) -> 
         ({"Retry-After": "60", "X-Rate-Limit-Problem": "Minute"}, timedelta(minutes=1), 1),
         ({"Retry-After": "30000", "X-Rate-Limit-Problem": "day"}, timedelta(seconds=30000), 1),
         ({"X-Rate-Limit-Problem": "concurrent"}, timedelta(minutes=1), 3),
+        ({"Retry-After": "59.2"}, timedelta(minutes=1), 1),
         ({"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT"}, timedelta(minutes=1), 3),
     ],
 )
@@ -247,6 +248,14 @@ async def test_what_is_left_is_read_from_every_answer_and_kept(door: Door) -> No
         Window(9, timedelta(seconds=5)),
         Window(3, timedelta(minutes=1)),
     )
+
+
+@pytest.mark.parametrize("none", ["0", "-1", "0.0", "0;w=5"])
+def test_a_window_that_is_used_up_keeps_its_place_however_that_is_written(none: str) -> None:
+    allowance = Allowance()
+    said = {"X-Ratelimit-Remaining": f"{none}, 180", "X-Ratelimit-Decay-Period": "5, 60"}
+    allowance.read(httpx.Headers(said))
+    assert allowance.wait(1) == timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
