@@ -74,7 +74,7 @@ class Portal:
             ),
             _step(
                 "slack",
-                "Press Confirm and Finish, so that notices go to #invoices",
+                "Choose #invoices for notices, and press Confirm and Finish",
                 done=bool(self.slack.messages("invoices")),
             ),
             _step(
