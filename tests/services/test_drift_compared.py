@@ -41,6 +41,7 @@ def stated(**fields: Any) -> XeroInvoice:
     """Return what Xero made of it, with what is named instead."""
     usual: dict[str, Any] = {
         "InvoiceID": "x1",
+        "Status": "AUTHORISED",
         "InvoiceNumber": "INV-7",
         "Contact": {"ContactID": "c1", "Name": "Acme Ltd"},
         "CurrencyCode": "NZD",
