@@ -50,6 +50,7 @@ def stated(**fields: Any) -> XeroInvoice:
         "SubTotal": 120,
         "TotalTax": 15,
         "Total": 135,
+        "AmountDue": 135,
         "LineItems": [
             {"Description": "Design", "Quantity": 1, "LineAmount": 100},
             {"Description": "Train", "Quantity": 1, "LineAmount": 20},
