@@ -3,17 +3,25 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.pool import NullPool
 
 from services.store.engine import create_engine, teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_296_301  # any number that nothing else in the database locks
+
+
+@event.listens_for(Table, "before_create")
+def _never_again(table: Table, connection: Connection, **_options: Any) -> None:
+    """Have SQLite, too, give no id a second time: messages in Slack carry ids of what is gone."""
+    if connection.dialect.name == "sqlite" and table.primary_key.columns.keys() == ["id"]:
+        table.dialect_options["sqlite"]["autoincrement"] = True
 
 
 def config() -> Config:

@@ -134,3 +134,24 @@ async def test_an_export_of_data_has_every_row_and_no_secret(
     assert found["exports"][0]["total"] == "12.50"
     assert SECRET not in written
     assert "T22" not in written
+
+
+async def test_an_id_that_was_forgotten_never_means_anything_else(database: Database) -> None:
+    """Old messages carry ids, and a running program remembers some."""
+    async with database.sessions.begin() as session:
+        gone = await fill(session, "T1")
+        before = await ids_of(session)
+        await belongings.forget(session, gone)
+        await fill(session, "T2")
+        after = await ids_of(session)
+
+    assert {name: after[name] & before[name] for name in before} == dict.fromkeys(before, set())
+
+
+async def ids_of(session: AsyncSession) -> dict[str, set[int]]:
+    """Return the ids in every table that belongs to a workspace and has some."""
+    return {
+        table.name: set(await session.scalars(select(table.c.id)))
+        for table in TABLES
+        if "id" in table.c and table.name not in NOBODYS
+    }
