@@ -1,5 +1,6 @@
 """Installing the app into Slack workspaces: Bolt's OAuth flow with our stores and our pages."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ _REASONS = {
     "invalid_browser": "Begin the installation in the same browser in which you finish it.",
     "invalid_state": "This page was used already, or is older than ten minutes.",
 }
+_CODE = re.compile("[a-z_]{1,40}")
 _OTHER = "Slack did not finish the installation."
 Installed = Callable[[str, str, str], Awaitable[None]]
 
@@ -106,7 +108,8 @@ class Callbacks:
 
     async def fail(self, args: AsyncFailureArgs) -> BoltResponse:
         """Say what went wrong, and how to begin again."""
-        log.info("install_refused", reason=args.reason)
+        # Anybody can open the address with any reason.
+        log.info("install_refused", reason=args.reason if _CODE.fullmatch(args.reason) else "other")
         status = 400 if args.suggested_status_code == 200 else args.suggested_status_code  # noqa: PLR2004 - HTTP's OK
         return self._page(
             status,

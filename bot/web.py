@@ -40,6 +40,8 @@ class Web:
             routes=[*self._slack(), *self._ours()],
             exception_handlers={BadBody: self._bad_body, HTTPException: self._refused},
         )
+        # Those lead to the host that a request names, over http, with the nonce in the address.
+        made.router.redirect_slashes = False
         return Guarded(made, self.pages.public_url)
 
     def _slack(self) -> list[Route]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from services import texts
 from services.clients.paymo import Company
 from services.clients.tokens import TokenSet, auth_event_id, xero_user_id
 from services.clients.xero import Organisation as XeroOrganisation
@@ -75,7 +76,7 @@ async def submit_paymo_key(kit: Kit, nonce: str, api_key: str, cookie: str) -> s
     A try is taken before Paymo is asked, so that many at once are not more than the few there are.
     """
     link, _ = await _find(kit, nonce, checklists.PAYMO, cookie)
-    key = api_key.strip()
+    key = "".join(texts.one_line(api_key).split())
     if not key:
         raise ServiceError("Paste your Paymo API key into the field.")
     async with kit.database.sessions.begin() as session:

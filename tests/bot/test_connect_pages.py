@@ -133,6 +133,15 @@ async def test_a_step_without_the_pages_cookie_is_not_taken(
     assert "Connected to Studio" in (await press(town.http, paymo, api_key=PAYMO_KEY)).text
 
 
+@pytest.mark.parametrize(
+    "pasted", [f" {PAYMO_KEY}\r\n", f"\ufeff{PAYMO_KEY}\u200b", "paymo\u00a0-key"]
+)
+async def test_a_key_may_be_pasted_with_what_nobody_sees(town: Town, pasted: str) -> None:
+    paymo, _ = await links(town)
+
+    assert "Connected to Studio" in (await press(town.http, paymo, api_key=pasted)).text
+
+
 async def test_a_page_that_took_a_key_is_closed_to_other_browsers(
     town: Town, ben: httpx.AsyncClient
 ) -> None:

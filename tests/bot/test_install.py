@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bot.install import OPTIONAL, SCOPES
 from services.store.tables import SlackBot, SlackState, Workspace
@@ -92,6 +93,17 @@ async def test_a_return_that_nobody_began_installs_nothing(many: Town, query: st
 
     assert page.status_code == 400
     assert await bots(many) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "logged"),
+    [("access_denied", "access_denied"), ("<b>", "other"), ("x" * 9000, "other"), ("", "other")],
+)
+async def test_no_stranger_writes_into_the_log(many: Town, reason: str, logged: str) -> None:
+    with capture_logs() as logs:
+        await many.http.get("/slack/oauth_redirect", params={"error": reason})
+
+    assert [each["reason"] for each in logs if each["event"] == "install_refused"] == [logged]
 
 
 async def test_the_install_page_writes_nothing_until_somebody_comes_back(many: Town) -> None:

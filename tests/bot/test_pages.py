@@ -88,8 +88,9 @@ async def test_pages_load_nothing_from_elsewhere_and_cannot_be_framed(town: Town
     assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
 
 
-async def test_a_page_that_is_not_there_says_so(town: Town) -> None:
-    answer = await town.http.get("/nothing")
+@pytest.mark.parametrize("path", ["/nothing", "/xero/connect/?nonce=secret"])
+async def test_a_page_that_is_not_there_says_so(town: Town, path: str) -> None:
+    answer = await town.http.get(path, headers={"Host": "elsewhere.example"})
 
     assert answer.status_code == 404
     assert "Nothing is here" in answer.text
