@@ -51,6 +51,7 @@ def stated(**fields: Any) -> XeroInvoice:
         "TotalTax": 15,
         "Total": 135,
         "AmountDue": 135,
+        "AmountPaid": 0,
         "LineItems": [
             {"Description": "Design", "Quantity": 1, "LineAmount": 100},
             {"Description": "Train", "Quantity": 1, "LineAmount": 20},
