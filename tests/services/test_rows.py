@@ -39,7 +39,7 @@ def kinds() -> Iterator[Kind[Any]]:
                 yield value
 
 
-KINDS = sorted(set(kinds()), key=lambda each: (each.where, each.what))
+KINDS = sorted(set(kinds()), key=lambda each: (each.where, each.what, str(each.struct)))
 BY_NAME = pytest.mark.parametrize(
     "kind", KINDS, ids=lambda each: f"{each.where} {each.struct.__name__} {each.what}"
 )
