@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.blocks import section
 from handlers.slack_errors import slack_refusals, text_in
+from services import texts
 from services.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,6 @@ _FORMULA = re.compile(
     r"(^|;)(?=[\s\ufeff\u200b-\u200f\"']*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212])"
 )
 _BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class CSVFile:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else _CONTROL.sub("", _BREAKS.sub(" ", str(value)))
+    text = "" if value is None else texts.clean(_BREAKS.sub(" ", str(value)))
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
