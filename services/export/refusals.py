@@ -9,7 +9,10 @@ NUMBER_TAKEN = "number_taken"
 REJECTED = "rejected"  # for a reason that has no name here
 NO_ANSWER = "no_answer"  # it was tried as long as it is
 UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
-_NUMBER = r"(?:invoice|document) ?(?:#|number|num\b|no\b)|number\b.*\binvoice"
+_NUMBER = (
+    r"(?:invoice|document)(?: (?!contact|account|tax)\w+){0,4} ?(?:#|number|num\b|no\b)|"
+    r"number\b.*\binvoice"
+)
 _PLAN = (
     "The plan of this Xero organisation lets you approve no more invoices now. Export it as a "
     "draft, which no plan limits; somebody approves it in Xero later."
@@ -65,11 +68,18 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ((r"\be-?mail", _UNUSABLE), "email", _EMAIL),
     ((r"\btax(?! ?(?:amount|number))", _UNUSABLE), "tax", ""),
     ((r"\bcontact\b", _UNUSABLE), "contact", ""),
-    ((r"\baccount ?codes?\b", r"''|required|specified|missing|blank|empty"), "account", _NO_CODE),
+    (
+        (r"\baccount ?codes?\b", r"''|required|mandatory|specified|missing|blank|empty"),
+        "account",
+        _NO_CODE,
+    ),
     ((r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b"), "account", ""),
     ((r"due ?date",), "due", ""),
     (
-        (r"description", r"long|length|exceed|characters|maximum|required|empty|specified|blank"),
+        (
+            r"description",
+            r"long|length|exceed|characters|maximum|required|mandatory|empty|specified|blank",
+        ),
         "description",
         "",
     ),

@@ -70,6 +70,7 @@ MEANINGS = {
     "description": (
         "Description must be no longer than 4000 characters",
         "Description is required on line items of approved invoices",
+        "Description field is mandatory. Please make sure it has been entered before approving.",
     ),
     "organisation": (
         "The organisation is not active.",
@@ -80,6 +81,7 @@ MEANINGS = {
         "The discount rate '0.00' is invalid. Discount must not be greater than the line total.",
         "The quantity value '-1.0000' is invalid. Quantity must not be less than zero.",
         "The tax amount is invalid",
+        "The invoice's contact has an account number that is in use already",
         "Something that nobody has heard of",
         "A validation exception occurred",
     ),
@@ -113,6 +115,7 @@ def test_a_refusal_is_known_by_the_words_that_carry_it(problem: str, text: str) 
         "Invoice number INV-1 is already in use.",
         "An invoice with this InvoiceNumber already exists",
         "This document number has already been used",
+        "An existing Invoice with this number already exists",
     ],
 )
 def test_a_number_that_is_taken_is_known_beside_other_refusals(text: str) -> None:
