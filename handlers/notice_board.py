@@ -99,7 +99,7 @@ def _ways_on(message: Message) -> list[Block]:
     if drawn is not None:
         return drawn(facts)
     if facts.get("in_paymo") == "deleted":
-        return [restore_button(facts["export_id"])]
+        return [] if facts.get("restored_by") else [restore_button(facts["export_id"])]
     if facts.get("in_paymo") == "asked":
         return [void_instead(facts["export_id"]), delete_too(facts["export_id"], style="danger")]
     if facts.get("in_paymo") == "void":

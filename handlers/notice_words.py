@@ -199,7 +199,8 @@ def _ended(facts: Facts, what: str) -> str:
         "gone_in_paymo": f"ℹ️ {invoice} was deleted in Paymo. It is still in Xero.",
         "asked": f"⚠️ {invoice} was {what} in Xero. {_why_asked(facts)}",
     }
-    return endings[facts["in_paymo"]]
+    restored = f"\n♻️ <@{facts['restored_by']}> restored it." if facts.get("restored_by") else ""
+    return endings[facts["in_paymo"]] + restored
 
 
 def _why_asked(facts: Facts) -> str:

@@ -89,7 +89,12 @@ async def _deliver(course: Round, notice: Notice, message: Message) -> None:
 
 
 async def _put(course: Round, notice: Notice, message: Message) -> Spot:
-    """Post it; an invoice whose card stands in the channel already has it drawn again."""
+    """Post it; what was posted, or has its card in the channel, is drawn again."""
+    if notice.ts:
+        spot = Spot(notice.channel_id, notice.ts)
+        with contextlib.suppress(NotFound, ChannelClosed):  # nobody sees it any more
+            await course.board.redraw(message, spot)
+        return spot
     if message.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
         async with course.database.sessions() as session:
             card = await notices.find_card(session, notice.export_id, notice.channel_id)

@@ -62,6 +62,22 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
     return owed
 
 
+async def tell_restored(session: AsyncSession, export_id: int, by: str, now: datetime) -> None:
+    """Have what channels read of a deletion drawn again, since there is nothing left to restore."""
+    told = await session.scalars(
+        select(Notice).where(
+            Notice.export_id == export_id,
+            Notice.kind.in_((NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)),
+            Notice.ts != "",
+            Notice.due_at.is_(None),
+            Notice.channel_id.not_like("U%"),  # where a person was written to is not kept
+        )
+    )
+    for notice in told:
+        notice.facts = {**notice.facts, "restored_by": by}
+        notice.due_at, notice.tries = now, 0
+
+
 async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
     """Have the invoice's cards drawn again, also in channels that do not hear of the event."""
     await session.execute(

@@ -250,6 +250,7 @@ async def _succeed(case: _Case, made: Invoice) -> None:
         news = notices.News(
             NoticeKind.INVOICE_RESTORED, f"restored:{case.errand.id}", facts, export, export.total
         )
+        await notices.tell_restored(session, export.id, case.errand.asked_by, now)
         await notices.announce(session, case.connection, news, now)
         before, after = {_MADE: export.paymo_invoice_id}, {_MADE: made.id}
         deed = Deed("restored", now, case.errand.asked_by, export.id, before, after)

@@ -34,9 +34,26 @@ async def test_a_drafts_card_says_so_and_leads_nowhere_once_it_is_deleted(walk: 
 
     answer = await slack.press("Anna", deleted, "restore")
     assert answer.ok, answer.failure
-    await walk.notice("invoice_restored")
-    deleted = await walk.rewritten("invoice_deleted", "is being made again")
+    deleted = await walk.rewritten("invoice_deleted", "restored it")
     assert buttons(deleted.blocks) == {}
+    await walk.notice("invoice_restored")
+
+
+async def test_no_channel_keeps_the_button_of_what_was_restored_by_typing(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    other = slack.add_channel("finance")
+    await slack.command("Anna", other, "subscribe deletions")
+    await slack.wait_for(lambda: slack.messages(other), 20)
+    await walk.export("INV-1", xero_status="DRAFT")
+    walk.books.delete(walk.in_xero("INV-1").invoice_id)
+    told = [await walk.notice("invoice_deleted", channel=each) for each in ("invoices", "finance")]
+    await walk.type("restore INV-1")
+
+    await slack.wait_for(lambda: all("restored it" in text_in(each.blocks) for each in told), 20)
+    assert [buttons(each.blocks) for each in told] == [{}, {}]
+    kinds = [(each.metadata or {}).get("event_type") for each in slack.messages(other)]
+    assert kinds.count("invoice_deleted") == 1
 
 
 async def test_a_draft_that_is_approved_in_xero_is_called_open(walk: Walk) -> None:
