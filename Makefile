@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-JOBS ?= 2
+JOBS ?= 3
 PYTEST_ARGS ?=
 
 .PHONY: help demo test check format lint types layers check-slack audit lock clean
