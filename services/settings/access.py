@@ -35,6 +35,9 @@ class AccessService:
             wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
             if await ownership.may_take_over(session, connection, person.user_id, now):
                 return _take_over(connection)
+            if await access.was_declined(session, connection.id, person.user_id, wanted, now):
+                owner = mention(connection.owner_id)
+                return f"{owner} declined this less than a day ago. You can ask again tomorrow."
             is_new = await access.ask(session, connection, person.user_id, wanted, now)
             owner, workspace_id = connection.owner_id, connection.workspace_id
         if not is_new:

@@ -13,6 +13,7 @@ from services.store.tables import AccessRequest, Connection
 from services.store.upsert import insert_into
 
 PATIENCE = timedelta(days=7)  # that an owner has to answer whoever asks to take over
+ASK_AGAIN = timedelta(days=1)  # after a no
 
 
 async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
@@ -33,6 +34,24 @@ async def find_open(
         )
     )
     return found
+
+
+async def was_declined(
+    session: AsyncSession, connection_id: int, user_id: str, role: Role, now: datetime
+) -> bool:
+    """Say whether the owner declined the same request of this person less than a day ago."""
+    declined = await session.scalar(
+        select(AccessRequest.id)
+        .where(
+            AccessRequest.connection_id == connection_id,
+            AccessRequest.user_id == user_id,
+            AccessRequest.role == role.word,
+            AccessRequest.given == "",
+            AccessRequest.answered_at > now - ASK_AGAIN,
+        )
+        .limit(1)
+    )
+    return declined is not None
 
 
 async def list_open(session: AsyncSession, connection_id: int) -> Sequence[AccessRequest]:

@@ -69,6 +69,10 @@ async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk
 
     assert "declined your request" in (await direct(walk, "Ben", "declined")).text
     await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 60)
+    told = len(slack.messages(slack.direct("Anna")))
+    await slack.press("Ben", refusal[0], "request_access")
+    await walk.whisper("You can ask again tomorrow", "Ben")
+    assert len(slack.messages(slack.direct("Anna"))) == told
 
 
 async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: Walk) -> None:

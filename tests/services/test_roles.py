@@ -156,7 +156,7 @@ async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: R
     assert (act.user_id, act.after) == ("U1", {"people": ["U3"], "role": given.word})
 
 
-async def test_who_is_declined_is_told_and_can_ask_again(bridge: Bridge) -> None:
+async def test_who_is_declined_is_told_and_can_ask_again_the_next_day(bridge: Bridge) -> None:
     access = access_on(bridge)
     await access.ask(CARL, Role.VIEWER)
     [notice] = await told(bridge, NoticeKind.ACCESS_ASKED)
@@ -165,6 +165,9 @@ async def test_who_is_declined_is_told_and_can_ask_again(bridge: Bridge) -> None
     assert await role_of(bridge, CARL) is Role.NOBODY
     [answer] = await told(bridge, NoticeKind.ACCESS_ANSWERED)
     assert (answer.channel_id, answer.facts["given"]) == ("U3", "")
+    bridge.clock.turn(hours=23)
+    assert "ask again tomorrow" in await access.ask(CARL, Role.VIEWER)
+    bridge.clock.turn(hours=1)
     assert "We've asked" in await access.ask(CARL, Role.VIEWER)
 
 
