@@ -280,3 +280,15 @@ async def test_heads_cost_one_question_and_a_page_that_is_cut_short_is_asked_on(
     found = await bench.client.headers_of([*ids, 999_999])
     assert {each.id for each in found} == set(ids)
     assert len(bench.world.calls("GET", "/invoices")) == 5
+
+
+@pytest.mark.parametrize("body", ["{}", '{"invoicepayments": []}', ""])
+async def test_a_deletion_that_paymo_only_says_it_did_is_a_refusal(bench: Bench, body: str) -> None:
+    payment_id = await pay(bench, bench.add_invoice())
+    bench.world.faults.add(method="DELETE", status=200, body=body)
+
+    with pytest.raises(Rejected, match="still there"):
+        await bench.client.delete_payment(payment_id)
+
+    await bench.client.delete_payment(payment_id)
+    assert bench.world.company.payments == {}

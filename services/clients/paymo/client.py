@@ -215,8 +215,8 @@ class PaymoClient(Door):
         return made
 
     async def delete_payment(self, payment_id: int) -> None:
-        """Delete a payment. Raises `NotFound`."""
-        require_done(await self.send("DELETE", f"/invoicepayments/{payment_id}"))
+        """Delete a payment. Raises `NotFound`, or `Rejected` where it is still there."""
+        await self._delete(f"/invoicepayments/{payment_id}")
 
     async def set_status(self, invoice_id: int, status: str) -> None:
         """Set an invoice's status by hand. Doing it twice does no harm."""
@@ -226,8 +226,17 @@ class PaymoClient(Door):
         require_done(answer, INVOICES, {"id": invoice_id, "status": status})
 
     async def delete_invoice(self, invoice_id: int) -> None:
-        """Delete an invoice for good. Raises `NotFound`."""
-        require_done(await self.send("DELETE", f"/invoices/{invoice_id}"))
+        """Delete an invoice for good. Raises `NotFound`, or `Rejected` where it is still there."""
+        await self._delete(f"/invoices/{invoice_id}")
+
+    async def _delete(self, path: str) -> None:
+        """Delete one object and see that it is gone, since what Paymo answers is not documented."""
+        require_done(await self.send("DELETE", path))
+        try:
+            await self.send("GET", path)
+        except NotFound:
+            return
+        raise Rejected("Paymo said that it was deleted, and it is still there.")
 
     async def hooks(self) -> tuple[Hook, ...]:
         """Return the webhooks of the person whose key this is; Paymo shows no others."""
