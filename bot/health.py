@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
@@ -18,6 +18,7 @@ from services.store.schema import is_current
 _PATIENCE = 3  # seconds
 _HOLDS = timedelta(seconds=2)  # so that strangers who ask often cost one write
 _WRITE = text("UPDATE alembic_version SET version_num = version_num")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -30,7 +31,7 @@ class Health:
     is_beating: Callable[[], bool]
     is_stopping: Callable[[], bool]
     now: Callable[[], datetime]
-    asked_at: datetime | None = None
+    asked_at: datetime = _NEVER
     asking: asyncio.Task[tuple[bool, bool]] | None = None
 
     async def alive(self, _request: Request) -> Response:
@@ -55,9 +56,12 @@ class Health:
 
     async def _checks(self) -> dict[str, bool]:
         now = self.now()
-        if self.asking is None or self.asked_at is None or now - self.asked_at >= _HOLDS:
+        is_answered = self.asking is None or self.asking.done()
+        if self.asking is None or (is_answered and now - self.asked_at >= _HOLDS):
             self.asked_at, self.asking = now, asyncio.create_task(self._database())
-        is_writable, is_migrated = await asyncio.shield(self.asking)
+        # Never cancelled: SQLite might keep the lock of a write that was broken off.
+        done, _ = await asyncio.wait({self.asking}, timeout=_PATIENCE)
+        is_writable, is_migrated = self.asking.result() if done else (False, False)
         return {
             "database": is_writable,
             "migrations": is_migrated,
@@ -69,14 +73,13 @@ class Health:
         """Say whether the database takes a write, and whether its tables are the newest."""
         is_migrated = False
         try:
-            async with asyncio.timeout(_PATIENCE):
-                async with self.database.sessions() as session:
-                    await session.execute(text("SELECT 1"))
-                    is_migrated = await is_current(session)
-                if is_migrated:
-                    async with self.database.sessions.begin() as session:
-                        await session.execute(_WRITE)
-        except (SQLAlchemyError, OSError, TimeoutError):
+            async with self.database.sessions() as session:
+                await session.execute(text("SELECT 1"))
+                is_migrated = await is_current(session)
+            if is_migrated:
+                async with self.database.sessions.begin() as session:
+                    await session.execute(_WRITE)
+        except (SQLAlchemyError, OSError):
             return False, is_migrated
         return True, is_migrated
 

@@ -132,7 +132,8 @@ async def test_what_the_app_writes_is_as_specified(paymo: Overheard, spec: OpenA
     await paymo.client.set_status(invoice_id, "void")
     await paymo.client.delete_invoice(invoice_id)
 
-    assert paymo.check(spec) == [201, 200, 200, 200]
+    # After each deletion the app looks whether it is gone.
+    assert paymo.check(spec) == [201, 200, 404, 200, 200, 404]
 
 
 async def test_webhooks_are_registered_listed_and_deleted_as_specified(

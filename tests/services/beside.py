@@ -88,7 +88,8 @@ async def held(fault: Fault, work: Awaitable[None]) -> AsyncIterator[Held]:
         yield made
     finally:
         made._open()  # noqa: SLF001 - nothing stays held when a test fails
-        await made.kill()
+        async with asyncio.timeout(_PATIENCE):
+            await asyncio.wait([worker])
 
 
 async def look_now(bridge: Bridge) -> None:
