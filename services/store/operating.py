@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ERRANDS, ConnectionState, ErrandState, Job
-from services.store import exports
+from services.store import exports, workspaces
 from services.store.tables import (
     Base,
     Batch,
@@ -47,10 +47,8 @@ async def make_sweeps_due(session: AsyncSession, workspace: str, now: datetime) 
         .where(Workspace.is_installed, Connection.state == ConnectionState.ACTIVE)
         .order_by(Connection.id)
     )
-    if workspace.isdecimal():
-        chosen = chosen.where(Workspace.id == int(workspace))
-    elif workspace:
-        chosen = chosen.where(Workspace.team_id == workspace)
+    if workspace:
+        chosen = chosen.where(workspaces.is_named(workspace))
     found = (await session.scalars(chosen)).all()
     await session.execute(
         update(Connection).where(Connection.id.in_(found)).values(sweep_due_at=now)

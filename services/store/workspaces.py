@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState
@@ -30,10 +30,14 @@ async def find_named(session: AsyncSession, name: str) -> Workspace | None:
 
     In a Grid organisation several may share Slack's id; then only ours tells them apart.
     """
-    is_ours = name.isdecimal() and len(name) <= _LONGEST_ID
-    named = Workspace.id == int(name) if is_ours else Workspace.team_id == name
-    found = (await session.scalars(select(Workspace).where(named))).all()
+    found = (await session.scalars(select(Workspace).where(is_named(name)))).all()
     return found[0] if len(found) == 1 else None
+
+
+def is_named(name: str) -> ColumnElement[bool]:
+    """Return which workspaces an operator may mean by Slack's id or ours."""
+    is_ours = name.isdecimal() and len(name) <= _LONGEST_ID
+    return Workspace.id == int(name) if is_ours else Workspace.team_id == name
 
 
 async def list_expired(
