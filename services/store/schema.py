@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-HEAD = "0002"
+HEAD = "0001"
 
 
 async def find_revision(session: AsyncSession) -> str | None:
