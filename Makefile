@@ -5,11 +5,13 @@ READY := .venv/ready
 JOBS ?= 3
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check format lint types layers check-slack audit lock clean
+.NOTPARALLEL:
+.PHONY: help demo test test-all test-rest check format lint types layers check-slack audit lock clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
-	@echo "make test         every check and test"
+	@echo "make test         every check, and every test but those below"
+	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
 	@echo "make check        format, lint, types, layers"
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
@@ -19,9 +21,17 @@ help:
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
 
+# What is `thorough` is decided in tests/split.py.
+PYTEST := $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist worksteal
 test: check
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -rs -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+	@$(PYTEST) -m "not thorough" $(PYTEST_ARGS)
+
+test-all: test test-rest
+
+test-rest: $(READY)
+	@echo "== tests on PostgreSQL, in a browser, of whole walks, and of properties at length"
+	@EXAMPLES=10 $(PYTEST) -m "thorough or property" $(PYTEST_ARGS)
 
 check: $(READY)
 	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }

@@ -5,7 +5,9 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+from tests import split
 from tests.databases import (
     choose_databases,
     database_url,
@@ -16,6 +18,7 @@ from tests.databases import (
     sqlite_url,
     used_databases,
 )
+from tests.properties import USUAL
 
 __all__ = [
     "database_url",
@@ -40,11 +43,19 @@ def _refuse_the_internet(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_internet)
+settings.register_profile("usual", USUAL)
+settings.load_profile("usual")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the databases that a test runs on."""
     choose_databases(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` leaves to `make test-all`, before anything is chosen by marks."""
+    split.mark(items)
 
 
 @pytest.hookimpl(wrapper=True)

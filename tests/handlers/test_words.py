@@ -1,12 +1,13 @@
 """What people type behind the command, and what is understood."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers import names
 from handlers.help import unknown_text
 from handlers.words import PANEL, UNKNOWN, VERBS, naming, parse
+from tests.properties import tried
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\t"])
@@ -96,7 +97,7 @@ def test_what_was_typed_is_harmless_in_the_answer() -> None:
     assert "<!channel>" not in unknown_text(parse("<!channel>"))
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@tried(300)
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_whatever_is_typed_is_understood_somehow(text: str, chosen: str) -> None:
     found = parse(text)

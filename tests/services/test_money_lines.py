@@ -24,6 +24,7 @@ from services.money import (
     line_amounts,
     xero_lines,
 )
+from tests.properties import tried
 from tests.services.paymo_book import Habit, Rounding, line, nearest, paymo_figures
 from tests.services.random_invoices import LONGEST, invoice_of, is_spreadable
 
@@ -31,13 +32,8 @@ CENT = Decimal("0.01")
 
 
 def times(count: int) -> settings:
-    return settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    )
+    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    return tried(count, suppress_health_check=slow)
 
 
 drawn = st.binary(min_size=LONGEST, max_size=LONGEST)

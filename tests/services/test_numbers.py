@@ -1,10 +1,11 @@
 """Numbers as people paste them and phones type them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.numbers import cleaned, core, fitting, parts
+from tests.properties import tried
 
 ALL = ("INV-2041", "INV\u20132041", "QUO-77", "2025/INV/0042", "INV-0007", "RE 12 b", "7, second")
 
@@ -62,7 +63,7 @@ def test_cleaning_twice_is_cleaning_once(number: str) -> None:
     assert cleaned(cleaned(number)) == cleaned(number)
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@tried(300)
 @given(st.text(max_size=40), st.text(alphabet="INVqu-\u20130123/. ", min_size=1, max_size=14))
 def test_a_number_that_exists_is_found_by_itself(text: str, number: str) -> None:
     assert cleaned(cleaned(text)) == cleaned(text)

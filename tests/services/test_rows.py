@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import services
@@ -25,6 +25,7 @@ from services.clients.paymo.reading import INVOICES
 from services.clients.rows import Kind, LeftOut, content_of, exact, width_of
 from services.errors import ServiceError
 from tests.databases import SQLITE_ALONE
+from tests.properties import tried
 
 pytestmark = SQLITE_ALONE
 
@@ -103,7 +104,7 @@ def test_the_decoders_are_found() -> None:
 
 
 @BY_NAME
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@tried(60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
     kind: Kind[Any], data: st.DataObject
@@ -123,7 +124,7 @@ def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
 
 
 @BY_NAME
-@settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
+@tried(30, suppress_health_check=list(HealthCheck))
 @given(odd=ODD)
 def test_no_amount_and_no_id_is_ever_guessed(kind: Kind[Any], odd: Any) -> None:
     for each in _fields(kind.struct):

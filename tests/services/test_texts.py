@@ -4,12 +4,12 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services import texts
+from tests.properties import tried
 
-QUICK = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 ANY = st.text(
     st.one_of(
         st.characters(),
@@ -48,7 +48,7 @@ def test_a_name_for_another_system_is_one_line_that_can_be_seen(text: str, line:
     assert texts.one_line(text) == line
 
 
-@QUICK
+@tried(300)
 @given(text=ANY, is_escaped=st.booleans())
 def test_a_document_holds_clean_texts_and_every_other_character(
     text: str,
