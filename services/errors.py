@@ -16,6 +16,7 @@
   + StillUnderWay     an earlier write may still take effect
   + ChannelClosed     a channel cannot be written to
   + NotAccepted       some fields of a form cannot stand
+  + Lost              somebody took the row since; only whoever runs the job catches it
 
 Anything else that escapes a service is a bug.
 """
@@ -176,3 +177,11 @@ class NotAccepted(ServiceError):
         """Keep a sentence for each field; together they are the refusal's text."""
         super().__init__(" ".join(fields.values()))
         self.fields = fields
+
+
+class Lost(ServiceError):
+    """Somebody took the row since, and goes on with it; only whoever runs the job catches this."""
+
+    def __init__(self, text: str = "Somebody else goes on with this.") -> None:
+        """Say so in the log, should it ever get there."""
+        super().__init__(text)

@@ -6,6 +6,7 @@ from services.backoff import ENDING, ENDING_ALONE, Patience
 from services.connect import sharing
 from services.connect.kit import Kit
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.lifecycle.export import end_with_connection
 from services.model import ConnectionState, Job, NoticeKind, Place
 from services.store import (
     acts,
@@ -22,7 +23,7 @@ from services.store import (
 )
 from services.store.acts import Deed
 from services.store.engine import Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Export
 from services.wording import some_of
 
 log = structlog.get_logger(__name__)
@@ -145,7 +146,7 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         await links.forget(session, row.id)
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
-        await exports.fail_waiting(session, row.id, reason)
+        await end_with_connection(session, Export.connection_id == row.id, reason)
         by = row.disconnect_place["user_id"] if row.disconnect_place else ""
         what = "disconnected" if by else "app_removed"
         acts.note(session, row, Deed(what, kit.now(), by))

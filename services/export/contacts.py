@@ -10,12 +10,12 @@ import structlog
 from services import money, numbers
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
-from services.errors import NotFound, Rejected, ServiceError
+from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.export import claims, departures
 from services.export.case import adding_of
 from services.export.kit import Kit
 from services.export.parties import taken_text
-from services.export.refusals import Lost, Refused, from_xero
+from services.export.refusals import Refused, from_xero
 from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
 from services.model import NEW_CONTACT
 from services.store import acts, leaving, mirror, releasing, tables

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from services.errors import Lost
 from services.export.kit import Kit
-from services.export.refusals import Lost
 from services.store import leaving
 from services.store.tables import Export
 

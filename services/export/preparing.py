@@ -10,7 +10,7 @@ import msgspec
 from services import drift, money
 from services.clients.paymo import Header, Invoice
 from services.clients.xero import NewLine
-from services.errors import NotFound
+from services.errors import Lost, NotFound
 from services.export import books, contacts, taxes
 from services.export.books import Books
 from services.export.case import Case
@@ -20,7 +20,7 @@ from services.export.contacts import Found
 from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
 from services.export.reading import read_invoice
-from services.export.refusals import Lost, Refused
+from services.export.refusals import Refused
 from services.export.shapes import ExportChoice
 from services.figures import invoice_rate
 from services.matching.menus import name_of, percent

@@ -97,10 +97,6 @@ class Refused(ServiceError):
         self.problem = problem
 
 
-class Lost(ServiceError):
-    """Somebody else took the row meanwhile; they go on with it."""
-
-
 def is_taken(refusal: Rejected) -> bool:
     """Say whether Xero refused because the number is taken."""
     return any(_meaning(text)[0] == NUMBER_TAKEN for text in refusal.messages)

@@ -11,14 +11,14 @@ from services import drift, money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
 from services.drift import Difference, Part, Standing
-from services.errors import NotFound, Rejected
+from services.errors import Lost, NotFound, Rejected
 from services.export import books, contacts, preparing, recording
 from services.export.case import Case
 from services.export.checks import DRAFT, examine, reds
 from services.export.claims import WIDEST
 from services.export.figures import new_invoice
 from services.export.reading import read_invoice
-from services.export.refusals import Lost, Refused
+from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.model import ErrandState, ExportState, Job, Life, NoticeKind
 from services.store import acts, cards, connections, drifts, errands, matches, notices

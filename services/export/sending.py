@@ -11,6 +11,7 @@ import structlog
 from services import backoff
 from services.clients.xero import XeroInvoice
 from services.errors import (
+    Lost,
     NotConnected,
     NotFound,
     Rejected,
@@ -30,14 +31,7 @@ from services.export import (
     requests,
 )
 from services.export.kit import Kit
-from services.export.refusals import (
-    Lost,
-    Refused,
-    from_xero,
-    is_about_contact,
-    is_taken,
-    is_url_refused,
-)
+from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
 from services.model import ConnectionState, ExportState
 from services.store import connections, exports, leaving
 from services.store.fence import fenced

@@ -5,10 +5,10 @@ again, and then voided. Anything else is refused, and nothing is changed.
 """
 
 from services.clients.xero import XeroInvoice
-from services.errors import NotFound, Rejected, ServiceError, Unavailable
+from services.errors import Lost, NotFound, Rejected, ServiceError, Unavailable
 from services.export import books
 from services.export.kit import Kit
-from services.export.refusals import Lost, Refused
+from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.model import ErrandState, Job, Life, NoticeKind
 from services.store import acts, cards, errands, exports, notices, payments

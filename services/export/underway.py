@@ -5,8 +5,9 @@ from typing import Any
 
 from services.backoff import ERRAND
 from services.clients.xero import XeroClient, XeroInvoice
+from services.errors import Lost
 from services.export.kit import Kit
-from services.export.refusals import NO_ANSWER, Lost, Refused
+from services.export.refusals import NO_ANSWER, Refused
 from services.model import Place, Said
 from services.store import errands, leaving
 from services.store.tables import Connection, Errand, Export

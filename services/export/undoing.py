@@ -11,6 +11,7 @@ from services import money
 from services.errors import AlreadyRequested, NotFound
 from services.export import takeback
 from services.export.kit import Kit
+from services.lifecycle.export import accept_difference
 from services.model import Job, Life, NoticeKind, Person, Place
 from services.store import acts, cards, connections, errands, exports, notices, numbered
 from services.store.acts import Deed
@@ -77,7 +78,7 @@ class UndoService(Kit):
                 "paymo": _text(export.total, export),
                 "xero": _text(export.xero_total, export),
             }
-            if not await exports.accept_difference(session, export, difference):
+            if not await accept_difference(session, export, difference):
                 raise AlreadyRequested(f"Invoice {export.number} has no difference to accept.")
             after = {"difference": _text(difference, export)}
             deed = Deed("difference_accepted", now, person.user_id, export.id, before, after)

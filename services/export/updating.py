@@ -7,10 +7,10 @@ looked for in Xero before anything is sent again.
 from dataclasses import dataclass
 
 from services import drift
-from services.errors import AlreadyRequested, NotFound, ServiceError
+from services.errors import AlreadyRequested, Lost, NotFound, ServiceError
 from services.export import rewriting
 from services.export.kit import Kit
-from services.export.refusals import Lost, Refused
+from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.model import ErrandState, Job, Life, Person, Place
 from services.store import acts, connections, errands, exports

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -166,23 +165,6 @@ async def list_deleted_numbers(session: AsyncSession, connection: Connection) ->
     return set(found)
 
 
-async def accept_difference(session: AsyncSession, export: Export, difference: Decimal) -> bool:
-    """Take an export that differs for a good one, by as much as was read; of two, one does."""
-    written = await session.scalar(
-        update(Export)
-        .where(
-            Export.id == export.id,
-            Export.state == ExportState.DIFFERENT,
-            Export.total == export.total,
-            Export.xero_total == export.xero_total,
-        )
-        .values(state=ExportState.EXPORTED, accepted_difference=difference, reason="")
-        .returning(Export)
-        .execution_options(populate_existing=True)
-    )
-    return written is not None
-
-
 async def list_unsettled(session: AsyncSession, connection: Connection) -> Sequence[Export]:
     """Return the exports that Xero deleted or voided and Paymo has not followed yet."""
     found = await session.scalars(
@@ -294,18 +276,3 @@ async def list_taken_ids(
         )
     )
     return {row[0]: row[1] for row in rows}
-
-
-async def fail_waiting(session: AsyncSession, connection_id: int, reason: str) -> None:
-    """Fail what never left, because its connection ended; what may have left stays unknown."""
-    await session.execute(
-        update(Export)
-        .where(Export.connection_id == connection_id, Export.state == ExportState.QUEUED)
-        .values(
-            state=ExportState.FAILED,
-            problem="disconnected",
-            reason=reason,
-            due_at=None,
-            fence=Export.fence + 1,
-        )
-    )

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sandbox.serving import Fault
+from services.errors import Lost
 from services.export.batching.groups import Course
 from services.export.batching.service import BatchService
 from services.export.batching.shapes import BatchForm
-from services.export.refusals import Lost
 from services.model import BatchState, ConnectionState, ExportState
 from services.store import batches, connections
 from services.store.engine import Database

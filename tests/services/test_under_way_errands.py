@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.serving import Fault
 from services.errors import AlreadyRequested
+from services.lifecycle.export import accept_difference
 from services.model import ErrandState, ExportState, Job, Life
 from services.store import errands, exports
 from services.store.engine import Database
@@ -140,7 +141,7 @@ async def test_a_difference_is_accepted_as_it_was_shown(bridge: Bridge) -> None:
     async with bridge.database.sessions.begin() as session:
         (await exports.get(session, 1)).xero_total = Decimal(130)
     async with bridge.database.sessions.begin() as session:
-        assert not await exports.accept_difference(session, shown, Decimal(5))
+        assert not await accept_difference(session, shown, Decimal(5))
     assert await bridge.undo.accept(ANNA, 1)
     with pytest.raises(AlreadyRequested):
         await bridge.undo.accept(ANNA, 1)

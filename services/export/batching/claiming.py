@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from services.clients.paymo import Invoice
-from services.errors import AlreadyRequested
+from services.errors import AlreadyRequested, Lost
 from services.export import claims
 from services.export.batching import tables
 from services.export.batching.kit import BatchKit
 from services.export.batching.verdicts import READY, TAKEN
-from services.export.refusals import Lost
 from services.export.shapes import ExportChoice
 from services.model import NEW_CONTACT, ExportState, Job, Person
 from services.store import batches, exports, matches

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.backoff import BATCH, PARKED
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.errors import Lost, NotConnected, ServiceError, Throttled, Unavailable
 from services.export import endings, recording
 from services.export.batching import noting, reading, tables
 from services.export.batching.claiming import claim_all, hold, settle_new_contacts
 from services.export.batching.groups import Course
 from services.export.batching.kit import BatchKit
-from services.export.refusals import Lost
 from services.model import BatchState, ConnectionState, ExportState
 from services.store import acts, batches, connections, exports
 from services.store.acts import Deed

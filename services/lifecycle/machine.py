@@ -1,0 +1,205 @@
+"""State machines: an arrow of the picture is a function, and nothing else writes a state.
+
+The function gets the row and what came of the work, and returns the columns to write. The decorator
+turns it into the write itself: it takes the session first, and lands only while the row is in one
+of the states that the arrow starts in.
+"""
+
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from sqlalchemy import ColumnElement, inspect, update
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm.attributes import set_committed_value
+
+from services.errors import Lost
+from services.store.engine import Session
+from services.store.tables import Base
+
+Row = TypeVar("Row", bound=Base)
+State = TypeVar("State", bound=StrEnum)
+Columns = TypeVar("Columns", bound=Mapping[str, object])
+P = ParamSpec("P")
+
+Guarded = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, None]]
+Pressed = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, bool]]
+Many = Callable[Concatenate[Session, ColumnElement[bool], P], Coroutine[Any, Any, Sequence[Row]]]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _named(function: Function, after: Callable[..., Any]) -> Function:
+    """Return the function under the name of the one that it was made of."""
+    update_wrapper(function, after)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow(Generic[State]):
+    """One way from some states to another; without sources it is where a row begins."""
+
+    name: str
+    sources: tuple[State, ...]
+    target: State
+
+
+class Machine(Generic[Row, State, Columns]):
+    """The states of one column, and the arrows between them.
+
+    `columns` is a TypedDict of what the arrows may write beside the state.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: type[Row],
+        state: InstrumentedAttribute[State],
+        columns: type[Columns],
+    ) -> None:
+        """Begin without arrows; the decorators add them."""
+        self.name = name
+        self.table = table
+        self.columns = columns
+        self.arrows: list[Arrow[State]] = []
+        self._state = state
+
+    def start(self, target: State) -> Callable[[Callable[P, Row]], Callable[P, Row]]:
+        """Declare a function that makes a new row in this state."""
+
+        def declared(make: Callable[P, Row]) -> Callable[P, Row]:
+            self.arrows.append(Arrow(make.__name__, (), target))
+            return make
+
+        return declared
+
+    def arrow(
+        self, sources: Collection[State], target: State
+    ) -> Callable[[Callable[Concatenate[Row, P], Columns]], Guarded[Row, P]]:
+        """Declare what the worker that has the row does; it raises `Lost` without the fence."""
+
+        def declared(columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
+            arrow = self._add(columns.__name__, sources, target)
+
+            async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
+                values = {self._state.key: arrow.target, **columns(row, *args, **kwargs)}
+                where = self._fence_of(row) & self._state.in_(arrow.sources)
+                if not await self._write(session, row, where, values):
+                    raise Lost
+
+            return _named(go, columns)
+
+        return declared
+
+    def note(self, columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
+        """Declare a write under the fence that changes no state; it raises `Lost`, too."""
+
+        async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            values = columns(row, *args, **kwargs)
+            if not await self._write(session, row, self._fence_of(row), values):
+                raise Lost
+
+        return _named(go, columns)
+
+    def press(
+        self,
+        sources: Collection[State],
+        target: State,
+        *,
+        as_read: Collection[InstrumentedAttribute[Any]] = (),
+        grows: Collection[InstrumentedAttribute[int]] = (),
+    ) -> Callable[[Callable[Concatenate[Row, P], Columns]], Pressed[Row, P]]:
+        """Declare what people ask for: of several who press, one gets True.
+
+        It lands only while the columns `as_read` are what the row in memory says, and adds one to
+        those that it `grows`: the fence, where it takes the row from whoever works on it.
+        """
+
+        def declared(columns: Callable[Concatenate[Row, P], Columns]) -> Pressed[Row, P]:
+            arrow = self._add(columns.__name__, sources, target)
+
+            async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> bool:
+                values = {self._state.key: arrow.target, **columns(row, *args, **kwargs)}
+                values |= {each.key: each + 1 for each in grows}
+                where: ColumnElement[bool] = self._state.in_(arrow.sources)
+                for each in as_read:
+                    where = where & each.is_not_distinct_from(getattr(row, each.key))
+                return await self._write(session, row, where, values)
+
+            return _named(go, columns)
+
+        return declared
+
+    def each(
+        self,
+        sources: Collection[State],
+        target: State,
+        *,
+        grows: Collection[InstrumentedAttribute[int]] = (),
+    ) -> Callable[[Callable[P, Columns]], Many[P, Row]]:
+        """Declare what happens to every row that some condition fits; it returns those rows."""
+
+        def declared(columns: Callable[P, Columns]) -> Many[P, Row]:
+            arrow = self._add(columns.__name__, sources, target)
+
+            async def go(
+                session: Session, where: ColumnElement[bool], /, *args: P.args, **kwargs: P.kwargs
+            ) -> Sequence[Row]:
+                values = {self._state.key: arrow.target, **columns(*args, **kwargs)}
+                values |= {each.key: each + 1 for each in grows}
+                found = await session.scalars(
+                    update(self.table)
+                    .where(where, self._state.in_(arrow.sources))
+                    .values(**values)
+                    .returning(self.table)
+                    .execution_options(populate_existing=True)
+                )
+                return found.all()
+
+            return _named(go, columns)
+
+        return declared
+
+    def diagram(self) -> str:
+        """Draw the machine as a Mermaid state diagram."""
+        labels: dict[tuple[str, str], list[str]] = {}
+        order = ["[*]", *type(self.arrows[0].target)]
+        for arrow in self.arrows:
+            for source in arrow.sources or ("[*]",):
+                labels.setdefault((str(source), str(arrow.target)), []).append(arrow.name)
+        pairs = sorted(labels, key=lambda pair: (order.index(pair[0]), order.index(pair[1])))
+        drawn = [f"    {pair[0]} --> {pair[1]}: {', '.join(labels[pair])}" for pair in pairs]
+        return "\n".join(["stateDiagram-v2", *drawn])
+
+    def _add(self, name: str, sources: Collection[State], target: State) -> Arrow[State]:
+        arrow = Arrow(name, tuple(sources), target)
+        self.arrows.append(arrow)
+        return arrow
+
+    def _fence_of(self, row: Row) -> ColumnElement[bool]:
+        fence: InstrumentedAttribute[int] = self.table.fence  # type: ignore[attr-defined]
+        held: ColumnElement[bool] = fence == getattr(row, fence.key)
+        return held
+
+    async def _write(
+        self, session: Session, row: Row, where: ColumnElement[bool], values: Mapping[str, object]
+    ) -> bool:
+        """Write `values` where the row still fits; the row in memory follows."""
+        key = inspect(self.table).primary_key[0]
+        written = await session.execute(
+            update(self.table)
+            .where(key == getattr(row, key.name), where)
+            .values(**values)
+            .returning(*(getattr(self.table, name) for name in values))
+            .execution_options(synchronize_session=False)
+        )
+        found = written.one_or_none()
+        if found is None:
+            return False
+        for name, value in zip(values, found, strict=True):
+            # Already in the database: marking it changed would write it again, unguarded.
+            set_committed_value(row, name, value)
+        return True
