@@ -8,8 +8,8 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.tasks import Tasks
+from services.jobs.work import Work
 from services.model import Job
-from services.work import Work
 
 Chore = Callable[[], Awaitable[None]]
 _SILENCE = timedelta(seconds=10)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from services.jobs.work import Work
 from services.model import Job
-from services.work import Work
 
 Nudge = tuple[Job, int]
 

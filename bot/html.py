@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import texts
+from services.model import texts
 
 _HERE = Path(__file__).parent / "pages"
 POLICY = (

@@ -17,13 +17,16 @@ from bot.tasks import Tasks
 from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
 from handlers import register
-from handlers.batches import SlackBatchScreen
-from handlers.connect import SlackConnectScreen
-from handlers.export_screen import SlackExportScreen
-from handlers.notice_board import SlackNoticeBoard
-from handlers.reconcile import SlackReconcileScreen
+from handlers.batch.listeners import SlackBatchScreen
+from handlers.connect.listeners import SlackConnectScreen
+from handlers.connect.sync import SlackSyncScreen
+from handlers.export.screen import SlackExportScreen
+from handlers.notices.board import SlackNoticeBoard
+from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
-from handlers.sync import SlackSyncScreen
+from services.automatic.service import AutoExportService
+from services.batch.noting import NotingService
+from services.batch.service import BatchService
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
@@ -31,29 +34,26 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
-from services.export.automatic import AutoExportService
-from services.export.batching.noting import NotingService
-from services.export.batching.service import BatchService
+from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
-from services.export.explaining import ExplainService
 from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
-from services.export.undoing import UndoService
-from services.export.updating import UpdateService
 from services.history.service import HistoryService
-from services.links import Links
+from services.jobs.work import Runner, Work, Worker
 from services.matching.service import MatchingService
+from services.mirror.service import MirrorService
 from services.model import Job
+from services.model.links import Links
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.sync.kit import Kit as SyncKit
-from services.sync.mirror import MirrorService
-from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
-from services.work import Runner, Work, Worker
+from services.undo.restoring import RestoreService
+from services.undo.service import UndoService
+from services.update.service import UpdateService
 
 Engine = EmbeddedWork | DistributedWork
 

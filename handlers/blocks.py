@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from services import texts
-from services.wording import mention
+from services.model import texts
+from services.model.wording import mention
 
 Block = dict[str, Any]
 
@@ -133,18 +133,18 @@ def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Bloc
     return button(text, action_id, style=style) | {"url": url}
 
 
-def actions(buttons: Sequence[Block], *, about: int = 0, place: int = 0) -> list[Block]:
+def actions(buttons: Sequence[Block], *, about: int = 0, reply_to: int = 0) -> list[Block]:
     """Return a row of buttons, or nothing where there is none.
 
     `about` is the connection that they act on; of several such rows each has a `place` of its own.
     """
     row: Block = {"type": "actions", "elements": list(buttons[:25])}
-    return [named(row, about, place)] if buttons else []
+    return [named(row, about, reply_to)] if buttons else []
 
 
-def named(block: Block, about: int, place: int = 0) -> Block:
+def named(block: Block, about: int, reply_to: int = 0) -> Block:
     """Write onto a block which connection its buttons act on, for `reading.connection_in`."""
-    return block | {"block_id": f"{CONNECTION}-{about}-{place}"} if about else block
+    return block | {"block_id": f"{CONNECTION}-{about}-{reply_to}"} if about else block
 
 
 def option(value: str, text: str, description: str = "") -> Block:

@@ -3,21 +3,22 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from handlers import answers, names, words
-from handlers.batches import Batches
-from handlers.connect import Connect
-from handlers.export import Export
-from handlers.help import help_blocks, unknown_text
-from handlers.history import Looking
-from handlers.home import Home
-from handlers.matching import Matching
-from handlers.notices import Notices
-from handlers.reconcile import Reconcile
+from handlers import names, words
+from handlers import reply as answers
+from handlers.batch.listeners import Batches
+from handlers.connect.listeners import Connect
+from handlers.connect.sync import Sync
+from handlers.export.listeners import Export
+from handlers.history.listeners import Looking
+from handlers.home.help import help_blocks, unknown_text
+from handlers.home.listeners import Home
+from handlers.invoice.undo import Undoing
+from handlers.invoice.update import Updating
+from handlers.matching.listeners import Matching
+from handlers.notices.listeners import Notices
+from handlers.reconcile.listeners import Reconcile
 from handlers.routing import Handler, SlackRequest
-from handlers.settings import Settings
-from handlers.sync import Sync
-from handlers.undoing import Undoing
-from handlers.updating import Updating
+from handlers.settings.listeners import Settings
 
 # A handler that wants what was typed behind the verb.
 _About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]

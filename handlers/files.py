@@ -11,8 +11,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.blocks import section
 from handlers.slack_errors import slack_refusals, text_in
-from services import texts
 from services.errors import ServiceError
+from services.model import texts
 
 log = structlog.get_logger(__name__)
 

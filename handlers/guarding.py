@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import structlog
 
-from handlers import answers, which
+from handlers import reply as answers
+from handlers import which
 from handlers.reading import cleaned, connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
 from handlers.slack_errors import passing_troubles
-from services import texts
 from services.errors import (
     NotAccepted,
     NotAllowed,
@@ -17,6 +17,7 @@ from services.errors import (
     SeveralFit,
     Unavailable,
 )
+from services.model import texts
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handlers.blocks import CONNECTION
-from services import numbers, texts
+from services.model import numbers, texts
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more

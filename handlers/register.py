@@ -3,41 +3,41 @@
 from dataclasses import dataclass, replace
 
 from handlers import names
-from handlers.access import Access
-from handlers.batches import Batches
+from handlers.batch.listeners import Batches
 from handlers.command import Command
-from handlers.connect import Connect
+from handlers.connect.listeners import Connect
+from handlers.connect.sync import Sync
 from handlers.cures import PRESSED
-from handlers.export import Export
+from handlers.export.listeners import Export
 from handlers.guarding import guarded
-from handlers.history import Looking
-from handlers.home import Home
-from handlers.matching import Matching
-from handlers.notices import Notices
-from handlers.reconcile import Reconcile
+from handlers.history.listeners import Looking
+from handlers.home.listeners import Home
+from handlers.invoice.undo import Undoing
+from handlers.invoice.update import Updating
+from handlers.matching.listeners import Matching
+from handlers.notices.listeners import Notices
+from handlers.reconcile.listeners import Reconcile
 from handlers.routing import Handler, Router, SlackRequest
-from handlers.settings import Settings
-from handlers.sync import Sync
-from handlers.undoing import Undoing
-from handlers.updating import Updating
+from handlers.settings.access import Access
+from handlers.settings.listeners import Settings
 from handlers.which import Which
+from services.automatic.service import AutoExportService
+from services.batch.service import BatchService
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
-from services.export.automatic import AutoExportService
-from services.export.batching.service import BatchService
+from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
-from services.export.explaining import ExplainService
 from services.export.service import ExportService
-from services.export.undoing import UndoService
-from services.export.updating import UpdateService
 from services.history.service import HistoryService
 from services.matching.service import MatchingService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
-from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
+from services.undo.restoring import RestoreService
+from services.undo.service import UndoService
+from services.update.service import UpdateService
 
 
 @dataclass(frozen=True, slots=True)

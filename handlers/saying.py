@@ -1,25 +1,29 @@
 """What one person is told of something they asked for: in the open view, or alone."""
 
-from handlers import answers, blocks, names
+from handlers import blocks, names
+from handlers import reply as answers
 from handlers.blocks import Block
 from handlers.buttons import open_links
 from handlers.clients import SlackClients
 from handlers.reading import Note
 from handlers.slack_errors import nobody_has_to_look
-from services.model import Place, Said
+from services.model import ReplyTarget, Said
 
 TITLE = "Paymo & Xero"
 
 
-async def say(clients: SlackClients, place: Place, said: Said) -> None:
+async def say(clients: SlackClients, reply_to: ReplyTarget, said: Said) -> None:
     """Draw it over the open view, or whisper it when that was closed."""
     text = said_text(said)
     view = blocks.modal(
-        names.REFUSAL, TITLE, said_blocks(said), metadata=Note(channel_id=place.channel_id).dump()
+        names.REFUSAL,
+        TITLE,
+        said_blocks(said),
+        metadata=Note(channel_id=reply_to.channel_id).dump(),
     )
     with nobody_has_to_look():
-        client = await clients.client(place.workspace_id)
-        await answers.show(client, place, view, text)
+        client = await clients.client(reply_to.workspace_id)
+        await answers.show(client, reply_to, view, text)
 
 
 def said_text(said: Said) -> str:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from handlers import names
-from services import numbers
+from services.model import numbers
 
 VERBS = (
     names.CONNECT,

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from bot.settings import Settings
 from handlers import rights, words
-from services import backoff
-from services.backoff import Patience
+from services.jobs import backoff
+from services.jobs.backoff import Patience
 from services.model import TOPIC_OF, NoticeKind, Role, Topic
 
 ROOT = Path(__file__).parent.parent

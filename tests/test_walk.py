@@ -66,7 +66,7 @@ async def test_from_connect_to_a_paid_invoice_and_back(walk: Walk) -> None:
     assert walk.in_paymo("INV-1").status == "viewed"
     for text in ("INV-1", "show #inv-1"):
         await walk.type(text)
-        await walk.whisper("part paid, 413.33 NZD left")
+        await walk.ephemeral("part paid, 413.33 NZD left")
     await walk.type("show INV-2")
     await walk.modal("export")  # it is not in Xero yet
 
@@ -136,7 +136,7 @@ async def test_e70_only_who_connected_exports_until_others_are_chosen(quick_walk
     await walk.connect()
     await walk.type("export INV-1", user="Ben")
     ben = walk.town.slack.user("Ben")
-    await walk.whisper(f"<@{walk.town.anna.id}>", "Ben")
+    await walk.ephemeral(f"<@{walk.town.anna.id}>", "Ben")
     await walk.type("settings")
     view = await walk.modal("settings")
     await walk.town.slack.choose("Anna", view.id, "exporters", [ben.id])
@@ -172,7 +172,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
         ("sync", "not connected"),
     ):
         await walk.type(text)
-        await walk.whisper(words)
+        await walk.ephemeral(words)
     await walk.connect(subscribe=False)
     for text, words in (
         ("", "Connected"),
@@ -184,7 +184,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
         ("history", "connected Xero"),
     ):
         await walk.type(text)
-        await walk.whisper(words)
+        await walk.ephemeral(words)
     await walk.form("INV-1")  # once it is drawn, both systems' lists were read
     await walk.close()
     await walk.type("match")

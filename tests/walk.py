@@ -87,7 +87,7 @@ class Walk:
         found = [each.metadata or {} for each in self.town.slack.messages("invoices")]
         return [each["event_type"] for each in found if each]
 
-    async def whisper(self, words: str, user: str = "Anna") -> Message:
+    async def ephemeral(self, words: str, user: str = "Anna") -> Message:
         """Wait for a message that only this person reads."""
 
         def told() -> Message | None:
@@ -200,8 +200,8 @@ async def walking(database_url: str, **settings: Any) -> AsyncIterator[Walk]:
         books.add_contact("Acme Ltd", email="pay@acme.example")
         acme = company.add_client("ACME Limited")
         company.add_client("Kiwi <!channel> Farm", email="farm@kiwi.example")
-        for place in range(1, 7):
-            company.add_invoice(f"INV-{place}", acme, LINES, tax=15)
+        for reply_to in range(1, 7):
+            company.add_invoice(f"INV-{reply_to}", acme, LINES, tax=15)
         made.xero.consent.auto = True
         yield Walk(made, company, books)
 

@@ -15,8 +15,6 @@ from typing import TypedDict, Unpack
 import httpx
 import msgspec
 
-from services import texts
-from services.backoff import CALL_LIMIT
 from services.clients.allowance import Allowance, largest
 from services.errors import (
     Forbidden,
@@ -29,6 +27,8 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
+from services.jobs.backoff import CALL_LIMIT
+from services.model import texts
 
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]

@@ -17,10 +17,10 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from services.backoff import CALL_LIMIT
 from services.clients.http import Sleep, sleep_for, trusted
 from services.clients.rows import Kind, LeftOut
 from services.errors import NotConnected, Unavailable
+from services.jobs.backoff import CALL_LIMIT
 
 SCOPES = (
     "offline_access accounting.contacts accounting.invoices accounting.payments.read "

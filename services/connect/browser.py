@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services import texts
 from services.clients.paymo import Company
 from services.clients.tokens import TokenSet, auth_event_id, xero_user_id
 from services.clients.xero import Organisation as XeroOrganisation
@@ -28,7 +27,7 @@ from services.connect.refusals import (
 from services.connect.settling import Finished
 from services.connect.shapes import Consent, Invitation, Return
 from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
-from services.model import ConnectionState, Job, Organisation, Place
+from services.model import ConnectionState, Job, Organisation, ReplyTarget, texts
 from services.store import connections, grants, links, ownership, workspaces
 from services.store.engine import Session
 from services.store.tables import Connection, Grant, OneTimeLink
@@ -344,13 +343,13 @@ async def _redraw(kit: Kit, link: OneTimeLink, connection_id: int) -> None:
         spot = checklists.again(link, "")
         spot.connection_id = connection_id
         checklist = await checklists.checklist_of(session, kit, row, spot)
-    place = Place(
+    reply_to = ReplyTarget(
         workspace_id=row.workspace_id,
         user_id=link.user_id,
         channel_id=link.channel_id,
         view_id=link.view_id,
     )
-    await kit.screen.show_checklist(place, checklist)
+    await kit.screen.show_checklist(reply_to, checklist)
 
 
 async def _go_on(kit: Kit, link: OneTimeLink, connection: Connection) -> None:

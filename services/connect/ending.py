@@ -2,14 +2,15 @@
 
 import structlog
 
-from services.backoff import ENDING, ENDING_ALONE, Patience
 from services.connect import sharing
 from services.connect.kit import Kit
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.jobs.backoff import ENDING, ENDING_ALONE, Patience
 from services.lifecycle.export import end_with_connection
-from services.model import ConnectionState, Job, NoticeKind, Place
+from services.model import ConnectionState, Job, NoticeKind, ReplyTarget
+from services.model.wording import some_of
 from services.store import (
-    acts,
+    audit,
     connections,
     exports,
     grants,
@@ -21,10 +22,9 @@ from services.store import (
     subscriptions,
     turns,
 )
-from services.store.acts import Deed
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
-from services.wording import some_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +53,9 @@ async def run(kit: Kit, connection_id: int) -> None:
         log.warning("xero_not_told", connection=connection.id, refusal=refusal)
     at_paymo = await _end_at_paymo(kit, connection)
     exported = await _forget(kit, connection)
-    if exported and connection.disconnect_place is not None:
-        place = Place(**connection.disconnect_place)
-        await kit.screen.show_farewell(place, (at_xero, at_paymo, exported))
+    if exported and connection.disconnect_reply_to is not None:
+        reply_to = ReplyTarget(**connection.disconnect_reply_to)
+        await kit.screen.show_farewell(reply_to, (at_xero, at_paymo, exported))
         await kit.work.nudge(Job.NOTICES, connection.workspace_id)
 
 
@@ -109,7 +109,7 @@ async def _wait(kit: Kit, connection: Connection) -> None:
 
 def _has_reader(connection: Connection) -> bool:
     """Say whether a person waits to hear how it went; nobody does where the app was taken away."""
-    return connection.disconnect_place is not None
+    return connection.disconnect_reply_to is not None
 
 
 def _patience(connection: Connection) -> Patience:
@@ -147,11 +147,11 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
         await end_with_connection(session, Export.connection_id == row.id, reason)
-        by = row.disconnect_place["user_id"] if row.disconnect_place else ""
+        by = row.disconnect_reply_to["user_id"] if row.disconnect_reply_to else ""
         what = "disconnected" if by else "app_removed"
-        acts.note(session, row, Deed(what, kit.now(), by))
+        audit.record(session, row, AuditNote(what, kit.now(), by))
         if by:
-            await _announce(kit, session, row, by)
+            await _enqueue(kit, session, row, by)
         kept = await exports.count_live(session, row)
     return (
         f"{kept} exported invoices stay as they are on both sides. They are remembered, so that "
@@ -159,13 +159,13 @@ async def _forget(kit: Kit, connection: Connection) -> str:
     )
 
 
-async def _announce(kit: Kit, session: Session, row: Connection, by: str) -> None:
+async def _enqueue(kit: Kit, session: Session, row: Connection, by: str) -> None:
     """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
     heard = await subscriptions.list_for(session, row.id)
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.CONNECTION_ENDED,
         source=f"ended:{row.id}:{kit.now().isoformat()}",
         facts=connections.common_facts(row) | {"by": by},
         also=[each.channel_id for each in heard if not each.paused_because],
     )
-    await notices.announce(session, row, news, kit.now())
+    await notices.enqueue(session, row, notification, kit.now())

@@ -8,9 +8,9 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.shapes import ConnectScreen
-from services.links import Links
+from services.jobs.work import Work
+from services.model.links import Links
 from services.store.engine import Database
-from services.work import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from services.connect.shapes import (
     Return,
 )
 from services.errors import NotConnected
-from services.model import ConnectionState, Job, Person, Place, Role
-from services.store import acts, connections, exports, links, ownership, pairs, roles, workspaces
-from services.store.acts import Deed
+from services.model import ConnectionState, Job, Person, ReplyTarget, Role
+from services.store import audit, connections, exports, links, ownership, pairs, roles, workspaces
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
 
@@ -45,7 +45,7 @@ class ConnectService(Kit):
             await connections.find_here(session, person, connection_id)
             await links.attach_view(session, connection_id, person.user_id, view_id)
 
-    async def catch_up(self, person: Person, drawn: Checklist, place: Place) -> None:
+    async def catch_up(self, person: Person, drawn: Checklist, reply_to: ReplyTarget) -> None:
         """Draw the checklist again if a side was connected before its view was known."""
         async with self.database.sessions.begin() as session:
             connection = await connections.find_here(session, person, drawn.connection_id)
@@ -54,9 +54,9 @@ class ConnectService(Kit):
                 bool(drawn.xero_link),
             ):
                 return
-            spot = checklists.spot_for(connection, person, place.view_id)
+            spot = checklists.spot_for(connection, person, reply_to.view_id)
             fresh = await checklists.checklist_of(session, self, connection, spot)
-        await self.screen.show_checklist(place, fresh)
+        await self.screen.show_checklist(reply_to, fresh)
 
     async def missing_consent(self, person: Person, connection_id: int) -> str:
         """Return a link to Xero's consent when a setting needs more than was allowed, else ""."""
@@ -67,8 +67,8 @@ class ConnectService(Kit):
         async with self.database.sessions.begin() as session:
             connection = await connections.get_here(session, person, connection_id, Role.OWNER)
             known = {"tenant_id": connection.tenant_id, "name": connection.organisation_name}
-            deed = Deed("organisation_confirmed", self.now(), person.user_id, after=known)
-            acts.note(session, connection, deed)
+            entry = AuditNote("organisation_confirmed", self.now(), person.user_id, after=known)
+            audit.record(session, connection, entry)
 
     async def overviews(self, person: Person) -> tuple[Overview, ...]:
         """Return the connections that this person may ask about, the usual one first.
@@ -100,13 +100,13 @@ class ConnectService(Kit):
                 others=await sharing.names_of_others(session, connection),
             )
 
-    async def disconnect(self, person: Person, place: Place) -> None:
+    async def disconnect(self, person: Person, reply_to: ReplyTarget) -> None:
         """Have the connection ended on both sides. Raises `NotConnected`, `NotAllowed`."""
         async with self.database.sessions.begin() as session:
             connection = await _to_end(session, person)
             connection.state = ConnectionState.ENDING
             connection.disconnect_due_at, connection.disconnect_tries = self.now(), 0
-            connection.disconnect_place = asdict(place)
+            connection.disconnect_reply_to = asdict(reply_to)
             connection_id = connection.id
             await links.forget(session, connection_id)
         await self.work.nudge(Job.DISCONNECT, connection_id)

@@ -6,8 +6,8 @@ from datetime import datetime
 from services.connect import checklists
 from services.errors import ServiceError
 from services.model import ConnectionState, NoticeKind
-from services.store import acts, connections, links, notices, pairs
-from services.store.acts import Deed
+from services.store import audit, connections, links, notices, pairs
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
 
@@ -59,12 +59,12 @@ async def _mend(session: Session, connection: Connection, done: Finished) -> Non
     checklists.start_again(connection, done.at)
     await session.flush()
     await connections.release_parked(session, connection, done.at)
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.CONNECTION_RESTORED,
         source=f"restored:{connection.id}:{connection.broken_times}",
         facts=connections.common_facts(connection) | {"by": done.by},
     )
-    await notices.announce(session, connection, news, done.at)
+    await notices.enqueue(session, connection, notification, done.at)
 
 
 async def _begin(session: Session, connection: Connection, done: Finished) -> Connection:
@@ -98,4 +98,4 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
 
 
 def _note(session: Session, connection: Connection, what: str, done: Finished) -> None:
-    acts.note(session, connection, Deed(what, done.at, done.by))
+    audit.record(session, connection, AuditNote(what, done.at, done.by))

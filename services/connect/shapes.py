@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from services.model import ConnectionState, Organisation, Place
+from services.model import ConnectionState, Organisation, ReplyTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Consent:
 class ConnectScreen(Protocol):
     """Where the person who connects or disconnects sees what happens."""
 
-    async def show_checklist(self, place: Place, checklist: Checklist) -> None:
+    async def show_checklist(self, reply_to: ReplyTarget, checklist: Checklist) -> None:
         """Draw the open checklist again; nothing happens when the person closed it."""
 
-    async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
+    async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""

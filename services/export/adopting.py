@@ -9,7 +9,7 @@ from services.clients.xero import XeroInvoice
 from services.errors import NotFound, Rejected
 from services.export.kit import Kit
 from services.export.refusals import NUMBER_TAKEN, UNFINDABLE, Refused
-from services.links import Links
+from services.model.links import Links
 from services.store import exports
 from services.store.fence import fenced
 from services.store.tables import Connection, Export

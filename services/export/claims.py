@@ -6,20 +6,31 @@ from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
+from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
-from services.figures import invoice_rate
-from services.model import ExportState, Life, Person, Place
+from services.model import ExportState, InvoiceState, Person, ReplyTarget
+from services.model.wording import mention
 from services.store import automatic, connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
 from services.store.tax_choices import rate_key
-from services.wording import mention
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
-_OVER = (Life.DELETED, Life.VOIDED, Life.KEPT, Life.GONE, Life.UNDONE)
-_DECIDING = (Life.DELETE_SEEN, Life.VOID_SEEN, Life.HELD, Life.ASKED)
+_OVER = (
+    InvoiceState.DELETED,
+    InvoiceState.VOIDED,
+    InvoiceState.KEPT,
+    InvoiceState.GONE,
+    InvoiceState.UNDONE,
+)
+_DECIDING = (
+    InvoiceState.DELETE_SEEN,
+    InvoiceState.VOID_SEEN,
+    InvoiceState.HELD,
+    InvoiceState.ASKED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Request:
     """Who asked for an export, where, when, and what was chosen."""
 
     person: Person
-    place: Place
+    reply_to: ReplyTarget
     at: datetime
     choice: ExportChoice
 
@@ -100,14 +111,14 @@ async def remember_match(session: Session, export: Export, at: datetime) -> None
 def why_taken(export: Export, connection: Connection) -> str:
     """Say why the invoice of this row cannot be exported anew, or ""."""
     number = export.number
-    if export.state is ExportState.FAILED or export.life in _OVER:
+    if export.state is ExportState.FAILED or export.invoice_state in _OVER:
         return ""
     if export.state in exports.WAITING:
         who = mention(export.requested_by) if export.requested_by else "Automatic export"
         return f"{who} is exporting invoice {number} just now."
-    if export.life is Life.UNDOING:
+    if export.invoice_state is InvoiceState.UNDOING:
         return f"Invoice {number} is being taken back from {connection.organisation_name} just now."
-    if export.life in _DECIDING:
+    if export.invoice_state in _DECIDING:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "
             "Look at it in Paymo first."
@@ -150,7 +161,7 @@ _TAKEN_OVER = (
     "connection_id",
     "requested_by",
     "requested_at",
-    "place",
+    "reply_to",
     "number",
     "client_id",
     "client_name",
@@ -184,7 +195,7 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         due_at=request.at,
         requested_by=request.person.user_id,
         requested_at=request.at,
-        place=asdict(request.place),
+        reply_to=asdict(request.reply_to),
         number=invoice.number[:WIDEST],
         client_id=invoice.client_id,
         client_name=invoice.client_name[:WIDEST],

@@ -7,19 +7,19 @@ from hashlib import sha256
 import msgspec
 import structlog
 
-from services import money, numbers
+from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
 from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.export import claims, departures
-from services.export.case import adding_of
 from services.export.kit import Kit
-from services.export.parties import taken_text
 from services.export.refusals import Refused, from_xero
+from services.mapping.case import adding_of
+from services.mapping.parties import taken_text
 from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
-from services.model import NEW_CONTACT
-from services.store import acts, leaving, mirror, releasing, tables
-from services.store.acts import Deed
+from services.model import NEW_CONTACT, numbers
+from services.store import audit, leaving, mirror, releasing, tables
+from services.store.audit import AuditNote
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
@@ -210,5 +210,7 @@ async def _remember(kit: Kit, connection: Connection, export: Export, contact_id
         await claims.remember_match(session, export, now)
         if before["contact_id"] != NEW_CONTACT:
             after = {"contact_id": contact_id}
-            deed = Deed("contact_merged", now, export_id=export.id, before=before, after=after)
-            acts.note(session, connection, deed)
+            entry = AuditNote(
+                "contact_merged", now, export_id=export.id, before=before, after=after
+            )
+            audit.record(session, connection, entry)

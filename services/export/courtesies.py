@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.backoff import COURTESY
 from services.clients.tokens import ATTACHMENTS
 from services.clients.xero.invoices import add_note, attach_pdf
 from services.errors import ServiceError, Throttled
 from services.export.kit import Kit
-from services.model import ErrandState, Job, Place, Said
-from services.store import errands, grants
+from services.jobs.backoff import COURTESY
+from services.model import Job, ReplyTarget, Said, TaskState
+from services.store import grants, tasks
 from services.store.engine import Session
-from services.store.errands import Asked, Taken
 from services.store.tables import Connection, Export
+from services.store.tasks import Asked, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
 async def ask(
     session: Session, connection: Connection, export: Export, kit: Kit
 ) -> list[tuple[Job, int]]:
-    """Leave the errands in the transaction that records an export; return what to nudge for."""
+    """Leave the tasks in the transaction that records an export; return what to nudge for."""
     wanted = []
     # Somebody else's invoice has its own history, and a batch writes its notes when it is over.
     if not export.is_linked and export.batch_id is None:
@@ -38,11 +38,11 @@ async def ask(
         wanted.append(Job.ATTACH)
     asked = []
     for job in wanted:
-        errand = await errands.ask(
+        task = await tasks.ask(
             session, connection, Asked(job, str(export.id), kit.now(), export_id=export.id)
         )
-        if errand is not None:
-            asked.append((job, errand.id))
+        if task is not None:
+            asked.append((job, task.id))
     return asked
 
 
@@ -57,36 +57,36 @@ async def _may_attach(session: Session, connection: Connection) -> bool:
 class CourtesyService(Kit):
     """`run_annotate` and `run_attach` are jobs; nobody waits for them."""
 
-    async def run_annotate(self, errand_id: int) -> None:
+    async def run_annotate(self, task_id: int) -> None:
         """Write the note into Xero's history; a refusal is let go without a word."""
-        taken = await self._begin(errand_id)
+        taken = await self._begin(task_id)
         if taken is not None:
             await self._end(taken, await self._tried(taken, self._annotate))
 
-    async def run_attach(self, errand_id: int) -> None:
+    async def run_attach(self, task_id: int) -> None:
         """Attach Paymo's PDF; that it was refused is told to whoever exported, once."""
-        taken = await self._begin(errand_id)
+        taken = await self._begin(task_id)
         if taken is None:
             return
         why = await self._tried(taken, self._attach)
-        if await self._end(taken, why) and why and taken.export.place:
+        if await self._end(taken, why) and why and taken.export.reply_to:
             text = (
                 f"Invoice {taken.export.number} is in Xero; only its PDF could not be attached. "
                 f"{why}"
             )
-            place = Place(**taken.export.place | {"view_id": ""})
-            await self.screen.say(place, Said(text, is_well=False))
+            reply_to = ReplyTarget(**taken.export.reply_to | {"view_id": ""})
+            await self.screen.say(reply_to, Said(text, is_well=False))
 
-    async def _begin(self, errand_id: int) -> Taken | None:
-        """Take the errand, and write down that it may be done from here on."""
+    async def _begin(self, task_id: int) -> Taken | None:
+        """Take the task, and write down that it may be done from here on."""
         async with self.database.sessions.begin() as session:
-            taken = await errands.take_about(session, errand_id, self.now())
+            taken = await tasks.take_about(session, task_id, self.now())
             if taken is None:
                 return None
-            if taken.errand.data.get("is_sent"):
+            if taken.task.data.get("is_sent"):
                 await _finish(session, taken, "It may have been done already.")
                 return None
-            await errands.note(session, taken.errand, is_sent=True)
+            await tasks.note(session, taken.task, is_sent=True)
             return taken
 
     async def _tried(self, taken: Taken, call: Callable[[Taken], Awaitable[None]]) -> str | None:
@@ -97,12 +97,12 @@ class CourtesyService(Kit):
         try:
             await call(taken)
         except Throttled as refusal:
-            if COURTESY.is_over(taken.errand.tries):
+            if COURTESY.is_over(taken.task.tries):
                 return str(refusal)
             # Refused at the door: nothing was done, so it may be tried again.
             async with self.database.sessions.begin() as session:
-                await errands.note(session, taken.errand, is_sent=False)
-                await errands.postpone(session, taken, refusal, self.now())
+                await tasks.note(session, taken.task, is_sent=False)
+                await tasks.postpone(session, taken, refusal, self.now())
             return None
         except ServiceError as refusal:
             log.info("courtesy_let_go", export=taken.export.id, refusal=refusal)
@@ -133,8 +133,8 @@ class CourtesyService(Kit):
 
 
 async def _finish(session: Session, taken: Taken, why: str) -> bool:
-    state = ErrandState.REFUSED if why else ErrandState.DONE
-    return await errands.finish(session, taken.errand, state, reason=why)
+    state = TaskState.REFUSED if why else TaskState.DONE
+    return await tasks.finish(session, taken.task, state, reason=why)
 
 
 def note_text(connection: Connection, export: Export) -> str:

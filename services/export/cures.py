@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services import drift
+from services import compare as drift
 from services.errors import ServiceError
-from services.export.case import DRAFT
-from services.export.dates import first_open_day
+from services.mapping.case import DRAFT
+from services.mapping.dates import first_open_day
 from services.matching.contacts import Addition
 from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person, Role
 from services.store import mirror, roles

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
+from services.clients.paymo.figures import figures_of
 from services.clients.xero import NewInvoice, NewLine
-from services.export.books import Books
-from services.figures import figures_of
+from services.mapping.books import Books
 from services.model import InvoiceLine, InvoicePicture
 from services.money import XeroLine
 from services.store.tables import Account

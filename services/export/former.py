@@ -1,16 +1,16 @@
 """What became of the copy that an invoice had in Xero before: said wherever it would go anew."""
 
 from services.clients.paymo import Invoice
-from services.model import Life
+from services.model import InvoiceState
 from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
 _ENDS = {
-    Life.UNDONE: "was taken back from {} with undo",
-    Life.DELETED: "was deleted in {}",
-    Life.VOIDED: "was voided in {}",
-    Life.KEPT: "was deleted or voided in {}, and somebody decided that Paymo keeps it",
+    InvoiceState.UNDONE: "was taken back from {} with undo",
+    InvoiceState.DELETED: "was deleted in {}",
+    InvoiceState.VOIDED: "was voided in {}",
+    InvoiceState.KEPT: "was deleted or voided in {}, and somebody decided that Paymo keeps it",
 }
 
 
@@ -24,8 +24,8 @@ async def said_of_former(
     former = latest
     if former is None:
         former = await exports.find_deleted(session, connection, invoice.number)
-    if former is None or former.state not in exports.DONE or former.life not in _ENDS:
+    if former is None or former.state not in exports.DONE or former.invoice_state not in _ENDS:
         return ""
-    end = _ENDS[former.life].format(connection.organisation_name)
+    end = _ENDS[former.invoice_state].format(connection.organisation_name)
     then = " and restored in Paymo" if latest is None else ""
     return f"Invoice {invoice.number} {end}{then}"

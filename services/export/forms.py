@@ -3,18 +3,19 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from services import days, money
+from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import books, claims, cures, proposing, taxes
-from services.export.case import adding_of
-from services.export.checks import Case, examine, reds
-from services.export.dates import first_open_day
+from services.export import claims, cures, proposing
 from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
+from services.mapping import books, taxes
+from services.mapping.case import adding_of
+from services.mapping.checks import Case, examine, reds
+from services.mapping.dates import first_open_day
 from services.matching import menus
 from services.matching.names import reason_for
-from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option, Person
+from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option, Person, days
 from services.store import exports, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft, InvoiceHeader

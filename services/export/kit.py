@@ -8,10 +8,10 @@ from typing import Protocol, Self
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.export.shapes import ExportScreen
-from services.links import Links
+from services.jobs.work import Work
+from services.model.links import Links
 from services.store.engine import Database
 from services.store.tables import Connection
-from services.work import Work
 
 
 class Mirror(Protocol):

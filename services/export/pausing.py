@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from services.model import NoticeKind
-from services.store import acts, automatic, connections, notices
-from services.store.acts import Deed
+from services.store import audit, automatic, connections, notices
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export
 
@@ -27,11 +27,13 @@ async def look(session: Session, export: Export, now: datetime) -> None:
         return
     await automatic.switch_off(session, connection, _STOPPED)
     facts = {"numbers": numbers, "owner": connection.owner_id}
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.AUTO_EXPORT_PAUSED,
         source=f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
         facts=connections.common_facts(connection) | facts,
         also=[connection.owner_id],
     )
-    await notices.announce(session, connection, news, now)
-    acts.note(session, connection, Deed("auto_export_paused", now, after={"numbers": numbers}))
+    await notices.enqueue(session, connection, notification, now)
+    audit.record(
+        session, connection, AuditNote("auto_export_paused", now, after={"numbers": numbers})
+    )

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from services import drift, money
+from services import compare as drift
+from services import money
 from services.clients.paymo import Header, Invoice
+from services.clients.paymo.figures import invoice_rate
 from services.clients.xero import NewLine
 from services.errors import Lost, NotFound
-from services.export import books, contacts, taxes
-from services.export.books import Books
-from services.export.case import Case
-from services.export.checks import examine, reds
+from services.export import contacts
 from services.export.claims import WIDEST
 from services.export.contacts import Found
 from services.export.figures import Target, new_invoice
@@ -22,11 +21,14 @@ from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.export.shapes import ExportChoice
-from services.figures import invoice_rate
+from services.mapping import books, taxes
+from services.mapping.books import Books
+from services.mapping.case import Case
+from services.mapping.checks import examine, reds
 from services.matching.menus import name_of, percent
 from services.model import NEW_CONTACT, ExportState
-from services.store import acts
-from services.store.acts import Deed
+from services.store import audit
+from services.store.audit import AuditNote
 from services.store.fence import fenced
 from services.store.tables import Connection, Export
 from services.store.tax_choices import rate_key
@@ -64,7 +66,7 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         if not await fenced(session, export, export.fence, **values):
             raise Lost("Somebody else goes on with this export.")
         if is_new and taxes.is_overridden(case):
-            acts.note(session, connection, _overridden(export, case, kit.now()))
+            audit.record(session, connection, _overridden(export, case, kit.now()))
 
 
 def _url(kit: Kit, invoice: Invoice) -> str:
@@ -239,10 +241,10 @@ def _noted(contact: Found) -> dict[str, str]:
     return {"problem": NOTED, "reason": said} if said else {}
 
 
-def _overridden(export: Export, case: Case, at: datetime) -> Deed:
+def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
     account = case.account
     carried = case.books.rate_of(account) if account is not None else None
-    return Deed(
+    return AuditNote(
         "tax_overridden",
         at,
         export.requested_by,

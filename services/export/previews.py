@@ -7,12 +7,12 @@ from services.export import forms
 from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.matching.contacts import client_row
-from services.model import ConnectionState, Place
+from services.model import ConnectionState, ReplyTarget
+from services.model.wording import some_of
 from services.store import connections, drafts, mirror, numbered, tables
 from services.store.engine import Session
 from services.store.fence import fenced
 from services.store.tables import Connection, Draft
-from services.wording import some_of
 
 _FRESH_ENOUGH = timedelta(minutes=10)
 
@@ -114,10 +114,10 @@ async def _show(kit: Kit, draft: Draft, problem: str) -> None:
             return
         connection = await connections.get(session, row.connection_id)
         form = await forms.form_of(session, connection, row)
-        place = Place(
+        reply_to = ReplyTarget(
             workspace_id=row.workspace_id,
             user_id=row.user_id,
             channel_id=row.channel_id,
             view_id=row.view_id,
         )
-    await kit.screen.show_form(place, form)
+    await kit.screen.show_form(reply_to, form)

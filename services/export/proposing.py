@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from services import money
 from services.clients.paymo import Invoice
-from services.export import books
-from services.export.books import Books
-from services.figures import invoice_rate
+from services.clients.paymo.figures import invoice_rate
+from services.mapping import books
+from services.mapping.books import Books
 from services.matching.directory import index_of
 from services.matching.index import Index
 from services.matching.names import Party, suggest, surest

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services import drift, money
+from services import compare as drift
+from services import money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
-from services.export.case import DRAFT
 from services.export.cures import CANCELLED, settled_by
 from services.export.kit import Kit
-from services.model import ExportState, Job, Place
+from services.mapping.case import DRAFT
+from services.model import ExportState, Job, ReplyTarget
 from services.store import releasing
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -66,8 +67,8 @@ async def succeed(
         await pausing.look(session, export, now)
         freed = await _release(session, connection, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
-    for job, errand_id in besides:
-        await kit.work.nudge(job, errand_id)
+    for job, task_id in besides:
+        await kit.work.nudge(job, task_id)
     for each in freed:
         await kit.work.nudge(Job.EXPORT, each.id)
     await show(kit, connection, export)
@@ -188,9 +189,9 @@ async def show(
         return
     result = results.result_of(export, connection, kit.links)
     alike = await _alike(kit, connection, export, result.cures)
-    place = Place(**export.place)
+    reply_to = ReplyTarget(**export.reply_to)
     result = replace(result, cures=cures or result.cures, alike=alike)
-    await kit.screen.show_result(place, result)
+    await kit.screen.show_result(reply_to, result)
 
 
 async def _alike(

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from services import days
+from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import books, claims, cures, endings, forms, taxes
-from services.export.case import adding_of
-from services.export.checks import Case, examine
+from services.export import claims, cures, endings, forms
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
-from services.figures import invoice_rate
+from services.mapping import books, taxes
+from services.mapping.case import adding_of
+from services.mapping.checks import Case, examine
 from services.matching.contacts import Addition
-from services.model import Colour, ExportState, Job, Person, Place
+from services.model import Colour, ExportState, Job, Person, ReplyTarget, days
+from services.model.wording import some_of
 from services.store import (
-    acts,
+    audit,
     automatic,
     connections,
     drafts,
@@ -26,10 +27,9 @@ from services.store import (
     tax_choices,
     untaxed,
 )
-from services.store.acts import Deed
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Draft, Export, TaxChoice
-from services.wording import some_of
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
 _CLOSED = "This form was open for too long. Run /paymo-xero export again."
@@ -38,13 +38,13 @@ _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press 
 
 
 async def request(
-    kit: Kit, person: Person, draft_id: int, choice: ExportChoice, place: Place
+    kit: Kit, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
 ) -> str:
     """Claim the invoice and have it sent; return its number.
 
     Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`, `NotConnected`.
     """
-    asked = claims.Request(person, place, kit.now(), choice)
+    asked = claims.Request(person, reply_to, kit.now(), choice)
     async with kit.database.sessions.begin() as session:
         connection = await connections.get_for_exporter(session, person)
         draft = await draft_of(session, draft_id, person)
@@ -146,19 +146,19 @@ def _require_sendable(case: Case) -> None:
         raise NotAccepted(wrong)
 
 
-async def retry(kit: Kit, person: Person, export_id: int, place: Place) -> str:
+async def retry(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Try again what was refused, with what is true now; return a sentence to show."""
-    return await _restart(kit, person, export_id, place)
+    return await _restart(kit, person, export_id, reply_to)
 
 
-async def link_existing(kit: Kit, person: Person, export_id: int, place: Place) -> str:
+async def link_existing(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Link the invoice that has this number in Xero already, if it is the same one."""
-    return await _restart(kit, person, export_id, place, problem=LINK_EXISTING)
+    return await _restart(kit, person, export_id, reply_to, problem=LINK_EXISTING)
 
 
-async def without_number(kit: Kit, person: Person, export_id: int, place: Place) -> str:
+async def without_number(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Export without the number, so that Xero gives its own."""
-    return await _restart(kit, person, export_id, place, leave_out_number=True)
+    return await _restart(kit, person, export_id, reply_to, leave_out_number=True)
 
 
 async def cancel(kit: Kit, person: Person, export_id: int) -> str:
@@ -172,8 +172,8 @@ async def cancel(kit: Kit, person: Person, export_id: int) -> str:
         export = await exports.hold(session, found)
         if export.state in exports.DONE:
             raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
-        deed = Deed("export_cancelled", now, person.user_id, export_id=export.id)
-        acts.note(session, connection, deed)
+        entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
+        audit.record(session, connection, entry)
         if not leaving.is_under_way(export, now):
             export.fence += 1
         number = export.number
@@ -190,7 +190,9 @@ async def cancel(kit: Kit, person: Person, export_id: int) -> str:
     )
 
 
-async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: str) -> str:
+async def cure(
+    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, pressed: str
+) -> str:
     """Try again what was refused, with what this button changes; return a sentence to show."""
     async with kit.database.sessions() as session:
         export, connection = await _find(session, person, export_id)
@@ -202,7 +204,7 @@ async def cure(kit: Kit, person: Person, export_id: int, place: Place, pressed: 
         )
         values = await cures.values_of(session, connection, press)
         settled = cures.settled_by([pressed], export.problem)
-    said = await _restart(kit, person, export_id, place, **values)
+    said = await _restart(kit, person, export_id, reply_to, **values)
     others = await _release_alike(kit, export, settled, values) if settled else []
     return f"{said} {so_are(others)}".strip()
 
@@ -236,7 +238,9 @@ async def _find(session: Session, person: Person, export_id: int) -> tuple[Expor
     return export, connections.require_ready(connection)
 
 
-async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **values: object) -> str:
+async def _restart(
+    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, **values: object
+) -> str:
     now = kit.now()
     async with kit.database.sessions.begin() as session:
         export, connection = await _find(session, person, export_id)
@@ -249,7 +253,7 @@ async def _restart(kit: Kit, person: Person, export_id: int, place: Place, **val
             asked_by = {
                 "requested_by": person.user_id,
                 "requested_at": now,
-                "place": asdict(replace(place, view_hash="")),
+                "reply_to": asdict(replace(reply_to, view_hash="")),
                 "due_at": now,
                 "batch_id": None,  # from here on it speaks for itself
                 "seen_updated_on": None,  # the person has read what changed, and goes on

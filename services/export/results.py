@@ -5,10 +5,10 @@ from datetime import datetime
 from services import money
 from services.export import cures, endings
 from services.export.shapes import ExportResult
-from services.links import Links
 from services.model import ExportState, NoticeKind
-from services.store import acts, cards, notices
-from services.store.acts import Deed
+from services.model.links import Links
+from services.store import audit, cards, notices
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -56,15 +56,15 @@ async def tell_exported(
     session: Session, export: Export, connection: Connection, links: Links, now: datetime
 ) -> None:
     """Owe every subscribed channel its card, and note who did it."""
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.INVOICE_EXPORTED,
         source=f"exported:{export.id}",
         facts=cards.card_facts(export, connection, links, ()),
         export=export,
         amount=export.total,
     )
-    await notices.announce(session, connection, news, now)
-    deed = Deed(
+    await notices.enqueue(session, connection, notification, now)
+    entry = AuditNote(
         "exported",
         now,
         export.requested_by,
@@ -76,7 +76,7 @@ async def tell_exported(
             **cards.order_of(export, connection),
         },
     )
-    acts.note(session, connection, deed)
+    audit.record(session, connection, entry)
 
 
 async def tell_failed(
@@ -90,18 +90,18 @@ async def tell_failed(
         "cures": list(cures_of(export)),
         **cards.order_of(export, connection),
     }
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.EXPORT_FAILED,
         source=f"failed:{export.id}:{export.fence}",
         facts=cards.common_facts(export, connection, links) | why,
         export=export,
     )
-    await notices.announce(session, connection, news, now)
-    deed = Deed(
+    await notices.enqueue(session, connection, notification, now)
+    entry = AuditNote(
         "export_failed",
         now,
         export.requested_by,
         export_id=export.id,
         after={"problem": export.problem, **cards.order_of(export, connection)},
     )
-    acts.note(session, connection, deed)
+    audit.record(session, connection, entry)

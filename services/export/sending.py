@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services import backoff
 from services.clients.xero import XeroInvoice
 from services.errors import (
     Lost,
@@ -32,6 +31,7 @@ from services.export import (
 )
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
+from services.jobs import backoff
 from services.model import ConnectionState, ExportState
 from services.store import connections, exports, leaving
 from services.store.fence import fenced

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services import days, money
+from services import money
 from services.errors import NotFound
 from services.export import cures, forms, previews, requests, sending
-from services.export.case import adding_of
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
+from services.mapping.case import adding_of
 from services.matching.contacts import Addition
-from services.model import Job, Option, Person, Place, Role
+from services.model import Job, Option, Person, ReplyTarget, Role, days
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
 from services.store.tables import Connection
@@ -146,13 +146,13 @@ class ExportService(Kit):
             return header.client_id if header else None
 
     async def request(
-        self, person: Person, draft_id: int, choice: ExportChoice, place: Place
+        self, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
     ) -> str:
         """Claim the invoice and have it sent; return its number.
 
         Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`.
         """
-        return await requests.request(self, person, draft_id, choice, place)
+        return await requests.request(self, person, draft_id, choice, reply_to)
 
     async def cure_form(self, draft_id: int, person: Person, pressed: str) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""
@@ -168,9 +168,11 @@ class ExportService(Kit):
                 setattr(draft, name, value)
             return await self._form(session, draft_id, person)
 
-    async def cure(self, person: Person, export_id: int, place: Place, pressed: str) -> str:
+    async def cure(
+        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: str
+    ) -> str:
         """Try again what was refused, with what this button changes; return a sentence."""
-        return await requests.cure(self, person, export_id, place, pressed)
+        return await requests.cure(self, person, export_id, reply_to, pressed)
 
     async def cancel(self, person: Person, export_id: int) -> str:
         """Leave an export that was refused; return a sentence to show."""
@@ -190,17 +192,17 @@ class ExportService(Kit):
             await session.flush()
             return await forms.form_of(session, connection, draft)
 
-    async def retry(self, person: Person, export_id: int, place: Place) -> str:
+    async def retry(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Try again what was refused; return a sentence to show."""
-        return await requests.retry(self, person, export_id, place)
+        return await requests.retry(self, person, export_id, reply_to)
 
-    async def link_existing(self, person: Person, export_id: int, place: Place) -> str:
+    async def link_existing(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Link the invoice that has the number in Xero, if it is the same one."""
-        return await requests.link_existing(self, person, export_id, place)
+        return await requests.link_existing(self, person, export_id, reply_to)
 
-    async def without_number(self, person: Person, export_id: int, place: Place) -> str:
+    async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Export without the number, so that Xero gives its own."""
-        return await requests.without_number(self, person, export_id, place)
+        return await requests.without_number(self, person, export_id, reply_to)
 
     async def run_preview(self, draft_id: int) -> None:
         """Read the invoice that a form waits for."""

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from services.model import Check, ExportState, InvoicePicture, Option, Place, Said
+from services.model import Check, ExportState, InvoicePicture, Option, ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class ExportResult:
 class ExportScreen(Protocol):
     """Where the person who exports sees what happens."""
 
-    async def show_form(self, place: Place, form: ExportForm) -> None:
+    async def show_form(self, reply_to: ReplyTarget, form: ExportForm) -> None:
         """Draw the open form again; nothing happens when the person closed it."""
 
-    async def show_result(self, place: Place, result: ExportResult) -> None:
+    async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
         """Show the outcome in the open view, or to the person alone when it was closed."""
 
-    async def say(self, place: Place, said: Said) -> None:
+    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
         """Say it in the open view, or to the person alone when it was closed."""

@@ -1,26 +1,26 @@
-"""One export with the errand that changes it in Xero, while that goes on."""
+"""One export with the task that changes it in Xero, while that goes on."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from services.backoff import ERRAND
 from services.clients.xero import XeroClient, XeroInvoice
 from services.errors import Lost
 from services.export.kit import Kit
 from services.export.refusals import NO_ANSWER, Refused
-from services.model import Place, Said
-from services.store import errands, leaving
-from services.store.tables import Connection, Errand, Export
+from services.jobs.backoff import TASK
+from services.model import ReplyTarget, Said
+from services.store import leaving, tasks
+from services.store.tables import Connection, Export, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """What the steps of such an errand work with."""
+    """What the steps of such a task work with."""
 
     kit: Kit
     connection: Connection
     export: Export
-    errand: Errand
+    task: Task
 
     @property
     def xero(self) -> XeroClient:
@@ -29,12 +29,12 @@ class Underway:
 
     def require_over(self) -> None:
         """Raise `StillUnderWay` while something sent earlier may still take effect."""
-        leaving.require_over(self.errand, self.kit.now())
+        leaving.require_over(self.task, self.kit.now())
 
     async def leave(self, **data: Any) -> None:
         """Write down what is sent to Xero now. Raises `StillUnderWay`, `Refused` or `Lost`."""
         self.require_over()
-        if ERRAND.is_over(self.errand.tries - 1):
+        if TASK.is_over(self.task.tries - 1):
             raise Refused(
                 "Xero failed every time for over an hour. Try again later.", problem=NO_ANSWER
             )
@@ -43,19 +43,19 @@ class Underway:
     async def leave_anyway(self, **data: Any) -> None:
         """Write down what is sent, however often it was tried."""
         async with self.kit.database.sessions.begin() as session:
-            if not await errands.leave(session, self.errand, self.kit.now(), **data):
+            if not await tasks.leave(session, self.task, self.kit.now(), **data):
                 raise Lost("Somebody else goes on with it.")
 
     async def change(self, fields: dict[str, object], *, key: str) -> XeroInvoice:
         """Change the invoice in Xero; call `leave` before."""
-        with leaving.answered(self.errand):
+        with leaving.answered(self.task):
             return await self.xero.update_invoice(
                 self.export.xero_invoice_id or "", fields, key=key
             )
 
     async def say(self, text: str, *, is_well: bool = True) -> None:
         """Tell whoever asked, if anybody did."""
-        if not text or self.errand.place is None:
+        if not text or self.task.reply_to is None:
             return
         said = Said(
             text,
@@ -63,4 +63,4 @@ class Underway:
             xero_url=self.kit.links.xero(self.connection.short_code, self.export.xero_invoice_id),
             paymo_url=self.kit.links.paymo(self.export.paymo_invoice_id),
         )
-        await self.kit.screen.say(Place(**self.errand.place), said)
+        await self.kit.screen.say(ReplyTarget(**self.task.reply_to), said)

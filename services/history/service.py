@@ -7,9 +7,9 @@ from services.errors import NotConnected, NotFound
 from services.history.masking import masked
 from services.history.shapes import Done, History
 from services.model import Person, Role
-from services.store import acts, connections, numbered, roles
+from services.store import audit, connections, numbered, roles
 from services.store.engine import Database, Session
-from services.store.tables import Act, Connection, Export
+from services.store.tables import AuditEntry, Connection, Export
 
 _MOST = 20
 
@@ -42,13 +42,13 @@ class HistoryService:
             if exports:
                 await roles.require_sight(session, connection, person, exports[0].client_id)
             ids = [each.id for each in exports] if exports is not None else None
-            rows = await acts.list_newest(session, connection.id, export_ids=ids, limit=limit)
+            rows = await audit.list_newest(session, connection.id, export_ids=ids, limit=limit)
             return History(
                 company=connection.paymo_company_name or "Paymo",
                 organisation=connection.organisation_name or "Xero",
                 number=exports[0].number if exports else "",
-                total=await acts.count(session, connection.id, export_ids=ids),
-                acts=tuple(_done(act, export) for act, export in rows),
+                total=await audit.count(session, connection.id, export_ids=ids),
+                audit=tuple(_done(act, export) for act, export in rows),
                 connection_id=connection.id,
                 role=has,
             )
@@ -79,7 +79,7 @@ async def _exports(session: Session, connection: Connection, number: str) -> Seq
     )
 
 
-def _done(act: Act, export: Export | None) -> Done:
+def _done(act: AuditEntry, export: Export | None) -> Done:
     return Done(
         at=act.at,
         by=act.user_id,

@@ -29,6 +29,6 @@ class History:
     organisation: str
     number: str  # as Paymo has it; "" where it is about everything
     total: int
-    acts: tuple[Done, ...]
+    audit: tuple[Done, ...]
     connection_id: int = 0
     role: Role = Role.OWNER  # of whoever asks

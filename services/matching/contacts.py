@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self
 
-from services import money, texts
+from services import money
 from services.clients.paymo import Client
 from services.clients.xero import Contact
+from services.model import texts
 
 LONGEST_NAME = 255
 _LONGEST_EMAIL = 255

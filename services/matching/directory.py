@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.chunks import chunks
 from services.matching.index import Index, Known
+from services.model.chunks import chunks
 from services.store import contacts
 from services.store.engine import Session, memory_of
 

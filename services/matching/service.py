@@ -10,8 +10,8 @@ from services.matching.directory import index_of
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model import NEW_CONTACT, Option, OptionGroup, Person
-from services.store import acts, automatic, connections, matches, mirror, releasing
-from services.store.acts import Deed
+from services.store import audit, automatic, connections, matches, mirror, releasing
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
 
@@ -86,7 +86,9 @@ class MatchingService:
                 "contact_id": choice.contact_id,
                 "account_id": choice.account_id,
             }
-            acts.note(session, connection, Deed("matched", now, person.user_id, after=after))
+            audit.record(
+                session, connection, AuditNote("matched", now, person.user_id, after=after)
+            )
         return await self.open(person)
 
 

@@ -3,7 +3,7 @@
 import html
 import re
 
-from services import texts
+from services.model import texts
 
 LONGEST_DESCRIPTION = 4000
 _HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.backoff import NOTICE
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
+from services.jobs.backoff import NOTICE
 from services.model import NoticeKind
 from services.notices import redrawing
 from services.notices.kit import Round, ids_of

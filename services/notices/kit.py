@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.links import Links
+from services.model.links import Links
 from services.notices.shapes import NoticeBoard
 from services.store.engine import Database
 from services.store.tables import Export

@@ -6,8 +6,8 @@ recorded now, so several events cost one drawing.
 
 import structlog
 
-from services.backoff import CARD
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
+from services.jobs.backoff import CARD
 from services.model import NoticeKind
 from services.notices.kit import Round, ids_of
 from services.notices.shapes import Message, Spot

@@ -6,16 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.errors import NotFound
-from services.links import Links
+from services.jobs.work import Work
 from services.model import USUAL_TOPICS, Job, Person, Role, Topic
+from services.model.links import Links
 from services.notices import delivery
 from services.notices.kit import Round
 from services.notices.shapes import About, Listening, NoticeBoard
-from services.store import acts, connections, mirror, pairs, roles, subscriptions
-from services.store.acts import Deed
+from services.store import audit, connections, mirror, pairs, roles, subscriptions
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
-from services.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ class NoticeService:
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
     ) -> None:
-        deed = Deed(what, self.now(), person.user_id, after={"channel_id": channel_id})
-        acts.note(session, connection, deed)
+        entry = AuditNote(what, self.now(), person.user_id, after={"channel_id": channel_id})
+        audit.record(session, connection, entry)
 
 
 async def _listening(session: Session, connection: Connection, channel_id: str) -> Listening | None:

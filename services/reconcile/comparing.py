@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from services import money
-from services.model import Life
+from services.model import InvoiceState
 from services.reconcile import paying
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding
@@ -32,21 +32,21 @@ def findings_of(pair: Pair) -> tuple[Finding, ...]:
 
 def _ended(pair: Pair) -> Finding:
     notes = {
-        Life.KEPT: "Somebody decided that Paymo keeps it.",
-        Life.ASKED: "It waits for a person's decision.",
-        Life.HELD: "Too many were deleted or voided at once, so it waits for a decision.",
-        Life.UNDOING: "The export is being taken back.",
-        Life.UNDONE: "The export was taken back.",
-        Life.DELETE_SEEN: "The next look at Xero follows it.",
-        Life.VOID_SEEN: "The next look at Xero follows it.",
+        InvoiceState.KEPT: "Somebody decided that Paymo keeps it.",
+        InvoiceState.ASKED: "It waits for a person's decision.",
+        InvoiceState.HELD: "Too many were deleted or voided at once, so it waits for a decision.",
+        InvoiceState.UNDOING: "The export is being taken back.",
+        InvoiceState.UNDONE: "The export was taken back.",
+        InvoiceState.DELETE_SEEN: "The next look at Xero follows it.",
+        InvoiceState.VOID_SEEN: "The next look at Xero follows it.",
     }
-    life = pair.export.life
+    invoice_state = pair.export.invoice_state
     return Finding(
         "status",
         pair.paymo.status,
         pair.xero.status,
-        notes.get(life, ""),
-        is_decided=life in {Life.KEPT, Life.UNDOING},
+        notes.get(invoice_state, ""),
+        is_decided=invoice_state in {InvoiceState.KEPT, InvoiceState.UNDOING},
     )
 
 

@@ -1,7 +1,7 @@
 """The one thing that helps where a pair differs."""
 
-from services import drift
-from services.model import Life, PaymentState
+from services import compare as drift
+from services.model import InvoiceState, PaymentState
 from services.reconcile import paying
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding, Help
@@ -30,9 +30,9 @@ def for_pair(pair: Pair, findings: tuple[Finding, ...], connection: Connection) 
 
 def _for_dead(pair: Pair) -> Cure:
     """Help where Xero's copy is deleted or void, and Paymo's is not."""
-    if pair.export.life is Life.ASKED:
+    if pair.export.invoice_state is InvoiceState.ASKED:
         return Help.DELETE_IN_PAYMO, str(pair.export.id)
-    if pair.export.life in {Life.KEPT, Life.VOIDED}:
+    if pair.export.invoice_state in {InvoiceState.KEPT, InvoiceState.VOIDED}:
         return Help.EXPORT, pair.paymo.number
     return Help.OPEN_XERO, ""
 

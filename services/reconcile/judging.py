@@ -8,8 +8,8 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.paymo.reading import PAYMO
 from services.clients.xero import XeroInvoice
-from services.links import Links
-from services.model import ISSUED_IN_PAYMO, ExportState, Life
+from services.model import ISSUED_IN_PAYMO, ExportState, InvoiceState
+from services.model.links import Links
 from services.reconcile import comparing, curing
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD, Pair
@@ -18,8 +18,8 @@ from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
 from services.store.tables import Connection, Export
 
 _ORDER = {
-    verdict: place
-    for place, verdict in enumerate(
+    verdict: reply_to
+    for reply_to, verdict in enumerate(
         (
             Verdict.UNREAD,
             Verdict.ODD,
@@ -46,7 +46,7 @@ class _Found:
     def is_free(self) -> bool:
         """Say whether the export was taken back, so that the invoice counts as not exported."""
         is_dead = self.theirs is not None and self.theirs.status in DEAD
-        return is_dead and self.export.life is Life.UNDONE
+        return is_dead and self.export.invoice_state is InvoiceState.UNDONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,9 @@ class Judge:
     def _only_xero(self, found: _Found, theirs: XeroInvoice) -> Row:
         export = found.export
         if theirs.status in DEAD:
-            was_followed = export.life is Life.DELETED and export.snapshot is not None
+            was_followed = (
+                export.invoice_state is InvoiceState.DELETED and export.snapshot is not None
+            )
             is_back = any(each.number == export.number for each in self.books.paymo.values())
             can_come_back = was_followed and not is_back
             cure = (Help.RESTORE, str(export.id)) if can_come_back else curing.NOTHING

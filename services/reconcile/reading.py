@@ -14,7 +14,7 @@ from services.clients.rows import LeftOut
 from services.clients.xero import XeroClient, XeroInvoice
 from services.clients.xero.listing import own_invoices, sales_dated
 from services.errors import NotFound, Unavailable, Unreadable
-from services.model import Life
+from services.model import InvoiceState
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD
 from services.store import exports, reconciling
@@ -25,7 +25,7 @@ from services.store.tables import Connection, Export
 _MOST_SINGLE_READS = 50
 _MOST_GONE_AT_ONCE = 3  # as many as the sync follows without asking
 # Paymo does not have these any more, as we know: it need not be asked.
-_GONE = frozenset({Life.DELETED, Life.GONE})
+_GONE = frozenset({InvoiceState.DELETED, InvoiceState.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ async def _add_paymo(
         for each in exported
         if each.paymo_invoice_id not in paymo
         and str(each.paymo_invoice_id) not in odd
-        and each.life not in _GONE
+        and each.invoice_state not in _GONE
     ]
     if len(missing) > _MOST_SINGLE_READS:
         raise Unavailable(

@@ -6,23 +6,22 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services import days
-from services.backoff import COMPARISON, DIGEST
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
-from services.links import Links
-from services.model import ConnectionState, ErrandState, Job, NoticeKind, Person, Place
+from services.jobs.backoff import COMPARISON, DIGEST
+from services.jobs.work import Work
+from services.model import ConnectionState, Job, NoticeKind, Person, ReplyTarget, TaskState, days
+from services.model.links import Links
 from services.reconcile import digesting, months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month
 from services.reconcile.shapes import Begun, ReconcileScreen, Report
-from services.store import connections, digests, errands, notices
+from services.store import connections, digests, notices, tasks
 from services.store.engine import Database
-from services.store.errands import Asked
-from services.store.notices import News
-from services.store.tables import Connection, Errand
-from services.work import Work
+from services.store.notices import Notification
+from services.store.tables import Connection, Task
+from services.store.tasks import Asked
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +44,7 @@ class ReconcileService:
     links: Links
     now: Callable[[], datetime]
 
-    async def ask(self, person: Person, text: str, place: Place) -> Begun:
+    async def ask(self, person: Person, text: str, reply_to: ReplyTarget) -> Begun:
         """Have a month compared, named as people type it; two presses are one comparison."""
         now = self.now()
         async with self.database.sessions.begin() as session:
@@ -56,47 +55,47 @@ class ReconcileService:
                 digests.subject_of(month.key, person.user_id),
                 now,
                 by=person.user_id,
-                place=place,
+                reply_to=reply_to,
                 data={"month": month.key},
             )
-            errand = await errands.ask(session, connection, asked)
+            task = await tasks.ask(session, connection, asked)
             begun = Begun(
                 organisation=connection.organisation_name or "Xero",
                 company=connection.paymo_company_name or "Paymo",
                 label=month.label,
-                is_new=errand is not None,
+                is_new=task is not None,
             )
-            errand_id = errand.id if errand is not None else 0
-        if errand_id:
-            await self.work.nudge(Job.RECONCILE, errand_id)
+            task_id = task.id if task is not None else 0
+        if task_id:
+            await self.work.nudge(Job.RECONCILE, task_id)
         return begun
 
-    async def run_reconcile(self, errand_id: int) -> None:
-        """Compare both sides if it is this errand's turn, and tell whoever asked."""
+    async def run_reconcile(self, task_id: int) -> None:
+        """Compare both sides if it is this task's turn, and tell whoever asked."""
         async with self.database.sessions.begin() as session:
-            errand = await errands.take(session, errand_id, self.now())
-            if errand is None:
+            task = await tasks.take(session, task_id, self.now())
+            if task is None:
                 return
             # A long list takes longer than the usual lease; nobody else shall read it meanwhile.
-            await errands.put_off(session, errand, self.now() + _LONGEST, "")
-            connection = await connections.get(session, errand.connection_id)
+            await tasks.put_off(session, task, self.now() + _LONGEST, "")
+            connection = await connections.get(session, task.connection_id)
         today = days.day_in(connection.time_zone, self.now())
-        month = months.month_of(errand.data["month"], today)
+        month = months.month_of(task.data["month"], today)
         try:
             _require_open(connection)
             self._require_calls(connection)
             report = await self._compare(connection, month)
         except Throttled as refusal:
-            await self._wait(errand, refusal.retry_after, str(refusal))
+            await self._wait(task, refusal.retry_after, str(refusal))
         except NotConnected as refusal:
             await self._note_broken(connection, refusal)
-            await self._give_up(errand, refusal, later=_HOUR)
+            await self._give_up(task, refusal, later=_HOUR)
         except Unavailable as refusal:
-            await self._give_up(errand, refusal, later=_LATER)
+            await self._give_up(task, refusal, later=_LATER)
         except ServiceError as refusal:
-            await self._refuse(errand, str(refusal))
+            await self._refuse(task, str(refusal))
         else:
-            await self._record(errand, report)
+            await self._record(task, report)
 
     async def _compare(self, connection: Connection, month: Month) -> Report:
         source = reading.Source(
@@ -119,63 +118,63 @@ class ReconcileService:
                 problem="day",
             )
 
-    async def _record(self, errand: Errand, report: Report) -> None:
+    async def _record(self, task: Task, report: Report) -> None:
         now = self.now()
         async with self.database.sessions.begin() as session:
-            connection = await connections.get(session, errand.connection_id)
+            connection = await connections.get(session, task.connection_id)
             data = {"compared": report.compared, "agreeing": report.agreeing}
-            if not await errands.finish(session, errand, ErrandState.DONE, data=data):
+            if not await tasks.finish(session, task, TaskState.DONE, data=data):
                 return
-            if errand.place is None:
+            if task.reply_to is None:
                 facts = digesting.facts_of(
                     connection, report, days.day_in(connection.time_zone, now)
                 )
                 source = f"digest:{connection.id}:{report.month}"
-                await notices.announce(
-                    session, connection, News(NoticeKind.DIGEST, source, facts), now
+                await notices.enqueue(
+                    session, connection, Notification(NoticeKind.DIGEST, source, facts), now
                 )
-        if errand.place is None:
+        if task.reply_to is None:
             await self.work.nudge(Job.NOTICES, connection.workspace_id)
-            owner = Place(connection.workspace_id, connection.owner_id)
+            owner = ReplyTarget(connection.workspace_id, connection.owner_id)
             await self.screen.send_file(owner, report)
         else:
-            await self.screen.show_report(Place(**errand.place), report)
+            await self.screen.show_report(ReplyTarget(**task.reply_to), report)
 
-    async def _wait(self, errand: Errand, pause: timedelta, reason: str) -> None:
+    async def _wait(self, task: Task, pause: timedelta, reason: str) -> None:
         """Put it off, and say once until when; nobody sleeps in a job."""
         due_at = self.now() + max(pause, _SOON)
-        is_told = bool(errand.data.get("told"))
+        is_told = bool(task.data.get("told"))
         is_worth_telling = pause >= _WORTH_TELLING and not is_told
         async with self.database.sessions.begin() as session:
-            if not await errands.put_off(session, errand, due_at, reason):
+            if not await tasks.put_off(session, task, due_at, reason):
                 return
             if is_worth_telling:
-                await errands.note(session, errand, told=True)
-        if errand.place is not None and is_worth_telling:
+                await tasks.note(session, task, told=True)
+        if task.reply_to is not None and is_worth_telling:
             when = f"{due_at:%H:%M} UTC on {due_at.day} {due_at:%b}"
             text = f"{reason} The comparison is tried again by itself at {when}."
-            await self.screen.show_wait(Place(**errand.place), text)
+            await self.screen.show_wait(ReplyTarget(**task.reply_to), text)
 
-    async def _give_up(self, errand: Errand, refusal: ServiceError, *, later: timedelta) -> None:
+    async def _give_up(self, task: Task, refusal: ServiceError, *, later: timedelta) -> None:
         """Try again a few times while a person waits, and for a day where a digest is owed."""
-        is_digest = errand.place is None
+        is_digest = task.reply_to is None
         patience = DIGEST if is_digest else COMPARISON
         is_hopeless = not is_digest and isinstance(refusal, NotConnected)
-        if patience.is_over(errand.tries) or is_hopeless:
-            await self._refuse(errand, str(refusal))
+        if patience.is_over(task.tries) or is_hopeless:
+            await self._refuse(task, str(refusal))
             return
         pause = later if is_digest else _SOON
         async with self.database.sessions.begin() as session:
-            await errands.put_off(session, errand, self.now() + pause, str(refusal))
+            await tasks.put_off(session, task, self.now() + pause, str(refusal))
 
-    async def _refuse(self, errand: Errand, reason: str) -> None:
+    async def _refuse(self, task: Task, reason: str) -> None:
         async with self.database.sessions.begin() as session:
-            if not await errands.finish(session, errand, ErrandState.REFUSED, reason=reason):
+            if not await tasks.finish(session, task, TaskState.REFUSED, reason=reason):
                 return
-        if errand.place is not None:
-            await self.screen.show_refusal(Place(**errand.place), reason)
+        if task.reply_to is not None:
+            await self.screen.show_refusal(ReplyTarget(**task.reply_to), reason)
         else:
-            log.warning("digest_given_up", connection=errand.connection_id)
+            log.warning("digest_given_up", connection=task.connection_id)
 
     async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
         async with self.database.sessions.begin() as session:

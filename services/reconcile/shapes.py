@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from services.model import Place
+from services.model import ReplyTarget
 
 
 class Verdict(StrEnum):
@@ -133,14 +133,14 @@ class Begun:
 class ReconcileScreen(Protocol):
     """Where whoever asked reads what came of it; none of these raises."""
 
-    async def show_report(self, place: Place, report: Report) -> None:
+    async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
         """Show a comparison, with all its rows as a file."""
 
-    async def send_file(self, place: Place, report: Report) -> None:
+    async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
         """Send all its rows as a file, to this person directly."""
 
-    async def show_wait(self, place: Place, reason: str) -> None:
+    async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say why it is not done yet, and when it will be."""
 
-    async def show_refusal(self, place: Place, reason: str) -> None:
+    async def show_refusal(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say why it was not done."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.errors import AlreadyRequested, NotFound, ServiceError
+from services.jobs.work import Work
 from services.model import Job, Person, Role
-from services.store import access, acts, connections, ownership, roles
-from services.store.acts import Deed
+from services.model.wording import mention
+from services.store import access, audit, connections, ownership, roles
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection
-from services.wording import mention
-from services.work import Work
 
 _ANSWERED = "This request was answered before. Nothing changed."
 
@@ -79,7 +79,7 @@ class AccessService:
             raise AlreadyRequested(_ANSWERED)
         what = "access_given" if given else "access_declined"
         after = {"people": [request.user_id], "role": given or request.role}
-        acts.note(session, connection, Deed(what, now, connection.owner_id, after=after))
+        audit.record(session, connection, AuditNote(what, now, connection.owner_id, after=after))
 
     async def _open(
         self, session: Session, person: Person, request_id: int

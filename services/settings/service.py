@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
+from services.jobs.work import Work
 from services.matching.menus import tax_option
 from services.model import Job, Person, Role
 from services.settings.shapes import SettingsForm
-from services.store import access, acts, automatic, connections, ownership, roles, untaxed
-from services.store.acts import Deed
+from services.store import access, audit, automatic, connections, ownership, roles, untaxed
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection
-from services.work import Work
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
@@ -66,17 +66,19 @@ class SettingsService:
                 await untaxed.remember(
                     session, connection, form.untaxed, by=person.user_id, at=self.now()
                 )
-            deed = Deed(
+            entry = AuditNote(
                 "settings_changed",
                 self.now(),
                 person.user_id,
                 before=_values(former),
                 after=_values(await _form(session, connection)),
             )
-            acts.note(session, connection, deed)
-            await access.settle(session, connection, deed.at)
+            audit.record(session, connection, entry)
+            await access.settle(session, connection, entry.at)
             if form.owner_id:
-                await ownership.change(session, connection, form.owner_id, ownership.GIVEN, deed.at)
+                await ownership.change(
+                    session, connection, form.owner_id, ownership.GIVEN, entry.at
+                )
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
 
     async def _set_auto_export(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import NoticeKind, Role
 from services.store import notices, roles
-from services.store.notices import News
+from services.store.notices import Notification
 from services.store.tables import AccessRequest, Connection
 from services.store.upsert import insert_into
 
@@ -94,8 +94,10 @@ async def tell_owner(
         "by": request.user_id,
         "role": request.role,
     }
-    news = News(NoticeKind.ACCESS_ASKED, f"access:{request.id}", facts, also=[connection.owner_id])
-    await notices.announce(session, connection, news, now)
+    notification = Notification(
+        NoticeKind.ACCESS_ASKED, f"access:{request.id}", facts, also=[connection.owner_id]
+    )
+    await notices.enqueue(session, connection, notification, now)
 
 
 def common_facts(connection: Connection) -> dict[str, object]:
@@ -127,8 +129,8 @@ async def answer(
         return False
     facts = common_facts(connection) | {"given": given, "is_handover": request.is_handover}
     source = f"access_answered:{request.id}"
-    news = News(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
-    await notices.announce(session, connection, news, now)
+    notification = Notification(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
+    await notices.enqueue(session, connection, notification, now)
     return True
 
 

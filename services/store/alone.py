@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.engine import file_of, keep_private
-from services.store.tables import Batch, Card, Connection, Draft, Errand, Export, Notice, Payment
+from services.store.tables import Batch, Card, Connection, Draft, Export, Notice, Payment, Task
 
 _LONGEST_LEASE = timedelta(minutes=3)
 _DUE = (
@@ -22,7 +22,7 @@ _DUE = (
     Connection.mirror_due_at,
     Connection.sweep_due_at,
     Draft.due_at,
-    Errand.due_at,
+    Task.due_at,
     Export.due_at,
     Notice.due_at,
     Payment.due_at,

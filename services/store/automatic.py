@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import SENT_IN_PAYMO, ErrandState, ExportState, Job, Life
-from services.store import errands, exports
-from services.store.errands import Asked
-from services.store.tables import Connection, Errand, Export, InvoiceHeader
+from services.model import SENT_IN_PAYMO, ExportState, InvoiceState, Job, TaskState
+from services.store import exports, tasks
+from services.store.tables import Connection, Export, InvoiceHeader, Task
+from services.store.tasks import Asked
 
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
@@ -26,7 +26,7 @@ async def count_clean(session: AsyncSession, connection: Connection) -> int:
             Export.requested_by != "",
             Export.accepted_difference.is_(None),
             Export.is_linked.is_(False),
-            Export.life.not_in((Life.UNDOING, Life.UNDONE)),
+            Export.invoice_state.not_in((InvoiceState.UNDOING, InvoiceState.UNDONE)),
         )
     )
     return found or 0
@@ -62,11 +62,11 @@ async def ask_again(
     """
     if not connection.auto_export or connection.auto_export_since is None:
         return
-    asked_about = select(Errand.subject).where(
-        Errand.connection_id == connection.id,
-        Errand.job == Job.AUTO,
-        Errand.state == ErrandState.REFUSED,
-        Errand.asked_at >= connection.auto_export_since,
+    asked_about = select(Task.subject).where(
+        Task.connection_id == connection.id,
+        Task.job == Job.AUTO,
+        Task.state == TaskState.REFUSED,
+        Task.asked_at >= connection.auto_export_since,
     )
     asked_for = select(Export.paymo_invoice_id).where(
         Export.paymo_company_id == connection.paymo_company_id,
@@ -82,7 +82,7 @@ async def ask_again(
         found = found.where(InvoiceHeader.client_id == client_id)
     newest = found.order_by(InvoiceHeader.invoice_id.desc()).limit(_AT_ONCE)
     for invoice_id in (await session.scalars(newest)).all():
-        await errands.ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
+        await tasks.ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
 
 
 def switch_on(connection: Connection, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import BatchState, ExportState, Life
+from services.model import BatchState, ExportState, InvoiceState
 from services.store import exports
 from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
@@ -77,7 +77,7 @@ async def list_candidates(
         Export.tenant_id == connection.tenant_id,
         Export.paymo_invoice_id == InvoiceHeader.invoice_id,
         Export.state != ExportState.FAILED,
-        Export.life != Life.UNDONE,
+        Export.invoice_state != InvoiceState.UNDONE,
     )
     found = await session.scalars(
         select(InvoiceHeader.invoice_id)
@@ -199,7 +199,7 @@ def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Export.batch_id == batch_id,
         Export.state.in_(exports.DONE),
-        Export.life == Life.LIVE,
+        Export.invoice_state == InvoiceState.LIVE,
         Export.is_linked.is_(False),
     )
 

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from services.links import Links
-from services.model import ExportState, Life, PaymentState
+from services.model import ExportState, InvoiceState, PaymentState
+from services.model.links import Links
 from services.store.tables import Connection, Export, Payment
 
 # A payment counts as soon as it is known and until it is known to be gone.
-_ENDED = {Life.DELETED: "deleted", Life.VOIDED: "voided", Life.UNDONE: "undone"}
+_ENDED = {
+    InvoiceState.DELETED: "deleted",
+    InvoiceState.VOIDED: "voided",
+    InvoiceState.UNDONE: "undone",
+}
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # nobody approved it in Xero yet
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
@@ -37,7 +41,7 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
 def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str]:
     """Return where the invoice is to be seen; "" on a side where it was deleted."""
     is_in_xero = export.xero_seen_status != "DELETED"
-    is_in_paymo = export.life not in {Life.DELETED, Life.GONE}
+    is_in_paymo = export.invoice_state not in {InvoiceState.DELETED, InvoiceState.GONE}
     return {
         "xero_url": links.xero(connection.short_code, export.xero_invoice_id) if is_in_xero else "",
         "paymo_url": links.paymo(export.paymo_invoice_id) if is_in_paymo else "",
@@ -78,14 +82,14 @@ def card_facts(
 
 def _edited_in(export: Export) -> list[str]:
     """Return the sides on which a live invoice was edited, and differs, since its export."""
-    if export.life is not Life.LIVE:
+    if export.invoice_state is not InvoiceState.LIVE:
         return []
     return [each.partition(":")[0] for each in export.drift.split()]
 
 
 def _state(export: Export, paid: Decimal, left: Decimal) -> str:
-    if export.life in _ENDED:
-        return _ENDED[export.life]
+    if export.invoice_state in _ENDED:
+        return _ENDED[export.invoice_state]
     if export.state is ExportState.DIFFERENT:
         return "different"
     if left <= 0:

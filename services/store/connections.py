@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, SeveralConnections, System
 from services.model import ConnectionState, NoticeKind, Person, Role
+from services.model.wording import mention
 from services.store import leaving, notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace
-from services.wording import mention
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
 _OLD_INVOICES = timedelta(seconds=5)  # Paymo's, of which only what changed is read
@@ -68,7 +68,7 @@ async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
 
 
 def _usual_first(found: Sequence[Connection], bound: set[int]) -> Sequence[Connection]:
-    rank = {state: place for place, state in enumerate(_OPEN)}
+    rank = {state: reply_to for reply_to, state in enumerate(_OPEN)}
     return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
 
 
@@ -244,7 +244,7 @@ async def end_all(session: AsyncSession, workspace_ids: Sequence[int], now: date
             state=ConnectionState.ENDING,
             disconnect_due_at=now,
             disconnect_tries=0,
-            disconnect_place=None,
+            disconnect_reply_to=None,
         )
         .execution_options(synchronize_session=False)
     )
@@ -277,13 +277,13 @@ async def mark_broken(
     if connection is None:
         return False
     facts = {"side": side, "owner": connection.owner_id, "reason": reason}
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.CONNECTION_BROKEN,
         source=f"broken:{connection.id}:{connection.broken_times}",
         facts=common_facts(connection) | facts,
         also=[connection.owner_id],
     )
-    await notices.announce(session, connection, news, now)
+    await notices.enqueue(session, connection, notification, now)
     return True
 
 

@@ -6,17 +6,16 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services import days
-from services.model import ConnectionState, Job, Topic
-from services.store import errands
-from services.store.errands import Asked
+from services.model import ConnectionState, Job, Topic, days
+from services.store import tasks
 from services.store.tables import Connection, Subscription, Workspace
+from services.store.tasks import Asked
 
 _HOUR = time(7)
 
 
 async def ask_due(session: AsyncSession, now: datetime) -> Sequence[int]:
-    """Ask for the digest of the month before, on the first at seven or later, and return errands.
+    """Ask for the digest of the month before, on the first at seven or later, and return tasks.
 
     It is seven where the books are kept. A channel that began to listen since then is told at the
     end of this month. Of several processes one moves `digest_month`, and asks.
@@ -29,8 +28,8 @@ async def ask_due(session: AsyncSession, now: datetime) -> Sequence[int]:
             continue
         if await _move(session, connection.id, month):
             job = Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
-            errand = await errands.ask(session, connection, job)
-            asked += [errand.id] if errand is not None else []
+            task = await tasks.ask(session, connection, job)
+            asked += [task.id] if task is not None else []
     return asked
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ErrandState, Job, Life
+from services.model import InvoiceState, Job, TaskState
 from services.store import exports
 from services.store.fence import write_where
-from services.store.tables import Connection, Errand, Export, InvoiceHeader
+from services.store.tables import Connection, Export, InvoiceHeader, Task
 
 
 async def note(session: AsyncSession, export: Export, marks: str, compared: dict[str, Any]) -> bool:
@@ -27,17 +27,17 @@ async def rewrite(session: AsyncSession, export: Export, **values: Any) -> bool:
 async def _write(
     session: AsyncSession, export: Export, as_read: ColumnElement[bool], **values: Any
 ) -> bool:
-    is_same = (Export.life == Life.LIVE) & (Export.fence == export.fence) & as_read
+    is_same = (Export.invoice_state == InvoiceState.LIVE) & (Export.fence == export.fence) & as_read
     return await write_where(session, export, is_same, **values)
 
 
 async def is_our_change(session: AsyncSession, export: Export, stated_at: datetime) -> bool:
     """Say whether what Xero stated at this time may be from before or amid an update of ours."""
     found = await session.scalars(
-        select(Errand).where(Errand.export_id == export.id, Errand.job == Job.UPDATE)
+        select(Task).where(Task.export_id == export.id, Task.job == Job.UPDATE)
     )
     return any(
-        each.state is ErrandState.WAITING or each.data.get("stated_at", "") > stated_at.isoformat()
+        each.state is TaskState.WAITING or each.data.get("stated_at", "") > stated_at.isoformat()
         for each in found
     )
 
@@ -56,7 +56,7 @@ async def list_copied(
         .where(
             Export.connection_id == connection.id,
             Export.state.in_(exports.DONE),
-            Export.life == Life.LIVE,
+            Export.invoice_state == InvoiceState.LIVE,
         )
     )
     if paymo_ids is not None:

@@ -15,17 +15,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, ErrandState, Job, PaymentState
+from services.model import ConnectionState, Job, PaymentState, TaskState
 from services.store import exports, turns
 from services.store.tables import (
     Batch,
     Card,
     Connection,
     Draft,
-    Errand,
     Export,
     Notice,
     Payment,
+    Task,
     Workspace,
 )
 from services.store.types import UtcDateTime, text_enum
@@ -155,17 +155,17 @@ def _batches() -> _Due:
     )
 
 
-def _errands() -> Select[Job, int, datetime | None]:
+def _tasks() -> Select[Job, int, datetime | None]:
     return (
-        select(Errand.job, Errand.id, Errand.due_at)
-        .join(Connection, Connection.id == Errand.connection_id)
+        select(Task.job, Task.id, Task.due_at)
+        .join(Connection, Connection.id == Task.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
         .where(
             Workspace.is_installed,
-            Errand.state == ErrandState.WAITING,
-            Errand.due_at <= _NOW,
+            Task.state == TaskState.WAITING,
+            Task.due_at <= _NOW,
         )
-        .order_by(Errand.due_at, Errand.id)
+        .order_by(Task.due_at, Task.id)
     )
 
 
@@ -182,8 +182,8 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
         (Job.NOTICES, _cards()),
         (Job.BATCH, _batches()),
     ]
-    errands = _errands().limit(_LIMIT).subquery()
-    return union_all(*[_for(*each) for each in asked], select(*errands.columns))
+    tasks = _tasks().limit(_LIMIT).subquery()
+    return union_all(*[_for(*each) for each in asked], select(*tasks.columns))
 
 
 def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ExportState, Life
+from services.model import ExportState, InvoiceState
 from services.store.fence import write_where
 from services.store.tables import Connection, Export, Payment
 
@@ -16,12 +16,12 @@ _LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 FOLLOWED = (
-    Life.LIVE,
-    Life.DELETE_SEEN,
-    Life.VOID_SEEN,
-    Life.HELD,
-    Life.ASKED,
-    Life.UNDOING,
+    InvoiceState.LIVE,
+    InvoiceState.DELETE_SEEN,
+    InvoiceState.VOID_SEEN,
+    InvoiceState.HELD,
+    InvoiceState.ASKED,
+    InvoiceState.UNDOING,
 )
 
 
@@ -128,16 +128,18 @@ async def list_followed_ids(
         Export.connection_id == connection.id,
         Export.tenant_id == connection.tenant_id,
         Export.xero_invoice_id.is_not(None),
-        Export.life == Life.LIVE,
+        Export.invoice_state == InvoiceState.LIVE,
     )
     if not_of:
         asked = asked.where(or_(Export.is_linked, Export.made_by.not_in(("", not_of))))
     return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
 
 
-async def change_life(session: AsyncSession, export: Export, **values: Any) -> bool:
+async def change_invoice_state(session: AsyncSession, export: Export, **values: Any) -> bool:
     """Write what became of an exported invoice, unless its life went on since it was read."""
-    return await write_where(session, export, Export.life == export.life, **values)
+    return await write_where(
+        session, export, Export.invoice_state == export.invoice_state, **values
+    )
 
 
 async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:
@@ -147,7 +149,7 @@ async def find_deleted(session: AsyncSession, connection: Connection, number: st
         .where(
             Export.connection_id == connection.id,
             func.lower(Export.number) == number.strip().lower(),
-            Export.life == Life.DELETED,
+            Export.invoice_state == InvoiceState.DELETED,
         )
         .order_by(Export.id.desc())
         .limit(1)
@@ -159,7 +161,7 @@ async def list_deleted_numbers(session: AsyncSession, connection: Connection) ->
     """Return the numbers, in small letters, that the app deleted in Paymo."""
     found = await session.scalars(
         select(func.lower(Export.number)).where(
-            Export.connection_id == connection.id, Export.life == Life.DELETED
+            Export.connection_id == connection.id, Export.invoice_state == InvoiceState.DELETED
         )
     )
     return set(found)
@@ -171,7 +173,7 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
         select(Export)
         .where(
             Export.connection_id == connection.id,
-            Export.life.in_((Life.DELETE_SEEN, Life.VOID_SEEN)),
+            Export.invoice_state.in_((InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)),
         )
         .order_by(Export.id)
     )
@@ -181,7 +183,9 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
 async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
     """Return the exports that the breaker stopped."""
     found = await session.scalars(
-        select(Export).where(Export.connection_id == connection_id, Export.life == Life.HELD)
+        select(Export).where(
+            Export.connection_id == connection_id, Export.invoice_state == InvoiceState.HELD
+        )
     )
     return found.all()
 
@@ -195,7 +199,7 @@ async def list_longest_unchecked(
         .where(
             Export.connection_id == connection.id,
             Export.state.in_(DONE),
-            Export.life == Life.LIVE,
+            Export.invoice_state == InvoiceState.LIVE,
         )
         .order_by(Export.paymo_checked_at.asc().nulls_first(), Export.id)
         .limit(limit)
@@ -214,7 +218,7 @@ async def list_watched_ids(
         select(Export.id).where(
             Export.connection_id == connection.id,
             Export.state.in_(DONE),
-            Export.life == Life.LIVE,
+            Export.invoice_state == InvoiceState.LIVE,
             or_(Export.paymo_invoice_id.in_(paymo_ids), Export.id.in_(holders)),
         )
     )
@@ -245,7 +249,7 @@ async def count_live(session: AsyncSession, connection: Connection) -> int:
             Export.connection_id == connection.id,
             Export.tenant_id == connection.tenant_id,
             Export.state.in_(DONE),
-            Export.life.in_((Life.LIVE, Life.UNDOING, Life.GONE)),
+            Export.invoice_state.in_((InvoiceState.LIVE, InvoiceState.UNDOING, InvoiceState.GONE)),
         )
     )
     return found or 0
@@ -256,7 +260,7 @@ async def count_asking(session: AsyncSession, connection_id: int) -> int:
     found = await session.scalar(
         select(func.count()).where(
             Export.connection_id == connection_id,
-            Export.life.in_((Life.HELD, Life.ASKED)),
+            Export.invoice_state.in_((InvoiceState.HELD, InvoiceState.ASKED)),
         )
     )
     return found or 0
@@ -272,7 +276,7 @@ async def list_taken_ids(
             Export.tenant_id == connection.tenant_id,
             Export.paymo_invoice_id.in_(invoice_ids),
             Export.state != ExportState.FAILED,
-            Export.life.in_(FOLLOWED),
+            Export.invoice_state.in_(FOLLOWED),
         )
     )
     return {row[0]: row[1] for row in rows}

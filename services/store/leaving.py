@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.backoff import CALL_LIMIT
 from services.errors import (
     NotConnected,
     NotFound,
@@ -23,6 +22,7 @@ from services.errors import (
     Throttled,
     Unreachable,
 )
+from services.jobs.backoff import CALL_LIMIT
 from services.store.fence import fenced
 from services.store.tables import Base
 from services.store.tables.base import Sends

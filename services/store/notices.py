@@ -19,7 +19,7 @@ _LEASE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Notification:
     """Something that happened, to be told once under its `source`."""
 
     kind: NoticeKind
@@ -30,24 +30,28 @@ class News:
     also: Collection[str] = ()  # people who are told besides the channels
 
 
-async def announce(session: AsyncSession, connection: Connection, news: News, now: datetime) -> int:
+async def enqueue(
+    session: AsyncSession, connection: Connection, notification: Notification, now: datetime
+) -> int:
     """Owe it to every channel that wants to hear of it; return how many did not know it yet."""
     wanted = await session.scalars(
         select(Subscription).where(
             Subscription.connection_id == connection.id, Subscription.paused_because == ""
         )
     )
-    addresses = {each.channel_id for each in wanted if _hears(each, news)} | set(news.also)
+    addresses = {each.channel_id for each in wanted if _hears(each, notification)} | set(
+        notification.also
+    )
     owed = 0
     for channel_id in sorted(addresses):
         row = {
             "workspace_id": connection.workspace_id,
             "connection_id": connection.id,
             "channel_id": channel_id,
-            "kind": news.kind,
-            "source": news.source,
-            "export_id": news.export.id if news.export else None,
-            "facts": news.facts,
+            "kind": notification.kind,
+            "source": notification.source,
+            "export_id": notification.export.id if notification.export else None,
+            "facts": notification.facts,
             "due_at": now,
             "fence": 0,
             "tries": 0,
@@ -57,8 +61,8 @@ async def announce(session: AsyncSession, connection: Connection, news: News, no
         }
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
         owed += await session.scalar(insert.returning(Notice.id)) is not None
-    if news.export is not None and news.kind is not NoticeKind.INVOICE_EXPORTED:
-        await outdate_cards(session, news.export.id, now)
+    if notification.export is not None and notification.kind is not NoticeKind.INVOICE_EXPORTED:
+        await outdate_cards(session, notification.export.id, now)
     return owed
 
 
@@ -94,14 +98,16 @@ async def is_known(session: AsyncSession, source: str) -> bool:
     return found is not None
 
 
-def _hears(subscription: Subscription, news: News) -> bool:
-    topic = TOPIC_OF.get(news.kind)  # what has none is for people
+def _hears(subscription: Subscription, notification: Notification) -> bool:
+    topic = TOPIC_OF.get(notification.kind)  # what has none is for people
     if topic is None or topic.value not in subscription.topics:
         return False
-    client_id = news.export.client_id if news.export else None
+    client_id = notification.export.client_id if notification.export else None
     if subscription.client_id is not None and client_id not in {None, subscription.client_id}:
         return False
-    too_small = news.amount is not None and news.amount < (subscription.minimum or 0)
+    too_small = notification.amount is not None and notification.amount < (
+        subscription.minimum or 0
+    )
     return not too_small
 
 

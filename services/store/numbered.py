@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services import money, numbers
+from services import money
 from services.errors import Fitting, SeveralFit
-from services.model import Person
+from services.model import Person, numbers
 from services.store import exports, mirror, roles
 from services.store.tables import Connection, Export, InvoiceHeader
 

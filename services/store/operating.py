@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ERRANDS, ConnectionState, ErrandState, Job
+from services.model import TASKS, ConnectionState, Job, TaskState
 from services.store import exports, workspaces
 from services.store.tables import (
     Base,
     Batch,
     Connection,
     Draft,
-    Errand,
     Export,
     Grant,
+    Task,
     Workspace,
 )
 
@@ -68,7 +68,7 @@ async def put_off(
         Job.MIRROR: (Connection, {"mirror_due_at": until}),
         Job.DISCONNECT: (Connection, {"disconnect_due_at": until}),
         Job.BATCH: (Batch, {"due_at": until, "problem": problem}),
-        **dict.fromkeys(ERRANDS, (Errand, {"due_at": until, "reason": problem})),
+        **dict.fromkeys(TASKS, (Task, {"due_at": until, "reason": problem})),
     }
     if job not in values:
         return  # its rows are taken under a lease, and come due again by themselves
@@ -76,6 +76,6 @@ async def put_off(
     own = table.id == key  # type: ignore[attr-defined]
     if job is Job.EXPORT:
         own &= Export.state.in_(exports.WAITING)
-    elif job in ERRANDS:
-        own &= Errand.state == ErrandState.WAITING
+    elif job in TASKS:
+        own &= Task.state == TaskState.WAITING
     await session.execute(update(table).where(own).values(**changed))

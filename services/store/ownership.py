@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import ConnectionState, NoticeKind, Role
-from services.store import access, acts, links, notices, roles
-from services.store.acts import Deed
-from services.store.notices import News
+from services.store import access, audit, links, notices, roles
+from services.store.audit import AuditNote
+from services.store.notices import Notification
 from services.store.tables import Connection
 
 GIVEN = "given"  # the owner handed it over
@@ -31,11 +31,13 @@ async def change(
     connection.viewers = [each for each in connection.viewers if each not in {user_id, former}]
     after = {"owner": user_id, "exporters": list(connection.exporters), "by_way": how}
     by = {GIVEN: former, TAKEN: user_id}.get(how, "")
-    acts.note(session, connection, Deed("owner_changed", now, by, before=before, after=after))
+    audit.record(
+        session, connection, AuditNote("owner_changed", now, by, before=before, after=after)
+    )
     facts = access.common_facts(connection) | {"former": former, "by_way": how}
     source = f"owner:{connection.id}:{now.isoformat()}"
-    news = News(NoticeKind.OWNER_CHANGED, source, facts, also=[user_id, former])
-    await notices.announce(session, connection, news, now)
+    notification = Notification(NoticeKind.OWNER_CHANGED, source, facts, also=[user_id, former])
+    await notices.enqueue(session, connection, notification, now)
     await access.settle(session, connection, now)
     await links.forget(session, connection.id, user_id=former)
     for request in await access.list_open(session, connection.id):

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import NEW_CONTACT, ExportState
-from services.store import acts, exports
-from services.store.acts import Deed
+from services.store import audit, exports
+from services.store.audit import AuditNote
 from services.store.fence import write_where
 from services.store.tables import Connection, Export, InvoiceHeader
 
@@ -56,8 +56,8 @@ async def release(
         before = {"problem": export.problem}
         # A batch has ended its report by then, so this one speaks for itself.
         if await exports.restart(session, export, due_at=now, batch_id=None, **cured.values):
-            deed = Deed("released", now, export_id=export.id, before=before)
-            acts.note(session, connection, deed)
+            entry = AuditNote("released", now, export_id=export.id, before=before)
+            audit.record(session, connection, entry)
             released.append(export)
     return released
 

@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
 from services.model import Person, Role
+from services.model.wording import mention
 from services.store.tables import Connection, Subscription
-from services.wording import mention
 
 _WHY = {
     Role.VIEWER: "You don't have access here. Ask the owner, {owner}.",

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import structlog
 
-from services.backoff import DELETION
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, StillUnderWay, Throttled, Unavailable
-from services.model import Life, NoticeKind
+from services.jobs.backoff import DELETION
+from services.model import InvoiceState, NoticeKind
 from services.store import cards, connections, exports, leaving, payments
 from services.sync import telling, ties
 from services.sync.kit import Followed, Look
@@ -61,8 +61,8 @@ async def _held(look: Look) -> bool:
         if len(new) <= MOST_AT_ONCE and not (connection.is_paused and new):
             return False
         for export in new:
-            export.wanted = "delete" if export.life is Life.DELETE_SEEN else "void"
-            export.life = Life.HELD
+            export.wanted = "delete" if export.invoice_state is InvoiceState.DELETE_SEEN else "void"
+            export.invoice_state = InvoiceState.HELD
         connection.is_paused = True
         await telling.paused(session, look, await exports.list_held(session, connection.id))
     return not [each for each in found if each.wanted in {APPLY, *_DECIDED}]
@@ -87,11 +87,11 @@ async def _settle(case: Followed) -> bool:
     if _is_kept_as_void(case, status):
         with leaving.answered(case.export):
             await case.look.paymo.set_status(invoice.id, "void")
-        await _end(case, Life.VOIDED, kind, in_paymo="void")
+        await _end(case, InvoiceState.VOIDED, kind, in_paymo="void")
         return True
     with contextlib.suppress(NotFound), leaving.answered(case.export):
         await case.look.paymo.delete_invoice(invoice.id)
-    await _end(case, Life.DELETED, kind, in_paymo="deleted")
+    await _end(case, InvoiceState.DELETED, kind, in_paymo="deleted")
     return True
 
 
@@ -117,7 +117,7 @@ async def _require_quiet(case: Followed) -> None:
 async def _let_stand(case: Followed, status: str) -> None:
     """Forget the deletion, unless Paymo's side was begun and Xero just does not find it now."""
     if status or case.export.snapshot is None:
-        await _write(case, life=Life.LIVE)
+        await _write(case, invoice_state=InvoiceState.LIVE)
 
 
 async def _status_again(case: Followed) -> str:
@@ -158,9 +158,9 @@ async def _record_gone(case: Followed, status: str) -> bool:
     """Settle what is not in Paymo any more: by our own hand before a crash, or by a person's."""
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     if case.export.snapshot is not None:
-        await _end(case, Life.DELETED, kind, in_paymo="deleted")
+        await _end(case, InvoiceState.DELETED, kind, in_paymo="deleted")
         return True
-    await _write(case, life=Life.DELETED)
+    await _write(case, invoice_state=InvoiceState.DELETED)
     return False
 
 
@@ -168,17 +168,19 @@ async def _ask(case: Followed, status: str, **facts: str) -> None:
     kind = NoticeKind.INVOICE_VOIDED if status == VOIDED else NoticeKind.INVOICE_DELETED
     wanted = "void" if status == VOIDED else "delete"
     async with case.look.kit.database.sessions.begin() as session:
-        written = await exports.change_life(
-            session, case.export, life=Life.ASKED, wanted=wanted, tries=0
+        written = await exports.change_invoice_state(
+            session, case.export, invoice_state=InvoiceState.ASKED, wanted=wanted, tries=0
         )
         if written:
             await telling.ended(session, case, kind, in_paymo="asked", **facts)
 
 
-async def _end(case: Followed, life: Life, kind: NoticeKind, *, in_paymo: str) -> None:
+async def _end(
+    case: Followed, invoice_state: InvoiceState, kind: NoticeKind, *, in_paymo: str
+) -> None:
     async with case.look.kit.database.sessions.begin() as session:
-        written = await exports.change_life(
-            session, case.export, life=life, wanted="", sent_at=None
+        written = await exports.change_invoice_state(
+            session, case.export, invoice_state=invoice_state, wanted="", sent_at=None
         )
         if written:
             await telling.ended(session, case, kind, in_paymo=in_paymo)
@@ -197,4 +199,4 @@ async def _keep_snapshot(case: Followed, invoice: Invoice) -> bool:
 
 async def _write(case: Followed, **values: object) -> bool:
     async with case.look.kit.database.sessions.begin() as session:
-        return await exports.change_life(session, case.export, **values)
+        return await exports.change_invoice_state(session, case.export, **values)

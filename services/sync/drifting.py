@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services import drift
+from services import compare as drift
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
-from services.drift import Compared, Difference, Face, Standing
+from services.compare import Compared, Difference, Face, Standing
 from services.errors import NotFound, Rejected, ServiceError
-from services.model import Life, NoticeKind
-from services.store import acts, cards, drifts, exports, matches, mirror, notices
-from services.store.acts import Deed
+from services.model import InvoiceState, NoticeKind
+from services.store import audit, cards, drifts, exports, matches, mirror, notices
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.sync.kit import Followed, Look
 
@@ -51,7 +51,7 @@ async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
     async with look.kit.database.sessions() as session:
         known = await exports.list_by_xero_ids(session, look.connection, list(stated))
     for xero_id, export in known.items():
-        if export.life is Life.LIVE and export.state in exports.DONE:
+        if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
             await _note_one(Followed(look, export), stated[xero_id])
 
 
@@ -147,14 +147,16 @@ async def _tell(session: Session, case: Followed, side: _Side) -> None:
     }
     mark = drift.fingerprint(side.found)
     source = f"drifted:{export.id}:{side.name}:{mark}:{int(now.timestamp())}"
-    news = notices.News(NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total)
-    await notices.announce(session, look.connection, news, now)
+    notification = notices.Notification(
+        NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
+    )
+    await notices.enqueue(session, look.connection, notification, now)
     before, after = drift.values_of(side.found)
-    deed = Deed(
+    entry = AuditNote(
         "drifted" if side.found else "drift_ended",
         now,
         export_id=export.id,
         before=before,
         after=after | {"side": side.name},
     )
-    acts.note(session, look.connection, deed)
+    audit.record(session, look.connection, entry)

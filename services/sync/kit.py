@@ -7,11 +7,11 @@ from typing import Self
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
-from services.links import Links
+from services.jobs.work import Work
+from services.model.links import Links
 from services.store.engine import Database
 from services.store.tables import Connection, Export
 from services.sync.shapes import SyncScreen
-from services.work import Work
 
 
 @dataclass(frozen=True, slots=True)

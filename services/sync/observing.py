@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from services import days
 from services.clients.xero import XeroInvoice, applied_credits
-from services.model import Life, PaymentKind, PaymentState
+from services.model import InvoiceState, PaymentKind, PaymentState, days
 from services.store import exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Connection, Export, Payment
 
 DELETED = "DELETED"
 VOIDED = "VOIDED"
-_GONE = {DELETED: Life.DELETE_SEEN, VOIDED: Life.VOID_SEEN}
+_GONE = {DELETED: InvoiceState.DELETE_SEEN, VOIDED: InvoiceState.VOID_SEEN}
 _NAMES = {
     PaymentKind.CREDIT_NOTE: "Credit note",
     PaymentKind.OVERPAYMENT: "Overpayment",
@@ -75,12 +74,12 @@ async def observe(
             await notices.outdate_cards(session, export.id, now)
         export.xero_due = invoice.amount_due
         export.xero_rounding = invoice.rounding_amount or None
-        if export.life is Life.LIVE and invoice.status in _GONE:
-            await exports.change_life(session, export, life=_GONE[invoice.status])
+        if export.invoice_state is InvoiceState.LIVE and invoice.status in _GONE:
+            await exports.change_invoice_state(session, export, invoice_state=_GONE[invoice.status])
         found = {each.key: each for each in settlements_of(invoice, today)}
-        if export.life in exports.FOLLOWED:
+        if export.invoice_state in exports.FOLLOWED:
             await _compare(session, export, found, rows.get(export.id, []), now)
-        elif export.life is Life.GONE:
+        elif export.invoice_state is InvoiceState.GONE:
             # Nothing of it stands in Paymo any more; that its client paid is told all the same.
             await _add_new(session, export, found, rows.get(export.id, []), now)
 

@@ -5,8 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services import days, money
-from services.backoff import PAYMENT
+from services import money
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as PaymoPayment
 from services.errors import (
@@ -17,7 +16,8 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.model import Life, PaymentKind, PaymentState
+from services.jobs.backoff import PAYMENT
+from services.model import InvoiceState, PaymentKind, PaymentState, days
 from services.store import exports, leaving, payments
 from services.store.tables import Payment
 from services.sync import marks, telling
@@ -223,7 +223,7 @@ async def _comes_again(case: _Case) -> bool:
 
 
 async def _add(case: _Case) -> None:
-    if case.export.life in {Life.DELETED, Life.GONE}:
+    if case.export.invoice_state in {InvoiceState.DELETED, InvoiceState.GONE}:
         await _park(case, gone=True)
         return
     if _is_only_told(case) and case.payment.sent_at is None:

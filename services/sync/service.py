@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from services.errors import NotFound, ServiceError
-from services.model import Job, Life, Person, Place
-from services.store import acts, connections, exports, payments
-from services.store.acts import Deed
+from services.model import InvoiceState, Job, Person, ReplyTarget
+from services.store import audit, connections, exports, payments
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 from services.sync import hints, sweep
@@ -24,7 +24,7 @@ _FRESH = timedelta(minutes=1)  # a look costs calls
 class SyncService(Kit):
     """What people do in Slack writes rows and nudges; `run_sweep` is a job."""
 
-    async def request(self, person: Person, place: Place) -> Asked:
+    async def request(self, person: Person, reply_to: ReplyTarget) -> Asked:
         """Have the organisation looked at now, unless that happened just now or happens already."""
         now = self.now()
         async with self.database.sessions.begin() as session:
@@ -34,7 +34,7 @@ class SyncService(Kit):
                 return Asked(name, is_fresh=True)
             if connection.asked_by is not None:
                 return Asked(name, is_under_way=True)
-            connection.asked_by = asdict(place)
+            connection.asked_by = asdict(reply_to)
             connection.sweep_due_at = connection.mirror_due_at = now
             connection.xero_mirrored_at = None
             connection_id = connection.id
@@ -112,15 +112,15 @@ class SyncService(Kit):
 
     async def _decided(self, person: Person, export_id: int, wanted: str) -> str:
         is_void = wanted == AS_VOID
-        open_lives = {Life.ASKED} if is_void else {Life.ASKED, Life.VOIDED}
+        open_lives = {InvoiceState.ASKED} if is_void else {InvoiceState.ASKED, InvoiceState.VOIDED}
         async with self.database.sessions.begin() as session:
             export = await exports.find(session, export_id)
             if export is None:
                 raise NotFound("This invoice is not known any more.")
             connection = await self._own(session, person, export.connection_id)
-            life = Life.VOID_SEEN if is_void else Life.DELETE_SEEN
-            if export.life not in open_lives or not await exports.change_life(
-                session, export, life=life, wanted=wanted
+            invoice_state = InvoiceState.VOID_SEEN if is_void else InvoiceState.DELETE_SEEN
+            if export.invoice_state not in open_lives or not await exports.change_invoice_state(
+                session, export, invoice_state=invoice_state, wanted=wanted
             ):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
             what = "void_chosen" if is_void else "deletion_confirmed"
@@ -148,17 +148,21 @@ class SyncService(Kit):
     def _note(
         self, session: Session, connection: Connection, export: Export, person: Person, what: str
     ) -> None:
-        deed = Deed(what, self.now(), person.user_id, export_id=export.id)
-        acts.note(session, connection, deed)
+        entry = AuditNote(what, self.now(), person.user_id, export_id=export.id)
+        audit.record(session, connection, entry)
 
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:
     """Say whether this press decided; of two people, one does."""
     if is_applied:
-        life = _life_of(export.wanted)
-        return await exports.change_life(session, export, life=life, wanted=APPLY)
-    return await exports.change_life(session, export, life=Life.KEPT, wanted="")
+        invoice_state = _life_of(export.wanted)
+        return await exports.change_invoice_state(
+            session, export, invoice_state=invoice_state, wanted=APPLY
+        )
+    return await exports.change_invoice_state(
+        session, export, invoice_state=InvoiceState.KEPT, wanted=""
+    )
 
 
-def _life_of(wanted: str) -> Life:
-    return Life.DELETE_SEEN if wanted == "delete" else Life.VOID_SEEN
+def _life_of(wanted: str) -> InvoiceState:
+    return InvoiceState.DELETE_SEEN if wanted == "delete" else InvoiceState.VOID_SEEN

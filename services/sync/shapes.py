@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.model import Place, Said
+from services.model import ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Asked:
 class SyncScreen(Protocol):
     """Where the person who typed `sync` sees what came of it."""
 
-    async def show_swept(self, place: Place, swept: Swept) -> None:
+    async def show_swept(self, reply_to: ReplyTarget, swept: Swept) -> None:
         """Say it to that person alone."""
 
-    async def say(self, place: Place, said: Said) -> None:
+    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
         """Say it in the open view, or to the person alone when it was closed."""

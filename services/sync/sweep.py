@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.backoff import SILENT
 from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
 from services.errors import NotConnected, ServiceError, Throttled
-from services.model import Job, PaymentState, Place
+from services.jobs.backoff import SILENT
+from services.model import Job, PaymentState, ReplyTarget
 from services.store import connections, exports, left_out, payments, turns
 from services.store.engine import Session
 from services.store.tables import Connection
@@ -177,7 +177,7 @@ async def _finish(look: Look, course: _Course) -> None:
     await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
     if connection.asked_by is not None:
         swept = await _swept(look, course)
-        await look.kit.screen.show_swept(Place(**connection.asked_by), swept)
+        await look.kit.screen.show_swept(ReplyTarget(**connection.asked_by), swept)
 
 
 def _counts(course: _Course) -> dict[str, int]:

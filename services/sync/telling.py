@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from services.model import NoticeKind, PaymentState
-from services.store import acts, cards, connections, notices, payments
-from services.store.acts import Deed
+from services.store import audit, cards, connections, notices, payments
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export, Payment
 from services.sync.kit import Followed, Look
@@ -42,7 +42,7 @@ async def received(session: Session, case: Followed, payment: Payment, **more: A
         if former.state is PaymentState.REMOVED:
             facts["changed_from"] = cards.amount_text(former.recorded_amount or former.amount)
     facts = await payment_facts(session, case, payment) | facts
-    await _announce(session, case, NoticeKind.PAYMENT_RECEIVED, payment, facts)
+    await _enqueue(session, case, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
 
 async def removed(
@@ -56,10 +56,10 @@ async def removed(
     """Tell that a payment is gone, from Xero or by a person in Paymo, or stuck in Paymo."""
     facts = await payment_facts(session, case, payment)
     facts |= {"by_person_in_paymo": by_person, "is_stuck": is_stuck}
-    await _announce(session, case, NoticeKind.PAYMENT_REMOVED, payment, facts)
+    await _enqueue(session, case, NoticeKind.PAYMENT_REMOVED, payment, facts)
 
 
-async def _announce(
+async def _enqueue(
     session: Session,
     case: Followed,
     kind: NoticeKind,
@@ -67,21 +67,21 @@ async def _announce(
     facts: dict[str, Any],
 ) -> None:
     now = case.look.kit.now()
-    news = notices.News(
+    notification = notices.Notification(
         kind=kind,
         source=f"payment:{payment.id}:{kind.value}:{payment.fence}",
         facts=facts,
         export=case.export,
         amount=payment.amount,
     )
-    await notices.announce(session, case.look.connection, news, now)
+    await notices.enqueue(session, case.look.connection, notification, now)
     after = {
         "xero_payment_id": payment.xero_payment_id,
         "amount": cards.amount_text(payment.recorded_amount or payment.amount),
         "state": payment.state.value,
     }
-    deed = Deed(kind.value, now, export_id=case.export.id, after=after)
-    acts.note(session, case.look.connection, deed)
+    entry = AuditNote(kind.value, now, export_id=case.export.id, after=after)
+    audit.record(session, case.look.connection, entry)
 
 
 async def ended(
@@ -108,16 +108,16 @@ async def ended(
     source = f"ended:{export.id}:{kind.value}:{in_paymo}"
     if facts["why"]:
         source += f":{now:%Y%m%d}"  # a person may have it tried again, and it may fail again
-    news = notices.News(kind=kind, source=source, facts=facts, export=export)
-    await notices.announce(session, look.connection, news, now)
-    deed = Deed(
+    notification = notices.Notification(kind=kind, source=source, facts=facts, export=export)
+    await notices.enqueue(session, look.connection, notification, now)
+    entry = AuditNote(
         kind.value,
         now,
         export_id=export.id,
         before=export.snapshot or {},
         after={"in_paymo": in_paymo},
     )
-    acts.note(session, look.connection, deed)
+    audit.record(session, look.connection, entry)
 
 
 async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
@@ -128,26 +128,26 @@ async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
         "numbers": [each.number for each in held[:_MOST_NUMBERS]],
         "kind": "deleted or voided",
     }
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.SYNC_PAUSED,
         source=f"paused:{connection.id}:{max(each.id for each in held)}:{len(held)}",
         facts=facts,
         also=[connection.owner_id],
     )
-    await notices.announce(session, connection, news, look.kit.now())
+    await notices.enqueue(session, connection, notification, look.kit.now())
 
 
 async def failing(session: Session, look: Look, since: datetime, problem: str) -> None:
     """Tell once that Xero can't be read, so that nobody waits for its payments."""
     connection = look.connection
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.SYNC_FAILING,
         source=f"failing:{connection.id}:{since:%Y%m%d%H%M%S}",
         facts=connections.common_facts(connection)
         | {"since": since.isoformat(), "problem": problem},
         also=[connection.owner_id],
     )
-    await notices.announce(session, connection, news, look.kit.now())
+    await notices.enqueue(session, connection, notification, look.kit.now())
 
 
 async def caught_up(session: Session, look: Look, counts: dict[str, int]) -> None:
@@ -155,9 +155,9 @@ async def caught_up(session: Session, look: Look, counts: dict[str, int]) -> Non
     if sum(counts.values()) <= _BURST:
         return
     connection = look.connection
-    news = notices.News(
+    notification = notices.Notification(
         kind=NoticeKind.CAUGHT_UP,
         source=f"caught_up:{connection.id}:{connection.sweep_fence}",
         facts=connections.common_facts(connection) | counts,
     )
-    await notices.announce(session, connection, news, look.kit.now())
+    await notices.enqueue(session, connection, notification, look.kit.now())

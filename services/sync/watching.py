@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, ServiceError
-from services.model import Life, NoticeKind, PaymentState
+from services.model import InvoiceState, NoticeKind, PaymentState
 from services.store import exports, payments
 from services.store.fence import fenced
 from services.store.tables import Payment
@@ -37,7 +37,9 @@ async def _check(case: Followed) -> None:
     # Noted before Paymo is asked: a hint that comes while it answers has it asked again. Payments
     # are read before, too: what is recorded by then must stand in Paymo's answer.
     async with look.kit.database.sessions.begin() as session:
-        if not await exports.change_life(session, case.export, paymo_checked_at=look.kit.now()):
+        if not await exports.change_invoice_state(
+            session, case.export, paymo_checked_at=look.kit.now()
+        ):
             return
         rows = await payments.list_of(session, [case.export.id])
     try:
@@ -66,7 +68,9 @@ async def _is_same_company(look: Look) -> bool:
 async def _note_gone(case: Followed) -> None:
     """Tell once that the invoice was deleted in Paymo and stays in Xero."""
     async with case.look.kit.database.sessions.begin() as session:
-        if await exports.change_life(session, case.export, life=Life.GONE):
+        if await exports.change_invoice_state(
+            session, case.export, invoice_state=InvoiceState.GONE
+        ):
             await telling.ended(session, case, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from services.model import NoticeKind
 from services.store.engine import Database
-from services.store.tables import Act, Connection, Notice
+from services.store.tables import AuditEntry, Connection, Notice
 from tests.bot.program import NEEDED, run
 from tests.databases import KEY, open_database
 from tests.services.store_seeds import connected
@@ -32,13 +32,13 @@ async def test_a_new_owner_is_told_and_written_down(sqlite_url: str, tmp_path: P
     async with database.sessions() as session:
         connection = (await session.scalars(select(Connection))).one()
         told = (await session.scalars(select(Notice).order_by(Notice.channel_id))).all()
-        acts = (await session.scalars(select(Act))).all()
+        audit = (await session.scalars(select(AuditEntry))).all()
     await database.close()
     assert (connection.owner_id, connection.exporters) == ("U7", ["U1"])
     assert [each.channel_id for each in told] == ["U1", "U7"]
     assert {each.kind for each in told} == {NoticeKind.OWNER_CHANGED}
     assert all(each.due_at is not None for each in told)  # the running server sends them
-    [act] = acts
+    [act] = audit
     assert (act.what, act.user_id, act.after["by_way"]) == ("owner_changed", "", "ordered")
 
 

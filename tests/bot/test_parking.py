@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from bot.parking import Parking
+from services.jobs.work import Worker
 from services.model import ExportState, Job
 from services.store.tables import Connection, Export
-from services.work import Worker
 from tests.databases import open_database
 from tests.services.store_seeds import NOW, connected, export_of
 

@@ -57,7 +57,7 @@ async def exported(town: Town, connection_id: int, xero_id: str) -> None:
             state=ExportState.EXPORTED,
             requested_by="U1",
             requested_at=now,
-            place={},
+            reply_to={},
             contact_id="c1",
             account_id="a1",
             xero_status="AUTHORISED",

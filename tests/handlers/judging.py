@@ -14,7 +14,7 @@ from sandbox.slack.rules.surfaces import (
     too_large,
     view_problems,
 )
-from services import texts
+from services.model import texts
 
 Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.

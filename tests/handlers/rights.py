@@ -43,7 +43,7 @@ _SETTINGS = (
     "void_means",
     "asked_by",
 )
-_STANDING = ("id", "state", "life", "wanted", "attempt", "due_at", "accepted_difference")
+_STANDING = ("id", "state", "invoice_state", "wanted", "attempt", "due_at", "accepted_difference")
 Json = dict[str, Any]
 
 
@@ -119,7 +119,7 @@ class Crowd:
         }
         return str(carried.get(action_id, self.ids["export"]))
 
-    def place_of(self, who: str) -> Channel:
+    def reply_target(self, who: str) -> Channel:
         """Return the channel that this person is in."""
         return self.walk.town.slack.channel(PLACES.get(who, "invoices"))
 
@@ -137,9 +137,9 @@ class Crowd:
             "block_id": f"connection-{self.ids['connection']}-0",
             "elements": [button],
         }
-        place = self.place_of(who)
-        message = Message(slack.state.next_ts(), place.id, slack.team.bot_user_id, "old", [row])
-        place.messages.append(message)
+        reply_to = self.reply_target(who)
+        message = Message(slack.state.next_ts(), reply_to.id, slack.team.bot_user_id, "old", [row])
+        reply_to.messages.append(message)
         return message
 
     def lent(self, who: str, view: View) -> View:

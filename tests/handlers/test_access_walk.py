@@ -31,10 +31,10 @@ async def test_the_owner_chooses_and_whoever_asked_is_told(
     slack = walk.town.slack
     await walk.connect()
     await walk.type(typed, "Ben")
-    refusal = await walk.whisper("⛔", "Ben")
+    refusal = await walk.ephemeral("⛔", "Ben")
     for _ in range(2):
         await slack.press("Ben", refusal, "request_access")
-    await walk.whisper("You've asked", "Ben")
+    await walk.ephemeral("You've asked", "Ben")
     asked = await direct(walk, "Anna", "asks for access")
     assert len(slack.messages(slack.direct("Anna"))) == 1
     assert f"<@{slack.user('Ben').id}>" in asked.text
@@ -42,7 +42,7 @@ async def test_the_owner_chooses_and_whoever_asked_is_told(
         await slack.choose("Anna", asked, "access_role", chosen)
     for _ in range(2):
         await slack.press("Anna", asked, "allow_access")
-    await walk.whisper("Nothing changed")
+    await walk.ephemeral("Nothing changed")
     assert f"You are now {given}" in (await direct(walk, "Ben", "You are now")).text
 
     await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 60)
@@ -51,7 +51,7 @@ async def test_the_owner_chooses_and_whoever_asked_is_told(
     if given == "an exporter":
         await walk.modal("export", "Ben")
     else:
-        await walk.whisper("You need the exporter role", "Ben")
+        await walk.ephemeral("You need the exporter role", "Ben")
 
 
 async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk) -> None:
@@ -64,14 +64,14 @@ async def test_whoever_is_declined_is_told_and_nobody_else_can_answer(walk: Walk
     asked = await direct(walk, "Anna", "asks for access")
     slack.channel(asked.channel_id).members.add(slack.user("Ben").id)  # it came into other hands
     await slack.press("Ben", asked, "allow_access")
-    await walk.whisper("Only the owner", "Ben")
+    await walk.ephemeral("Only the owner", "Ben")
     await slack.press("Anna", asked, "decline_access")
 
     assert "declined your request" in (await direct(walk, "Ben", "declined")).text
     await slack.wait_for(lambda: "allow_access" not in str(asked.blocks), 60)
     told = len(slack.messages(slack.direct("Anna")))
     await slack.press("Ben", refusal[0], "request_access")
-    await walk.whisper("You can ask again tomorrow", "Ben")
+    await walk.ephemeral("You can ask again tomorrow", "Ben")
     assert len(slack.messages(slack.direct("Anna"))) == told
 
 
@@ -87,8 +87,8 @@ async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: 
     await direct(walk, "Anna", "is now the owner")
 
     await walk.type("settings")
-    await walk.whisper("Only the owner")
+    await walk.ephemeral("Only the owner")
     await walk.type("settings", "Ben")
     await walk.modal("settings", "Ben")
     await walk.type("history")
-    await walk.whisper("changed the owner")
+    await walk.ephemeral("changed the owner")

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from handlers import answers, blocks
+from handlers import blocks
+from handlers import reply as answers
 from handlers.reading import connection_in, is_outsider, number_in
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
-from services.model import Place
+from services.model import ReplyTarget
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, said
 from tests.sandbox.slack_bench import actions, button, entry, modal
@@ -289,12 +290,12 @@ async def test_a_form_opened_from_a_modal_goes_on_top_of_it(desk: Desk) -> None:
 
 async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk: Desk) -> None:
     form = await desk.bench.open_view(modal(FIELD))
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id, form.id)
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)
 
-    await answers.show(desk.bench.slack, place, VIEW, "It is done.")
+    await answers.show(desk.bench.slack, reply_to, VIEW, "It is done.")
     drawn = desk.bench.world.top_view("Anna")
     await desk.bench.world.close_view("Anna", form)
-    await answers.show(desk.bench.slack, place, VIEW, "It is done.")
+    await answers.show(desk.bench.slack, reply_to, VIEW, "It is done.")
 
     assert drawn is not None
     assert "Here it is." in said(drawn.payload)
@@ -304,7 +305,7 @@ async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk
 async def test_what_the_app_may_not_whisper_in_a_channel_is_written_directly(desk: Desk) -> None:
     private = desk.bench.world.add_channel("board", private=True, bot_member=False)
 
-    await answers.whisper(
+    await answers.ephemeral(
         desk.bench.slack, private.id, desk.bench.anna.id, "Hello.", [blocks.section("Hello.")]
     )
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from handlers import names
-from handlers.batch_views import bar, batch_view, report_blocks, report_text
-from handlers.batches import SlackBatchScreen
-from handlers.matching import match_view
+from handlers.batch.listeners import SlackBatchScreen
+from handlers.batch.views import bar, batch_view, report_blocks, report_text
+from handlers.matching.listeners import match_view
 from handlers.reading import note_of
-from services.export.batching.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.export.batching.verdicts import VERDICTS
-from services.model import BatchState, ExportState, Place
+from services.batch.shapes import BatchForm, BatchGroup, BatchLine, Missing
+from services.batch.verdicts import VERDICTS
+from services.model import BatchState, ExportState, ReplyTarget
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, judge_view, said
@@ -112,11 +112,11 @@ async def test_the_report_comes_into_the_view_or_to_the_person(
     view_id = "V-GONE"
     if is_open:
         await bench.world.command(bench.anna, bench.room, "export all")
-    place = Place(1, bench.anna.id, bench.room.id, view_id=view_id)
+    reply_to = ReplyTarget(1, bench.anna.id, bench.room.id, view_id=view_id)
     screen = SlackBatchScreen(desk)
 
-    await screen.show_batch(place, form("Acme", BatchState.RUNNING))
-    await screen.show_ended(place, form("Acme", BatchState.DONE, groups=()))
+    await screen.show_batch(reply_to, form("Acme", BatchState.RUNNING))
+    await screen.show_ended(reply_to, form("Acme", BatchState.DONE, groups=()))
 
     assert desk.read_by_anna == ["✅ 0 invoices exported to Acme."]
 
@@ -191,7 +191,7 @@ async def test_a_closed_view_gets_its_report_and_the_failed_ones_a_new_table(wal
     await slack.submit("Anna", view.id)
     await walk.close()
 
-    told = await walk.whisper("2 failed")
+    told = await walk.ephemeral("2 failed")
     assert (await slack.press("Anna", told, "fix_failed")).ok
     view = await walk.modal_saying("Export 2 Invoices")
     await slack.submit("Anna", view.id)

@@ -101,9 +101,9 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
         )
     )
     await walk.type("unsubscribe")
-    await walk.whisper("not subscribed any more")
+    await walk.ephemeral("not subscribed any more")
     await walk.type("unsubscribe")
-    await walk.whisper("was not subscribed")
+    await walk.ephemeral("was not subscribed")
 
 
 async def test_a_channel_that_cannot_be_written_to_is_said_in_the_form(walk: Walk) -> None:
@@ -146,12 +146,12 @@ async def test_the_failed_notice_carries_the_same_buttons(walk: Walk) -> None:
     notice = await walk.notice("export_failed")
 
     await press(walk, notice, "retry")
-    await walk.whisper("is on its way")
+    await walk.ephemeral("is on its way")
     again = await walk.notice("export_failed", 2)
     assert "link_existing" not in str(again.blocks)  # the one in Xero is another invoice
     assert walk.in_xero("INV-9").invoice_id in str(again.blocks)
     await press(walk, again, "cancel")
-    await walk.whisper("was cancelled")
+    await walk.ephemeral("was cancelled")
 
     assert len(walk.books.invoices) == 1
 
@@ -230,20 +230,20 @@ async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk)
 @pytest.mark.parametrize("button", ["breaker_keep", "breaker_apply"])
 async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) -> None:
     await walk.connect()
-    for place in range(1, 5):
-        await walk.export(f"INV-{place}")
-    for place in range(1, 5):
-        walk.books.void(walk.in_xero(f"INV-{place}").invoice_id)
+    for reply_to in range(1, 5):
+        await walk.export(f"INV-{reply_to}")
+    for reply_to in range(1, 5):
+        walk.books.void(walk.in_xero(f"INV-{reply_to}").invoice_id)
     paused = await walk.notice("sync_paused")
 
     await press(walk, paused, button)
     if button == "breaker_apply":
-        await walk.whisper("Paymo follows Xero now")
+        await walk.ephemeral("Paymo follows Xero now")
         await walk.notice("invoice_voided", 4)
     else:
-        await walk.whisper("Kept in Paymo")
+        await walk.ephemeral("Kept in Paymo")
 
-    states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 5)}
+    states = {walk.in_paymo(f"INV-{reply_to}").status for reply_to in range(1, 5)}
     assert ("void" in states) is (button == "breaker_apply")
     decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>: ")
     assert "breaker_" not in str(decided.blocks)

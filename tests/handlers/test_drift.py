@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from handlers import names
-from handlers.drift_words import drift_buttons
-from handlers.notice_board import notice_blocks
-from handlers.notice_words import text_of
+from handlers.notices.board import notice_blocks
+from handlers.notices.drift import drift_buttons
+from handlers.notices.text import text_of
 from services.model import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons

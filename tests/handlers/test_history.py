@@ -13,11 +13,11 @@ import pytest
 
 import services
 from handlers import names
-from handlers.history_csv import HEADINGS, history_file
-from handlers.history_words import SENTENCES, history_blocks, history_text, sentence_of
-from handlers.why_words import why_blocks, why_text
-from services.export.explaining import Explanation
-from services.export.findings import Finding
+from handlers.history.spreadsheet import HEADINGS, history_file
+from handlers.history.views import SENTENCES, history_blocks, history_text, sentence_of
+from handlers.invoice.why import why_blocks, why_text
+from services.explain.findings import Finding
+from services.explain.service import Explanation
 from services.history.shapes import Done, History
 from services.model import Check, Colour, NoticeKind
 from tests.handlers import samples
@@ -37,8 +37,8 @@ def done(what: str = "exported", **changes: Any) -> Done:
     return replace(Done(AT, "UANNA", what, "INV-7", 7, "x-7"), **changes)
 
 
-def history(*acts: Done, **changes: Any) -> History:
-    return replace(History("Maple Studio", "Maple Books", "", len(acts), acts), **changes)
+def history(*audit: Done, **changes: Any) -> History:
+    return replace(History("Maple Studio", "Maple Books", "", len(audit), audit), **changes)
 
 
 def explanation(name: str, **changes: Any) -> Explanation:

@@ -12,9 +12,9 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
     await walk.export("INV-1")
 
     await walk.type("why INV-1")
-    why = await walk.whisper("It was exported to Maple Books")
+    why = await walk.ephemeral("It was exported to Maple Books")
     await slack.press("Anna", why, "history")
-    told = await walk.whisper("What was done with")
+    told = await walk.ephemeral("What was done with")
     await slack.press("Anna", told, "history_csv")
     file = await slack.wait_for(
         lambda: [
@@ -33,7 +33,7 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
     assert slack.messages("invoices")[-1].files == []
     made = walk.in_xero("INV-1")
     await slack.press("Anna", why, "undo")
-    await walk.whisper("it can be exported again")
+    await walk.ephemeral("it can be exported again")
     assert made.status == "VOIDED"
 
 
@@ -43,11 +43,11 @@ async def test_without_the_permission_for_files_one_sentence_says_so(walk: Walk)
     slack.team.scopes.discard("files:write")
 
     await walk.type("history")
-    told = await walk.whisper("What was done with")
+    told = await walk.ephemeral("What was done with")
     await slack.press("Anna", told, "history_csv")
 
     assert "connected Xero" in text_in(told.blocks)
-    assert "install it again" in (await walk.whisper("did not take the file")).text
+    assert "install it again" in (await walk.ephemeral("did not take the file")).text
 
 
 async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: Walk) -> None:
@@ -56,6 +56,6 @@ async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: 
     await walk.type("why INV-99")
     await walk.type("why")
 
-    assert "exporter role" in (await walk.whisper("exporter role", "Ben")).text
-    assert "lists no invoice with the number INV-99" in (await walk.whisper("INV-99")).text
-    assert "Say which invoice" in (await walk.whisper("Say which invoice")).text
+    assert "exporter role" in (await walk.ephemeral("exporter role", "Ben")).text
+    assert "lists no invoice with the number INV-99" in (await walk.ephemeral("INV-99")).text
+    assert "Say which invoice" in (await walk.ephemeral("Say which invoice")).text

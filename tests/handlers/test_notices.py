@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from handlers.notice_board import metadata_of, notice_blocks
-from handlers.notice_words import intro_text, text_of
+from handlers.notices.board import metadata_of, notice_blocks
+from handlers.notices.text import intro_text, text_of
 from services.model import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, judge_words

@@ -42,7 +42,7 @@ async def test_what_is_pasted_opens_the_form_of_the_invoice_that_is_meant(
 
 async def test_several_that_fit_are_offered_and_a_press_goes_on(walk: Walk) -> None:
     await walk.type("export 3")
-    question = await walk.whisper("2 invoices fit 3")
+    question = await walk.ephemeral("2 invoices fit 3")
     row = next(each for each in question.blocks if "QUO-3" in text_in(each) and "accessory" in each)
     answer = await walk.town.slack.press("Anna", question, "which_connection", str(row["block_id"]))
     assert answer.ok, answer.failure
@@ -53,7 +53,7 @@ async def test_several_that_fit_are_offered_and_a_press_goes_on(walk: Walk) -> N
 
 async def test_a_list_asks_for_the_one_that_is_not_clear(walk: Walk) -> None:
     await walk.type("export 1,inv 2;3")
-    question = await walk.whisper("2 invoices fit 3")
+    question = await walk.ephemeral("2 invoices fit 3")
     row = next(each for each in question.blocks if "INV-3" in text_in(each) and "accessory" in each)
     await walk.town.slack.press("Anna", question, "which_connection", str(row["block_id"]))
     table = await walk.modal("export_all")

@@ -9,7 +9,7 @@ from handlers import blocks
 from handlers.guarding import guarded
 from handlers.routing import SlackRequest
 from services.errors import NotAccepted, ServiceError
-from services.wording import mention
+from services.model.wording import mention
 from tests.handlers.desk import Desk
 from tests.handlers.judging import marked_up, strings
 from tests.sandbox.slack_bench import entry, modal
@@ -92,7 +92,7 @@ async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Wa
     texts = [each["request"] for each in sent] + [each["response"] for each in sent]
     assert any("U024BE7LH&gt;" in each for each in texts)
     assert not any(VICTIM in each for each in [each["request"] for each in sent])
-    for place in walk.town.slack.messages("invoices"):
-        assert all(each["verbatim"] for each in marked_up(place.blocks)), place.text
-        assert all(VICTIM not in each for each in strings(place.blocks))
+    for reply_to in walk.town.slack.messages("invoices"):
+        assert all(each["verbatim"] for each in marked_up(reply_to.blocks)), reply_to.text
+        assert all(VICTIM not in each for each in strings(reply_to.blocks))
     assert json.dumps(walk.refused()) == "[]"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from handlers import names
-from handlers.notice_board import notice_blocks
-from handlers.notice_words import text_of
-from handlers.reconcile import SlackReconcileScreen
-from handlers.reconcile_words import report_blocks, report_text
-from services.model import NoticeKind, Place
+from handlers.notices.board import notice_blocks
+from handlers.notices.text import text_of
+from handlers.reconcile.listeners import SlackReconcileScreen
+from handlers.reconcile.views import report_blocks, report_text
+from services.model import NoticeKind, ReplyTarget
 from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
 from tests.handlers import samples
 from tests.handlers.desk import Desk
@@ -128,11 +128,11 @@ def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
 
 async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
     screen = SlackReconcileScreen(desk)
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 
-    await screen.show_report(place, report(*agreeing(2)))
-    await screen.show_wait(place, "Xero asks for patience <!channel>.")
-    await screen.show_refusal(place, "Nothing is concluded.")
+    await screen.show_report(reply_to, report(*agreeing(2)))
+    await screen.show_wait(reply_to, "Xero asks for patience <!channel>.")
+    await screen.show_refusal(reply_to, "Nothing is concluded.")
 
     first, second, third, *sent = desk.read_by_anna
     assert "all 2 agree" in first
@@ -144,9 +144,9 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
 async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: Desk) -> None:
     finding = Finding("total", "115.00 NZD", "116.00 NZD", "Why not?")
     rows = [row(Verdict.DIFFERS, "=1+1", findings=(finding,)), row(Verdict.AGREES, xero=None)]
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 
-    await SlackReconcileScreen(desk).show_report(place, report(*rows))
+    await SlackReconcileScreen(desk).show_report(reply_to, report(*rows))
 
     (file,) = desk.bench.world.messages(desk.bench.world.direct("Anna"))[-1].files
     table = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"))))
@@ -161,7 +161,7 @@ async def test_a_file_that_slack_does_not_take_is_said(desk: Desk) -> None:
     desk.bench.world.team.scopes.discard("files:write")
 
     await SlackReconcileScreen(desk).show_report(
-        Place(1, desk.bench.anna.id, desk.bench.room.id), report(*agreeing(2))
+        ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id), report(*agreeing(2))
     )
 
     assert any("install it again from its page" in each for each in desk.read_by_anna)

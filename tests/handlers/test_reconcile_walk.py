@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from sandbox.slack.model import SharedFile
 from services.model import Job
-from services.store import errands
+from services.store import tasks
 from services.store.digests import subject_of
-from services.store.errands import Asked
 from services.store.tables import Connection
+from services.store.tasks import Asked
 from tests.walk import Walk, text_in
 
 
@@ -26,11 +26,11 @@ async def walk(walk: Walk) -> AsyncIterator[Walk]:
 async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
     await walk.export("INV-1")
     await walk.type("reconcile")
-    await walk.whisper("all 1 agree at ")
+    await walk.ephemeral("all 1 agree at ")
     walk.company.set_status(walk.in_paymo("INV-2").id, "sent")
 
     await walk.type("reconcile this")
-    told = await walk.whisper("1 of 1 agree; 1 is only in Paymo.")
+    told = await walk.ephemeral("1 of 1 agree; 1 is only in Paymo.")
     await walk.town.slack.press("Anna", told, "export")
     form = await walk.modal_saying("INV-2")
 
@@ -39,7 +39,7 @@ async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
 
 async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) -> None:
     await walk.type("reconcile smarch")
-    await walk.whisper("“smarch” is not a month. Type 2026-11, november, last, all, or nothing")
+    await walk.ephemeral("“smarch” is not a month. Type 2026-11, november, last, all, or nothing")
     await walk.type("subscribe digest")
 
     told = await walk.town.slack.wait_for(
@@ -69,13 +69,13 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     async with core.database.sessions.begin() as session:
         (connection,) = await session.scalars(select(Connection))
         job = Asked(Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month})
-        await errands.ask(session, connection, job)
+        await tasks.ask(session, connection, job)
 
     told = await walk.notice("digest")
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
     assert file.name == f"paymo-xero-{month}.csv"
     await walk.town.slack.press("Anna", told, "reconcile")
-    await walk.whisper("all 1 agree at ")
+    await walk.ephemeral("all 1 agree at ")
 
     assert "All 1 agree at " in told.text
     assert told.metadata is not None

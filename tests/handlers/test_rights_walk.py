@@ -88,7 +88,7 @@ async def test_every_command_is_answered_by_role(crowd: Crowd) -> None:
         for verb, needed in rights.COMMANDS.items():
             if has >= needed >= Role.EXPORTER:
                 continue
-            await slack.command(who, crowd.place_of(who), TYPED.get(verb, verb))
+            await slack.command(who, crowd.reply_target(who), TYPED.get(verb, verb))
             await crowd.settled()
             if crowd.is_refused(who) is (has >= needed) or not crowd.read_by(who):
                 wrong.append((who, verb, crowd.read_by(who)))
@@ -183,7 +183,7 @@ async def test_viewers_read_without_a_button_that_they_may_not_press(crowd: Crow
     slack = crowd.walk.town.slack
     for who in ("Vera", "Carl"):
         for typed in ("show INV-1", "INV-1", "why INV-1", "why INV-2", "history INV-1", "status"):
-            await slack.command(who, crowd.place_of(who), typed)
+            await slack.command(who, crowd.reply_target(who), typed)
             await crowd.settled()
             drawn = [each for told in slack.ephemerals(who) for each in told.blocks]
             pressed = {

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.connect import SlackConnectScreen
-from handlers.export_screen import SlackExportScreen
-from handlers.notice_board import SlackNoticeBoard
-from handlers.sync import SlackSyncScreen
+from handlers.connect.listeners import SlackConnectScreen
+from handlers.connect.sync import SlackSyncScreen
+from handlers.export.screen import SlackExportScreen
+from handlers.notices.board import SlackNoticeBoard
 from services.errors import ChannelClosed, Throttled, Unavailable
-from services.model import NoticeKind, Place
+from services.model import NoticeKind, ReplyTarget
 from services.notices.shapes import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples
@@ -123,14 +123,16 @@ async def test_who_subscribed_a_channel_is_told_that_it_is_paused(desk: Desk) ->
 
 async def test_outcomes_are_drawn_into_the_open_modal(desk: Desk) -> None:
     form = await desk.bench.open_view(modal(FIELD))
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id, form.id)
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)
     shown = []
 
     for draw in (
-        SlackExportScreen(desk).show_form(place, samples.export_form("INV-7")),
-        SlackExportScreen(desk).show_result(place, samples.export_result("INV-7")),
-        SlackConnectScreen(desk).show_checklist(place, samples.checklist("Acme", paymo_link="")),
-        SlackConnectScreen(desk).show_farewell(place, ("Xero is told.", "The key is forgotten.")),
+        SlackExportScreen(desk).show_form(reply_to, samples.export_form("INV-7")),
+        SlackExportScreen(desk).show_result(reply_to, samples.export_result("INV-7")),
+        SlackConnectScreen(desk).show_checklist(reply_to, samples.checklist("Acme", paymo_link="")),
+        SlackConnectScreen(desk).show_farewell(
+            reply_to, ("Xero is told.", "The key is forgotten.")
+        ),
     ):
         await draw
         view = desk.bench.world.top_view("Anna")
@@ -142,12 +144,14 @@ async def test_outcomes_are_drawn_into_the_open_modal(desk: Desk) -> None:
 
 
 async def test_outcomes_reach_the_person_without_a_modal(desk: Desk) -> None:
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id)
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 
-    await SlackExportScreen(desk).show_result(place, samples.export_result("INV-7"))
-    await SlackConnectScreen(desk).show_farewell(place, ("Xero is told.", "The key is forgotten."))
-    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd", payments=1, held=2))
-    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd", problem="Xero is down."))
+    await SlackExportScreen(desk).show_result(reply_to, samples.export_result("INV-7"))
+    await SlackConnectScreen(desk).show_farewell(
+        reply_to, ("Xero is told.", "The key is forgotten.")
+    )
+    await SlackSyncScreen(desk).show_swept(reply_to, Swept("Acme Ltd", payments=1, held=2))
+    await SlackSyncScreen(desk).show_swept(reply_to, Swept("Acme Ltd", problem="Xero is down."))
 
     exported, goodbye, swept, problem = desk.read_by_anna
     assert "Invoice INV-7 was exported" in exported
@@ -157,15 +161,15 @@ async def test_outcomes_reach_the_person_without_a_modal(desk: Desk) -> None:
 
 
 async def test_a_screen_that_cannot_be_reached_undoes_nothing(desk: Desk) -> None:
-    place = Place(1, desk.bench.anna.id, desk.bench.room.id, "V404")
+    reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, "V404")
     gone = Uninstalled()
 
-    await SlackExportScreen(gone).show_form(place, samples.export_form("INV-7"))
-    await SlackExportScreen(gone).show_result(place, samples.export_result("INV-7"))
-    await SlackConnectScreen(gone).show_checklist(place, samples.checklist("Acme"))
-    await SlackConnectScreen(gone).show_farewell(place, ("Done.",))
+    await SlackExportScreen(gone).show_form(reply_to, samples.export_form("INV-7"))
+    await SlackExportScreen(gone).show_result(reply_to, samples.export_result("INV-7"))
+    await SlackConnectScreen(gone).show_checklist(reply_to, samples.checklist("Acme"))
+    await SlackConnectScreen(gone).show_farewell(reply_to, ("Done.",))
     desk.bench.world.refuse("chat.postEphemeral", "internal_error")
     desk.bench.world.refuse("chat.postMessage", "internal_error")
-    await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd"))
+    await SlackSyncScreen(desk).show_swept(reply_to, Swept("Acme Ltd"))
 
     assert desk.read_by_anna == []

@@ -43,7 +43,7 @@ async def connect_oak(walk: Walk) -> None:
 def row_of(where: View | Message, words: str) -> str:
     """Return the block that holds the buttons of the connection with this name."""
     drawn = where.blocks
-    start = max(place for place, each in enumerate(drawn) if words in text_in(each))
+    start = max(reply_to for reply_to, each in enumerate(drawn) if words in text_in(each))
     return next(
         str(each["block_id"])
         for each in drawn[start:]
@@ -129,7 +129,7 @@ async def test_the_panel_lists_each_and_the_shortcut_asks(walk: Walk) -> None:
     slack = walk.town.slack
 
     await walk.type("")
-    panel = await walk.whisper("Oak Studio")
+    panel = await walk.ephemeral("Oak Studio")
     for name in ("Maple Books", "Oak Books"):
         row = row_of(panel, name)
         await slack.press("Anna", panel, "settings", row)

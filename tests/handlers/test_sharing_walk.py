@@ -21,7 +21,7 @@ async def told(walk: Walk, channel: Channel) -> str:
 async def asked(walk: Walk, channel: Channel, words: str = "subscribe") -> str:
     """Type it there, and return the question that only Anna reads."""
     await walk.town.slack.command("Anna", channel, words)
-    return text_in((await walk.whisper("companies")).blocks)
+    return text_in((await walk.ephemeral("companies")).blocks)
 
 
 async def connected(walk: Walk) -> None:
@@ -39,11 +39,11 @@ async def test_a_shared_channel_is_subscribed_after_a_question(
 
     assert "shared with another company" in await asked(walk, channel, "subscribe payments")
     assert walk.town.slack.messages(channel) == []  # nobody there heard of anything yet
-    question = await walk.whisper("shared with another company")
+    question = await walk.ephemeral("shared with another company")
     for _ in range(2):
         await walk.town.slack.press("Anna", question, "subscribe_here")
     assert "to payments:" in await told(walk, channel)
-    await walk.whisper("This channel gets payments")
+    await walk.ephemeral("This channel gets payments")
     assert len(walk.town.slack.messages(channel)) == 1
 
 
@@ -66,7 +66,7 @@ async def test_without_the_scope_every_typed_subscribe_asks(walk: Walk, missing:
     channel = walk.town.slack.add_channel("finance", private=is_private)
 
     assert "people of other companies may read along" in await asked(walk, channel)
-    await walk.town.slack.press("Anna", await walk.whisper("may read along"), "subscribe_here")
+    await walk.town.slack.press("Anna", await walk.ephemeral("may read along"), "subscribe_here")
     await told(walk, channel)
 
 
@@ -82,9 +82,9 @@ async def test_whoever_may_not_is_refused_before_anything_is_asked(walk: Walk) -
     await connected(walk)
     channel = walk.town.slack.add_channel("with-acme", ext_shared=True)
     await walk.town.slack.command("Ben", channel, "subscribe")
-    await walk.whisper("You need the exporter role", "Ben")
+    await walk.ephemeral("You need the exporter role", "Ben")
     await asked(walk, channel)
-    question = await walk.whisper("shared with another company")
+    question = await walk.ephemeral("shared with another company")
     question.visible_to = walk.town.slack.user("Ben").id  # a button that came into other hands
     await walk.town.slack.press("Ben", question, "subscribe_here")
 
@@ -114,9 +114,9 @@ async def test_forms_go_on_with_a_shared_channel_that_somebody_confirmed(walk: W
     slack = walk.town.slack
     shared = slack.add_channel("with-acme", ext_shared=True)
     await asked(walk, shared)
-    await slack.press("Anna", await walk.whisper("shared with another company"), "subscribe_here")
+    await slack.press("Anna", await walk.ephemeral("shared with another company"), "subscribe_here")
     await told(walk, shared)
-    change = await walk.whisper("If this channel is private")
+    change = await walk.ephemeral("If this channel is private")
 
     await slack.command("Anna", shared, "connect")
     answer = await slack.submit("Anna", (await walk.modal("connect")).id)
@@ -140,7 +140,7 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
         lambda: "payments and digest" in walk.town.slack.messages(room)[-1].text, 20
     )
     await walk.type("subscribe digest payments")
-    await walk.whisper("This channel gets payments and digest")
+    await walk.ephemeral("This channel gets payments and digest")
     await walk.type("subscribe list")
 
     assert len(walk.town.slack.messages(room)) == 2

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from handlers import answers, blocks
-from handlers.connect import SlackConnectScreen
-from handlers.export_screen import SlackExportScreen
+from handlers import blocks
+from handlers import reply as answers
+from handlers.connect.listeners import SlackConnectScreen
+from handlers.connect.sync import SlackSyncScreen
+from handlers.export.screen import SlackExportScreen
 from handlers.files import CSVFile, share_csv
-from handlers.notice_board import SlackNoticeBoard
+from handlers.notices.board import SlackNoticeBoard
 from handlers.routing import SlackRequest
-from handlers.sync import SlackSyncScreen
 from services.errors import Throttled, Unavailable
-from services.model import NoticeKind, Place
+from services.model import NoticeKind, ReplyTarget
 from services.notices.shapes import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples
@@ -101,11 +102,11 @@ async def test_a_job_that_only_shows_something_goes_on(desk: Desk, trouble: dict
     desk.bench.world.faults.add(path="^/api/", times=MANY, **trouble)
 
     for view_id in (form.id, ""):
-        place = Place(1, desk.bench.anna.id, desk.bench.room.id, view_id)
-        await SlackExportScreen(desk).show_form(place, samples.export_form("INV-7"))
-        await SlackExportScreen(desk).show_result(place, samples.export_result("INV-7"))
-        await SlackConnectScreen(desk).show_checklist(place, samples.checklist("Acme"))
-        await SlackSyncScreen(desk).show_swept(place, Swept("Acme Ltd"))
+        reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, view_id)
+        await SlackExportScreen(desk).show_form(reply_to, samples.export_form("INV-7"))
+        await SlackExportScreen(desk).show_result(reply_to, samples.export_result("INV-7"))
+        await SlackConnectScreen(desk).show_checklist(reply_to, samples.checklist("Acme"))
+        await SlackSyncScreen(desk).show_swept(reply_to, Swept("Acme Ltd"))
     file = CSVFile("a.csv", "A", ("number",), [("INV-7",)])
     assert await share_csv(desk.slack, desk.bench.anna.id, file, "Here.") is False
 

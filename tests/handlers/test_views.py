@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from handlers import blocks, names
-from handlers.answers import refusal_view
-from handlers.connect_forms import connect_view, connected_text, ending_view, farewell_view
-from handlers.export_forms import export_view
-from handlers.export_results import result_text, result_view, working_view
-from handlers.help import help_blocks, unknown_text
-from handlers.matching import match_view
-from handlers.menus import grouped, listed
-from handlers.notices import subscribe_view
-from handlers.overview import overview_text, status_blocks
+from handlers.connect.sync import swept_text
+from handlers.connect.views import connect_view, connected_text, ending_view, farewell_view
+from handlers.export.menus import grouped, listed
+from handlers.export.results import result_text, result_view, working_view
+from handlers.export.views import export_view
+from handlers.home.help import help_blocks, unknown_text
+from handlers.home.overview import overview_text, status_blocks
+from handlers.matching.listeners import match_view
+from handlers.notices.listeners import subscribe_view
 from handlers.reading import note_of
-from handlers.settings import settings_view
-from handlers.sync import swept_text
+from handlers.reply import refusal_view
+from handlers.settings.listeners import settings_view
 from handlers.words import parse
 from services.errors import NotConnected
 from services.model import ConnectionState, ExportState, Option, OptionGroup

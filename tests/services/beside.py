@@ -11,7 +11,7 @@ from typing import Any
 from httpx import Timeout
 
 from sandbox.serving import Fault
-from services.export.batching.service import BatchService
+from services.batch.service import BatchService
 from services.store import alone
 from services.store.engine import Database
 from tests.services.bridge import Bridge

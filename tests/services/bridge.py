@@ -13,21 +13,20 @@ from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
 from sandbox.xero.oauth import Request
 from sandbox.xero.organisation import Organisation
+from services.automatic.service import AutoExportService
+from services.batch.service import BatchService
+from services.batch.shapes import BatchForm
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.vault import StoreVault
-from services.export.automatic import AutoExportService
-from services.export.batching.service import BatchService
-from services.export.batching.shapes import BatchForm
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
-from services.export.undoing import UndoService
-from services.export.updating import UpdateService
-from services.links import Links
 from services.matching.service import MatchingService
-from services.model import ConnectionState, Job, Person, Place, Said
+from services.mirror.service import MirrorService
+from services.model import ConnectionState, Job, Person, ReplyTarget, Said
+from services.model.links import Links
 from services.reconcile.service import ReconcileService
 from services.reconcile.shapes import Report
 from services.store import connections, due
@@ -41,10 +40,11 @@ from services.store.tables import (
     Subscription,
     Workspace,
 )
-from services.sync.mirror import MirrorService
-from services.sync.restoring import RestoreService
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
+from services.undo.restoring import RestoreService
+from services.undo.service import UndoService
+from services.update.service import UpdateService
 
 ANNA = Person("", "T1", "U1", "C1")
 BEN = Person("", "T1", "U2", "C1")
@@ -81,43 +81,43 @@ class Notebook:
     batches: list[BatchForm] = field(default_factory=list)
     ended: list[BatchForm] = field(default_factory=list)
 
-    async def show_form(self, _: Place, form: ExportForm) -> None:
+    async def show_form(self, _: ReplyTarget, form: ExportForm) -> None:
         """Keep a form."""
         self.forms.append(form)
 
-    async def show_result(self, _: Place, result: ExportResult) -> None:
+    async def show_result(self, _: ReplyTarget, result: ExportResult) -> None:
         """Keep a result."""
         self.results.append(result)
 
-    async def say(self, _: Place, said: Said) -> None:
+    async def say(self, _: ReplyTarget, said: Said) -> None:
         """Keep what was said."""
         self.sayings.append(said)
 
-    async def show_swept(self, _: Place, swept: Swept) -> None:
+    async def show_swept(self, _: ReplyTarget, swept: Swept) -> None:
         """Keep a report."""
         self.swept.append(swept)
 
-    async def show_report(self, _: Place, report: Report) -> None:
+    async def show_report(self, _: ReplyTarget, report: Report) -> None:
         """Keep a comparison."""
         self.reports.append(report)
 
-    async def send_file(self, place: Place, report: Report) -> None:
+    async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
         """Keep who got which file."""
-        self.files.append((place.user_id, report))
+        self.files.append((reply_to.user_id, report))
 
-    async def show_wait(self, _: Place, reason: str) -> None:
+    async def show_wait(self, _: ReplyTarget, reason: str) -> None:
         """Keep why a comparison waits."""
         self.said.append(reason)
 
-    async def show_refusal(self, _: Place, reason: str) -> None:
+    async def show_refusal(self, _: ReplyTarget, reason: str) -> None:
         """Keep why there is no comparison."""
         self.said.append(reason)
 
-    async def show_batch(self, _: Place, form: BatchForm) -> None:
+    async def show_batch(self, _: ReplyTarget, form: BatchForm) -> None:
         """Keep a batch as it stands."""
         self.batches.append(form)
 
-    async def show_ended(self, _: Place, form: BatchForm) -> None:
+    async def show_ended(self, _: ReplyTarget, form: BatchForm) -> None:
         """Keep the report of a batch."""
         self.ended.append(form)
 
@@ -307,7 +307,7 @@ class Bridge:
     async def export_it(self, number: str, **choice: str) -> ExportResult:
         """Export an invoice as a person does, choosing what the form proposes unless told."""
         form = await self.form_for(number)
-        await self.export.request(ANNA, form.draft_id, self.choice(form, **choice), place())
+        await self.export.request(ANNA, form.draft_id, self.choice(form, **choice), reply_to())
         await self.run()
         return self.screen.results[-1]
 
@@ -380,9 +380,9 @@ def _grant_of(tokens: TokenSet) -> Grant:
     )
 
 
-def place() -> Place:
+def reply_to() -> ReplyTarget:
     """Return where answers go in these tests."""
-    return Place(workspace_id=1, user_id="U1", channel_id="C1", view_id="V1")
+    return ReplyTarget(workspace_id=1, user_id="U1", channel_id="C1", view_id="V1")
 
 
 async def no_sleep(_: timedelta) -> None:

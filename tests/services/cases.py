@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from services.clients.paymo import Client, Invoice, Item
-from services.export import checks
-from services.export.books import Books
 from services.export.shapes import ExportChoice
+from services.mapping import checks
+from services.mapping.books import Books
 from services.model import Check, Colour
 from services.store.tables import Account, Contact, TaxRate
 from tests.services.store_seeds import NOW

@@ -16,8 +16,8 @@ from services.clients.xero import XeroClients
 from services.connect.service import ConnectService
 from services.connect.shapes import Checklist, Consent, Return
 from services.connect.vault import StoreVault
-from services.links import Links
-from services.model import Job, Person, Place
+from services.model import Job, Person, ReplyTarget
+from services.model.links import Links
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, KEY, Clock, no_sleep
@@ -25,23 +25,23 @@ from tests.services.store_seeds import Row, rows_of
 
 # The cookies of two browsers.
 HERE, ELSEWHERE = "here" * 10, "there" * 8
-PLACE = Place(workspace_id=1, user_id="U1", channel_id="C1", view_id="V9")
+PLACE = ReplyTarget(workspace_id=1, user_id="U1", channel_id="C1", view_id="V9")
 
 
 @dataclass(slots=True)
 class Screen:
     """A screen that keeps what was drawn on it."""
 
-    checklists: list[tuple[Place, Checklist]] = field(default_factory=list)
-    farewells: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+    checklists: list[tuple[ReplyTarget, Checklist]] = field(default_factory=list)
+    farewells: list[tuple[ReplyTarget, tuple[str, ...]]] = field(default_factory=list)
 
-    async def show_checklist(self, place: Place, checklist: Checklist) -> None:
+    async def show_checklist(self, reply_to: ReplyTarget, checklist: Checklist) -> None:
         """Keep a checklist."""
-        self.checklists.append((place, checklist))
+        self.checklists.append((reply_to, checklist))
 
-    async def show_farewell(self, place: Place, sentences: tuple[str, ...]) -> None:
+    async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
         """Keep a farewell."""
-        self.farewells.append((place, sentences))
+        self.farewells.append((reply_to, sentences))
 
 
 @dataclass(slots=True)

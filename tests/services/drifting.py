@@ -7,7 +7,7 @@ from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.model import Person
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 
 async def open_bridge(database: Database) -> Bridge:
@@ -66,5 +66,5 @@ def writes(bridge: Bridge) -> list[str]:
 async def press(bridge: Bridge, person: Person = ANNA) -> None:
     """Press the button under what was told, and let it happen."""
     (export,) = await bridge.exports()
-    await bridge.update.ask(person, export.id, place())
+    await bridge.update.ask(person, export.id, reply_to())
     await bridge.run()

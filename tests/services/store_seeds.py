@@ -50,7 +50,7 @@ def export_of(connection: Connection, **values: Any) -> Export:
         "due_at": NOW,
         "requested_by": "U1",
         "requested_at": NOW,
-        "place": {},
+        "reply_to": {},
         "contact_id": "contact",
         "account_id": "account",
         "xero_status": "AUTHORISED",

@@ -12,7 +12,7 @@ from services.matching.contacts import is_email
 from services.model import ExportState
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -47,7 +47,7 @@ async def press(bridge: Bridge, late: str = "", **fields: Any) -> None:
     choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
     if late:
         add(bridge, late, **fields)
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
 
@@ -126,15 +126,15 @@ async def test_a_client_that_was_added_before_is_found_by_its_number(
         seen = await bridge.export.choose(form.draft_id, ANNA, choice)
         assert "use_contact" in seen.cures
         with pytest.raises(NotAccepted, match="added to Xero before, as Renamed & Co"):
-            await bridge.export.request(ANNA, form.draft_id, choice, place())
+            await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
         form = await bridge.export.cure_form(form.draft_id, ANNA, "use_contact")
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         await bridge.run()
     else:
         refused = await export(bridge, "Renamed & Co", ContactNumber=number)
         assert "added to Xero before, as Renamed & Co" in refused.reason
         assert "use_contact" in refused.cures
-        await bridge.export.cure(ANNA, refused.export_id, place(), "use_contact")
+        await bridge.export.cure(ANNA, refused.export_id, reply_to(), "use_contact")
         await bridge.run()
 
     [made] = bridge.xero.invoices.values()
@@ -161,7 +161,7 @@ async def test_whoever_has_the_name_is_offered_though_a_search_does_not_find_it(
     refused = await export(bridge, there)
     assert f"already has a contact called {there}" in refused.reason
     assert "use_contact" in refused.cures
-    await bridge.export.cure(ANNA, refused.export_id, place(), "use_contact")
+    await bridge.export.cure(ANNA, refused.export_id, reply_to(), "use_contact")
     await bridge.run()
 
     [made] = bridge.xero.invoices.values()

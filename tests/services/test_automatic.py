@@ -9,14 +9,14 @@ from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed
 from services.matching.shapes import MatchChoice
-from services.model import ConnectionState, ErrandState, ExportState, Job
+from services.model import ConnectionState, ExportState, Job, TaskState
 from services.settings.service import SettingsService
-from services.store import errands
+from services.store import tasks
 from services.store.engine import Database
-from services.store.errands import Asked
-from services.store.tables import Act, Errand
+from services.store.tables import AuditEntry, Task
+from services.store.tasks import Asked
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, Deaf, place
+from tests.services.bridge import ANNA, BEN, Bridge, Deaf, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -76,10 +76,14 @@ async def told(bridge: Bridge, kind: str) -> list[dict[str, Any]]:
     return [facts for each, facts in await bridge.notices() if each == kind]
 
 
-async def acts(bridge: Bridge, what: str) -> list[Act]:
+async def audit(bridge: Bridge, what: str) -> list[AuditEntry]:
     """Return who did what."""
     async with bridge.database.sessions() as session:
-        return list(await session.scalars(select(Act).where(Act.what == what).order_by(Act.id)))
+        return list(
+            await session.scalars(
+                select(AuditEntry).where(AuditEntry.what == what).order_by(AuditEntry.id)
+            )
+        )
 
 
 async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
@@ -99,7 +103,7 @@ async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
     await service.save(ANNA, replace(form, auto_export="on"))
 
     assert (await service.open(ANNA)).auto_export == "on"
-    (act,) = await acts(bridge, "settings_changed")
+    (act,) = await audit(bridge, "settings_changed")
     assert (act.user_id, act.after["auto_export"]) == ("U1", "on")
 
 
@@ -117,7 +121,7 @@ async def test_what_is_sent_and_certain_goes_once_and_on_the_owners_order(bridge
     await bridge.look()
 
     assert in_xero(bridge) == ["INV-1"]
-    (act,) = [each for each in await acts(bridge, "exported") if not each.user_id]
+    (act,) = [each for each in await audit(bridge, "exported") if not each.user_id]
     assert act.after["on_order_of"] == "U1"
     facts = (await told(bridge, "invoice_exported"))[-1]
     assert (facts["number"], facts["by"], facts["on_order_of"]) == ("INV-1", "", "U1")
@@ -172,7 +176,7 @@ async def test_what_is_uncertain_is_asked_about_once_and_not_exported(
     assert facts["number"] == "INV-1"
     assert reason in facts["reason"]
     assert in_xero(bridge) == []
-    (act,) = await acts(bridge, "auto_export_asked")
+    (act,) = await audit(bridge, "auto_export_asked")
     assert act.user_id == ""
 
 
@@ -207,11 +211,11 @@ async def test_e55_what_xero_has_let_go_of_goes_again_only_by_a_person(bridge: B
         draft(bridge, number, status="sent")
     await bridge.look()
     first, second = (await bridge.exports())[-2:]
-    await bridge.undo.undo(ANNA, first.id, place())
+    await bridge.undo.undo(ANNA, first.id, reply_to())
     bridge.xero.books.void(second.xero_invoice_id or "")
     await bridge.change(void_means="delete")
     await bridge.look()
-    await bridge.restore.restore_number(ANNA, "INV-2", place())
+    await bridge.restore.restore_number(ANNA, "INV-2", reply_to())
     await bridge.run()
     for status in ("draft", "sent"):
         mark(bridge, "INV-1", status)
@@ -275,7 +279,7 @@ async def test_an_outage_is_waited_for_and_two_workers_make_one_export(bridge: B
     connection = await bridge.connection()
     async with bridge.database.sessions.begin() as session:
         subject = str(bridge.paymo.company.numbered("INV-1").id)
-        await errands.ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
+        await tasks.ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
     await bridge.look()
     await bridge.look()
 
@@ -288,16 +292,16 @@ async def test_switching_off_stops_at_once_even_what_is_claimed(bridge: Bridge) 
     draft(bridge, "INV-2", status="sent")
     await bridge.mirror.refresh_invoices(await bridge.connection())
     async with bridge.database.sessions() as session:
-        first, _ = list(await session.scalars(select(Errand.id).where(Errand.job == Job.AUTO)))
+        first, _ = list(await session.scalars(select(Task.id).where(Task.job == Job.AUTO)))
     await bridge.automatic.run_auto(first)
     await set_to(bridge, "off")
     await bridge.look()
     async with bridge.database.sessions() as session:
-        left = set(await session.scalars(select(Errand.state).where(Errand.job == Job.AUTO)))
+        left = set(await session.scalars(select(Task.state).where(Task.job == Job.AUTO)))
 
     assert in_xero(bridge) == []
     assert (await bridge.exports())[-1].state is ExportState.FAILED
-    assert left == {ErrandState.DONE, ErrandState.REFUSED}
+    assert left == {TaskState.DONE, TaskState.REFUSED}
 
 
 async def test_three_failures_in_a_row_switch_it_off_and_are_told(bridge: Bridge) -> None:

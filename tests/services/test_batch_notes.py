@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from services.export.batching.noting import NotingService
+from services.batch.noting import NotingService
 from services.model import ConnectionState, ExportState, Job
 from services.store.engine import Database
-from services.store.tables import Act, Errand, Export
+from services.store.tables import AuditEntry, Export, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import export_all, invoices, opened
 from tests.services.bridge import Bridge
@@ -33,9 +33,9 @@ async def wait(bridge: Bridge, times: int = 8) -> None:
     """Let time pass, and do each time what is due of the notes."""
     for _ in range(times):
         async with bridge.database.sessions() as session:
-            asked = select(Errand.id).where(Errand.job == Job.ANNOTATE_BATCH)
-            (errand_id,) = await session.scalars(asked)
-        await NotingService.of(bridge.batches).run_noting(errand_id)
+            asked = select(Task.id).where(Task.job == Job.ANNOTATE_BATCH)
+            (task_id,) = await session.scalars(asked)
+        await NotingService.of(bridge.batches).run_noting(task_id)
         bridge.clock.turn(minutes=1)
 
 
@@ -50,7 +50,7 @@ def notes(bridge: Bridge) -> list[int]:
 async def said(bridge: Bridge) -> list[dict[str, Any]]:
     """Return what the history says of the notes."""
     async with bridge.database.sessions() as session:
-        rows = await session.scalars(select(Act).where(Act.what == "batch_noted"))
+        rows = await session.scalars(select(AuditEntry).where(AuditEntry.what == "batch_noted"))
         return [each.after for each in rows]
 
 

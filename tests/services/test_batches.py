@@ -6,15 +6,15 @@ from datetime import date
 
 import pytest
 
+from services.batch.shapes import BatchForm
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.export.batching.shapes import BatchForm
 from services.matching.shapes import MatchChoice
 from services.model import BatchState, ExportState
 from services.store import batches, housekeeping
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -65,10 +65,10 @@ async def taken_back_and_restored(bridge: Bridge) -> BatchForm:
     invoices(bridge, 3)
     await export_all(bridge)
     first, second, _ = await bridge.exports()
-    await bridge.undo.undo(ANNA, first.id, place())
+    await bridge.undo.undo(ANNA, first.id, reply_to())
     bridge.xero.books.delete(second.xero_invoice_id or "")
     await bridge.look()
-    await bridge.restore.restore_number(ANNA, "INV-2", place())
+    await bridge.restore.restore_number(ANNA, "INV-2", reply_to())
     await bridge.run()
     bridge.screen.ended.clear()
     return await table(bridge)
@@ -110,7 +110,7 @@ async def test_an_invoice_that_was_taken_back_is_ready_where_it_is_named(bridge:
     invoices(bridge, 2)
     await export_all(bridge)
     first, _ = await bridge.exports()
-    await bridge.undo.undo(ANNA, first.id, place())
+    await bridge.undo.undo(ANNA, first.id, reply_to())
     await bridge.run()
 
     assert words(await table(bridge, "INV-1", "INV-2")) == {"ready": ["INV-1"], "taken": ["INV-2"]}

@@ -11,7 +11,6 @@ import pytest
 
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
-from services.backoff import CALL_LIMIT
 from services.clients.allowance import Allowance, Window
 from services.clients.http import (
     Answer,
@@ -30,6 +29,7 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
+from services.jobs.backoff import CALL_LIMIT
 from tests.xero_stand import Pauses
 
 PATH = "/anything"

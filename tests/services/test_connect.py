@@ -15,7 +15,7 @@ from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.model import ConnectionState, Job, NoticeKind
 from services.store import connections
 from services.store.engine import Database
-from services.store.tables import Act, Connection, Grant, Notice, OneTimeLink, Subscription
+from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN, KEY
 from tests.services.connecting import HERE, Connecting, nonce_of
 from tests.services.store_seeds import export_of
@@ -46,7 +46,7 @@ async def test_both_sides_connected_start_the_work(stand: Connecting) -> None:
     half_way = list(stand.work.made)
     consent = await stand.press(nonce_of(checklist.xero_link), stand.maple)
     connection = await stand.connection(checklist.connection_id)
-    (_, first), (place, last) = stand.screen.checklists
+    (_, first), (reply_to, last) = stand.screen.checklists
 
     assert (company, half_way) == ("Maple Studio", [])
     assert consent.organisation is not None
@@ -55,7 +55,7 @@ async def test_both_sides_connected_start_the_work(stand: Connecting) -> None:
     assert connection.sweep_due_at == connection.mirror_due_at == stand.clock()
     assert (Job.MIRROR, connection.id) in stand.work.made
     assert (Job.SWEEP, connection.id) in stand.work.made
-    assert (place.view_id, place.user_id) == ("V1", "U1")
+    assert (reply_to.view_id, reply_to.user_id) == ("V1", "U1")
     assert (first.company, first.paymo_link, first.organisation) == ("Maple Studio", "", None)
     assert (last.paymo_link, last.xero_link, last.state) == ("", "", ConnectionState.ACTIVE)
 
@@ -322,7 +322,9 @@ async def test_e03_one_organisation_is_connected_at_once_and_confirmed_by_a_pres
     with pytest.raises(NotAllowed, match="<@U1>"):
         await stand.service.confirm(BEN, connection.id)
     await stand.service.confirm(ANNA, connection.id)
-    (act,) = [each for each in await stand.rows(Act) if each.what == "organisation_confirmed"]
+    (act,) = [
+        each for each in await stand.rows(AuditEntry) if each.what == "organisation_confirmed"
+    ]
 
     assert (act.user_id, act.at) == ("U1", stand.clock())
     assert act.after == {"tenant_id": stand.maple.tenant_id, "name": "Maple Books"}

@@ -11,7 +11,15 @@ from services.errors import NotAllowed, NotConnected
 from services.model import ConnectionState, ExportState, Job, NoticeKind
 from services.store import links
 from services.store.engine import Database
-from services.store.tables import Act, Connection, Export, Grant, Notice, OneTimeLink, Subscription
+from services.store.tables import (
+    AuditEntry,
+    Connection,
+    Export,
+    Grant,
+    Notice,
+    OneTimeLink,
+    Subscription,
+)
 from tests.services.bridge import ANNA, BEN, KEY
 from tests.services.connecting import PLACE, Connecting, nonce_of
 from tests.services.store_seeds import export_of
@@ -66,7 +74,7 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
         await stand.service.run_disconnect(connection.id)
     after = await stand.connection(connection.id)
     states = [each.state for each in await stand.rows(Export)]
-    ((place, sentences),) = stand.screen.farewells
+    ((reply_to, sentences),) = stand.screen.farewells
 
     assert (stand.xero.authority.connections, stand.xero.authority.refreshes) == ({}, {})
     assert (after.state, after.paymo_api_key, after.grant_id) == (
@@ -76,11 +84,11 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     )
     assert (await stand.rows(Grant), await stand.rows(OneTimeLink)) == ([], [])
     assert states == [ExportState.EXPORTED, ExportState.FAILED]
-    assert place == PLACE
+    assert reply_to == PLACE
     assert "Maple Books is disconnected" in sentences[0]
     assert "Maple Studio" in sentences[1]
     assert sentences[2].startswith("1 exported")
-    assert "disconnected" in [each.what for each in await stand.rows(Act)]
+    assert "disconnected" in [each.what for each in await stand.rows(AuditEntry)]
 
 
 async def test_every_subscribed_channel_is_told_who_ended_it_each_time(stand: Connecting) -> None:

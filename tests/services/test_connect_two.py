@@ -11,7 +11,7 @@ from services.connect.refusals import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState
 from services.store.engine import Database
-from services.store.tables import Act, Connection, Grant, SlackInstallation
+from services.store.tables import AuditEntry, Connection, Grant, SlackInstallation
 from tests.services import bridge
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
@@ -29,7 +29,7 @@ async def stand(database: Database) -> AsyncIterator[Connecting]:
 
 async def log_of(stand: Connecting) -> list[tuple[str, str, int]]:
     """Return who did what with which connection."""
-    return [(each.user_id, each.what, each.connection_id) for each in await stand.rows(Act)]
+    return [(each.user_id, each.what, each.connection_id) for each in await stand.rows(AuditEntry)]
 
 
 async def test_each_has_an_attempt_of_their_own(stand: Connecting) -> None:

@@ -9,7 +9,7 @@ from services.connect.workspaces import WorkspaceService
 from services.model import ConnectionState, ExportState, Job
 from services.store import due
 from services.store.engine import Database
-from services.store.tables import Act, Export, Grant, Workspace
+from services.store.tables import AuditEntry, Export, Grant, Workspace
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA
 from tests.services.connecting import Connecting
@@ -60,7 +60,7 @@ async def test_both_sides_are_ended_and_coming_back_goes_on_in_the_same_place(
         None,
     )
     assert (await stand.rows(Grant), stand.screen.farewells) == ([], [])
-    last = (await stand.rows(Act))[-1]
+    last = (await stand.rows(AuditEntry))[-1]
     assert (last.what, last.user_id) == ("app_removed", "")
 
     again = await stand.connect()

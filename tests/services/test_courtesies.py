@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sandbox.xero.oauth import Request
 from services.clients.tokens import ATTACHMENTS, SCOPES, Tokens
 from services.export.courtesies import CourtesyService
-from services.model import ConnectionState, ErrandState, ExportState, Job
+from services.model import ConnectionState, ExportState, Job, TaskState
 from services.store.engine import Database
-from services.store.tables import Errand, Grant
+from services.store.tables import Grant, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
 
@@ -27,15 +27,15 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     await made.close()
 
 
-async def annotate(bridge: Bridge, job: Job = Job.ANNOTATE) -> Errand:
-    """Do what was left to do about the note, or the PDF, twice, and return the errand."""
+async def annotate(bridge: Bridge, job: Job = Job.ANNOTATE) -> Task:
+    """Do what was left to do about the note, or the PDF, twice, and return the task."""
     service = CourtesyService.of(bridge.export)
     run = service.run_attach if job is Job.ATTACH else service.run_annotate
     for _ in range(2):
         async with bridge.database.sessions() as session:
-            asked = select(Errand).where(Errand.job == job)
-            errand = (await session.scalars(asked)).one()
-        await run(errand.id)
+            asked = select(Task).where(Task.job == job)
+            task = (await session.scalars(asked)).one()
+        await run(task.id)
         bridge.clock.turn(minutes=10)
     async with bridge.database.sessions() as session:
         return (await session.scalars(asked)).one()
@@ -50,12 +50,12 @@ def notes(bridge: Bridge) -> list[str]:
 async def test_d21_xeros_history_says_who_exported_it_and_from_where(bridge: Bridge) -> None:
     await bridge.export_it("INV-1")
 
-    errand = await annotate(bridge)
+    task = await annotate(bridge)
 
     (text,) = notes(bridge)
     assert "invoice INV-1" in text
     assert "Slack user U1" in text
-    assert errand.state is ErrandState.DONE
+    assert task.state is TaskState.DONE
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
@@ -63,9 +63,9 @@ async def test_a_note_that_is_refused_spoils_nothing(bridge: Bridge, status: int
     result = await bridge.export_it("INV-1")
     bridge.xero.faults.add(method="PUT", path=PATH, status=status, times=9)
 
-    errand = await annotate(bridge)
+    task = await annotate(bridge)
 
-    assert errand.state is ErrandState.REFUSED
+    assert task.state is TaskState.REFUSED
     assert (await bridge.exports())[0].state is ExportState.EXPORTED is result.state
     assert (await bridge.connection()).state is ConnectionState.ACTIVE
 
@@ -86,9 +86,9 @@ async def test_a_throttled_note_comes_later(bridge: Bridge) -> None:
     headers = {"Retry-After": "30", "X-Rate-Limit-Problem": "minute"}
     bridge.xero.faults.add(method="PUT", path=PATH, status=429, headers=headers)
 
-    errand = await annotate(bridge)
+    task = await annotate(bridge)
 
-    assert (len(notes(bridge)), errand.state) == (1, ErrandState.DONE)
+    assert (len(notes(bridge)), task.state) == (1, TaskState.DONE)
 
 
 async def allow(bridge: Bridge, scopes: str) -> None:
@@ -116,12 +116,12 @@ async def test_paymos_pdf_stands_beside_the_invoice_where_that_is_wanted(bridge:
     await allow(bridge, f"{SCOPES} {ATTACHMENTS}")
     await bridge.export_it("INV-1")
 
-    errand = await annotate(bridge, Job.ATTACH)
+    task = await annotate(bridge, Job.ATTACH)
 
     (invoice,) = bridge.xero.invoices.values()
     assert list(invoice.files) == ["INV-1.pdf"]
     assert invoice.files["INV-1.pdf"].startswith(b"%PDF")
-    assert errand.state is ErrandState.DONE
+    assert task.state is TaskState.DONE
 
 
 async def test_a_pdf_that_cannot_be_attached_is_told_once_and_spoils_nothing(
@@ -131,9 +131,9 @@ async def test_a_pdf_that_cannot_be_attached_is_told_once_and_spoils_nothing(
     await bridge.export_it("INV-1")
     bridge.paymo.faults.add(method="GET", path="/api/invoices/", status=500, times=9)
 
-    errand = await annotate(bridge, Job.ATTACH)
+    task = await annotate(bridge, Job.ATTACH)
 
-    assert errand.state is ErrandState.REFUSED
+    assert task.state is TaskState.REFUSED
     (said,) = bridge.screen.sayings
     assert "its PDF could not be attached" in said.text
     assert (await bridge.exports())[0].state is ExportState.EXPORTED
@@ -151,5 +151,5 @@ async def test_nothing_is_attached_unasked_or_before_xero_allows_it(
     await bridge.export_it("INV-1")
 
     async with bridge.database.sessions() as session:
-        asked = await session.scalars(select(Errand.job).order_by(Errand.id))
+        asked = await session.scalars(select(Task.job).order_by(Task.id))
         assert list(asked) == [Job.ANNOTATE]

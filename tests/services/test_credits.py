@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.notice_words import text_of
+from handlers.notices.text import text_of
 from services.clients.xero import XeroInvoice, applied_credits
 from services.model import NoticeKind
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -223,7 +223,7 @@ async def test_what_somebody_rounds_in_xero_is_named_and_taken(
     assert "0.05 NZD between Xero and Paymo is Xero's rounding" in told[2]
     assert len(told) == 3
 
-    await bridge.reconcile.ask(ANNA, "", place())
+    await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
     report = bridge.screen.reports[-1]
     assert (report.is_fine, report.agreeing) == (True, 1)

@@ -14,9 +14,9 @@ from services.errors import NotAccepted, NotAllowed
 from services.export.shapes import ExportResult
 from services.model import ExportState
 from services.store.engine import Database
-from services.store.tables import Act
+from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, TODAY, Bridge, place
+from tests.services.bridge import ANNA, BEN, TODAY, Bridge, reply_to
 
 LOCKED = date(2026, 10, 31)
 
@@ -53,7 +53,7 @@ def account(bridge: Bridge, code: str) -> str:
 
 async def press(bridge: Bridge, cure: str, export_id: int) -> ExportResult:
     """Press a button below a refusal, and return what came of it."""
-    await bridge.export.cure(ANNA, export_id, place(), cure)
+    await bridge.export.cure(ANNA, export_id, reply_to(), cure)
     await bridge.run()
     return bridge.screen.results[-1]
 
@@ -64,10 +64,10 @@ def in_xero(bridge: Bridge, result: ExportResult) -> XeroInvoice:
     return bridge.xero.invoices[result.xero_invoice_id]
 
 
-async def deeds(bridge: Bridge, what: str) -> list[Act]:
+async def deeds(bridge: Bridge, what: str) -> list[AuditEntry]:
     """Return what was noted."""
     async with bridge.database.sessions() as session:
-        return list(await session.scalars(select(Act).where(Act.what == what)))
+        return list(await session.scalars(select(AuditEntry).where(AuditEntry.what == what)))
 
 
 async def refused(bridge: Bridge, number: str, **choice: Any) -> ExportResult:
@@ -84,14 +84,14 @@ async def test_e21_the_owner_lets_one_invoice_go_with_a_tax_that_differs(bridge:
     seen = await bridge.export.choose(form.draft_id, ANNA, choice)
     assert "override_tax" in seen.cures
     await bridge.export.cure_form(form.draft_id, ANNA, "override_tax")
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
     made = in_xero(bridge, bridge.screen.results[-1])
     assert (made.total, made.total_tax) == (Decimal(1380), Decimal(180))
     assert made.lines[0].tax_type == "NONE"
-    [deed] = await deeds(bridge, "tax_overridden")
-    assert (deed.user_id, deed.before["xero"], deed.after["paymo"]) == ("U1", "0 %", "15 %")
+    [entry] = await deeds(bridge, "tax_overridden")
+    assert (entry.user_id, entry.before["xero"], entry.after["paymo"]) == ("U1", "0 %", "15 %")
     await add(bridge, "INV-2")
     with pytest.raises(NotAccepted, match="carries 0 %"):
         await bridge.export_it("INV-2", account_id=account(bridge, "260"))
@@ -117,7 +117,7 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     form = await bridge.form_for("INV-1")
     bridge.xero.books.accounts[account(bridge, "200")].tax_type = "NONE"
     bridge.clock.turn(minutes=2)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
     assert result.cures == ("override_tax", "look_again", "retry")
@@ -140,7 +140,7 @@ async def test_e22_a_rate_is_chosen_once_and_used_again(bridge: Bridge) -> None:
 
     chosen = replace(choice, tax_type="TAX9")
     await bridge.export.choose(form.draft_id, ANNA, chosen)
-    await bridge.export.request(ANNA, form.draft_id, chosen, place())
+    await bridge.export.request(ANNA, form.draft_id, chosen, reply_to())
     await bridge.run()
     assert in_xero(bridge, bridge.screen.results[-1]).lines[0].tax_type == "TAX9"
 
@@ -176,7 +176,7 @@ async def test_e30_a_date_in_a_locked_period_has_three_ways_out(
         form = await bridge.export.cure_form(form.draft_id, ANNA, cure)
     bridge.xero.books.period_lock_date = LOCKED
     bridge.clock.turn(minutes=2)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
     if where == "refusal":
@@ -207,7 +207,7 @@ async def test_e31_a_missing_due_date_is_settled_by_a_press(
     form = await bridge.form_for("INV-2")
     assert form.cures == ("due_by_terms", "due_at_once", "as_draft")
     form = await bridge.export.cure_form(form.draft_id, ANNA, cure)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
     made = in_xero(bridge, bridge.screen.results[-1])
@@ -231,7 +231,7 @@ async def test_e28_a_currency_is_enabled_in_xero_and_never_replaced(bridge: Brid
     await add(bridge, "INV-2", currency="EUR")
     form = await bridge.form_for("INV-2")
     with pytest.raises(NotAccepted, match="Accounting → Advanced → Currencies"):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
     bridge.xero.books.add_currency("EUR")
     await bridge.export.recheck(form.draft_id, ANNA)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services import days
+from services.model import days
 
 NIGHT = datetime(2026, 11, 30, 11, 30, tzinfo=UTC)
 

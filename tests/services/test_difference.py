@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from services.errors import AlreadyRequested
-from services.model import ExportState, Life, PaymentState
-from services.store import acts
+from services.model import ExportState, InvoiceState, PaymentState
+from services.store import audit
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 DAY = date(2026, 11, 20)
 
@@ -59,7 +59,7 @@ async def test_e27_a_difference_is_loud_and_can_be_accepted_once(bridge: Bridge)
     assert (export.state, export.accepted_difference) == (ExportState.EXPORTED, Decimal("0.02"))
     assert (await bridge.notices())[-1][1]["state"] == "open"
     async with bridge.database.sessions() as session:
-        act = (await acts.list_of(session, export_id))[-1]
+        act = (await audit.list_of(session, export_id))[-1]
     assert (act.what, act.user_id, act.before["paymo"], act.before["xero"]) == (
         "difference_accepted",
         "U1",
@@ -73,11 +73,11 @@ async def test_e27_a_difference_is_loud_and_can_be_accepted_once(bridge: Bridge)
 async def test_e27_a_difference_can_be_undone(bridge: Bridge) -> None:
     export_id = await differ(bridge, "0.02")
 
-    await bridge.undo.undo(ANNA, export_id, place())
+    await bridge.undo.undo(ANNA, export_id, reply_to())
     await bridge.run()
 
     (export,) = await bridge.exports()
-    assert export.life is Life.UNDONE
+    assert export.invoice_state is InvoiceState.UNDONE
 
 
 @pytest.mark.parametrize(

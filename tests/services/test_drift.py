@@ -10,7 +10,7 @@ import pytest
 from services.errors import AlreadyRequested, NotAllowed, ServiceError
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, TODAY, Bridge, place
+from tests.services.bridge import ANNA, BEN, TODAY, Bridge, reply_to
 from tests.services.drifting import (
     change,
     edit,
@@ -174,10 +174,10 @@ async def test_only_exporters_update_and_two_presses_are_one(bridge: Bridge) -> 
     (export,) = await bridge.exports()
 
     with pytest.raises(NotAllowed):
-        await bridge.update.ask(BEN, export.id, place())
-    await bridge.update.ask(ANNA, export.id, place())
+        await bridge.update.ask(BEN, export.id, reply_to())
+    await bridge.update.ask(ANNA, export.id, reply_to())
     with pytest.raises(AlreadyRequested):
-        await bridge.update.ask(ANNA, export.id, place())
+        await bridge.update.ask(ANNA, export.id, reply_to())
     await bridge.run()
     assert len(writes(bridge)) == 1
 
@@ -260,4 +260,4 @@ async def test_a_linked_invoice_is_never_written_over(bridge: Bridge) -> None:
 
     assert "only linked" in (await told(bridge))[-1]["advice"]
     with pytest.raises(ServiceError, match="only linked"):
-        await bridge.update.ask(ANNA, export.id, place())
+        await bridge.update.ask(ANNA, export.id, reply_to())

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services import drift
+from services import compare as drift
 from services.clients.paymo import Client, Invoice, Payment
 from services.clients.xero import XeroInvoice
 from services.model import DUE_BY_TERMS, DUE_ON_DATE

@@ -14,7 +14,7 @@ from services.model import ExportState
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, TODAY, Bridge, place
+from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -56,7 +56,7 @@ async def ask(bridge: Bridge, contact_id: str) -> None:
     for number in BOTH:
         form = await bridge.export.open(ANNA, number)
         choice = bridge.choice(form, contact_id=contact_id, account_id=account_id)
-        await bridge.export.request(ANNA, form.draft_id, choice, place())
+        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
 
@@ -156,7 +156,7 @@ def press(cure: str) -> Cure:
     """Press the button under the first refusal."""
 
     async def act(bridge: Bridge, first: Export) -> None:
-        await bridge.export.cure(ANNA, first.id, place(), cure)
+        await bridge.export.cure(ANNA, first.id, reply_to(), cure)
 
     return act
 
@@ -179,7 +179,7 @@ def tried_again(change: Cause) -> Cure:
     async def act(bridge: Bridge, first: Export) -> None:
         change(bridge)
         bridge.clock.turn(minutes=2)
-        await bridge.export.retry(ANNA, first.id, place())
+        await bridge.export.retry(ANNA, first.id, reply_to())
 
     return act
 
@@ -210,7 +210,7 @@ def looked_again(**chosen: str) -> Cure:
             tax_type=chosen.get("tax_type", ""),
         )
         await bridge.export.choose(form.draft_id, ANNA, choice)
-        await bridge.export.request(ANNA, form.draft_id, choice, place())
+        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
 
     return act
 
@@ -326,7 +326,7 @@ async def test_what_is_put_right_in_paymo_waits_for_a_look(
     mend(bridge)
     bridge.clock.turn(hours=2)
     await bridge.run()
-    await bridge.export.retry(ANNA, first.id, place())
+    await bridge.export.retry(ANNA, first.id, reply_to())
     await bridge.run()
 
     assert [each.state for each in await bridge.exports()] == [EXPORTED, FAILED]

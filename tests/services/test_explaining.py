@@ -6,22 +6,22 @@ from decimal import Decimal
 import pytest
 
 from services.errors import NotAllowed, NotConnected, NotFound
-from services.export.explaining import ExplainService, Explanation
-from services.export.findings import LIVES, PAYMENTS, Finding
+from services.explain.findings import LIVES, PAYMENTS, Finding
+from services.explain.service import ExplainService, Explanation
 from services.model import (
     Colour,
     ConnectionState,
+    InvoiceState,
     Job,
-    Life,
     PaymentState,
     Person,
     Role,
 )
-from services.store import connections, errands
+from services.store import connections, tasks
 from services.store.engine import Database
-from services.store.errands import Asked
+from services.store.tasks import Asked
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -141,7 +141,7 @@ async def test_what_was_deleted_is_restored_once(bridge: Bridge, explain: Explai
     bridge.xero.books.delete(result.xero_invoice_id)
     await bridge.look()
     deleted = await explain.why(ANNA, "INV-1")
-    await bridge.restore.restore(ANNA, deleted.export_id, place())
+    await bridge.restore.restore(ANNA, deleted.export_id, reply_to())
     await bridge.run()
 
     assert deleted.presses == ("restore",)
@@ -154,7 +154,7 @@ async def test_a_refused_export_brings_its_reason_and_its_cures(
     form = await bridge.form_for("INV-1")
     invoice = bridge.paymo.company.numbered("INV-1")
     bridge.paymo.company.edit(invoice.id, discount=Decimal(10))
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
     found = await explain.why(ANNA, "INV-1")
@@ -173,7 +173,7 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
         connection.is_paused, connection.day_calls_left = True, 0
         connection.state, connection.broken_side = ConnectionState.BROKEN, "Xero"
         asked = Asked(Job.UNDO, str(export.id), bridge.clock(), by="U2", export_id=export.id)
-        await errands.ask(session, connection, asked)
+        await tasks.ask(session, connection, asked)
 
     found = await explain.why(ANNA, "INV-1")
 
@@ -206,5 +206,5 @@ async def test_viewers_are_answered_without_buttons_and_nobody_else_is(
 
 
 def test_every_state_has_its_words() -> None:
-    assert set(LIVES) == set(Life)
+    assert set(LIVES) == set(InvoiceState)
     assert set(PAYMENTS) == set(PaymentState)

@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.serving import Fault
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed
-from services.model import ExportState, Life
+from services.model import ExportState, InvoiceState
 from services.store.engine import Database
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 
 @pytest.fixture
@@ -96,12 +96,12 @@ async def test_e10_two_presses_are_one_invoice(bridge: Bridge) -> None:
     """The second is told who was faster."""
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form)
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     with pytest.raises(AlreadyRequested, match="just now"):
-        await bridge.export.request(ANNA, form.draft_id, choice, place())
+        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="already exported"):
-        await bridge.export.request(ANNA, form.draft_id, choice, place())
+        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     assert len(bridge.xero.invoices) == 1
 
 
@@ -120,7 +120,7 @@ async def test_e09_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     """Whatever got lost, there is one invoice in the end."""
     bridge.xero.faults.waiting.append(fault)
     form = await bridge.form_for("INV-1")
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     for _ in range(5):
         bridge.clock.turn(seconds=20)
@@ -137,7 +137,7 @@ async def test_e21_a_tax_that_differs_is_refused_with_the_accounts_that_fit(brid
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form, account_id=other.account_id)
     with pytest.raises(NotAccepted) as refusal:
-        await bridge.export.request(ANNA, form.draft_id, choice, place())
+        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     assert "0 %" in refusal.value.fields["account"]
     assert "15 %" in refusal.value.fields["account"]
     assert "Sales (200)" in refusal.value.fields["account"]
@@ -162,10 +162,10 @@ async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) 
     assert refused.state is ExportState.FAILED
     assert refused.cures == ("without_number", "retry", "cancel")
     assert refused.rival_url.endswith(first.xero_invoice_id)
-    await bridge.export.link_existing(ANNA, refused.export_id, place())
+    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
     assert "is another one: Kiwi Farm" in bridge.screen.results[-1].reason
-    await bridge.export.without_number(ANNA, refused.export_id, place())
+    await bridge.export.without_number(ANNA, refused.export_id, reply_to())
     await bridge.run()
     done = bridge.screen.results[-1]
     assert done.state is ExportState.EXPORTED, done.reason
@@ -178,11 +178,11 @@ async def test_e33_an_invoice_changed_after_the_preview_waits_for_a_look(bridge:
     form = await bridge.form_for("INV-1")
     invoice = bridge.paymo.company.numbered("INV-1")
     bridge.paymo.company.edit(invoice.id, discount=Decimal(10))
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     refused = bridge.screen.results[-1]
     assert (refused.state, refused.cures) == (ExportState.FAILED, ("look_again", "retry"))
-    await bridge.export.retry(ANNA, refused.export_id, place())
+    await bridge.export.retry(ANNA, refused.export_id, reply_to())
     await bridge.run()
     done = bridge.screen.results[-1]
     assert bridge.xero.invoices[done.xero_invoice_id].total == invoice.total
@@ -192,10 +192,10 @@ async def test_e06_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
     """It goes on by itself once the connection is mended, and the owner is told once."""
     form = await bridge.form_for("INV-1")
     bridge.paymo.company.keys.clear()
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
-    assert (export.state, export.life) == (ExportState.QUEUED, Life.LIVE)
+    assert (export.state, export.invoice_state) == (ExportState.QUEUED, InvoiceState.LIVE)
     assert bridge.screen.results[-1].cures == ("reconnect",)
     kinds = [kind for kind, _ in await bridge.notices()]
     assert kinds == ["connection_broken", "connection_broken"]  # the channel and the owner
@@ -208,7 +208,7 @@ async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
     shown = await bridge.form_for("INV-1")
     whole = bridge.choice(shown)
     fresh = await bridge.export.open(ANNA)
-    number = await bridge.export.request(ANNA, fresh.draft_id, whole, place())
+    number = await bridge.export.request(ANNA, fresh.draft_id, whole, reply_to())
     await bridge.run()
     assert number == "INV-1"
     assert bridge.screen.results[-1].state is ExportState.EXPORTED
@@ -216,7 +216,7 @@ async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
     await bridge.look()
     other = replace(whole, invoice_id=bridge.paymo.company.numbered("INV-2").id)
     with pytest.raises(NotAccepted, match="another invoice"):
-        await bridge.export.request(ANNA, shown.draft_id, other, place())
+        await bridge.export.request(ANNA, shown.draft_id, other, reply_to())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import checks, figures
+from services.export import figures
+from services.mapping import checks
 from services.model import NEW_CONTACT, Colour
 from services.store.tables import Contact, TaxRate
 from tests.services.cases import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.clients.paymo import Client
-from services.export import taxes
+from services.mapping import taxes
 from tests.services.cases import (
     AMBER,
     BOOKS,

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from services.model import ExportState, Life, PaymentState
+from services.model import ExportState, InvoiceState, PaymentState
 from services.store import exports
 from services.store.engine import Database
-from services.store.tables import Errand, Export
+from services.store.tables import Export, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.batching import export_all, invoices, table
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -34,7 +34,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 async def order(bridge: Bridge) -> None:
     """Ask for the export, as a person does."""
     form = await bridge.form_for(LONG)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
 
 async def hours(bridge: Bridge, count: int) -> None:
@@ -86,7 +86,7 @@ async def test_what_xero_took_while_it_failed_is_linked_and_not_doubled(
     await hours(bridge, 3)
     failed = await row(bridge)
     bridge.xero.faults.clear()
-    await bridge.export.retry(ANNA, failed.id, place())
+    await bridge.export.retry(ANNA, failed.id, reply_to())
     await bridge.run()
 
     export = await row(bridge)
@@ -243,7 +243,7 @@ async def test_a_deletion_that_paymo_never_takes_asks_a_person(bridge: Bridge) -
     await bridge.look()
     async with bridge.database.sessions.begin() as session:
         export = await exports.get(session, 1)
-        assert (export.life, export.tries) == (Life.VOID_SEEN, 1)
+        assert (export.invoice_state, export.tries) == (InvoiceState.VOID_SEEN, 1)
         export.tries = 287
     for _ in range(2):
         await bridge.look()
@@ -253,7 +253,11 @@ async def test_a_deletion_that_paymo_never_takes_asks_a_person(bridge: Bridge) -
     await bridge.sync.delete_in_paymo(ANNA, 1)
     await bridge.run()
 
-    assert (asked.life, kind, facts["in_paymo"]) == (Life.ASKED, "invoice_voided", "asked")
+    assert (asked.invoice_state, kind, facts["in_paymo"]) == (
+        InvoiceState.ASKED,
+        "invoice_voided",
+        "asked",
+    )
     assert "for a day" in str(facts["why"])
     assert not bridge.paymo.company.invoices
 
@@ -262,7 +266,7 @@ async def test_an_undo_that_xero_never_does_is_refused(bridge: Bridge) -> None:
     """The invoice has its name again, and the press can be made again."""
     await bridge.export_it(LONG)
     (invoice,) = bridge.xero.invoices.values()
-    await bridge.undo.undo(ANNA, 1, place())
+    await bridge.undo.undo(ANNA, 1, reply_to())
     bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, times=OFTEN)
     await hours(bridge, 3)
     sent = len(bridge.xero.calls("POST", "/Invoices/"))
@@ -270,10 +274,10 @@ async def test_an_undo_that_xero_never_does_is_refused(bridge: Bridge) -> None:
     said = bridge.screen.sayings[-1]
     export = await row(bridge)
     bridge.xero.faults.clear()
-    await bridge.undo.undo(ANNA, 1, place())
+    await bridge.undo.undo(ANNA, 1, reply_to())
     await bridge.run()
 
-    assert (export.life, said.is_well) == (Life.LIVE, False)
+    assert (export.invoice_state, said.is_well) == (InvoiceState.LIVE, False)
     assert "Try again" in said.text
     assert len(bridge.xero.calls("POST", "/Invoices/")) == sent + 2
     assert invoice.status == "VOIDED"
@@ -283,7 +287,7 @@ async def test_an_undo_that_nobody_can_look_at_is_said_and_goes_on(bridge: Bridg
     """What is half done is never left for a deletion of somebody else's."""
     await bridge.export_it(LONG)
     (invoice,) = bridge.xero.invoices.values()
-    await bridge.undo.undo(ANNA, 1, place())
+    await bridge.undo.undo(ANNA, 1, reply_to())
     bridge.xero.faults.add(method="POST", path="/Invoices/")  # the new name goes well
     bridge.xero.faults.add(method="POST", path="/Invoices/", status=500, is_done=True)
     await bridge.run()
@@ -294,7 +298,7 @@ async def test_an_undo_that_nobody_can_look_at_is_said_and_goes_on(bridge: Bridg
     await hours(bridge, 2)
 
     assert len(said) == 1
-    assert (invoice.status, (await row(bridge)).life) == ("VOIDED", Life.UNDONE)
+    assert (invoice.status, (await row(bridge)).invoice_state) == ("VOIDED", InvoiceState.UNDONE)
 
 
 async def test_a_restore_that_paymo_never_takes_is_refused(bridge: Bridge) -> None:
@@ -303,12 +307,12 @@ async def test_a_restore_that_paymo_never_takes_is_refused(bridge: Bridge) -> No
     await bridge.export_it(LONG)
     bridge.xero.books.void(next(iter(bridge.xero.invoices)))
     await bridge.look()
-    await bridge.restore.restore_number(ANNA, LONG, place())
+    await bridge.restore.restore_number(ANNA, LONG, reply_to())
     bridge.paymo.faults.add(method="POST", path="/invoices$", status=500, times=OFTEN)
     await hours(bridge, 3)
     said = bridge.screen.sayings[-1]
     bridge.paymo.faults.clear()
-    await bridge.restore.restore_number(ANNA, LONG, place())
+    await bridge.restore.restore_number(ANNA, LONG, reply_to())
     await bridge.run()
 
     assert not said.is_well
@@ -342,9 +346,9 @@ async def test_an_automatic_export_that_nobody_can_look_at_asks(bridge: Bridge) 
     bridge.paymo.faults.add(path="/invoices/", status=503, times=OFTEN)
     await bridge.run()
     async with bridge.database.sessions.begin() as session:
-        errand = await session.get_one(Errand, 1)
-        assert errand.tries == 1
-        errand.tries = 287
+        task = await session.get_one(Task, 1)
+        assert task.tries == 1
+        task.tries = 287
     await hours(bridge, 1)
 
     kind, facts = (await bridge.notices())[-1]

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.sync import asked_text
+from handlers.connect.sync import asked_text
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -83,7 +83,7 @@ async def test_a_pause_for_a_limit_is_shortened_by_nobody(bridge: Bridge) -> Non
     asked = len(bridge.xero.calls("GET", "/Invoices"))
 
     await bridge.sync.hint({bridge.xero.books.tenant_id: [of_invoice(bridge)]})
-    answer = await bridge.sync.request(ANNA, place())
+    answer = await bridge.sync.request(ANNA, reply_to())
     for _ in range(5):
         bridge.clock.turn(hours=1)
         await bridge.run()
@@ -104,7 +104,7 @@ async def test_with_few_calls_left_asking_brings_no_look_before_its_hour(bridge:
     asked = len(bridge.xero.calls("GET", "/Invoices"))
 
     bridge.clock.turn(minutes=2)
-    await bridge.sync.request(ANNA, place())
+    await bridge.sync.request(ANNA, reply_to())
     await bridge.look()
     assert len(bridge.xero.calls("GET", "/Invoices")) == asked
 
@@ -121,7 +121,7 @@ async def test_the_copying_waits_as_long_as_it_was_told_to(bridge: Bridge) -> No
     asked = len(bridge.xero.calls("GET", "/Accounts"))
 
     bridge.clock.turn(minutes=2)
-    await bridge.sync.request(ANNA, place())
+    await bridge.sync.request(ANNA, reply_to())
     bridge.clock.turn(hours=5)
     await bridge.run()
 

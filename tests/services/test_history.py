@@ -10,8 +10,8 @@ from services.history.masking import MASK, masked
 from services.history.service import HistoryService
 from services.history.shapes import History
 from services.model import ConnectionState, Person
-from services.store import acts, connections
-from services.store.acts import Deed
+from services.store import audit, connections
+from services.store.audit import AuditNote
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge
@@ -40,14 +40,14 @@ def history(bridge: Bridge) -> HistoryService:
 
 
 def whats(found: History) -> list[str]:
-    return [each.what for each in found.acts]
+    return [each.what for each in found.audit]
 
 
-async def noted(bridge: Bridge, *deeds: Deed) -> None:
+async def noted(bridge: Bridge, *deeds: AuditNote) -> None:
     async with bridge.database.sessions.begin() as session:
         connection = await connections.get(session, bridge.connection_id)
         for each in deeds:
-            acts.note(session, connection, each)
+            audit.record(session, connection, each)
 
 
 @BOTH_DATABASES
@@ -69,23 +69,23 @@ async def test_an_invoice_has_its_own_story_over_all_its_generations(
 
     assert (found.number, found.total) == ("INV-1", 3)
     assert whats(found) == ["exported", "invoice_deleted", "exported"]
-    assert [each.by for each in found.acts] == ["U1", "", "U1"]
+    assert [each.by for each in found.audit] == ["U1", "", "U1"]
     ids = [second.xero_invoice_id, first.xero_invoice_id, first.xero_invoice_id]
-    assert [each.xero_invoice_id for each in found.acts] == ids
-    assert found.acts[2].after["total"] == "115.00 NZD"
+    assert [each.xero_invoice_id for each in found.audit] == ids
+    assert found.audit[2].after["total"] == "115.00 NZD"
 
 
 @BOTH_DATABASES
 async def test_the_newest_twenty_are_listed_and_the_file_has_all(
     bridge: Bridge, history: HistoryService
 ) -> None:
-    deeds = [Deed("subscribed", bridge.clock(), "U1", after={"nth": nth}) for nth in range(25)]
+    deeds = [AuditNote("subscribed", bridge.clock(), "U1", after={"nth": nth}) for nth in range(25)]
     await noted(bridge, *deeds)
 
     newest, everything = await history.newest(ANNA), await history.everything(ANNA)
 
-    assert [each.after["nth"] for each in newest.acts] == list(range(24, 4, -1))
-    assert newest.total == everything.total == len(everything.acts) == 25
+    assert [each.after["nth"] for each in newest.audit] == list(range(24, 4, -1))
+    assert newest.total == everything.total == len(everything.audit) == 25
 
 
 async def test_e69_no_secret_comes_out_of_the_history(
@@ -99,9 +99,9 @@ async def test_e69_no_secret_comes_out_of_the_history(
         "said": "uses xoxb-1234-abcd here",
         "total": "115.00",
     }
-    await noted(bridge, Deed("matched", bridge.clock(), "U1", before=secrets, after=secrets))
+    await noted(bridge, AuditNote("matched", bridge.clock(), "U1", before=secrets, after=secrets))
 
-    [act] = (await history.everything(ANNA)).acts
+    [act] = (await history.everything(ANNA)).audit
 
     assert act.before == act.after == masked(secrets)
     assert act.after["total"] == "115.00"

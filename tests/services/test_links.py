@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.links import Links
+from services.model.links import Links
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from services.matching.shapes import MatchChoice
 from services.model import NEW_CONTACT, Option, Person
 from services.store import mirror
 from services.store.engine import Database
-from services.store.tables import Account, Act, Base, Client, Connection, Contact, TaxRate
+from services.store.tables import Account, AuditEntry, Base, Client, Connection, Contact, TaxRate
 from tests.databases import SQLITE_ALONE
 from tests.services.store_seeds import NOW, connected
 
@@ -174,7 +174,7 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
     third = await service.save(OWNER, MatchChoice(2, NEW_CONTACT, "other"))
     again, new = await service.open(OWNER, 1), await service.open(OWNER, 2)
     async with database.sessions() as session:
-        acts = [(each.user_id, each.what) for each in await session.scalars(select(Act))]
+        audit = [(each.user_id, each.what) for each in await session.scalars(select(AuditEntry))]
 
     assert [each.client.text if each.client else "" for each in (first, second, third)] == [
         "Acmé Ltd",
@@ -190,7 +190,7 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
     assert again.account == Option("sales", "Sales (200)", "GST · 15 %")
     assert new.contact is not None
     assert (new.contact.value, new.contact.text) == (NEW_CONTACT, "➕ Add «Birch» to Xero")
-    assert acts == [("U1", "matched")] * 2
+    assert audit == [("U1", "matched")] * 2
 
 
 async def test_what_was_chosen_but_is_archived_since_is_not_shown_as_chosen(

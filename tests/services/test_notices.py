@@ -17,22 +17,22 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.links import Links
 from services.model import (
     USUAL_TOPICS,
     ConnectionState,
     ExportState,
+    InvoiceState,
     Job,
-    Life,
     NoticeKind,
     Person,
     Topic,
 )
+from services.model.links import Links
 from services.notices.service import NoticeService
 from services.notices.shapes import Message, Spot
 from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
-from services.store.tables import Act, Client, Connection, Export, Notice
+from services.store.tables import AuditEntry, Client, Connection, Export, Notice
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Clock
 from tests.services.connecting import Nudges
@@ -96,18 +96,20 @@ class Newsroom:
 
     async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
         """Let something happen."""
-        news = notices.News(kind or NoticeKind.CONNECTION_RESTORED, word, {"word": word}, also=also)
-        await self.announce(news)
+        notification = notices.Notification(
+            kind or NoticeKind.CONNECTION_RESTORED, word, {"word": word}, also=also
+        )
+        await self.enqueue(notification)
 
     async def tell_of(self, export: Export, kind: NoticeKind, word: str) -> None:
         """Let something happen to an invoice."""
-        await self.announce(notices.News(kind, word, {"word": word}, export=export))
+        await self.enqueue(notices.Notification(kind, word, {"word": word}, export=export))
 
-    async def announce(self, news: notices.News) -> None:
+    async def enqueue(self, notification: notices.Notification) -> None:
         """Owe news to whoever listens."""
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, self.connection.id)
-            await notices.announce(session, row, news, self.clock())
+            await notices.enqueue(session, row, notification, self.clock())
 
     async def run(self, seconds: int = 0) -> None:
         """Look at the outbox now, and once more in each of the next seconds."""
@@ -154,12 +156,12 @@ async def test_a_channel_hears_the_usual_four_unless_told_otherwise(room: Newsro
         OWNER, "C1", [Topic.PAYMENTS, Topic.PAYMENTS], client_id=5, minimum=Decimal("99.50")
     )
     async with room.database.sessions() as session:
-        acts = [(each.what, each.after) for each in await session.scalars(select(Act))]
+        audit = [(each.what, each.after) for each in await session.scalars(select(AuditEntry))]
 
     assert changed == await room.service.listening(OWNER, "C1")
     assert (changed.topics, changed.client_name) == ((Topic.PAYMENTS,), "Acme")
     assert (changed.minimum, changed.set_by) == (Decimal("99.50"), "U1")
-    assert acts == [("subscribed", {"channel_id": "C1"})] * 2
+    assert audit == [("subscribed", {"channel_id": "C1"})] * 2
     assert (Job.NOTICES, room.connection.workspace_id) in room.work.made
 
 
@@ -255,7 +257,7 @@ async def test_a_card_is_drawn_again_where_nobody_hears_of_the_event(room: Newsr
     await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
     async with room.database.sessions.begin() as session:
         row = await session.get_one(Export, export.id)
-        row.life = Life.VOIDED
+        row.invoice_state = InvoiceState.VOIDED
     room.clock.turn(seconds=3)
     async with room.database.sessions() as session:
         assert await due.list_due(session, room.clock()) == [
@@ -351,8 +353,12 @@ async def test_a_channel_for_one_client_and_large_amounts_hears_of_no_others(
     ]:
         facts = {"word": word}
         paid, sent = NoticeKind.PAYMENT_RECEIVED, NoticeKind.INVOICE_EXPORTED
-        await room.announce(notices.News(paid, f"paid {word}", facts, export, Decimal(amount)))
-        await room.announce(notices.News(sent, f"sent {word}", facts, export, Decimal(amount)))
+        await room.enqueue(
+            notices.Notification(paid, f"paid {word}", facts, export, Decimal(amount))
+        )
+        await room.enqueue(
+            notices.Notification(sent, f"sent {word}", facts, export, Decimal(amount))
+        )
     await room.run(seconds=8)
     heard = [(message.channel_id, message.kind, message.facts) for _, message in room.board.posted]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.numbers import cleaned, core, fitting, parts
+from services.model.numbers import cleaned, core, fitting, parts
 from tests.properties import tried
 
 ALL = ("INV-2041", "INV\u20132041", "QUO-77", "2025/INV/0042", "INV-0007", "RE 12 b", "7, second")

@@ -13,7 +13,7 @@ from services.store import left_out, mirror
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services import batching
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 LINES = [("Work", "", 1, "100")]
@@ -131,12 +131,12 @@ async def test_one_invoice_that_cannot_be_read_singly_keeps_no_other_waiting(
 
 async def test_a_comparison_never_takes_what_cannot_be_read_for_missing(bridge: Bridge) -> None:
     bridge.paymo.faults.add(path="/invoices$", times=9, alter={"invoices/0/total": "?"})
-    await bridge.reconcile.ask(ANNA, "", place())
+    await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
     [report] = bridge.screen.reports
     bridge.paymo.faults.clear()
     bridge.xero.faults.add(path="Invoices", times=9, alter={"Invoices/0/Total": None})
-    await bridge.reconcile.ask(ANNA, "", place())
+    await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
     second = bridge.screen.reports[-1]
 

@@ -16,12 +16,12 @@ from handlers.register import Services
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.errors import ServiceError
+from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
-from services.export.explaining import ExplainService
 from services.export.shapes import ExportChoice
 from services.history.service import HistoryService
 from services.matching.shapes import MatchChoice
-from services.model import Person, Place, Role, Topic
+from services.model import Person, ReplyTarget, Role, Topic
 from services.notices.service import NoticeService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
@@ -57,7 +57,7 @@ PLAIN: dict[str, Any] = {
     "tax_type": "ZERORATEDOUTPUT",
     "role": Role.EXPORTER,
     "topics": (Topic.DIGEST,),
-    "place": Place(2, EVE.user_id, "C1", "V9"),
+    "reply_to": ReplyTarget(2, EVE.user_id, "C1", "V9"),
     "person": EVE,
 }
 # Methods that no person calls, and what stands in for the person.

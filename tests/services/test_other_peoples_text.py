@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services import texts
-from services.model import ExportState
+from services.model import ExportState, texts
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.paymo import Company
 from sandbox.paymo.hooks import Hook, sign
 from sandbox.serving import Served
-from services.model import ConnectionState, Life
+from services.model import ConnectionState, InvoiceState
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
@@ -208,7 +208,7 @@ async def test_an_invoice_deleted_in_paymo_is_told_at_once_and_leaves_the_menus(
     form = await stand.bridge.form_for("INV-1")
 
     assert await stand.told() == ["invoice_deleted"]
-    assert export.life is Life.GONE
+    assert export.invoice_state is InvoiceState.GONE
     assert form.invoice is None
     assert [each.status for each in stand.bridge.xero.books.invoices.values()] == ["AUTHORISED"]
 

@@ -11,13 +11,13 @@ from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
 from sandbox.xero.model import new_id
 from services.errors import ServiceError
-from services.model import Life
+from services.model import InvoiceState
 from services.reconcile.months import month_of
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -54,7 +54,7 @@ def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
 
 async def compared(bridge: Bridge, text: str = "") -> Report:
     """Have a month compared, and return what Anna reads."""
-    await bridge.reconcile.ask(ANNA, text, place())
+    await bridge.reconcile.ask(ANNA, text, reply_to())
     await bridge.run()
     assert bridge.screen.said == []
     return bridge.screen.reports[-1]
@@ -315,7 +315,7 @@ async def test_deleted_in_paymo_it_is_only_in_xero(bridge: Bridge) -> None:
     bridge.paymo.company.delete_invoice(in_paymo(bridge).id)
     early = row_of(await compared(bridge))
     await bridge.look()
-    assert (await bridge.exports())[0].life is Life.GONE
+    assert (await bridge.exports())[0].invoice_state is InvoiceState.GONE
 
     late = row_of(await compared(bridge))
 

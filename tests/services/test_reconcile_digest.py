@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from sandbox.xero.model import Invoice as XeroInvoice
-from services.model import ConnectionState, ErrandState, Job
+from services.model import ConnectionState, Job, TaskState
 from services.reconcile.shapes import Verdict
 from services.store import digests
 from services.store.engine import Database
-from services.store.tables import Errand, Subscription
+from services.store.tables import Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -40,15 +40,15 @@ def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
 
 async def ask(bridge: Bridge) -> None:
     """Have this month compared."""
-    await bridge.reconcile.ask(ANNA, "", place())
+    await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
 
 
-async def errands_of(bridge: Bridge) -> list[Errand]:
+async def tasks_of(bridge: Bridge) -> list[Task]:
     """Return every comparison that was asked for."""
     async with bridge.database.sessions() as session:
         rows = await session.scalars(
-            select(Errand).where(Errand.job == Job.RECONCILE).order_by(Errand.id)
+            select(Task).where(Task.job == Job.RECONCILE).order_by(Task.id)
         )
         return list(rows)
 
@@ -85,7 +85,7 @@ async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge:
 
     assert bridge.screen.reports == []
     assert "none of the 2 exported invoices, so nothing is concluded" in bridge.screen.said[0]
-    assert [each.state for each in await errands_of(bridge)] == [ErrandState.REFUSED]
+    assert [each.state for each in await tasks_of(bridge)] == [TaskState.REFUSED]
 
     first = next(iter(lost))
     invoices[first] = lost[first]
@@ -169,7 +169,7 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> N
 async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
     await bridge.change(exporters=[BEN.user_id])
     begun = [
-        await bridge.reconcile.ask(person, text, place())
+        await bridge.reconcile.ask(person, text, reply_to())
         for person, text in ((ANNA, ""), (ANNA, "november"), (BEN, ""))
     ]
     await bridge.run()
@@ -218,7 +218,7 @@ async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
     asked = await asyncio.gather(*(ask_due() for _ in range(4)))
 
     assert sorted(asked) == [0, 0, 0, 1]
-    assert len(await errands_of(bridge)) == 1
+    assert len(await tasks_of(bridge)) == 1
 
 
 async def test_nobody_listens_so_nothing_is_read(bridge: Bridge) -> None:

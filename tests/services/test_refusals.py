@@ -12,7 +12,7 @@ from services.export.refusals import from_xero, is_taken, is_url_refused
 from services.model import ExportState
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -180,7 +180,7 @@ async def test_the_same_cure_helps_however_xero_spells_it(
     await export(bridge, "INV-1", MEANINGS[problem][which])
     refused = bridge.screen.results[-1]
     assert cure in refused.cures
-    await bridge.export.cure(ANNA, refused.export_id, place(), cure)
+    await bridge.export.cure(ANNA, refused.export_id, reply_to(), cure)
     await bridge.run()
     (made,) = bridge.xero.invoices.values()
     assert (made.number, made.status) == ("INV-1", status)
@@ -202,7 +202,7 @@ async def test_what_waited_for_an_archived_contact_goes_on_once_it_is_restored(
     else:
         form_1 = await bridge.form_for("INV-1")
         acme.status = "ARCHIVED"
-        await bridge.export.request(ANNA, form_1.draft_id, bridge.choice(form_1), place())
+        await bridge.export.request(ANNA, form_1.draft_id, bridge.choice(form_1), reply_to())
         await bridge.run()
     assert {each.problem for each in await bridge.exports()} == {"contact"}
     acme.status, acme.updated = "ACTIVE", bridge.clock() + timedelta(minutes=1)

@@ -12,7 +12,7 @@ from services.matching.shapes import MatchChoice
 from services.model import ExportState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -32,7 +32,7 @@ def acme_id(bridge: Bridge) -> str:
 async def ask_all(bridge: Bridge, *numbers: str) -> None:
     """Ask for exports of invoices that were all shown before anything went wrong."""
     for form in [await bridge.form_for(number) for number in numbers]:
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
 
 async def states(bridge: Bridge) -> list[ExportState]:
@@ -160,7 +160,7 @@ async def test_e16_a_name_that_is_taken_is_offered_and_nothing_added(
     result = await _new_client(bridge, name, archived=False)
     assert "contact called" in result.reason
     assert result.cures == ("use_contact", "look_again", "retry")
-    await bridge.export.cure(ANNA, result.export_id, place(), "use_contact")
+    await bridge.export.cure(ANNA, result.export_id, reply_to(), "use_contact")
     await bridge.run()
 
     done = bridge.screen.results[-1]
@@ -188,7 +188,7 @@ async def _new_client(bridge: Bridge, name: str, *, archived: bool) -> ExportRes
     await bridge.look()
     form = await bridge.form_for("INV-7")
     choice = bridge.choice(form, contact_id="new")
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     taken = bridge.xero.books.add_contact(name)
     if archived:
         bridge.xero.books.archive_contact(taken.contact_id)
@@ -244,7 +244,7 @@ async def _locked_out(bridge: Bridge) -> ExportResult:
     await bridge.look()
     form = await bridge.form_for("INV-7")
     choice = bridge.choice(form, contact_id="new")
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     bridge.xero.books.period_lock_date = company.numbered("INV-7").issued
     bridge.clock.turn(minutes=2)
     await bridge.run()
@@ -269,7 +269,7 @@ async def test_e29_nothing_to_pay_nothing_said_nothing_sent(
     await bridge.look()
     form = await bridge.form_for("INV-7")
     with pytest.raises(NotAccepted, match=said):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
     assert not bridge.xero.invoices
 
@@ -278,7 +278,7 @@ async def test_e26_a_discount_goes_out_as_an_amount_for_each_line(bridge: Bridge
     """A rate would be rounded line by line; amounts come to Paymo's total to the cent."""
     company = bridge.paymo.company
     acme = next(iter(company.clients.values()))
-    lines = [(f"Part {place}", "", 1, "33.33") for place in range(5)]
+    lines = [(f"Part {reply_to}", "", 1, "33.33") for reply_to in range(5)]
     company.add_invoice("INV-7", acme, lines, tax=15, discount="7.5")
     await bridge.look()
     result = await bridge.export_it("INV-7")

@@ -18,7 +18,7 @@ from services.model import NEW_CONTACT
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services import batching
-from tests.services.bridge import ANNA, KEY, Bridge, place
+from tests.services.bridge import ANNA, KEY, Bridge, reply_to
 from tests.skips import SHARED
 
 SPECS = SHARED / "specs"
@@ -99,7 +99,7 @@ async def export_and_pay(bridge: Bridge) -> None:
     books.void(by_number["INV-3"].invoice_id)
     await bridge.look()
     [export] = [each for each in await bridge.exports() if each.number == "INV-2"]
-    await bridge.undo.undo(ANNA, export.id, place())
+    await bridge.undo.undo(ANNA, export.id, reply_to())
     await bridge.look()
 
 
@@ -123,7 +123,7 @@ async def test_every_request_of_a_walk_is_as_specified(
     company = bridge.paymo.company
     company.set_status(company.numbered("INV-5").id, "sent")
     await batching.export_all(bridge)
-    await bridge.reconcile.ask(ANNA, "", place())
+    await bridge.reconcile.ask(ANNA, "", reply_to())
     bridge.clock.turn(hours=25)
     await bridge.run()
     connection = await bridge.connection()

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.notice_board import notice_blocks
-from handlers.notice_words import text_of
+from handlers.notices.board import notice_blocks
+from handlers.notices.text import text_of
 from sandbox.paymo import Invoice
 from sandbox.paymo.work import Entry, Expense, Project
 from sandbox.serving import Seen
@@ -17,7 +17,7 @@ from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
 from tests.handlers.judging import buttons
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 DAY = date(2026, 11, 20)
 
@@ -89,7 +89,7 @@ def writes(bridge: Bridge) -> list[Seen]:
 
 async def restored(bridge: Bridge) -> Invoice:
     """Restore it, do what is due, and return it."""
-    await bridge.restore.restore_number(ANNA, "inv-1", place())
+    await bridge.restore.restore_number(ANNA, "inv-1", reply_to())
     await bridge.run()
     return bridge.paymo.company.numbered("INV-1")
 
@@ -140,7 +140,7 @@ async def test_the_payments_that_were_there_come_back(bridge: Bridge) -> None:
 async def test_a_lost_answer_makes_no_second_invoice(bridge: Bridge, hang_up: str) -> None:
     await delete(bridge)
     bridge.paymo.faults.add(method="POST", path="/api/invoices", hang_up=hang_up)
-    await bridge.restore.restore_number(ANNA, "INV-1", place())
+    await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     for _ in range(3):
         await bridge.look()
 
@@ -155,7 +155,7 @@ async def test_a_number_that_is_used_again_is_never_taken_for_the_restored_one(
     client = bridge.paymo.company.clients[former.client_id]
     other = bridge.paymo.company.add_invoice("INV-1", client, [("Other", "", 1, "9")])
 
-    await bridge.restore.restore_number(ANNA, "INV-1", place())
+    await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     await bridge.run()
 
     assert list(bridge.paymo.company.invoices) == [other.id]
@@ -174,16 +174,16 @@ async def test_what_is_restored_can_be_exported_again(bridge: Bridge) -> None:
 
 async def test_it_is_restored_once_and_only_by_exporters(bridge: Bridge) -> None:
     with pytest.raises(NotFound, match="nothing to restore"):
-        await bridge.restore.restore_number(ANNA, "INV-1", place())
+        await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     await delete(bridge)
     with pytest.raises(NotAllowed):
-        await bridge.restore.restore_number(BEN, "INV-1", place())
-    await bridge.restore.restore_number(ANNA, "INV-1", place())
+        await bridge.restore.restore_number(BEN, "INV-1", reply_to())
+    await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     with pytest.raises(AlreadyRequested, match="being restored"):
-        await bridge.restore.restore_number(ANNA, "INV-1", place())
+        await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="restored already"):
-        await bridge.restore.restore_number(ANNA, "INV-1", place())
+        await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
 
 
 async def test_what_hung_on_it_hangs_on_it_again(bridge: Bridge) -> None:

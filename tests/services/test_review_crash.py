@@ -13,11 +13,11 @@ from sqlalchemy import delete
 
 from sandbox.xero.model import TaxComponent
 from services.errors import AlreadyRequested
-from services.model import ExportState, Life, PaymentState
+from services.model import ExportState, InvoiceState, PaymentState
 from services.store import connections, exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice
-from tests.services.bridge import ANNA, BEN, Bridge, place
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
 LONG = "INV-2026-11-25-00000001"
 FAR_PAST = date(1999, 12, 31)
@@ -106,10 +106,10 @@ async def test_a_deletion_that_never_heard_of_its_end_is_told_once(bridge: Bridg
     await bridge.change(void_means="delete")
     bridge.xero.books.void(next(iter(bridge.xero.invoices)))
     await bridge.look()
-    await forget_export(bridge, life=Life.VOID_SEEN)
+    await forget_export(bridge, invoice_state=InvoiceState.VOID_SEEN)
     await bridge.look()
     (export,) = await bridge.exports()
-    assert export.life is Life.DELETED
+    assert export.invoice_state is InvoiceState.DELETED
     assert (export.snapshot or {})["number"] == LONG
     assert await kinds(bridge) == ["invoice_voided"]
     assert (await bridge.notices())[-1][1]["in_paymo"] == "deleted"
@@ -123,7 +123,7 @@ async def test_two_who_press_at_once_claim_one_invoice(bridge: Bridge) -> None:
     await bridge.look()
     forms = [(each, await bridge.form_for("INV-2", each)) for each in (ANNA, BEN)]
     asked = [
-        bridge.export.request(each, form.draft_id, bridge.choice(form), place())
+        bridge.export.request(each, form.draft_id, bridge.choice(form), reply_to())
         for each, form in forms
     ]
     said = await asyncio.gather(*asked, return_exceptions=True)

@@ -10,7 +10,7 @@ from services.errors import ServiceError
 from services.model import ConnectionState, ExportState
 from services.store.engine import Database
 from services.store.tables import Connection
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 # Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
 LONG = "INV-2026-11-25-00000001"
@@ -27,7 +27,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 async def press(bridge: Bridge, number: str) -> None:
     """Ask for an export, and do what is due now."""
     form = await bridge.form_for(number)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
 
@@ -53,7 +53,7 @@ async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     assert said.cures == ("link_existing", "retry", "cancel")
     assert "Look for it in Maple Books" in said.reason
     await let_hours_pass(bridge)
-    await bridge.export.retry(ANNA, said.export_id, place())
+    await bridge.export.retry(ANNA, said.export_id, reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
@@ -172,7 +172,7 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     refused = bridge.screen.results[-1]
     assert refused.state is ExportState.FAILED
     assert "link_existing" in refused.cures
-    await bridge.export.link_existing(ANNA, refused.export_id, place())
+    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
     export = (await bridge.exports())[-1]
     assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
@@ -201,7 +201,7 @@ async def test_e08_a_form_of_one_organisation_sends_nothing_to_another(bridge: B
             )
         )
     with pytest.raises(ServiceError, match="too long"):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     assert await bridge.exports() == []
 
 
@@ -213,7 +213,7 @@ async def test_retrying_after_the_connection_ended_promises_nothing(bridge: Brid
     assert failed.state is ExportState.FAILED
     await bridge.change(state=ConnectionState.ENDED)
     with pytest.raises(ServiceError, match="connect"):
-        await bridge.export.retry(ANNA, failed.id, place())
+        await bridge.export.retry(ANNA, failed.id, reply_to())
     assert (await bridge.exports())[0].state is ExportState.FAILED
 
 

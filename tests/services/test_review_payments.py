@@ -8,7 +8,7 @@ import pytest
 
 from services.model import PaymentState
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 DAY = date(2026, 11, 20)
 
@@ -104,10 +104,10 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     await bridge.run()
     refused = await bridge.export_it("INV-1")
     assert "void" in refused.reason
-    await bridge.export.link_existing(ANNA, refused.export_id, place())
+    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
     assert "without_number" in bridge.screen.results[-1].cures
-    await bridge.export.without_number(ANNA, refused.export_id, place())
+    await bridge.export.without_number(ANNA, refused.export_id, reply_to())
     await bridge.run()
     first, second = await bridge.exports()
     assert second.reason == ""

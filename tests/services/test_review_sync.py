@@ -10,7 +10,7 @@ import pytest
 
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice
-from services.model import Life
+from services.model import InvoiceState
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Connection
@@ -69,7 +69,7 @@ async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     bridge.xero.books.void(invoice_id(bridge))
     await bridge.look()
     (export,) = await bridge.exports()
-    assert export.life is Life.ASKED
+    assert export.invoice_state is InvoiceState.ASKED
     assert await amounts(bridge) == [Decimal(20)]
 
 
@@ -101,14 +101,17 @@ async def test_the_snapshot_shows_the_invoice_as_it_was_before_we_voided_it(
     await bridge.look()
     await bridge.look()
     (export,) = await bridge.exports()
-    assert (export.life, (export.snapshot or {})["status"]) == (Life.VOIDED, "draft")
+    assert (export.invoice_state, (export.snapshot or {})["status"]) == (
+        InvoiceState.VOIDED,
+        "draft",
+    )
 
 
 async def test_of_two_who_decide_at_once_one_does(bridge: Bridge) -> None:
     """Both presses answer, and nothing is decided both ways."""
     async with bridge.database.sessions.begin() as session:
         export = await exports.get(session, 1)
-        export.life, export.wanted = Life.HELD, "void"
+        export.invoice_state, export.wanted = InvoiceState.HELD, "void"
     said = await asyncio.gather(
         bridge.sync.apply_breaker(ANNA, bridge.connection_id),
         bridge.sync.keep_breaker(ANNA, bridge.connection_id),

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import select, update
 
 from services.errors import AlreadyRequested, NotAllowed, NotConnected, NotFound, SeveralFit
-from services.model import NoticeKind, Person, Place, Role
+from services.model import NoticeKind, Person, ReplyTarget, Role
+from services.model.wording import mention
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store import connections, roles
 from services.store.engine import Database
-from services.store.tables import AccessRequest, Act, Notice, Subscription
-from services.wording import mention
+from services.store.tables import AccessRequest, AuditEntry, Notice, Subscription
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf
 
@@ -100,10 +100,10 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
 
 
 async def test_viewers_cost_no_call_and_change_nothing(bridge: Bridge) -> None:
-    place = Place(1, "U2", "C1")
+    reply_to = ReplyTarget(1, "U2", "C1")
     for refused in (
-        bridge.sync.request(BEN, place),
-        bridge.reconcile.ask(BEN, "", place),
+        bridge.sync.request(BEN, reply_to),
+        bridge.reconcile.ask(BEN, "", reply_to),
         bridge.export.open(BEN, ""),
         bridge.batches.open(BEN),
         bridge.matching.open(BEN),
@@ -116,16 +116,16 @@ async def test_viewers_cost_no_call_and_change_nothing(bridge: Bridge) -> None:
 
 async def test_ten_syncs_are_one(bridge: Bridge) -> None:
     bridge.clock.turn(minutes=5)
-    asked = [await bridge.sync.request(ANNA, Place(1, "U1", "C1")) for _ in range(5)]
+    asked = [await bridge.sync.request(ANNA, ReplyTarget(1, "U1", "C1")) for _ in range(5)]
     assert [each.is_under_way for each in asked] == [False, True, True, True, True]
     await bridge.run()
     calls = len(bridge.xero.requests)
 
-    assert (await bridge.sync.request(ANNA, Place(1, "U1", "C1"))).is_fresh
+    assert (await bridge.sync.request(ANNA, ReplyTarget(1, "U1", "C1"))).is_fresh
     await bridge.run()
     assert len(bridge.xero.requests) == calls
     bridge.clock.turn(minutes=1)
-    assert not (await bridge.sync.request(ANNA, Place(1, "U1", "C1"))).is_fresh
+    assert not (await bridge.sync.request(ANNA, ReplyTarget(1, "U1", "C1"))).is_fresh
 
 
 @BOTH_DATABASES
@@ -151,7 +151,7 @@ async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: R
     [answer] = await told(bridge, NoticeKind.ACCESS_ANSWERED)
     assert (answer.channel_id, answer.facts["given"]) == ("U3", given.word)
     async with bridge.database.sessions() as session:
-        act = await session.scalar(select(Act).where(Act.what == "access_given"))
+        act = await session.scalar(select(AuditEntry).where(AuditEntry.what == "access_given"))
     assert act is not None
     assert (act.user_id, act.after) == ("U1", {"people": ["U3"], "role": given.word})
 

@@ -11,7 +11,7 @@ from services.model import ConnectionState, Person
 from services.settings.service import SettingsService
 from services.store import connections
 from services.store.engine import Database
-from services.store.tables import Act
+from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Deaf
 from tests.services.store_seeds import NOW, connected
@@ -26,10 +26,10 @@ def service_on(database: Database) -> SettingsService:
     return SettingsService(database, Deaf(), lambda: NOW)
 
 
-async def acts(database: Database) -> list[Act]:
+async def audit(database: Database) -> list[AuditEntry]:
     """Return what was done."""
     async with database.sessions() as session:
-        return list(await session.scalars(select(Act).order_by(Act.id)))
+        return list(await session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 async def test_what_is_saved_is_shown_again_and_kept_with_who_changed_it(
@@ -46,7 +46,7 @@ async def test_what_is_saved_is_shown_again_and_kept_with_who_changed_it(
         credits="notify",
     )
     await service.save(OWNER, wanted)
-    (act,) = await acts(database)
+    (act,) = await audit(database)
 
     assert (shown.xero_status, shown.void_means, shown.credits) == ("AUTHORISED", "void", "record")
     assert shown.organisation == "Maple Books"

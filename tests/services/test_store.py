@@ -49,7 +49,7 @@ def export_of(connection: Connection) -> Export:
         due_at=NOW,
         requested_by="U1",
         requested_at=NOW,
-        place={},
+        reply_to={},
         contact_id="c",
         account_id="a",
         xero_status="AUTHORISED",
@@ -138,7 +138,7 @@ async def test_a_channel_is_owed_once_what_it_asked_for(
 ) -> None:
     database = open_database(database_url)
     connection = await connected(database)
-    news = notices.News(
+    notification = notices.Notification(
         NoticeKind.PAYMENT_RECEIVED, "payment:1", {"amount": "50"}, amount=Decimal(50)
     )
     async with database.sessions.begin() as session:
@@ -153,8 +153,8 @@ async def test_a_channel_is_owed_once_what_it_asked_for(
             )
         )
         await session.flush()
-        await notices.announce(session, connection, news, NOW)
-        await notices.announce(session, connection, news, NOW)
+        await notices.enqueue(session, connection, notification, NOW)
+        await notices.enqueue(session, connection, notification, NOW)
         waiting = await count_waiting(session)
     await database.close()
 
@@ -166,8 +166,8 @@ async def test_no_notice_overtakes_another_in_its_channel(database_url: str) -> 
     connection = await connected(database)
     async with database.sessions.begin() as session:
         for source in ("first", "second"):
-            news = notices.News(NoticeKind.SYNC_PAUSED, source, {}, also=["U1"])
-            await notices.announce(session, connection, news, NOW)
+            notification = notices.Notification(NoticeKind.SYNC_PAUSED, source, {}, also=["U1"])
+            await notices.enqueue(session, connection, notification, NOW)
         first = await notices.take_due(session, connection.workspace_id, NOW)
         nobody = await notices.take_due(session, connection.workspace_id, NOW)
         assert first is not None

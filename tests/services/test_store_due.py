@@ -127,9 +127,9 @@ async def test_the_longest_due_comes_first_whatever_it_is(database: Database) ->
     draft = draft_of(connection, due_at=NOW - timedelta(minutes=1))
     for row in (draft, export):
         await add(database, row)
-    news = notices.News(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
+    notification = notices.Notification(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
     async with database.sessions.begin() as session:
-        await notices.announce(session, connection, news, NOW)
+        await notices.enqueue(session, connection, notification, NOW)
     expected = [
         (Job.EXPORT, export.id),
         (Job.MIRROR, connection.id),
@@ -150,9 +150,9 @@ async def test_a_workspace_without_the_app_is_only_helped_to_leave(database: Dat
     for row in (export, draft_of(connection, due_at=NOW)):
         await add(database, row)
     await add(database, payment_of(export))
-    news = notices.News(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
+    notification = notices.Notification(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
     async with database.sessions.begin() as session:
-        await notices.announce(session, connection, news, NOW)
+        await notices.enqueue(session, connection, notification, NOW)
     assert len(await due_now(database)) == 6
 
     async with database.sessions.begin() as session:

@@ -18,9 +18,9 @@ from tests.services.store_seeds import NOW, connected, count_waiting, export_of,
 async def tell(
     database: Database, connection: Connection, source: str, *channels: str, now: datetime = NOW
 ) -> int:
-    news = notices.News(NoticeKind.SYNC_PAUSED, source, {"count": 4}, also=channels)
+    notification = notices.Notification(NoticeKind.SYNC_PAUSED, source, {"count": 4}, also=channels)
     async with database.sessions.begin() as session:
-        return await notices.announce(session, connection, news, now)
+        return await notices.enqueue(session, connection, notification, now)
 
 
 async def take(database: Database, connection: Connection, now: datetime = NOW) -> Notice | None:
@@ -123,8 +123,8 @@ async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
 
     async def happens(kind: NoticeKind) -> None:
         async with database.sessions.begin() as session:
-            news = notices.News(kind, kind.value, {}, export)
-            await notices.announce(session, connection, news, NOW)
+            notification = notices.Notification(kind, kind.value, {}, export)
+            await notices.enqueue(session, connection, notification, NOW)
 
     await happens(NoticeKind.PAYMENT_RECEIVED)
     async with database.sessions.begin() as session:
@@ -186,11 +186,11 @@ async def test_a_channel_hears_only_of_its_client_and_from_its_minimum_on(
         session.add(export)
         await subscriptions.put(session, wanted(connection, **filters))
         await session.flush()
-        news = notices.News(
+        notification = notices.Notification(
             NoticeKind.PAYMENT_RECEIVED, "payment:1", {}, export=export, amount=Decimal(50)
         )
 
-        assert await notices.announce(session, connection, news, NOW) == told
+        assert await notices.enqueue(session, connection, notification, NOW) == told
 
 
 async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
@@ -203,11 +203,11 @@ async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
         paused = await subscriptions.pause(session, mine.workspace_id, "C1", "archived")
         again = await subscriptions.pause(session, mine.workspace_id, "C1", "archived")
         owed = [
-            await notices.announce(session, each, news_of(each, "before"), NOW)
+            await notices.enqueue(session, each, news_of(each, "before"), NOW)
             for each in (mine, other)
         ]
         await subscriptions.put(session, wanted(mine, topics=["payments", "digest"]))
-        owed.append(await notices.announce(session, mine, news_of(mine, "after"), NOW))
+        owed.append(await notices.enqueue(session, mine, news_of(mine, "after"), NOW))
         now = await subscriptions.find(session, mine.id, "C1")
 
     assert ([each.connection_id for each in paused], list(again)) == ([mine.id], [])
@@ -216,8 +216,8 @@ async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
     assert (now.topics, now.paused_because) == (["payments", "digest"], "")
 
 
-def news_of(connection: Connection, source: str) -> notices.News:
-    return notices.News(NoticeKind.PAYMENT_RECEIVED, f"{source}:{connection.id}", {})
+def news_of(connection: Connection, source: str) -> notices.Notification:
+    return notices.Notification(NoticeKind.PAYMENT_RECEIVED, f"{source}:{connection.id}", {})
 
 
 async def test_a_channel_can_leave_once(database: Database) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
-from services.model import Life, PaymentState
+from services.model import InvoiceState, PaymentState
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 DAY = date(2026, 11, 20)
 
@@ -70,7 +70,7 @@ async def test_e35_a_part_payment_and_then_the_rest(bridge: Bridge) -> None:
 async def test_e36_a_payment_seen_again_and_again_is_recorded_once(bridge: Bridge) -> None:
     """Hints, sweeps and manual syncs find the same row."""
     await pay(bridge, "40")
-    await bridge.sync.request(ANNA, place())
+    await bridge.sync.request(ANNA, reply_to())
     await bridge.run()
     await bridge.sync.hint({bridge.xero.books.tenant_id: [in_xero(bridge).invoice_id]})
     await bridge.look()
@@ -184,7 +184,10 @@ async def test_a_deleted_draft_is_deleted_in_paymo_and_can_be_exported_again(
     assert len(bridge.paymo.company.invoices) == number_of_invoices - 1
     assert await told(bridge) == ["invoice_exported", "invoice_deleted"]
     export = (await bridge.exports())[-1]
-    assert (export.life, (export.snapshot or {})["number"]) == (Life.DELETED, "INV-2")
+    assert (export.invoice_state, (export.snapshot or {})["number"]) == (
+        InvoiceState.DELETED,
+        "INV-2",
+    )
 
 
 @pytest.mark.parametrize(("void_means", "status"), [("void", "void"), ("delete", "gone")])
@@ -230,7 +233,7 @@ async def test_e50_a_deletion_that_was_begun_is_no_persons_deletion(bridge: Brid
     _, export = await bridge.exports()
 
     assert (await told(bridge))[1:] == ["invoice_deleted"]
-    assert (export.life, export.snapshot is not None) == (Life.DELETED, True)
+    assert (export.invoice_state, export.snapshot is not None) == (InvoiceState.DELETED, True)
 
 
 async def test_e52_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.paymo import Invoice
 from services.clients import times
-from services.model import Life
+from services.model import InvoiceState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import Bridge
@@ -98,7 +98,7 @@ async def test_e53_what_is_gone_in_paymo_already_is_settled_quietly(bridge: Brid
     await bridge.look()
 
     (export,) = await bridge.exports()
-    assert export.life is Life.GONE
+    assert export.invoice_state is InvoiceState.GONE
     assert not bridge.paymo.calls("DELETE")
     assert len(await bridge.notices()) == told
 

@@ -9,7 +9,7 @@ from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState, NoticeKind, Role
 from services.settings.access import AccessService
 from services.store.engine import Database
-from services.store.tables import AccessRequest, Act, Connection, Notice
+from services.store.tables import AccessRequest, AuditEntry, Connection, Notice
 from tests.services.bridge import ANNA, BEN, Deaf
 from tests.services.connecting import Connecting, nonce_of
 
@@ -65,7 +65,7 @@ async def test_an_exporter_who_waited_becomes_the_owner_and_the_former_is_told(
     assert connection.state is ConnectionState.ACTIVE
     told = [each for each in await stand.rows(Notice) if each.kind is NoticeKind.OWNER_CHANGED]
     assert sorted(each.channel_id for each in told) == ["U1", "U2"]
-    [act] = [each for each in await stand.rows(Act) if each.what == "owner_changed"]
+    [act] = [each for each in await stand.rows(AuditEntry) if each.what == "owner_changed"]
     assert (act.user_id, act.before["owner"], act.after["by_way"]) == ("U2", "U1", "taken")
     with pytest.raises(NotAllowed, match="<@U2>"):
         await stand.service.open(ANNA)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import texts
+from services.model import texts
 from tests.properties import tried
 
 ANY = st.text(

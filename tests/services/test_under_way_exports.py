@@ -11,7 +11,7 @@ from services.store.tables import Export
 from tests.databases import open_database
 from tests.services.batching import export_all, invoices
 from tests.services.beside import beside, held, start_anew
-from tests.services.bridge import ANNA, Bridge, place
+from tests.services.bridge import ANNA, Bridge, reply_to
 
 PUT = ("PUT", "/Invoices$")
 CONTACT = ("PUT", "/Contacts$")
@@ -36,7 +36,7 @@ async def other(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
 async def order(bridge: Bridge, number: str = "INV-2026-11-25-00000001", **choice: str) -> None:
     """Ask for an export, as a person does."""
     form = await bridge.form_for(number)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form, **choice), place())
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form, **choice), reply_to())
 
 
 async def row(bridge: Bridge) -> Export:
@@ -56,7 +56,7 @@ async def test_a_press_while_an_invoice_is_sent_sends_it_once(
     """The row stays with whoever sends it, however impatient people are."""
     await order(bridge)
     async with held(request(bridge), bridge.run()) as first:
-        await other.export.retry(ANNA, 1, place())
+        await other.export.retry(ANNA, 1, reply_to())
         await other.run()
         assert len(bridge.xero.calls(*PUT)) == 1
         await first.let_go()

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.serving import Fault
-from services.model import Life, PaymentState
+from services.model import InvoiceState, PaymentState
 from services.store.engine import Database
 from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
@@ -179,7 +179,7 @@ async def test_an_undo_does_not_leave_behind_what_was_on_its_way(
         await take_back(other, ANNA, "INV-1")
         await look_now(other)
         (export,) = await other.exports()
-        assert export.life is Life.UNDONE
+        assert export.invoice_state is InvoiceState.UNDONE
         await first.arrive(lambda: amounts(bridge))
     bridge.clock.turn(seconds=20)
     await look_now(other)

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import AlreadyRequested, NotAllowed, NotFound
-from services.model import ExportState, Life
+from services.model import ExportState, InvoiceState
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -52,7 +52,7 @@ async def undo(bridge: Bridge, number: str = "INV-1") -> Export:
 async def test_the_legal_way_is_chosen(bridge: Bridge, number: str, status: str) -> None:
     export = await undo(bridge, number)
 
-    assert (export.life, in_xero(bridge, export).status) == (Life.UNDONE, status)
+    assert (export.invoice_state, in_xero(bridge, export).status) == (InvoiceState.UNDONE, status)
     assert bridge.paymo.company.numbered(number).status == "draft"
     assert bridge.screen.sayings[-1].is_well
     kinds = [kind for kind, _ in await bridge.notices()]
@@ -68,7 +68,7 @@ async def test_e54_our_own_undo_is_no_deletion(bridge: Bridge, number: str) -> N
     await bridge.run()
 
     assert bridge.paymo.company.numbered(number).status == "draft"
-    assert (await row(bridge, number)).life is Life.UNDONE
+    assert (await row(bridge, number)).invoice_state is InvoiceState.UNDONE
     assert "invoice_deleted" not in [kind for kind, _ in await bridge.notices()]
     assert "invoice_voided" not in [kind for kind, _ in await bridge.notices()]
 
@@ -89,7 +89,7 @@ async def test_e54_a_look_between_our_writing_and_our_noting_deletes_nothing(
         await bridge.look()
 
     export = await row(bridge)
-    assert (export.life, in_xero(bridge, export).status) == (Life.UNDONE, "VOIDED")
+    assert (export.invoice_state, in_xero(bridge, export).status) == (InvoiceState.UNDONE, "VOIDED")
     assert bridge.paymo.company.numbered("INV-1").status == "draft"
 
 
@@ -117,7 +117,7 @@ async def test_e44_what_has_payments_or_credits_stays(bridge: Bridge, settled: s
 
     export = await undo(bridge)
 
-    assert (export.life, in_xero(bridge, export).number) == (Life.LIVE, before)
+    assert (export.invoice_state, in_xero(bridge, export).number) == (InvoiceState.LIVE, before)
     said = bridge.screen.sayings[-1]
     assert (said.is_well, "payments or credits" in said.text) == (False, True)
     await bridge.look()
@@ -129,7 +129,7 @@ async def test_an_approved_invoice_in_a_locked_period_stays(bridge: Bridge) -> N
 
     approved, draft = await undo(bridge), await undo(bridge, "INV-2")
 
-    assert (approved.life, draft.life) == (Life.LIVE, Life.UNDONE)
+    assert (approved.invoice_state, draft.invoice_state) == (InvoiceState.LIVE, InvoiceState.UNDONE)
     assert any("locked up to" in each.text for each in bridge.screen.sayings)
 
 
@@ -139,7 +139,7 @@ async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge
     await bridge.look()
     await bridge.look()
 
-    assert (await row(bridge)).life is Life.VOIDED
+    assert (await row(bridge)).invoice_state is InvoiceState.VOIDED
     assert bridge.paymo.company.numbered("INV-1").status == "void"
 
 
@@ -160,7 +160,7 @@ async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
 
     export = await undo(bridge, "INV-2")
 
-    assert export.life is Life.LIVE
+    assert export.invoice_state is InvoiceState.LIVE
     assert "The bank rule says no" in bridge.screen.sayings[-1].text
 
 
@@ -193,7 +193,7 @@ async def test_a_refused_voiding_leaves_the_number_or_says_what_it_is(
 
     number = in_xero(bridge, export).number
     told = bridge.screen.sayings[-1].text
-    assert export.life is Life.LIVE
+    assert export.invoice_state is InvoiceState.LIVE
     assert (number == "INV-1", "may be called" in told) == (refusals == 1, refusals == 2)
     assert number in told
 
@@ -214,5 +214,5 @@ async def test_a_copy_of_what_was_removed_before_it_does_not_stay_in_paymo(bridg
     export = await undo(bridge)
     await bridge.look()
 
-    assert export.life is Life.UNDONE
+    assert export.invoice_state is InvoiceState.UNDONE
     assert company.payments_of(number) == []

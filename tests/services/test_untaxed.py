@@ -13,7 +13,7 @@ from services.settings.service import SettingsService
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import table, words
-from tests.services.bridge import ANNA, Bridge, Deaf, place
+from tests.services.bridge import ANNA, Bridge, Deaf, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -91,7 +91,7 @@ async def test_the_question_comes_once_and_the_answer_is_kept(
     assert colour is Colour.RED
     assert all(name in why for name in rates.values())
     with pytest.raises(NotAccepted) as refusal:
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), place())
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     assert list(refusal.value.fields) == ["untaxed"]
     assert not bridge.xero.invoices
 
@@ -182,7 +182,7 @@ async def test_an_export_asked_for_in_a_hurry_is_refused_and_goes_once_it_is_set
     contact_id, account = next(iter(books.contacts)), books.account("200")
     assert account is not None
     choice = bridge.choice(form, contact_id=contact_id, account_id=account.account_id)
-    await bridge.export.request(ANNA, form.draft_id, choice, place())
+    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
     assert (export.state, export.problem) == (ExportState.FAILED, "untaxed_choice")

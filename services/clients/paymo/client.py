@@ -14,8 +14,6 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from services.backoff import CALL_LIMIT
-from services.chunks import chunks
 from services.clients.http import ApiClient, Sleep, sleep_for
 from services.clients.paymo.door import COMPANY, Door, Patience, Turnstile
 from services.clients.paymo.paging import HEADS, MOST, PAGE, Progress, question
@@ -43,6 +41,8 @@ from services.errors import (
     Rejected,
     Unavailable,
 )
+from services.jobs.backoff import CALL_LIMIT
+from services.model.chunks import chunks
 
 T = TypeVar("T", bound=msgspec.Struct)
 

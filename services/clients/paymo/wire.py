@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from services import texts
 from services.clients.rows import Decisive
+from services.model import texts
 
 _WIRE = {
     "issued_on": "date",

@@ -15,8 +15,6 @@ import httpx
 import msgspec
 import structlog
 
-from services.backoff import CALL_LIMIT
-from services.chunks import chunks
 from services.clients.allowance import Allowance
 from services.clients.http import ApiClient, Sleep, sleep_for
 from services.clients.rows import Kind, LeftOut, Rows
@@ -47,6 +45,8 @@ from services.errors import (
     Unavailable,
     Unreadable,
 )
+from services.jobs.backoff import CALL_LIMIT
+from services.model.chunks import chunks
 from services.money import folded, is_plain
 
 log = structlog.get_logger(__name__)

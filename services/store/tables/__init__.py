@@ -8,7 +8,6 @@ from services.store.tables.connections import (
     OneTimeLink,
     Workspace,
 )
-from services.store.tables.errands import Batch, BatchRow, Errand
 from services.store.tables.exports import Draft, Export, Payment
 from services.store.tables.mirror import (
     Account,
@@ -20,13 +19,14 @@ from services.store.tables.mirror import (
     TaxChoice,
     TaxRate,
 )
-from services.store.tables.notices import Act, Card, Notice, Subscription
+from services.store.tables.notices import AuditEntry, Card, Notice, Subscription
 from services.store.tables.slack import SlackBot, SlackInstallation, SlackState
+from services.store.tables.tasks import Batch, BatchRow, Task
 
 __all__ = [
     "AccessRequest",
     "Account",
-    "Act",
+    "AuditEntry",
     "Base",
     "Batch",
     "BatchRow",
@@ -36,7 +36,6 @@ __all__ = [
     "Contact",
     "Currency",
     "Draft",
-    "Errand",
     "Export",
     "Grant",
     "InvoiceHeader",
@@ -48,6 +47,7 @@ __all__ = [
     "SlackInstallation",
     "SlackState",
     "Subscription",
+    "Task",
     "TaxChoice",
     "TaxRate",
     "Workspace",

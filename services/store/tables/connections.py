@@ -141,7 +141,7 @@ class Connection(Sends, Base):
 
     disconnect_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     disconnect_tries: Mapped[int] = mapped_column(default=0)
-    disconnect_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    disconnect_reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class AccessRequest(Base):

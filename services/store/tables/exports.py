@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model import ExportState, Life, PaymentKind, PaymentState
+from services.model import ExportState, InvoiceState, PaymentKind, PaymentState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
@@ -44,7 +44,7 @@ class Export(Sends, Base):
 
     requested_by: Mapped[str] = mapped_column(String(32))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    place: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
+    reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
 
     number: Mapped[str] = mapped_column(String(255), default="")  # Paymo's, whatever its length
     leave_out_number: Mapped[bool] = mapped_column(default=False)
@@ -77,11 +77,13 @@ class Export(Sends, Base):
     accepted_difference: Mapped[Decimal | None] = mapped_column(Money)
     xero_rounding: Mapped[Decimal | None] = mapped_column(Money)  # set by somebody in Xero
     drift: Mapped[str] = mapped_column(String(200), default="")  # what was told to differ
-    # Both sides as they were at the export, and as they are where they differ (services.drift).
+    # Both sides as they were at the export, and as they are where they differ (services.compare).
     compared: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
 
-    life: Mapped[Life] = mapped_column(text_enum(Life), default=Life.LIVE)
+    invoice_state: Mapped[InvoiceState] = mapped_column(
+        text_enum(InvoiceState), default=InvoiceState.LIVE
+    )
     wanted: Mapped[str] = mapped_column(String(8), default="")  # "delete" or "void"
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, before deleting
     paymo_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

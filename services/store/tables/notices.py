@@ -65,10 +65,10 @@ class Card(Base):
     tries: Mapped[int] = mapped_column(default=0)
 
 
-class Act(Base):
+class AuditEntry(Base):
     """Who did what, when; rows are only ever added."""
 
-    __tablename__ = "acts"
+    __tablename__ = "audit_log"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)

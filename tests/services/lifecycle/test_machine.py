@@ -54,7 +54,7 @@ async def batch_of(database: Database) -> Batch:
         connection_id=1,
         state=BatchState.READING,
         asked_by="U1",
-        place={},
+        reply_to={},
         created_at=NOW,
     )
     async with database.sessions.begin() as session:

@@ -187,7 +187,7 @@ def upgrade() -> None:
         sa.Column("is_paused", sa.Boolean(), nullable=False),
         sa.Column("disconnect_due_at", UtcDateTime, nullable=True),
         sa.Column("disconnect_tries", sa.Integer(), nullable=False),
-        sa.Column("disconnect_place", sa.JSON(), nullable=True),
+        sa.Column("disconnect_reply_to", sa.JSON(), nullable=True),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["grant_id"], ["xero_grants.id"], name=op.f("fk_connections_grant_id_xero_grants")
@@ -274,7 +274,7 @@ def upgrade() -> None:
         ),
         sa.Column("asked_numbers", sa.JSON(), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
-        sa.Column("place", sa.JSON(), nullable=False),
+        sa.Column("reply_to", sa.JSON(), nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -545,7 +545,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.String(length=32), nullable=False),
         sa.Column("requested_at", UtcDateTime, nullable=False),
-        sa.Column("place", sa.JSON(), nullable=False),
+        sa.Column("reply_to", sa.JSON(), nullable=False),
         sa.Column("number", sa.String(length=255), nullable=False),
         sa.Column("leave_out_number", sa.Boolean(), nullable=False),
         sa.Column("override_tax", sa.Boolean(), nullable=False),
@@ -578,7 +578,7 @@ def upgrade() -> None:
         sa.Column("compared", sa.JSON(), nullable=True),
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column(
-            "life",
+            "invoice_state",
             sa.Enum(
                 "live",
                 "delete_seen",
@@ -591,7 +591,7 @@ def upgrade() -> None:
                 "gone",
                 "undoing",
                 "undone",
-                name="life",
+                name="invoice_state",
                 native_enum=False,
                 length=32,
             ),
@@ -623,7 +623,7 @@ def upgrade() -> None:
         op.f("ix_exports_xero_invoice_id"), "exports", ["xero_invoice_id"], unique=False
     )
     op.create_table(
-        "acts",
+        "audit_log",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("at", UtcDateTime, nullable=False),
@@ -633,15 +633,19 @@ def upgrade() -> None:
         sa.Column("before", sa.JSON(), nullable=False),
         sa.Column("after", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_acts_connection_id_connections")
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_audit_log_connection_id_connections"),
         ),
         sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_acts_export_id_exports")
+            ["export_id"], ["exports.id"], name=op.f("fk_audit_log_export_id_exports")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_acts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index(op.f("ix_acts_connection_id"), "acts", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_acts_export_id"), "acts", ["export_id"], unique=False)
+    op.create_index(
+        op.f("ix_audit_log_connection_id"), "audit_log", ["connection_id"], unique=False
+    )
+    op.create_index(op.f("ix_audit_log_export_id"), "audit_log", ["export_id"], unique=False)
     op.create_table(
         "batch_rows",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -687,7 +691,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cards_due_at"), "cards", ["due_at"], unique=False)
     op.create_table(
-        "errands",
+        "tasks",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column(
@@ -719,7 +723,7 @@ def upgrade() -> None:
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column(
             "state",
-            sa.Enum("waiting", "done", "refused", name="errandstate", native_enum=False, length=32),
+            sa.Enum("waiting", "done", "refused", name="taskstate", native_enum=False, length=32),
             nullable=False,
         ),
         sa.Column("due_at", UtcDateTime, nullable=True),
@@ -727,24 +731,24 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
         sa.Column("asked_at", UtcDateTime, nullable=False),
-        sa.Column("place", sa.JSON(), nullable=True),
+        sa.Column("reply_to", sa.JSON(), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_errands_connection_id_connections")
+            ["connection_id"], ["connections.id"], name=op.f("fk_tasks_connection_id_connections")
         ),
         sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_errands_export_id_exports")
+            ["export_id"], ["exports.id"], name=op.f("fk_tasks_export_id_exports")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_errands")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
-    op.create_index(op.f("ix_errands_connection_id"), "errands", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_errands_due_at"), "errands", ["due_at"], unique=False)
-    op.create_index(op.f("ix_errands_export_id"), "errands", ["export_id"], unique=False)
+    op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"], unique=False)
+    op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"], unique=False)
+    op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"], unique=False)
     op.create_index(
-        "ix_errands_open",
-        "errands",
+        "ix_tasks_open",
+        "tasks",
         ["connection_id", "job", "subject"],
         unique=True,
         sqlite_where=sa.text("state = 'waiting'"),
@@ -883,10 +887,10 @@ def downgrade() -> None:
     """Come back."""
     op.drop_table("payments")
     op.drop_table("notices")
-    op.drop_table("errands")
+    op.drop_table("tasks")
     op.drop_table("cards")
     op.drop_table("batch_rows")
-    op.drop_table("acts")
+    op.drop_table("audit_log")
     op.drop_table("exports")
     op.drop_table("xero_tax_rates")
     op.drop_table("xero_currencies")

@@ -1,0 +1,1 @@
+"""Connecting, syncing and disconnecting."""

@@ -1,0 +1,141 @@
+"""Connecting and disconnecting from Slack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handlers import blocks, names
+from handlers import reply as answers
+from handlers.blocks import Block
+from handlers.clients import SlackClients
+from handlers.connect.views import TITLE, connect_view, connected_text, ending_view, farewell_view
+from handlers.notices.text import intro_text
+from handlers.places import reply_target
+from handlers.reading import field, note_of
+from handlers.routing import SlackRequest
+from handlers.sharing import require_ours
+from handlers.slack_errors import nobody_has_to_look
+from services.connect.service import ConnectService
+from services.connect.shapes import Checklist
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotAccepted, ServiceError
+from services.model import ConnectionState, Person, ReplyTarget
+from services.notices.service import NoticeService
+
+_FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+_MORE = {"another", "more", "new"}
+_READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
+_ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """One call of the connect service for each thing a person does."""
+
+    service: ConnectService
+    notices: NoticeService
+    workspaces: WorkspaceService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the checklist."""
+        await request.ack()
+        checklist = await self.service.open(request.person)
+        again = blocks.button("Connect", names.CONNECT, style="primary")
+        await self._show(request, checklist, again)
+
+    async def open_for(self, request: SlackRequest, typed: Sequence[str]) -> None:
+        """Open the checklist, or with the word behind it that of one more connection."""
+        if typed and typed[0].casefold() in _MORE:
+            await self.add(request)
+        else:
+            await self.open(request)
+
+    async def add(self, request: SlackRequest) -> None:
+        """Open the checklist of one more connection, on top of another one that is open."""
+        await request.ack()
+        below = note_of(answers.view_of(request.body))
+        channel_id = request.person.channel_id or below.channel_id
+        checklist = await self.service.add(replace(request.person, channel_id=channel_id))
+        again = blocks.button("Connect Another", names.CONNECT_ANOTHER, style="primary")
+        await self._show(request, checklist, again)
+
+    async def _show(self, request: SlackRequest, checklist: Checklist, again: Block) -> None:
+        reply_to = await reply_target(self.workspaces, request)
+        view = connect_view(checklist, reply_to.channel_id)
+        view_id = await answers.open_view(request, view, again=again)
+        if view_id:
+            person = replace(request.person, channel_id=reply_to.channel_id)
+            await self.service.attach_view(person, checklist.connection_id, view_id)
+            await self.service.catch_up(person, checklist, replace(reply_to, view_id=view_id))
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Take the organisation for confirmed, have the channel hear what happens, and close."""
+        view, note = request.body["view"], note_of(request.body["view"])
+        person = replace(request.person, channel_id=note.channel_id)
+        channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
+        found = await self.service.overviews(person)
+        mine = [each.state for each in found if each.connection_id == note.connection_id]
+        if mine != [ConnectionState.ACTIVE]:
+            raise NotAccepted({names.CHANNEL: _FIRST})
+        is_told = await self._is_told(person, channel_id)
+        if not is_told:
+            await require_ours(request, channel_id)
+        await self.service.confirm(person, note.connection_id)
+        said = [_READY, f"Notices go to <#{channel_id}>."] if channel_id else [_READY]
+        try:
+            if channel_id and not is_told:
+                listening, _ = await self.notices.add(person, channel_id)
+                said += await answers.introduce(request, channel_id, intro_text(listening))
+        except ServiceError as refusal:
+            raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
+        await request.ack(_done(said))
+
+    async def _is_told(self, person: Person, channel_id: str) -> bool:
+        """Say whether the channel is subscribed: who reads it was asked then."""
+        return bool(channel_id) and await self.notices.listening(person, channel_id) is not None
+
+    async def open_farewell(self, request: SlackRequest) -> None:
+        """Say what disconnecting ends, before it does."""
+        await request.ack()
+        farewell = await self.service.farewell(request.person)
+        again = blocks.button("Disconnect", names.DISCONNECT, style="danger")
+        view = farewell_view(farewell, request.person.channel_id)
+        await answers.open_view(request, view, again=again)
+
+    async def submit_farewell(self, request: SlackRequest) -> None:
+        """Disconnect on both sides."""
+        note = note_of(request.body["view"])
+        person = replace(request.person, channel_id=note.channel_id)
+        reply_to = await reply_target(self.workspaces, request)
+        await self.service.disconnect(person, reply_to)
+        await request.ack({"response_action": "update", "view": ending_view((_ENDING,))})
+
+
+@dataclass(frozen=True, slots=True)
+class SlackConnectScreen:
+    """Draws into the person's open modal, or whispers when it is gone."""
+
+    clients: SlackClients
+
+    async def show_checklist(self, reply_to: ReplyTarget, checklist: Checklist) -> None:
+        """Draw the open checklist again, or say how far it has come."""
+        view, text = connect_view(checklist, reply_to.channel_id), connected_text(checklist)
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            if reply_to.view_id:
+                await answers.redraw(client, reply_to.view_id, view)
+            else:
+                said = [blocks.section(text)]
+                await answers.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+
+    async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
+        """Say how disconnecting went on each side."""
+        text = blocks.escape(" ".join(sentences))
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            await answers.show(client, reply_to, ending_view(sentences), text)
+
+
+def _done(said: list[str]) -> dict[str, Any]:
+    view = blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said))
+    return {"response_action": "update", "view": view}

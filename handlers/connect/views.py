@@ -1,0 +1,134 @@
+"""The connect checklist and the goodbye, as they are drawn."""
+
+from handlers import blocks, names
+from handlers.blocks import Block, one_line
+from handlers.reading import Note
+from services.connect.shapes import Checklist, Farewell
+from services.model import ConnectionState, Organisation
+from services.model.wording import some_of
+
+TITLE = "Connect Paymo & Xero"
+GOODBYE = "Disconnect"
+_READ = (
+    "*What is read:* from Paymo the company's name, clients, invoices and their payments; from "
+    "Xero the organisation's name, contacts, accounts, tax rates, currencies, invoices and "
+    "payments."
+)
+_WRITTEN = (
+    "*What is written:* in Xero the invoices that you export and contacts that you add; in Paymo "
+    "the payments made in Xero, the status they bring, and deletions made in Xero. Nothing else "
+    "moves, and nothing that did not go through this app is touched."
+)
+_SIGN_IN = "Sign in to Xero in your browser first; the account is then found by itself."
+
+
+def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
+    """Draw the checklist as it is now."""
+    # Slack's menu leaves out channels that are shared; what is chosen already, it does not look at.
+    chosen = next(iter(checklist.channels), "")
+    drawn = [
+        blocks.section(f"{_READ}\n{_WRITTEN}"),
+        blocks.divider(),
+        *_paymo(checklist),
+        *_xero(checklist),
+        blocks.divider(),
+        blocks.input_block(
+            blocks.channel_select(names.CHANNEL, chosen),
+            "3. Where should notices go?",
+            hint="Exports, payments, deletions and failures are told there. /paymo-xero subscribe "
+            "adds more channels.",
+            optional=True,
+        ),
+    ]
+    if checklist.state is ConnectionState.ACTIVE:
+        drawn += blocks.actions([blocks.button("➕ Connect Another…", names.CONNECT_ANOTHER)])
+    note = Note(connection_id=checklist.connection_id, channel_id=channel_id)
+    word = "Confirm and Finish" if checklist.organisation is not None else "Finish"
+    return blocks.modal(names.CONNECT, TITLE, drawn, submit=word, metadata=note.dump())
+
+
+def _paymo(checklist: Checklist) -> list[Block]:
+    if not checklist.paymo_link:
+        return [blocks.section(f"✅ *1. Paymo:* {one_line(checklist.company)}")]
+    word = "Connect Paymo"
+    said = "◻️ *1. Paymo:* paste an API key on our own page; it never goes through Slack."
+    if checklist.broken_side == "Paymo":
+        word = "Reconnect Paymo"
+        said = f"⛔ *1. Paymo:* {one_line(checklist.company)} no longer accepts the key."
+    button = blocks.link_button(word, names.CONNECT_PAYMO, checklist.paymo_link, style="primary")
+    return [blocks.section(said, accessory=button)]
+
+
+def _xero(checklist: Checklist) -> list[Block]:
+    known = checklist.organisation
+    if not checklist.xero_link:
+        said = (
+            f"✅ *2. Xero:* {about(known)}\n_Is this the right one? The button below confirms it._"
+        )
+        other = blocks.button("Use Another…", names.DISCONNECT)
+        return [blocks.section(said, accessory=other)]
+    word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {_SIGN_IN}"
+    if checklist.takes_over:
+        said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {_SIGN_IN}"
+    if checklist.broken_side == "Xero":
+        word = "Reconnect Xero"
+        said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {_SIGN_IN}"
+    button = blocks.link_button(word, names.CONNECT_XERO, checklist.xero_link, style="primary")
+    return [blocks.section(said, accessory=button)]
+
+
+def about(organisation: Organisation | None) -> str:
+    """Describe an organisation so that nobody takes it for another one."""
+    if organisation is None:
+        return "not connected"
+    demo = " · 🟨 demo company" if organisation.is_demo else ""
+    return (
+        f"{one_line(organisation.name)} · {one_line(organisation.country)} · base currency "
+        f"{one_line(organisation.currency)}{demo}"
+    )
+
+
+def connected_text(checklist: Checklist) -> str:
+    """Say in a sentence how far connecting has come."""
+    if checklist.state is not ConnectionState.ACTIVE:
+        missing = "Xero" if checklist.xero_link else "Paymo"
+        words = "connect another" if checklist.is_another else "connect"
+        if checklist.xero_link and checklist.paymo_link:
+            return f"Nothing is connected yet. Type /paymo-xero {words} for new links."
+        return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
+    return (
+        f"✅ {one_line(checklist.company)} in Paymo is connected with "
+        f"{about(checklist.organisation)} in Xero. Type /paymo-xero export to begin."
+    )
+
+
+def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
+    """Say what goes and what stays before it happens."""
+    company, organisation = one_line(farewell.company), one_line(farewell.organisation)
+    shared = "The app disappears from Xero's list of connected apps."
+    if farewell.others:
+        named = blocks.escape(some_of(farewell.others))
+        shared = f"The access stays for {named}: the same person in Xero allowed it."
+    lines = [
+        f"*First at Xero:* {organisation} is disconnected. {shared}",
+        f"*Then at Paymo:* the API key of {company} is forgotten.",
+        (
+            f"*What stays:* {farewell.exported} exported invoices, on both sides, as they are. "
+            "They are remembered, so connecting the same two again exports nothing twice."
+        ),
+        "*What stops:* payments and deletions made in Xero no longer reach Paymo.",
+    ]
+    note = Note(connection_id=farewell.connection_id, channel_id=channel_id)
+    return blocks.modal(
+        names.DISCONNECT,
+        GOODBYE,
+        blocks.paragraphs(lines),
+        submit="Disconnect",
+        metadata=note.dump(),
+    )
+
+
+def ending_view(sentences: tuple[str, ...]) -> Block:
+    """Say how disconnecting goes, or how it went."""
+    drawn = blocks.paragraphs(blocks.escape(each) for each in sentences)
+    return blocks.modal(names.DISCONNECT, GOODBYE, drawn)

@@ -1,0 +1,166 @@
+"""Exporting from Slack: the form, its menus, the press, and the buttons that help afterwards."""
+
+import html
+from dataclasses import dataclass, replace
+from functools import partial
+
+from handlers import blocks, names, rights
+from handlers import reply as answers
+from handlers.export import menus
+from handlers.export.pressing import begin, export_id_of
+from handlers.export.results import said_view, working_view
+from handlers.export.views import export_choice, export_view
+from handlers.notices.board import card_of
+from handlers.places import reply_target
+from handlers.reading import note_of, number_in, pressed, typed
+from handlers.routing import SlackRequest
+from services.connect.workspaces import WorkspaceService
+from services.export.service import ExportService
+from services.matching.service import MatchingService
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One call of the export or matching service for each thing a person does."""
+
+    service: ExportService
+    matching: MatchingService
+    workspaces: WorkspaceService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the form, for the invoice that the button names, if any."""
+        number = str(pressed(request.body).get("value", ""))
+        await self.open_for(request, html.unescape(number))
+
+    async def open_for(self, request: SlackRequest, number: str) -> None:
+        """Open the form for the invoice with this number."""
+        await request.ack()
+        form = await self.service.open(request.person, number)
+        channel_id = request.person.channel_id
+        again = blocks.button("Export Invoice", names.EXPORT, style="primary")
+        view = export_view(form, channel_id)
+        view_id = await answers.open_view(request, view, again=again)
+        if view_id:
+            await self.service.attach_view(request.person, form.draft_id, view_id)
+
+    async def is_number(self, request: SlackRequest, typed: str) -> bool:
+        """Say whether these several words are the number of one invoice."""
+        return await self.service.is_number(request.person, typed)
+
+    async def show(self, request: SlackRequest, number: str) -> None:
+        """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
+        await request.ack()
+        found = await self.service.card(request.person, number) if number else None
+        if found is None:
+            await self.open_for(request, number)
+            return
+        facts, role = found
+        text, drawn = card_of(facts)
+        await answers.tell(request, text, rights.within(role, drawn))
+
+    async def choose(self, request: SlackRequest) -> None:
+        """Draw the form again after something was chosen in it."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        if view.get("callback_id") != names.EXPORT:
+            return
+        note = note_of(view)
+        form = await self.service.choose(note.draft_id, request.person, export_choice(view))
+        drawn = export_view(form, note.channel_id)
+        await answers.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
+
+    async def recheck(self, request: SlackRequest) -> None:
+        """Read Xero and Paymo again."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        draft_id = number_in(pressed(request.body).get("value", "")) or note_of(view).draft_id
+        form = await self.service.recheck(draft_id, request.person)
+        drawn = export_view(form, note_of(view).channel_id)
+        await answers.redraw(request.client, view.get("id", ""), drawn)
+
+    async def cure(self, request: SlackRequest) -> None:
+        """Do what the button says: in the form change it, after a refusal try again with it."""
+        view = answers.view_of(request.body)
+        pressed_id = str(pressed(request.body).get("action_id", ""))
+        draft_id = note_of(view).draft_id
+        if not draft_id:
+            await begin(request, self.workspaces, partial(self.service.cure, pressed=pressed_id))
+            return
+        await request.ack()
+        form = await self.service.cure_form(draft_id, request.person, pressed_id)
+        channel_id = note_of(view).channel_id
+        # Slack keeps what a field shows for as long as the field is there: away with it first.
+        for drawn in (replace(form, is_reading=True), form):
+            await answers.redraw(request.client, view["id"], export_view(drawn, channel_id))
+
+    async def cancel(self, request: SlackRequest) -> None:
+        """Leave an export that was refused."""
+        await request.ack()
+        said = await self.service.cancel(request.person, export_id_of(request))
+        view = answers.view_of(request.body)
+        if view:
+            drawn = said_view(said, note_of(view).channel_id)
+            await answers.redraw(request.client, view["id"], drawn)
+        else:
+            await answers.tell(request, blocks.escape(said))
+
+    async def look_again(self, request: SlackRequest) -> None:
+        """Open the form for the invoice of a refused export, with everything read anew."""
+        await request.ack()
+        form = await self.service.look_again(request.person, export_id_of(request))
+        view = answers.view_of(request.body)
+        channel_id = note_of(view).channel_id or request.person.channel_id
+        drawn = export_view(form, channel_id)
+        if view:
+            await answers.redraw(request.client, view["id"], drawn)
+            view_id = str(view["id"])
+        else:
+            again = blocks.button(
+                "Look Again", names.LOOK_AGAIN, export_id_of(request), style="primary"
+            )
+            view_id = await answers.open_view(request, drawn, again=again)
+        if view_id:
+            await self.service.attach_view(request.person, form.draft_id, view_id)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Claim the invoice; what comes of it is drawn over the form."""
+        view = request.body["view"]
+        note = note_of(view)
+        person = replace(request.person, channel_id=note.channel_id)
+        reply_to = await reply_target(self.workspaces, request)
+        choice = export_choice(view)
+        number = await self.service.request(person, note.draft_id, choice, reply_to)
+        said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
+        update = {"response_action": "update", "view": working_view(said, note.channel_id)}
+        await request.ack(update)
+
+    async def retry(self, request: SlackRequest) -> None:
+        """Try again."""
+        await begin(request, self.workspaces, self.service.retry)
+
+    async def link_existing(self, request: SlackRequest) -> None:
+        """Link the invoice that has the number in Xero."""
+        await begin(request, self.workspaces, self.service.link_existing)
+
+    async def without_number(self, request: SlackRequest) -> None:
+        """Export without the number."""
+        await begin(request, self.workspaces, self.service.without_number)
+
+    async def invoice_options(self, request: SlackRequest) -> None:
+        """Offer Paymo's invoices."""
+        found = await self.service.invoice_options(request.person, typed(request.body))
+        await request.ack(menus.listed(found))
+
+    async def contact_options(self, request: SlackRequest) -> None:
+        """Offer contacts, the likeliest first, and adding a new one."""
+        draft_id = note_of(request.body.get("view") or {}).draft_id
+        client_id = await self.service.client_of(request.person, draft_id)
+        found = await self.matching.contact_options(
+            request.person, typed(request.body), client_id=client_id
+        )
+        await request.ack(menus.grouped(found))
+
+    async def account_options(self, request: SlackRequest) -> None:
+        """Offer accounts that can take sales, each with its tax."""
+        found = await self.matching.account_options(request.person, typed(request.body))
+        await request.ack(menus.grouped(found))

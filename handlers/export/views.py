@@ -1,0 +1,149 @@
+"""The export form: how it is drawn, and what a person chose in it."""
+
+from handlers import blocks, names
+from handlers.blocks import Block, escape, one_line
+from handlers.cures import cure_buttons, whom_to_ask
+from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
+from handlers.reading import Body, Note, chosen, number_in
+from services.batch.shapes import BatchForm
+from services.export.shapes import ExportChoice, ExportForm
+from services.model import Option
+
+TITLE = "Export Invoice"
+STATUSES = (
+    blocks.option("AUTHORISED", "Approved", "Xero takes payments on it"),
+    blocks.option("DRAFT", "Draft", "Somebody approves it in Xero first"),
+)
+_RESPONSIBILITY = (
+    "All items of the invoice go to this account. Which account types fit is your responsibility; "
+    "the tax comes from the account, and must equal the invoice’s tax in Paymo."
+)
+
+
+def export_view(form: ExportForm, channel_id: str = "") -> Block:
+    """Draw the form as it is now.
+
+    Slack keeps what a person sees in a field for as long as the field stays. So while an invoice
+    is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
+    """
+    note = Note(draft_id=form.draft_id, connection_id=form.connection_id, channel_id=channel_id)
+    drawn = whither(form)
+    if form.invoice or not form.is_reading:
+        drawn.append(_invoice_field(form))
+    if form.is_reading:
+        drawn.append(blocks.section("⏳ Reading the invoice from Paymo …"))
+    else:
+        drawn += [*_problem(form), *_fields(form), *_preview(form)]
+    return blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
+
+
+def export_choice(view: Body) -> ExportChoice:
+    """Read what was chosen; a field that is not drawn counts as not chosen."""
+    return ExportChoice(
+        invoice_id=number_in(chosen(view, names.INVOICE)),
+        contact_id=chosen(view, names.CONTACT),
+        account_id=chosen(view, names.ACCOUNT),
+        tax_type=chosen(view, names.TAX),
+        untaxed_type=chosen(view, names.UNTAXED),
+        xero_status=chosen(view, names.XERO_STATUS) or "AUTHORISED",
+    )
+
+
+def whither(form: ExportForm | BatchForm) -> list[Block]:
+    """Say which company's invoices go to which organisation."""
+    route = f"From *{one_line(form.company)}* in Paymo to *{one_line(form.organisation)}* in Xero"
+    band = "🟨 This is Xero’s demo company: nothing in it is real." if form.is_demo else ""
+    return [blocks.context(route, band)]
+
+
+def _problem(form: ExportForm) -> list[Block]:
+    if not form.problem:
+        return []
+    return [
+        blocks.section(f"⛔ {escape(form.problem)}"),
+        *blocks.actions([recheck_button(form.draft_id)]),
+    ]
+
+
+def _invoice_field(form: ExportForm) -> Block:
+    element = _select(names.INVOICE, "Number, client or amount", form.invoice)
+    return blocks.input_block(element, "Invoice in Paymo", tells=True)
+
+
+def _fields(form: ExportForm) -> list[Block]:
+    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
+    contact = blocks.input_block(
+        _select(names.CONTACT, "Who this client is in Xero", form.contact),
+        "Contact in Xero",
+        hint=reason,
+        tells=True,
+    )
+    account = blocks.input_block(
+        _select(names.ACCOUNT, "For example Sales", form.account),
+        "Account in Xero",
+        hint=_RESPONSIBILITY,
+        tells=True,
+    )
+    status = blocks.input_block(
+        blocks.static_select(names.XERO_STATUS, STATUSES, form.xero_status),
+        "Status in Xero",
+        tells=True,
+    )
+    return [contact, account, *_tax_field(form), *_untaxed_field(form), status]
+
+
+def _tax_field(form: ExportForm) -> list[Block]:
+    if not form.tax_options:
+        return []
+    rows = [row_of(each) for each in form.tax_options]
+    chosen_value = form.tax.value if form.tax else ""
+    element = blocks.static_select(names.TAX, rows, chosen_value)
+    reason = f"Suggested: {form.tax_reason}." if form.tax_reason == "used before" else ""
+    return [
+        blocks.input_block(
+            element,
+            "Tax rate in Xero",
+            hint=reason or "The account’s own tax is another one. It is remembered for this rate.",
+            optional=True,
+            tells=True,
+        )
+    ]
+
+
+def _untaxed_field(form: ExportForm) -> list[Block]:
+    if not form.untaxed_options:
+        return []
+    rows = [row_of(each) for each in form.untaxed_options]
+    element = blocks.static_select(names.UNTAXED, rows, form.untaxed.value if form.untaxed else "")
+    return [
+        blocks.input_block(
+            element,
+            "Tax rate of lines without tax",
+            hint=f"{form.organisation} has several rates of 0%. We’ll remember this choice, and "
+            "you can change it in the settings.",
+            tells=True,
+        )
+    ]
+
+
+def _preview(form: ExportForm) -> list[Block]:
+    drawn: list[Block] = []
+    if form.picture:
+        drawn += [blocks.divider(), blocks.header("What Xero will show")]
+        drawn += picture_blocks(form.picture, form.xero_status)
+    if form.checks:
+        drawn += [blocks.divider(), blocks.header("Checks"), *check_blocks(form.checks)]
+        if wants_recheck(form.checks) and not form.problem:
+            helpful = cure_buttons(form.cures, form.draft_id, first=False)
+            drawn += whom_to_ask(form.ask)
+            drawn += blocks.actions([*helpful, recheck_button(form.draft_id)])
+    return drawn
+
+
+def row_of(option: Option) -> Block:
+    """Return a service's option as a row of a menu."""
+    return blocks.option(option.value, option.text, option.description)
+
+
+def _select(name: str, placeholder: str, option: Option | None) -> Block:
+    return blocks.external_select(name, placeholder, row_of(option) if option else None)

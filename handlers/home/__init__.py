@@ -1,0 +1,1 @@
+"""The panel, Home and help."""

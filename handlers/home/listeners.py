@@ -1,0 +1,78 @@
+"""The panel, the Home tab, status and help: where everything stands and how to go on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from handlers import blocks
+from handlers import reply as answers
+from handlers.blocks import Block
+from handlers.home.help import help_blocks
+from handlers.home.overview import button_blocks, overview_text, status_blocks
+from handlers.routing import SlackRequest
+from services.connect.service import ConnectService
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Shows the state of the workspace's connections."""
+
+    service: ConnectService
+    workspaces: WorkspaceService
+
+    async def panel(self, request: SlackRequest) -> None:
+        """Answer the bare command."""
+        await request.ack()
+        found = await self.service.overviews(request.person)
+        await answers.tell(request, overview_text(found), button_blocks(found))
+
+    async def status(self, request: SlackRequest) -> None:
+        """Say how every connection is."""
+        await request.ack()
+        found = await self.service.overviews(request.person)
+        await answers.tell(request, overview_text(found), status_blocks(found))
+
+    async def help(self, request: SlackRequest) -> None:
+        """Say what can be typed."""
+        await request.ack()
+        await answers.tell(request, "This is what you can type:", help_blocks())
+
+    async def opened(self, request: SlackRequest) -> None:
+        """Draw the Home tab."""
+        await request.ack()
+        event = request.body["event"]
+        if event.get("tab", "home") != "home":
+            return
+        drawn = [
+            blocks.header("Paymo → Xero"),
+            *await self._standing(request),
+            blocks.divider(),
+            *help_blocks(),
+        ]
+        await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
+
+    async def _standing(self, request: SlackRequest) -> list[Block]:
+        """Draw how everything is, or that this person may not know."""
+        try:
+            found = await self.service.overviews(request.person)
+        except NotAllowed as refusal:
+            return answers.refusal_blocks(refusal)
+        return [*blocks.paragraphs(overview_text(found).split("\n")), *status_blocks(found)]
+
+    async def uninstalled(self, request: SlackRequest) -> None:
+        """Stop working for a workspace that took the app away."""
+        await request.ack()
+        await self._gone(request)
+
+    async def revoked(self, request: SlackRequest) -> None:
+        """Treat a revoked bot token as an uninstallation; people's own tokens do not matter."""
+        await request.ack()
+        if (request.body["event"].get("tokens") or {}).get("bot"):
+            await self._gone(request)
+
+    async def _gone(self, request: SlackRequest) -> None:
+        """Slack may tell of it late, when the app is in the workspace again; so say when it was."""
+        person, told = request.person, request.body.get("event_time")
+        at = datetime.fromtimestamp(told, UTC) if isinstance(told, int) else None
+        await self.workspaces.uninstalled(person.enterprise_id, person.team_id, at)

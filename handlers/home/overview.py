@@ -1,0 +1,157 @@
+"""How the workspace's connections are, as the panel, the Home tab and `status` draw it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from handlers import blocks, names
+from handlers.blocks import Block, one_line
+from handlers.connect.views import about
+from services.connect.shapes import Overview
+from services.model import ConnectionState
+
+_STATES = {
+    ConnectionState.PENDING: "◻️ Half connected",
+    ConnectionState.ACTIVE: "✅ Connected",
+    ConnectionState.BROKEN: "⛔ Broken",
+    ConnectionState.ENDING: "⏳ Being ended",
+    ConnectionState.ENDED: "Ended",
+}
+_MOST = 10
+_NOTHING = (
+    "Paymo and Xero are not connected yet. Connecting takes a minute: a Paymo API key, and a "
+    "visit to Xero's consent page."
+)
+
+
+def overview_text(found: Sequence[Overview]) -> str:
+    """Say in a line for each connection how it is."""
+    return "\n".join(_state(each) for each in found) or _NOTHING
+
+
+def button_blocks(found: Sequence[Overview]) -> list[Block]:
+    """Draw a button for each thing to do next."""
+    if not found:
+        return blocks.actions([_connect("Connect")])
+    if len(found) == 1:
+        return _row(found[0])
+    drawn: list[Block] = []
+    for reply_to, each in enumerate(found[:_MOST]):
+        drawn += [blocks.context(_names(each)), *_row(each, reply_to)]
+    return [*drawn, *_more(found)]
+
+
+def status_blocks(found: Sequence[Overview]) -> list[Block]:
+    """Draw everything there is to know, for each connection."""
+    drawn: list[Block] = []
+    for reply_to, each in enumerate(found[:_MOST]):
+        name = [blocks.section(_state(each))] if len(found) > 1 else []
+        drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, reply_to)]
+    return [*drawn, *_more(found)] if found else button_blocks(found)
+
+
+def _row(overview: Overview, reply_to: int = 0) -> list[Block]:
+    return blocks.actions(_buttons(overview), about=overview.connection_id, reply_to=reply_to)
+
+
+def _more(found: Sequence[Overview]) -> list[Block]:
+    """Say what is not drawn; Slack takes only so much in one message."""
+    left = len(found) - _MOST
+    if left <= 0:
+        return []
+    said = f"{left} more connections: their buttons show in a channel subscribed to one of them."
+    return [blocks.context(said)]
+
+
+def _names(overview: Overview) -> str:
+    known = overview.organisation
+    return f"*{one_line(overview.company)}* → *{one_line(known.name if known else '')}*"
+
+
+def _state(overview: Overview) -> str:
+    broken = f" on the side of {overview.broken_side}" if overview.broken_side else ""
+    return (
+        f"*{_STATES[overview.state]}{broken}:* {one_line(overview.company or 'no company yet')} "
+        f"in Paymo → {about(overview.organisation)} in Xero"
+    )
+
+
+def _facts(overview: Overview) -> list[tuple[str, str]]:
+    return [
+        ("Exported", str(overview.exported)),
+        ("On their way", str(overview.waiting)),
+        ("Refused", str(overview.failed)),
+        ("Waiting for a decision", str(overview.asking)),
+        ("Looked at Xero", _when(overview.swept_at)),
+        ("Next look", _when(overview.sweep_due_at)),
+        ("Notices go to", " ".join(_channel(each) for each in overview.channels) or "no channel"),
+        ("Connected by", f"<@{overview.owner_id}>"),
+    ]
+
+
+def _channel(channel_id: str) -> str:
+    return f"<#{channel_id}>" if channel_id[:1] in {"C", "G"} else f"<@{channel_id}>"
+
+
+def _when(time: datetime | None) -> str:
+    if time is None:
+        return "not yet"
+    return blocks.moment(time)
+
+
+def _problems(overview: Overview) -> list[Block]:
+    said = []
+    if overview.sweep_problem:
+        said.append(f"⚠️ {blocks.escape(overview.sweep_problem)}")
+    if overview.is_paused:
+        said.append("⚠️ Deletions are paused until somebody decides about those that wait.")
+    if overview.day_calls_left is not None:
+        said.append(f"Xero allows {overview.day_calls_left} more calls today.")
+    return blocks.paragraphs(said)
+
+
+def _buttons(overview: Overview) -> list[Block]:
+    if overview.state is ConnectionState.ENDING:
+        return []
+    if overview.state is not ConnectionState.ACTIVE:
+        if not overview.can_export:
+            return []
+        word = "Reconnect" if overview.broken_side else "Go on Connecting"
+        return [_connect(word), *_ending(overview)]
+    buttons = []
+    if overview.can_export:
+        buttons += [
+            blocks.button("Export Invoice", names.EXPORT, style="primary"),
+            blocks.button("Match Clients", names.MATCH),
+        ]
+    if overview.can_export:
+        buttons.append(blocks.button("Look at Xero Now", names.SYNC))
+        buttons.append(blocks.button("Notices…", names.SUBSCRIBE))
+    if overview.can_edit:
+        buttons.append(blocks.button("Settings", names.SETTINGS))
+    buttons += _ending(overview)
+    if overview.is_paused and overview.can_export:
+        buttons += breaker_buttons(overview.connection_id)
+    return buttons
+
+
+def _ending(overview: Overview) -> list[Block]:
+    if not overview.can_edit:
+        return []
+    return [blocks.button("Disconnect", names.DISCONNECT, style="danger")]
+
+
+def breaker_buttons(connection_id: int) -> list[Block]:
+    """Return the two ways on when many invoices were deleted or voided at once."""
+    sure = blocks.confirm(
+        "Follow Xero in Paymo?",
+        "Every invoice that waits is deleted or voided in Paymo as it was in Xero.",
+        yes="Follow Xero",
+    )
+    return [
+        blocks.button("Follow Xero", names.BREAKER_APPLY, connection_id, style="danger", ask=sure),
+        blocks.button("Keep in Paymo", names.BREAKER_KEEP, connection_id),
+    ]
+
+
+def _connect(word: str) -> Block:
+    return blocks.button(word, names.CONNECT, style="primary")

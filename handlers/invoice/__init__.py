@@ -1,0 +1,1 @@
+"""One exported invoice: why, undo, restore, update."""

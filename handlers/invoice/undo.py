@@ -1,0 +1,66 @@
+"""Taking an export back, accepting a difference, and restoring what was deleted in Paymo."""
+
+from dataclasses import dataclass
+
+from handlers import blocks, names
+from handlers import reply as answers
+from handlers.export.pressing import begin, export_id_of
+from handlers.export.results import UNDO_MEANS
+from handlers.places import reply_target
+from handlers.routing import SlackRequest
+from services.connect.workspaces import WorkspaceService
+from services.errors import AlreadyRequested, ServiceError
+from services.undo.restoring import RestoreService
+from services.undo.service import UndoService
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """One call of the undo or restore service for each thing a person does."""
+
+    service: UndoService
+    restoring: RestoreService
+    workspaces: WorkspaceService
+
+    async def undo_number(self, request: SlackRequest, number: str) -> None:
+        """Ask before the invoice with this number is taken back, as the button does."""
+        await request.ack()
+        found = await self.service.find(request.person, _named(number, "undo"))
+        whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
+        question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
+        button = blocks.button("Undo", names.UNDO, found.export_id, style="danger")
+        await answers.tell(request, question, blocks.actions([button], about=found.connection_id))
+
+    async def restore_number(self, request: SlackRequest, number: str) -> None:
+        """Make the invoice with this number again in Paymo."""
+        await request.ack()
+        number = _named(number, "restore")
+        reply_to = await reply_target(self.workspaces, request)
+        said = await self.restoring.restore_number(request.person, number, reply_to)
+        await answers.tell(request, f"⏳ {blocks.sentence(said)}")
+
+    async def undo(self, request: SlackRequest) -> None:
+        """Take back the invoice of the button."""
+        await begin(request, self.workspaces, self.service.undo)
+
+    async def restore(self, request: SlackRequest) -> None:
+        """Make the invoice of the button again in Paymo; the button has done its work then."""
+        try:
+            said = await begin(request, self.workspaces, self.restoring.restore)
+        except AlreadyRequested as refusal:
+            await answers.settle(request, blocks.sentence(str(refusal)))
+            raise
+        await answers.settle(request, said)
+
+    async def accept_difference(self, request: SlackRequest) -> None:
+        """Take an invoice that differs for a good one."""
+        await request.ack()
+        said = await self.service.accept(request.person, export_id_of(request))
+        await answers.tell(request, f"✅ {blocks.sentence(said)}")
+
+
+def _named(number: str, verb: str) -> str:
+    """Return the number that was typed, or say what is missing."""
+    if not number:
+        raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
+    return number

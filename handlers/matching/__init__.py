@@ -1,0 +1,1 @@
+"""Matching clients with contacts and accounts."""

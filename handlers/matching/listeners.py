@@ -1,0 +1,155 @@
+"""Matching clients with contacts and accounts, one client after the other."""
+
+import html
+from dataclasses import dataclass
+
+from handlers import blocks, names
+from handlers import reply as answers
+from handlers.blocks import Block, one_line
+from handlers.export import menus
+from handlers.export.views import row_of
+from handlers.reading import Body, Note, chosen, note_of, number_in, pressed, typed
+from handlers.routing import SlackRequest
+from services.errors import NotAccepted
+from services.matching.service import MatchingService
+from services.matching.shapes import MatchChoice, MatchForm
+from services.model import Option
+
+TITLE = "Match Clients"
+_NO_CLIENTS = (
+    "⏳ No client of Paymo's is known here yet. Right after connecting they are still being read: "
+    "close this, and open it again in a moment."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """One call of the matching service for each thing a person does."""
+
+    service: MatchingService
+
+    async def open(self, request: SlackRequest) -> None:
+        """Open the form for the first client without a match."""
+        await request.ack()
+        form = await self.service.open(request.person)
+        again = blocks.button(TITLE, names.MATCH, style="primary")
+        await answers.open_view(request, match_view(form), again=again)
+
+    async def open_for(self, request: SlackRequest, client_id: int, batch_id: int) -> None:
+        """Open the form for one client, on top of the batch that waits for it."""
+        form = await self.service.open(request.person, client_id)
+        again = blocks.button(TITLE, names.MATCH, style="primary")
+        await answers.open_view(request, match_view(form, batch_id=batch_id), again=again)
+
+    async def choose_client(self, request: SlackRequest) -> None:
+        """Draw the form for another client."""
+        await request.ack()
+        view = answers.view_of(request.body)
+        if view.get("callback_id") != names.MATCH:
+            return
+        option = pressed(request.body).get("selected_option") or {}
+        client_id = number_in(str(option.get("value", "")))
+        form = await self.service.open(request.person, client_id)
+        batch_id = note_of(view).batch_id
+        # Slack keeps what a field shows for as long as the field stays, so it goes and comes back.
+        for is_bare in (True, False):
+            drawn = match_view(form, is_bare=is_bare, batch_id=batch_id)
+            await answers.redraw(request.client, view["id"], drawn)
+
+    async def submit(self, request: SlackRequest) -> None:
+        """Remember the match and go on to the next client."""
+        view = request.body["view"]
+        choice, form = await self.save(request)
+        what = "is matched" if choice.account_id else "has its contact; the account is still open"
+        done = f"✅ {one_line(_named(view))} {what}."
+        bare = match_view(form, said=done, is_bare=form.client is not None)
+        await request.ack({"response_action": "update", "view": bare})
+        if form.client is not None:
+            drawn = match_view(form, said=done)
+            await answers.redraw(request.client, view["id"], drawn)
+
+    async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
+        """Remember the match; return it, and the form for the next client."""
+        view = request.body["view"]
+        client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id
+        if not client_id:
+            raise NotAccepted({names.CLIENT: "Choose the client."})
+        choice = MatchChoice(
+            client_id=client_id,
+            contact_id=chosen(view, names.CONTACT),
+            account_id=chosen(view, names.ACCOUNT),
+        )
+        return choice, await self.service.save(request.person, choice)
+
+    async def client_options(self, request: SlackRequest) -> None:
+        """Offer Paymo's clients."""
+        found = await self.service.client_options(request.person, typed(request.body))
+        await request.ack(menus.listed(found))
+
+    async def contact_options(self, request: SlackRequest) -> None:
+        """Offer contacts, the likeliest first, and adding a new one."""
+        view = request.body.get("view") or {}
+        # What the menu's request says of other fields may be older than the form's own note.
+        client_id = note_of(view).client_id or number_in(chosen(view, names.CLIENT))
+        found = await self.service.contact_options(
+            request.person, typed(request.body), client_id=client_id
+        )
+        await request.ack(menus.grouped(found))
+
+    async def account_options(self, request: SlackRequest) -> None:
+        """Offer accounts that can take sales, each with its tax."""
+        found = await self.service.account_options(request.person, typed(request.body))
+        await request.ack(menus.grouped(found))
+
+
+def match_view(
+    form: MatchForm, *, said: str = "", is_bare: bool = False, batch_id: int = 0
+) -> Block:
+    """Draw the form; bare, it has no fields yet that depend on the client."""
+    if not form.total:
+        return blocks.modal(names.MATCH, TITLE, [blocks.section(_NO_CLIENTS)])
+    matched = form.total - form.unmatched
+    intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
+    drawn = [blocks.section(said)] if said else []
+    drawn.append(blocks.context(intro))
+    if form.client is None and said:
+        drawn.append(blocks.section("Every client is matched."))
+        return blocks.modal(names.MATCH, TITLE, drawn)
+    drawn.append(
+        blocks.input_block(
+            _menu(names.CLIENT, "Choose a client", form.client), "Client in Paymo", tells=True
+        )
+    )
+    if not is_bare:
+        drawn += _fields(form)
+    note = Note(
+        connection_id=form.connection_id,
+        client_id=int(form.client.value) if form.client else 0,
+        batch_id=batch_id,
+    )
+    return blocks.modal(names.MATCH, TITLE, drawn, submit="Save Match", metadata=note.dump())
+
+
+def _fields(form: MatchForm) -> list[Block]:
+    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
+    contact = _menu(names.CONTACT, "Who this client is in Xero", form.contact)
+    account = _menu(names.ACCOUNT, "For example Sales", form.account)
+    return [
+        blocks.input_block(contact, "Contact in Xero", hint=reason),
+        blocks.input_block(
+            account,
+            "Account in Xero",
+            hint="Where this client's invoices usually go. It can be changed for each export.",
+            optional=True,
+        ),
+    ]
+
+
+def _menu(name: str, placeholder: str, option: Option | None) -> Block:
+    return blocks.external_select(name, placeholder, row_of(option) if option else None)
+
+
+def _named(view: Body) -> str:
+    values = view.get("state", {}).get("values", {})
+    option = values.get(names.CLIENT, {}).get(names.CLIENT, {}).get("selected_option") or {}
+    return html.unescape(option.get("text", {}).get("text", "")) or "The client"

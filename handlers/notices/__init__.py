@@ -1,0 +1,1 @@
+"""What channels subscribe to and are told."""

@@ -1,0 +1,319 @@
+"""What notices say: one text for each kind, safe whatever the names in it."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from handlers.blocks import escape, moment, one_line
+from handlers.export.picture import day
+from handlers.notices.digest import digest_text
+from handlers.notices.drift import drift_text, edited_line
+from handlers.settings import access
+from services import money
+from services.model import NoticeKind
+from services.model.wording import listed
+from services.notices.shapes import Listening, Message
+
+Facts = dict[str, Any]
+
+_STATES = {
+    "open": "open",
+    "draft": "*Draft*",
+    "part_paid": "part paid",
+    "paid": "paid",
+    "deleted": "deleted in Xero",
+    "voided": "void in Xero",
+    "different": "exported with a difference",
+    "undone": "taken back",
+}
+_SIGNS = {
+    "undone": "↩️",
+    "different": "⚠️",
+    "deleted": "🗑️",
+    "voided": "🚫",
+    "part_paid": "💰",
+    "paid": "💰",
+}
+
+
+def text_of(message: Message) -> str:
+    """Return the notice's text."""
+    ids = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")}
+    return _TEXTS[message.kind](ids | message.facts)
+
+
+def amount(facts: Facts, name: str) -> str:
+    """Write an amount of the facts with its currency."""
+    value = facts.get(name)
+    if not value:
+        return "–"
+    return escape(money.format_amount(Decimal(value), facts.get("currency", "")))
+
+
+def intro_text(listening: Listening) -> str:
+    """Say in a channel who subscribed it, to what, and how to change that."""
+    topics = listed([each.value for each in listening.topics])
+    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
+    least = f" from {listening.minimum:f} on" if listening.minimum else ""
+    return (
+        f"<@{listening.set_by}> subscribed this channel to {topics}{only}{least}: "
+        f"{one_line(listening.company)} in Paymo → {one_line(listening.organisation)} in Xero. "
+        "`/paymo-xero unsubscribe` ends it."
+    )
+
+
+def _exported(facts: Facts) -> str:
+    number, state = one_line(facts["number"]), facts.get("state", "open")
+    said = (
+        f"{_SIGNS.get(state, '✅')} *Invoice {number}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')} · {_STATES.get(state, state)}"
+    )
+    if state == "different":
+        said += f" (Xero states {amount(facts, 'xero_total')})"
+    if state == "part_paid":
+        said += f", {amount(facts, 'left')} left"
+    lines = [said, _whereto(facts), edited_line(facts.get("edited_in") or [])]
+    return "\n".join(each for each in lines if each)
+
+
+def _whereto(facts: Facts) -> str:
+    by = f" by <@{facts['by']}>" if facts.get("by") else ""
+    if facts.get("on_order_of"):
+        by = f" by itself, as <@{facts['on_order_of']}> ordered in the settings"
+    number = ""
+    if facts.get("number_left_out"):
+        number = f" Its number there is {one_line(facts['xero_number'])}."
+    known = f" ID in Xero: {one_line(facts['xero_invoice_id'])}" if facts["xero_invoice_id"] else ""
+    return f"Exported to {one_line(facts['organisation'])}{by}.{number}{known}"
+
+
+def _failed(facts: Facts) -> str:
+    return (
+        f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
+        f"to {one_line(facts['organisation'])}.\n{escape(facts['reason'])}"
+    )
+
+
+def _asked(facts: Facts) -> str:
+    return (
+        f"❓ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')} was sent in Paymo, and is not exported to "
+        f"{one_line(facts['organisation'])} by itself.\n{escape(facts['reason'])}"
+    )
+
+
+def _stopped(facts: Facts) -> str:
+    numbers = ", ".join(one_line(each) for each in facts["numbers"])
+    return (
+        f"⏸️ Automatic export to {one_line(facts['organisation'])} is switched off: {numbers} "
+        "failed one after the other. Nothing more goes by itself until <@"
+        f"{facts['owner']}> switches it on again with /paymo-xero settings."
+    )
+
+
+def _what(facts: Facts) -> str:
+    """Name what settled a part of the invoice; a credit is never called a payment."""
+    if facts.get("kind") in {None, "payment"}:
+        return f"Payment of {amount(facts, 'amount')}"
+    return f"{one_line(facts.get('label') or 'Credit')} over {amount(facts, 'amount')}"
+
+
+def _received(facts: Facts) -> str:
+    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
+    when = day(date.fromisoformat(facts["paid_on"]))
+    if facts.get("gone"):
+        return (
+            f"⚠️ {_what(facts)} of {when} in Xero on {invoice}, which is not in Paymo any more. "
+            "Nothing was recorded."
+        )
+    if facts.get("asked"):
+        return (
+            f"⚠️ {_what(facts)} of {when} in Xero on {invoice} is not recorded in Paymo. "
+            f"{escape(facts['asked'])}"
+        )
+    if facts.get("changed_from"):
+        return (
+            f"✏️ The payment on {invoice} was changed in Xero from "
+            f"{amount(facts, 'changed_from')} to {amount(facts, 'amount')}, {when}. {_left(facts)}"
+        )
+    short = ""
+    if facts.get("short_by"):
+        short = f" Paymo could take {amount(facts, 'short_by')} less than Xero states."
+    if facts.get("over_by"):
+        short = (
+            f" Paymo has {amount(facts, 'over_by')} more: the difference that was accepted after "
+            "the export."
+        )
+    if facts.get("is_rounding"):
+        rounded = amount(facts, "short_by" if facts.get("short_by") else "over_by")
+        short = f" The {rounded} between Xero and Paymo is Xero's rounding."
+    return f"💰 {_what(facts)} of {when} on {invoice}. {_left(facts)}{short}"
+
+
+def _left(facts: Facts) -> str:
+    if facts.get("is_paid"):
+        return "It is *paid in full*."
+    return f"{amount(facts, 'left')} of {amount(facts, 'total')} is left."
+
+
+def _removed(facts: Facts) -> str:
+    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
+    when = day(date.fromisoformat(facts["paid_on"]))
+    if facts.get("by_person_in_paymo"):
+        return (
+            f"ℹ️ Somebody deleted in Paymo the {_lower(_what(facts))} of {when} on {invoice}. It "
+            "stays in Xero, and is not brought back by itself."
+        )
+    if facts.get("is_stuck"):
+        return (
+            f"⚠️ {_what(facts)} of {when} on {invoice} was removed in Xero. Paymo didn’t delete it "
+            "for a day, so it still counts there. Delete it in Paymo."
+        )
+    return (
+        f"↩️ {_what(facts)} of {when} on {invoice} was removed in Xero, and in Paymo too. "
+        f"{amount(facts, 'left')} is open again."
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:] if text.startswith("Payment") else text
+
+
+def _deleted(facts: Facts) -> str:
+    return _ended(facts, "deleted")
+
+
+def _voided(facts: Facts) -> str:
+    return _ended(facts, "voided")
+
+
+def _ended(facts: Facts, what: str) -> str:
+    invoice = (
+        f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
+        f"{amount(facts, 'total')}"
+    )
+    endings = {
+        "deleted": f"🗑️ {invoice} was {what} in Xero, and is deleted in Paymo.",
+        "void": f"🚫 {invoice} was {what} in Xero, and is void in Paymo.",
+        "gone_in_paymo": f"ℹ️ {invoice} was deleted in Paymo. It is still in Xero.",
+        "asked": f"⚠️ {invoice} was {what} in Xero. {_why_asked(facts)}",
+    }
+    restored = f"\n♻️ <@{facts['restored_by']}> restored it." if facts.get("restored_by") else ""
+    return endings[facts["in_paymo"]] + restored
+
+
+def _why_asked(facts: Facts) -> str:
+    """Say what a deletion in Paymo would take with it."""
+    said = [escape(facts["why"])] if facts.get("why") else []
+    if facts.get("hand_typed"):
+        typed = amount(facts, "hand_typed")
+        said.append(f"In Paymo it has payments of {typed} that somebody typed there.")
+    if facts.get("cuts"):
+        said.append(
+            f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can be billed "
+            "again then. Voiding it keeps them together."
+        )
+    return " ".join([*said, "It stays until somebody decides."])
+
+
+def _broken(facts: Facts) -> str:
+    return (
+        f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
+        f"{one_line(facts['organisation'])}. Everything waits, nothing is lost. "
+        f"<@{facts['owner']}> can connect it again. If it was ended there on purpose, end it here "
+        "too."
+    )
+
+
+def _restored(facts: Facts) -> str:
+    return (
+        f"✅ {one_line(facts['company'])} and {one_line(facts['organisation'])} are connected "
+        f"again by <@{facts['by']}>. What waited goes on."
+    )
+
+
+def _over(facts: Facts) -> str:
+    return (
+        f"<@{facts['by']}> disconnected {one_line(facts['company'])} and "
+        f"{one_line(facts['organisation'])}. Exported invoices stay as they are. Payments and "
+        "deletions in Xero no longer reach Paymo, and this channel gets no more notifications."
+    )
+
+
+def _paused(facts: Facts) -> str:
+    numbers = ", ".join(one_line(each) for each in facts["numbers"])
+    return (
+        f"⚠️ {facts['count']} invoices were {facts['kind']} in {one_line(facts['organisation'])} "
+        f"at once: {numbers}. Nothing was changed in Paymo. Should Paymo follow?"
+    )
+
+
+def _failing(facts: Facts) -> str:
+    since = moment(datetime.fromisoformat(facts["since"]))
+    return (
+        f"⚠️ {one_line(facts['organisation'])} could not be synced since {since}. "
+        f"{escape(facts['problem'])} The app keeps trying. Payments and deletions in Xero reach "
+        "Paymo once that works."
+    )
+
+
+def _undone(facts: Facts) -> str:
+    return (
+        f"↩️ <@{facts['by']}> took *invoice {one_line(facts['number'])}* · "
+        f"{one_line(facts['client'])} · {amount(facts, 'total')} back from "
+        f"{one_line(facts['organisation'])}: it was {facts['how']} there, and Paymo keeps it."
+    )
+
+
+def _made_again(facts: Facts) -> str:
+    lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
+    parts = [
+        "its lines",
+        "taxes",
+        "payments",
+        *([escape(facts["kept"])] if facts.get("kept") else []),
+    ]
+    said = (
+        f"♻️ <@{facts['by']}> restored *invoice {one_line(facts['number'])}* · "
+        f"{one_line(facts['client'])} · {amount(facts, 'total')} in Paymo, with {listed(parts)}."
+    )
+    return "\n".join([said, *lost])
+
+
+def _caught_up(facts: Facts) -> str:
+    came = [
+        (facts["payments"], "payment", "recorded in Paymo"),
+        (facts["removals"], "payment", "removed from Paymo"),
+        (facts["deletions"], "invoice", "deleted or voided in Paymo"),
+    ]
+    said = [f"{n} {what}{'' if n == 1 else 's'} {done}" for n, what, done in came if n]
+    return (
+        f"📬 Much came at once from {one_line(facts['organisation'])}: {', '.join(said)}. Each is "
+        "told by itself, in the thread of its invoice."
+    )
+
+
+_TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
+    NoticeKind.INVOICE_EXPORTED: _exported,
+    NoticeKind.EXPORT_FAILED: _failed,
+    NoticeKind.PAYMENT_RECEIVED: _received,
+    NoticeKind.PAYMENT_REMOVED: _removed,
+    NoticeKind.INVOICE_DELETED: _deleted,
+    NoticeKind.INVOICE_VOIDED: _voided,
+    NoticeKind.CONNECTION_BROKEN: _broken,
+    NoticeKind.CONNECTION_RESTORED: _restored,
+    NoticeKind.CONNECTION_ENDED: _over,
+    NoticeKind.SYNC_PAUSED: _paused,
+    NoticeKind.SYNC_FAILING: _failing,
+    NoticeKind.INVOICE_UNDONE: _undone,
+    NoticeKind.INVOICE_RESTORED: _made_again,
+    NoticeKind.INVOICE_DRIFTED: drift_text,
+    NoticeKind.CAUGHT_UP: _caught_up,
+    NoticeKind.DIGEST: digest_text,
+    NoticeKind.EXPORT_ASKED: _asked,
+    NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
+    NoticeKind.ACCESS_ASKED: access.asked_text,
+    NoticeKind.ACCESS_ANSWERED: access.answered_text,
+    NoticeKind.OWNER_CHANGED: access.owner_text,
+}

@@ -1,0 +1,89 @@
+"""Comparing both systems: asked for by command or button, answered to whoever asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handlers import blocks
+from handlers import reply as answers
+from handlers.clients import SlackClients
+from handlers.files import share_csv
+from handlers.places import reply_target
+from handlers.reading import pressed
+from handlers.reconcile.spreadsheet import report_file
+from handlers.reconcile.views import report_blocks, report_text
+from handlers.routing import SlackRequest
+from handlers.slack_errors import nobody_has_to_look
+from services.connect.workspaces import WorkspaceService
+from services.model import ReplyTarget
+from services.reconcile.service import ReconcileService
+from services.reconcile.shapes import Report
+
+_NO_FILE = (
+    "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "
+    "again from its page."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """One call of the service for each thing a person does."""
+
+    service: ReconcileService
+    workspaces: WorkspaceService
+
+    async def compare(self, request: SlackRequest, typed: Sequence[str]) -> None:
+        """Have a month compared, or this one where none is named."""
+        await request.ack()
+        reply_to = await reply_target(self.workspaces, request)
+        begun = await self.service.ask(request.person, " ".join(typed), reply_to)
+        company, organisation = blocks.one_line(begun.company), blocks.one_line(begun.organisation)
+        what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
+        if begun.is_new:
+            await answers.tell(request, f"⏳ Comparing {what}. You are told here what came of it.")
+        else:
+            await answers.tell(request, f"⏳ Still comparing {what}, as you asked before.")
+
+    async def again(self, request: SlackRequest) -> None:
+        """Compare the month that a button names."""
+        await self.compare(request, [str(pressed(request.body).get("value", ""))])
+
+
+@dataclass(frozen=True, slots=True)
+class SlackReconcileScreen:
+    """Whispers to the person who asked."""
+
+    clients: SlackClients
+
+    async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
+        """Show what differs, each with the button that helps."""
+        text = report_text(report)
+        await self._whisper(reply_to, text, report_blocks(report))
+        await self.send_file(reply_to, report)
+
+    async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
+        """Send all rows to this person directly."""
+        if not report.rows:
+            return
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            said = f"All {len(report.rows)} invoices of {report.label}, compared:"
+            if not await share_csv(client, reply_to.user_id, report_file(report), said):
+                await self._say(reply_to, _NO_FILE)
+
+    async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
+        """Say until when it waits."""
+        await self._say(reply_to, f"⏳ {blocks.sentence(reason)}")
+
+    async def show_refusal(self, reply_to: ReplyTarget, reason: str) -> None:
+        """Say why nothing was compared."""
+        await self._say(reply_to, f"⛔ {blocks.sentence(reason)}")
+
+    async def _say(self, reply_to: ReplyTarget, text: str) -> None:
+        await self._whisper(reply_to, text, [blocks.section(text)])
+
+    async def _whisper(
+        self, reply_to: ReplyTarget, text: str, said: Sequence[blocks.Block]
+    ) -> None:
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            await answers.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)

@@ -1,0 +1,124 @@
+"""How a comparison is told: one line that sums it up, and a paragraph for each invoice."""
+
+from handlers import blocks, names
+from handlers.blocks import Block, escape, one_line, shorten
+from handlers.buttons import delete_too, open_links
+from handlers.notices.drift import update_button
+from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
+
+_MOST_ROWS = 15
+_LONGEST_NAME = 80
+_LONGEST_NOTE = 400
+_LONGEST_TEXT = 3900
+_SIGNS = {
+    Verdict.UNREAD: "❔",
+    Verdict.ODD: "❔",
+    Verdict.DIFFERS: "⚠️",
+    Verdict.ONLY_XERO: "➡️",
+    Verdict.ONLY_PAYMO: "⬅️",
+    Verdict.DECIDED: "ℹ️",
+    Verdict.GONE: "🗑️",
+}
+_BUTTONS = {
+    Help.EXPORT: ("Export…", names.EXPORT),
+    Help.BRING_BACK: ("Bring Back", names.BRING_BACK),
+    Help.RECORD: ("Record It in Paymo", names.BRING_BACK),
+    Help.RESTORE: ("Restore in Paymo", names.RESTORE),
+}
+
+
+def report_text(report: Report) -> str:
+    """Sum a comparison up: everything agrees, or how much does not."""
+    when = f"{report.at:%H:%M} UTC"
+    if not report.rows:
+        return f"✅ *{report.label}:* nothing to compare at {when}; neither side has anything."
+    said = _agreeing(report, when) if report.is_fine else _differing(report, when)
+    if report.others:
+        some = f"{report.others} other sales invoice{'' if report.others == 1 else 's'}"
+        said += f" {some} in Xero never went through the app and {_are(report.others)} left alone."
+    return said
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _agreeing(report: Report, when: str) -> str:
+    if not report.compared:
+        return f"✅ *{report.label}:* nothing is owed on either side at {when}."
+    decided = report.count(Verdict.DECIDED)
+    but = f" {decided} of them but for something that was decided." if decided else ""
+    return f"✅ *{report.label}:* all {report.compared} agree at {when}.{but}"
+
+
+def _differing(report: Report, when: str) -> str:
+    found = [
+        (report.count(Verdict.DIFFERS), "differ", "differs"),
+        (report.count(Verdict.ONLY_PAYMO), "are only in Paymo", "is only in Paymo"),
+        (report.count(Verdict.ONLY_XERO), "are only in Xero", "is only in Xero"),
+        (report.count(Verdict.UNREAD), "were not shown by Xero", "was not shown by Xero"),
+        (report.count(Verdict.ODD), "can't be read", "can't be read"),
+    ]
+    told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
+    return (
+        f"⚠️ *{report.label}* at {when}: {report.agreeing} of {report.compared} agree; "
+        f"{', '.join(told)}."
+    )
+
+
+def report_blocks(report: Report) -> list[Block]:
+    """Draw the sum, then the invoices that do not agree, worst first."""
+    told = [row for row in report.rows if row.verdict is not Verdict.AGREES]
+    drawn = [
+        blocks.section(report_text(report)),
+        *(
+            blocks.named(_row(row), report.connection_id, reply_to)
+            for reply_to, row in enumerate(told[:_MOST_ROWS])
+        ),
+    ]
+    about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
+    left = len(told) - _MOST_ROWS
+    more = f"{left} more that do not agree are in the file alone." if left > 0 else ""
+    file = "All of them come as a file, to you directly." if report.rows else ""
+    return [*drawn, blocks.context(about, more, file)]
+
+
+def _row(row: Row) -> Block:
+    number = shorten(one_line(row.number), _LONGEST_NAME)
+    client = shorten(one_line(row.client), _LONGEST_NAME)
+    head = f"{_SIGNS[row.verdict]} *{number}* · {client} · {row.verdict}"
+    lines = [f"• {finding_text(each)}" for each in row.findings]
+    return blocks.section("\n".join([head, *lines]), accessory=_button(row))
+
+
+def finding_text(finding: Finding) -> str:
+    """Say what is not the same, and why, where that is known."""
+    sides = ""
+    if finding.name:
+        mine = shorten(one_line(finding.in_paymo), _LONGEST_NAME)
+        theirs = shorten(one_line(finding.in_xero), _LONGEST_NAME)
+        sides = f"{finding.name}: {mine} in Paymo, {theirs} in Xero."
+    note = shorten(escape(finding.note), _LONGEST_NOTE)
+    return " ".join(each for each in (sides, note) if each)
+
+
+def plain_finding(finding: Finding) -> str:
+    """Say the same where nothing is marked up and nothing is cut."""
+    sides = f"{finding.name}: {finding.in_paymo} in Paymo, {finding.in_xero} in Xero."
+    return f"{sides if finding.name else ''} {finding.note}".strip()
+
+
+def _button(row: Row) -> Block | None:
+    """Return the one button that helps; elsewhere a link to where somebody can look."""
+    if row.help in _BUTTONS:
+        text, name = _BUTTONS[row.help]
+        return blocks.button(text, name, row.help_value)
+    if row.help is Help.DELETE_IN_PAYMO:
+        return delete_too(row.help_value)
+    if row.help is Help.UPDATE:
+        return update_button(row.help_value)
+    places = {
+        Help.OPEN_XERO: open_links(xero=row.xero_url, paymo=""),
+        Help.OPEN_PAYMO: open_links(xero="", paymo=row.paymo_url),
+    }
+    return next(iter(places.get(row.help, ())), None)

@@ -1,0 +1,207 @@
+"""How a person is answered: in a modal, in a message only they see, or directly."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers import blocks, names
+from handlers.blocks import Block, sentence
+from handlers.reading import Body
+from handlers.routing import SlackRequest
+from handlers.slack_errors import (
+    TROUBLE,
+    closed_views_are_fine,
+    may_work_again,
+    name_of,
+    nobody_has_to_look,
+    slack_refusals,
+)
+from services.errors import NotAllowed, NotConnected, NotMatched, ServiceError
+from services.model import ReplyTarget
+
+log = structlog.get_logger(__name__)
+
+_ASK = "Request Access"
+_TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
+
+
+async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
+    """Open a modal and return its id; when the trigger is stale, offer the button `again`.
+
+    Pressed in a modal, it goes on top, so that what is below is not lost.
+    """
+    client = request.client
+    opens = client.views_push if view_of(request.body) else client.views_open
+    try:
+        answer = await opens(trigger_id=request.body["trigger_id"], view=view)
+    except TROUBLE as error:
+        if not may_work_again(error):
+            raise
+        log.info("view_not_opened", error=name_of(error))
+        about = request.person.connection_id
+        await tell(request, _TOO_LATE, blocks.actions([again], about=about))
+        return ""
+    # Without its id it is open, and stays as it is.
+    view_id = (answer.get("view") or {}).get("id")
+    return str(view_id or "")
+
+
+async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> None:
+    """Draw an open modal again; nothing happens when it was closed or drawn since `view_hash`."""
+    with closed_views_are_fine():
+        await client.views_update(view_id=view_id, view=view, hash=view_hash or None)
+
+
+async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
+    """Answer the person alone: by the answer's own address, in a modal, or as a channel allows.
+
+    What is drawn stands below the text; a screen reader reads the text alone.
+    """
+    said = [*blocks.paragraphs(text.split("\n")), *drawn]
+    if request.body.get("response_url") and await _respond(request, text, said):
+        return
+    if request.body.get("trigger_id"):
+        await _show_on_top(request, text, said)
+    else:
+        person = request.person
+        await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> bool:
+    """Answer at the address that came with what was done; say whether Slack took it."""
+    try:
+        answer = await request.respond(
+            text=text, blocks=said, response_type="ephemeral", replace_original=False
+        )
+    except (*TROUBLE, ValueError) as error:
+        log.info("response_refused", error=name_of(error))
+        return False
+    return answer is None or answer.status_code == HTTPStatus.OK
+
+
+async def settle(request: SlackRequest, said: str) -> None:
+    """Write under the message whose button was pressed who decided what, in place of its buttons.
+
+    Links stay, and so does the metadata (facts/slack.md: `chat.update` keeps what is not named).
+    """
+    message: Body = request.body.get("message") or {}
+    if not message.get("blocks") or request.body.get("container", {}).get("is_ephemeral"):
+        return
+    decided = blocks.context(f"✅ <@{request.person.user_id}>: {said}")
+    with nobody_has_to_look():
+        await request.client.chat_update(
+            channel=str(request.body["channel"]["id"]),
+            ts=str(message["ts"]),
+            text=str(message.get("text", "")),
+            blocks=[*_without_buttons(message["blocks"]), decided],
+        )
+
+
+def _without_buttons(drawn: Sequence[Block]) -> list[Block]:
+    left = []
+    for each in drawn:
+        if each["type"] != "actions":
+            left.append(each)
+        elif links := [button for button in each["elements"] if "url" in button]:
+            left.append({**each, "elements": links})
+    return left
+
+
+async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[str]:
+    """Say in a channel what it will hear; return what the person has to do first, if anything."""
+    try:
+        with slack_refusals():
+            await request.client.chat_postMessage(
+                channel=channel_id, text=text, blocks=[blocks.section(text)]
+            )
+    except ServiceError as refusal:
+        return [f"⚠️ <#{channel_id}> was not told yet. {sentence(str(refusal))}"]
+    return []
+
+
+async def ephemeral(
+    client: AsyncWebClient, channel_id: str, user_id: str, text: str, said: Sequence[Block]
+) -> None:
+    """Tell one person in a channel, or directly where the app may not speak."""
+    if channel_id and not channel_id.startswith("D"):
+        try:
+            await client.chat_postEphemeral(
+                channel=channel_id, user=user_id, text=text, blocks=list(said)
+            )
+        except TROUBLE as error:
+            log.info("ephemeral_refused", error=name_of(error))
+        else:
+            return
+    await client.chat_postMessage(
+        channel=user_id, text=text, blocks=list(said), unfurl_links=False, unfurl_media=False
+    )
+
+
+async def show(client: AsyncWebClient, reply_to: ReplyTarget, view: Block, text: str) -> None:
+    """Draw the outcome into the open modal, or whisper it when the modal is gone."""
+    if not await draw(client, reply_to, view):
+        await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, view["blocks"])
+
+
+async def draw(client: AsyncWebClient, reply_to: ReplyTarget, view: Block) -> bool:
+    """Draw into the open modal, and say whether it was still there."""
+    if not reply_to.view_id:
+        return False
+    try:
+        await client.views_update(view_id=reply_to.view_id, view=view)
+    except TROUBLE as error:
+        log.info("view_gone", error=name_of(error))
+        return False
+    return True
+
+
+def view_of(body: Body) -> Body:
+    """Return the modal that this came from; empty for messages, commands and the Home tab."""
+    view: Body = body.get("view") or {}
+    return view if view.get("type") == "modal" else {}
+
+
+def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
+    """Draw a refusal: its sentence, and the button that helps."""
+    return [blocks.section(f"⛔ {sentence(str(refusal))}"), *_way_on(refusal, about)]
+
+
+def _way_on(refusal: ServiceError, about: int) -> list[Block]:
+    if isinstance(refusal, NotAllowed):
+        about = refusal.connection_id
+    return blocks.actions(_cure(refusal), about=about)
+
+
+def refusal_view(refusal: ServiceError) -> Block:
+    """Draw a refusal as a modal."""
+    return blocks.modal(names.REFUSAL, "That Did Not Work", refusal_blocks(refusal))
+
+
+def _cure(refusal: ServiceError) -> list[Block]:
+    if isinstance(refusal, NotConnected):
+        return [blocks.button("Connect", names.RECONNECT, style="primary")]
+    if isinstance(refusal, NotAllowed) and refusal.connection_id:
+        return [blocks.button(_ASK, names.REQUEST_ACCESS, refusal.wants)]
+    if isinstance(refusal, NotMatched):
+        return [blocks.button("Match Clients", names.MATCH, style="primary")]
+    return []
+
+
+async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
+    """Tell the person why not, and what helps."""
+    cure = _way_on(refusal, request.person.connection_id)
+    await tell(request, f"⛔ {sentence(str(refusal))}", cure)
+
+
+async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) -> None:
+    view = blocks.modal(names.REFUSAL, "Paymo Xero", said)
+    client = request.client
+    opens = client.views_push if view_of(request.body) else client.views_open
+    try:
+        await opens(trigger_id=request.body["trigger_id"], view=view)
+    except TROUBLE as error:
+        log.info("modal_refused", error=name_of(error))
+        person = request.person
+        await ephemeral(request.client, person.channel_id, person.user_id, text, said)

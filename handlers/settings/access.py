@@ -1,0 +1,132 @@
+"""Asking for access, and the owner's answer."""
+
+from dataclasses import dataclass
+
+from handlers import blocks, names
+from handlers import reply as answers
+from handlers.blocks import Block, one_line
+from handlers.reading import Body, number_in, pressed
+from handlers.routing import SlackRequest
+from services.errors import NotFound
+from services.model import Role
+from services.settings.access import AccessService
+
+_GONE = "This button is too old. Type the command again."
+_ROLES = {each.word: each for each in (Role.VIEWER, Role.EXPORTER, Role.OWNER)}
+_CHOICES = (
+    blocks.option(Role.VIEWER.word, "As viewer", "Sees how invoices stand"),
+    blocks.option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One call of the access service for each thing a person does."""
+
+    service: AccessService
+
+    async def ask(self, request: SlackRequest) -> None:
+        """Ask the owner for the role that the person lacked."""
+        await request.ack()
+        wanted = _ROLES.get(str(pressed(request.body).get("value", "")))
+        if wanted is None:
+            raise NotFound(_GONE)
+        said = await self.service.ask(request.person, wanted)
+        await answers.tell(request, f"📨 {blocks.sentence(said)}")
+
+    async def allow(self, request: SlackRequest) -> None:
+        """Give the chosen role."""
+        await request.ack()
+        said = await self.service.allow(request.person, _id_in(request.body), _chosen(request.body))
+        await self._settle(request, said)
+
+    async def decline(self, request: SlackRequest) -> None:
+        """Give nothing."""
+        await request.ack()
+        said = await self.service.decline(request.person, _id_in(request.body))
+        await self._settle(request, said)
+
+    async def choose(self, request: SlackRequest) -> None:
+        """Acknowledge the choice of a role; the press on Allow counts."""
+        await request.ack()
+
+    async def _settle(self, request: SlackRequest, said: str) -> None:
+        sentence = blocks.sentence(said)
+        await answers.tell(request, f"✅ {sentence}")
+        await answers.settle(request, sentence)
+
+
+def _id_in(body: Body) -> int:
+    found = number_in(str(pressed(body).get("value", "")))
+    if found is None:
+        raise NotFound(_GONE)
+    return found
+
+
+def _chosen(body: Body) -> Role | None:
+    """Return the role that the owner chose beside the button, if there was a choice."""
+    values: Body = (body.get("state") or {}).get("values") or {}
+    for fields in values.values():
+        option = (fields.get(names.ACCESS_ROLE) or {}).get("selected_option") or {}
+        if role := _ROLES.get(str(option.get("value", ""))):
+            return role
+    return None
+
+
+def asked_text(facts: Body) -> str:
+    """Tell the owner who asks for what."""
+    by, pair = f"<@{facts['by']}>", _pair(facts)
+    if facts["role"] == Role.OWNER.word:
+        return (
+            f"🔑 {by} asks to become the owner of {pair}. If you don't answer within seven days, "
+            "they can take over by connecting Xero again."
+        )
+    return f"🔑 {by} asks for access to {pair}. Choose a role, then press *Allow*."
+
+
+def asked_buttons(facts: Body) -> list[Block]:
+    """Return the owner's answers."""
+    request_id = facts["request_id"]
+    decline = blocks.button("Decline", names.DECLINE_ACCESS, request_id)
+    if facts["role"] == Role.OWNER.word:
+        sure = blocks.confirm(
+            "Hand over?",
+            "They decide about settings, roles and connecting from then on. You stay an exporter.",
+            yes="Hand Over",
+        )
+        return [blocks.button("Allow", names.ALLOW_ACCESS, request_id, ask=sure), decline]
+    return [
+        blocks.static_select(names.ACCESS_ROLE, _CHOICES, facts["role"]),
+        blocks.button("Allow", names.ALLOW_ACCESS, request_id, style="primary"),
+        decline,
+    ]
+
+
+def answered_text(facts: Body) -> str:
+    """Tell whoever asked what the owner said."""
+    given, pair, owner = facts["given"], _pair(facts), f"<@{facts['owner']}>"
+    if not given:
+        what = "to hand over" if facts["is_handover"] else "your request for access to"
+        return f"🔑 {owner} declined {what} {pair}."
+    may = {
+        Role.VIEWER.word: "You can ask how invoices stand, such as `/paymo-xero show INV-1`.",
+        Role.EXPORTER.word: "You can export: type `/paymo-xero export`.",
+        Role.OWNER.word: "You decide about settings, roles and connecting.",
+    }
+    a = {Role.VIEWER.word: "a viewer", Role.EXPORTER.word: "an exporter"}.get(given, "the owner")
+    return f"✅ You are now {a} of {pair}. {may[given]}"
+
+
+def owner_text(facts: Body) -> str:
+    """Tell the new and the former owner who owns a connection now."""
+    former, owner = f"<@{facts['former']}>", f"<@{facts['owner']}>"
+    why = {
+        "given": f"{former} handed it over.",
+        "taken": f"{former} didn't answer for seven days, and {owner} connected Xero again.",
+        "ordered": "Whoever runs this app decided so.",
+    }[facts["by_way"]]
+    return f"🔑 {owner} is now the owner of {_pair(facts)}. {why} {former} stays an exporter."
+
+
+def _pair(facts: Body) -> str:
+    return f"*{one_line(facts['company'])}* in Paymo → *{one_line(facts['organisation'])}* in Xero"

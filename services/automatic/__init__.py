@@ -1,0 +1,1 @@
+"""Exporting by itself what is certain enough."""

@@ -1,0 +1,229 @@
+"""Sending many invoices with one request: written down, sent, and each judged by itself.
+
+An invoice whose outcome is not known goes its way alone from there, which looks it up before
+anything is sent again. So does one whose worker died after it was written down: its lease ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+
+import structlog
+
+from services import money
+from services.batch import claiming, tables
+from services.batch.comparing import Member, compare
+from services.batch.kit import BatchKit
+from services.clients.paymo import Invoice
+from services.clients.paymo.paging import HEADS
+from services.clients.xero import XeroInvoice
+from services.clients.xero.invoices import MOST, create_invoices
+from services.clients.xero.reading import refusal_of
+from services.errors import (
+    NotConnected,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
+from services.export import contacts, preparing, recording, sending
+from services.export.refusals import (
+    Refused,
+    from_xero,
+    is_about_contact,
+    is_taken,
+    is_url_refused,
+)
+from services.mapping import books
+from services.mapping.books import Books
+from services.mapping.case import adding_of
+from services.model import ExportState
+from services.model.chunks import chunks
+from services.model.links import Links
+from services.store import batches
+from services.store.engine import Session
+from services.store.fence import fenced
+from services.store.tables import Batch, BatchRow, Connection, Export
+
+log = structlog.get_logger(__name__)
+
+_SOON = timedelta(seconds=5)
+_FRESH = timedelta(minutes=1)
+_UNSAID = "Xero’s answer does not say what became of this invoice. It is being looked up."
+
+
+@dataclass(slots=True)
+class Course:
+    """One go at a batch; the view is drawn at most once a second."""
+
+    kit: BatchKit
+    connection: Connection
+    batch: Batch
+    looked_at: set[str] = field(default_factory=set)  # contacts that Xero has refused
+    leaves_out_url: bool = False  # Xero has refused the link to Paymo
+
+    async def send_all(self) -> None:
+        """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
+        kit = self.kit
+        await kit.mirror.refresh_books(self.connection, at_most_old=_FRESH)
+        drawn_at = None
+        while members := (await self._unsent())[:HEADS]:
+            members = await self._unchanged(members)
+            looked_at = kit.now()
+            for group in chunks(members, MOST):
+                if kit.now() - looked_at > _FRESH:
+                    break  # Paymo is asked about the rest again
+                await self._send(group)
+                if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
+                    drawn_at = kit.now()
+                    await tables.show(kit, self.batch)
+
+    async def _unsent(self) -> list[Member]:
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            found = await batches.list_unsent(session, self.batch.id)
+        return [member for member in found if claiming.is_groupable(member[1])]
+
+    async def _unchanged(self, members: Sequence[Member]) -> list[Member]:
+        """Return what Paymo still has as it was shown; the others are refused."""
+        paymo = self.kit.paymo.client(self.connection.paymo_api_key)
+        compared = await compare(paymo, members)
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            for row, export, invoice in compared.touched:
+                await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
+        for export, refusal in compared.refused:
+            await self._refuse(export, refusal)
+        touched = [(row, export) for row, export, _ in compared.touched]
+        return sorted([*compared.unchanged, *touched], key=lambda member: member[0].id)
+
+    async def _refuse(self, export: Export, refusal: Refused) -> None:
+        await recording.fail(self.kit, self.connection, export, refusal.problem, str(refusal))
+
+    async def _send(self, members: Sequence[Member]) -> None:
+        group = await self._write_down(members)
+        if not group:
+            return
+        key = sha256("|".join(each.idempotency_key for each in group).encode()).hexdigest()
+        xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
+        bodies = [preparing.body_of(each) for each in group]
+        try:
+            made = await create_invoices(xero, bodies, key=key)
+        except (Throttled, NotConnected, Unreachable):
+            # Refused at the door, or never there: nothing was done, so all wait as if never sent.
+            await self._take_back(group, is_alone=False)
+            raise
+        except Unavailable as refusal:
+            # What is left waits until Xero is well again, instead of getting lost as well.
+            await self._lose(group, refusal)
+            raise
+        except ServiceError as refusal:
+            # Nothing was taken, and which one is to blame is not said: each goes alone.
+            log.warning("group_refused", batch=self.batch.id, refusal=refusal)
+            await self._take_back(group, is_alone=True)
+            return
+        for export, created in zip(group, answers_for(group, made), strict=True):
+            await self._record(export, created)
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch, has_advanced=True)
+        if any(each.is_refused for each in made):
+            # What the mirror says is old, and the cures are made of it.
+            await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
+
+    async def _write_down(self, members: Sequence[Member]) -> list[Export]:
+        """Write what will be sent of each, under which key; what is refused is left out."""
+        refused: list[tuple[Export, Refused]] = []
+        group: list[Export] = []
+        async with self.kit.database.sessions.begin() as session:
+            await claiming.hold(self.kit, session, self.batch)
+            known = await books.load(session, self.connection, "")
+            for row, export in members:
+                try:
+                    if taken := await self._write(session, row, export, known):
+                        group.append(taken)
+                except Refused as refusal:
+                    refused.append((export, refusal))
+        for export, why in refused:
+            await self._refuse(export, why)
+        return group
+
+    async def _write(
+        self, session: Session, row: BatchRow, export: Export, known: Books
+    ) -> Export | None:
+        preparing.require_same_organisation(self.connection, export)
+        invoice = Invoice.from_json(row.invoice or {})
+        known = await books.turned_to(
+            session, self.connection, known, export.contact_id, adding_of(invoice)
+        )
+        contact_id = known.contact.contact_id if known.contact else export.contact_id
+        url = "" if self.leaves_out_url else self.kit.links.paymo_for_xero(invoice.id)
+        sent = preparing.checked(export, invoice, known, contact_id, url)
+        name = known.contact.name if known.contact else ""
+        values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
+        now = self.kit.now()
+        return await batches.write_down(session, export, now, **values, sent_at=now)
+
+    async def _record(self, export: Export, created: XeroInvoice | None) -> None:
+        try:
+            if created is None or not (created.invoice_id or created.is_refused):
+                raise Unavailable(_UNSAID)
+            if created.is_refused:
+                refusal = refusal_of(created)
+                if is_url_refused(refusal) and "Url" in (export.sent or {}):
+                    self.leaves_out_url = True
+                    await self._take_back([export], is_alone=False)
+                    return
+                if not is_taken(refusal):
+                    raise await self._why(export, refusal)
+                created = await sending.holder_of_number(self.kit, self.connection, export)
+        except Refused as refusal:
+            await self._refuse(export, refusal)
+        except ServiceError as refusal:
+            await self._lose([export], Unavailable(str(refusal)))
+        else:
+            await recording.succeed(self.kit, self.connection, export, created)
+
+    async def _why(self, export: Export, refusal: Rejected) -> Refused:
+        why = from_xero(refusal)
+        if is_about_contact(why) and export.contact_id not in self.looked_at:
+            self.looked_at.add(export.contact_id)
+            await contacts.look(self.kit, self.connection, export.contact_id)
+        return why
+
+    async def _lose(self, group: Sequence[Export], refusal: Unavailable) -> None:
+        """Have each looked up by itself, for nobody knows what was done."""
+        for export in group:
+            await recording.unknown(self.kit, self.connection, export, refusal, _SOON)
+
+    async def _take_back(self, group: Sequence[Export], *, is_alone: bool) -> None:
+        due_at = self.kit.now() if is_alone else None
+        async with self.kit.database.sessions.begin() as session:
+            for export in group:
+                back = {"state": ExportState.QUEUED, "due_at": due_at, "sent_at": None}
+                await fenced(session, export, export.fence, **back)
+
+
+def answers_for(
+    group: Sequence[Export], made: Sequence[XeroInvoice]
+) -> Iterator[XeroInvoice | None]:
+    """Yield Xero's answer about each: by the link to Paymo, else by number or reference.
+
+    Where two fit, none is taken: the invoice is looked up by itself then.
+    """
+    for export in group:
+        sent = export.sent or {}
+        name = "InvoiceNumber" if "InvoiceNumber" in sent else "Reference"
+        text = money.folded(str(sent.get(name, "")))
+        fitting = [
+            each
+            for each in made
+            if (
+                Links.paymo_id(each.url) == export.paymo_invoice_id
+                if each.url
+                else text
+                == money.folded(each.invoice_number if name != "Reference" else each.reference)
+            )
+        ]
+        yield fitting[0] if len(fitting) == 1 else None

@@ -1,0 +1,231 @@
+"""The first half of a batch: Paymo's invoices are read, and each gets its verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from services import money
+from services.batch import tables
+from services.batch.kit import BatchKit
+from services.batch.verdicts import ANSWERABLE, OTHER, Situation, Verdict
+from services.clients.paymo import Invoice, PaymoClient
+from services.clients.paymo.figures import figures_of
+from services.clients.rows import LeftOut
+from services.clients.xero.invoices import holders_of
+from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
+from services.export import claims, proposing
+from services.export.claims import WIDEST
+from services.export.former import said_of_former
+from services.export.proposing import Proposer
+from services.export.reading import read_invoice
+from services.mapping.books import Books, turned_to
+from services.mapping.case import adding_of
+from services.matching.contacts import client_row
+from services.model import ISSUED_IN_PAYMO, BatchState, InvoiceState, days
+from services.model.links import Links
+from services.store import batches, exports, mirror, numbered
+from services.store.engine import Session
+from services.store.fence import fenced
+from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
+
+log = structlog.get_logger(__name__)
+
+_FRESH = timedelta(minutes=1)
+
+
+async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
+    """Read what was asked for, judge it, and draw the table."""
+    await kit.mirror.refresh_invoices(connection)
+    await kit.mirror.refresh_contacts(connection)
+    await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
+    async with kit.database.sessions() as session:
+        numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
+        ids = await _asked(session, connection, numbers)
+    paymo = kit.paymo.client(connection.paymo_api_key)
+    listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
+    invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
+    odd = {each.key: each for each in paymo.left_out}
+    held = await _held(kit, connection, invoices)
+    async with kit.database.sessions.begin() as session:
+        ready = {"state": BatchState.READY, "due_at": None, "asked_numbers": numbers}
+        if not await fenced(session, batch, batch.fence, **ready):
+            return
+        clients = [client_row(each.client) for each in invoices if each.client is not None]
+        # The menus know these clients at once, however old the mirror's list is.
+        unique = {row["client_id"]: row for row in clients}
+        await mirror.put(session, connection.id, Client, list(unique.values()))
+        around = await _around(session, connection, batch, invoices)
+        around = replace(around, taken={**held, **around.taken})
+        rows = [_row(batch, each, around.judge(each)) for each in invoices]
+        for invoice_id in (each for each in ids if each not in listed and str(each) in odd):
+            head = await mirror.find_header(session, connection.id, invoice_id)
+            rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
+        await batches.replace_rows(session, batch, rows)
+    await tables.show(kit, batch)
+
+
+async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:
+    """Judge the rows anew that an answer about a client can release."""
+    rows = [
+        row
+        for row in await batches.list_rows(session, batch.id)
+        if row.verdict in ANSWERABLE and row.export_id is None and row.invoice is not None
+    ]
+    invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
+    # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
+    suggested = {row.client_id or 0: row.contact_id for row in rows}
+    around = await _around(session, connection, batch, invoices, suggested)
+    for row, invoice in zip(rows, invoices, strict=True):
+        _write(row, around.judge(invoice))
+
+
+async def _meant(session: Session, connection: Connection, number: str) -> str:
+    """Return the number that is meant; where several fit, the table says that it is unknown."""
+    try:
+        return await numbered.meant(session, connection, number)
+    except SeveralFit:
+        return number
+
+
+async def _asked(session: Session, connection: Connection, numbers: Sequence[str]) -> Sequence[int]:
+    if not numbers:
+        return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO)
+    found = [await mirror.find_header_by_number(session, connection.id, each) for each in numbers]
+    return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
+
+
+async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
+    """Return the invoice as listed, or read singly where its lines do not add up.
+
+    A list leaves lines out without a word once it holds too many; alone, they are all there.
+    """
+    try:
+        money.check_adds_up(figures_of(invoice))
+    except ServiceError:
+        try:
+            return await read_invoice(paymo, invoice.id)
+        except (NotFound, Unreadable):
+            return invoice  # its figures say that something is wrong
+    return invoice
+
+
+async def _held(
+    kit: BatchKit, connection: Connection, invoices: Sequence[Invoice]
+) -> dict[int, str]:
+    """Return which of these have a number that Xero knows from somewhere else, and say so."""
+    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
+    numbers = {
+        money.folded(each.number): each for each in invoices if money.fits_number(each.number)
+    }
+    try:
+        holders = await holders_of(xero, [each.number for each in numbers.values()])
+    except Rejected as refusal:  # then Xero says it of each, once it is sent
+        log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
+        return {}
+    return {
+        invoice.id: (
+            f"{connection.organisation_name} already has an invoice with the number "
+            f"{invoice.number}. To link it, or to export without the number: "
+            f"/paymo-xero export {invoice.number}"
+        )
+        for number, invoice in numbers.items()
+        if number in holders and Links.paymo_id(holders[number].url) != invoice.id
+    }
+
+
+async def _around(
+    session: Session,
+    connection: Connection,
+    batch: Batch,
+    invoices: Sequence[Invoice],
+    suggested: Mapping[int, str] | None = None,
+) -> Situation:
+    client_ids = {each.client_id for each in invoices}
+    proposer = await proposing.load(session, connection, client_ids, suggested)
+    taken, former, undone = await _history(session, connection, invoices)
+    return Situation(
+        proposer=proposer,
+        books=await _books(session, connection, proposer, invoices),
+        taken=taken,
+        former=former,
+        undone=undone,
+        today=days.day_in(connection.time_zone, batch.created_at),
+        is_all=not batch.asked_numbers,
+        xero_status=connection.xero_status,
+    )
+
+
+async def _books(
+    session: Session, connection: Connection, proposer: Proposer, invoices: Sequence[Invoice]
+) -> dict[tuple[str, str], Books]:
+    wanted = {(proposer.contact_of(each), each.client_name): adding_of(each) for each in invoices}
+    return {
+        key: await turned_to(session, connection, proposer.books, key[0], adding)
+        for key, adding in sorted(wanted.items())
+    }
+
+
+async def _history(
+    session: Session, connection: Connection, invoices: Sequence[Invoice]
+) -> tuple[dict[int, str], dict[int, str], set[int]]:
+    """Return which of these cannot go out anew, which were in Xero before, which were taken back.
+
+    Of the first two each says so.
+    """
+    taken: dict[int, str] = {}
+    former: dict[int, str] = {}
+    undone: set[int] = set()
+    deleted = await exports.list_deleted_numbers(session, connection)
+    for invoice in invoices:
+        latest = await exports.find_latest(session, connection, invoice.id)
+        if latest is not None and (why := claims.why_taken(latest, connection)):
+            taken[invoice.id] = why
+        elif latest is not None or invoice.number.lower() in deleted:
+            said = await said_of_former(session, connection, invoice, latest)
+            former |= {invoice.id: f"{said}; this exports it again."} if said else {}
+            if latest is not None and latest.invoice_state is InvoiceState.UNDONE:
+                undone.add(invoice.id)
+    return taken, former, undone
+
+
+def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:
+    row = BatchRow(
+        batch_id=batch.id,
+        paymo_invoice_id=invoice.id,
+        number=invoice.number[:WIDEST],
+        client_id=invoice.client_id,
+        client_name=invoice.client_name[:WIDEST],
+        total=invoice.total,
+        currency=_currency(invoice),
+        invoice=invoice.as_json(),
+    )
+    _write(row, verdict)
+    return row
+
+
+def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | None) -> BatchRow:
+    """Name an invoice that cannot be read, so that nobody takes it for sent."""
+    return BatchRow(
+        batch_id=batch.id,
+        paymo_invoice_id=invoice_id,
+        number=head.number[:WIDEST] if head else odd.name[:WIDEST],
+        client_id=head.client_id if head else None,
+        total=head.total if head else None,
+        currency=head.currency[:8] if head else "",
+        verdict=OTHER,
+        reason=f"Part of {odd} can't be read. Check it there, then try again.",
+    )
+
+
+def _currency(invoice: Invoice) -> str:
+    try:
+        return money.currency_code(invoice.currency)
+    except ServiceError:
+        return invoice.currency[:8]  # the verdict says that there is no such currency
+
+
+def _write(row: BatchRow, verdict: Verdict) -> None:
+    row.verdict, row.reason = verdict.word, verdict.reason
+    row.contact_id, row.account_id = verdict.contact_id, verdict.account_id

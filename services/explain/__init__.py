@@ -1,0 +1,1 @@
+"""Why an invoice stands where it stands."""

@@ -1,0 +1,301 @@
+"""Why an invoice stands where it does: everything that is known, and every check with its datum."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.clients.paymo import Client, Invoice
+from services.errors import NotConnected, NotFound
+from services.explain import findings, presses
+from services.explain.findings import Finding
+from services.export import claims, cures, forms, proposing, results
+from services.export.shapes import ExportChoice
+from services.jobs.work import Work
+from services.mapping import books
+from services.mapping.case import adding_of
+from services.mapping.checks import Case, examine
+from services.matching import menus
+from services.model import (
+    NEW_CONTACT,
+    Check,
+    Colour,
+    ConnectionState,
+    Job,
+    PaymentState,
+    Person,
+    Role,
+    TaskState,
+)
+from services.model.links import Links
+from services.store import (
+    connections,
+    drafts,
+    matches,
+    mirror,
+    numbered,
+    payments,
+    roles,
+    tasks,
+)
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
+
+# What the head of an invoice is enough for; the rest needs its lines.
+_OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
+_UNREAD = "The lines, the discount, the tax and the dates are checked when it is read from Paymo"
+_READING = f"{_UNREAD}, which happens now. Ask again in a moment."
+_FOR_VIEWERS = f"{_UNREAD}, once an exporter looks at it."
+_CLOSED = f"{_UNREAD}, and that needs a connection that works."
+_OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that is known of one invoice. `unread` says what was not checked, or is ""."""
+
+    number: str
+    client_name: str
+    organisation: str
+    export: Finding
+    findings: tuple[Finding, ...]  # everything else
+    checks: tuple[Check, ...]
+    unread: str
+    export_id: int
+    cures: tuple[str, ...]  # action ids of the buttons that can help
+    payments: tuple[tuple[int, bool], ...]  # those to decide on; True where a person deleted it
+    can_export: bool
+    paused_connection: int  # the connection whose breaker waits for somebody, or 0
+    xero_url: str
+    paymo_url: str
+    connection_id: int = 0
+    presses: tuple[str, ...] = ()  # action ids of what can be done about an invoice in Xero
+    is_being_read: bool = False  # ask again in a moment for the checks that are left out
+    role: Role = Role.OWNER  # of whoever asks
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainService:
+    """Reads rows only, so that it answers at once; an invoice never read is read meanwhile."""
+
+    database: Database
+    links: Links
+    work: Work
+    now: Callable[[], datetime]
+
+    async def why(self, person: Person, number: str) -> Explanation:
+        """Explain the invoice with this number. Raises `NotConnected`, `NotAllowed`, `NotFound`."""
+        async with self.database.sessions() as session:
+            connection = await connections.find_current(session, person)
+            if connection is None or connection.state is ConnectionState.PENDING:
+                raise NotConnected(connections.CONNECT_FIRST, system="Xero")
+            await roles.require(session, connection, person, Role.VIEWER)
+            number = await numbered.meant(session, connection, number, person)
+            found = await numbered.find(session, connection, number)
+            if found.header is None and found.latest is None:
+                raise NotFound(
+                    f"{connection.paymo_company_name or 'Paymo'} lists no invoice with the number "
+                    f"{number.strip()}. If it is new, run /paymo-xero export {number.strip()}, "
+                    "which asks Paymo again."
+                )
+            role = await roles.require_sight(session, connection, person, _client_id(found))
+            explained = await self._explain(session, connection, found, role)
+        if explained.is_being_read and found.header is not None:
+            await self._have_read(connection, found.header.invoice_id, person)
+        return explained
+
+    async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:
+        """Have the invoice read from Paymo, as for a form that nobody sees."""
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            latest = next(iter(await drafts.list_last(session, connection.id, invoice_id, 1)), None)
+            if latest is not None and latest.due_at is not None:
+                return
+            draft = forms.new_draft(connection, replace(person, channel_id=""), now)
+            draft.invoice_id, draft.due_at = invoice_id, now
+            session.add(draft)
+            await session.flush()
+            draft_id = draft.id
+        await self.work.nudge(Job.PREVIEW, draft_id)
+
+    async def _explain(
+        self,
+        session: Session,
+        connection: Connection,
+        found: numbered.Numbered,
+        role: Role,
+    ) -> Explanation:
+        header, export = found.header, found.latest
+        rows = await payments.list_of(session, [export.id]) if export else ()
+        asked = await tasks.list_for(session, export.id) if export else ()
+        is_free = export is None or not claims.why_taken(export, connection)
+        is_open = is_free and header is not None and connection.state is ConnectionState.ACTIVE
+        can_export = is_open and role >= Role.EXPORTER
+        checks, is_read = await _checked(session, connection, header) if is_free else ((), True)
+        is_restored = any(
+            each.job is Job.RESTORE and each.state is TaskState.DONE for each in asked
+        )
+        return Explanation(
+            number=header.number if header else export.number if export else "",
+            client_name=await _client_name(session, connection, found),
+            organisation=connection.organisation_name or "Xero",
+            export=findings.exported(export, len(found.exports), connection),
+            findings=(
+                findings.in_paymo(header, connection),
+                findings.in_xero(export, connection),
+                *findings.paid(rows, export),
+                *findings.drifted(export),
+                *findings.wanted(asked),
+                await _matched(session, connection, _client_id(found)),
+                *findings.connected(connection),
+            ),
+            checks=checks,
+            unread="" if is_read else _unread(is_open=is_open, can_export=can_export),
+            export_id=export.id if export else 0,
+            cures=_cures(export, role) if export else (),
+            payments=_to_decide(rows),
+            can_export=can_export,
+            paused_connection=connection.id if connection.is_paused else 0,
+            xero_url=self.links.xero(
+                connection.short_code, export.xero_invoice_id if export else None
+            ),
+            paymo_url=self.links.paymo(header.invoice_id) if header else "",
+            connection_id=connection.id,
+            presses=_presses(export, connection, is_restored=is_restored),
+            is_being_read=can_export and not is_read,
+            role=role,
+        )
+
+
+def _unread(*, is_open: bool, can_export: bool) -> str:
+    """Say why only a part was checked; for viewers nothing is fetched."""
+    if can_export:
+        return _READING
+    return _FOR_VIEWERS if is_open else _CLOSED
+
+
+def _cures(export: Export, role: Role) -> tuple[str, ...]:
+    """Return what this person can press; only the owner goes past a tax that differs."""
+    found = results.cures_of(export)
+    if role is Role.OWNER:
+        return found
+    return tuple(each for each in found if each != cures.OVERRIDE_TAX)
+
+
+def _presses(
+    export: Export | None, connection: Connection, *, is_restored: bool
+) -> tuple[str, ...]:
+    broken = (presses.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
+    if export is None:
+        return broken
+    return broken + presses.presses_of(export, connection, is_restored=is_restored)
+
+
+def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:
+    return tuple(
+        (each.id, each.state is PaymentState.TOMBSTONE) for each in rows if each.state in _OPEN
+    )
+
+
+def _client_id(found: numbered.Numbered) -> int | None:
+    if found.header is not None:
+        return found.header.client_id
+    return found.latest.client_id if found.latest else None
+
+
+async def _client_name(session: Session, connection: Connection, found: numbered.Numbered) -> str:
+    client_id = _client_id(found)
+    client = await mirror.find_client(session, connection.id, client_id) if client_id else None
+    if client is not None:
+        return client.name
+    return found.latest.client_name if found.latest else ""
+
+
+async def _matched(session: Session, connection: Connection, client_id: int | None) -> Finding:
+    """Return what is remembered for the invoice's client."""
+    match = None
+    if client_id is not None:
+        match = await matches.find(session, connection.id, connection.tenant_id, client_id)
+    if match is None:
+        text = "Nothing is remembered for its client, so the contact and the account are asked for."
+        return Finding("Match", text, Colour.AMBER)
+    contact, account = await _names(session, connection, match)
+    text = f"Its client goes to {contact} and {account}."
+    people = (("by", match.set_by),) if match.set_by else ()
+    is_whole = bool(match.contact_id and match.account_id)
+    colour = Colour.GREEN if is_whole else Colour.AMBER
+    return Finding("Match", text, colour, (("chosen", match.set_at),), people)
+
+
+async def _names(session: Session, connection: Connection, match: Match) -> tuple[str, str]:
+    contact = "no contact yet"
+    if match.contact_id == NEW_CONTACT:
+        contact = "a new contact"
+    elif match.contact_id:
+        known = await mirror.find_contact(session, connection.id, match.contact_id)
+        gone = f"a contact that Xero does not list ({match.contact_id})"
+        contact = f"the contact {known.name}" if known else gone
+        contact += " (archived)" if known and not known.is_active else ""
+    account = "no account yet"
+    if match.account_id:
+        row = await mirror.find_account(session, connection.id, match.account_id)
+        gone = f"an account that Xero does not list ({match.account_id})"
+        account = f"the account {menus.name_of(row)}" if row else gone
+    return contact, account
+
+
+async def _checked(
+    session: Session, connection: Connection, header: InvoiceHeader | None
+) -> tuple[tuple[Check, ...], bool]:
+    """Check the invoice as it was last read, else as far as its head in the list goes.
+
+    Returns as well whether it was read.
+    """
+    if header is None:
+        return (), True
+    invoice = await _last_read(session, connection, header)
+    looked = invoice or await _head(session, connection, header)
+    proposer = await proposing.load(session, connection, [looked.client_id])
+    choice = ExportChoice(
+        invoice_id=looked.id,
+        contact_id=proposer.contact_of(looked),
+        account_id=proposer.account_of(looked),
+        xero_status=connection.xero_status,
+    )
+    known = await books.load(session, connection, choice.contact_id, adding_of(looked))
+    checks = examine(Case(looked, choice, known))
+    if invoice is not None:
+        return checks, True
+    return tuple(each for each in checks if each.name in _OF_THE_HEAD), False
+
+
+async def _last_read(
+    session: Session, connection: Connection, header: InvoiceHeader
+) -> Invoice | None:
+    """Return the invoice as a form read it, unless it changed in Paymo since."""
+    read = await drafts.list_last(session, connection.id, header.invoice_id)
+    found = [each for each in map(forms.kept, read) if each is not None]
+    return next((each for each in found if each.updated_on >= header.updated_on), None)
+
+
+async def _head(session: Session, connection: Connection, header: InvoiceHeader) -> Invoice:
+    client = await mirror.find_client(session, connection.id, header.client_id)
+    known = None
+    if client is not None:
+        known = Client(
+            id=client.client_id,
+            name=client.name,
+            email=client.email,
+            fiscal_information=client.tax_number,
+        )
+    return Invoice(
+        id=header.invoice_id,
+        number=header.number,
+        client_id=header.client_id,
+        status=header.status,
+        currency=header.currency,
+        issued_on=header.issued_on,
+        subtotal=header.total,
+        total=header.total,
+        updated_on=header.updated_on,
+        client=known,
+    )

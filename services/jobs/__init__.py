@@ -1,0 +1,1 @@
+"""Running jobs: the nudge port, and how long what may pass is tried again."""

@@ -1,0 +1,97 @@
+"""Everything that is looked at before an invoice goes out, each with what was found.
+
+A check is pure: the invoice as Paymo states it, the choices of the person, the books of the
+organisation. Red means that nothing is sent; the sentence says what, why, and what to do.
+"""
+
+from collections.abc import Callable, Iterable
+
+from services import money
+from services.clients.paymo.figures import figures_of
+from services.errors import ServiceError
+from services.mapping.case import DRAFT, Case
+from services.mapping.dates import check_dates
+from services.mapping.parties import check_account, check_contact
+from services.mapping.taxes import check_tax
+from services.model import Check, Colour
+
+__all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
+
+
+def examine(case: Case) -> tuple[Check, ...]:
+    """Look at everything, and leave nothing out because something before it was red."""
+    return tuple(found for look in _LOOKS for found in look(case))
+
+
+def first_red(checks: Iterable[Check]) -> Check | None:
+    """Return the first check that forbids the export, if any."""
+    return next((check for check in checks if check.colour is Colour.RED), None)
+
+
+def reds(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return every check that forbids the export."""
+    return tuple(check for check in checks if check.colour is Colour.RED)
+
+
+def _status(case: Case) -> Iterable[Check]:
+    if case.invoice.status == "void":
+        yield Check("status", Colour.RED, "The invoice is void in Paymo, so it is not exported.")
+
+
+def _figures(case: Case) -> Iterable[Check]:
+    try:
+        figures = figures_of(case.invoice)
+        money.check_adds_up(figures)
+        money.check_exportable(figures)
+    except ServiceError as refusal:
+        yield Check("figures", Colour.RED, str(refusal))
+        return
+    total = money.format_amount(figures.total, figures.currency)
+    yield Check("figures", Colour.GREEN, f"Lines, discount and tax add up to {total}.")
+    if silent := money.lines_without_description(figures):
+        places = ", ".join(str(reply_to) for reply_to in silent)
+        which = f"Line {places} has" if len(silent) == 1 else f"Lines {places} have"
+        text = f"{which} no description, and Xero needs one. Write it in Paymo."
+        yield Check("description", Colour.RED, text)
+
+
+def _currency(case: Case) -> Iterable[Check]:
+    try:
+        code = money.currency_code(case.invoice.currency)
+    except ServiceError as refusal:
+        yield Check("currency", Colour.RED, str(refusal))
+        return
+    if code in case.books.currencies:
+        yield Check("currency", Colour.GREEN, f"{case.books.organisation} uses {code}.")
+        return
+    yield Check(
+        "currency",
+        Colour.RED,
+        f"{case.books.organisation} has not enabled {code}. Add it in Xero at Accounting → "
+        "Advanced → Currencies (Settings → Currencies on some plans), then check again.",
+    )
+
+
+def _number(case: Case) -> Iterable[Check]:
+    number = case.invoice.number
+    if money.fits_number(number):
+        yield Check("number", Colour.GREEN, f"The number is {number}.")
+        return
+    yield Check(
+        "number",
+        Colour.AMBER,
+        f"The number has {len(number)} characters and at most {money.LONGEST_NUMBER} go out, so it "
+        f"is left out and Xero gives its own. {number} stands in the reference.",
+    )
+
+
+_LOOKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
+    _status,
+    _figures,
+    _currency,
+    check_contact,
+    check_account,
+    check_tax,
+    _number,
+    check_dates,
+)

@@ -1,0 +1,189 @@
+"""Which of Xero's tax types the taxed lines of an invoice go out with, and why.
+
+The tax comes from the account. Only where the account's does not equal Paymo's does a person
+choose one of Xero's rates that do, or the owner lets this one invoice go all the same.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from services import money
+from services.clients.paymo.figures import invoice_rate
+from services.mapping.books import Books
+from services.mapping.case import Case
+from services.matching.menus import name_of, percent
+from services.model import Check, Colour
+from services.model.wording import some_of
+from services.store.tables import Account, TaxRate
+
+_TAX_SETUP = (
+    "In Xero a rate is set up at Accounting → Advanced → Tax rates → New tax rate, and given to an "
+    "account at Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
+)
+UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has chosen
+
+
+def account_fits(case: Case) -> bool:
+    """Say whether the account's own tax equals the invoice's."""
+    carried = case.books.rate_of(case.account) if case.account is not None else None
+    return carried is not None and money.rates_agree(invoice_rate(case.invoice), carried)
+
+
+def is_overridden(case: Case) -> bool:
+    """Say whether the invoice goes out with the tax of an account whose rate is another one."""
+    account = case.account
+    return (
+        case.choice.override_tax
+        and account is not None
+        and case.books.rate_of(account) is not None
+        and not account_fits(case)
+    )
+
+
+def choices(case: Case) -> tuple[TaxRate, ...]:
+    """Return the rates to choose from: none where the account decides, or is still to be chosen."""
+    account = case.account
+    if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
+        return ()
+    return rates_of(case.books, invoice_rate(case.invoice))
+
+
+def rates_of(books: Books, wanted: Decimal) -> tuple[TaxRate, ...]:
+    """Return the rates for sales that come to this many per cent."""
+    return tuple(
+        rate
+        for rate in books.tax_rates.values()
+        if rate.is_usable and money.rates_agree(rate.effective_rate, wanted)
+    )
+
+
+def chosen(case: Case) -> tuple[TaxRate | None, str]:
+    """Return the rate that a person chose, now or for an earlier invoice, and which of these."""
+    found = {rate.tax_type: rate for rate in choices(case)}
+    if case.choice.tax_type in found:
+        used = case.books.choice_for(invoice_rate(case.invoice)) == case.choice.tax_type
+        return found[case.choice.tax_type], "used before" if used else "chosen here"
+    before = case.books.choice_for(invoice_rate(case.invoice))
+    return (found[before], "used before") if before in found else (None, "")
+
+
+def tax_type_of(case: Case) -> str:
+    """Return the tax type of the taxed lines; "" while nothing decides it."""
+    if case.account is None:
+        return ""
+    if account_fits(case) or is_overridden(case):
+        return case.account.tax_type
+    rate, _ = chosen(case)
+    return rate.tax_type if rate is not None else ""
+
+
+def has_untaxed(case: Case) -> bool:
+    """Say whether lines go out without tax, beside others or where the account has one."""
+    if not invoice_rate(case.invoice) and not is_overridden(case):
+        return False
+    return any(not each.apply_tax for each in case.invoice.items)
+
+
+def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
+    """Return the rates to choose from for lines without tax; none where that is settled."""
+    zeros, chosen_here = case.books.zero_rates(), case.choice.untaxed_type
+    if len(zeros) <= 1 or not has_untaxed(case):
+        return ()
+    return zeros if chosen_here or case.books.zero_rate() is None else ()
+
+
+def untaxed_rate(case: Case) -> TaxRate | None:
+    """Return the rate of lines without tax, as chosen in this form or before."""
+    return case.books.zero_rate(case.choice.untaxed_type)
+
+
+def untaxed_type_of(case: Case) -> str:
+    """Return the tax type of lines without tax: the invoice's own where that is 0 % anyway."""
+    zero = untaxed_rate(case)
+    return zero.tax_type if zero is not None and has_untaxed(case) else tax_type_of(case)
+
+
+def check_tax(case: Case) -> Iterable[Check]:
+    """Compare both sides' rates, and look for a rate of zero where lines need one."""
+    account = case.account
+    if account is None or not account.is_usable:
+        return
+    yield _compared(case, account)
+    if has_untaxed(case):
+        yield _untaxed(case)
+
+
+def _compared(case: Case, account: Account) -> Check:
+    wanted = invoice_rate(case.invoice)
+    if account_fits(case):
+        name = case.books.tax_rates[account.tax_type].name
+        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({name}).")
+    if is_overridden(case):
+        text = (
+            f"{_differs(case, account)} It goes out with the account's tax all the same, and with "
+            "Paymo's amounts: that was decided for this one invoice."
+        )
+        return Check("tax", Colour.AMBER, text)
+    rate, why = chosen(case)
+    if rate is not None:
+        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({rate.name}, {why}).")
+    return Check("tax", Colour.RED, f"{_differs(case, account)} {_ways_on(case, wanted)}")
+
+
+def _differs(case: Case, account: Account) -> str:
+    carried = case.books.rate_of(account)
+    known = case.books.tax_rates.get(account.tax_type)
+    if carried is not None:
+        states = f"{name_of(account)} carries {percent(carried)} in Xero"
+    elif known is not None:
+        states = f"{name_of(account)} carries {known.name}, which Xero does not take for sales"
+    else:
+        states = f"{name_of(account)} has no tax rate in Xero that can be used"
+    return f"{states}, and the invoice has {percent(invoice_rate(case.invoice))} in Paymo."
+
+
+def _ways_on(case: Case, wanted: Decimal) -> str:
+    books = case.books
+    fitting = [
+        name_of(each)
+        for each in books.accounts.values()
+        if each.is_usable
+        and not each.is_liability
+        and (rate := books.rate_of(each)) is not None
+        and money.rates_agree(rate, wanted)
+    ]
+    rates = [rate.name for rate in rates_of(books, wanted)]
+    if fitting:
+        return (
+            f"These accounts have {percent(wanted)}: {some_of(fitting)}. Choose one of them, or "
+            f"one of these tax rates for the invoice: {some_of(rates)}."
+        )
+    if rates:
+        return (
+            f"No account has {percent(wanted)}; these rates have: {some_of(rates)}. Choose one of "
+            f"them for the invoice. {_TAX_SETUP}"
+        )
+    return f"{books.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
+
+
+def _untaxed(case: Case) -> Check:
+    books, zero, zeros = case.books, untaxed_rate(case), case.books.zero_rates()
+    if not zeros:
+        return Check(
+            "untaxed",
+            Colour.RED,
+            f"Some lines carry no tax, and {books.organisation} has no rate of 0 % for sales. "
+            + _TAX_SETUP,
+        )
+    if zero is None:
+        return Check(
+            UNTAXED_CHOICE,
+            Colour.RED,
+            f"Some lines carry no tax, and {books.organisation} has several rates of 0 %: "
+            f"{some_of([each.name for each in zeros])}. Choose the one for lines without tax; we "
+            "ask only once.",
+        )
+    text = f"Lines without tax go out with {zero.name}."
+    if len(zeros) > 1 and not untaxed_choices(case):
+        text += " That was chosen before; the settings can change it."
+    return Check("untaxed", Colour.GREEN, text)

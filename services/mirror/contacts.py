@@ -1,0 +1,53 @@
+"""Copying Xero's contacts: what changed whenever that is due, and everything once a night.
+
+Twenty thousand contacts are twenty calls. What was archived or merged counts as changed; what is
+not there any more only shows in the whole list.
+"""
+
+from datetime import datetime, timedelta
+
+from services.clients.rows import texts_of
+from services.clients.xero import XeroClient
+from services.matching.contacts import contact_row
+from services.mirror import mending
+from services.model import days
+from services.store import connections, left_out
+from services.store.engine import Database
+from services.store.tables import Connection
+
+_NAME = "contacts in Xero"
+_NIGHT = timedelta(hours=2)  # after midnight, where the books are kept
+_CLOCKS_DIFFER = timedelta(minutes=30)  # at most, between Xero and us
+
+
+async def copy(database: Database, xero: XeroClient, connection_id: int, now: datetime) -> None:
+    """Copy what changed, or everything where that was not done since the last night."""
+    async with database.sessions() as session:
+        known = await connections.get(session, connection_id)
+    since = _since(known, now)
+    if _is_night_over(known, now) and not xero.allowance.is_short:
+        since = None
+    found = await xero.contacts(changed_since=since)
+    async with database.sessions.begin() as session:
+        row = await connections.get(session, connection_id)
+        odd = texts_of(xero.left_out)
+        if since is None:
+            left_out.replace(row, _NAME, odd)
+            row.contacts_whole_at = now
+        else:
+            left_out.merge(row, _NAME, odd, {each.contact_id for each in found})
+        row.contacts_read_at = now
+        rows = [contact_row(each) for each in found]
+        await mending.copy_contacts(session, row, rows, now, None if since else odd)
+
+
+def _since(known: Connection, now: datetime) -> datetime | None:
+    """Return since when to ask; None where nothing was copied whole yet."""
+    if known.contacts_whole_at is None or known.contacts_read_at is None:
+        return None
+    return min(known.contacts_read_at, now) - _CLOCKS_DIFFER
+
+
+def _is_night_over(known: Connection, now: datetime) -> bool:
+    zone, whole_at = known.time_zone, known.contacts_whole_at or now
+    return days.day_in(zone, whole_at - _NIGHT) < days.day_in(zone, now - _NIGHT)

@@ -1,0 +1,341 @@
+"""Copying both systems' lists into the local mirror, which menus and checks read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from services import compare as drift
+from services import money
+from services.clients.paymo import PaymoClient, PaymoClients
+from services.clients.paymo import wire as paymo_wire
+from services.clients.paymo.paging import Progress
+from services.clients.rows import LeftOut, texts_of
+from services.clients.xero import XeroClient, XeroClients
+from services.clients.xero import wire as xero_wire
+from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
+from services.jobs.backoff import HOOK
+from services.matching.contacts import client_row
+from services.matching.directory import index_of
+from services.mirror import contacts, edited, mending, sent
+from services.mirror.hooks import Hooks
+from services.store import connections, left_out, mirror, tables, turns
+from services.store.engine import Database, Session
+from services.store.tables import Connection
+
+log = structlog.get_logger(__name__)
+
+_EVERY = timedelta(minutes=5)
+_XERO_EVERY = timedelta(hours=1)
+_PAYMO_IN_FULL_EVERY = timedelta(hours=1)
+_AFTER_TROUBLE = timedelta(minutes=1)
+_SOON = timedelta(seconds=10)
+_PATIENCE = timedelta(minutes=1)  # for Paymo's limit, in one go at the copying
+_LONGEST_PROBLEM = 1000
+_INVOICES = "invoices in Paymo"
+_OVERLAP = timedelta(minutes=5)
+_ACTIVE = "ACTIVE"
+_REVENUE = "REVENUE"
+_LIABILITY = "LIABILITY"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorService:
+    """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
+
+    `books_read_at` and `progress` are what this process knows of its own reading, by connection.
+    `webhook_address` is where Paymo's webhooks are received, "" where Paymo cannot reach us.
+    """
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    now: Callable[[], datetime]
+    books_read_at: dict[int, datetime] = field(default_factory=dict)
+    progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
+    webhook_address: str = ""
+    hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
+
+    async def run_mirror(self, connection_id: int) -> None:
+        """Copy what is due of both sides, and say when the next copy is due."""
+        async with self.database.sessions.begin() as session:
+            connection = await turns.take_mirror(session, connection_id, self.now())
+        if connection is None:
+            return
+        course = _Course(pause=_EVERY)
+        for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
+            await self._tried(connection, course, copy)
+        problem = " ".join(course.problems)[:_LONGEST_PROBLEM]
+        async with self.database.sessions.begin() as session:
+            due_at = self.now() + course.pause
+            done = course.done | {
+                "mirror_problem": problem,
+                "mirror_held_until": due_at if course.is_limited else None,
+            }
+            await turns.finish_mirror(session, connection, due_at, **done)
+
+    async def _tried(self, connection: Connection, course: "_Course", copy: "_Copy") -> None:
+        """Copy one side; what is the matter with it keeps the other from nothing."""
+        try:
+            course.done |= await copy(connection)
+        except Throttled as refusal:
+            course.put_off(max(refusal.retry_after, _SOON), str(refusal))
+            course.is_limited = True
+        except NotConnected as refusal:
+            course.put_off(_XERO_EVERY, str(refusal))
+            await self._note_broken(connection, refusal)
+        except _Waits as refusal:
+            course.problems.append(str(refusal))
+        except ServiceError as refusal:
+            course.put_off(_AFTER_TROUBLE, str(refusal))
+            log.warning("mirror_failed", connection=connection.id, refusal=refusal)
+
+    async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
+        """Look after Paymo's webhooks; what does not pass is tried less often, and still said."""
+        wait = self.hooks_waits.get(connection.id, _Wait())
+        if wait.until is not None and self.now() < wait.until:
+            raise _Waits(wait.reason)
+        try:
+            await Hooks(self.database, self.paymo, self.webhook_address, self.now).keep(connection)
+        except (StillUnderWay, Unavailable) as refusal:
+            tries = wait.tries + 1
+            until = self.now() + HOOK.pause_after(tries)
+            self.hooks_waits[connection.id] = _Wait(tries, until, str(refusal))
+            if HOOK.is_over(tries):
+                raise _Waits(str(refusal)) from refusal
+            raise
+        self.hooks_waits.pop(connection.id, None)
+        return {}
+
+    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+        """Have accounts, tax rates, currencies and lock dates no older than this."""
+        now = self.now()
+        read_at = self.books_read_at.get(connection.id)
+        if read_at is not None and now - read_at < at_most_old:
+            return
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        books = await _read_books(xero)
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            before = await mending.known(session, row)
+            after = await _write_books(session, row, books, xero.left_out)
+            await mending.release(session, row, before, after, now)
+        self.books_read_at[connection.id] = now
+
+    async def refresh_contacts(self, connection: Connection) -> None:
+        """Copy what changed of Xero's contacts now, or all of them after a night."""
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        await contacts.copy(self.database, xero, connection.id, self.now())
+        # Whoever asks about a client next should not wait until all names are read.
+        async with self.database.sessions() as session:
+            await index_of(session, connection.id)
+
+    async def refresh_invoices(self, connection: Connection) -> None:
+        """Copy the heads of Paymo's invoices that changed since the last time."""
+        async with self.database.sessions() as session:
+            newest = await mirror.newest_header(session, connection.id)
+        since = newest - _OVERLAP if newest is not None else None
+        paymo = self.paymo.client(connection.paymo_api_key)
+        rows = [_header_row(each) for each in await paymo.headers(updated_since=since)]
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            read = {str(each["invoice_id"]) for each in rows}
+            left_out.merge(row, _INVOICES, texts_of(paymo.left_out), read)
+            await sent.consider(session, row, rows, self.now())
+            await edited.consider(session, row, rows, is_whole=False)
+            await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
+
+    async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
+        copied = connection.xero_mirrored_at
+        now = self.now()
+        if not connection.tenant_id or connection.grant_id is None:
+            return {}
+        if copied is not None and now - copied < _XERO_EVERY:
+            return {}
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        if xero.allowance.is_short and connection.contacts_whole_at is not None:
+            return {}  # what is left of the day's calls is kept for exports
+        await self.refresh_books(connection, at_most_old=timedelta(0))
+        await self.refresh_contacts(connection)
+        return {"xero_mirrored_at": now}
+
+    async def _copy_paymo(self, connection: Connection) -> dict[str, Any]:
+        if connection.paymo_api_key is None:
+            return {}
+        now = self.now()
+        paymo = self.paymo.client(connection.paymo_api_key, patience=_PATIENCE)
+        clients = [client_row(each) for each in await paymo.clients()]
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            odd = texts_of(paymo.left_out)
+            left_out.replace(row, "clients in Paymo", odd)
+            await mirror.replace(session, connection.id, tables.Client, clients, odd)
+        copied = connection.paymo_mirrored_at
+        if copied is None or now - copied >= _PAYMO_IN_FULL_EVERY:
+            await self._copy_headers(connection, paymo)
+            return {"paymo_mirrored_at": now}
+        await self.refresh_invoices(connection)
+        return {}
+
+    async def _copy_headers(self, connection: Connection, paymo: PaymoClient) -> None:
+        """Copy the heads of all invoices; where Paymo makes us wait, what was read is kept."""
+        progress = self._progress_of(connection)
+        try:
+            found = await paymo.headers(progress=progress)
+        except (Throttled, Unavailable) as refusal:
+            rows = [_header_row(each) for each in progress.found.values()]
+            async with self.database.sessions.begin() as session:
+                await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
+            raise _slowed(refusal, len(rows)) from refusal
+        del self.progress[connection.id]
+        rows = [_header_row(each) for each in found]
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            odd = texts_of(progress.left_out)
+            left_out.replace(row, _INVOICES, odd)
+            await sent.consider(session, row, rows, self.now())
+            await edited.consider(session, row, rows, is_whole=True)
+            await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
+
+    def _progress_of(self, connection: Connection) -> Progress:
+        """Return how far this process had read, unless that is too long ago to go on with."""
+        key, now = connection.id, self.now()
+        begun_at, progress = self.progress.get(key, (now, Progress()))
+        if now - begun_at > _PAYMO_IN_FULL_EVERY:
+            begun_at, progress = now, Progress()
+        self.progress[key] = begun_at, progress
+        return progress
+
+    async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
+        async with self.database.sessions.begin() as session:
+            await connections.mark_broken(
+                session, connection.id, refusal.system, reason=str(refusal), now=self.now()
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    organisation: xero_wire.Organisation
+    accounts: Sequence[xero_wire.Account]
+    tax_rates: Sequence[xero_wire.TaxRate]
+    currencies: Sequence[xero_wire.Currency]
+
+
+async def _read_books(xero: XeroClient) -> _Books:
+    return _Books(
+        organisation=await xero.organisation(),
+        accounts=await xero.accounts(),
+        tax_rates=await xero.tax_rates(),
+        currencies=await xero.currencies(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How often something was tried, until when it waits, and why."""
+
+    tries: int = 0
+    until: datetime | None = None
+    reason: str = ""
+
+
+class _Waits(ServiceError):
+    """It waits by itself, and hurries nothing else."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """How the copying went, both sides together."""
+
+    pause: timedelta
+    done: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    is_limited: bool = False  # then nobody shortens the pause
+
+    def put_off(self, pause: timedelta, why: str) -> None:
+        """Come again after this long; of two pauses the longer one counts, as a limit's must."""
+        self.pause = max(self.pause, pause) if self.problems else pause
+        self.problems.append(why)
+
+
+_Copy = Callable[[Connection], Awaitable[dict[str, Any]]]
+
+
+def _slowed(refusal: Throttled | Unavailable, count: int) -> ServiceError:
+    """Return the refusal that says how far the copying has come."""
+    said = f"Copied {count} of Paymo's invoices so far; the rest follows. {refusal}"
+    if isinstance(refusal, Throttled):
+        return Throttled(said, retry_after=refusal.retry_after, problem=refusal.problem)
+    return Unavailable(said, has_answered=refusal.has_answered)
+
+
+async def _write_books(
+    session: Session, connection: Connection, books: _Books, odd: Sequence[LeftOut]
+) -> mending.Books:
+    organisation = books.organisation
+    connection.organisation_name = organisation.name
+    connection.base_currency = organisation.base_currency
+    connection.short_code = organisation.short_code
+    connection.time_zone = organisation.timezone
+    connection.period_lock_on = organisation.period_lock_on
+    connection.year_lock_on = organisation.year_lock_on
+    accounts = [_account_row(each) for each in books.accounts]
+    rates = [_tax_row(each) for each in books.tax_rates]
+    currencies = [{"code": each.code} for each in books.currencies]
+    for table, rows, what in (
+        (tables.Account, accounts, "account"),
+        (tables.TaxRate, rates, "tax rate"),
+        (tables.Currency, currencies, "currency"),
+    ):
+        texts = texts_of(each for each in odd if each.what == what)
+        left_out.replace(connection, f"{what} in Xero", texts)
+        await mirror.replace(session, connection.id, table, rows, texts)
+    return mending.Books.of(accounts, rates, currencies, drift.locked_until(connection))
+
+
+def _account_row(account: xero_wire.Account) -> dict[str, Any]:
+    why_not = ""
+    if account.status != _ACTIVE:
+        why_not = "archived"
+    elif account.system_account:
+        why_not = "system"
+    elif account.class_ not in {_REVENUE, _LIABILITY}:
+        why_not = "kind"
+    return {
+        "account_id": account.account_id,
+        "code": account.code,
+        "name": account.name,
+        "type": account.type,
+        "tax_type": account.tax_type,
+        "is_usable": not why_not,
+        "is_liability": account.class_ == _LIABILITY,
+        "why_not": why_not,
+    }
+
+
+def _tax_row(rate: xero_wire.TaxRate) -> dict[str, Any]:
+    effective = rate.effective_rate
+    if effective is None:
+        parts = [(each.rate, each.is_compound) for each in rate.tax_components]
+        effective = money.tax_components_rate(parts)
+    return {
+        "tax_type": rate.tax_type,
+        "name": rate.name,
+        "effective_rate": effective,
+        "is_usable": rate.status == _ACTIVE and rate.can_apply_to_revenue,
+    }
+
+
+def _header_row(header: paymo_wire.Header) -> dict[str, Any]:
+    return {
+        "invoice_id": header.id,
+        "number": header.number,
+        "client_id": header.client_id,
+        "status": header.status,
+        "currency": header.currency,
+        "issued_on": header.issued_on,
+        "total": header.total,
+        "updated_on": header.updated_on,
+    }

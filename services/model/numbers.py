@@ -1,0 +1,92 @@
+"""Numbers as people paste them and as phones type them, and which one in a list is meant."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+
+MOST = 25  # how many that fit are offered
+_EDGES = frozenset("`*_~\"'<>.,;:!?\u00b7\u2022\u2026")
+_EDGE_KINDS = frozenset({"Pi", "Pf", "Ps", "Pe"})  # quotes and brackets of all kinds
+_DROPPED = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
+_MARKS = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f]")
+_BLANKS = re.compile(r"[\s\u2800\u3164\uffa0]+")
+_DASHES = re.compile(r"[\u02d7\u2043\u2212\u2796]")
+_PARTS = re.compile(r"[^\W\d_]+|\d+")
+_LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
+_SHORTEST_END = 3  # fewer characters end too many numbers
+_FILLERS = frozenset({"invoice", "number", "num", "no", "nr"})
+
+
+def spaced(text: str) -> str:
+    """Return the text with plain single blanks in place of all kinds, and nothing invisible."""
+    plain = _BLANKS.sub(" ", text)
+    seen = (char for char in _MARKS.sub("", plain) if unicodedata.category(char) not in _DROPPED)
+    return " ".join("".join(seen).split())
+
+
+def cleaned(text: str) -> str:
+    """Return the number without what was pasted around it: one kind of dash, digit and letter."""
+    unlinked = _LINK.sub(lambda link: link[2] or link[1], text)
+    plain = unicodedata.normalize("NFKC", spaced(unlinked))
+    one_kind = "".join(_one_kind(char) for char in _DASHES.sub("-", spaced(plain)))
+    former = ""
+    while former != one_kind:
+        former, one_kind = one_kind, _bare(one_kind).removeprefix("#").strip("-")
+    return one_kind
+
+
+def _bare(text: str) -> str:
+    """Return the text without the quotes, brackets and stops around it."""
+    inner = [reply_to for reply_to, char in enumerate(text) if not _is_edge(char)]
+    return text[inner[0] : inner[-1] + 1] if inner else ""
+
+
+def _is_edge(char: str) -> bool:
+    return char in _EDGES or char.isspace() or unicodedata.category(char) in _EDGE_KINDS
+
+
+def _one_kind(char: str) -> str:
+    if unicodedata.category(char) == "Pd":
+        return "-"
+    digit = unicodedata.decimal(char, None)
+    return char if digit is None else str(digit)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """Return the words and figures of a number in small letters, without leading zeros."""
+    found = _PARTS.findall(cleaned(text).casefold())
+    return tuple(each.lstrip("0") or "0" if each.isdigit() else each for each in found)
+
+
+def core(text: str) -> str:
+    """Return what every number that fits holds, to look for it in a long list; "" fits none."""
+    found = parts(text)
+    return next((each for each in reversed(found) if each.isdigit()), "".join(found[-1:]))
+
+
+def fitting(typed: str, numbers: Iterable[str]) -> tuple[str, ...]:
+    """Return those that fit best: the same once cleaned, the same words, or the same end."""
+    known = tuple(dict.fromkeys(numbers))
+    for fits in _tests(typed) if parts(typed) else ():
+        if found := tuple(each for each in known if fits(each)):
+            return found
+    return ()
+
+
+def _tests(typed: str) -> Iterator[Callable[[str], bool]]:
+    """Yield looser and looser ways to fit what was typed."""
+    said, wanted, end = cleaned(typed).casefold(), parts(typed), _end(typed)
+    bare = _bare(spaced(typed)).casefold()
+    yield lambda each: spaced(each).casefold() == bare
+    yield lambda each: spaced(each).casefold() == said
+    yield lambda each: cleaned(each).casefold() == said
+    yield lambda each: parts(each) == wanted
+    yield lambda each: parts(each)[-len(wanted) :] == wanted
+    if len(end) >= _SHORTEST_END:
+        yield lambda each: _end(each).endswith(end)
+    if wanted[0] in _FILLERS and len(wanted) > 1:
+        yield from _tests(said.partition(wanted[0])[2])
+
+
+def _end(text: str) -> str:
+    return "".join(_PARTS.findall(cleaned(text).casefold()))

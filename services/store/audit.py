@@ -1,0 +1,75 @@
+"""Who did what, when; rows are only ever added."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import AuditEntry, Connection, Export
+
+
+@dataclass(frozen=True, slots=True)
+class AuditNote:
+    """What was done; `by` is "" when the app acted by itself."""
+
+    what: str
+    at: datetime
+    by: str = ""
+    export_id: int | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+def record(session: AsyncSession, connection: Connection, entry: AuditNote) -> None:
+    """Note what was done to a connection, or to an export of it."""
+    act = AuditEntry(
+        connection_id=connection.id,
+        at=entry.at,
+        user_id=entry.by,
+        what=entry.what,
+        export_id=entry.export_id,
+        before=entry.before,
+        after=entry.after,
+    )
+    session.add(act)
+
+
+async def list_of(session: AsyncSession, export_id: int) -> Sequence[AuditEntry]:
+    """Return what was done about an export, oldest first."""
+    found = await session.scalars(
+        select(AuditEntry).where(AuditEntry.export_id == export_id).order_by(AuditEntry.id)
+    )
+    return found.all()
+
+
+async def list_newest(
+    session: AsyncSession,
+    connection_id: int,
+    *,
+    export_ids: Collection[int] | None = None,
+    limit: int | None = None,
+) -> Sequence[tuple[AuditEntry, Export | None]]:
+    """Return what was done, newest first, each with its export; for all exports or for some."""
+    asked = (
+        select(AuditEntry, Export)
+        .outerjoin(Export, Export.id == AuditEntry.export_id)
+        .where(AuditEntry.connection_id == connection_id)
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+        .limit(limit)
+    )
+    if export_ids is not None:
+        asked = asked.where(AuditEntry.export_id.in_(export_ids))
+    return [(act, export) for act, export in await session.execute(asked)]
+
+
+async def count(
+    session: AsyncSession, connection_id: int, *, export_ids: Collection[int] | None = None
+) -> int:
+    """Return how much was done."""
+    asked = select(func.count()).where(AuditEntry.connection_id == connection_id)
+    if export_ids is not None:
+        asked = asked.where(AuditEntry.export_id.in_(export_ids))
+    return await session.scalar(asked) or 0

@@ -1,0 +1,1 @@
+"""Taking exports back, and bringing deleted invoices back."""

@@ -1,0 +1,1 @@
+"""Bringing an exported invoice up to date."""
