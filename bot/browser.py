@@ -11,6 +11,8 @@ from yarl import URL
 from bot import bodies
 from bot.html import POLICY, Pages
 from services.connect.checklists import PAYMO, XERO
+from services.connect.links import PageLinks
+from services.connect.paymo_page import PaymoPage
 from services.connect.refusals import (
     ConsentRefused,
     ForeignForm,
@@ -18,8 +20,7 @@ from services.connect.refusals import (
     NotConfirmed,
     OtherBrowser,
 )
-from services.connect.service import ConnectService
-from services.connect.shapes import Consent, Return
+from services.connect.xero_page import Consent, Return, XeroPages
 from services.errors import ServiceError, Throttled, Unavailable
 
 TICK = "is_me"
@@ -31,6 +32,15 @@ _FORM_LIMIT = 10_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectPages:
+    """What is behind the pages."""
+
+    links: PageLinks
+    paymo: PaymoPage
+    xero: XeroPages
+
+
+@dataclass(frozen=True, slots=True)
 class Browser:
     """What people open from the links in Slack.
 
@@ -38,7 +48,7 @@ class Browser:
     has to bring along.
     """
 
-    connect: ConnectService
+    connect: ConnectPages
     pages: Pages
 
     async def paymo_form(self, request: Request) -> Response:
@@ -55,7 +65,7 @@ class Browser:
         try:
             self._require_own_page(request)
             _require_tick(form)
-            company = await self.connect.submit_paymo_key(
+            company = await self.connect.paymo.submit_key(
                 _nonce(request), form.get("api_key", ""), self._cookie(request, _BROWSER)
             )
         except ServiceError as refusal:
@@ -72,7 +82,7 @@ class Browser:
         try:
             self._require_own_page(request)
             _require_tick(form)
-            address = await self.connect.start_xero(
+            address = await self.connect.xero.start_consent(
                 _nonce(request), self._cookie(request, _BROWSER)
             )
         except ServiceError as refusal:
@@ -88,7 +98,7 @@ class Browser:
         query = request.query_params
         back = Return(query.get("state", ""), query.get("code", ""), query.get("error", ""))
         try:
-            consent = await self.connect.finish_xero(back, self._cookie(request, _BROWSER))
+            consent = await self.connect.xero.finish_consent(back, self._cookie(request, _BROWSER))
         except ServiceError as refusal:
             return self._refuse(refusal)
         return self._show(consent)
@@ -99,7 +109,7 @@ class Browser:
         token = form.get("token") or self._cookie(request, _CHOICE)
         try:
             self._require_own_page(request)
-            consent = await self.connect.choose_organisation(
+            consent = await self.connect.xero.choose_organisation(
                 token, form.get("tenant_id", ""), self._cookie(request, _BROWSER)
             )
         except ServiceError as refusal:
@@ -112,13 +122,13 @@ class Browser:
         self, request: Request, purpose: str, problem: str = "", status: int = 200
     ) -> Response:
         try:
-            asked = await self.connect.page(_nonce(request), purpose)
+            asked = await self.connect.links.invitation(_nonce(request), purpose)
         except ServiceError as refusal:
             return self._refuse(refusal)
         answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
         if purpose == XERO:
             # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
-            login = URL(self.connect.oauth.login_url).origin()
+            login = URL(self.connect.xero.oauth.login_url).origin()
             onward = f"form-action 'self' https: {login}"
             answer.headers["Content-Security-Policy"] = POLICY.replace("form-action 'self'", onward)
         self._remember(request, answer)

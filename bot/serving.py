@@ -176,7 +176,7 @@ def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
         slack = SlackEvents(bolt, verifier, core.after)
     return Web(
         pages=pages,
-        browser=Browser(core.services.connect, pages),
+        browser=Browser(core.connect_pages, pages),
         webhooks=Webhooks(
             settings.xero_webhook_key.get_secret_value(),
             core.services.sync.hint,

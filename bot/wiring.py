@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
+from bot.browser import ConnectPages
 from bot.clock import Clock
 from bot.departing import AfterAnswers
 from bot.keeping import Keeping
@@ -31,9 +32,13 @@ from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
 from services.clients.xero import XeroClients
+from services.connect.checklists import Checklists
+from services.connect.consents import Consents, StoreVault
+from services.connect.links import PageLinks
+from services.connect.paymo_page import PaymoPage
 from services.connect.service import ConnectService
-from services.connect.vault import StoreVault
 from services.connect.workspaces import WorkspaceService
+from services.connect.xero_page import XeroPages
 from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
 from services.export.kit import Kit as ExportKit
@@ -91,6 +96,7 @@ class Core:
     clock: Clock
     slack: Slack
     services: register.Services
+    connect_pages: ConnectPages
     router: Router
 
     async def forget_installation(self, enterprise_id: str, team_id: str) -> None:
@@ -136,14 +142,15 @@ class _Parts:
     slack: Slack
     work: Work
 
-    def services(self) -> tuple[register.Services, MirrorService]:
+    def services(self) -> tuple[register.Services, MirrorService, ConnectPages]:
         """Return every service."""
         database = self.database
         mirror = self._mirror()
+        connect, pages = self._connect()
         board = SlackNoticeBoard(self.slack.clients)
         export_kit, sync_kit = self._export_kit(mirror), self._sync_kit()
         made = register.Services(
-            connect=self._connect(),
+            connect=connect,
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export=ExportService.of(export_kit),
@@ -161,7 +168,7 @@ class _Parts:
             explain=ExplainService(database, self._links(), self.work, now),
             access=AccessService(database, self.work, now),
         )
-        return made, mirror
+        return made, mirror, pages
 
     def _mirror(self) -> MirrorService:
         reached = f"{self.settings.public_url}/webhooks/paymo"
@@ -173,19 +180,27 @@ class _Parts:
             webhook_address=reached if self.settings.has_paymo_webhooks else "",
         )
 
-    def _connect(self) -> ConnectService:
-        return ConnectService(
-            database=self.database,
-            paymo=self.remote.paymo,
-            xero=self.remote.xero,
-            oauth=self.remote.oauth,
-            tokens=self.remote.tokens,
-            work=self.work,
-            screen=SlackConnectScreen(self.slack.clients),
-            links=self._links(),
-            public_url=self.settings.public_url,
+    def _connect(self) -> tuple[ConnectService, ConnectPages]:
+        database, remote, work = self.database, self.remote, self.work
+        screen = SlackConnectScreen(self.slack.clients)
+        checklists = Checklists(self.settings.public_url, now)
+        consents = Consents(database, remote.xero, remote.oauth, remote.tokens.vault)
+        links = PageLinks(database, work, screen, checklists, now)
+        service = ConnectService(
+            database=database,
+            paymo=remote.paymo,
+            consents=consents,
+            checklists=checklists,
+            work=work,
+            screen=screen,
             now=now,
         )
+        pages = ConnectPages(
+            links,
+            PaymoPage(database, remote.paymo, links, now),
+            XeroPages(database, remote.xero, remote.oauth, consents, links, now),
+        )
+        return service, pages
 
     def _export_kit(self, mirror: MirrorService) -> ExportKit:
         return ExportKit(
@@ -267,7 +282,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     else:
         work = EmbeddedWork(run)
     after = AfterAnswers(work)
-    services, mirror = _Parts(settings, database, remote, slack, after).services()
+    services, mirror, pages = _Parts(settings, database, remote, slack, after).services()
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, after.remind, now, retention)
     runners.update(_runners(services, mirror, keeping))
@@ -282,5 +297,6 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
         clock=clock,
         slack=slack,
         services=services,
+        connect_pages=pages,
         router=register.router(services),
     )

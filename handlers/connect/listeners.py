@@ -15,8 +15,8 @@ from handlers.reading import field, note_of
 from handlers.routing import SlackRequest
 from handlers.sharing import require_ours
 from handlers.slack_errors import nobody_has_to_look
+from services.connect.checklists import Checklist
 from services.connect.service import ConnectService
-from services.connect.shapes import Checklist
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotAccepted, ServiceError
 from services.model import ConnectionState, Person, ReplyTarget

@@ -6,7 +6,7 @@ from datetime import datetime
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.connect.views import about
-from services.connect.shapes import Overview
+from services.connect.checklists import Overview
 from services.model import ConnectionState
 
 _STATES = {

@@ -9,8 +9,7 @@ from handlers.export.views import STATUSES, row_of
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
-from services.settings.service import SettingsService, too_early
-from services.settings.shapes import SettingsForm
+from services.settings.service import SettingsForm, SettingsService, too_early
 
 TITLE = "Settings"
 _VOID = (

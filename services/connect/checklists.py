@@ -1,10 +1,11 @@
 """The connect form as it is to be drawn, with fresh one-time links where a side needs one."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from services.connect.kit import Kit
-from services.connect.shapes import Checklist, Overview
-from services.model import ConnectionState, ExportState, Organisation, Person, Role
+from services.model import ConnectionState, ExportState, Organisation, Person, ReplyTarget, Role
 from services.store import exports, left_out, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
@@ -17,24 +18,99 @@ PURPOSES = {"Paymo": (PAYMO,), "Xero": (XERO, STATE, CHOOSE)}  # of links, by th
 _LABEL = 80
 
 
-async def checklist_of(
-    session: Session, kit: Kit, connection: Connection, spot: OneTimeLink
-) -> Checklist:
-    """Return the form; `spot` says for whom, and in which view and channel, links are made."""
-    heard = await subscriptions.list_for(session, connection.id)
-    needs_paymo, needs_xero = needs_of(connection, spot.user_id)
-    return Checklist(
-        connection_id=connection.id,
-        state=connection.state,
-        company=connection.paymo_company_name if connection.paymo_api_key else "",
-        organisation=organisation_of(connection),
-        broken_side=connection.broken_side,
-        paymo_link=link_for(session, kit, spot, PAYMO) if needs_paymo else "",
-        xero_link=link_for(session, kit, spot, XERO) if needs_xero else "",
-        channels=tuple(each.channel_id for each in heard if not each.paused_because),
-        takes_over=spot.user_id != connection.owner_id,
-        is_another=await pairs.has_others(session, connection),
-    )
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """The connect form as it is to be drawn now.
+
+    The two addresses are one-time links of ten minutes, bound to workspace and person; "" where
+    this side needs nothing.
+    """
+
+    connection_id: int
+    state: ConnectionState
+    company: str  # Paymo's; "" while not connected
+    organisation: Organisation | None
+    broken_side: str  # "Xero", "Paymo" or ""
+    paymo_link: str
+    xero_link: str
+    channels: tuple[str, ...]  # where notices go already
+    takes_over: bool = False  # whoever sees it becomes the owner by connecting Xero again
+    is_another: bool = False  # the workspace has one in use beside this
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One connection at a glance, for the panel, the Home tab and `status`."""
+
+    connection_id: int
+    state: ConnectionState
+    broken_side: str
+    owner_id: str
+    can_export: bool
+    can_edit: bool  # settings, disconnecting
+    company: str
+    organisation: Organisation | None
+    exported: int  # live in Xero
+    failed: int
+    waiting: int  # queued, being sent, or of unknown outcome
+    asking: int  # deletions, payments and differences that wait for a person
+    swept_at: datetime | None
+    sweep_due_at: datetime | None
+    sweep_problem: str
+    day_calls_left: int | None
+    is_paused: bool
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What disconnecting ends and what it leaves."""
+
+    connection_id: int
+    company: str
+    organisation: str
+    exported: int
+    others: tuple[str, ...] = ()  # connections that go on with the same access to Xero
+
+
+class ConnectScreen(Protocol):
+    """Where the person who connects or disconnects sees what happens."""
+
+    async def show_checklist(self, reply_to: ReplyTarget, checklist: Checklist) -> None:
+        """Draw the open checklist again; nothing happens when the person closed it."""
+
+    async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
+        """Say how disconnecting went on each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checklists:
+    """Makes the form, and the links on it."""
+
+    public_url: str
+    now: Callable[[], datetime]
+
+    async def draw(self, session: Session, connection: Connection, spot: OneTimeLink) -> Checklist:
+        """Return the form; `spot` says for whom, and in which view and channel, links are made."""
+        heard = await subscriptions.list_for(session, connection.id)
+        needs_paymo, needs_xero = needs_of(connection, spot.user_id)
+        return Checklist(
+            connection_id=connection.id,
+            state=connection.state,
+            company=connection.paymo_company_name if connection.paymo_api_key else "",
+            organisation=organisation_of(connection),
+            broken_side=connection.broken_side,
+            paymo_link=self.link(session, spot, PAYMO) if needs_paymo else "",
+            xero_link=self.link(session, spot, XERO) if needs_xero else "",
+            channels=tuple(each.channel_id for each in heard if not each.paused_because),
+            takes_over=spot.user_id != connection.owner_id,
+            is_another=await pairs.has_others(session, connection),
+        )
+
+    def link(self, session: Session, spot: OneTimeLink, purpose: str) -> str:
+        """Return the address of a page that opens once, for this person."""
+        nonce = links.add(session, again(spot, purpose), self.now())
+        return f"{self.public_url}/{purpose}/connect?nonce={nonce}"
 
 
 def needs_of(connection: Connection, user_id: str) -> tuple[bool, bool]:
@@ -89,12 +165,6 @@ def _label(text: str) -> str:
     """Return a name as one short line, without marks that turn the text around it."""
     line = " ".join(text.split())
     return "".join(each for each in line if each.isprintable())[:_LABEL]
-
-
-def link_for(session: Session, kit: Kit, spot: OneTimeLink, purpose: str) -> str:
-    """Return the address of a page that opens once, for this person."""
-    nonce = links.add(session, again(spot, purpose), kit.now())
-    return f"{kit.public_url}/{purpose}/connect?nonce={nonce}"
 
 
 def organisation_of(connection: Connection) -> Organisation | None:

@@ -2,7 +2,7 @@
 
 import structlog
 
-from services.connect import sharing
+from services.connect import consents
 from services.connect.kit import Kit
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
 from services.jobs.backoff import ENDING, ENDING_ALONE, Patience
@@ -61,13 +61,13 @@ async def run(kit: Kit, connection_id: int) -> None:
 
 async def _end_at_xero(kit: Kit, connection: Connection) -> str:
     name = connection.organisation_name or "Xero"
-    held = sharing.held_by(connection)
+    held = consents.held_by(connection)
     if held is None:
         return "Xero was not connected."
     async with kit.database.sessions() as session:
-        others = await sharing.names_of_others(session, connection)
+        others = await consents.names_of_others(session, connection)
     try:
-        await sharing.let_go(kit, held)
+        await kit.consents.let_go(held)
     except NotConnected:
         return f"{name} had ended the connection already."
     if others:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.clients.paymo import PaymoClients
-from services.clients.tokens import Tokens, XeroOAuth
-from services.clients.xero import XeroClients
-from services.connect.shapes import ConnectScreen
+from services.connect.checklists import Checklists, ConnectScreen
+from services.connect.consents import Consents
 from services.jobs.work import Work
-from services.model.links import Links
 from services.store.engine import Database
 
 
@@ -19,11 +17,8 @@ class Kit:
 
     database: Database
     paymo: PaymoClients
-    xero: XeroClients
-    oauth: XeroOAuth
-    tokens: Tokens
+    consents: Consents
+    checklists: Checklists
     work: Work
     screen: ConnectScreen
-    links: Links
-    public_url: str
     now: Callable[[], datetime]

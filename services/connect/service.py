@@ -2,19 +2,22 @@
 
 from dataclasses import asdict, dataclass
 
-from services.connect import browser, checklists, consents, ending, sharing
+from services.connect import checklists, consents, ending
+from services.connect.checklists import Checklist, Farewell, Overview
 from services.connect.kit import Kit
-from services.connect.shapes import (
-    Checklist,
-    Consent,
-    Farewell,
-    Invitation,
-    Overview,
-    Return,
-)
 from services.errors import NotConnected
 from services.model import ConnectionState, Job, Person, ReplyTarget, Role
-from services.store import audit, connections, exports, links, ownership, pairs, roles, workspaces
+from services.store import (
+    audit,
+    connections,
+    exports,
+    grants,
+    links,
+    ownership,
+    pairs,
+    roles,
+    workspaces,
+)
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -22,7 +25,7 @@ from services.store.tables import Connection, Workspace
 
 @dataclass(frozen=True, slots=True)
 class ConnectService(Kit):
-    """What people do in Slack reads and writes rows only; pages and jobs call Paymo and Xero."""
+    """What people do in Slack reads and writes rows only; pages and the job call Paymo and Xero."""
 
     async def open(self, person: Person) -> Checklist:
         """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
@@ -55,12 +58,20 @@ class ConnectService(Kit):
             ):
                 return
             spot = checklists.spot_for(connection, person, reply_to.view_id)
-            fresh = await checklists.checklist_of(session, self, connection, spot)
+            fresh = await self.checklists.draw(session, connection, spot)
         await self.screen.show_checklist(reply_to, fresh)
 
     async def missing_consent(self, person: Person, connection_id: int) -> str:
         """Return a link to Xero's consent when a setting needs more than was allowed, else ""."""
-        return await consents.missing_link(self, person, connection_id)
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_here(session, person, connection_id, Role.OWNER)
+            if connection.state is not ConnectionState.ACTIVE or connection.grant_id is None:
+                raise NotConnected(connections.CONNECT_FIRST, system="Xero")
+            grant = await grants.get(session, connection.grant_id)
+            if not consents.missing_scopes(connection, grant):
+                return ""
+            spot = checklists.spot_for(connection, person)
+            return self.checklists.link(session, spot, checklists.XERO)
 
     async def confirm(self, person: Person, connection_id: int) -> None:
         """Note that who connected has read the organisation's name and pressed the button."""
@@ -97,7 +108,7 @@ class ConnectService(Kit):
                 company=connection.paymo_company_name,
                 organisation=connection.organisation_name,
                 exported=await exports.count_live(session, connection),
-                others=await sharing.names_of_others(session, connection),
+                others=await consents.names_of_others(session, connection),
             )
 
     async def disconnect(self, person: Person, reply_to: ReplyTarget) -> None:
@@ -114,26 +125,6 @@ class ConnectService(Kit):
     async def run_disconnect(self, connection_id: int) -> None:
         """End a connection on both sides."""
         await ending.run(self, connection_id)
-
-    async def page(self, nonce: str, purpose: str) -> Invitation:
-        """Return what the page behind a link shows; looking changes nothing."""
-        return await browser.page(self, nonce, purpose)
-
-    async def submit_paymo_key(self, nonce: str, api_key: str, cookie: str) -> str:
-        """Try the key, keep it, and return the company's name."""
-        return await browser.submit_paymo_key(self, nonce, api_key, cookie)
-
-    async def start_xero(self, nonce: str, cookie: str) -> str:
-        """Return the address of Xero's consent page."""
-        return await browser.start_xero(self, nonce, cookie)
-
-    async def finish_xero(self, back: Return, cookie: str) -> Consent:
-        """Take what Xero's consent page sent back."""
-        return await browser.finish_xero(self, back, cookie)
-
-    async def choose_organisation(self, token: str, tenant_id: str, cookie: str) -> Consent:
-        """Connect the organisation that the person chose."""
-        return await browser.choose_organisation(self, token, tenant_id, cookie)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
         workspace = await self._locked(session, person)
@@ -160,7 +151,7 @@ class ConnectService(Kit):
         await links.forget(session, connection.id, user_id=person.user_id)
         checklists.name_owner(connection, person)
         spot = checklists.spot_for(connection, person)
-        return await checklists.checklist_of(session, self, connection, spot)
+        return await self.checklists.draw(session, connection, spot)
 
     async def _locked(self, session: Session, person: Person) -> Workspace:
         """Return the workspace; of two who begin at once, the second waits for the first."""

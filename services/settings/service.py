@@ -7,8 +7,7 @@ from datetime import datetime
 from services.errors import NotAccepted, NotConnected
 from services.jobs.work import Work
 from services.matching.menus import tax_option
-from services.model import Job, Person, Role
-from services.settings.shapes import SettingsForm
+from services.model import Job, Option, Person, Role
 from services.store import access, audit, automatic, connections, ownership, roles, untaxed
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -24,6 +23,27 @@ _KNOWN = {
 }
 _SWITCHED_OFF = "Automatic export was switched off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsForm:
+    """The settings of one connection, as shown and as saved."""
+
+    connection_id: int
+    exporters: tuple[str, ...]
+    viewers: tuple[str, ...]
+    channel_viewers: str  # "on" or "off"
+    xero_status: str  # "AUTHORISED" or "DRAFT"
+    void_means: str  # "void" or "delete"
+    credits: str  # "record" or "notify"
+    auto_export: str = "off"  # or "on"
+    attach_pdf: str = "off"  # or "on"
+    clean: int = 0  # exports by hand without a difference
+    needed: int = 0  # how many of them automatic export wants
+    owner_id: str = ""  # as saved, whom it is handed over to
+    organisation: str = ""
+    untaxed: str = ""  # the tax type of lines without tax; "" while nobody has chosen
+    untaxed_options: tuple[Option, ...] = ()  # empty where there is nothing to choose
 
 
 @dataclass(frozen=True, slots=True)

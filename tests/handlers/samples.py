@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.connect.shapes import Checklist, Farewell, Overview
+from services.connect.checklists import Checklist, Farewell, Overview
 from services.export.shapes import ExportForm, ExportResult
 from services.matching.shapes import MatchForm
 from services.model import (
@@ -21,7 +21,7 @@ from services.model import (
     Topic,
 )
 from services.notices.shapes import Listening, Message
-from services.settings.shapes import SettingsForm
+from services.settings.service import SettingsForm
 
 PLAIN = "Acme Ltd"
 _WORST = '\x00\u202e\u200b<!channel> & *bold* <@U0VICTIM> `x` <https://evil.example|click>\n"»'

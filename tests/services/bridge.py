@@ -20,7 +20,7 @@ from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
 from services.clients.xero import XeroClients
-from services.connect.vault import StoreVault
+from services.connect.consents import StoreVault
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.matching.service import MatchingService

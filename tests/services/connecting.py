@@ -13,11 +13,13 @@ from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
 from services.clients.xero import XeroClients
+from services.connect.checklists import Checklist, Checklists
+from services.connect.consents import Consents, StoreVault
+from services.connect.links import PageLinks
+from services.connect.paymo_page import PaymoPage
 from services.connect.service import ConnectService
-from services.connect.shapes import Checklist, Consent, Return
-from services.connect.vault import StoreVault
+from services.connect.xero_page import Consent, Return, XeroPages
 from services.model import Job, Person, ReplyTarget
-from services.model.links import Links
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, KEY, Clock, no_sleep
@@ -64,6 +66,10 @@ class Connecting:
     xero: XeroWorld
     paymo: PaymoWorld
     service: ConnectService
+    links: PageLinks
+    paymo_page: PaymoPage
+    xero_page: XeroPages
+    tokens: Tokens
     screen: Screen
     work: Nudges
     browser: httpx.AsyncClient
@@ -90,24 +96,30 @@ class Connecting:
             now=clock,
         )
         tokens = Tokens(StoreVault(database, clock), oauth, clock)
-        service = ConnectService(
+        paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
+        xeros = XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep)
+        consents = Consents(database, xeros, oauth, tokens.vault)
+        checklists = Checklists("http://bot.example", clock)
+        links = PageLinks(database, work, screen, checklists, clock)
+        return cls(
             database=database,
-            paymo=PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep),
-            xero=XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep),
-            oauth=oauth,
+            clock=clock,
+            xero=xero,
+            paymo=paymo,
+            service=ConnectService(database, paymos, consents, checklists, work, screen, clock),
+            links=links,
+            paymo_page=PaymoPage(database, paymos, links, clock),
+            xero_page=XeroPages(database, xeros, oauth, consents, links, clock),
             tokens=tokens,
-            work=work,
             screen=screen,
-            links=Links(xero_app=at_xero, paymo_app=at_paymo),
-            public_url="http://bot.example",
-            now=clock,
+            work=work,
+            browser=httpx.AsyncClient(),
+            served=served,
         )
-        browser = httpx.AsyncClient()
-        return cls(database, clock, xero, paymo, service, screen, work, browser, served)
 
     async def close(self) -> None:
         """Let go of the sockets."""
-        for http in (self.browser, self.service.paymo.http, self.service.xero.http):
+        for http in (self.browser, self.paymo_page.paymo.http, self.xero_page.xero.http):
             await http.aclose()
         for each in self.served:
             await each.stop()
@@ -124,7 +136,7 @@ class Connecting:
 
     async def give_key(self, nonce: str, key: str = KEY) -> str:
         """Submit a key on our page."""
-        return await self.service.submit_paymo_key(nonce, key, HERE)
+        return await self.paymo_page.submit_key(nonce, key, HERE)
 
     async def press(
         self,
@@ -134,7 +146,7 @@ class Connecting:
         user: str = "person-one",
     ) -> Consent:
         """Follow the link to Xero, press a button there, and come back."""
-        address = await self.service.start_xero(nonce, HERE)
+        address = await self.xero_page.start_consent(nonce, HERE)
         return await self.come_back(address, *tenants, answer=answer, user=user)
 
     async def come_back(
@@ -151,7 +163,7 @@ class Connecting:
         returned = await self.browser.get(asked)
         query = parse_qs(urlsplit(returned.headers["Location"]).query)
         back = Return(query["state"][0], query.get("code", [""])[0], query.get("error", [""])[0])
-        return await self.service.finish_xero(back, cookie)
+        return await self.xero_page.finish_consent(back, cookie)
 
     async def connect(self, person: Person = ANNA) -> Connection:
         """Connect both sides as one person."""

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from services.connect.refusals import ConsentRefused, LinkExpired
-from services.connect.shapes import Return
 from services.connect.workspaces import WorkspaceService
+from services.connect.xero_page import Return
 from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.model import ConnectionState, Job, NoticeKind
 from services.store import connections
@@ -70,13 +70,13 @@ async def test_a_key_that_does_not_work_leaves_the_page_to_try_another(
     stand.paymo.faults.add(path="/company", status=503, times=3)
     with pytest.raises(Unavailable):
         await stand.give_key(nonce, KEY)
-    assert (await stand.service.page(nonce, "paymo")).organisation == ""
+    assert (await stand.links.invitation(nonce, "paymo")).organisation == ""
     await stand.give_key(nonce, KEY)
 
     with pytest.raises(LinkExpired):
         await stand.give_key(nonce, KEY)
     with pytest.raises(LinkExpired):
-        await stand.service.page(nonce, "paymo")
+        await stand.links.invitation(nonce, "paymo")
 
 
 async def test_a_key_that_may_not_read_invoices_is_refused_with_what_it_lacks(
@@ -98,16 +98,16 @@ async def test_links_are_for_one_purpose_and_for_ten_minutes(stand: Connecting) 
     checklist = await stand.service.open(ANNA)
     paymo, xero = nonce_of(checklist.paymo_link), nonce_of(checklist.xero_link)
     with pytest.raises(LinkExpired):
-        await stand.service.start_xero(paymo, HERE)
+        await stand.xero_page.start_consent(paymo, HERE)
     with pytest.raises(LinkExpired):
-        await stand.service.page(xero, "paymo")
+        await stand.links.invitation(xero, "paymo")
     stand.clock.turn(minutes=10)
     with pytest.raises(LinkExpired):
         await stand.give_key(paymo, KEY)
     with pytest.raises(LinkExpired):
-        await stand.service.start_xero(xero, HERE)
+        await stand.xero_page.start_consent(xero, HERE)
     with pytest.raises(LinkExpired):
-        await stand.service.finish_xero(Return("made up", "code"), HERE)
+        await stand.xero_page.finish_consent(Return("made up", "code"), HERE)
 
     assert (stand.paymo.requests, stand.xero.requests) == ([], [])
 
@@ -116,14 +116,14 @@ async def test_e01_links_to_xero_and_states_are_used_up_by_the_first_who_comes(
     stand: Connecting,
 ) -> None:
     nonce = nonce_of((await stand.service.open(ANNA)).xero_link)
-    address = await stand.service.start_xero(nonce, HERE)
+    address = await stand.xero_page.start_consent(nonce, HERE)
     with pytest.raises(LinkExpired):
-        await stand.service.start_xero(nonce, HERE)
+        await stand.xero_page.start_consent(nonce, HERE)
     state = parse_qs(urlsplit(address).query)["state"][0]
     with pytest.raises(LinkExpired):
-        await stand.service.finish_xero(Return(state, "made up"), HERE)
+        await stand.xero_page.finish_consent(Return(state, "made up"), HERE)
     with pytest.raises(LinkExpired):
-        await stand.service.finish_xero(Return(state, "made up"), HERE)
+        await stand.xero_page.finish_consent(Return(state, "made up"), HERE)
 
     assert len(stand.xero.calls("POST", "/connect/token")) == 1
 
@@ -141,11 +141,11 @@ async def test_an_error_of_xeros_consent_page_is_told_with_what_helps(
     stand: Connecting, error: str, words: str
 ) -> None:
     nonce = nonce_of((await stand.service.open(ANNA)).xero_link)
-    address = await stand.service.start_xero(nonce, HERE)
+    address = await stand.xero_page.start_consent(nonce, HERE)
     state = parse_qs(urlsplit(address).query)["state"][0]
 
     with pytest.raises(ConsentRefused, match=words):
-        await stand.service.finish_xero(Return(state, "", error), HERE)
+        await stand.xero_page.finish_consent(Return(state, "", error), HERE)
 
 
 async def test_e02_a_cancelled_consent_stores_nothing_and_the_form_gets_a_fresh_button(
@@ -171,13 +171,13 @@ async def test_e03_several_organisations_are_a_choice_that_is_made_once(stand: C
         ("Oak Books", "GB"),
     }
     with pytest.raises(ServiceError, match="on the page"):
-        await stand.service.choose_organisation(asked.token, "another", HERE)
+        await stand.xero_page.choose_organisation(asked.token, "another", HERE)
     stand.xero.faults.add(path="/Organisation", status=503, times=3)
     with pytest.raises(Unavailable):
-        await stand.service.choose_organisation(asked.token, stand.oak.tenant_id, HERE)
-    chosen = await stand.service.choose_organisation(asked.token, stand.oak.tenant_id, HERE)
+        await stand.xero_page.choose_organisation(asked.token, stand.oak.tenant_id, HERE)
+    chosen = await stand.xero_page.choose_organisation(asked.token, stand.oak.tenant_id, HERE)
     with pytest.raises(LinkExpired):
-        await stand.service.choose_organisation(asked.token, stand.maple.tenant_id, HERE)
+        await stand.xero_page.choose_organisation(asked.token, stand.maple.tenant_id, HERE)
     connection = await stand.connection(checklist.connection_id)
 
     assert chosen.organisation is not None
@@ -263,7 +263,7 @@ async def test_another_company_than_before_is_refused_with_both_names(stand: Con
     nonce = nonce_of((await stand.service.open(ANNA)).paymo_link)
     with pytest.raises(ServiceError, match=r"Maple Studio.*Oak Studio"):
         await stand.give_key(nonce, "oak-key")
-    assert (await stand.service.page(nonce, "paymo")).organisation == "Maple Books"
+    assert (await stand.links.invitation(nonce, "paymo")).organisation == "Maple Books"
     stand.paymo.company.keys.add("new-key")
     await stand.give_key(nonce, "new-key")
     after = await stand.connection(connection.id)

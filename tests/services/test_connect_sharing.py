@@ -44,7 +44,7 @@ async def end(stand: Connecting, connection: Connection, person: Person = ANNA) 
 async def works(stand: Connecting, connection: Connection) -> bool:
     """Say whether Xero still lets this connection read its organisation."""
     row = await stand.connection(connection.id)
-    found = await stand.service.xero.client(row.tenant_id, row.grant_id).organisation()
+    found = await stand.xero_page.xero.client(row.tenant_id, row.grant_id).organisation()
     return found.name == "Maple Books"
 
 

@@ -35,7 +35,9 @@ async def log_of(stand: Connecting) -> list[tuple[str, str, int]]:
 async def test_each_has_an_attempt_of_their_own(stand: Connecting) -> None:
     mine, theirs = await asyncio.gather(stand.service.open(ANNA), stand.service.open(BEN))
     again = await stand.service.open(ANNA)
-    shown = [await stand.service.page(nonce_of(each.xero_link), "xero") for each in (again, theirs)]
+    shown = [
+        await stand.links.invitation(nonce_of(each.xero_link), "xero") for each in (again, theirs)
+    ]
 
     assert mine.connection_id == again.connection_id != theirs.connection_id
     assert [each.person for each in shown] == ["anna", "ben"]
@@ -142,14 +144,14 @@ async def test_a_link_dies_with_its_attempt(stand: Connecting) -> None:
     latter = await stand.service.open(ANNA)
     for link, purpose in ((former.paymo_link, "paymo"), (former.xero_link, "xero")):
         with pytest.raises(LinkExpired):
-            await stand.service.page(nonce_of(link), purpose)
+            await stand.links.invitation(nonce_of(link), purpose)
     theirs = await stand.service.open(BEN)
-    await stand.service.page(nonce_of(latter.xero_link), "xero")
+    await stand.links.invitation(nonce_of(latter.xero_link), "xero")
     await stand.service.disconnect(ANNA, PLACE)
     with pytest.raises(LinkExpired):
-        await stand.service.page(nonce_of(latter.xero_link), "xero")
+        await stand.links.invitation(nonce_of(latter.xero_link), "xero")
 
-    assert (await stand.service.page(nonce_of(theirs.xero_link), "xero")).person == "ben"
+    assert (await stand.links.invitation(nonce_of(theirs.xero_link), "xero")).person == "ben"
 
 
 async def test_what_was_handed_out_for_a_side_dies_when_that_side_is_connected(
@@ -185,7 +187,7 @@ async def test_without_names_a_page_says_what_the_installation_says(
                 )
             )
     checklist = await stand.service.open(bridge.ANNA)
-    shown = await stand.service.page(nonce_of(checklist.xero_link), "xero")
+    shown = await stand.links.invitation(nonce_of(checklist.xero_link), "xero")
 
     assert (shown.person, shown.workspace) == ("", workspace)
 
@@ -193,6 +195,6 @@ async def test_without_names_a_page_says_what_the_installation_says(
 async def test_a_name_is_one_short_line_that_turns_nothing_around(stand: Connecting) -> None:
     hostile = replace(ANNA, name="an\u202ena\n of Xero" + "x" * 200)
     checklist = await stand.service.open(hostile)
-    shown = await stand.service.page(nonce_of(checklist.xero_link), "xero")
+    shown = await stand.links.invitation(nonce_of(checklist.xero_link), "xero")
 
     assert shown.person == "anna of Xero" + "x" * 68

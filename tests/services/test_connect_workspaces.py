@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.clients.tokens import Tokens
-from services.connect.vault import StoreVault
+from services.connect.consents import StoreVault
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotConnected
 from services.model import Person
@@ -56,7 +56,9 @@ async def test_e05_processes_that_share_the_database_refresh_a_token_once(
     stand.clock.turn(hours=1)
     stand.xero.requests.clear()
     processes = [
-        Tokens(StoreVault(stand.database, stand.clock), stand.service.oauth, stand.clock, no_sleep)
+        Tokens(
+            StoreVault(stand.database, stand.clock), stand.xero_page.oauth, stand.clock, no_sleep
+        )
         for _ in range(3)
     ]
     fresh = await asyncio.gather(*(each.access_token(connection.grant_id) for each in processes))
@@ -72,11 +74,11 @@ async def test_a_consent_that_is_over_is_asked_for_once(stand: Connecting) -> No
     stand.xero.requests.clear()
     for _ in range(2):
         with pytest.raises(NotConnected):
-            await stand.service.tokens.access_token(connection.grant_id)
+            await stand.tokens.access_token(connection.grant_id)
 
     assert len(stand.xero.calls("POST", "/connect/token")) == 1
 
 
 async def test_tokens_that_were_thrown_away_are_no_connection(stand: Connecting) -> None:
     with pytest.raises(NotConnected):
-        await stand.service.tokens.access_token(404)
+        await stand.tokens.access_token(404)

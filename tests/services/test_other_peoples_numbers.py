@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from handlers.register import Services
+from services.connect.checklists import Checklists
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.errors import ServiceError
@@ -62,11 +63,6 @@ PLAIN: dict[str, Any] = {
 }
 # Methods that no person calls, and what stands in for the person.
 NOBODY_ASKS = {
-    "connect.page": "a nonce",
-    "connect.submit_paymo_key": "a nonce, and a cookie",
-    "connect.start_xero": "a nonce, and a cookie",
-    "connect.finish_xero": "Xero's state, and a cookie",
-    "connect.choose_organisation": "a nonce, and a cookie",
     "workspaces.installed": "Slack's own answer",
     "workspaces.uninstalled": "Slack's own event",
     "workspaces.is_installed": "a question about a workspace as a whole",
@@ -185,13 +181,10 @@ def services_of(bridge: Bridge) -> Services:
         connect=ConnectService(
             database=database,
             paymo=bridge.export.paymo,
-            xero=bridge.export.xero,
-            oauth=nothing,
-            tokens=nothing,
+            consents=nothing,
+            checklists=Checklists("http://bot.example", now),
             work=work,
             screen=Screen(),
-            links=links,
-            public_url="http://bot.example",
             now=now,
         ),
         workspaces=WorkspaceService(database, now),

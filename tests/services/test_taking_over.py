@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.connect.shapes import Checklist
+from services.connect.checklists import Checklist
 from services.errors import NotAllowed, ServiceError
 from services.model import ConnectionState, NoticeKind, Role
 from services.settings.access import AccessService

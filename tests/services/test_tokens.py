@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.clients.tokens import Tokens, TokenSet
-from services.connect.vault import StoreVault
+from services.connect.consents import StoreVault
 from services.errors import NotConnected, Unavailable
 from services.store import grants
 from services.store.engine import Database
