@@ -26,7 +26,6 @@ from handlers.notices.board import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
 from services.automatic.service import AutoExportService
-from services.batch.noting import NotingService
 from services.batch.service import BatchService
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
@@ -154,7 +153,7 @@ class _Parts:
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export=ExportService.of(export_kit),
-            batches=BatchService.on(export_kit, SlackBatchScreen(self.slack.clients)),
+            batches=BatchService(export_kit, SlackBatchScreen(self.slack.clients)),
             sync=SyncService.of(sync_kit),
             notices=NoticeService(database, board, self.work, self._links(), now),
             settings=SettingsService(database, self.work, now),
@@ -257,7 +256,7 @@ def _runners(
         Job.UPDATE: services.update.run_update,
         Job.ATTACH: services.courtesies.run_attach,
         Job.ANNOTATE: services.courtesies.run_annotate,
-        Job.ANNOTATE_BATCH: NotingService.of(services.courtesies).run_noting,
+        Job.ANNOTATE_BATCH: services.courtesies.run_annotate_batch,
         Job.RESTORE: services.restore.run_restore,
         Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,

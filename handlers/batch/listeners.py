@@ -13,7 +13,7 @@ from handlers.reading import note_of, number_in, pressed
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
 from services.batch.service import BatchService
-from services.batch.shapes import BatchForm
+from services.batch.table import BatchForm
 from services.errors import NotFound
 from services.model import ReplyTarget
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from handlers import blocks, names
 from handlers.blocks import Block
 from handlers.reading import Body, all_chosen, number_in
-from services.batch.shapes import BatchLine
+from services.batch.table import BatchLine
 from services.model.chunks import chunks
 
 _ROWS = 10  # that one group of boxes holds

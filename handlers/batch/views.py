@@ -7,8 +7,7 @@ from handlers.batch.undone import undone_fields
 from handlers.blocks import Block, one_line, sentence, shorten
 from handlers.export.views import row_of, whither
 from handlers.reading import Note
-from services.batch.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.batch.verdicts import READY, UNDONE, UNTAXED
+from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
 from services.model import BatchState, ExportState
 
 TITLE = "Export Invoices"

@@ -5,7 +5,7 @@ from handlers.blocks import Block, escape, one_line
 from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
-from services.batch.shapes import BatchForm
+from services.batch.table import BatchForm
 from services.export.shapes import ExportChoice, ExportForm
 from services.model import Option
 

@@ -4,24 +4,25 @@ An invoice whose outcome is not known goes its way alone from there, which looks
 anything is sent again. So does one whose worker died after it was written down: its lease ends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import msgspec
 import structlog
 
 from services import money
-from services.batch import claiming, tables
-from services.batch.comparing import Member, compare
-from services.batch.kit import BatchKit
-from services.clients.paymo import Invoice
+from services.batch.reading import whole
+from services.clients.paymo import Header, Invoice, PaymoClient
 from services.clients.paymo.paging import HEADS
 from services.clients.xero import XeroInvoice
 from services.clients.xero.invoices import MOST, create_invoices
 from services.clients.xero.reading import refusal_of
 from services.errors import (
+    Lost,
     NotConnected,
+    NotFound,
     Rejected,
     ServiceError,
     Throttled,
@@ -29,6 +30,8 @@ from services.errors import (
     Unreachable,
 )
 from services.export import contacts, preparing, recording, sending
+from services.export.kit import Kit
+from services.export.reading import read_invoice
 from services.export.refusals import (
     Refused,
     from_xero,
@@ -39,7 +42,7 @@ from services.export.refusals import (
 from services.mapping import books
 from services.mapping.books import Books
 from services.mapping.case import adding_of
-from services.model import ExportState
+from services.model import ISSUED_IN_PAYMO, NEW_CONTACT, ExportState
 from services.model.chunks import chunks
 from services.model.links import Links
 from services.store import batches
@@ -51,16 +54,27 @@ log = structlog.get_logger(__name__)
 
 _SOON = timedelta(seconds=5)
 _FRESH = timedelta(minutes=1)
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _UNSAID = "Xero’s answer does not say what became of this invoice. It is being looked up."
+
+Member = tuple[BatchRow, Export]
+
+
+async def hold(kit: Kit, session: Session, batch: Batch, *, has_advanced: bool = False) -> None:
+    """Lengthen the lease. Raises `Lost` when somebody else goes on with the batch."""
+    tries = 0 if has_advanced else batch.tries
+    if not await batches.hold(session, batch, kit.now(), tries):
+        raise Lost("Somebody else goes on with this batch.")
 
 
 @dataclass(slots=True)
-class Course:
-    """One go at a batch; the view is drawn at most once a second."""
+class GroupSender:
+    """Sends what can go in groups; `show` draws the view again, at most once a second."""
 
-    kit: BatchKit
+    kit: Kit
     connection: Connection
     batch: Batch
+    show: Callable[[], Awaitable[None]]
     looked_at: set[str] = field(default_factory=set)  # contacts that Xero has refused
     leaves_out_url: bool = False  # Xero has refused the link to Paymo
 
@@ -78,20 +92,20 @@ class Course:
                 await self._send(group)
                 if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
                     drawn_at = kit.now()
-                    await tables.show(kit, self.batch)
+                    await self.show()
 
     async def _unsent(self) -> list[Member]:
         async with self.kit.database.sessions.begin() as session:
-            await claiming.hold(self.kit, session, self.batch)
+            await hold(self.kit, session, self.batch)
             found = await batches.list_unsent(session, self.batch.id)
-        return [member for member in found if claiming.is_groupable(member[1])]
+        return [member for member in found if _is_groupable(member[1])]
 
     async def _unchanged(self, members: Sequence[Member]) -> list[Member]:
         """Return what Paymo still has as it was shown; the others are refused."""
         paymo = self.kit.paymo.client(self.connection.paymo_api_key)
-        compared = await compare(paymo, members)
+        compared = await _compare(paymo, members)
         async with self.kit.database.sessions.begin() as session:
-            await claiming.hold(self.kit, session, self.batch)
+            await hold(self.kit, session, self.batch)
             for row, export, invoice in compared.touched:
                 await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
         for export, refusal in compared.refused:
@@ -127,7 +141,7 @@ class Course:
         for export, created in zip(group, answers_for(group, made), strict=True):
             await self._record(export, created)
         async with self.kit.database.sessions.begin() as session:
-            await claiming.hold(self.kit, session, self.batch, has_advanced=True)
+            await hold(self.kit, session, self.batch, has_advanced=True)
         if any(each.is_refused for each in made):
             # What the mirror says is old, and the cures are made of it.
             await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
@@ -137,7 +151,7 @@ class Course:
         refused: list[tuple[Export, Refused]] = []
         group: list[Export] = []
         async with self.kit.database.sessions.begin() as session:
-            await claiming.hold(self.kit, session, self.batch)
+            await hold(self.kit, session, self.batch)
             known = await books.load(session, self.connection, "")
             for row, export in members:
                 try:
@@ -205,6 +219,12 @@ class Course:
                 await fenced(session, export, export.fence, **back)
 
 
+def _is_groupable(export: Export) -> bool:
+    """Say whether it can go with others: its contact is in Xero, and nothing is to be looked up."""
+    is_new = export.contact_id == NEW_CONTACT
+    return export.state is ExportState.QUEUED and not is_new and export.sent_at is None
+
+
 def answers_for(
     group: Sequence[Export], made: Sequence[XeroInvoice]
 ) -> Iterator[XeroInvoice | None]:
@@ -227,3 +247,79 @@ def answers_for(
             )
         ]
         yield fitting[0] if len(fitting) == 1 else None
+
+
+@dataclass(slots=True)
+class _Compared:
+    """The invoices that can go as they were shown, and those that cannot."""
+
+    unchanged: list[Member] = field(default_factory=list)
+    touched: list[tuple[BatchRow, Export, Invoice]] = field(default_factory=list)  # as they are now
+    refused: list[tuple[Export, Refused]] = field(default_factory=list)
+
+
+async def _compare(paymo: PaymoClient, members: Sequence[Member]) -> _Compared:
+    """Find out whether Paymo still has what the table showed.
+
+    Heads tell which invoices were touched. Only those are read again, since a client who opens an
+    invoice touches it too, and that changes nothing which Xero is sent.
+    """
+    ids = [row.paymo_invoice_id for row, _ in members]
+    heads = {each.id: each for each in await paymo.headers_of(ids)}
+    suspects = [each for each in members if not _is_untouched(each, heads)]
+    now, unread = await _read_again(paymo, [row.paymo_invoice_id for row, _ in suspects], heads)
+    compared = _Compared()
+    for member in members:
+        row, export = member
+        if _is_untouched(member, heads):
+            compared.unchanged.append(member)
+            continue
+        invoice = now.get(row.paymo_invoice_id)
+        if why := unread.get(row.paymo_invoice_id):
+            compared.refused.append((export, Refused(why, problem="rejected")))
+        elif invoice is None:
+            compared.refused.append((export, preparing.gone(export)))
+        elif _is_same(Invoice.from_json(row.invoice or {}), invoice):
+            compared.touched.append((row, export, invoice))
+        else:
+            compared.refused.append((export, preparing.changed(export, invoice)))
+    return compared
+
+
+def _is_untouched(member: Member, heads: dict[int, Header]) -> bool:
+    row, export = member
+    head = heads.get(row.paymo_invoice_id)
+    return head is not None and head.updated_on == export.seen_updated_on
+
+
+async def _read_again(
+    paymo: PaymoClient, ids: Sequence[int], heads: dict[int, Header]
+) -> tuple[dict[int, Invoice], dict[int, str]]:
+    """Return those that Paymo has, with lines, and why others are not read.
+
+    One that a list lacks is asked for by itself.
+    """
+    listed = await paymo.invoices_with_items([each for each in ids if each in heads])
+    found = {each.id: await whole(paymo, each) for each in listed}
+    unread: dict[int, str] = {}
+    for missing in (each for each in ids if each not in found):
+        try:
+            found[missing] = await read_invoice(paymo, missing)
+        except NotFound:
+            continue
+        except Rejected as refusal:
+            unread[missing] = str(refusal)
+    return found, unread
+
+
+def _is_same(shown: Invoice, now: Invoice) -> bool:
+    """Say whether Xero would be sent the same: its status there says nothing to Xero."""
+    if shown.status != now.status and not {shown.status, now.status} <= set(ISSUED_IN_PAYMO):
+        return False
+    return _printed(shown) == _printed(now)
+
+
+def _printed(invoice: Invoice) -> Invoice:
+    return msgspec.structs.replace(
+        invoice, status="", updated_on=_ANY_TIME, payments=(), client=None, notes=None
+    )

@@ -1,15 +1,13 @@
 """The first half of a batch: Paymo's invoices are read, and each gets its verdict."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import structlog
 
 from services import money
-from services.batch import tables
-from services.batch.kit import BatchKit
-from services.batch.verdicts import ANSWERABLE, OTHER, Situation, Verdict
+from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX, UNDONE, UNTAXED
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo.figures import figures_of
 from services.clients.rows import LeftOut
@@ -18,12 +16,16 @@ from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unread
 from services.export import claims, proposing
 from services.export.claims import WIDEST
 from services.export.former import said_of_former
+from services.export.kit import Kit
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
+from services.export.shapes import ExportChoice
 from services.mapping.books import Books, turned_to
 from services.mapping.case import adding_of
+from services.mapping.checks import Case, examine
+from services.mapping.taxes import UNTAXED_CHOICE
 from services.matching.contacts import client_row
-from services.model import ISSUED_IN_PAYMO, BatchState, InvoiceState, days
+from services.model import ISSUED_IN_PAYMO, BatchState, Check, Colour, InvoiceState, days
 from services.model.links import Links
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
@@ -33,10 +35,80 @@ from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHe
 log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(minutes=1)
+# What an answer about a client, or about lines without tax, can change.
+_ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED)
+
+_YEAR = timedelta(days=365)
+_VERDICT_OF = {
+    "contact": CONTACT,
+    "contact_taken": CONTACT,
+    "account": ACCOUNT,
+    "tax": TAX,
+    "untaxed": TAX,
+    UNTAXED_CHOICE: UNTAXED,
+    "locked": OLD,
+}
+# What no answer about the client helps with is said first.
+_RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3, UNTAXED_CHOICE: 4}
 
 
-async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
-    """Read what was asked for, judge it, and draw the table."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The word, why, and where the invoice would go."""
+
+    word: str
+    reason: str
+    contact_id: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known around the invoices of one batch."""
+
+    proposer: Proposer
+    books: Mapping[tuple[str, str], Books]  # by contact and client's name
+    taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
+    former: Mapping[int, str]  # that it was in Xero before, likewise
+    undone: Collection[int]  # which of these were taken back
+    today: date
+    is_all: bool
+    xero_status: str
+
+    def judge(self, invoice: Invoice) -> Verdict:
+        """Return the first thing that stands in the way, or that nothing does."""
+        contact_id = self.proposer.contact_of(invoice)
+        account_id = self.proposer.account_of(invoice)
+        if taken := self.taken.get(invoice.id):
+            return Verdict(TAKEN, taken, contact_id, account_id)
+        if self.is_all and invoice.issued_on < self.today - _YEAR:
+            reason = (
+                f"Dated {invoice.issued_on:%d %b %Y}, more than 12 months ago. Name it to export "
+                f"it all the same: /paymo-xero export {invoice.number}"
+            )
+            return Verdict(OLD, reason, contact_id, account_id)
+        choice = ExportChoice(
+            invoice_id=invoice.id,
+            contact_id=contact_id,
+            account_id=account_id,
+            xero_status=self.xero_status,
+        )
+        known = self.books[contact_id, invoice.client_name]
+        red = _worst(examine(Case(invoice, choice, known)))
+        if red is None:
+            word = UNDONE if self.is_all and invoice.id in self.undone else READY
+            return Verdict(word, self.former.get(invoice.id, ""), contact_id, account_id)
+        word = _VERDICT_OF.get(red.name, OTHER)
+        return Verdict(word, red.text, contact_id, account_id)
+
+
+def _worst(checks: tuple[Check, ...]) -> Check | None:
+    reds = [each for each in checks if each.colour is Colour.RED]
+    return min(reds, key=lambda each: _RANK.get(each.name, 0), default=None)
+
+
+async def read(kit: Kit, connection: Connection, batch: Batch) -> bool:
+    """Read what was asked for, and judge it; False where somebody else did it meanwhile."""
     await kit.mirror.refresh_invoices(connection)
     await kit.mirror.refresh_contacts(connection)
     await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
@@ -51,7 +123,7 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
     async with kit.database.sessions.begin() as session:
         ready = {"state": BatchState.READY, "due_at": None, "asked_numbers": numbers}
         if not await fenced(session, batch, batch.fence, **ready):
-            return
+            return False
         clients = [client_row(each.client) for each in invoices if each.client is not None]
         # The menus know these clients at once, however old the mirror's list is.
         unique = {row["client_id"]: row for row in clients}
@@ -63,7 +135,7 @@ async def read(kit: BatchKit, connection: Connection, batch: Batch) -> None:
             head = await mirror.find_header(session, connection.id, invoice_id)
             rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
         await batches.replace_rows(session, batch, rows)
-    await tables.show(kit, batch)
+    return True
 
 
 async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:
@@ -71,7 +143,7 @@ async def judge_again(session: Session, connection: Connection, batch: Batch) ->
     rows = [
         row
         for row in await batches.list_rows(session, batch.id)
-        if row.verdict in ANSWERABLE and row.export_id is None and row.invoice is not None
+        if row.verdict in _ANSWERABLE and row.export_id is None and row.invoice is not None
     ]
     invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
     # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
@@ -111,9 +183,7 @@ async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
     return invoice
 
 
-async def _held(
-    kit: BatchKit, connection: Connection, invoices: Sequence[Invoice]
-) -> dict[int, str]:
+async def _held(kit: Kit, connection: Connection, invoices: Sequence[Invoice]) -> dict[int, str]:
     """Return which of these have a number that Xero knows from somewhere else, and say so."""
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
     numbers = {

@@ -4,145 +4,231 @@ A crash between any two lines leaves rows that are taken up again: the batch by 
 invoice that may have been sent by its own, to be looked up first.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.batch import noting, reading, tables
-from services.batch.claiming import claim_all, hold, settle_new_contacts
-from services.batch.groups import Course
-from services.batch.kit import BatchKit
-from services.errors import Lost, NotConnected, ServiceError, Throttled, Unavailable
-from services.export import endings, recording
+from services.batch import reading, table
+from services.batch.groups import GroupSender, hold
+from services.batch.table import READY, TAKEN, BatchForm, BatchScreen
+from services.clients.paymo import Invoice
+from services.errors import (
+    AlreadyRequested,
+    Lost,
+    NotConnected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
+from services.export import claims, courtesies, endings, recording
+from services.export.kit import Kit
+from services.export.shapes import ExportChoice
 from services.jobs.backoff import BATCH, PARKED
-from services.model import BatchState, ConnectionState, ExportState
-from services.store import audit, batches, connections, exports
+from services.model import NEW_CONTACT, BatchState, ConnectionState, ExportState, Job, Person
+from services.store import audit, batches, connections, exports, matches
 from services.store.audit import AuditNote
+from services.store.engine import Session
 from services.store.fence import fenced
-from services.store.tables import Batch, Connection
+from services.store.tables import Batch, BatchRow, Connection, Export
 
 log = structlog.get_logger(__name__)
 
 _PACE = timedelta(seconds=2)
+_AT_ONCE = 50
 _NOT_NOW = "The connection does not work now. Run /paymo-xero connect; this goes on afterwards."
 
 
-async def run(kit: BatchKit, batch_id: int) -> None:
-    """Bring one batch a step on."""
-    async with kit.database.sessions.begin() as session:
-        batch = await batches.take(session, batch_id, kit.now())
-        if batch is None:
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """One go at a batch that was taken."""
+
+    kit: Kit
+    board: BatchScreen
+    connection: Connection
+    batch: Batch
+
+    async def step(self) -> None:
+        """Bring it on as far as it goes; what stands in the way is waited for, and shown."""
+        try:
+            await self._step()
+        except Lost:
             return
-        connection = await connections.get(session, batch.connection_id)
-    try:
-        await _step(kit, connection, batch)
-    except Lost:
-        return
-    except Throttled as refusal:
-        batch.tries -= 1  # nobody failed
-        await _later(kit, batch, kit.now() + refusal.retry_after, str(refusal))
-    except NotConnected as refusal:
-        await _broken(kit, connection, batch, refusal)
-    except Unavailable as refusal:
-        if BATCH.is_over(batch.tries):
-            await _give_up(kit, connection, batch, refusal)
-        else:
-            pause = BATCH.pause_after(batch.tries)
-            await _later(kit, batch, kit.now() + pause, str(refusal))
-    except ServiceError as refusal:
-        await _later(kit, batch, kit.now() + PARKED, str(refusal))
+        except Throttled as refusal:
+            self.batch.tries -= 1  # nobody failed
+            await self._later(self.kit.now() + refusal.retry_after, str(refusal))
+        except NotConnected as refusal:
+            await self._broken(refusal)
+        except Unavailable as refusal:
+            if BATCH.is_over(self.batch.tries):
+                await self._give_up(refusal)
+            else:
+                pause = BATCH.pause_after(self.batch.tries)
+                await self._later(self.kit.now() + pause, str(refusal))
+        except ServiceError as refusal:
+            await self._later(self.kit.now() + PARKED, str(refusal))
 
-
-async def _give_up(
-    kit: BatchKit, connection: Connection, batch: Batch, refusal: Unavailable
-) -> None:
-    """End what nobody took: a table that could not be read, or the invoices that never left."""
-    if batch.state is BatchState.READING:
-        said = f"{refusal} It was tried for over an hour. Open the table again later."
-        async with kit.database.sessions.begin() as session:
-            await fenced(session, batch, batch.fence, due_at=None, problem=said)
-        await tables.show(kit, batch)
-        return
-    async with kit.database.sessions() as session:
-        unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
-    for export in unsent:
-        why = endings.no_answer(export)
-        await recording.fail(kit, connection, export, why.problem, str(why))
-    await _settle(kit, connection, batch)
-
-
-async def _step(kit: BatchKit, connection: Connection, batch: Batch) -> None:
-    if connection.state is ConnectionState.ENDED:
-        await _settle(kit, connection, batch)  # what never left has failed by that
-        return
-    if connection.state is not ConnectionState.ACTIVE:
-        raise NotConnected(_NOT_NOW, system="Xero")
-    if batch.state is BatchState.READING:
-        await reading.read(kit, connection, batch)
-        return
-    await claim_all(kit, connection, batch)
-    await settle_new_contacts(kit, connection, batch)
-    await Course(kit, connection, batch).send_all()
-    await _settle(kit, connection, batch)
-
-
-async def _settle(kit: BatchKit, connection: Connection, batch: Batch) -> None:
-    """End the batch when every invoice has its outcome, or look again when one may have."""
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        await hold(kit, session, batch, has_advanced=True)
-        found = await batches.list_exports(session, batch.id)
-        waiting = [each for each in found if each.state in exports.WAITING]
-        if waiting:
-            times = [each.due_at for each in waiting if each.due_at is not None]
-            due_at = max(now + _PACE, min(times, default=now))
-            problem = next((each.reason for each in waiting if each.reason), "")
-            await batches.put_off(session, batch, due_at, problem)
-        elif await batches.finish(session, batch, finished_at=now):
-            states = [each.state for each in found]
-            after = {
-                "exported": sum(each in exports.DONE for each in states),
-                "failed": states.count(ExportState.FAILED),
-            }
-            audit.record(
-                session, connection, AuditNote("batch_exported", now, batch.asked_by, after=after)
-            )
-            await noting.ask(session, connection, batch, kit)
-        else:
+    async def _step(self) -> None:
+        kit, connection, batch = self.kit, self.connection, self.batch
+        if connection.state is ConnectionState.ENDED:
+            await self._settle()  # what never left has failed by that
             return
-    if waiting:
-        await tables.show(kit, batch)
-    else:
-        await tables.report(kit, batch)
+        if connection.state is not ConnectionState.ACTIVE:
+            raise NotConnected(_NOT_NOW, system="Xero")
+        if batch.state is BatchState.READING:
+            if await reading.read(kit, connection, batch):
+                await self._show()
+            return
+        await self._claim_all()
+        await self._settle_new_contacts()
+        await GroupSender(kit, connection, batch, self._show).send_all()
+        await self._settle()
 
+    async def _show(self) -> None:
+        """Draw the open view again."""
+        await self.board.show_batch(table.reply_target(self.batch), await self._form())
 
-async def _later(kit: BatchKit, batch: Batch, due_at: datetime, why: str) -> None:
-    """Go on later, and say when, where the person looks."""
-    said = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
-    async with kit.database.sessions.begin() as session:
-        written = await batches.put_off(session, batch, due_at, said)
-    log.info("batch_put_off", batch=batch.id, until=due_at.isoformat())
-    if written:
-        await tables.show(kit, batch)
+    async def _form(self) -> BatchForm:
+        async with self.kit.database.sessions() as session:
+            return await table.form_of(session, self.batch)
 
+    async def _claim_all(self) -> None:
+        """Claim every ready invoice, some at a time; those that somebody else has say so."""
+        while True:
+            async with self.kit.database.sessions.begin() as session:
+                await hold(self.kit, session, self.batch)
+                rows = await batches.list_unclaimed(session, self.batch.id, READY, _AT_ONCE)
+                for row in rows:
+                    await self._claim(session, row)
+            if len(rows) < _AT_ONCE:
+                return
 
-async def _broken(
-    kit: BatchKit, connection: Connection, batch: Batch, refusal: NotConnected
-) -> None:
-    """Park the batch, and tell that the connection is broken."""
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        if connection.state is ConnectionState.ACTIVE:
-            await connections.mark_broken(
-                session, connection.id, refusal.system, reason=str(refusal), now=now
-            )
-        written = await fenced(
-            session,
-            batch,
-            batch.fence,
-            due_at=now + PARKED,
-            problem=str(refusal),
-            tries=batch.tries - 1,
+    async def _claim(self, session: Session, row: BatchRow) -> None:
+        subject = claims.Subject.seen(Invoice.from_json(row.invoice or {}))
+        choice = ExportChoice(
+            invoice_id=row.paymo_invoice_id,
+            contact_id=row.contact_id,
+            account_id=row.account_id,
+            xero_status=self.connection.xero_status,
         )
-    if written:
-        await tables.show(kit, batch)
+        # Its own answers are silent, and belong to no view once the batch is over.
+        reply_to = replace(table.reply_target(self.batch), view_id="", view_hash="")
+        asked = claims.Request(
+            Person("", "", self.batch.asked_by), reply_to, self.kit.now(), choice
+        )
+        wanted = claims.new_row(self.connection, subject, asked)
+        wanted.batch_id = self.batch.id
+        wanted.due_at = None  # the batch sends it
+        try:
+            export = await claims.claim(session, self.connection, subject, wanted)
+        except AlreadyRequested as refusal:
+            row.verdict, row.reason = TAKEN, str(refusal)
+            return
+        if export.sent_at is not None:
+            export.due_at = self.kit.now()  # it goes alone: what was sent before is looked for
+        row.export_id = export.id
+        await claims.remember_match(session, export, self.kit.now())
+
+    async def _settle_new_contacts(self) -> None:
+        """Let one invoice of each client that Xero lacks go its way alone: it adds the contact.
+
+        The client's others wait for it, and then go with all the rest.
+        """
+        released: list[int] = []
+        async with self.kit.database.sessions.begin() as session:
+            await hold(self.kit, session, self.batch)
+            unsent = [export for _, export in await batches.list_unsent(session, self.batch.id)]
+            adding = {
+                each.client_id
+                for each in await batches.list_exports(session, self.batch.id)
+                if each.state in exports.WAITING and each.due_at is not None
+            }
+            notification = [each for each in unsent if each.contact_id == NEW_CONTACT]
+            client_ids = {each.client_id for each in notification if each.client_id is not None}
+            known = await matches.find_all(session, self.connection, client_ids)
+            for export in notification:
+                match = known.get(export.client_id or 0)
+                if match is not None and match.contact_id not in {"", NEW_CONTACT}:
+                    export.contact_id = match.contact_id
+                elif export.client_id not in adding:
+                    adding.add(export.client_id)
+                    export.due_at = self.kit.now()
+                    released.append(export.id)
+        for export_id in released:
+            await self.kit.work.nudge(Job.EXPORT, export_id)
+
+    async def _settle(self) -> None:
+        """End the batch when every invoice has its outcome, or look again when one may have."""
+        batch, now = self.batch, self.kit.now()
+        async with self.kit.database.sessions.begin() as session:
+            await hold(self.kit, session, batch, has_advanced=True)
+            found = await batches.list_exports(session, batch.id)
+            waiting = [each for each in found if each.state in exports.WAITING]
+            if waiting:
+                times = [each.due_at for each in waiting if each.due_at is not None]
+                due_at = max(now + _PACE, min(times, default=now))
+                problem = next((each.reason for each in waiting if each.reason), "")
+                await batches.put_off(session, batch, due_at, problem)
+            elif await batches.finish(session, batch, finished_at=now):
+                await self._note_end(session, found)
+            else:
+                return
+        if waiting:
+            await self._show()
+        else:
+            await self.board.show_ended(table.reply_target(batch), await self._form())
+
+    async def _note_end(self, session: Session, found: Sequence[Export]) -> None:
+        states = [each.state for each in found]
+        after = {
+            "exported": sum(each in exports.DONE for each in states),
+            "failed": states.count(ExportState.FAILED),
+        }
+        entry = AuditNote("batch_exported", self.kit.now(), self.batch.asked_by, after=after)
+        audit.record(session, self.connection, entry)
+        await courtesies.ask_for_batch(session, self.connection, self.batch.id, self.kit.now())
+
+    async def _give_up(self, refusal: Unavailable) -> None:
+        """End what nobody took: a table that was not read, or the invoices that never left."""
+        kit, batch = self.kit, self.batch
+        if batch.state is BatchState.READING:
+            said = f"{refusal} It was tried for over an hour. Open the table again later."
+            async with kit.database.sessions.begin() as session:
+                await fenced(session, batch, batch.fence, due_at=None, problem=said)
+            await self._show()
+            return
+        async with kit.database.sessions() as session:
+            unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
+        for export in unsent:
+            why = endings.no_answer(export)
+            await recording.fail(kit, self.connection, export, why.problem, str(why))
+        await self._settle()
+
+    async def _later(self, due_at: datetime, why: str) -> None:
+        """Go on later, and say when, where the person looks."""
+        said = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
+        async with self.kit.database.sessions.begin() as session:
+            written = await batches.put_off(session, self.batch, due_at, said)
+        log.info("batch_put_off", batch=self.batch.id, until=due_at.isoformat())
+        if written:
+            await self._show()
+
+    async def _broken(self, refusal: NotConnected) -> None:
+        """Park the batch, and tell that the connection is broken."""
+        batch, now = self.batch, self.kit.now()
+        async with self.kit.database.sessions.begin() as session:
+            if self.connection.state is ConnectionState.ACTIVE:
+                await connections.mark_broken(
+                    session, self.connection.id, refusal.system, reason=str(refusal), now=now
+                )
+            written = await fenced(
+                session,
+                batch,
+                batch.fence,
+                due_at=now + PARKED,
+                problem=str(refusal),
+                tries=batch.tries - 1,
+            )
+        if written:
+            await self._show()

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from services.batch import reading, running, tables
-from services.batch.kit import BatchKit
-from services.batch.shapes import BatchForm
-from services.batch.verdicts import READY, UNDONE
+from services.batch import reading
+from services.batch.running import BatchRun
+from services.batch.table import READY, UNDONE, BatchForm, BatchScreen, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
+from services.export.kit import Kit
 from services.model import BatchState, ExportState, Job, Person, ReplyTarget
 from services.store import audit, batches, connections, numbered, untaxed
 from services.store.audit import AuditNote
@@ -21,12 +21,15 @@ _LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
-class BatchService(BatchKit):
+class BatchService:
     """From the table of what is ready to the report of what came of it."""
+
+    kit: Kit
+    board: BatchScreen
 
     async def open(self, person: Person, numbers: Sequence[str] = ()) -> BatchForm:
         """Start a table of these invoices, or of all that are not exported yet."""
-        async with self.database.sessions.begin() as session:
+        async with self.kit.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             reply_to = ReplyTarget(
                 workspace_id=connection.workspace_id,
@@ -39,15 +42,15 @@ class BatchService(BatchKit):
                 asked_numbers=await _meant(session, connection, numbers),
                 asked_by=person.user_id,
                 reply_to=asdict(reply_to),
-                created_at=self.now(),
+                created_at=self.kit.now(),
             )
             session.add(batch)
             await session.flush()
-            return await tables.form_of(session, batch)
+            return await form_of(session, batch)
 
     async def open_failed(self, person: Person, batch_id: int) -> BatchForm:
         """Start a table of the invoices that failed in a batch."""
-        async with self.database.sessions() as session:
+        async with self.kit.database.sessions() as session:
             former = await _own(session, person, batch_id)
             person = replace(person, connection_id=former.connection_id)
             failed = [
@@ -61,30 +64,30 @@ class BatchService(BatchKit):
 
     async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:
         """Say which modal shows this batch, and have it read."""
-        async with self.database.sessions.begin() as session:
+        async with self.kit.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             batch.reply_to = {**batch.reply_to, "view_id": view_id}
-            batch.due_at = self.now()
-        await self.work.nudge(Job.BATCH, batch_id)
+            batch.due_at = self.kit.now()
+        await self.kit.work.nudge(Job.BATCH, batch_id)
 
     async def form(self, person: Person, batch_id: int) -> BatchForm:
         """Return the batch as it is now."""
-        async with self.database.sessions() as session:
-            return await tables.form_of(session, await _own(session, person, batch_id))
+        async with self.kit.database.sessions() as session:
+            return await form_of(session, await _own(session, person, batch_id))
 
     async def matched(self, person: Person, batch_id: int) -> BatchForm:
         """Judge again what waited for a client's contact or account."""
-        async with self.database.sessions.begin() as session:
+        async with self.kit.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             if batch.state is BatchState.READY:
                 connection = await connections.get(session, batch.connection_id)
                 await reading.judge_again(session, connection, batch)
                 await session.flush()
-            return await tables.form_of(session, batch)
+            return await form_of(session, batch)
 
     async def choose_untaxed(self, person: Person, batch_id: int, tax_type: str) -> BatchForm:
         """Remember the rate of lines without tax, and judge again what waited for it."""
-        async with self.database.sessions.begin() as session:
+        async with self.kit.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
@@ -92,7 +95,7 @@ class BatchService(BatchKit):
             known = {each.tax_type for each in await untaxed.choices(session, connection)}
             if tax_type in known:
                 await untaxed.remember(
-                    session, connection, tax_type, by=person.user_id, at=self.now()
+                    session, connection, tax_type, by=person.user_id, at=self.kit.now()
                 )
         return await self.matched(person, batch_id)
 
@@ -103,8 +106,8 @@ class BatchService(BatchKit):
 
         Of what was taken back from Xero before, only what is named goes again.
         """
-        now = self.now()
-        async with self.database.sessions.begin() as session:
+        now = self.kit.now()
+        async with self.kit.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
@@ -116,13 +119,18 @@ class BatchService(BatchKit):
                 raise AlreadyRequested("This batch is on its way already.")
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
             audit.record(session, connection, entry)
-            form = await tables.form_of(session, batch)
-        await self.work.nudge(Job.BATCH, batch_id)
+            form = await form_of(session, batch)
+        await self.kit.work.nudge(Job.BATCH, batch_id)
         return replace(form, state=BatchState.RUNNING)
 
     async def run_batch(self, batch_id: int) -> None:
         """Bring one batch a step on, however far it had come."""
-        await running.run(self, batch_id)
+        async with self.kit.database.sessions.begin() as session:
+            batch = await batches.take(session, batch_id, self.kit.now())
+            if batch is None:
+                return
+            connection = await connections.get(session, batch.connection_id)
+        await BatchRun(self.kit, self.board, connection, batch).step()
 
 
 async def _require_some(session: Session, batch: Batch) -> None:

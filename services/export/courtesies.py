@@ -2,11 +2,17 @@
 
 Both are courtesies: when they fail, or the day's calls run short, the export is as good without
 them. Neither is done twice; what may have arrived is not sent again.
+
+Xero has no way to write many notes with one call. So those of a batch are written one by one after
+its report, only while there is nothing else to do and plenty of the day's calls is left; what there
+is no room for is dropped, and the history says so.
 """
 
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -15,15 +21,24 @@ from services.clients.xero.invoices import add_note, attach_pdf
 from services.errors import ServiceError, Throttled
 from services.export.kit import Kit
 from services.jobs.backoff import COURTESY
-from services.model import Job, ReplyTarget, Said, TaskState
-from services.store import grants, tasks
+from services.model import ConnectionState, Job, ReplyTarget, Said, TaskState
+from services.store import audit, batches, connections, grants, tasks
+from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, Task
 from services.store.tasks import Asked, Taken
 
 log = structlog.get_logger(__name__)
 
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+_AFTER = timedelta(minutes=1)
+_PACE = timedelta(seconds=10)  # a tenth of what Xero allows in a minute
+_BUSY = timedelta(minutes=1)
+_LONGEST = timedelta(hours=24)
+_MOST_MISSED = 3  # in a row
+_NO_ROOM = "What is left of the day's calls is kept for exports and for looking at Xero."
+_TOO_LATE = "There was no quiet time for them within a day."
+_OFF = "The connection does not work any more."
 
 
 async def ask(
@@ -46,6 +61,14 @@ async def ask(
     return asked
 
 
+async def ask_for_batch(
+    session: Session, connection: Connection, batch_id: int, now: datetime
+) -> None:
+    """Leave the task for a batch's notes in the transaction that ends it."""
+    asked = Asked(Job.ANNOTATE_BATCH, str(batch_id), now, due_at=now + _AFTER)
+    await tasks.ask(session, connection, asked)
+
+
 async def _may_attach(session: Session, connection: Connection) -> bool:
     if connection.grant_id is None:
         return False
@@ -55,7 +78,7 @@ async def _may_attach(session: Session, connection: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CourtesyService(Kit):
-    """`run_annotate` and `run_attach` are jobs; nobody waits for them."""
+    """Three jobs; nobody waits for them."""
 
     async def run_annotate(self, task_id: int) -> None:
         """Write the note into Xero's history; a refusal is let go without a word."""
@@ -116,10 +139,12 @@ class CourtesyService(Kit):
             return await _finish(session, taken, why)
 
     async def _annotate(self, taken: Taken) -> None:
-        export = taken.export
-        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
+        await self._write_note(taken.connection, taken.export)
+
+    async def _write_note(self, connection: Connection, export: Export) -> None:
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
         key = f"note-{export.tenant_id}-{export.id}"
-        text = note_text(taken.connection, export)
+        text = _note_text(connection, export)
         await add_note(xero, export.xero_invoice_id or "", text, key=key)
 
     async def _attach(self, taken: Taken) -> None:
@@ -131,13 +156,72 @@ class CourtesyService(Kit):
         name = _NOT_IN_A_NAME.sub("-", export.number).strip("-.") or str(export.paymo_invoice_id)
         await attach_pdf(xero, export.xero_invoice_id or "", f"{name}.pdf", content)
 
+    async def run_annotate_batch(self, task_id: int) -> None:
+        """Write a batch's next note, or wait for a better time, or leave it at that."""
+        async with self.database.sessions.begin() as session:
+            task = await tasks.take(session, task_id, self.now())
+            if task is None:
+                return
+            connection = await connections.get(session, task.connection_id)
+            batch_id, last = int(task.subject), int(task.data.get("last", 0))
+            export = await batches.find_annotatable(session, batch_id, last)
+            why = self._why_dropped(connection, task)
+            if export is None or why:
+                await self._end_batch(session, task, why or task.reason)
+                return
+            if await batches.is_exporting(session, connection):
+                await tasks.put_off(session, task, self.now() + _BUSY, task.reason)
+                return
+            # From here on it may have been written, so it is not written again.
+            await tasks.note(session, task, last=export.id)
+        await self._write_next(connection, task, export, last)
+
+    def _why_dropped(self, connection: Connection, task: Task) -> str:
+        if connection.state is not ConnectionState.ACTIVE:
+            return _OFF
+        if task.data.get("missed", 0) >= _MOST_MISSED:
+            return task.reason
+        if self.now() - task.asked_at > _LONGEST:
+            return _TOO_LATE
+        allowance = self.xero.client(connection.tenant_id, connection.grant_id).allowance
+        return "" if allowance.has_plenty else _NO_ROOM
+
+    async def _write_next(
+        self, connection: Connection, task: Task, export: Export, last: int
+    ) -> None:
+        pause, reason = _PACE, ""
+        counts: dict[str, Any] = {"missed": 0, "written": task.data.get("written", 0) + 1}
+        try:
+            await self._write_note(connection, export)
+        except Throttled as refusal:
+            # Refused at the door: nothing was done, so this one is still to be written.
+            pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}
+        except ServiceError as refusal:
+            log.info("courtesy_let_go", export=export.id, refusal=refusal)
+            reason, counts = str(refusal), {"missed": task.data.get("missed", 0) + 1}
+        async with self.database.sessions.begin() as session:
+            await tasks.note(session, task, **counts)
+            await tasks.put_off(session, task, self.now() + pause, reason)
+
+    async def _end_batch(self, session: Session, task: Task, why: str) -> None:
+        """End it, and say how many have no note, or none that is known of."""
+        after: dict[str, Any] = {"written": task.data.get("written", 0)}
+        missing = await batches.count_annotatable(session, int(task.subject)) - after["written"]
+        if missing > 0:
+            after |= {"not_written": missing, "problem": why}
+        state = TaskState.REFUSED if missing > 0 else TaskState.DONE
+        if not await tasks.finish(session, task, state, reason=after.get("problem", "")):
+            return
+        connection = await connections.get(session, task.connection_id)
+        audit.record(session, connection, AuditNote("batch_noted", self.now(), after=after))
+
 
 async def _finish(session: Session, taken: Taken, why: str) -> bool:
     state = TaskState.REFUSED if why else TaskState.DONE
     return await tasks.finish(session, taken.task, state, reason=why)
 
 
-def note_text(connection: Connection, export: Export) -> str:
+def _note_text(connection: Connection, export: Export) -> str:
     """Return what Xero's history says of an export."""
     by = f"Slack user {export.requested_by}" if export.requested_by else "the app itself"
     company = connection.paymo_company_name or "Paymo"

@@ -11,8 +11,7 @@ from handlers.batch.listeners import SlackBatchScreen
 from handlers.batch.views import bar, batch_view, report_blocks, report_text
 from handlers.matching.listeners import match_view
 from handlers.reading import note_of
-from services.batch.shapes import BatchForm, BatchGroup, BatchLine, Missing
-from services.batch.verdicts import VERDICTS
+from services.batch.table import VERDICTS, BatchForm, BatchGroup, BatchLine, Missing
 from services.model import BatchState, ExportState, ReplyTarget
 from tests.handlers import samples
 from tests.handlers.desk import Desk

@@ -32,13 +32,12 @@ def beside(bridge: Bridge, database: Database) -> Bridge:
     xero = replace(was.xero, limit=_LONG, gates={})
     mirror = replace(bridge.mirror, database=database, paymo=paymo, xero=xero, books_read_at={})
     export = replace(was, database=database, paymo=paymo, xero=xero, mirror=mirror)
-    kit = (database, paymo, xero, mirror, export.work, export.screen, export.links)
     return replace(
         bridge,
         database=database,
         mirror=mirror,
         export=export,
-        batches=BatchService(*kit, bridge.clock, bridge.screen),
+        batches=BatchService(export, bridge.screen),
         sync=replace(bridge.sync, database=database, paymo=paymo, xero=xero),
         matching=replace(bridge.matching, database=database),
         reconcile=replace(bridge.reconcile, database=database, paymo=paymo, xero=xero),

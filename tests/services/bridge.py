@@ -15,7 +15,7 @@ from sandbox.xero.oauth import Request
 from sandbox.xero.organisation import Organisation
 from services.automatic.service import AutoExportService
 from services.batch.service import BatchService
-from services.batch.shapes import BatchForm
+from services.batch.table import BatchForm
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
@@ -189,7 +189,7 @@ class Bridge:
             paymo=paymo,
             screen=screen,
             export=ExportService(*kit),
-            batches=BatchService(*kit, screen),
+            batches=BatchService(ExportService(*kit), screen),
             sync=SyncService(
                 database, paymos, xeros, work, screen, links, timedelta(minutes=5), clock
             ),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from services.batch.noting import NotingService
+from services.export.courtesies import CourtesyService
 from services.model import ConnectionState, ExportState, Job
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Export, Task
@@ -35,7 +35,7 @@ async def wait(bridge: Bridge, times: int = 8) -> None:
         async with bridge.database.sessions() as session:
             asked = select(Task.id).where(Task.job == Job.ANNOTATE_BATCH)
             (task_id,) = await session.scalars(asked)
-        await NotingService.of(bridge.batches).run_noting(task_id)
+        await CourtesyService.of(bridge.export).run_annotate_batch(task_id)
         bridge.clock.turn(minutes=1)
 
 

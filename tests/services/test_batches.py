@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from services.batch.shapes import BatchForm
+from services.batch.table import BatchForm
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.matching.shapes import MatchChoice
 from services.model import BatchState, ExportState

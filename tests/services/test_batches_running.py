@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.serving import Fault
-from services.batch.groups import Course
+from services.batch.groups import GroupSender
 from services.batch.service import BatchService
-from services.batch.shapes import BatchForm
+from services.batch.table import BatchForm
 from services.errors import Lost
 from services.model import BatchState, ConnectionState, ExportState
 from services.store import batches, connections
@@ -249,6 +249,10 @@ async def test_e57_e58_a_limit_puts_the_batch_off_and_says_until_when(
     assert in_xero(bridge) == Counter({f"INV-{reply_to}": 1 for reply_to in range(1, 7)})
 
 
+async def nothing_drawn() -> None:
+    """Draw nothing."""
+
+
 async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None:
     """Its lease is over and another one went on: the row's fence decides."""
     invoices(bridge, 2)
@@ -262,7 +266,7 @@ async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None
     await ended(bridge)
     sent = len(bridge.xero.calls("PUT", "Invoices"))
     with pytest.raises(Lost):
-        await Course(bridge.batches, connection, late).send_all()
+        await GroupSender(bridge.export, connection, late, nothing_drawn).send_all()
     assert len(bridge.xero.calls("PUT", "Invoices")) == sent == 1
 
 
