@@ -9,7 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.tasks import Tasks
 from services.jobs.work import Work
-from services.model import Job
+from services.model.jobs import Job
 
 Chore = Callable[[], Awaitable[None]]
 _SILENCE = timedelta(seconds=10)

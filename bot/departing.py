@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from services.jobs.work import Work
-from services.model import Job
+from services.model.jobs import Job
 
 Nudge = tuple[Job, int]
 

@@ -8,7 +8,7 @@ import structlog
 
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
-from services.model import Job
+from services.model.jobs import Job
 from services.store import belongings, digests, due, housekeeping, operating, workspaces
 from services.store.engine import Database
 

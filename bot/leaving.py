@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.settings import Settings
 from bot.wiring import Core, open_core, open_database
-from services.model import ConnectionState, Job
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.store import belongings, connections, workspaces
 from services.store.tables import Workspace
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.model import Job
+from services.model.jobs import Job
 from services.store import operating
 from services.store.engine import Database
 

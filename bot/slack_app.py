@@ -27,7 +27,7 @@ from bot.tasks import Tasks
 from handlers.blocks import Block, modal, paragraphs
 from handlers.reading import Body, labels_of
 from handlers.routing import Handler, Router, SlackRequest
-from services.model import Person
+from services.model.people import Person
 
 log = structlog.get_logger(__name__)
 

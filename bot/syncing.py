@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.settings import Settings
 from bot.wiring import Core, now, open_core
-from services.model import Job
+from services.model.jobs import Job
 from services.store import connections, left_out, operating
 from services.store.engine import Database
 

@@ -46,7 +46,7 @@ from services.history.service import HistoryService
 from services.jobs.work import Runner, Work, Worker
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
-from services.model import Job
+from services.model.jobs import Job
 from services.model.links import Links
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService

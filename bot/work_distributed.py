@@ -18,7 +18,7 @@ from procrastinate import exceptions, jobs
 from sqlalchemy import make_url
 
 from bot.tasks import Tasks
-from services.model import Job
+from services.model.jobs import Job
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from bot.tasks import Tasks
-from services.model import Job
+from services.model.jobs import Job
 
 log = structlog.get_logger(__name__)
 

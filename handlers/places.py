@@ -4,7 +4,7 @@ from handlers.reading import note_of
 from handlers.reply import view_of
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 
 
 async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:

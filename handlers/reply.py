@@ -19,7 +19,7 @@ from handlers.slack_errors import (
     slack_refusals,
 )
 from services.errors import NotAllowed, NotConnected, NotMatched, ServiceError
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 
 log = structlog.get_logger(__name__)
 

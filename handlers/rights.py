@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers import names, words
 from handlers.blocks import Block
-from services.model import Role
+from services.model.people import Role
 
 ANYBODY: Final = Role.NOBODY
 _FORMS = (

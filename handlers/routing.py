@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.blocks import Block
 from handlers.reading import Body
-from services.model import Person
+from services.model.people import Person
 
 
 class Ack(Protocol):

@@ -7,7 +7,7 @@ from handlers.buttons import open_links
 from handlers.clients import SlackClients
 from handlers.reading import Note
 from handlers.slack_errors import nobody_has_to_look
-from services.model import ReplyTarget, Said
+from services.model.people import ReplyTarget, Said
 
 TITLE = "Paymo & Xero"
 

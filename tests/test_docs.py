@@ -10,7 +10,8 @@ from bot.settings import Settings
 from handlers import rights, words
 from services.jobs import backoff
 from services.jobs.backoff import Patience
-from services.model import TOPIC_OF, NoticeKind, Role, Topic
+from services.model.notice import TOPIC_OF, NoticeKind, Topic
+from services.model.people import Role
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -15,7 +15,7 @@ from handlers.slack_errors import nobody_has_to_look
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.errors import NotFound
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 
 _GONE = "This button does not belong to a batch any more."
 

@@ -8,7 +8,7 @@ from handlers.blocks import Block, one_line, sentence, shorten
 from handlers.export.views import row_of, whither
 from handlers.reading import Note
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
-from services.model import BatchState, ExportState
+from services.model.export import BatchState, ExportState
 
 TITLE = "Export Invoices"
 _HEADINGS = {

@@ -19,7 +19,8 @@ from services.connect.checklists import Checklist
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotAccepted, ServiceError
-from services.model import ConnectionState, Person, ReplyTarget
+from services.model.connection import ConnectionState
+from services.model.people import Person, ReplyTarget
 from services.notices.service import NoticeService
 
 _FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."

@@ -13,7 +13,7 @@ from handlers.saying import say
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
-from services.model import Person, ReplyTarget, Said
+from services.model.people import Person, ReplyTarget, Said
 from services.sync.service import SyncService
 from services.sync.shapes import Asked, Swept
 

@@ -4,7 +4,7 @@ from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.reading import Note
 from services.connect.checklists import Checklist, Farewell
-from services.model import ConnectionState, Organisation
+from services.model.connection import ConnectionState, Organisation
 from services.model.wording import some_of
 
 TITLE = "Connect Paymo & Xero"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from handlers import blocks
 from handlers.blocks import Block
 from handlers.export.views import row_of
-from services.model import Option, OptionGroup
+from services.model.people import Option, OptionGroup
 
 
 def listed(options: Sequence[Option]) -> Block:

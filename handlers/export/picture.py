@@ -7,7 +7,8 @@ from decimal import Decimal
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, shorten
 from services import money
-from services.model import Check, Colour, InvoiceLine, InvoicePicture
+from services.model.export import Check, Colour
+from services.model.invoice import InvoiceLine, InvoicePicture
 
 _MOST_LINES = 60
 _LONGEST_DESCRIPTION = 200

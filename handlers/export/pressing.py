@@ -10,7 +10,7 @@ from handlers.reading import number_in, pressed
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
-from services.model import Person, ReplyTarget
+from services.model.people import Person, ReplyTarget
 
 AuditEntry = Callable[[Person, int, ReplyTarget], Awaitable[str]]
 _GONE = "This button does not belong to an export any more."

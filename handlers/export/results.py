@@ -11,7 +11,7 @@ from handlers.export.views import TITLE
 from handlers.reading import Note
 from services import money
 from services.export.shapes import ExportResult
-from services.model import ExportState
+from services.model.export import ExportState
 from services.model.wording import some_of
 
 UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."

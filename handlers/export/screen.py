@@ -9,7 +9,7 @@ from handlers.export.views import export_view
 from handlers.saying import say
 from handlers.slack_errors import nobody_has_to_look
 from services.export.shapes import ExportForm, ExportResult
-from services.model import ReplyTarget, Said
+from services.model.people import ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from handlers.export.picture import check_blocks, picture_blocks, recheck_button
 from handlers.reading import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
 from services.export.shapes import ExportChoice, ExportForm
-from services.model import Option
+from services.model.people import Option
 
 TITLE = "Export Invoice"
 STATUSES = (

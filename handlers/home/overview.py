@@ -7,7 +7,7 @@ from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.connect.views import about
 from services.connect.checklists import Overview
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 
 _STATES = {
     ConnectionState.PENDING: "◻️ Half connected",

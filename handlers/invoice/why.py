@@ -18,7 +18,7 @@ from handlers.home.overview import breaker_buttons
 from handlers.notices.drift import update_button
 from services.explain.findings import Finding
 from services.explain.service import Explanation
-from services.model import Colour
+from services.model.export import Colour
 
 _SIGNS = {Colour.GREEN: "✅", Colour.AMBER: "⚠️", Colour.RED: "⛔"}
 

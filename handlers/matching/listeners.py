@@ -13,7 +13,7 @@ from handlers.routing import SlackRequest
 from services.errors import NotAccepted
 from services.matching.service import MatchingService
 from services.matching.shapes import MatchChoice, MatchForm
-from services.model import Option
+from services.model.people import Option
 
 TITLE = "Match Clients"
 _NO_CLIENTS = (

@@ -26,7 +26,7 @@ from handlers.notices.text import Facts, text_of
 from handlers.settings import access
 from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.notices.shapes import Message, Spot
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from handlers.routing import SlackRequest
 from handlers.sharing import Sharing, require_ours, sharing_of
 from services.errors import NotAccepted, ServiceError
 from services.matching.service import MatchingService
-from services.model import USUAL_TOPICS, Topic
+from services.model.notice import USUAL_TOPICS, Topic
 from services.model.wording import listed
 from services.notices.service import NoticeService
 from services.notices.shapes import About, Listening

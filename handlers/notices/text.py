@@ -11,7 +11,7 @@ from handlers.notices.digest import digest_text
 from handlers.notices.drift import drift_text, edited_line
 from handlers.settings import access
 from services import money
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.model.wording import listed
 from services.notices.shapes import Listening, Message
 

@@ -14,7 +14,7 @@ from handlers.reconcile.views import report_blocks, report_text
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 from services.reconcile.service import ReconcileService
 from services.reconcile.shapes import Report
 

@@ -8,7 +8,7 @@ from handlers.blocks import Block, one_line
 from handlers.reading import Body, number_in, pressed
 from handlers.routing import SlackRequest
 from services.errors import NotFound
-from services.model import Role
+from services.model.people import Role
 from services.settings.access import AccessService
 
 _GONE = "This button is too old. Type the command again."

@@ -20,18 +20,12 @@ from services.jobs.backoff import AUTO
 from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import examine
-from services.model import (
-    ISSUED_IN_PAYMO,
-    NEW_CONTACT,
-    SENT_IN_PAYMO,
-    Colour,
-    ConnectionState,
-    Job,
-    NoticeKind,
-    Person,
-    ReplyTarget,
-    TaskState,
-)
+from services.model.connection import ConnectionState
+from services.model.export import NEW_CONTACT, Colour
+from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO
+from services.model.jobs import Job, TaskState
+from services.model.notice import NoticeKind
+from services.model.people import Person, ReplyTarget
 from services.store import audit, cards, connections, exports, matches, mirror, notices, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session

@@ -42,8 +42,9 @@ from services.export.refusals import (
 from services.mapping import books
 from services.mapping.books import Books
 from services.mapping.case import adding_of
-from services.model import ISSUED_IN_PAYMO, NEW_CONTACT, ExportState
 from services.model.chunks import chunks
+from services.model.export import NEW_CONTACT, ExportState
+from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.links import Links
 from services.store import batches
 from services.store.engine import Session

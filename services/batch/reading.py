@@ -25,7 +25,9 @@ from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.mapping.taxes import UNTAXED_CHOICE
 from services.matching.contacts import client_row
-from services.model import ISSUED_IN_PAYMO, BatchState, Check, Colour, InvoiceState, days
+from services.model import days
+from services.model.export import BatchState, Check, Colour
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session

@@ -26,7 +26,10 @@ from services.export import claims, courtesies, endings, recording
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.jobs.backoff import BATCH, PARKED
-from services.model import NEW_CONTACT, BatchState, ConnectionState, ExportState, Job, Person
+from services.model.connection import ConnectionState
+from services.model.export import NEW_CONTACT, BatchState, ExportState
+from services.model.jobs import Job
+from services.model.people import Person
 from services.store import audit, batches, connections, exports, matches
 from services.store.audit import AuditNote
 from services.store.engine import Session

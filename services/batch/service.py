@@ -8,7 +8,9 @@ from services.batch.running import BatchRun
 from services.batch.table import READY, UNDONE, BatchForm, BatchScreen, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export.kit import Kit
-from services.model import BatchState, ExportState, Job, Person, ReplyTarget
+from services.model.export import BatchState, ExportState
+from services.model.jobs import Job
+from services.model.people import Person, ReplyTarget
 from services.store import audit, batches, connections, numbered, untaxed
 from services.store.audit import AuditNote
 from services.store.engine import Session

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from services import money
 from services.matching.menus import tax_option
-from services.model import BatchState, ExportState, Option, ReplyTarget
+from services.model.export import BatchState, ExportState
+from services.model.people import Option, ReplyTarget
 from services.store import batches, connections, mirror, untaxed
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Connection, Export

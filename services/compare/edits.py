@@ -11,7 +11,7 @@ from services import money
 from services.clients.paymo import Client, Invoice
 from services.compare.lines import edited_lines
 from services.compare.shapes import Difference, Part, code_of, difference
-from services.model import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Export
 
 _ZERO = Decimal(0)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.model import ConnectionState, ExportState, Organisation, Person, ReplyTarget, Role
+from services.model.connection import ConnectionState, Organisation
+from services.model.export import ExportState
+from services.model.people import Person, ReplyTarget, Role
 from services.store import exports, left_out, links, pairs, payments, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink

@@ -7,7 +7,10 @@ from services.connect.kit import Kit
 from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
 from services.jobs.backoff import ENDING, ENDING_ALONE, Patience
 from services.lifecycle.export import end_with_connection
-from services.model import ConnectionState, Job, NoticeKind, ReplyTarget
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.model.notice import NoticeKind
+from services.model.people import ReplyTarget
 from services.model.wording import some_of
 from services.store import (
     audit,

@@ -8,7 +8,9 @@ from services.connect import checklists
 from services.connect.checklists import Checklists, ConnectScreen
 from services.connect.refusals import LinkExpired, LinkIncomplete, OtherBrowser
 from services.jobs.work import Work
-from services.model import ConnectionState, Job, ReplyTarget
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.model.people import ReplyTarget
 from services.store import connections, links, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Connection, OneTimeLink

@@ -10,7 +10,8 @@ from services.connect.links import PageLinks
 from services.connect.refusals import LinkExpired, TriesSpent
 from services.connect.settling import Finished
 from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
-from services.model import ConnectionState, texts
+from services.model import texts
+from services.model.connection import ConnectionState
 from services.store import links
 from services.store.engine import Database
 from services.store.tables import Connection

@@ -6,7 +6,9 @@ from services.connect import checklists, consents, ending
 from services.connect.checklists import Checklist, Farewell, Overview
 from services.connect.kit import Kit
 from services.errors import NotConnected
-from services.model import ConnectionState, Job, Person, ReplyTarget, Role
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.model.people import Person, ReplyTarget, Role
 from services.store import (
     audit,
     connections,

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from services.connect import checklists
 from services.errors import ServiceError
-from services.model import ConnectionState, NoticeKind
+from services.model.connection import ConnectionState
+from services.model.notice import NoticeKind
 from services.store import audit, connections, links, notices, pairs
 from services.store.audit import AuditNote
 from services.store.engine import Session

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.model import Person
+from services.model.people import Person
 from services.store import connections, workspaces
 from services.store.engine import Database
 

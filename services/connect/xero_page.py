@@ -16,7 +16,7 @@ from services.connect.links import PageLinks, require_open
 from services.connect.refusals import TWO_APPS, ConsentRefused, LinkExpired, why_not_allowed
 from services.connect.settling import Finished
 from services.errors import NotConnected, ServiceError
-from services.model import Organisation
+from services.model.connection import Organisation
 from services.store import connections, grants, links, ownership
 from services.store.engine import Database
 from services.store.tables import Connection, Grant, OneTimeLink

@@ -6,15 +6,11 @@ from datetime import datetime
 
 from services import compare as drift
 from services import money
-from services.model import (
-    Colour,
-    ConnectionState,
-    ExportState,
-    InvoiceState,
-    PaymentKind,
-    PaymentState,
-    TaskState,
-)
+from services.model.connection import ConnectionState
+from services.model.export import Colour, ExportState
+from services.model.invoice import InvoiceState
+from services.model.jobs import TaskState
+from services.model.payment import PaymentKind, PaymentState
 from services.store import exports, left_out
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
 

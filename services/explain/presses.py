@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from services import compare as drift
-from services.model import ConnectionState, ExportState, InvoiceState
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.tables import Connection, Export
 

@@ -15,18 +15,12 @@ from services.mapping import books
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.matching import menus
-from services.model import (
-    NEW_CONTACT,
-    Check,
-    Colour,
-    ConnectionState,
-    Job,
-    PaymentState,
-    Person,
-    Role,
-    TaskState,
-)
+from services.model.connection import ConnectionState
+from services.model.export import NEW_CONTACT, Check, Colour
+from services.model.jobs import Job, TaskState
 from services.model.links import Links
+from services.model.payment import PaymentState
+from services.model.people import Person, Role
 from services.store import (
     connections,
     drafts,

@@ -9,7 +9,9 @@ from services.clients.paymo import Invoice
 from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
-from services.model import ExportState, InvoiceState, Person, ReplyTarget
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.people import Person, ReplyTarget
 from services.model.wording import mention
 from services.store import automatic, connections, exports, matches
 from services.store.engine import Session

@@ -17,7 +17,8 @@ from services.export.refusals import Refused, from_xero
 from services.mapping.case import adding_of
 from services.mapping.parties import taken_text
 from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
-from services.model import NEW_CONTACT, numbers
+from services.model import numbers
+from services.model.export import NEW_CONTACT
 from services.store import audit, leaving, mirror, releasing, tables
 from services.store.audit import AuditNote
 from services.store.fence import fenced

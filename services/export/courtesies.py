@@ -21,7 +21,9 @@ from services.clients.xero.invoices import add_note, attach_pdf
 from services.errors import ServiceError, Throttled
 from services.export.kit import Kit
 from services.jobs.backoff import COURTESY
-from services.model import ConnectionState, Job, ReplyTarget, Said, TaskState
+from services.model.connection import ConnectionState
+from services.model.jobs import Job, TaskState
+from services.model.people import ReplyTarget, Said
 from services.store import audit, batches, connections, grants, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session

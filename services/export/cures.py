@@ -10,7 +10,8 @@ from services.errors import ServiceError
 from services.mapping.case import DRAFT
 from services.mapping.dates import first_open_day
 from services.matching.contacts import Addition
-from services.model import DUE_BY_TERMS, DUE_ON_DATE, Person, Role
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.people import Person, Role
 from services.store import mirror, roles
 from services.store.engine import Session
 from services.store.tables import Connection

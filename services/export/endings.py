@@ -1,7 +1,7 @@
 """How an export ends that nobody took: what is known of it, and what helps."""
 
 from services.export.refusals import NO_ANSWER, Refused
-from services.model import ExportState
+from services.model.export import ExportState
 from services.store.tables import Export
 
 CANCEL = "cancel"  # in `Export.wanted`: a person wants it ended once nothing can arrive any more

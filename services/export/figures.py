@@ -9,7 +9,7 @@ from services.clients.paymo import Invoice
 from services.clients.paymo.figures import figures_of
 from services.clients.xero import NewInvoice, NewLine
 from services.mapping.books import Books
-from services.model import InvoiceLine, InvoicePicture
+from services.model.invoice import InvoiceLine, InvoicePicture
 from services.money import XeroLine
 from services.store.tables import Account
 

@@ -1,7 +1,7 @@
 """What became of the copy that an invoice had in Xero before: said wherever it would go anew."""
 
 from services.clients.paymo import Invoice
-from services.model import InvoiceState
+from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection, Export

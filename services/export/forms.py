@@ -15,7 +15,10 @@ from services.mapping.checks import Case, examine, reds
 from services.mapping.dates import first_open_day
 from services.matching import menus
 from services.matching.names import reason_for
-from services.model import NEW_CONTACT, Check, Colour, InvoicePicture, Option, Person, days
+from services.model import days
+from services.model.export import NEW_CONTACT, Check, Colour
+from services.model.invoice import InvoicePicture
+from services.model.people import Option, Person
 from services.store import exports, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft, InvoiceHeader

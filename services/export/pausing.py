@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.store import audit, automatic, connections, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session

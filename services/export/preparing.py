@@ -26,7 +26,7 @@ from services.mapping.books import Books
 from services.mapping.case import Case
 from services.mapping.checks import examine, reds
 from services.matching.menus import name_of, percent
-from services.model import NEW_CONTACT, ExportState
+from services.model.export import NEW_CONTACT, ExportState
 from services.store import audit
 from services.store.audit import AuditNote
 from services.store.fence import fenced

@@ -7,7 +7,8 @@ from services.export import forms
 from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.matching.contacts import client_row
-from services.model import ConnectionState, ReplyTarget
+from services.model.connection import ConnectionState
+from services.model.people import ReplyTarget
 from services.model.wording import some_of
 from services.store import connections, drafts, mirror, numbered, tables
 from services.store.engine import Session

@@ -13,7 +13,9 @@ from services.export import courtesies, pausing, preparing, results
 from services.export.cures import CANCELLED, settled_by
 from services.export.kit import Kit
 from services.mapping.case import DRAFT
-from services.model import ExportState, Job, ReplyTarget
+from services.model.export import ExportState
+from services.model.jobs import Job
+from services.model.people import ReplyTarget
 from services.store import releasing
 from services.store.engine import Session
 from services.store.fence import fenced

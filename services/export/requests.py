@@ -13,7 +13,10 @@ from services.mapping import books, taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.matching.contacts import Addition
-from services.model import Colour, ExportState, Job, Person, ReplyTarget, days
+from services.model import days
+from services.model.export import Colour, ExportState
+from services.model.jobs import Job
+from services.model.people import Person, ReplyTarget
 from services.model.wording import some_of
 from services.store import (
     audit,

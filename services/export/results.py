@@ -5,8 +5,9 @@ from datetime import datetime
 from services import money
 from services.export import cures, endings
 from services.export.shapes import ExportResult
-from services.model import ExportState, NoticeKind
+from services.model.export import ExportState
 from services.model.links import Links
+from services.model.notice import NoticeKind
 from services.store import audit, cards, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session

@@ -32,7 +32,8 @@ from services.export import (
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
 from services.jobs import backoff
-from services.model import ConnectionState, ExportState
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
 from services.store import connections, exports, leaving
 from services.store.fence import fenced
 from services.store.tables import Connection, Export

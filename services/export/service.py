@@ -11,7 +11,9 @@ from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.mapping.case import adding_of
 from services.matching.contacts import Addition
-from services.model import Job, Option, Person, ReplyTarget, Role, days
+from services.model import days
+from services.model.jobs import Job
+from services.model.people import Option, Person, ReplyTarget, Role
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
 from services.store.tables import Connection

@@ -5,7 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from services.model import Check, ExportState, InvoicePicture, Option, ReplyTarget, Said
+from services.model.export import Check, ExportState
+from services.model.invoice import InvoicePicture
+from services.model.people import Option, ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)

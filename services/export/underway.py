@@ -8,7 +8,7 @@ from services.errors import Lost
 from services.export.kit import Kit
 from services.export.refusals import NO_ANSWER, Refused
 from services.jobs.backoff import TASK
-from services.model import ReplyTarget, Said
+from services.model.people import ReplyTarget, Said
 from services.store import leaving, tasks
 from services.store.tables import Connection, Export, Task
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.errors import NotConnected, NotFound
 from services.history.masking import masked
 from services.history.shapes import Done, History
-from services.model import Person, Role
+from services.model.people import Person, Role
 from services.store import audit, connections, numbered, roles
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.model import Role
+from services.model.people import Role
 
 
 @dataclass(frozen=True, slots=True)

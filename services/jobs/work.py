@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from services.model import Job
+from services.model.jobs import Job
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from services.lifecycle.machine import Machine
-from services.model import ExportState
+from services.model.export import ExportState
 from services.store.tables import Export
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from services.matching.contacts import Addition
-from services.model import NEW_CONTACT
+from services.model.export import NEW_CONTACT
 from services.store import connections, mirror, tax_choices, untaxed
 from services.store.engine import Session
 from services.store.tables import Account, Connection, Contact, TaxRate

@@ -7,7 +7,7 @@ from services.clients.paymo import Invoice
 from services.export.shapes import ExportChoice
 from services.mapping.books import Books
 from services.matching.contacts import Addition
-from services.model import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Account
 
 DRAFT = "DRAFT"

@@ -13,7 +13,7 @@ from services.mapping.case import DRAFT, Case
 from services.mapping.dates import check_dates
 from services.mapping.parties import check_account, check_contact
 from services.mapping.taxes import check_tax
-from services.model import Check, Colour
+from services.model.export import Check, Colour
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from services.mapping.case import Case
-from services.model import DUE_BY_TERMS, Check, Colour
+from services.model.export import DUE_BY_TERMS, Check, Colour
 
 
 def first_open_day(locked_until: date | None) -> date | None:

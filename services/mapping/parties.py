@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from services.mapping.case import Case, adding_of
 from services.matching.contacts import Addition, is_email, name_in_xero
 from services.matching.menus import name_of
-from services.model import NEW_CONTACT, Check, Colour, numbers
+from services.model import numbers
+from services.model.export import NEW_CONTACT, Check, Colour
 from services.store.tables import Account, Contact
 
 _RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archived."

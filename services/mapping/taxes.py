@@ -12,7 +12,7 @@ from services.clients.paymo.figures import invoice_rate
 from services.mapping.books import Books
 from services.mapping.case import Case
 from services.matching.menus import name_of, percent
-from services.model import Check, Colour
+from services.model.export import Check, Colour
 from services.model.wording import some_of
 from services.store.tables import Account, TaxRate
 

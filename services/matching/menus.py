@@ -7,7 +7,8 @@ from services.matching.contacts import name_in_xero
 from services.matching.directory import index_of
 from services.matching.index import Known
 from services.matching.names import Party, Suggestion, suggest
-from services.model import NEW_CONTACT, Option, OptionGroup
+from services.model.export import NEW_CONTACT
+from services.model.people import Option, OptionGroup
 from services.store import contacts, mirror
 from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate

@@ -9,7 +9,8 @@ from services.matching import menus
 from services.matching.directory import index_of
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
-from services.model import NEW_CONTACT, Option, OptionGroup, Person
+from services.model.export import NEW_CONTACT
+from services.model.people import Option, OptionGroup, Person
 from services.store import audit, automatic, connections, matches, mirror, releasing
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.model import Option
+from services.model.people import Option
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import structlog
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store import hooks, leaving
 from services.store.engine import Database
 from services.store.tables import Connection

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from services import compare as drift
 from services.matching.contacts import Addition
-from services.model import NEW_CONTACT
+from services.model.export import NEW_CONTACT
 from services.store import automatic, mirror, releasing, tables, tax_choices
 from services.store.engine import Session
 from services.store.tables import Connection, Export

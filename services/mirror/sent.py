@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.model import ISSUED_IN_PAYMO, Job
+from services.model.invoice import ISSUED_IN_PAYMO
+from services.model.jobs import Job
 from services.store import mirror, tasks
 from services.store.engine import Session
 from services.store.tables import Connection

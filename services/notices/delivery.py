@@ -11,7 +11,7 @@ import structlog
 
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.jobs.backoff import NOTICE
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.notices import redrawing
 from services.notices.kit import Round, ids_of
 from services.notices.shapes import Message, Spot

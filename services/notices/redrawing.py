@@ -8,7 +8,7 @@ import structlog
 
 from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
 from services.jobs.backoff import CARD
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.notices.kit import Round, ids_of
 from services.notices.shapes import Message, Spot
 from services.store import cards, connections, exports, notices, payments

@@ -7,8 +7,10 @@ from decimal import Decimal
 
 from services.errors import NotFound
 from services.jobs.work import Work
-from services.model import USUAL_TOPICS, Job, Person, Role, Topic
+from services.model.jobs import Job
 from services.model.links import Links
+from services.model.notice import USUAL_TOPICS, Topic
+from services.model.people import Person, Role
 from services.notices import delivery
 from services.notices.kit import Round
 from services.notices.shapes import About, Listening, NoticeBoard

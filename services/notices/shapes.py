@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from services.errors import Pair
-from services.model import NoticeKind, Topic
+from services.model.notice import NoticeKind, Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from services import money
-from services.model import InvoiceState
+from services.model.invoice import InvoiceState
 from services.reconcile import paying
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding

@@ -1,7 +1,8 @@
 """The one thing that helps where a pair differs."""
 
 from services import compare as drift
-from services.model import InvoiceState, PaymentState
+from services.model.invoice import InvoiceState
+from services.model.payment import PaymentState
 from services.reconcile import paying
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding, Help

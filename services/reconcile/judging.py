@@ -8,7 +8,8 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.paymo.reading import PAYMO
 from services.clients.xero import XeroInvoice
-from services.model import ISSUED_IN_PAYMO, ExportState, InvoiceState
+from services.model.export import ExportState
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
 from services.reconcile import comparing, curing
 from services.reconcile.months import Month

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.clients.xero import applied_credits
-from services.model import PaymentKind, PaymentState
+from services.model.payment import PaymentKind, PaymentState
 from services.reconcile.pairs import Pair
 from services.reconcile.shapes import Finding
 from services.store.tables import Payment

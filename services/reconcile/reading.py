@@ -14,7 +14,7 @@ from services.clients.rows import LeftOut
 from services.clients.xero import XeroClient, XeroInvoice
 from services.clients.xero.listing import own_invoices, sales_dated
 from services.errors import NotFound, Unavailable, Unreadable
-from services.model import InvoiceState
+from services.model.invoice import InvoiceState
 from services.reconcile.months import Month
 from services.reconcile.pairs import DEAD
 from services.store import exports, reconciling

@@ -11,8 +11,12 @@ from services.clients.xero import XeroClients
 from services.errors import NotConnected, ServiceError, Throttled, Unavailable
 from services.jobs.backoff import COMPARISON, DIGEST
 from services.jobs.work import Work
-from services.model import ConnectionState, Job, NoticeKind, Person, ReplyTarget, TaskState, days
+from services.model import days
+from services.model.connection import ConnectionState
+from services.model.jobs import Job, TaskState
 from services.model.links import Links
+from services.model.notice import NoticeKind
+from services.model.people import Person, ReplyTarget
 from services.reconcile import digesting, months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month

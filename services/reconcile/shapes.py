@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from services.errors import AlreadyRequested, NotFound, ServiceError
 from services.jobs.work import Work
-from services.model import Job, Person, Role
+from services.model.jobs import Job
+from services.model.people import Person, Role
 from services.model.wording import mention
 from services.store import access, audit, connections, ownership, roles
 from services.store.audit import AuditNote

@@ -7,7 +7,8 @@ from datetime import datetime
 from services.errors import NotAccepted, NotConnected
 from services.jobs.work import Work
 from services.matching.menus import tax_option
-from services.model import Job, Option, Person, Role
+from services.model.jobs import Job
+from services.model.people import Option, Person, Role
 from services.store import access, audit, automatic, connections, ownership, roles, untaxed
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import NoticeKind, Role
+from services.model.notice import NoticeKind
+from services.model.people import Role
 from services.store import notices, roles
 from services.store.notices import Notification
 from services.store.tables import AccessRequest, Connection

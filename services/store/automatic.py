@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import SENT_IN_PAYMO, ExportState, InvoiceState, Job, TaskState
+from services.model.export import ExportState
+from services.model.invoice import SENT_IN_PAYMO, InvoiceState
+from services.model.jobs import Job, TaskState
 from services.store import exports, tasks
 from services.store.tables import Connection, Export, InvoiceHeader, Task
 from services.store.tasks import Asked

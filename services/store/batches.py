@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import BatchState, ExportState, InvoiceState
+from services.model.export import BatchState, ExportState
+from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from services.model import ExportState, InvoiceState, PaymentState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
 from services.model.links import Links
+from services.model.payment import PaymentState
 from services.store.tables import Connection, Export, Payment
 
 # A payment counts as soon as it is known and until it is known to be gone.

@@ -7,7 +7,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, SeveralConnections, System
-from services.model import ConnectionState, NoticeKind, Person, Role
+from services.model.connection import ConnectionState
+from services.model.notice import NoticeKind
+from services.model.people import Person, Role
 from services.model.wording import mention
 from services.store import leaving, notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace

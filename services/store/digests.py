@@ -6,7 +6,10 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, Job, Topic, days
+from services.model import days
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.model.notice import Topic
 from services.store import tasks
 from services.store.tables import Connection, Subscription, Workspace
 from services.store.tasks import Asked

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import InvoiceState, Job, TaskState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
 from services.store import exports
 from services.store.fence import write_where
 from services.store.tables import Connection, Export, InvoiceHeader, Task

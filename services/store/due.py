@@ -15,7 +15,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, Job, PaymentState, TaskState
+from services.model.connection import ConnectionState
+from services.model.jobs import Job, TaskState
+from services.model.payment import PaymentState
 from services.store import exports, turns
 from services.store.tables import (
     Batch,

@@ -8,7 +8,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ExportState, InvoiceState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
 from services.store.fence import write_where
 from services.store.tables import Connection, Export, Payment
 

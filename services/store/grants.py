@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection, Grant
 
 # Those that are being ended let go of what they share, so two that end at once leave nothing.

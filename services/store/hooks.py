@@ -9,7 +9,7 @@ from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store import leaving
 from services.store.tables import Connection
 

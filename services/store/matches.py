@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import NEW_CONTACT
+from services.model.export import NEW_CONTACT
 from services.store.tables import Client, Connection, Match
 from services.store.upsert import insert_into
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.model import TOPIC_OF, NoticeKind
+from services.model.notice import TOPIC_OF, NoticeKind
 from services.store.fence import fenced, write_where
 from services.store.tables import Card, Connection, Export, Notice, Subscription
 from services.store.upsert import insert_into, put_all

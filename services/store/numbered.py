@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
 from services.errors import Fitting, SeveralFit
-from services.model import Person, numbers
+from services.model import numbers
+from services.model.people import Person
 from services.store import exports, mirror, roles
 from services.store.tables import Connection, Export, InvoiceHeader
 

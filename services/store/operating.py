@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import TASKS, ConnectionState, Job, TaskState
+from services.model.connection import ConnectionState
+from services.model.jobs import TASKS, Job, TaskState
 from services.store import exports, workspaces
 from services.store.tables import (
     Base,

@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, NoticeKind, Role
+from services.model.connection import ConnectionState
+from services.model.notice import NoticeKind
+from services.model.people import Role
 from services.store import access, audit, links, notices, roles
 from services.store.audit import AuditNote
 from services.store.notices import Notification

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import Pair
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection
 
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)

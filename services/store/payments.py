@@ -8,8 +8,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import PaymentState
 from services.model.chunks import chunks
+from services.model.payment import PaymentState
 from services.store import leaving
 from services.store.fence import fenced, write_where
 from services.store.tables import Connection, Export, Payment

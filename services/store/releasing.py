@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import NEW_CONTACT, ExportState
+from services.model.export import NEW_CONTACT, ExportState
 from services.store import audit, exports
 from services.store.audit import AuditNote
 from services.store.fence import write_where

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
-from services.model import Person, Role
+from services.model.people import Person, Role
 from services.model.wording import mention
 from services.store.tables import Connection, Subscription
 

@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled
 from services.jobs.backoff import PARKED, TASK
-from services.model import ConnectionState, InvoiceState, Job, ReplyTarget, TaskState
+from services.model.connection import ConnectionState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.people import ReplyTarget
 from services.store import connections, leaving
 from services.store.fence import fenced
 from services.store.tables import Connection, Export, Task

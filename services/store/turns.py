@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, case, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection
 
 _LEASE = timedelta(minutes=2)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection, SlackInstallation, Workspace
 from services.store.upsert import insert_into
 

@@ -12,7 +12,8 @@ import structlog
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, StillUnderWay, Throttled, Unavailable
 from services.jobs.backoff import DELETION
-from services.model import InvoiceState, NoticeKind
+from services.model.invoice import InvoiceState
+from services.model.notice import NoticeKind
 from services.store import cards, connections, exports, leaving, payments
 from services.sync import telling, ties
 from services.sync.kit import Followed, Look

@@ -8,7 +8,8 @@ from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.compare import Compared, Difference, Face, Standing
 from services.errors import NotFound, Rejected, ServiceError
-from services.model import InvoiceState, NoticeKind
+from services.model.invoice import InvoiceState
+from services.model.notice import NoticeKind
 from services.store import audit, cards, drifts, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session

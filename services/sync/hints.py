@@ -13,7 +13,7 @@ import msgspec
 from services.clients.paymo.reading import PAYMO
 from services.clients.rows import Kind, decoded
 from services.errors import Unavailable
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store import exports, hooks, mirror
 from services.store.engine import Session
 from services.store.tables import Connection

@@ -4,7 +4,7 @@ import re
 
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as Copy
-from services.model import PaymentKind
+from services.model.payment import PaymentKind
 from services.store.tables import Payment
 
 _MARKER = "Xero payment "

@@ -9,7 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services.clients.xero import XeroInvoice, applied_credits
-from services.model import InvoiceState, PaymentKind, PaymentState, days
+from services.model import days
+from services.model.invoice import InvoiceState
+from services.model.payment import PaymentKind, PaymentState
 from services.store import exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Connection, Export, Payment

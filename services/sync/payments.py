@@ -17,7 +17,9 @@ from services.errors import (
     Unavailable,
 )
 from services.jobs.backoff import PAYMENT
-from services.model import InvoiceState, PaymentKind, PaymentState, days
+from services.model import days
+from services.model.invoice import InvoiceState
+from services.model.payment import PaymentKind, PaymentState
 from services.store import exports, leaving, payments
 from services.store.tables import Payment
 from services.sync import marks, telling

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from services.errors import NotFound, ServiceError
-from services.model import InvoiceState, Job, Person, ReplyTarget
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job
+from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, payments
 from services.store.audit import AuditNote
 from services.store.engine import Session

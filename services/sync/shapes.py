@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.model import ReplyTarget, Said
+from services.model.people import ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
 from services.errors import NotConnected, ServiceError, Throttled
 from services.jobs.backoff import SILENT
-from services.model import Job, PaymentState, ReplyTarget
+from services.model.jobs import Job
+from services.model.payment import PaymentState
+from services.model.people import ReplyTarget
 from services.store import connections, exports, left_out, payments, turns
 from services.store.engine import Session
 from services.store.tables import Connection

@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.model import NoticeKind, PaymentState
+from services.model.notice import NoticeKind
+from services.model.payment import PaymentState
 from services.store import audit, cards, connections, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Session

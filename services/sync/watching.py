@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from services.clients.paymo import Invoice
 from services.errors import NotFound, Rejected, ServiceError
-from services.model import InvoiceState, NoticeKind, PaymentState
+from services.model.invoice import InvoiceState
+from services.model.notice import NoticeKind
+from services.model.payment import PaymentState
 from services.store import exports, payments
 from services.store.fence import fenced
 from services.store.tables import Payment

@@ -19,15 +19,10 @@ from services.errors import (
     Unreadable,
 )
 from services.jobs.backoff import TASK
-from services.model import (
-    InvoiceState,
-    Job,
-    NoticeKind,
-    Person,
-    ReplyTarget,
-    Said,
-    TaskState,
-)
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.notice import NoticeKind
+from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import listed
 from services.store import (
     audit,

@@ -11,7 +11,10 @@ from services import money
 from services.errors import AlreadyRequested, NotFound
 from services.export.kit import Kit
 from services.lifecycle.export import accept_difference
-from services.model import InvoiceState, Job, NoticeKind, Person, ReplyTarget
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job
+from services.model.notice import NoticeKind
+from services.model.people import Person, ReplyTarget
 from services.store import audit, cards, connections, exports, notices, numbered, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session

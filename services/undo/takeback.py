@@ -10,7 +10,9 @@ from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.mapping import books
-from services.model import InvoiceState, Job, NoticeKind, TaskState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.notice import NoticeKind
 from services.store import audit, cards, exports, notices, payments, tasks
 from services.store.audit import AuditNote
 from services.store.tables import Export, Task

@@ -22,7 +22,10 @@ from services.export.underway import Underway
 from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import DRAFT, examine, reds
-from services.model import ExportState, InvoiceState, Job, NoticeKind, TaskState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.notice import NoticeKind
 from services.store import audit, cards, connections, drifts, matches, notices, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session

@@ -11,7 +11,9 @@ from services.errors import AlreadyRequested, Lost, NotFound, ServiceError
 from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.export.underway import Underway
-from services.model import InvoiceState, Job, Person, ReplyTarget, TaskState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, tasks
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from sandbox.slack import View
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection, OneTimeLink
 from tests.bot.town import PAYMO_KEY, Town, press
 from tests.bot.town import town as open_town

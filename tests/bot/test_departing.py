@@ -28,7 +28,7 @@ from bot.work_embedded import EmbeddedWork
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Handler, Router, SlackRequest
 from sandbox.slack import SlackWorld, View
-from services.model import Job
+from services.model.jobs import Job
 from tests.walk import text_in
 
 PATIENCE = 60

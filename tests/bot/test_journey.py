@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from bot.syncing import Looked, sync_once
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables import Connection
 from tests.bot.town import PAYMO_KEY, Town, press
 from tests.bot.town import town as open_town

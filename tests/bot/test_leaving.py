@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from bot.keeping import Keeping
 from services.connect.workspaces import WorkspaceService
-from services.model import ExportState
+from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Workspace
 from tests.bot.program import NEEDED, Ended, run

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Notice
 from tests.bot.program import NEEDED, run

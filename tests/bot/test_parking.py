@@ -6,7 +6,8 @@ import pytest
 
 from bot.parking import Parking
 from services.jobs.work import Worker
-from services.model import ExportState, Job
+from services.model.export import ExportState
+from services.model.jobs import Job
 from services.store.tables import Connection, Export
 from tests.databases import open_database
 from tests.services.store_seeds import NOW, connected, export_of

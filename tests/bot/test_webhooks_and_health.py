@@ -11,7 +11,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.model import ConnectionState, ExportState
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
 from services.store.tables import Connection, Export, Workspace
 from tests.bot.program import WEBHOOK_KEY
 from tests.bot.town import Town

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.work_distributed import DistributedWork, Pace
-from services.model import Job
+from services.model.jobs import Job
 
 PATIENCE = timedelta(seconds=5)
 FAST = Pace(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.work_embedded import EmbeddedWork
-from services.model import Job
+from services.model.jobs import Job
 
 PATIENCE = timedelta(seconds=5)
 

@@ -14,7 +14,8 @@ from bot.slack_clients import SlackWeb
 from bot.work_embedded import EmbeddedWork
 from handlers.guarding import guarded
 from handlers.routing import Ack, Handler, SlackRequest
-from services.model import Job, Person
+from services.model.jobs import Job
+from services.model.people import Person
 from tests.sandbox.slack_bench import Bench
 
 Json = dict[str, Any]

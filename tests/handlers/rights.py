@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from handlers import names
 from sandbox.slack import Channel, Message, User, View
-from services.model import Role
+from services.model.people import Role
 from services.store import belongings
 from services.store.tables import Batch, Connection, Export, Payment, Workspace
 from tests.walk import Walk, text_in

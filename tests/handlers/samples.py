@@ -8,18 +8,11 @@ from typing import Any
 from services.connect.checklists import Checklist, Farewell, Overview
 from services.export.shapes import ExportForm, ExportResult
 from services.matching.shapes import MatchForm
-from services.model import (
-    Check,
-    Colour,
-    ConnectionState,
-    ExportState,
-    InvoiceLine,
-    InvoicePicture,
-    NoticeKind,
-    Option,
-    Organisation,
-    Topic,
-)
+from services.model.connection import ConnectionState, Organisation
+from services.model.export import Check, Colour, ExportState
+from services.model.invoice import InvoiceLine, InvoicePicture
+from services.model.notice import NoticeKind, Topic
+from services.model.people import Option
 from services.notices.shapes import Listening, Message
 from services.settings.service import SettingsForm
 

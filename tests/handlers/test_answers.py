@@ -10,7 +10,7 @@ from handlers import reply as answers
 from handlers.reading import connection_in, is_outsider, number_in
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
-from services.model import ReplyTarget
+from services.model.people import ReplyTarget
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, said
 from tests.sandbox.slack_bench import actions, button, entry, modal

@@ -12,7 +12,8 @@ from handlers.batch.views import bar, batch_view, report_blocks, report_text
 from handlers.matching.listeners import match_view
 from handlers.reading import note_of
 from services.batch.table import VERDICTS, BatchForm, BatchGroup, BatchLine, Missing
-from services.model import BatchState, ExportState, ReplyTarget
+from services.model.export import BatchState, ExportState
+from services.model.people import ReplyTarget
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, judge_view, said

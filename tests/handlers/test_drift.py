@@ -8,7 +8,7 @@ from handlers import names
 from handlers.notices.board import notice_blocks
 from handlers.notices.drift import drift_buttons
 from handlers.notices.text import text_of
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons
 

@@ -19,7 +19,8 @@ from handlers.invoice.why import why_blocks, why_text
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.shapes import Done, History
-from services.model import Check, Colour, NoticeKind
+from services.model.export import Check, Colour
+from services.model.notice import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, said
 

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.notices.board import metadata_of, notice_blocks
 from handlers.notices.text import intro_text, text_of
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, judge_words
 

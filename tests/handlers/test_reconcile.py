@@ -14,7 +14,8 @@ from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.reconcile.views import report_blocks, report_text
-from services.model import NoticeKind, ReplyTarget
+from services.model.notice import NoticeKind
+from services.model.people import ReplyTarget
 from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
 from tests.handlers import samples
 from tests.handlers.desk import Desk

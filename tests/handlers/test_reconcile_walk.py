@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from sandbox.slack.model import SharedFile
-from services.model import Job
+from services.model.jobs import Job
 from services.store import tasks
 from services.store.digests import subject_of
 from services.store.tables import Connection

@@ -9,7 +9,7 @@ from handlers import names, rights, words
 from handlers.register import Services, router
 from handlers.routing import Router
 from sandbox.slack import View
-from services.model import Role
+from services.model.people import Role
 from tests.handlers.rights import ROLES, Crowd
 from tests.walk import Walk, text_in, walking
 

@@ -11,7 +11,8 @@ from handlers.connect.sync import SlackSyncScreen
 from handlers.export.screen import SlackExportScreen
 from handlers.notices.board import SlackNoticeBoard
 from services.errors import ChannelClosed, Throttled, Unavailable
-from services.model import NoticeKind, ReplyTarget
+from services.model.notice import NoticeKind
+from services.model.people import ReplyTarget
 from services.notices.shapes import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples

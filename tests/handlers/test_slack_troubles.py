@@ -17,7 +17,8 @@ from handlers.files import CSVFile, share_csv
 from handlers.notices.board import SlackNoticeBoard
 from handlers.routing import SlackRequest
 from services.errors import Throttled, Unavailable
-from services.model import NoticeKind, ReplyTarget
+from services.model.notice import NoticeKind
+from services.model.people import ReplyTarget
 from services.notices.shapes import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples

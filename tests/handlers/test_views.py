@@ -20,7 +20,9 @@ from handlers.reply import refusal_view
 from handlers.settings.listeners import settings_view
 from handlers.words import parse
 from services.errors import NotConnected
-from services.model import ConnectionState, ExportState, Option, OptionGroup
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.model.people import Option, OptionGroup
 from services.sync.shapes import Swept
 from tests.handlers import samples
 from tests.handlers.judging import (

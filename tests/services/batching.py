@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from services.batch.table import BatchForm
-from services.model import Person
+from services.model.people import Person
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge
 

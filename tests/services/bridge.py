@@ -25,8 +25,10 @@ from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
-from services.model import ConnectionState, Job, Person, ReplyTarget, Said
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.model.links import Links
+from services.model.people import Person, ReplyTarget, Said
 from services.reconcile.service import ReconcileService
 from services.reconcile.shapes import Report
 from services.store import connections, due

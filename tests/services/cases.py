@@ -8,7 +8,7 @@ from services.clients.paymo import Client, Invoice, Item
 from services.export.shapes import ExportChoice
 from services.mapping import checks
 from services.mapping.books import Books
-from services.model import Check, Colour
+from services.model.export import Check, Colour
 from services.store.tables import Account, Contact, TaxRate
 from tests.services.store_seeds import NOW
 

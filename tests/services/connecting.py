@@ -19,7 +19,8 @@ from services.connect.links import PageLinks
 from services.connect.paymo_page import PaymoPage
 from services.connect.service import ConnectService
 from services.connect.xero_page import Consent, Return, XeroPages
-from services.model import Job, Person, ReplyTarget
+from services.model.jobs import Job
+from services.model.people import Person, ReplyTarget
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, KEY, Clock, no_sleep

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
-from services.model import Person
+from services.model.people import Person
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, reply_to
 

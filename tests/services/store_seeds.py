@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model import ConnectionState, ExportState
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Base, Connection, Export, Grant, Notice, Workspace
 

@@ -22,7 +22,8 @@ from services.export.courtesies import CourtesyService
 from services.export.shapes import ExportChoice
 from services.history.service import HistoryService
 from services.matching.shapes import MatchChoice
-from services.model import Person, ReplyTarget, Role, Topic
+from services.model.notice import Topic
+from services.model.people import Person, ReplyTarget, Role
 from services.notices.service import NoticeService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService

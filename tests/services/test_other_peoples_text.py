@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.model import ExportState, texts
+from services.model import texts
+from services.model.export import ExportState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge
 

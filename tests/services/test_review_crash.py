@@ -13,7 +13,9 @@ from sqlalchemy import delete
 
 from sandbox.xero.model import TaxComponent
 from services.errors import AlreadyRequested
-from services.model import ExportState, InvoiceState, PaymentState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.payment import PaymentState
 from services.store import connections, exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.model import ExportState
+from services.model.export import ExportState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge
 

@@ -1,6 +1,6 @@
 """Taking an export back as people do: the question that is typed, then its button."""
 
-from services.model import Person
+from services.model.people import Person
 from tests.services.bridge import Bridge, reply_to
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from services import money
 from services.clients.xero.wire import Allocation, Credit, XeroInvoice
-from services.model import PaymentKind
+from services.model.payment import PaymentKind
 
 _ZERO = Decimal(0)
 

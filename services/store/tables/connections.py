@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model import ConnectionState
+from services.model.connection import ConnectionState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model import ExportState, InvoiceState, PaymentKind, PaymentState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.payment import PaymentKind, PaymentState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 

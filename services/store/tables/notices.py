@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model import NoticeKind
+from services.model.notice import NoticeKind
 from services.store.tables.base import Base
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model import BatchState, Job, TaskState
+from services.model.export import BatchState
+from services.model.jobs import Job, TaskState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 

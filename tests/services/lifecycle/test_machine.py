@@ -11,7 +11,7 @@ import pytest
 import services.lifecycle
 from services.errors import Lost
 from services.lifecycle.machine import Machine
-from services.model import BatchState
+from services.model.export import BatchState
 from services.store.engine import Database
 from services.store.tables import Batch
 from tests.services.store_seeds import NOW, connected

@@ -1,0 +1,26 @@
+"""Where a pair of a Paymo company and a Xero organisation stands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ConnectionState(StrEnum):
+    """Where the pair of a Paymo company and a Xero organisation stands."""
+
+    PENDING = "pending"  # one of the two sides is not connected yet
+    ACTIVE = "active"
+    BROKEN = "broken"  # one side no longer accepts us; work is parked
+    ENDING = "ending"  # somebody disconnects; both sides are being told
+    ENDED = "ended"  # links are kept, secrets are gone
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A Xero organisation, as shown to the person who connects it."""
+
+    tenant_id: str
+    name: str
+    country: str
+    currency: str
+    short_code: str
+    is_demo: bool

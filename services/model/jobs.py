@@ -1,0 +1,44 @@
+"""What a worker can be nudged to look at."""
+
+from enum import StrEnum
+
+
+class Job(StrEnum):
+    """What a worker can be nudged to look at; the key is a row's id."""
+
+    EXPORT = "export"  # key: export
+    PREVIEW = "preview"  # key: draft
+    SWEEP = "sweep"  # key: connection
+    MIRROR = "mirror"  # key: connection
+    NOTICES = "notices"  # key: workspace
+    DISCONNECT = "disconnect"  # key: connection
+    BATCH = "batch"  # key: batch
+    UNDO = "undo"  # key: task, as for all that follow
+    UPDATE = "update"
+    RESTORE = "restore"
+    ATTACH = "attach"
+    ANNOTATE = "annotate"
+    ANNOTATE_BATCH = "annotate_batch"
+    RECONCILE = "reconcile"
+    AUTO = "auto"
+    DUE = "due"  # key: 0; finds every row that is due and nudges for it
+
+
+TASKS = (
+    Job.UNDO,
+    Job.UPDATE,
+    Job.RESTORE,
+    Job.ATTACH,
+    Job.ANNOTATE,
+    Job.ANNOTATE_BATCH,
+    Job.RECONCILE,
+    Job.AUTO,
+)
+
+
+class TaskState(StrEnum):
+    """Where something that is to be done once stands."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"

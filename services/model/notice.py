@@ -1,0 +1,64 @@
+"""What channels and people are told."""
+
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """What a message tells; also its metadata's `event_type`."""
+
+    INVOICE_EXPORTED = "invoice_exported"
+    EXPORT_FAILED = "export_failed"
+    PAYMENT_RECEIVED = "payment_received"
+    PAYMENT_REMOVED = "payment_removed"
+    INVOICE_DELETED = "invoice_deleted"
+    INVOICE_VOIDED = "invoice_voided"
+    CONNECTION_BROKEN = "connection_broken"
+    CONNECTION_RESTORED = "connection_restored"
+    CONNECTION_ENDED = "connection_ended"
+    SYNC_PAUSED = "sync_paused"
+    SYNC_FAILING = "sync_failing"  # Xero could not be read for a day
+    CAUGHT_UP = "caught_up"
+    INVOICE_DRIFTED = "invoice_drifted"
+    INVOICE_UNDONE = "invoice_undone"
+    INVOICE_RESTORED = "invoice_restored"
+    DIGEST = "digest"
+    EXPORT_ASKED = "export_asked"  # not certain enough to go by itself
+    AUTO_EXPORT_PAUSED = "auto_export_paused"
+    ACCESS_ASKED = "access_asked"  # these three go to people, never to channels
+    ACCESS_ANSWERED = "access_answered"
+    OWNER_CHANGED = "owner_changed"
+
+
+class Topic(StrEnum):
+    """What a channel can subscribe to."""
+
+    EXPORTS = "exports"
+    PAYMENTS = "payments"
+    DELETIONS = "deletions"
+    FAILURES = "failures"
+    DIGEST = "digest"
+
+
+USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
+
+
+TOPIC_OF = {
+    NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
+    NoticeKind.EXPORT_FAILED: Topic.FAILURES,
+    NoticeKind.PAYMENT_RECEIVED: Topic.PAYMENTS,
+    NoticeKind.PAYMENT_REMOVED: Topic.PAYMENTS,
+    NoticeKind.INVOICE_DELETED: Topic.DELETIONS,
+    NoticeKind.INVOICE_VOIDED: Topic.DELETIONS,
+    NoticeKind.CONNECTION_BROKEN: Topic.FAILURES,
+    NoticeKind.CONNECTION_RESTORED: Topic.FAILURES,
+    NoticeKind.CONNECTION_ENDED: Topic.FAILURES,  # told to every channel, whatever it hears
+    NoticeKind.SYNC_PAUSED: Topic.DELETIONS,
+    NoticeKind.SYNC_FAILING: Topic.FAILURES,
+    NoticeKind.INVOICE_DRIFTED: Topic.FAILURES,
+    NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
+    NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
+    NoticeKind.CAUGHT_UP: Topic.PAYMENTS,
+    NoticeKind.DIGEST: Topic.DIGEST,
+    NoticeKind.EXPORT_ASKED: Topic.FAILURES,
+    NoticeKind.AUTO_EXPORT_PAUSED: Topic.FAILURES,
+}

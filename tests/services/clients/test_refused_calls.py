@@ -1,0 +1,92 @@
+"""What Xero or Paymo refuses is one call's affair; the connection is over when the account is."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.store.engine import Database
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import Bridge
+
+pytestmark = SQLITE_ALONE
+
+PLAN = {"status": 403, "body": '{"message": "Not in your plan"}'}
+TIER = {"status": 403, "body": '{"title": "Forbidden", "detail": "Not in this tier"}'}
+PAGE = {"status": 403, "body": "<html>", "headers": {"Content-Type": "text/html"}}
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with an exported invoice of 115.00, and one that is not."""
+    made = await Bridge.with_acme(database, "INV-1", "INV-2")
+    await made.export_it("INV-1")
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("fault", [TIER, PAGE])
+async def test_a_refused_export_fails_with_the_reason_and_breaks_nothing(
+    bridge: Bridge, fault: dict[str, object]
+) -> None:
+    bridge.xero.faults.add(method="PUT", path="Invoices", **fault)
+    result = await bridge.export_it("INV-2")
+
+    assert result.state is ExportState.FAILED
+    assert ("Not in this tier" in result.reason) is (fault is TIER)
+    assert (await bridge.connection()).state is ConnectionState.ACTIVE
+    assert (await bridge.export_it("INV-2")).state is ExportState.EXPORTED
+
+
+@pytest.mark.parametrize("fault", [PLAN, PAGE])
+async def test_one_invoice_that_paymo_refuses_keeps_no_other_from_being_paid(
+    bridge: Bridge, fault: dict[str, object]
+) -> None:
+    await bridge.export_it("INV-2")
+    for each in list(bridge.xero.invoices.values()):
+        bridge.xero.books.pay(each.invoice_id, Decimal(15), date=bridge.clock().date())
+    first = bridge.paymo.company.numbered("INV-1").id
+    bridge.paymo.faults.add(path=rf"/invoices/{first}$", times=99, **fault)
+    await bridge.look()
+    paid = [each.invoice_id for each in bridge.paymo.company.payments.values()]
+    assert paid == [bridge.paymo.company.numbered("INV-2").id]
+    assert "INV-1" in (await bridge.connection()).sweep_problem
+
+    bridge.paymo.faults.clear()
+    bridge.clock.turn(hours=1)
+    await bridge.run()
+    assert len(bridge.paymo.company.payments) == 2
+    assert (await bridge.connection()).state is ConnectionState.ACTIVE
+
+
+async def test_a_list_that_is_refused_is_said_and_the_other_side_is_copied(bridge: Bridge) -> None:
+    bridge.paymo.company.add_client("Beta")
+    await bridge.change(xero_mirrored_at=None, paymo_mirrored_at=None, mirror_due_at=bridge.clock())
+    bridge.xero.faults.add(path="TaxRates", times=9, **TIER)
+    await bridge.mirror.run_mirror(bridge.connection_id)
+    connection = await bridge.connection()
+
+    assert "Not in this tier" in connection.mirror_problem
+    assert connection.paymo_mirrored_at is not None
+    assert connection.state is ConnectionState.ACTIVE
+
+
+async def test_a_connection_that_somebody_ended_in_xero_is_broken_all_the_same(
+    bridge: Bridge,
+) -> None:
+    bridge.xero.disconnect(bridge.xero.books.tenant_id)
+    await bridge.look()
+    connection = await bridge.connection()
+
+    assert (connection.state, connection.broken_side) == (ConnectionState.BROKEN, "Xero")
+
+
+async def test_an_account_that_paymo_refuses_is_broken(bridge: Bridge) -> None:
+    bridge.paymo.faults.add(path="", times=99, **PLAN)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    connection = await bridge.connection()
+
+    assert (connection.state, connection.broken_side) == (ConnectionState.BROKEN, "Paymo")

@@ -1,0 +1,149 @@
+"""One Xero user's connections: what several of ours share goes only with the last of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from services.connect.workspaces import WorkspaceService
+from services.model.connection import ConnectionState
+from services.model.people import Person
+from services.store import connections
+from services.store.engine import Database
+from services.store.tables import Connection, Grant, Notice
+from tests.services.bridge import ANNA, BEN
+from tests.services.connecting import PLACE, Connecting, nonce_of
+
+ELSEWHERE = Person("", "T2", "U1", "C1")
+
+
+@pytest.fixture
+async def stand(database: Database) -> AsyncIterator[Connecting]:
+    """Nothing is connected yet."""
+    made = await Connecting.open(database)
+    yield made
+    await made.close()
+
+
+async def oak_studio(stand: Connecting, person: Person, user: str = "person-one") -> Connection:
+    """Connect the other company with the same organisation, as one of Xero's users."""
+    checklist = await stand.service.add(person)
+    await stand.press(nonce_of(checklist.xero_link), stand.maple, user=user)
+    await stand.give_key(nonce_of(checklist.paymo_link), "oak-key")
+    return await stand.connection(checklist.connection_id)
+
+
+async def end(stand: Connecting, connection: Connection, person: Person = ANNA) -> str:
+    """Disconnect; return what is said of Xero."""
+    await stand.service.disconnect(replace(person, connection_id=connection.id), PLACE)
+    await stand.service.run_disconnect(connection.id)
+    _, sentences = stand.screen.farewells[-1]
+    return sentences[0]
+
+
+async def works(stand: Connecting, connection: Connection) -> bool:
+    """Say whether Xero still lets this connection read its organisation."""
+    row = await stand.connection(connection.id)
+    found = await stand.xero_page.xero.client(row.tenant_id, row.grant_id).organisation()
+    return found.name == "Maple Books"
+
+
+@pytest.mark.parametrize("person", [ANNA, ELSEWHERE], ids=["here", "in another workspace"])
+async def test_ending_one_of_two_leaves_the_other_working_and_says_so(
+    stand: Connecting, person: Person
+) -> None:
+    first, second = await stand.connect(), await oak_studio(stand, person)
+    assert first.xero_connection_id == second.xero_connection_id
+    farewell = await stand.service.farewell(replace(ANNA, connection_id=first.id))
+    said = await end(stand, first)
+    named = "Oak Studio with Maple Books"
+    if person is ELSEWHERE:
+        named = "a connection in another Slack workspace"
+
+    assert farewell.others == (named,)
+    assert f"Maple Books is disconnected here. The access to Xero stays for {named}" in said
+    assert await works(stand, second)
+    assert stand.xero.calls("DELETE", "/connections") == []
+    assert stand.xero.calls("POST", "/connect/revocation") == []
+
+    last = await end(stand, second, person)
+
+    assert "not listed there any more" in last
+    assert stand.xero.authority.connections == {}
+    assert stand.xero.authority.refreshes == {}
+    assert await stand.rows(Grant) == []
+
+
+async def test_another_organisation_of_the_same_person_keeps_the_consent(
+    stand: Connecting,
+) -> None:
+    connection = await stand.connect()
+    checklist = await stand.service.open(ELSEWHERE)
+    await stand.press(nonce_of(checklist.xero_link), stand.oak)
+    await end(stand, connection)
+    left = [each.tenant_id for each in stand.xero.authority.connections.values()]
+
+    assert left == [stand.oak.tenant_id]
+    assert stand.xero.calls("POST", "/connect/revocation") == []
+
+
+async def test_another_person_of_xero_is_not_touched(stand: Connecting) -> None:
+    first = await stand.connect()
+    second = await oak_studio(stand, BEN, user="person-two")
+    said = await end(stand, first)
+
+    assert "not listed there any more" in said
+    assert [each.user for each in stand.xero.authority.connections.values()] == ["person-two"]
+    assert await works(stand, second)
+
+
+async def test_two_that_end_at_once_leave_nothing_behind(stand: Connecting) -> None:
+    both = [await stand.connect(), await oak_studio(stand, ANNA)]
+    for each in both:
+        await stand.service.disconnect(replace(ANNA, connection_id=each.id), PLACE)
+    await asyncio.gather(*(stand.service.run_disconnect(each.id) for each in both))
+
+    assert (stand.xero.authority.connections, stand.xero.authority.refreshes) == ({}, {})
+    assert {(await stand.connection(each.id)).state for each in both} == {ConnectionState.ENDED}
+
+
+async def test_taking_the_app_out_of_one_workspace_leaves_the_other_working(
+    stand: Connecting,
+) -> None:
+    first, second = await stand.connect(), await oak_studio(stand, ELSEWHERE)
+    await WorkspaceService(stand.database, stand.clock).uninstalled("", "T1")
+    await stand.service.run_disconnect(first.id)
+
+    assert (await stand.connection(first.id)).state is ConnectionState.ENDED
+    assert await works(stand, second)
+    # Nobody is there to be told.
+    assert await stand.rows(Notice) == []
+
+
+@pytest.mark.parametrize("user", ["person-one", "person-two"])
+async def test_a_new_consent_in_place_of_a_former_one_leaves_what_others_use(
+    stand: Connecting, user: str
+) -> None:
+    first, second = await stand.connect(), await oak_studio(stand, ANNA)
+    async with stand.database.sessions.begin() as session:
+        await connections.mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+    checklist = await stand.service.open(replace(ANNA, connection_id=first.id))
+    await stand.press(nonce_of(checklist.xero_link), stand.maple, user=user)
+
+    assert await works(stand, first)
+    assert await works(stand, second)
+    assert len(await stand.rows(Grant)) == 2
+
+
+async def test_a_consent_of_somebody_else_takes_the_former_one_away(stand: Connecting) -> None:
+    first = await stand.connect()
+    async with stand.database.sessions.begin() as session:
+        await connections.mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+    checklist = await stand.service.open(ANNA)
+    await stand.press(nonce_of(checklist.xero_link), stand.maple, user="person-two")
+
+    assert await works(stand, first)
+    assert [each.user for each in stand.xero.authority.connections.values()] == ["person-two"]
+    assert len(stand.xero.calls("POST", "/connect/revocation")) == 1
+    assert len(await stand.rows(Grant)) == 1

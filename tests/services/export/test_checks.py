@@ -1,0 +1,309 @@
+"""Every check before an export: its colour, and a sentence that says what to do."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.clients.paymo import Invoice
+from services.errors import ServiceError
+from services.export import figures
+from services.mapping import checks
+from services.model.export import NEW_CONTACT, Colour
+from services.store.tables import Contact, TaxRate
+from tests.services.cases import (
+    ACCOUNTS,
+    AMBER,
+    BOOKS,
+    CHOICE,
+    GREEN,
+    RATES,
+    RED,
+    account,
+    case,
+    invoice,
+    item,
+    look,
+    rate,
+)
+
+
+def test_an_invoice_that_fits_is_green_all_over() -> None:
+    found = checks.examine(case())
+
+    assert [(each.name, each.colour) for each in found] == [
+        ("figures", GREEN),
+        ("currency", GREEN),
+        ("contact", GREEN),
+        ("account", GREEN),
+        ("tax", GREEN),
+        ("number", GREEN),
+        ("dates", GREEN),
+    ]
+    assert checks.first_red(found) is None
+    assert found[0].text == "Lines, discount and tax add up to 115.00 NZD."
+    assert found[4].text == "15 % on both sides (15% GST)."
+
+
+def test_every_red_is_named_and_the_first_one_decides() -> None:
+    wrong = case(invoice(status="void", currency="GBP"), replace(CHOICE, account_id="nope"))
+    red = [each.name for each in checks.examine(wrong) if each.colour is RED]
+    first = checks.first_red(checks.examine(wrong))
+
+    assert red == ["status", "currency", "account"]
+    assert first is not None
+    assert first.text == "The invoice is void in Paymo, so it is not exported."
+
+
+def test_e21_another_tax_is_red_with_both_figures_and_the_accounts_that_fit() -> None:
+    found = look("tax", case(choice=replace(CHOICE, account_id="260")))
+
+    assert found.colour is RED
+    assert found.text == (
+        "Other Revenue (260) carries 0 % in Xero, and the invoice has 15 % in Paymo. "
+        "These accounts have 15 %: Sales (200). Choose one of them, or one of these tax rates for "
+        "the invoice: 15% GST."
+    )
+
+
+def test_where_no_account_fits_the_rates_that_do_are_named_and_how_to_set_them() -> None:
+    texas = invoice(tax=Decimal("6.25"), tax_amount=Decimal("6.25"), total=Decimal("106.25"))
+    found = look("tax", case(texas))
+
+    assert found.colour is RED
+    assert "Sales (200) carries 15 % in Xero, and the invoice has 6.25 % in Paymo." in found.text
+    assert "No account has 6.25 %; these rates have: Texas." in found.text
+    assert "Accounting → Advanced → Chart of accounts" in found.text
+
+
+@pytest.mark.parametrize("per_cent", ["8", "9"])
+def test_where_no_usable_rate_fits_it_says_how_to_make_one(per_cent: str) -> None:
+    amount = Decimal(per_cent)
+    found = look("tax", case(invoice(tax=amount, tax_amount=amount, total=100 + amount)))
+
+    assert found.colour is RED
+    assert f"Harbour Studio has no rate of {per_cent} %." in found.text
+    assert "Accounting → Advanced → Tax rates → New tax rate" in found.text
+
+
+def test_an_account_without_a_known_rate_is_red() -> None:
+    books = replace(BOOKS, accounts={"300": account("300", "Retainers", "GONE")})
+    found = look("tax", case(choice=replace(CHOICE, account_id="300"), books=books))
+
+    assert found.colour is RED
+    assert found.text.startswith(
+        "Retainers (300) has no tax rate in Xero that can be used, and the invoice has 15 %"
+    )
+
+
+def test_e23_two_taxes_agree_by_what_they_come_to() -> None:
+    books = replace(BOOKS, tax_rates={"OUTPUT2": rate("OUTPUT2", "Both", "13.4")})
+    both = invoice(
+        tax=Decimal(5),
+        tax_amount=Decimal(5),
+        tax2=Decimal(8),
+        tax2_amount=Decimal("8.40"),
+        tax_on_tax=True,
+        total=Decimal("113.40"),
+    )
+
+    assert look("tax", case(both, books=books)).colour is GREEN
+    plain = msgspec.structs.replace(both, tax_on_tax=False)
+    assert look("tax", case(plain, books=books)).colour is RED
+
+
+@pytest.mark.parametrize(
+    ("rates", "name", "colour", "text"),
+    [
+        (RATES[:3], "untaxed", GREEN, "Lines without tax go out with No Tax."),
+        (RATES[:2], "untaxed", RED, "Harbour Studio has no rate of 0 % for sales."),
+        (RATES, "untaxed_choice", RED, "several rates of 0 %: No Tax, Zero Rated. Choose"),
+    ],
+)
+def test_e24_lines_without_tax_need_a_rate_of_zero(
+    rates: tuple[TaxRate, ...], name: str, colour: Colour, text: str
+) -> None:
+    books = replace(BOOKS, tax_rates={each.tax_type: each for each in rates})
+    mixed = invoice(
+        items=(item(), item("20", item="Stamps", apply_tax=False)),
+        subtotal=Decimal(120),
+        total=Decimal(135),
+    )
+    found = look(name, case(mixed, books=books))
+
+    assert (found.colour, text in found.text) == (colour, True)
+
+
+@pytest.mark.parametrize(("length", "colour"), [(22, GREEN), (23, AMBER)])
+def test_e13_a_number_of_23_characters_is_left_out_and_said(length: int, colour: Colour) -> None:
+    number = "Ü" * length
+    found = look("number", case(invoice(number=number)))
+
+    assert found.colour is colour
+    assert number in found.text
+    assert ("23 characters and at most 22 go out" in found.text) is (length == 23)
+
+
+@pytest.mark.parametrize(
+    ("currency", "colour", "text"),
+    [
+        ("EUR", GREEN, "Harbour Studio uses EUR."),
+        ("GBP", RED, "Harbour Studio has not enabled GBP. Add it in Xero at Accounting →"),
+    ],
+)
+def test_e28_a_currency_has_to_be_enabled(currency: str, colour: Colour, text: str) -> None:
+    found = look("currency", case(invoice(currency=currency)))
+
+    assert (found.colour, found.text.startswith(text)) == (colour, True)
+
+
+@pytest.mark.parametrize(
+    ("contact_id", "contact", "colour", "text"),
+    [
+        ("", None, RED, "Choose the Xero contact that this client is."),
+        (NEW_CONTACT, None, AMBER, "Acme will be added to Xero as a new contact."),
+        ("c2", None, RED, "does not list this contact any more. Choose another"),
+        ("c1", Contact(contact_id="c1", name="Acme Ltd", is_active=False), RED, "is archived in"),
+        ("c1", BOOKS.contact, GREEN, "Goes to the contact Acme Ltd."),
+    ],
+)
+def test_e14_the_contact_has_to_be_there_and_active(
+    contact_id: str, contact: Contact | None, colour: Colour, text: str
+) -> None:
+    choice = replace(CHOICE, contact_id=contact_id)
+    found = look("contact", case(choice=choice, books=replace(BOOKS, contact=contact)))
+
+    assert (found.colour, text in found.text) == (colour, True)
+
+
+@pytest.mark.parametrize(
+    ("account_id", "colour", "text"),
+    [
+        ("", RED, "Choose the Xero account for all items."),
+        ("nope", RED, "Xero does not list this account."),
+        ("290", RED, "Closed (290) is archived in Xero"),
+        ("200", GREEN, "All items go to Sales (200)."),
+    ],
+)
+def test_e18_the_account_has_to_take_sales(account_id: str, colour: Colour, text: str) -> None:
+    found = look("account", case(choice=replace(CHOICE, account_id=account_id)))
+
+    assert (found.colour, text in found.text) == (colour, True)
+
+
+@pytest.mark.parametrize(
+    ("issued", "due", "approved", "draft", "text"),
+    [
+        (date(2026, 11, 20), date(2026, 12, 20), GREEN, GREEN, "Dated 20 Nov 2026, due 20 Dec"),
+        (date(2026, 11, 20), None, RED, AMBER, "The invoice has no due date."),
+        (date(2026, 11, 20), date(2026, 11, 19), RED, AMBER, "is due before its own date."),
+        (date(2026, 11, 1), date(2026, 11, 1), GREEN, GREEN, "Dated 01 Nov 2026"),
+    ],
+)
+def test_e31_an_approved_invoice_needs_a_due_date(
+    issued: date, due: date | None, approved: Colour, draft: Colour, text: str
+) -> None:
+    dated = invoice(issued_on=issued, due_on=due)
+    name = "dates" if approved is GREEN else "due"
+    found = [
+        look(name, case(dated, replace(CHOICE, xero_status=status)))
+        for status in ("AUTHORISED", "DRAFT")
+    ]
+
+    assert [each.colour for each in found] == [approved, draft]
+    assert text in found[0].text
+
+
+def test_e30_a_locked_period_takes_no_approved_invoice() -> None:
+    locked = invoice(issued_on=date(2026, 10, 31))
+    found = look("locked", case(locked))
+
+    assert look("dates", case(locked, replace(CHOICE, xero_status="DRAFT"))).colour is GREEN
+    assert found.colour is RED
+    assert found.text == (
+        "The invoice is dated 31 Oct 2026 and Harbour Studio is locked up to 31 Oct 2026. Choose "
+        "another date for Xero, or export it as a draft; Paymo's date stays as it is."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"total": Decimal("115.01")}, "by these it would be 115.00 NZD"),
+        ({"items": (item("99"),)}, "lines come to 99.00 NZD, and Paymo states a subtotal of 100"),
+        ({"items": (), "subtotal": Decimal(0), "tax_amount": None, "total": Decimal(0)}, "no line"),
+    ],
+)
+def test_e33_figures_that_contradict_one_another_are_red_with_the_figures(
+    fields: dict[str, Any], text: str
+) -> None:
+    found = look("figures", case(invoice(**fields)))
+
+    assert (found.colour, text in found.text) == (RED, True)
+
+
+def test_e29_a_line_without_words_is_red_with_its_place() -> None:
+    silent = invoice(items=(item("60"), item("40", item=" ", description=None)))
+    found = look("description", case(silent))
+
+    assert found.colour is RED
+    assert found.text.startswith("Line 2 has no description")
+
+
+def target(paymo: Invoice, *, leave_out_number: bool = False) -> Any:
+    where = figures.Target(
+        "c1", ACCOUNTS[0], BOOKS, "AUTHORISED", leave_out_number, untaxed_type="NONE"
+    )
+    return figures.new_invoice(paymo, where)
+
+
+def test_what_is_sent_has_the_totals_of_paymo_to_the_cent() -> None:
+    lines = tuple(item(price) for price in ("33.33", "33.33", "33.34"))
+    sent = target(
+        invoice(
+            items=(*lines, item("20", apply_tax=False)),
+            subtotal=Decimal(120),
+            discount=Decimal(10),
+            discount_amount=Decimal(12),
+            tax_amount=Decimal("13.50"),
+            total=Decimal("121.50"),
+        )
+    ).lines
+
+    assert [each.tax_type for each in sent] == ["OUTPUT2", "OUTPUT2", "OUTPUT2", "NONE"]
+    assert sum(each.tax_amount for each in sent) == Decimal("13.50")
+    assert sum(each.discount_amount for each in sent) == Decimal(12)
+    assert sum(each.quantity * each.unit_amount for each in sent) == Decimal(120)
+
+
+@pytest.mark.parametrize(
+    ("number", "leave_out", "sent"),
+    [
+        ("INV-7", False, {"InvoiceNumber": "INV-7"}),
+        ("INV-7", True, {"Reference": "INV-7"}),
+        ("9" * 23, False, {"Reference": "9" * 23}),
+    ],
+)
+def test_the_number_stands_in_one_place_alone(
+    number: str, sent: dict[str, str], *, leave_out: bool
+) -> None:
+    body = target(invoice(number=number), leave_out_number=leave_out).body()
+
+    assert {name: body[name] for name in ("InvoiceNumber", "Reference") if name in body} == sent
+
+
+def test_the_picture_shows_what_xero_will_show() -> None:
+    picture = figures.picture_of(invoice(), contact_name="Acme Ltd", account_name="Sales (200)")
+
+    totals = (Decimal(100), Decimal(15), Decimal(115))
+    assert (picture.sub_total, picture.tax_total, picture.total) == totals
+    assert figures.expected(invoice()) == totals
+    assert [(each.amount, each.tax) for each in picture.lines] == [(Decimal(100), Decimal(15))]
+
+
+def test_there_is_no_picture_of_figures_that_do_not_add_up() -> None:
+    with pytest.raises(ServiceError, match="do not add up"):
+        figures.picture_of(invoice(total=Decimal(1)), contact_name="", account_name="")

@@ -1,0 +1,231 @@
+"""What must not happen to an export: going twice, going elsewhere, or taking over another one."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from sandbox.xero.model import new_id
+from services.errors import ServiceError
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.store.engine import Database
+from services.store.tables import Connection
+from tests.services.bridge import ANNA, Bridge, reply_to
+
+# Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
+LONG = "INV-2026-11-25-00000001"
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with two invoices for a client that Xero knows."""
+    made = await Bridge.with_acme(database, "INV-1", LONG)
+    yield made
+    await made.close()
+
+
+async def press(bridge: Bridge, number: str) -> None:
+    """Ask for an export, and do what is due now."""
+    form = await bridge.form_for(number)
+    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.run()
+
+
+async def let_hours_pass(bridge: Bridge) -> None:
+    """Do what comes due in the next hours."""
+    for _ in range(4):
+        bridge.clock.turn(minutes=40)
+        await bridge.run()
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
+    bridge: Bridge, status: int
+) -> None:
+    """The invoice may be there, so it is not sent again until a person says so."""
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    bridge.xero.faults.add(method="GET", path="Invoices", status=status, times=2)
+    await press(bridge, "INV-1")
+    bridge.clock.turn(seconds=20)
+    await bridge.run()
+    said = bridge.screen.results[-1]
+    assert said.state is ExportState.FAILED
+    assert said.cures == ("link_existing", "retry", "cancel")
+    assert "Look for it in Maple Books" in said.reason
+    await let_hours_pass(bridge)
+    await bridge.export.retry(ANNA, said.export_id, reply_to())
+    await bridge.run()
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+
+
+@pytest.mark.parametrize("combines", [True, False])
+@pytest.mark.parametrize(
+    "number",
+    ["INV-2041", "7, second", 'A"7', "A\\7", "INV 🎉  7", " ❤️  INV-2026-0000-0001-0002 🎉 "],
+)
+async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_of_it(
+    bridge: Bridge, number: str, *, combines: bool
+) -> None:
+    """One invoice in Xero, and the export knows it."""
+    company = bridge.paymo.company
+    invoice = company.numbered("INV-1")
+    bridge.xero.books.combines_filters = combines
+    company.edit(invoice.id, number=number)
+    await bridge.look()
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    await press(bridge, number)
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+    await bridge.look()
+    assert [kind for kind, _ in await bridge.notices()] == ["invoice_exported"]
+
+
+async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:
+    """Same long number, client and total: each has its own invoice in Xero."""
+    company = bridge.paymo.company
+    company.edit(company.numbered("INV-1").id, number=f"{LONG} 🎉")
+    await bridge.look()
+    for _ in range(2):
+        bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    await press(bridge, LONG)
+    await press(bridge, f"{LONG} 🎉")
+    await let_hours_pass(bridge)
+    found = {each.xero_invoice_id for each in await bridge.exports()}
+    assert found == set(bridge.xero.invoices)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    "words", ["Url must be a valid URL", "The source link you provided is not allowed."]
+)
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_an_invoice_goes_without_the_link_where_xero_refuses_it(
+    bridge: Bridge, words: str, *, is_heard: bool
+) -> None:
+    """Under another key; without the link, contact, total and currency tell which it is."""
+    bridge.xero.books.url_refusal = words
+    if not is_heard:
+        bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after", skip=1)
+    await press(bridge, LONG)
+    await let_hours_pass(bridge)
+    (export,) = await bridge.exports()
+    assert export.state is ExportState.EXPORTED, export.reason
+    (made,) = bridge.xero.invoices.values()
+    assert (made.url, made.invoice_id) == ("", export.xero_invoice_id)
+    keys = [each.headers["Idempotency-Key"] for each in bridge.xero.calls("PUT", "Invoices")]
+    assert len(keys) == len(set(keys)) == 2
+
+
+async def test_without_a_link_another_total_is_another_invoice(bridge: Bridge) -> None:
+    """Nothing is taken for ours that only carries the same words."""
+    bridge.xero.books.url_refusal = "Url must be a valid URL"
+    first = await bridge.export_it("INV-1")
+    other = bridge.xero.invoices[first.xero_invoice_id]
+    other.reference, other.total_tax = LONG, other.total_tax + 1
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="before", skip=1)
+    await press(bridge, LONG)
+    await let_hours_pass(bridge)
+    assert (await bridge.exports())[1].xero_invoice_id != first.xero_invoice_id
+
+
+async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
+    bridge: Bridge,
+) -> None:
+    """A first request that arrives late is found, however long the second one had to wait."""
+    first = await bridge.export_it("INV-1")
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="before")
+    bridge.xero.faults.add(
+        method="PUT", path="Invoices", status=429, headers={"Retry-After": "3600"}
+    )
+    await press(bridge, LONG)
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+    export = (await bridge.exports())[1]
+    template = bridge.xero.invoices[first.xero_invoice_id]
+    url = bridge.export.links.paymo(export.paymo_invoice_id)
+    late = replace(template, invoice_id=new_id(), number="X-1", reference=LONG, url=url)
+    bridge.xero.books.invoices[late.invoice_id] = late
+    await let_hours_pass(bridge)
+    assert (await bridge.exports())[1].xero_invoice_id == late.invoice_id
+    carrying = [each for each in bridge.xero.invoices.values() if each.reference == late.reference]
+    assert carrying == [late]
+
+
+async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_person_only(
+    bridge: Bridge,
+) -> None:
+    """Same number, contact and total: it is offered, never taken over in silence."""
+    first = await bridge.export_it("INV-1")
+    template = bridge.xero.invoices.pop(first.xero_invoice_id)
+    by_hand = replace(template, invoice_id=new_id(), number="INV-9", url="", created_by="")
+    bridge.xero.books.invoices[by_hand.invoice_id] = by_hand
+    company = bridge.paymo.company
+    acme = next(iter(company.clients.values()))
+    company.add_invoice("INV-9", acme, [("Work", "", 1, "100")], tax=15)
+    await bridge.look()
+    await press(bridge, "INV-9")
+    refused = bridge.screen.results[-1]
+    assert refused.state is ExportState.FAILED
+    assert "link_existing" in refused.cures
+    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
+    await bridge.run()
+    export = (await bridge.exports())[-1]
+    assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
+
+
+async def test_e08_a_form_of_one_organisation_sends_nothing_to_another(bridge: Bridge) -> None:
+    """What was shown for one pair is not exported after the workspace connected another."""
+    form = await bridge.form_for("INV-1")
+    other = bridge.xero.add_organisation("Other Books", country="NZ", currency="NZD")
+    other.add_usual_books()
+    mine = await bridge.connection()
+    async with bridge.database.sessions.begin() as session:
+        former = await session.get_one(Connection, mine.id)
+        former.state = ConnectionState.ENDED
+        session.add(
+            Connection(
+                workspace_id=mine.workspace_id,
+                state=ConnectionState.ACTIVE,
+                created_at=bridge.clock(),
+                owner_id=mine.owner_id,
+                paymo_company_id=mine.paymo_company_id,
+                paymo_api_key=mine.paymo_api_key,
+                grant_id=mine.grant_id,
+                tenant_id=other.tenant_id,
+                organisation_name=other.name,
+            )
+        )
+    with pytest.raises(ServiceError, match="too long"):
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    assert await bridge.exports() == []
+
+
+async def test_retrying_after_the_connection_ended_promises_nothing(bridge: Bridge) -> None:
+    """The row would wait for ever, so the person is told to connect first."""
+    bridge.xero.faults.add(method="PUT", path="Invoices", status=400, body="{}")
+    await press(bridge, "INV-1")
+    (failed,) = await bridge.exports()
+    assert failed.state is ExportState.FAILED
+    await bridge.change(state=ConnectionState.ENDED)
+    with pytest.raises(ServiceError, match="connect"):
+        await bridge.export.retry(ANNA, failed.id, reply_to())
+    assert (await bridge.exports())[0].state is ExportState.FAILED
+
+
+async def test_a_long_wait_is_told_with_the_time_when_it_ends(bridge: Bridge) -> None:
+    """Xero's day can be used up; nobody looks at a form that says nothing for hours."""
+    headers = {"Retry-After": "7200", "X-Rate-Limit-Problem": "day"}
+    bridge.xero.faults.add(method="PUT", path="Invoices", status=429, headers=headers)
+    await press(bridge, "INV-1")
+    waiting = bridge.screen.results[-1]
+    assert waiting.state is ExportState.QUEUED
+    assert "goes on by itself at 13:00 UTC" in waiting.reason
+    bridge.clock.turn(hours=3)
+    await bridge.run()
+    assert bridge.screen.results[-1].state is ExportState.EXPORTED

@@ -1,0 +1,381 @@
+"""Telling channels: subscribing, and the outbox that is worked off onto a board."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from services.errors import (
+    ChannelClosed,
+    NotAllowed,
+    NotConnected,
+    NotFound,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job
+from services.model.links import Links
+from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
+from services.model.people import Person
+from services.notices.service import NoticeService
+from services.notices.shapes import Message, Spot
+from services.store import connections, due, notices, workspaces
+from services.store.engine import Database
+from services.store.tables import AuditEntry, Client, Connection, Export, Notice
+from tests.databases import SQLITE_ALONE
+from tests.services.bridge import Clock
+from tests.services.connecting import Nudges
+from tests.services.store_seeds import connected, export_of
+
+pytestmark = SQLITE_ALONE
+
+OWNER, STRANGER = Person("", "T1", "U1", "C1"), Person("", "T1", "U3", "C1")
+
+
+@dataclass(slots=True)
+class Board:
+    """A board that keeps what was posted; `refusals` are raised first, by channel."""
+
+    posted: list[tuple[str, Message]] = field(default_factory=list)
+    redrawn: list[tuple[str, Message]] = field(default_factory=list)
+    paused: list[tuple[str, str]] = field(default_factory=list)
+    refusals: dict[str, deque[ServiceError]] = field(default_factory=dict)
+
+    async def post(self, message: Message) -> Spot:
+        """Keep it, unless it is to be refused."""
+        if waiting := self.refusals.get(message.channel_id):
+            raise waiting.popleft()
+        ts = f"{len(self.posted) + 1}.0"
+        self.posted.append((ts, message))
+        return Spot(message.channel_id.replace("U", "D"), ts)
+
+    async def redraw(self, message: Message, spot: Spot) -> None:
+        """Keep it, unless it is to be refused."""
+        if waiting := self.refusals.get(message.channel_id):
+            raise waiting.popleft()
+        assert not spot.channel_id.startswith("U")
+        self.redrawn.append((spot.ts, message))
+
+    async def tell_paused(
+        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+    ) -> None:
+        """Keep whom it was told."""
+        self.paused.append((user_id, channel_id))
+
+    def refuse(self, channel_id: str, *refusals: ServiceError) -> None:
+        """Refuse the next posts in a channel."""
+        self.refusals[channel_id] = deque(refusals)
+
+    @property
+    def told(self) -> list[tuple[str, object]]:
+        """Where what was said, in order."""
+        return [(message.channel_id, message.facts.get("word")) for _, message in self.posted]
+
+
+@dataclass(slots=True)
+class Newsroom:
+    """A connection, its notices and a board."""
+
+    database: Database
+    clock: Clock
+    board: Board
+    work: Nudges
+    service: NoticeService
+    connection: Connection
+
+    async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
+        """Let something happen."""
+        notification = notices.Notification(
+            kind or NoticeKind.CONNECTION_RESTORED, word, {"word": word}, also=also
+        )
+        await self.enqueue(notification)
+
+    async def tell_of(self, export: Export, kind: NoticeKind, word: str) -> None:
+        """Let something happen to an invoice."""
+        await self.enqueue(notices.Notification(kind, word, {"word": word}, export=export))
+
+    async def enqueue(self, notification: notices.Notification) -> None:
+        """Owe news to whoever listens."""
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, self.connection.id)
+            await notices.enqueue(session, row, notification, self.clock())
+
+    async def run(self, seconds: int = 0) -> None:
+        """Look at the outbox now, and once more in each of the next seconds."""
+        await self.service.run_notices(self.connection.workspace_id)
+        for _ in range(seconds):
+            self.clock.turn(seconds=1)
+            await self.service.run_notices(self.connection.workspace_id)
+
+    async def rows(self) -> list[Notice]:
+        """Return the outbox."""
+        async with self.database.sessions() as session:
+            return list(await session.scalars(select(Notice).order_by(Notice.id)))
+
+    async def add(self, *rows: object) -> None:
+        """Add rows."""
+        async with self.database.sessions.begin() as session:
+            session.add_all(rows)
+
+    async def change(self, **values: object) -> None:
+        """Change the connection."""
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, self.connection.id)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+
+@pytest.fixture
+async def room(database: Database) -> Newsroom:
+    """A working connection that no channel listens to yet."""
+    clock, board, work = Clock(), Board(), Nudges()
+    links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
+    service = NoticeService(database, board, work, links, clock)
+    connection = await connected(database, organisation_name="Maple Books", created_at=clock())
+    return Newsroom(database, clock, board, work, service, connection)
+
+
+async def test_a_channel_hears_the_usual_four_unless_told_otherwise(room: Newsroom) -> None:
+    assert await room.service.listening(OWNER, "C1") is None
+    usual = await room.service.subscribe(OWNER, "C1")
+    assert (usual.topics, usual.organisation) == (USUAL_TOPICS, "Maple Books")
+    client = Client(connection_id=room.connection.id, client_id=5, name="Acme", folded_name="acme")
+    await room.add(client)
+    changed = await room.service.subscribe(
+        OWNER, "C1", [Topic.PAYMENTS, Topic.PAYMENTS], client_id=5, minimum=Decimal("99.50")
+    )
+    async with room.database.sessions() as session:
+        audit = [(each.what, each.after) for each in await session.scalars(select(AuditEntry))]
+
+    assert changed == await room.service.listening(OWNER, "C1")
+    assert (changed.topics, changed.client_name) == ((Topic.PAYMENTS,), "Acme")
+    assert (changed.minimum, changed.set_by) == (Decimal("99.50"), "U1")
+    assert audit == [("subscribed", {"channel_id": "C1"})] * 2
+    assert (Job.NOTICES, room.connection.workspace_id) in room.work.made
+
+
+async def test_typed_topics_are_added_to_what_the_channel_has(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1", [Topic.DIGEST], minimum=Decimal(500))
+    more, is_news = await room.service.add(OWNER, "C1", [Topic.PAYMENTS])
+    same, is_again = await room.service.add(OWNER, "C1", [Topic.DIGEST])
+    fresh, _ = await room.service.add(OWNER, "C2")
+
+    assert (more.topics, more.minimum) == ((Topic.PAYMENTS, Topic.DIGEST), Decimal(500))
+    assert (is_news, is_again, same.topics) == (True, False, more.topics)
+    assert fresh.topics == USUAL_TOPICS
+
+
+async def test_who_may_not_export_may_not_have_a_channel_listen(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    with pytest.raises(NotAllowed, match="<@U1>"):
+        await room.service.subscribe(STRANGER, "C2")
+    for refused in (
+        room.service.unsubscribe(STRANGER, "C1"),
+        room.service.add(STRANGER, "C2"),
+        room.service.listening(STRANGER, "C1"),
+        room.service.about(STRANGER),
+    ):
+        with pytest.raises(NotAllowed, match="<@U1>"):
+            await refused
+    with pytest.raises(NotFound):
+        await room.service.subscribe(OWNER, "C1", client_id=404)
+    await room.change(state=ConnectionState.BROKEN, broken_side="Xero")
+    with pytest.raises(NotConnected):
+        await room.service.subscribe(OWNER, "C2")
+
+    assert await room.service.unsubscribe(OWNER, "C1") is True
+    assert await room.service.unsubscribe(OWNER, "C1") is False
+
+
+async def test_one_message_a_second_in_a_channel_in_order_while_others_go_on(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    for word in ("a", "b", "c"):
+        await room.tell(word)
+    await room.tell("d", "U9")
+    await room.run()
+    at_once = list(room.board.told)
+    await room.run()
+    assert room.board.told == at_once == [("C1", "a"), ("U9", "d")]
+    await room.run(seconds=1)
+    assert room.board.told[2:] == [("C1", "b")]
+    await room.run(seconds=5)
+
+    assert room.board.told[2:] == [("C1", "b"), ("C1", "c"), ("C1", "d")]
+    assert [(each.due_at, bool(each.ts)) for each in await room.rows()] == [(None, True)] * 5
+
+
+async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(
+        room.connection, state=ExportState.EXPORTED, due_at=None, number="INV-7", currency="NZD"
+    )
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.run()
+    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
+    await room.run(seconds=1)
+    await room.service.subscribe(OWNER, "C2")
+    await room.tell_of(export, NoticeKind.INVOICE_DELETED, "deleted")
+    await room.run(seconds=1)
+    threads = sorted((message.channel_id, message.thread_ts) for _, message in room.board.posted)
+    (_, card), (_, void), *_ = room.board.posted
+
+    assert threads == [("C1", ""), ("C1", "1.0"), ("C1", "1.0"), ("C2", "")]
+    assert [ts for ts, _ in room.board.redrawn] == ["1.0", "1.0"]
+    assert {message.kind for _, message in room.board.redrawn} == {NoticeKind.INVOICE_EXPORTED}
+    assert room.board.redrawn[0][1].facts["number"] == "INV-7"
+    assert void.metadata == card.metadata
+    assert (card.metadata["paymo_invoice_id"], card.metadata["tenant_id"]) == (7, "tenant")
+
+
+async def test_a_card_is_drawn_again_where_nobody_hears_of_the_event(room: Newsroom) -> None:
+    """An overloaded Slack only delays it; several events meanwhile cost one drawing."""
+    await room.service.subscribe(OWNER, "C1", [Topic.EXPORTS])
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None, currency="NZD")
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.run()
+    room.board.refuse("C1", Throttled("Slow down.", retry_after=timedelta(seconds=3)))
+    await room.tell_of(export, NoticeKind.PAYMENT_RECEIVED, "paid")
+    await room.run()
+    assert room.board.redrawn == []
+    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
+    async with room.database.sessions.begin() as session:
+        row = await session.get_one(Export, export.id)
+        row.invoice_state = InvoiceState.VOIDED
+    room.clock.turn(seconds=3)
+    async with room.database.sessions() as session:
+        assert await due.list_due(session, room.clock()) == [
+            (Job.NOTICES, room.connection.workspace_id)
+        ]
+    await room.run(seconds=3)
+
+    assert [message.channel_id for _, message in room.board.posted] == ["C1"]
+    assert [(ts, each.facts["state"]) for ts, each in room.board.redrawn] == [("1.0", "voided")]
+
+
+async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    await room.tell("a")
+    await room.tell("b")
+    room.board.refuse("C1", *[ChannelClosed("It is archived.")] * 2)
+    await room.run(seconds=3)
+    await room.tell("c")
+    await room.run(seconds=3)
+    paused = await room.service.listening(OWNER, "C1")
+
+    assert room.board.paused == [("U1", "C1")]
+    assert room.board.told == [("U1", "a"), ("U1", "b")]
+    assert paused is not None
+    assert paused.paused_because == "It is archived."
+    again = await room.service.subscribe(OWNER, "C1")
+    assert again.paused_because == ""
+
+
+async def test_a_person_who_cannot_be_reached_is_not_tried_for_ever(room: Newsroom) -> None:
+    await room.tell("a", "U9")
+    room.board.refuse("U9", ChannelClosed("Nobody there."))
+    await room.run(seconds=2)
+    (notice,) = await room.rows()
+
+    assert (room.board.posted, room.board.paused) == ([], [])
+    assert (notice.due_at, notice.problem) == (None, "Nobody there.")
+
+
+@pytest.mark.parametrize("asked", [0, 30])
+async def test_a_channel_that_is_told_to_wait_waits_and_others_do_not(
+    room: Newsroom, asked: int
+) -> None:
+    await room.tell("a", "C1", "C2")
+    room.board.refuse("C1", Throttled("Slow down.", retry_after=timedelta(seconds=asked)))
+    await room.run()
+    assert room.board.told == [("C2", "a")]
+    await room.run(seconds=max(asked, 1) - 1)
+    assert room.board.told == [("C2", "a")]
+    await room.run(seconds=1)
+
+    assert room.board.told == [("C2", "a"), ("C1", "a")]
+
+
+async def test_an_outage_is_tried_again_ever_more_rarely_and_given_up_in_the_end(
+    room: Newsroom,
+) -> None:
+    await room.tell("a", "C1")
+    room.board.refuse("C1", *[Unavailable("Slack is down.")] * 100)
+    waits = []
+    while True:
+        await room.run()
+        (notice,) = await room.rows()
+        if notice.due_at is None:
+            break
+        waits.append(notice.due_at - room.clock())
+        room.clock.time = notice.due_at
+    await room.tell("b", "C1")
+    room.board.refuse("C1")
+    await room.run()
+
+    assert waits == sorted(waits)
+    assert (len(waits), waits[-1]) == (29, timedelta(minutes=5))
+    assert notice.problem == "Slack is down."
+    assert room.board.told == [("C1", "b")]
+
+
+async def test_a_channel_for_one_client_and_large_amounts_hears_of_no_others(
+    room: Newsroom,
+) -> None:
+    client = Client(connection_id=room.connection.id, client_id=5, name="Acme", folded_name="acme")
+    theirs = export_of(room.connection, client_id=5, due_at=None)
+    others = export_of(room.connection, client_id=6, due_at=None, paymo_invoice_id=8)
+    await room.add(client, theirs, others)
+    await room.service.subscribe(OWNER, "C1", client_id=5, minimum=Decimal(100))
+    await room.service.subscribe(OWNER, "C2", [Topic.PAYMENTS])
+    for word, export, amount in [
+        ("small", theirs, "99.99"),
+        ("enough", theirs, "100"),
+        ("other", others, "100"),
+    ]:
+        facts = {"word": word}
+        paid, sent = NoticeKind.PAYMENT_RECEIVED, NoticeKind.INVOICE_EXPORTED
+        await room.enqueue(
+            notices.Notification(paid, f"paid {word}", facts, export, Decimal(amount))
+        )
+        await room.enqueue(
+            notices.Notification(sent, f"sent {word}", facts, export, Decimal(amount))
+        )
+    await room.run(seconds=8)
+    heard = [(message.channel_id, message.kind, message.facts) for _, message in room.board.posted]
+
+    assert [(kind, facts["word"]) for at, kind, facts in heard if at == "C1"] == [
+        (NoticeKind.PAYMENT_RECEIVED, "enough"),
+        (NoticeKind.INVOICE_EXPORTED, "enough"),
+    ]
+    assert [(kind, facts["word"]) for at, kind, facts in heard if at == "C2"] == [
+        (NoticeKind.PAYMENT_RECEIVED, word) for word in ("small", "enough", "other")
+    ]
+
+
+async def test_e66_nothing_is_posted_where_the_app_was_taken_away(room: Newsroom) -> None:
+    await room.tell("a", "C1")
+    async with room.database.sessions.begin() as session:
+        await workspaces.mark_uninstalled(session, "", "T1", room.clock())
+    await room.run(seconds=1)
+    gone = list(room.board.posted)
+    async with room.database.sessions.begin() as session:
+        await workspaces.mark_installed(session, room.connection.workspace_id, "U1", room.clock())
+    await room.run()
+
+    assert gone == []
+    assert room.board.told == [("C1", "a")]

@@ -1,0 +1,271 @@
+"""When a comparison cannot be made, and the digest that the clock asks for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from sandbox.xero.model import Invoice as XeroInvoice
+from services.model.connection import ConnectionState
+from services.model.jobs import Job, TaskState
+from services.reconcile.shapes import Verdict
+from services.store import digests
+from services.store.engine import Database
+from services.store.tables import Subscription, Task
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+
+pytestmark = SQLITE_ALONE
+
+MORNING = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with two exported invoices of 115.00, and one that was not."""
+    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
+    await made.export_it("INV-1")
+    await made.export_it("INV-2")
+    yield made
+    await made.close()
+
+
+def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
+    """Return an invoice as it stands in Xero."""
+    return next(each for each in bridge.xero.invoices.values() if each.number == number)
+
+
+async def ask(bridge: Bridge) -> None:
+    """Have this month compared."""
+    await bridge.reconcile.ask(ANNA, "", reply_to())
+    await bridge.run()
+
+
+async def tasks_of(bridge: Bridge) -> list[Task]:
+    """Return every comparison that was asked for."""
+    async with bridge.database.sessions() as session:
+        rows = await session.scalars(
+            select(Task).where(Task.job == Job.RECONCILE).order_by(Task.id)
+        )
+        return list(rows)
+
+
+async def listen(bridge: Bridge, since: datetime) -> None:
+    """Have the channel listen to the digest."""
+    async with bridge.database.sessions.begin() as session:
+        heard = (await session.scalars(select(Subscription))).one()
+        heard.topics, heard.set_at = [*heard.topics, "digest"], since
+
+
+async def tick(bridge: Bridge, at: datetime) -> list[int]:
+    """Let the clock's chore run at a time, then do what is due."""
+    bridge.clock.time = at
+    async with bridge.database.sessions.begin() as session:
+        asked = list(await digests.ask_due(session, at))
+    await bridge.run()
+    return asked
+
+
+async def digest_of(bridge: Bridge) -> list[dict[str, Any]]:
+    """Return the facts of every digest that is owed."""
+    return [facts for kind, facts in await bridge.notices() if kind == "digest"]
+
+
+async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge: Bridge) -> None:
+    """An organisation that was reset, or a list that came back empty."""
+    invoices = bridge.xero.books.invoices
+    lost = dict(invoices)
+    invoices.clear()
+    for _ in range(3):
+        await ask(bridge)
+        bridge.clock.turn(minutes=1)
+
+    assert bridge.screen.reports == []
+    assert "none of the 2 exported invoices, so nothing is concluded" in bridge.screen.said[0]
+    assert [each.state for each in await tasks_of(bridge)] == [TaskState.REFUSED]
+
+    first = next(iter(lost))
+    invoices[first] = lost[first]
+    await ask(bridge)
+    report = bridge.screen.reports[-1]
+
+    assert sorted(row.verdict for row in report.rows) == [Verdict.AGREES, Verdict.UNREAD]
+    assert not report.is_fine
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("side", ["xero", "paymo"])
+async def test_e50_a_refused_list_concludes_nothing(bridge: Bridge, side: str, status: int) -> None:
+    faults = bridge.xero.faults if side == "xero" else bridge.paymo.faults
+    faults.add(method="GET", path="(?i)/invoices$", status=status, times=20)
+    await ask(bridge)
+
+    assert bridge.screen.reports == []
+    assert len(bridge.screen.said) == 1
+
+
+async def test_e50_an_empty_list_of_paymos_is_no_proof(bridge: Bridge) -> None:
+    """A key whose owner may not see the invoices any more looks like a company without any."""
+    acme = next(iter(bridge.paymo.company.clients.values()))
+    for number in ("INV-5", "INV-6"):
+        bridge.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+    await bridge.mirror.refresh_invoices(await bridge.connection())
+    for number in ("INV-5", "INV-6"):
+        await bridge.export_it(number)
+    bridge.paymo.company.invoices.clear()
+    await bridge.change(sweep_due_at=None, mirror_due_at=None)
+    for _ in range(3):
+        await ask(bridge)
+        bridge.clock.turn(minutes=1)
+
+    assert bridge.screen.reports == []
+    assert "Paymo shows none of the 4 exported invoices, so nothing" in bridge.screen.said[0]
+
+
+async def test_a_passing_outage_is_tried_again_by_itself(bridge: Bridge) -> None:
+    bridge.paymo.faults.add(method="GET", path="/invoices$", status=500, times=3)
+    await ask(bridge)
+    assert (bridge.screen.reports, bridge.screen.said) == ([], [])
+
+    bridge.clock.turn(seconds=30)
+    await bridge.run()
+
+    assert bridge.screen.reports[-1].is_fine
+
+
+async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: Bridge) -> None:
+    bridge.xero.faults.add(
+        path="/Invoices",
+        status=429,
+        headers={"Retry-After": "7200", "X-Rate-Limit-Problem": "day"},
+    )
+    at = bridge.clock() + timedelta(hours=2)
+    await ask(bridge)
+
+    assert bridge.screen.said[0].endswith(f"by itself at {at:%H:%M} UTC on 25 Nov.")
+    bridge.clock.time = at
+    await bridge.run()
+    assert bridge.screen.reports[-1].is_fine
+    assert len(bridge.screen.said) == 1
+
+
+async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> None:
+    await bridge.change(day_calls_left=150, sweep_due_at=None)
+    bridge.xero.requests.clear()
+    await ask(bridge)
+
+    assert "150 more calls today, and they are kept for exports" in bridge.screen.said[0]
+    assert bridge.xero.calls("GET", "/Invoices") == []
+    await bridge.change(day_calls_left=4000)
+    bridge.clock.turn(hours=1)
+    await bridge.run()
+    assert bridge.screen.reports[-1].is_fine
+
+
+@BOTH_DATABASES
+async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
+    await bridge.change(exporters=[BEN.user_id])
+    begun = [
+        await bridge.reconcile.ask(person, text, reply_to())
+        for person, text in ((ANNA, ""), (ANNA, "november"), (BEN, ""))
+    ]
+    await bridge.run()
+
+    assert [each.is_new for each in begun] == [True, False, True]
+    assert len(bridge.screen.reports) == 2
+
+
+async def test_a_broken_connection_is_said_and_marked(bridge: Bridge) -> None:
+    bridge.paymo.company.keys.clear()
+    await ask(bridge)
+
+    assert (await bridge.connection()).state is ConnectionState.BROKEN
+    assert len(bridge.screen.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "ahead"), [("UTC", 0), ("NEWZEALANDSTANDARDTIME", 13), ("HAWAIIANSTANDARDTIME", -10)]
+)
+async def test_the_digest_comes_once_on_the_first_after_seven(
+    bridge: Bridge, zone: str, ahead: int
+) -> None:
+    """It is seven where the books are kept."""
+    bridge.xero.books.timezone = zone
+    await bridge.change(time_zone=zone)
+    seven = MORNING - timedelta(hours=ahead)
+    await listen(bridge, bridge.clock())
+    assert await tick(bridge, seven - timedelta(seconds=1)) == []
+    asked = [await tick(bridge, seven + timedelta(minutes=nth)) for nth in range(3)]
+
+    assert [len(each) for each in asked] == [1, 0, 0]
+    (facts,) = await digest_of(bridge)
+    assert (facts["month"], facts["compared"], facts["agreeing"]) == ("2026-11", 2, 2)
+    assert (await bridge.connection()).digest_month == "2026-11"
+    assert bridge.screen.reports == []
+
+
+@BOTH_DATABASES
+async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
+    await listen(bridge, bridge.clock())
+
+    async def ask_due() -> int:
+        async with bridge.database.sessions.begin() as session:
+            return len(await digests.ask_due(session, MORNING))
+
+    asked = await asyncio.gather(*(ask_due() for _ in range(4)))
+
+    assert sorted(asked) == [0, 0, 0, 1]
+    assert len(await tasks_of(bridge)) == 1
+
+
+async def test_nobody_listens_so_nothing_is_read(bridge: Bridge) -> None:
+    """A channel that began to listen after the month is told at the end of the next."""
+    assert await tick(bridge, MORNING) == []
+    await listen(bridge, MORNING)
+    assert await tick(bridge, MORNING + timedelta(hours=1)) == []
+
+    assert await digest_of(bridge) == []
+    assert (await bridge.connection()).digest_month == ""
+    assert len(await tick(bridge, datetime(2027, 1, 1, 7, tzinfo=UTC))) == 1
+
+
+@BOTH_DATABASES
+async def test_the_digest_counts_what_is_paid_open_overdue_and_missing(bridge: Bridge) -> None:
+    company, books = bridge.paymo.company, bridge.xero.books
+    await listen(bridge, bridge.clock())
+    books.pay(in_xero(bridge).invoice_id, Decimal(115), date=date(2026, 11, 25))
+    books.apply_credit(in_xero(bridge, "INV-2").invoice_id, Decimal(15))
+    in_xero(bridge, "INV-2").due = date(2026, 11, 26)
+    company.set_status(company.numbered("INV-3").id, "sent")
+    await bridge.look()
+    await bridge.change(period_lock_on=date(2026, 11, 30), mirror_due_at=None)
+
+    await tick(bridge, MORNING)
+
+    (facts,) = await digest_of(bridge)
+    counts = {name: facts[name]["count"] for name in ("exported", "settled", "open", "overdue")}
+    assert counts == {"exported": 2, "settled": 1, "open": 1, "overdue": 1}
+    assert facts["overdue"]["sums"] == {"NZD": "100.00"}
+    assert facts["credits"]["sums"] == {"NZD": "15"}
+    assert [each["number"] for each in facts["not_exported"]["first"]] == ["INV-3"]
+    assert (facts["locked"]["count"], facts["lock_on"]) == (1, "2026-11-30")
+    ((owner, report),) = bridge.screen.files
+    assert (owner, report.compared) == ("U1", 2)
+
+
+async def test_a_digest_that_could_not_be_made_is_made_later(bridge: Bridge) -> None:
+    await listen(bridge, bridge.clock())
+    bridge.paymo.faults.add(method="GET", path="/invoices$", status=500, times=6)
+    await bridge.change(mirror_due_at=None)
+    await tick(bridge, MORNING)
+    assert await digest_of(bridge) == []
+
+    for _ in range(3):
+        bridge.clock.turn(minutes=16)
+        await bridge.run()
+
+    assert len(await digest_of(bridge)) == 1

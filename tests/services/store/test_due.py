@@ -1,0 +1,186 @@
+"""What is due is found without any nudge, and what is old is thrown away."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.model.jobs import Job
+from services.model.notice import NoticeKind
+from services.model.payment import PaymentKind, PaymentState
+from services.store import due, housekeeping, links, notices, workspaces
+from services.store.engine import Database
+from services.store.tables import (
+    Base,
+    Connection,
+    Draft,
+    Export,
+    Grant,
+    OneTimeLink,
+    Payment,
+    SlackState,
+)
+from tests.services.store_seeds import NOW, connected, export_of
+
+PAST, FUTURE = NOW - timedelta(minutes=1), NOW + timedelta(minutes=1)
+
+
+def draft_of(connection: Connection, **values: Any) -> Draft:
+    return Draft(
+        connection_id=connection.id,
+        workspace_id=connection.workspace_id,
+        user_id="U1",
+        **{"created_at": NOW, **values},
+    )
+
+
+def payment_of(export: Export, **values: Any) -> Payment:
+    usual: dict[str, Any] = {
+        "xero_payment_id": "p1",
+        "state": PaymentState.ADDING,
+        "due_at": NOW,
+    }
+    return Payment(
+        connection_id=export.connection_id,
+        export_id=export.id,
+        tenant_id=export.tenant_id,
+        kind=PaymentKind.PAYMENT,
+        amount=Decimal(5),
+        paid_on=date(2026, 11, 25),
+        seen_at=NOW,
+        **{**usual, **values},
+    )
+
+
+async def add(database: Database, row: Base) -> None:
+    async with database.sessions.begin() as session:
+        session.add(row)
+
+
+async def due_now(database: Database, limit: int = 200) -> list[tuple[Job, int]]:
+    async with database.sessions() as session:
+        return await due.list_due(session, NOW, limit)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"sweep_due_at": NOW}, [Job.SWEEP]),
+        ({"sweep_due_at": FUTURE}, []),
+        ({"sweep_due_at": NOW, "state": ConnectionState.BROKEN}, []),
+        ({"sweep_due_at": NOW, "state": ConnectionState.ENDED}, []),
+        ({"mirror_due_at": NOW}, [Job.MIRROR]),
+        ({"mirror_due_at": NOW, "state": ConnectionState.PENDING}, [Job.MIRROR]),
+        (
+            {"mirror_due_at": NOW, "state": ConnectionState.PENDING, "paymo_api_key": None},
+            [],
+        ),
+        ({"mirror_due_at": NOW, "state": ConnectionState.BROKEN}, []),
+        ({"disconnect_due_at": NOW, "state": ConnectionState.ENDING}, [Job.DISCONNECT]),
+        ({"disconnect_due_at": NOW, "state": ConnectionState.ENDED}, []),
+        ({"sweep_due_at": PAST, "mirror_due_at": NOW}, [Job.SWEEP, Job.MIRROR]),
+        ({"sweep_due_at": NOW, "mirror_due_at": PAST}, [Job.MIRROR, Job.SWEEP]),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+async def test_a_connection_is_due_by_its_times_and_its_state(
+    database: Database, values: dict[str, Any], expected: list[Job]
+) -> None:
+    connection = await connected(database, **values)
+
+    assert await due_now(database) == [(job, connection.id) for job in expected]
+
+
+@pytest.mark.parametrize(
+    ("state", "due_at", "is_due"),
+    [
+        (ExportState.QUEUED, NOW, True),
+        (ExportState.SENDING, PAST, True),
+        (ExportState.UNKNOWN, PAST, True),
+        (ExportState.QUEUED, FUTURE, False),
+        (ExportState.FAILED, PAST, False),
+        (ExportState.EXPORTED, None, False),
+    ],
+)
+async def test_an_export_is_due_while_it_waits(
+    database: Database, state: ExportState, due_at: Any, *, is_due: bool
+) -> None:
+    export = export_of(await connected(database), state=state, due_at=due_at)
+    await add(database, export)
+
+    assert await due_now(database) == ([(Job.EXPORT, export.id)] if is_due else [])
+
+
+async def test_a_payment_that_is_due_makes_its_connection_due_once(database: Database) -> None:
+    connection = await connected(database, sweep_due_at=NOW)
+    export = export_of(connection, state=ExportState.EXPORTED, due_at=None)
+    await add(database, export)
+    await add(database, payment_of(export, due_at=PAST))
+    await add(database, payment_of(export, xero_payment_id="p2"))
+
+    assert await due_now(database) == [(Job.SWEEP, connection.id)]
+
+
+async def test_the_longest_due_comes_first_whatever_it_is(database: Database) -> None:
+    connection = await connected(database, mirror_due_at=NOW - timedelta(minutes=2))
+    export = export_of(connection, due_at=NOW - timedelta(minutes=3))
+    draft = draft_of(connection, due_at=NOW - timedelta(minutes=1))
+    for row in (draft, export):
+        await add(database, row)
+    notification = notices.Notification(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
+    async with database.sessions.begin() as session:
+        await notices.enqueue(session, connection, notification, NOW)
+    expected = [
+        (Job.EXPORT, export.id),
+        (Job.MIRROR, connection.id),
+        (Job.PREVIEW, draft.id),
+        (Job.NOTICES, connection.workspace_id),
+    ]
+
+    assert await due_now(database) == expected
+    assert await due_now(database, limit=2) == expected[:2]
+
+
+async def test_a_workspace_without_the_app_is_only_helped_to_leave(database: Database) -> None:
+    connection = await connected(database, sweep_due_at=NOW, mirror_due_at=NOW)
+    leaving = await connected(
+        database, "T2", state=ConnectionState.ENDING, disconnect_due_at=NOW, sweep_due_at=NOW
+    )
+    export = export_of(connection)
+    for row in (export, draft_of(connection, due_at=NOW)):
+        await add(database, row)
+    await add(database, payment_of(export))
+    notification = notices.Notification(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
+    async with database.sessions.begin() as session:
+        await notices.enqueue(session, connection, notification, NOW)
+    assert len(await due_now(database)) == 6
+
+    async with database.sessions.begin() as session:
+        for team_id in ("T1", "T2"):
+            await workspaces.mark_uninstalled(session, "", team_id, NOW)
+
+    assert await due_now(database) == [(Job.DISCONNECT, leaving.id)]
+
+
+async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        for age in (timedelta(days=9), timedelta(0)):
+            then = NOW - age
+            session.add(draft_of(connection, created_at=then))
+            session.add(SlackState(state=f"{age}", expire_at=then + timedelta(minutes=10)))
+            link = OneTimeLink(purpose="paymo", connection_id=connection.id, user_id="U1")
+            links.add(session, link, then)
+            session.add(Grant(access_token="a", refresh_token="r", expires_at=then))
+        await session.flush()
+        await housekeeping.purge(session, NOW)
+        left = [
+            await session.scalar(select(func.count()).select_from(table))
+            for table in (Draft, SlackState, OneTimeLink, Grant)
+        ]
+
+    assert left == [1, 1, 1, 1]

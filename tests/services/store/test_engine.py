@@ -1,0 +1,136 @@
+"""The engine: its addresses, readers beside writers, and keys that change."""
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from bot import logs
+from services.model.connection import ConnectionState
+from services.store import alone, migrate
+from services.store.engine import Database, driver_url, rotate
+from services.store.tables import Connection, Grant, OneTimeLink, Workspace
+from services.store.types import generate_key
+from tests.databases import KEY, open_database
+from tests.services.store_seeds import NOW, connected, granted
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:///app.db", "sqlite+aiosqlite:///app.db"),
+        ("postgres://me:pw@db/app", "postgresql+asyncpg://me:pw@db/app"),
+        ("postgresql://db/app?sslmode=require", "postgresql+asyncpg://db/app?ssl=require"),
+        ("postgresql+asyncpg://db/app", "postgresql+asyncpg://db/app"),
+    ],
+)
+def test_an_address_gets_its_async_driver(given: str, used: str) -> None:
+    assert driver_url(given) == used
+
+
+async def test_somebody_who_reads_does_not_wait_for_somebody_who_writes(database: Database) -> None:
+    await connected(database)
+    renamed = update(Workspace).values(team_id="T2")
+    async with database.sessions.begin() as writing:
+        await writing.execute(renamed)
+        async with asyncio.timeout(5), database.sessions() as reading:
+            seen = await reading.scalar(select(Workspace.team_id))
+
+    assert seen == "T1"
+
+
+async def test_writers_that_read_first_wait_for_each_other(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    connection = await connected(database)
+
+    async def add_one() -> None:
+        async with database.sessions.begin() as session:
+            found = await session.get_one(Connection, connection.id)
+            found.broken_times += 1
+
+    await asyncio.gather(*(add_one() for _ in range(12)))
+    async with database.sessions() as session:
+        counted = await session.scalar(select(Connection.broken_times))
+    await database.close()
+
+    assert counted == 12
+
+
+async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
+    database_url: str,
+) -> None:
+    old, new = generate_key(), generate_key()
+    before = Database.open(database_url, [old])
+    connection = await connected(before)
+    grant = await granted(before)
+    async with before.sessions.begin() as session:
+        link = OneTimeLink(
+            digest="d",
+            purpose="state",
+            connection_id=connection.id,
+            user_id="U1",
+            secret="verifier",
+            expires_at=NOW,
+        )
+        session.add(link)
+    await before.close()
+    during = Database.open(database_url, [new, old])
+    count = await rotate(during.sessions)
+    await during.close()
+    after = Database.open(database_url, [new])
+    async with after.sessions() as session:
+        connection = await session.get_one(Connection, connection.id)
+        grant = await session.get_one(Grant, grant.id)
+        link = await session.get_one(OneTimeLink, link.id)
+        raw = await session.scalar(text("SELECT secret FROM one_time_links"))
+    await after.close()
+
+    assert count == 4
+    assert (connection.paymo_api_key, link.secret) == ("paymo key", "verifier")
+    assert (grant.access_token, grant.refresh_token) == ("access", "refresh")
+    assert "verifier" not in str(raw)
+
+
+def test_a_database_file_and_its_companions_are_the_owners_alone(tmp_path: Path) -> None:
+    umask = os.umask(0o022)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
+    try:
+        migrate.upgrade(url)
+        held = alone.hold(url)
+        with sqlite3.connect(tmp_path / "app.db") as other:  # keeps the -wal there
+            other.execute("CREATE TABLE kept (id INTEGER)")
+            modes = {each.name: oct(each.stat().st_mode & 0o777) for each in tmp_path.iterdir()}
+        other.close()
+    finally:
+        os.umask(umask)
+
+    assert held is not None
+    held.close()
+    assert modes.keys() >= {"app.db", "app.db-wal", "app.db-shm", "app.db-alone"}
+    assert set(modes.values()) == {"0o600"}
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))
+    file.chmod(0o644)
+
+    Database.open(sqlite_url, [KEY])
+
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+
+
+async def test_a_row_that_the_database_refuses_is_not_in_the_log(database: Database) -> None:
+    """SQLAlchemy would quote the parameters, and PostgreSQL the row."""
+    values = {"owner_id": None, "organisation_name": "Acme Ltd", "created_at": NOW}
+
+    with pytest.raises(IntegrityError) as refused:
+        async with database.sessions.begin() as session:
+            await session.execute(
+                insert(Connection).values(workspace_id=1, state=ConnectionState.ACTIVE, **values)
+            )
+
+    assert "Acme" not in logs.hide(str(refused.value))

@@ -1,0 +1,181 @@
+"""The database: migrations, exact money, encrypted secrets, and two of anything being one."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
+
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
+from services.model.notice import NoticeKind
+from services.store import exports, migrate, notices
+from services.store.engine import Database
+from services.store.fence import fenced
+from services.store.tables import Base, Connection, Export, Notice, Subscription, Workspace
+from tests.databases import open_database
+from tests.services.store_seeds import count_waiting
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+async def connected(database: Database) -> Connection:
+    async with database.sessions.begin() as session:
+        workspace = Workspace(team_id="T1", created_at=NOW)
+        session.add(workspace)
+        await session.flush()
+        connection = Connection(
+            workspace_id=workspace.id,
+            state=ConnectionState.ACTIVE,
+            created_at=NOW,
+            owner_id="U1",
+            tenant_id="tenant",
+            paymo_company_id=1,
+            paymo_api_key="the key",
+        )
+        session.add(connection)
+    return connection
+
+
+def export_of(connection: Connection) -> Export:
+    return Export(
+        connection_id=connection.id,
+        paymo_company_id=1,
+        tenant_id="tenant",
+        paymo_invoice_id=7,
+        state=ExportState.QUEUED,
+        due_at=NOW,
+        requested_by="U1",
+        requested_at=NOW,
+        reply_to={},
+        contact_id="c",
+        account_id="a",
+        xero_status="AUTHORISED",
+        total=Decimal("1234.50"),
+    )
+
+
+async def test_models_and_migrations_agree(database_url: str) -> None:
+    def differences(connection: SyncConnection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    database = open_database(database_url)
+    async with database.engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await database.close()
+
+    assert found == []
+
+
+def test_a_database_can_be_taken_back_to_nothing_and_forth(database_url: str) -> None:
+    migrate.downgrade(database_url, "base")
+    migrate.upgrade(database_url)
+
+
+async def test_money_and_times_come_back_exactly_and_secrets_are_not_readable(
+    database_url: str,
+) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        assert await exports.claim(session, export_of(connection))
+    async with database.sessions() as session:
+        found = await exports.find_latest(session, connection, 7)
+        again = await session.get_one(Connection, connection.id)
+        stored = await session.scalar(text("select paymo_api_key from connections"))
+    await database.close()
+
+    assert found is not None
+    assert (str(found.total), found.requested_at) == ("1234.50", NOW)
+    assert again.paymo_api_key == "the key"
+    assert "the key" not in str(stored)
+
+
+async def test_one_invoice_is_claimed_by_one_of_many(database_url: str) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+
+    async def claim() -> bool:
+        async with database.sessions.begin() as session:
+            return await exports.claim(session, export_of(connection))
+
+    won = await asyncio.gather(*(claim() for _ in range(6)))
+    await database.close()
+
+    assert sorted(won) == [False] * 5 + [True]
+
+
+async def test_one_worker_takes_an_export_and_a_late_one_changes_nothing(
+    database_url: str,
+) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        await exports.claim(session, export_of(connection))
+        first = await exports.take(session, 1, NOW)
+        assert await exports.take(session, 1, NOW) is None
+    assert first is not None
+    old_fence = first.fence
+    async with database.sessions.begin() as session:
+        second = await exports.take(session, 1, NOW + timedelta(minutes=5))
+        assert second is not None
+        late = await fenced(session, second, old_fence, state=ExportState.FAILED)
+        timely = await fenced(session, second, second.fence, state=ExportState.EXPORTED)
+    await database.close()
+
+    assert (late, timely) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("topics", "minimum", "told"),
+    [(["payments"], None, 1), (["exports"], None, 0), (["payments"], Decimal(100), 0)],
+)
+async def test_a_channel_is_owed_once_what_it_asked_for(
+    database_url: str, topics: list[str], minimum: Decimal | None, told: int
+) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    notification = notices.Notification(
+        NoticeKind.PAYMENT_RECEIVED, "payment:1", {"amount": "50"}, amount=Decimal(50)
+    )
+    async with database.sessions.begin() as session:
+        session.add(
+            Subscription(
+                connection_id=connection.id,
+                channel_id="C1",
+                topics=topics,
+                minimum=minimum,
+                set_by="U1",
+                set_at=NOW,
+            )
+        )
+        await session.flush()
+        await notices.enqueue(session, connection, notification, NOW)
+        await notices.enqueue(session, connection, notification, NOW)
+        waiting = await count_waiting(session)
+    await database.close()
+
+    assert waiting == told
+
+
+async def test_no_notice_overtakes_another_in_its_channel(database_url: str) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        for source in ("first", "second"):
+            notification = notices.Notification(NoticeKind.SYNC_PAUSED, source, {}, also=["U1"])
+            await notices.enqueue(session, connection, notification, NOW)
+        first = await notices.take_due(session, connection.workspace_id, NOW)
+        nobody = await notices.take_due(session, connection.workspace_id, NOW)
+        assert first is not None
+        await fenced(session, first, first.fence, due_at=None)
+        second = await notices.take_due(session, connection.workspace_id, NOW)
+    await database.close()
+
+    assert isinstance(second, Notice)
+    assert (first.source, nobody, second.source) == ("first", None, "second")

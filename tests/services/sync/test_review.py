@@ -1,0 +1,155 @@
+"""What must not happen while looking at Xero: hammering, and touching money of somebody else's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.export.service import ExportService
+from services.export.shapes import ExportChoice
+from services.model.invoice import InvoiceState
+from services.store import exports
+from services.store.engine import Database
+from services.store.tables import Connection
+from tests.services.bridge import ANNA, Bridge
+
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with one exported invoice of 115.00, and one that is not."""
+    made = await Bridge.with_acme(database, "INV-1", "INV-2")
+    await made.export_it("INV-1")
+    yield made
+    await made.close()
+
+
+async def amounts(bridge: Bridge) -> list[Decimal]:
+    """Return the amounts of the exported invoice's payments in Paymo."""
+    company = bridge.paymo.company
+    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
+
+
+def invoice_id(bridge: Bridge) -> str:
+    """Return the exported invoice's id in Xero."""
+    return next(iter(bridge.xero.invoices))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait(
+    bridge: Bridge, status: int
+) -> None:
+    """What is due in Paymo moves no look at Xero forward when Xero could not be read."""
+    bridge.paymo.faults.add(path="/api/", status=503, times=50)
+    bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+    bridge.paymo.faults.clear()
+    bridge.xero.faults.add(
+        path="api.xro", status=status, headers={"Retry-After": "3600"}, times=1000
+    )
+    await bridge.look()
+    bridge.xero.faults.clear()
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    assert await amounts(bridge) == [Decimal(40)]
+
+
+@pytest.mark.parametrize("notes", ["Xero payment by card", "See Xero payment 12"])
+async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
+    bridge: Bridge, notes: str
+) -> None:
+    """It would vanish with the invoice, so a person is asked."""
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, "20", notes=notes)
+    await bridge.change(void_means="delete")
+    bridge.xero.books.void(invoice_id(bridge))
+    await bridge.look()
+    (export,) = await bridge.exports()
+    assert export.invoice_state is InvoiceState.ASKED
+    assert await amounts(bridge) == [Decimal(20)]
+
+
+async def test_e45_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge: Bridge) -> None:
+    """It waits by itself, and that it does is said where people look."""
+    refused = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+    said = '{"message": "This payment is locked"}'
+    bridge.paymo.faults.add(
+        method="DELETE", path="invoicepayments", status=400, body=said, times=99
+    )
+    bridge.xero.books.remove_payment(refused.payment_id)
+    bridge.xero.books.pay(invoice_id(bridge), Decimal(15), date=DAY)
+    await bridge.look()
+    assert await amounts(bridge) == [Decimal(40), Decimal(15)]
+    assert "locked" in (await bridge.connection()).sweep_problem
+    bridge.paymo.faults.clear()
+    await bridge.look()
+    await bridge.look()
+    assert await amounts(bridge) == [Decimal(15)]
+
+
+async def test_the_snapshot_shows_the_invoice_as_it_was_before_we_voided_it(
+    bridge: Bridge,
+) -> None:
+    """Also when the answer to our voiding got lost, and it is done again."""
+    bridge.paymo.faults.add(method="PUT", path="/invoices/", hang_up="after", times=3)
+    bridge.xero.books.void(invoice_id(bridge))
+    await bridge.look()
+    await bridge.look()
+    (export,) = await bridge.exports()
+    assert (export.invoice_state, (export.snapshot or {})["status"]) == (
+        InvoiceState.VOIDED,
+        "draft",
+    )
+
+
+async def test_of_two_who_decide_at_once_one_does(bridge: Bridge) -> None:
+    """Both presses answer, and nothing is decided both ways."""
+    async with bridge.database.sessions.begin() as session:
+        export = await exports.get(session, 1)
+        export.invoice_state, export.wanted = InvoiceState.HELD, "void"
+    said = await asyncio.gather(
+        bridge.sync.apply_breaker(ANNA, bridge.connection_id),
+        bridge.sync.keep_breaker(ANNA, bridge.connection_id),
+    )
+    assert sum("Nothing waits" in each for each in said) == 1
+
+
+@dataclass(slots=True)
+class Meddling:
+    """A mirror during whose reading the person chooses another invoice."""
+
+    bridge: Bridge
+    draft_id: int = 0
+    choices: list[ExportChoice] = field(default_factory=list)
+
+    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+        """Let the person choose."""
+        await self.bridge.mirror.refresh_books(connection, at_most_old=at_most_old)
+        if self.choices:
+            await self.bridge.export.choose(self.draft_id, ANNA, self.choices.pop())
+
+    async def refresh_contacts(self, connection: Connection) -> None:
+        """Copy them."""
+        await self.bridge.mirror.refresh_contacts(connection)
+
+    async def refresh_invoices(self, connection: Connection) -> None:
+        """Copy them."""
+        await self.bridge.mirror.refresh_invoices(connection)
+
+
+async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) -> None:
+    """A reading that was under way when another one was chosen does not undo the choice."""
+    wanted = bridge.paymo.company.numbered("INV-2").id
+    form = await bridge.export.open(ANNA, "INV-1")
+    meddling = Meddling(bridge, form.draft_id, [ExportChoice(invoice_id=wanted)])
+    reading: ExportService = replace(bridge.export, mirror=meddling)
+    await reading.run_preview(form.draft_id)
+    await bridge.run()
+    shown = await bridge.export.form(form.draft_id, ANNA)
+    assert shown.invoice is not None
+    assert (shown.invoice.value, shown.is_reading) == (str(wanted), False)

@@ -1,0 +1,116 @@
+"""Payments that do not simply fit: a cent too much, typed by hand already, or nowhere to go."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from services.model.payment import PaymentState
+from services.store.engine import Database
+from tests.services.bridge import ANNA, Bridge, reply_to
+
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    """A connected pair with one exported invoice of 115.00."""
+    made = await Bridge.with_acme(database, "INV-1")
+    await made.export_it("INV-1")
+    yield made
+    await made.close()
+
+
+async def pay(bridge: Bridge, amount: str) -> None:
+    """Pay the invoice in Xero, whatever is left there, and look."""
+    (xero_id,) = bridge.xero.invoices
+    bridge.xero.books.pay(xero_id, Decimal(amount), date=DAY)
+    await bridge.look()
+
+
+def amounts(bridge: Bridge) -> list[Decimal]:
+    """Return the amounts of the invoice's payments in Paymo."""
+    company = bridge.paymo.company
+    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
+
+
+async def told(bridge: Bridge) -> dict[str, object]:
+    """Return the facts of the last notice, which is about a payment."""
+    kind, facts = (await bridge.notices())[-1]
+    assert kind == "payment_received"
+    return facts
+
+
+@pytest.mark.parametrize(("typed", "is_taken"), [("0.01", True), ("0.02", False)])
+async def test_a_cent_above_what_is_left_is_taken_as_what_is_left(
+    bridge: Bridge, typed: str, *, is_taken: bool
+) -> None:
+    """The client has paid, so Paymo must not dun; from two cents on a person decides."""
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, typed)
+    await pay(bridge, "115")
+    facts = await told(bridge)
+    (row,) = await bridge.payments()
+    if is_taken:
+        assert amounts(bridge) == [Decimal("0.01"), Decimal("114.99")]
+        assert company.numbered("INV-1").status == "paid"
+        assert facts["short_by"] == "0.01"
+    else:
+        assert amounts(bridge) == [Decimal("0.02")]
+        assert row.state is PaymentState.ASKED
+        assert "114.98" in str(facts["asked"])
+
+
+async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) -> None:
+    """Counted twice, it would call the invoice paid; a person may insist."""
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, "40", paid_on=DAY)
+    await pay(bridge, "40")
+    assert amounts(bridge) == [Decimal(40)]
+    assert "typed" in str((await told(bridge))["asked"])
+    (row,) = await bridge.payments()
+    await bridge.sync.bring_back(ANNA, row.id)
+    await bridge.run()
+    assert amounts(bridge) == [Decimal(40), Decimal(40)]
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+async def test_e46_a_payment_on_an_invoice_deleted_in_paymo_makes_nothing_anew(
+    bridge: Bridge, *, is_noticed: bool
+) -> None:
+    """It is told, whether or not the deletion was, and Paymo stays as people left it."""
+    bridge.paymo.company.delete_invoice(bridge.paymo.company.numbered("INV-1").id)
+    if is_noticed:
+        await bridge.look()
+    await pay(bridge, "40")
+    kinds = dict(await bridge.notices())
+    assert kinds["payment_received"]["gone"] is True
+    assert not bridge.paymo.calls("POST")
+    assert not bridge.paymo.company.invoices
+    (row,) = await bridge.payments()
+    assert row.state is PaymentState.PARKED
+
+
+async def test_what_was_exported_again_after_a_deletion_is_another_request(bridge: Bridge) -> None:
+    """Xero would answer the old key with the old invoice; that one keeps its number, too."""
+    await bridge.change(void_means="void")
+    (xero_id,) = bridge.xero.invoices
+    bridge.xero.books.void(xero_id)
+    await bridge.look()
+    company = bridge.paymo.company
+    company.set_status(company.numbered("INV-1").id, "sent")
+    bridge.clock.turn(hours=1)
+    await bridge.run()
+    refused = await bridge.export_it("INV-1")
+    assert "void" in refused.reason
+    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
+    await bridge.run()
+    assert "without_number" in bridge.screen.results[-1].cures
+    await bridge.export.without_number(ANNA, refused.export_id, reply_to())
+    await bridge.run()
+    first, second = await bridge.exports()
+    assert second.reason == ""
+    assert (first.generation, second.generation) == (1, 2)
+    assert first.idempotency_key != second.idempotency_key
+    assert second.xero_invoice_id not in {None, first.xero_invoice_id}
