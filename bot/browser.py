@@ -10,6 +10,7 @@ from yarl import URL
 
 from bot import bodies
 from bot.html import POLICY, Pages
+from handlers.blocks import render_plain
 from services.connect.checklists import PAYMO, XERO
 from services.connect.links import PageLinks
 from services.connect.paymo_page import PaymoPage
@@ -137,7 +138,7 @@ class Browser:
     async def _ask_again(self, request: Request, purpose: str, refusal: ServiceError) -> Response:
         if isinstance(refusal, LinkExpired | ForeignForm):
             return self._refuse(refusal)
-        return await self._ask(request, purpose, str(refusal), _status(refusal))
+        return await self._ask(request, purpose, render_plain(str(refusal)), _status(refusal))
 
     def _show(self, consent: Consent) -> Response:
         if consent.organisation is not None:
@@ -191,7 +192,7 @@ class Browser:
             title = "This link has expired"
         if isinstance(refusal, ConsentRefused):
             title = "Nothing was connected"
-        return self.pages.say(title, str(refusal), status=_status(refusal))
+        return self.pages.say(title, render_plain(str(refusal)), status=_status(refusal))
 
 
 async def _form(request: Request) -> dict[str, str]:

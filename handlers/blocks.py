@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.model import texts
-from services.model.wording import mention
+from handlers import names
+from services.model import texts, wording
+from services.model.wording import Member, Typed
 
 Block = dict[str, Any]
 
@@ -18,7 +19,6 @@ MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
 _CUT_SHORT = re.compile(r"(&[a-z#0-9]*|<[^<>]*)\Z")
-_PERSON = re.compile(html.escape(mention("([UW][A-Z0-9]+)"), quote=False))
 _BLANK = "–"
 
 
@@ -27,9 +27,33 @@ def escape(text: str) -> str:
     return html.escape(texts.clean(text), quote=False)
 
 
-def sentence(text: str) -> str:
-    """Make a service's sentence harmless, but for the people whom it marks as named."""
-    return texts.clean(_PERSON.sub(r"<@\1>", html.escape(text, quote=False)))
+def render(sentence: str) -> str:
+    """Write a service's sentence in mrkdwn: facts as Slack shows them, all else as plain text."""
+    return "".join(
+        f"<@{each.user_id}>" if isinstance(each, Member) else escape(_plainly(each))
+        for each in wording.parts(sentence)
+    )
+
+
+def render_line(sentence: str) -> str:
+    """Write a service's sentence in mrkdwn, on one line."""
+    return render(" ".join(sentence.split())) or _BLANK
+
+
+def render_plain(sentence: str) -> str:
+    """Write a service's sentence where nothing is marked up: beside a field, in a file, on a page.
+
+    Whoever shows it escapes it.
+    """
+    return "".join(_plainly(each) for each in wording.parts(sentence))
+
+
+def _plainly(part: str | wording.Fact) -> str:
+    if isinstance(part, Member):
+        return f"<@{part.user_id}>"
+    if isinstance(part, Typed):
+        return f"{names.COMMAND} {part.command} {part.about}".rstrip()
+    return part
 
 
 def one_line(text: str) -> str:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import structlog
 
+from handlers import blocks, which
 from handlers import reply as answers
-from handlers import which
 from handlers.reading import cleaned, connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
 from handlers.slack_errors import passing_troubles
@@ -17,7 +17,6 @@ from services.errors import (
     SeveralFit,
     Unavailable,
 )
-from services.model import texts
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +80,6 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     """Return the errors beside the fields, or the refusal in place of the form."""
     view = request.body.get("view") or {}
     if isinstance(refusal, NotAccepted) and all(has_field(view, each) for each in refusal.fields):
-        said = {name: texts.clean(text) for name, text in refusal.fields.items()}
+        said = {name: blocks.render_plain(text) for name, text in refusal.fields.items()}
         return {"response_action": "errors", "errors": said}
     return {"response_action": "push", "view": answers.refusal_view(refusal)}

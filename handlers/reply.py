@@ -7,7 +7,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers import blocks, names
-from handlers.blocks import Block, sentence
+from handlers.blocks import Block, render
 from handlers.reading import Body
 from handlers.routing import SlackRequest
 from handlers.slack_errors import (
@@ -117,7 +117,7 @@ async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[s
                 channel=channel_id, text=text, blocks=[blocks.section(text)]
             )
     except ServiceError as refusal:
-        return [f"⚠️ <#{channel_id}> was not told yet. {sentence(str(refusal))}"]
+        return [f"⚠️ <#{channel_id}> was not told yet. {render(str(refusal))}"]
     return []
 
 
@@ -165,7 +165,7 @@ def view_of(body: Body) -> Body:
 
 def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
     """Draw a refusal: its sentence, and the button that helps."""
-    return [blocks.section(f"⛔ {sentence(str(refusal))}"), *_way_on(refusal, about)]
+    return [blocks.section(f"⛔ {render(str(refusal))}"), *_way_on(refusal, about)]
 
 
 def _way_on(refusal: ServiceError, about: int) -> list[Block]:
@@ -192,7 +192,7 @@ def _cure(refusal: ServiceError) -> list[Block]:
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     """Tell the person why not, and what helps."""
     cure = _way_on(refusal, request.person.connection_id)
-    await tell(request, f"⛔ {sentence(str(refusal))}", cure)
+    await tell(request, f"⛔ {render(str(refusal))}", cure)
 
 
 async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) -> None:

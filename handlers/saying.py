@@ -28,7 +28,7 @@ async def say(clients: SlackClients, reply_to: ReplyTarget, said: Said) -> None:
 
 def said_text(said: Said) -> str:
     """Return the sentence with its sign; safe for a message's `text`."""
-    return f"{'✅' if said.is_well else '⛔'} {blocks.sentence(said.text)}"
+    return f"{'✅' if said.is_well else '⛔'} {blocks.render(said.text)}"
 
 
 def said_blocks(said: Said) -> list[Block]:

@@ -52,7 +52,7 @@ async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
         button = blocks.button(f"Choose {each.number}", names.WHICH, value)
         said = f"*{one_line(each.number)}* · {one_line(each.about)}"
         drawn.append(blocks.named(blocks.section(said, accessory=button), about, reply_to))
-    await answers.tell(request, f"❓ {blocks.escape(str(several))}", drawn)
+    await answers.tell(request, f"❓ {blocks.render(str(several))}", drawn)
 
 
 def _choice(pair: Pair, value: str) -> Block:

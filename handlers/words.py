@@ -8,25 +8,9 @@ from dataclasses import dataclass, field
 
 from handlers import names
 from services.model import numbers
+from services.model.wording import Command
 
-VERBS = (
-    names.CONNECT,
-    names.EXPORT,
-    names.SHOW,
-    names.WHY,
-    names.HISTORY,
-    names.MATCH,
-    names.STATUS,
-    names.SYNC,
-    names.RECONCILE,
-    names.UNDO,
-    names.RESTORE,
-    names.SUBSCRIBE,
-    names.UNSUBSCRIBE,
-    names.SETTINGS,
-    names.DISCONNECT,
-    names.HELP,
-)
+VERBS = tuple(Command)
 ALL = "all"  # behind "export"
 SEVERAL = "several"
 PANEL = "panel"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from handlers import blocks, names
 from handlers.batch.undone import undone_fields
-from handlers.blocks import Block, one_line, sentence, shorten
+from handlers.blocks import Block, one_line, render, render_line, shorten
 from handlers.export.views import row_of, whither
 from handlers.reading import Note
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
@@ -82,7 +82,7 @@ def _drawn(form: BatchForm) -> list[Block]:
 
 
 def _problem(form: BatchForm) -> list[Block]:
-    return [blocks.section(f"⚠️ {sentence(form.problem)}")] if form.problem else []
+    return [blocks.section(f"⚠️ {render(form.problem)}")] if form.problem else []
 
 
 def _table(form: BatchForm) -> list[Block]:
@@ -161,7 +161,7 @@ def _named(name: str) -> str:
 
 
 def _reason(line: BatchLine) -> str:
-    return shorten(sentence(" ".join(line.reason.split())), _LONGEST_REASON)
+    return shorten(render_line(line.reason), _LONGEST_REASON)
 
 
 def _progress(form: BatchForm) -> list[Block]:

@@ -131,7 +131,7 @@ class SlackConnectScreen:
 
     async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""
-        text = blocks.escape(" ".join(sentences))
+        text = blocks.render(" ".join(sentences))
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
             await answers.show(client, reply_to, ending_view(sentences), text)

@@ -59,7 +59,7 @@ class Sync:
         row_id = number_in(pressed(request.body).get("value", ""))
         if row_id is None:
             raise NotFound("This button does not belong to anything any more.")
-        said = blocks.sentence(await decision(request.person, row_id))
+        said = blocks.render(await decision(request.person, row_id))
         await answers.tell(request, f"✅ {said}")
         await answers.settle(request, said)
 
@@ -108,5 +108,5 @@ def swept_text(swept: Swept) -> str:
     ]
     said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
     if swept.problem:
-        said = f"⚠️ {organisation}: {blocks.escape(swept.problem)}\n{said if found else ''}"
+        said = f"⚠️ {organisation}: {blocks.render(swept.problem)}\n{said if found else ''}"
     return said.strip()

@@ -130,5 +130,5 @@ def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
 
 def ending_view(sentences: tuple[str, ...]) -> Block:
     """Say how disconnecting goes, or how it went."""
-    drawn = blocks.paragraphs(blocks.escape(each) for each in sentences)
+    drawn = blocks.paragraphs(blocks.render(each) for each in sentences)
     return blocks.modal(names.DISCONNECT, GOODBYE, drawn)

@@ -102,7 +102,7 @@ class Export:
             drawn = said_view(said, note_of(view).channel_id)
             await answers.redraw(request.client, view["id"], drawn)
         else:
-            await answers.tell(request, blocks.escape(said))
+            await answers.tell(request, blocks.render(said))
 
     async def look_again(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""

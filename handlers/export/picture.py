@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, shorten
+from handlers.blocks import Block, one_line, render_line, shorten
 from services import money
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine, InvoicePicture
@@ -58,7 +58,7 @@ def check_blocks(checks: Iterable[Check]) -> list[Block]:
     """Write one line for each check, what stops the export first; and the cure for a wrong tax."""
     worst_first = sorted(checks, key=lambda check: list(reversed(Colour)).index(check.colour))
     drawn = blocks.paragraphs(
-        f"{_SIGNS[each.colour]} {one_line(each.text)}" for each in worst_first
+        f"{_SIGNS[each.colour]} {render_line(each.text)}" for each in worst_first
     )
     if any(each.name in _TAX_CHECKS and each.colour is Colour.RED for each in worst_first):
         drawn.append(blocks.context(SET_UP_TAX, APPLY_TAX))

@@ -29,7 +29,7 @@ async def begin(request: SlackRequest, workspaces: WorkspaceService, act: AuditE
     await request.ack()
     export_id = export_id_of(request)
     reply_to = await reply_target(workspaces, request)
-    said = blocks.sentence(await act(request.person, export_id, reply_to))
+    said = blocks.render(await act(request.person, export_id, reply_to))
     if reply_to.view_id:
         drawn = working_view(said, reply_to.channel_id)
         await answers.redraw(request.client, reply_to.view_id, drawn, view_hash=reply_to.view_hash)

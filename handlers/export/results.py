@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from handlers import blocks, names
-from handlers.blocks import Block, escape, one_line
+from handlers.blocks import Block, escape, one_line, render
 from handlers.buttons import open_links
 from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export.picture import status_name
@@ -29,7 +29,7 @@ def working_view(sentence: str, channel_id: str = "") -> Block:
 def said_view(sentence: str, channel_id: str = "") -> Block:
     """Say one thing in place of the form."""
     note = Note(channel_id=channel_id)
-    drawn = [blocks.section(escape(sentence))]
+    drawn = [blocks.section(render(sentence))]
     return blocks.modal(names.EXPORT, TITLE, drawn, metadata=note.dump())
 
 
@@ -84,7 +84,7 @@ def undo_button(export_id: int) -> Block:
 def result_text(result: ExportResult) -> str:
     """Say in one or two sentences what came of it; safe for a message's `text`."""
     number, organisation = one_line(result.number), one_line(result.organisation)
-    reason = escape(result.reason)
+    reason = render(result.reason)
     if result.state is ExportState.EXPORTED:
         said = f" {reason}" if reason else ""
         known = f" ID in Xero: {one_line(result.xero_invoice_id)}"

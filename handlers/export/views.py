@@ -1,7 +1,7 @@
 """The export form: how it is drawn, and what a person chose in it."""
 
 from handlers import blocks, names
-from handlers.blocks import Block, escape, one_line
+from handlers.blocks import Block, one_line, render
 from handlers.cures import cure_buttons, whom_to_ask
 from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
@@ -60,7 +60,7 @@ def _problem(form: ExportForm) -> list[Block]:
     if not form.problem:
         return []
     return [
-        blocks.section(f"⛔ {escape(form.problem)}"),
+        blocks.section(f"⛔ {render(form.problem)}"),
         *blocks.actions([recheck_button(form.draft_id)]),
     ]
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from handlers import blocks, names, rights
-from handlers.blocks import Block, escape, moment, one_line
+from handlers.blocks import Block, escape, moment, one_line, render_line
 from services.history.shapes import Done, History
 
 _APP = "The app"
@@ -154,9 +154,15 @@ def _value(name: str, value: Any) -> str:
         return f"<@{text}>"
     if name == "channel_id" and text.isalnum():
         return f"<#{text}>" if text[:1] in {"C", "G"} else f"<@{text}>"
-    return one_line(text)
+    return render_line(text)
 
 
 def as_json(value: dict[str, Any]) -> str:
     """Write before or after for a file, everything in it."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str) if value else ""
+    if not value:
+        return ""
+    said = {
+        name: blocks.render_plain(each) if isinstance(each, str) else each
+        for name, each in value.items()
+    }
+    return json.dumps(said, ensure_ascii=False, sort_keys=True, default=str)

@@ -101,7 +101,7 @@ def _when(time: datetime | None) -> str:
 def _problems(overview: Overview) -> list[Block]:
     said = []
     if overview.sweep_problem:
-        said.append(f"⚠️ {blocks.escape(overview.sweep_problem)}")
+        said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
     if overview.is_paused:
         said.append("⚠️ Deletions are paused until somebody decides about those that wait.")
     if overview.day_calls_left is not None:

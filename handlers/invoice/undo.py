@@ -37,7 +37,7 @@ class Undoing:
         number = _named(number, "restore")
         reply_to = await reply_target(self.workspaces, request)
         said = await self.restoring.restore_number(request.person, number, reply_to)
-        await answers.tell(request, f"⏳ {blocks.sentence(said)}")
+        await answers.tell(request, f"⏳ {blocks.render(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
         """Take back the invoice of the button."""
@@ -48,7 +48,7 @@ class Undoing:
         try:
             said = await begin(request, self.workspaces, self.restoring.restore)
         except AlreadyRequested as refusal:
-            await answers.settle(request, blocks.sentence(str(refusal)))
+            await answers.settle(request, blocks.render(str(refusal)))
             raise
         await answers.settle(request, said)
 
@@ -56,7 +56,7 @@ class Undoing:
         """Take an invoice that differs for a good one."""
         await request.ack()
         said = await self.service.accept(request.person, export_id_of(request))
-        await answers.tell(request, f"✅ {blocks.sentence(said)}")
+        await answers.tell(request, f"✅ {blocks.render(said)}")
 
 
 def _named(number: str, verb: str) -> str:

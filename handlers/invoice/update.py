@@ -24,4 +24,4 @@ class Updating:
         export_id = export_id_of(request)
         reply_to = await reply_target(self.workspaces, request)
         said = await self.service.ask(request.person, export_id, reply_to)
-        await answers.tell(request, f"⏳ {blocks.sentence(said)}")
+        await answers.tell(request, f"⏳ {blocks.render(said)}")

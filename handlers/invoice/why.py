@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from handlers import blocks, names, rights
-from handlers.blocks import Block, moment, one_line
+from handlers.blocks import Block, moment, one_line, render_line
 from handlers.buttons import (
     bring_back_button,
     delete_too,
@@ -34,7 +34,7 @@ def _line(finding: Finding) -> str:
     rests_on = [f"{word} <@{user_id}>".strip() for word, user_id in finding.people]
     rests_on += [f"{word} {moment(at)}" for word, at in finding.times]
     shown = f" _({', '.join(rests_on)})_" if rests_on else ""
-    return f"{_SIGNS[finding.colour]} *{finding.name}:* {one_line(finding.text)}{shown}"
+    return f"{_SIGNS[finding.colour]} *{finding.name}:* {render_line(finding.text)}{shown}"
 
 
 def why_blocks(found: Explanation) -> list[Block]:

@@ -72,7 +72,7 @@ class SlackNoticeBoard:
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
         text = (
-            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.escape(because)} What happens "
+            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.render(because)} What happens "
             "meanwhile is told to you here."
         )
         try:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from handlers import blocks, names
-from handlers.blocks import Block, escape, one_line
+from handlers.blocks import Block, one_line, render
 from handlers.export.picture import day
 
 Facts = dict[str, Any]
@@ -37,7 +37,7 @@ def drift_text(facts: Facts) -> str:
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
     said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(facts)}"
     other = "Xero" if side == "Paymo" else "Paymo"
-    return f"{said}\n{other} stays as it is. {escape(facts.get('advice', ''))}".rstrip()
+    return f"{said}\n{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
 
 
 def drift_buttons(facts: Facts) -> list[Block]:

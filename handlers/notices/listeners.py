@@ -175,7 +175,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         ),
     ]
     if found is not None and found.paused_because:
-        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.escape(found.paused_because)}"))
+        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.render(found.paused_because)}"))
     if about is not None and not about.is_only:
         company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
         drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))

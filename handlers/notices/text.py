@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from handlers.blocks import escape, moment, one_line
+from handlers.blocks import escape, moment, one_line, render
 from handlers.export.picture import day
 from handlers.notices.digest import digest_text
 from handlers.notices.drift import drift_text, edited_line
@@ -91,7 +91,7 @@ def _whereto(facts: Facts) -> str:
 def _failed(facts: Facts) -> str:
     return (
         f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
-        f"to {one_line(facts['organisation'])}.\n{escape(facts['reason'])}"
+        f"to {one_line(facts['organisation'])}.\n{render(facts['reason'])}"
     )
 
 
@@ -99,7 +99,7 @@ def _asked(facts: Facts) -> str:
     return (
         f"❓ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
         f"{amount(facts, 'total')} was sent in Paymo, and is not exported to "
-        f"{one_line(facts['organisation'])} by itself.\n{escape(facts['reason'])}"
+        f"{one_line(facts['organisation'])} by itself.\n{render(facts['reason'])}"
     )
 
 
@@ -130,7 +130,7 @@ def _received(facts: Facts) -> str:
     if facts.get("asked"):
         return (
             f"⚠️ {_what(facts)} of {when} in Xero on {invoice} is not recorded in Paymo. "
-            f"{escape(facts['asked'])}"
+            f"{render(facts['asked'])}"
         )
     if facts.get("changed_from"):
         return (
@@ -205,7 +205,7 @@ def _ended(facts: Facts, what: str) -> str:
 
 def _why_asked(facts: Facts) -> str:
     """Say what a deletion in Paymo would take with it."""
-    said = [escape(facts["why"])] if facts.get("why") else []
+    said = [render(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
         typed = amount(facts, "hand_typed")
         said.append(f"In Paymo it has payments of {typed} that somebody typed there.")
@@ -253,7 +253,7 @@ def _failing(facts: Facts) -> str:
     since = moment(datetime.fromisoformat(facts["since"]))
     return (
         f"⚠️ {one_line(facts['organisation'])} could not be synced since {since}. "
-        f"{escape(facts['problem'])} The app keeps trying. Payments and deletions in Xero reach "
+        f"{render(facts['problem'])} The app keeps trying. Payments and deletions in Xero reach "
         "Paymo once that works."
     )
 
@@ -272,7 +272,7 @@ def _made_again(facts: Facts) -> str:
         "its lines",
         "taxes",
         "payments",
-        *([escape(facts["kept"])] if facts.get("kept") else []),
+        *([render(facts["kept"])] if facts.get("kept") else []),
     ]
     said = (
         f"♻️ <@{facts['by']}> restored *invoice {one_line(facts['number'])}* · "

@@ -72,11 +72,11 @@ class SlackReconcileScreen:
 
     async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say until when it waits."""
-        await self._say(reply_to, f"⏳ {blocks.sentence(reason)}")
+        await self._say(reply_to, f"⏳ {blocks.render(reason)}")
 
     async def show_refusal(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say why nothing was compared."""
-        await self._say(reply_to, f"⛔ {blocks.sentence(reason)}")
+        await self._say(reply_to, f"⛔ {blocks.render(reason)}")
 
     async def _say(self, reply_to: ReplyTarget, text: str) -> None:
         await self._whisper(reply_to, text, [blocks.section(text)])

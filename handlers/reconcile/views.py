@@ -1,7 +1,7 @@
 """How a comparison is told: one line that sums it up, and a paragraph for each invoice."""
 
 from handlers import blocks, names
-from handlers.blocks import Block, escape, one_line, shorten
+from handlers.blocks import Block, one_line, shorten
 from handlers.buttons import delete_too, open_links
 from handlers.notices.drift import update_button
 from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
@@ -98,14 +98,14 @@ def finding_text(finding: Finding) -> str:
         mine = shorten(one_line(finding.in_paymo), _LONGEST_NAME)
         theirs = shorten(one_line(finding.in_xero), _LONGEST_NAME)
         sides = f"{finding.name}: {mine} in Paymo, {theirs} in Xero."
-    note = shorten(escape(finding.note), _LONGEST_NOTE)
+    note = shorten(blocks.render(finding.note), _LONGEST_NOTE)
     return " ".join(each for each in (sides, note) if each)
 
 
 def plain_finding(finding: Finding) -> str:
     """Say the same where nothing is marked up and nothing is cut."""
     sides = f"{finding.name}: {finding.in_paymo} in Paymo, {finding.in_xero} in Xero."
-    return f"{sides if finding.name else ''} {finding.note}".strip()
+    return f"{sides if finding.name else ''} {blocks.render_plain(finding.note)}".strip()
 
 
 def _button(row: Row) -> Block | None:

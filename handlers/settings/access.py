@@ -32,7 +32,7 @@ class Access:
         if wanted is None:
             raise NotFound(_GONE)
         said = await self.service.ask(request.person, wanted)
-        await answers.tell(request, f"📨 {blocks.sentence(said)}")
+        await answers.tell(request, f"📨 {blocks.render(said)}")
 
     async def allow(self, request: SlackRequest) -> None:
         """Give the chosen role."""
@@ -51,9 +51,9 @@ class Access:
         await request.ack()
 
     async def _settle(self, request: SlackRequest, said: str) -> None:
-        sentence = blocks.sentence(said)
-        await answers.tell(request, f"✅ {sentence}")
-        await answers.settle(request, sentence)
+        rendered = blocks.render(said)
+        await answers.tell(request, f"✅ {rendered}")
+        await answers.settle(request, rendered)
 
 
 def _id_in(body: Body) -> int:

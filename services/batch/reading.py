@@ -29,6 +29,7 @@ from services.model import days
 from services.model.export import BatchState, Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
+from services.model.wording import Command, Typed
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -86,7 +87,7 @@ class Situation:
         if self.is_all and invoice.issued_on < self.today - _YEAR:
             reason = (
                 f"Dated {invoice.issued_on:%d %b %Y}, more than 12 months ago. Name it to export "
-                f"it all the same: /paymo-xero export {invoice.number}"
+                f"it all the same: {Typed(Command.EXPORT, invoice.number)}"
             )
             return Verdict(OLD, reason, contact_id, account_id)
         choice = ExportChoice(
@@ -200,7 +201,7 @@ async def _held(kit: Kit, connection: Connection, invoices: Sequence[Invoice]) -
         invoice.id: (
             f"{connection.organisation_name} already has an invoice with the number "
             f"{invoice.number}. To link it, or to export without the number: "
-            f"/paymo-xero export {invoice.number}"
+            f"{Typed(Command.EXPORT, invoice.number)}"
         )
         for number, invoice in numbers.items()
         if number in holders and Links.paymo_id(holders[number].url) != invoice.id

@@ -30,6 +30,7 @@ from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person
+from services.model.wording import Command, Typed
 from services.store import audit, batches, connections, exports, matches
 from services.store.audit import AuditNote
 from services.store.engine import Session
@@ -40,7 +41,9 @@ log = structlog.get_logger(__name__)
 
 _PACE = timedelta(seconds=2)
 _AT_ONCE = 50
-_NOT_NOW = "The connection does not work now. Run /paymo-xero connect; this goes on afterwards."
+_NOT_NOW = (
+    f"The connection does not work now. Run {Typed(Command.CONNECT)}; this goes on afterwards."
+)
 
 
 @dataclass(frozen=True, slots=True)

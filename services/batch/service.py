@@ -11,12 +11,13 @@ from services.export.kit import Kit
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
+from services.model.wording import Command, Typed
 from services.store import audit, batches, connections, numbered, untaxed
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Batch, Connection
 
-_CLOSED = "This table is not there any more. Run /paymo-xero export all again."
+_CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
 _UNTICKED = "Tick the invoices to export again."
 _LONGEST = 255

@@ -21,6 +21,7 @@ from services.clients.http import Sleep, sleep_for, trusted
 from services.clients.rows import Kind, LeftOut
 from services.errors import NotConnected, Unavailable
 from services.jobs.backoff import CALL_LIMIT
+from services.model.wording import Command, Typed
 
 SCOPES = (
     "offline_access accounting.contacts accounting.invoices accounting.payments.read "
@@ -31,7 +32,7 @@ _SPARE = timedelta(seconds=60)
 _POLL = timedelta(milliseconds=50)
 _POLLS = 600
 _LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
-_GONE = "Xero no longer accepts our connection. Connect Xero again with /paymo-xero connect."
+_GONE = f"Xero no longer accepts our connection. Connect Xero again with {Typed(Command.CONNECT)}."
 _SILENT = "Xero's sign-in service did not answer. Try again later."
 
 

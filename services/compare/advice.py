@@ -6,6 +6,7 @@ from datetime import date
 from services.compare.edits import sent_of
 from services.compare.marks import told
 from services.compare.shapes import XERO, Difference, Part
+from services.model.wording import Command, Typed
 from services.store.tables import Connection, Export
 
 _OPEN = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
@@ -22,13 +23,13 @@ def why_not_updated(
         return f"It was in {organisation} before and is only linked, so change it there by hand."
     if told(export, XERO):
         return (
-            "Somebody changed it in Xero as well, so bring both together by hand; /paymo-xero "
-            "reconcile compares them."
+            "Somebody changed it in Xero as well, so bring both together by hand; "
+            f"{Typed(Command.RECONCILE)} compares them."
         )
     if Part.CURRENCY in parts:
         return (
-            "Another currency needs another invoice in Xero. Take this one back with /paymo-xero "
-            f"undo {export.number} and export it again."
+            "Another currency needs another invoice in Xero. Take this one back with "
+            f"{Typed(Command.UNDO, export.number)} and export it again."
         )
     return _why_closed(export, connection, locked_until)
 

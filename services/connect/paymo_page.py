@@ -12,6 +12,7 @@ from services.connect.settling import Finished
 from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
 from services.model import texts
 from services.model.connection import ConnectionState
+from services.model.wording import Command, Typed
 from services.store import links
 from services.store.engine import Database
 from services.store.tables import Connection
@@ -93,6 +94,6 @@ def _require_same_company(connection: Connection, company: Company) -> None:
         return
     raise ServiceError(
         f"This connection is with {connection.paymo_company_name}, and the key opens "
-        f"{company.name}. Use a key of {connection.paymo_company_name}, or run /paymo-xero "
-        "disconnect first."
+        f"{company.name}. Use a key of {connection.paymo_company_name}, or run "
+        f"{Typed(Command.DISCONNECT)} first."
     )

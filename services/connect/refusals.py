@@ -1,6 +1,7 @@
 """What can go wrong on the way through our one-time pages."""
 
 from services.errors import ServiceError
+from services.model.wording import Command, Typed
 
 
 class LinkExpired(ServiceError):
@@ -10,7 +11,7 @@ class LinkExpired(ServiceError):
         """Say where a fresh one is to be had."""
         super().__init__(
             "This link was used already, was replaced by a newer one, or is older than ten "
-            "minutes. Go back to Slack and start again with /paymo-xero connect."
+            f"minutes. Go back to Slack and start again with {Typed(Command.CONNECT)}."
         )
 
 
@@ -21,8 +22,8 @@ class LinkIncomplete(LinkExpired):
         """Say what is missing."""
         ServiceError.__init__(
             self,
-            "This address is incomplete: the code of your link is missing. Type /paymo-xero "
-            "connect in Slack and open the page from the button there.",
+            "This address is incomplete: the code of your link is missing. Type "
+            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there.",
         )
 
 
@@ -34,7 +35,7 @@ class TriesSpent(LinkExpired):
         ServiceError.__init__(
             self,
             "Five keys didn't work, so this link is closed. No key was kept. The form in Slack has "
-            "a new link, or type /paymo-xero connect.",
+            f"a new link, or type {Typed(Command.CONNECT)}.",
         )
 
 
@@ -65,8 +66,8 @@ class ForeignForm(ServiceError):
     def __init__(self) -> None:
         """Say how to get to our page."""
         super().__init__(
-            "Nothing was connected, because this form was sent from another site. Type /paymo-xero "
-            "connect in Slack and open the page from the button there."
+            "Nothing was connected, because this form was sent from another site. Type "
+            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there."
         )
 
 
@@ -74,7 +75,7 @@ class ConsentRefused(ServiceError):
     """The person did not allow the access at Xero."""
 
 
-_AGAIN = "To try again, go back to Slack and type /paymo-xero connect."
+_AGAIN = f"To try again, go back to Slack and type {Typed(Command.CONNECT)}."
 _LONGEST_ERROR = 100  # characters; it comes from an address that anybody can write
 _CANCELLED = frozenset({"", "access_denied"})
 TWO_APPS = (

@@ -17,6 +17,7 @@ from services.connect.refusals import TWO_APPS, ConsentRefused, LinkExpired, why
 from services.connect.settling import Finished
 from services.errors import NotConnected, ServiceError
 from services.model.connection import Organisation
+from services.model.wording import Command, Typed
 from services.store import connections, grants, links, ownership
 from services.store.engine import Database
 from services.store.tables import Connection, Grant, OneTimeLink
@@ -147,12 +148,12 @@ class XeroPages:
             raise ServiceError(
                 f"This connection is with {connection.organisation_name}, and you allowed "
                 f"{names or 'no organisation'}. Allow {connection.organisation_name} at Xero, or "
-                "run /paymo-xero disconnect first."
+                f"run {Typed(Command.DISCONNECT)} first."
             )
         if not found:
             raise ConsentRefused(
                 "Xero reports no organisation for this consent. Choose one at Xero, then try again "
-                f"with /paymo-xero connect. {TWO_APPS}"
+                f"with {Typed(Command.CONNECT)}. {TWO_APPS}"
             )
         return found
 

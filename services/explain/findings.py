@@ -11,6 +11,7 @@ from services.model.export import Colour, ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import TaskState
 from services.model.payment import PaymentKind, PaymentState
+from services.model.wording import Command, Typed
 from services.store import exports, left_out
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
 
@@ -187,7 +188,7 @@ def connected(connection: Connection) -> Iterable[Finding]:
     elif connection.state is ConnectionState.BROKEN:
         text = (
             f"{connection.broken_side} no longer accepts us, so {pair} stands still. Whoever "
-            "connected them can run /paymo-xero connect."
+            f"connected them can run {Typed(Command.CONNECT)}."
         )
         yield Finding("Connection", text, Colour.RED, people=owner)
     else:

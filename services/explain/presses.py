@@ -19,7 +19,7 @@ RECONNECT = "reconnect"
 
 
 def presses_of(export: Export, connection: Connection, *, is_restored: bool) -> tuple[str, ...]:
-    """Return the action ids of the buttons that help; each is judged once more when pressed."""
+    """Return what helps; each is judged once more when pressed."""
     is_here = (
         connection.state is ConnectionState.ACTIVE and export.tenant_id == connection.tenant_id
     )

@@ -21,6 +21,7 @@ from services.model.jobs import Job, TaskState
 from services.model.links import Links
 from services.model.payment import PaymentState
 from services.model.people import Person, Role
+from services.model.wording import Command, Typed
 from services.store import (
     connections,
     drafts,
@@ -88,8 +89,8 @@ class ExplainService:
             if found.header is None and found.latest is None:
                 raise NotFound(
                     f"{connection.paymo_company_name or 'Paymo'} lists no invoice with the number "
-                    f"{number.strip()}. If it is new, run /paymo-xero export {number.strip()}, "
-                    "which asks Paymo again."
+                    f"{number.strip()}. If it is new, run "
+                    f"{Typed(Command.EXPORT, number.strip())}, which asks Paymo again."
                 )
             role = await roles.require_sight(session, connection, person, _client_id(found))
             explained = await self._explain(session, connection, found, role)

@@ -12,7 +12,7 @@ from services.export.shapes import ExportChoice
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget
-from services.model.wording import mention
+from services.model.wording import Member
 from services.store import automatic, connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
@@ -116,7 +116,7 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state is ExportState.FAILED or export.invoice_state in _OVER:
         return ""
     if export.state in exports.WAITING:
-        who = mention(export.requested_by) if export.requested_by else "Automatic export"
+        who = Member(export.requested_by) if export.requested_by else "Automatic export"
         return f"{who} is exporting invoice {number} just now."
     if export.invoice_state is InvoiceState.UNDOING:
         return f"Invoice {number} is being taken back from {connection.organisation_name} just now."

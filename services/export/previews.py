@@ -9,7 +9,7 @@ from services.export.reading import read_invoice
 from services.matching.contacts import client_row
 from services.model.connection import ConnectionState
 from services.model.people import ReplyTarget
-from services.model.wording import some_of
+from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, mirror, numbered, tables
 from services.store.engine import Session
 from services.store.fence import fenced
@@ -38,7 +38,7 @@ async def run(kit: Kit, draft_id: int) -> None:
 
 async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
     if connection.state is not ConnectionState.ACTIVE:
-        raise ServiceError("The connection does not work now. Run /paymo-xero connect.")
+        raise ServiceError(f"The connection does not work now. Run {Typed(Command.CONNECT)}.")
     if draft.is_refreshing or not await _has_contacts(kit, connection):
         await kit.mirror.refresh_contacts(connection)
     oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH

@@ -17,7 +17,7 @@ from services.model import days
 from services.model.export import Colour, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
-from services.model.wording import some_of
+from services.model.wording import Command, Typed, some_of
 from services.store import (
     audit,
     automatic,
@@ -35,7 +35,7 @@ from services.store.engine import Session
 from services.store.tables import Connection, Draft, Export, TaxChoice
 
 LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
-_CLOSED = "This form was open for too long. Run /paymo-xero export again."
+_CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
 

@@ -14,6 +14,7 @@ from services.matching.contacts import Addition
 from services.model import days
 from services.model.jobs import Job
 from services.model.people import Option, Person, ReplyTarget, Role
+from services.model.wording import Command, Typed
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
 from services.store.tables import Connection
@@ -226,6 +227,6 @@ async def _require_form(
     """Tell a viewer that the invoice isn't in Xero; an exporter is shown the form instead."""
     if await roles.role_of(session, connection, person) < Role.EXPORTER:
         raise NotFound(
-            f"Invoice {number.strip()} isn't in Xero. Type /paymo-xero why {number.strip()} to see "
-            "what stands in its way."
+            f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
+            "see what stands in its way."
         )

@@ -61,8 +61,7 @@ class ExportForm:
 class ExportResult:
     """What came of an export, for the person who asked.
 
-    `cures` holds the action ids of the buttons that can help, such as `retry`, `as_draft` or
-    `link_existing`.
+    `cures` names what can help, such as `retry`, `as_draft` or `link_existing`.
     """
 
     export_id: int

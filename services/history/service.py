@@ -7,6 +7,7 @@ from services.errors import NotConnected, NotFound
 from services.history.masking import masked
 from services.history.shapes import Done, History
 from services.model.people import Person, Role
+from services.model.wording import Command, Typed
 from services.store import audit, connections, numbered, roles
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export
@@ -71,7 +72,7 @@ async def _exports(session: Session, connection: Connection, number: str) -> Seq
     if found.header is not None:
         raise NotFound(
             f"Invoice {found.header.number} was never exported, so nothing was done with it yet. "
-            f"Run /paymo-xero why {found.header.number} to see what stands in its way."
+            f"Run {Typed(Command.WHY, found.header.number)} to see what stands in its way."
         )
     raise NotFound(
         f"No invoice with the number {number.strip()} is known here. Look at the number in Paymo, "

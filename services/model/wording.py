@@ -1,8 +1,76 @@
-"""What sentences for people are put together from."""
+"""What sentences for people are put together from.
 
-from collections.abc import Sequence
+A sentence is plain text. What each surface says in its own way, such as a person or what is to be
+typed, stands in it as a fact, between two control characters that no text from outside holds (see
+`texts`): a client's name is never taken for one. `parts` reads a sentence back.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.model import texts
 
 _MOST_NAMED = 5
+_FACT = re.compile("\x02([@/])([^\x02\x03]*)\x03")
+
+
+class Command(StrEnum):
+    """What a person can ask for by typing; the value is the word that is typed."""
+
+    CONNECT = "connect"
+    EXPORT = "export"
+    SHOW = "show"
+    WHY = "why"
+    HISTORY = "history"
+    MATCH = "match"
+    STATUS = "status"
+    SYNC = "sync"
+    RECONCILE = "reconcile"
+    UNDO = "undo"
+    RESTORE = "restore"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    SETTINGS = "settings"
+    DISCONNECT = "disconnect"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in a sentence, by id; `f"Ask {Member(user_id)}."`."""
+
+    user_id: str
+
+    def __str__(self) -> str:
+        """Write the fact into a sentence."""
+        return _fact("@", self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What to type, in a sentence; `f"Run {Typed(Command.WHY, number)}."`."""
+
+    command: Command
+    about: str = ""
+
+    def __str__(self) -> str:
+        """Write the fact into a sentence."""
+        return _fact("/", f"{self.command} {self.about}".strip())
+
+
+Fact = Member | Typed
+
+
+def parts(sentence: str) -> Iterator[str | Fact]:
+    """Yield the plain texts of a sentence and the facts between them, in order."""
+    end = 0
+    for found in _FACT.finditer(sentence):
+        yield texts.clean(sentence[end : found.start()])
+        yield _read(*found.groups())
+        end = found.end()
+    yield texts.clean(sentence[end:])
 
 
 def listed(names: Sequence[str]) -> str:
@@ -17,9 +85,12 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def mention(user_id: str) -> str:
-    """Name a person of Slack's in a sentence, so that no other text can be taken for one.
+def _fact(kind: str, value: str) -> str:
+    return f"\x02{kind}{texts.clean(value)}\x03"
 
-    The marks are control characters; text from outside never holds any (see `texts`).
-    """
-    return f"\x02<@{user_id}>\x03"
+
+def _read(kind: str, value: str) -> Fact:
+    if kind == "@":
+        return Member(value)
+    word, _, about = value.partition(" ")
+    return Typed(Command(word), about)

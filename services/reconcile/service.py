@@ -17,6 +17,7 @@ from services.model.jobs import Job, TaskState
 from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
+from services.model.wording import Command, Typed
 from services.reconcile import digesting, months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month
@@ -190,5 +191,7 @@ class ReconcileService:
 def _require_open(connection: Connection) -> None:
     """Refuse what ended for good; what is broken may be mended."""
     if connection.state in {ConnectionState.ENDED, ConnectionState.ENDING}:
-        raise ServiceError("Paymo and Xero are not connected any more. Run /paymo-xero connect.")
+        raise ServiceError(
+            f"Paymo and Xero are not connected any more. Run {Typed(Command.CONNECT)}."
+        )
     connections.require_ready(connection)

@@ -8,7 +8,7 @@ from services.errors import AlreadyRequested, NotFound, ServiceError
 from services.jobs.work import Work
 from services.model.jobs import Job
 from services.model.people import Person, Role
-from services.model.wording import mention
+from services.model.wording import Command, Member, Typed
 from services.store import access, audit, connections, ownership, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -37,14 +37,14 @@ class AccessService:
             if await ownership.may_take_over(session, connection, person.user_id, now):
                 return _take_over(connection)
             if await access.was_declined(session, connection.id, person.user_id, wanted, now):
-                owner = mention(connection.owner_id)
+                owner = Member(connection.owner_id)
                 return f"{owner} declined this less than a day ago. You can ask again tomorrow."
             is_new = await access.ask(session, connection, person.user_id, wanted, now)
-            owner, workspace_id = connection.owner_id, connection.workspace_id
+            owner, workspace_id = Member(connection.owner_id), connection.workspace_id
         if not is_new:
-            return f"You've asked {mention(owner)} before. We'll tell you when they answer."
+            return f"You've asked {owner} before. We'll tell you when they answer."
         await self.work.nudge(Job.NOTICES, workspace_id)
-        return f"We've asked {mention(owner)}. We'll tell you when they answer."
+        return f"We've asked {owner}. We'll tell you when they answer."
 
     async def allow(self, person: Person, request_id: int, role: Role | None = None) -> str:
         """Give what was asked for, or another role; return a sentence to show."""
@@ -61,7 +61,7 @@ class AccessService:
                 access.give(connection, request.user_id, given)
                 await access.settle(session, connection, self.now())
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return f"{mention(request.user_id)} is now {_a(given)}."
+        return f"{Member(request.user_id)} is now {_a(given)}."
 
     async def decline(self, person: Person, request_id: int) -> str:
         """Give nothing; return a sentence to show."""
@@ -69,7 +69,7 @@ class AccessService:
             request, connection = await self._open(session, person, request_id)
             await self._answer(session, connection, request, "")
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return f"Declined. {mention(request.user_id)} was told."
+        return f"Declined. {Member(request.user_id)} was told."
 
     async def _answer(
         self, session: Session, connection: Connection, request: AccessRequest, given: str
@@ -104,8 +104,8 @@ async def _current(session: Session, person: Person) -> Connection:
 
 def _take_over(connection: Connection) -> str:
     return (
-        f"{mention(connection.owner_id)} hasn't answered for seven days. To become the owner, type "
-        "/paymo-xero connect and connect Xero again, with an account that reaches "
+        f"{Member(connection.owner_id)} hasn't answered for seven days. To become the owner, type "
+        f"{Typed(Command.CONNECT)} and connect Xero again, with an account that reaches "
         f"{connection.organisation_name}."
     )
 

@@ -10,7 +10,7 @@ from services.errors import NotConnected, SeveralConnections, System
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Person, Role
-from services.model.wording import mention
+from services.model.wording import Command, Member, Typed
 from services.store import leaving, notices, pairs, roles
 from services.store.tables import Connection, Export, Subscription, Workspace
 
@@ -24,7 +24,7 @@ _OPEN = (
 )
 _ENDABLE = (ConnectionState.ACTIVE, ConnectionState.BROKEN, ConnectionState.PENDING)
 _OVER = "This connection has been ended. Type the command again to choose another one."
-CONNECT_FIRST = "Paymo and Xero are not connected yet. Run /paymo-xero connect first."
+CONNECT_FIRST = f"Paymo and Xero are not connected yet. Run {Typed(Command.CONNECT)} first."
 
 
 async def get(session: AsyncSession, connection_id: int) -> Connection:
@@ -136,7 +136,7 @@ def require_ready(current: Connection | None) -> Connection:
     if current.state is ConnectionState.BROKEN:
         raise NotConnected(
             f"{current.broken_side} no longer accepts our connection, so nothing can be sent. "
-            f"{mention(current.owner_id)} can run /paymo-xero connect to connect it again.",
+            f"{Member(current.owner_id)} can run {Typed(Command.CONNECT)} to connect it again.",
             system="Paymo" if current.broken_side == "Paymo" else "Xero",
         )
     return current

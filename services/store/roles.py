@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
 from services.model.people import Person, Role
-from services.model.wording import mention
+from services.model.wording import Member
 from services.store.tables import Connection, Subscription
 
 _WHY = {
@@ -45,7 +45,7 @@ async def require(
 def refusal(connection: Connection, role: Role, has: Role) -> NotAllowed:
     """Return why not, with the role that this person can ask for: one step from what they have."""
     wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
-    why = _WHY[role].format(owner=mention(connection.owner_id))
+    why = _WHY[role].format(owner=Member(connection.owner_id))
     return NotAllowed(why, connection_id=connection.id, wants=wanted.word)
 
 
@@ -60,7 +60,7 @@ async def require_sight(
     if await only_client(session, connection, person) not in {None, client_id}:
         raise NotAllowed(
             "This channel gets notifications about one client only. Ask about other clients "
-            f"where you have access, or ask the owner, {mention(connection.owner_id)}, for it.",
+            f"where you have access, or ask the owner, {Member(connection.owner_id)}, for it.",
             connection_id=connection.id,
             wants=Role.VIEWER.word,
         )

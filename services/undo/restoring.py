@@ -23,7 +23,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
-from services.model.wording import listed
+from services.model.wording import Command, Typed, listed
 from services.store import (
     audit,
     cards,
@@ -268,7 +268,9 @@ def said_of(number: str, kept: str) -> str:
 
 async def _refuse(case: _Case, why: str) -> None:
     number = case.export.number
-    said = f"Invoice {number} was not restored. {why} To try again: /paymo-xero restore {number}"
+    said = (
+        f"Invoice {number} was not restored. {why} To try again: {Typed(Command.RESTORE, number)}"
+    )
     async with case.kit.database.sessions.begin() as session:
         if not await tasks.finish(session, case.task, TaskState.REFUSED, reason=said):
             return

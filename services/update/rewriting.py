@@ -26,6 +26,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
+from services.model.wording import Command, Typed
 from services.store import audit, cards, connections, drifts, matches, notices, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session
@@ -36,7 +37,7 @@ _FRESH = timedelta(minutes=1)
 _CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes")
 _NO_CONTACT = (
     "Its client in Paymo is another one now, and nobody has said which contact in Xero that is. "
-    "Match it with /paymo-xero match, then press again."
+    f"Match it with {Typed(Command.MATCH)}, then press again."
 )
 
 

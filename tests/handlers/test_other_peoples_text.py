@@ -1,5 +1,6 @@
 """Names that look like Slack's own markup: nobody is called, nothing becomes a link."""
 
+import html
 import json
 from collections.abc import AsyncIterator
 
@@ -9,7 +10,8 @@ from handlers import blocks
 from handlers.guarding import guarded
 from handlers.routing import SlackRequest
 from services.errors import NotAccepted, ServiceError
-from services.model.wording import mention
+from services.model import texts, wording
+from services.model.wording import Command, Member, Typed
 from tests.handlers.desk import Desk
 from tests.handlers.judging import marked_up, strings
 from tests.sandbox.slack_bench import entry, modal
@@ -20,7 +22,7 @@ NAME = f"{VICTIM} <!here> https://evil.example pay@evil.example"
 
 
 def test_a_sentence_names_the_person_that_a_service_marks_and_nobody_else() -> None:
-    said = blocks.sentence(f"{mention('U1')} exports {NAME} & co")
+    said = blocks.render(f"{Member('U1')} exports {NAME} & co")
 
     assert said == (
         "<@U1> exports &lt;@U024BE7LH&gt; &lt;!here&gt; https://evil.example pay@evil.example "
@@ -28,16 +30,41 @@ def test_a_sentence_names_the_person_that_a_service_marks_and_nobody_else() -> N
     )
 
 
-def test_where_nobody_is_mentioned_the_marks_are_gone() -> None:
-    marked = mention("U1")
+@pytest.mark.parametrize(
+    "name", [VICTIM, "<!channel>", "/paymo-xero connect", "<#C1|x>", "\x02@U1\x03"]
+)
+def test_a_name_stays_plain_text_in_whatever_sentence_it_stands(name: str) -> None:
+    """Text from outside is cleaned where it comes in; a name in what is typed is cleaned there."""
+    known = texts.clean(name)
+    said = f"{known} is locked. Ask {Member('U1')}, or run {Typed(Command.WHY, name)}."
 
-    assert blocks.escape(marked) == blocks.one_line(marked) == "&lt;@U1&gt;"
-    assert blocks.plain(marked)["text"] == "&lt;@U1&gt;"
+    assert blocks.render(said) == (
+        f"{html.escape(known, quote=False)} is locked. Ask <@U1>, or run /paymo-xero why "
+        f"{html.escape(known, quote=False)}."
+    )
+    assert blocks.render_plain(said) == (
+        f"{known} is locked. Ask <@U1>, or run /paymo-xero why {known}."
+    )
+
+
+def test_a_sentence_is_read_back_as_it_was_put_together() -> None:
+    facts = [Member("U1"), Typed(Command.RECONCILE), Typed(Command.SHOW, "INV 7")]
+    said = f"A {facts[0]}b{facts[1]}{facts[2]}."
+
+    assert list(wording.parts(said)) == ["A ", facts[0], "b", facts[1], "", facts[2], "."]
+    assert list(wording.parts(said[:-3])) == ["A ", facts[0], "b", facts[1], "/show INV "]
+
+
+def test_where_nobody_is_mentioned_the_marks_are_gone() -> None:
+    marked = str(Member("U1"))
+
+    assert blocks.escape(marked) == blocks.one_line(marked) == "@U1"
+    assert blocks.plain(marked)["text"] == "@U1"
 
 
 async def test_an_error_beside_a_field_shows_no_marks(desk: Desk) -> None:
     async def refuse(_: SlackRequest) -> None:
-        raise NotAccepted({"contact": f"{mention('U1')} does it."})
+        raise NotAccepted({"contact": f"{Member('U1')} does it."})
 
     desk.handler = guarded(refuse)
     view = await desk.bench.open_view(modal(entry("contact", {"type": "plain_text_input"})))

@@ -15,6 +15,7 @@ from services.batch.table import BatchForm
 from services.errors import Lost
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
+from services.model.wording import Command, Typed
 from services.store import batches, connections
 from services.store.engine import Database
 from tests.services.batching import (
@@ -289,7 +290,7 @@ async def test_a_connection_that_is_broken_parks_the_batch(bridge: Bridge) -> No
     await bridge.batches.confirm(ANNA, form.batch_id)
     await bridge.change(state=ConnectionState.BROKEN)
     await bridge.run()
-    assert "/paymo-xero connect" in bridge.screen.batches[-1].problem
+    assert str(Typed(Command.CONNECT)) in bridge.screen.batches[-1].problem
     await bridge.change(state=ConnectionState.ACTIVE)
     bridge.clock.turn(hours=1)
     await ended(bridge)

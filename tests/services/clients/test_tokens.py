@@ -11,6 +11,7 @@ import pytest
 from services.clients.tokens import Tokens, TokenSet
 from services.connect.consents import StoreVault
 from services.errors import NotConnected, Unavailable
+from services.model.wording import Command, Typed
 from services.store import grants
 from services.store.engine import Database
 from services.store.tables import Grant
@@ -167,7 +168,7 @@ async def test_a_consent_that_is_over_is_noted_and_not_asked_again(keeper: Keepe
     keeper.stand.world.authority.revoke(keeper.first.refresh_token)
     keeper.stand.clock.forward(minutes=31)
     for _ in range(2):
-        with pytest.raises(NotConnected, match="/paymo-xero connect") as refusal:
+        with pytest.raises(NotConnected, match=str(Typed(Command.CONNECT))) as refusal:
             await keeper.ask()
 
     assert (refusal.value.system, refusal.value.is_stale) == ("Xero", False)

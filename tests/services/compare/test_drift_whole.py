@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.paymo.model import Item
 from services.matching.shapes import MatchChoice
+from services.model.wording import Command, Typed
 from services.store import cards
 from services.store.engine import Database
 from services.store.tables import Export
@@ -90,7 +91,7 @@ async def test_pressing_update_brings_everything_over_and_leaves_no_difference(
     edit(bridge, number="INV-9", client_id=beta.id, items=items, discount=Decimal(10), **dates)
     await bridge.look()
     await press(bridge)
-    assert "Match it with /paymo-xero match" in bridge.screen.sayings[-1].text
+    assert f"Match it with {Typed(Command.MATCH)}" in bridge.screen.sayings[-1].text
     assert writes(bridge) == []
 
     (export,) = await bridge.exports()

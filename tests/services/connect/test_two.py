@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from services.connect.refusals import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model.connection import ConnectionState
+from services.model.wording import Member
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Grant, SlackInstallation
 from tests.services import bridge
@@ -135,7 +136,7 @@ async def test_who_has_only_looked_is_told_whom_to_ask_when_another_was_faster(
 ) -> None:
     await stand.service.open(BEN)
     await stand.connect(ANNA)
-    with pytest.raises(NotAllowed, match="<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await stand.service.open(BEN)
 
 

@@ -14,6 +14,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.payment import PaymentState
 from services.model.people import Person, Role
+from services.model.wording import Member
 from services.store import connections, tasks
 from services.store.engine import Database
 from services.store.tasks import Asked
@@ -196,7 +197,7 @@ async def test_viewers_are_answered_without_buttons_and_nobody_else_is(
     assert (seen.role, seen.can_export, seen.is_being_read) == (Role.VIEWER, False, False)
     assert "once an exporter looks at it" in seen.unread
     await bridge.change(channel_viewers=False)
-    with pytest.raises(NotAllowed, match=r"<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await explain.why(BEN, "INV-1")
     with pytest.raises(NotConnected):
         await explain.why(Person("", "T2", "U1", "C1"), "INV-1")

@@ -10,6 +10,7 @@ from sandbox.serving import Fault
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
+from services.model.wording import Member
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
@@ -147,7 +148,7 @@ async def test_e21_a_tax_that_differs_is_refused_with_the_accounts_that_fit(brid
 
 async def test_only_exporters_export(bridge: Bridge) -> None:
     """Everybody else is told whom to ask."""
-    with pytest.raises(NotAllowed, match="<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await bridge.export.open(BEN, "INV-1")
 
 

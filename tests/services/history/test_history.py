@@ -11,6 +11,7 @@ from services.history.service import HistoryService
 from services.history.shapes import History
 from services.model.connection import ConnectionState
 from services.model.people import Person
+from services.model.wording import Member
 from services.store import audit, connections
 from services.store.audit import AuditNote
 from services.store.engine import Database
@@ -114,7 +115,7 @@ async def test_e69_no_secret_comes_out_of_the_history(
 async def test_c33_who_may_not_export_is_told_whom_to_ask(
     bridge: Bridge, history: HistoryService
 ) -> None:
-    with pytest.raises(NotAllowed, match=r"<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await history.newest(BEN)
     await bridge.change(exporters=["U2"])
     assert (await history.newest(BEN)).total == 0

@@ -9,6 +9,7 @@ from services.errors import NotAllowed, ServiceError
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
+from services.model.wording import Member
 from services.settings.access import AccessService
 from services.store.engine import Database
 from services.store.tables import AccessRequest, AuditEntry, Connection, Notice
@@ -69,7 +70,7 @@ async def test_an_exporter_who_waited_becomes_the_owner_and_the_former_is_told(
     assert sorted(each.channel_id for each in told) == ["U1", "U2"]
     [act] = [each for each in await stand.rows(AuditEntry) if each.what == "owner_changed"]
     assert (act.user_id, act.before["owner"], act.after["by_way"]) == ("U2", "U1", "taken")
-    with pytest.raises(NotAllowed, match="<@U2>"):
+    with pytest.raises(NotAllowed, match=str(Member("U2"))):
         await stand.service.open(ANNA)
 
 

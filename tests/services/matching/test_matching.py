@@ -11,6 +11,7 @@ from services.matching.service import MatchingService
 from services.matching.shapes import MatchChoice
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, Person
+from services.model.wording import Member
 from services.store import mirror
 from services.store.engine import Database
 from services.store.tables import Account, AuditEntry, Base, Client, Connection, Contact, TaxRate
@@ -237,7 +238,7 @@ async def test_accounts_for_sales_are_found_by_name_or_code_with_their_tax(
 
 async def test_who_may_not_export_is_shown_nothing_to_match(service: MatchingService) -> None:
     assert [each.text for each in await service.client_options(OWNER, "acme")] == ["Acmé Ltd"]
-    with pytest.raises(NotAllowed, match="<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await service.open(STRANGER)
     with pytest.raises(NotAllowed):
         await service.client_options(STRANGER, "")

@@ -24,6 +24,7 @@ from services.model.jobs import Job
 from services.model.links import Links
 from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.people import Person
+from services.model.wording import Member
 from services.notices.service import NoticeService
 from services.notices.shapes import Message, Spot
 from services.store import connections, due, notices, workspaces
@@ -174,7 +175,7 @@ async def test_typed_topics_are_added_to_what_the_channel_has(room: Newsroom) ->
 
 async def test_who_may_not_export_may_not_have_a_channel_listen(room: Newsroom) -> None:
     await room.service.subscribe(OWNER, "C1")
-    with pytest.raises(NotAllowed, match="<@U1>"):
+    with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await room.service.subscribe(STRANGER, "C2")
     for refused in (
         room.service.unsubscribe(STRANGER, "C1"),
@@ -182,7 +183,7 @@ async def test_who_may_not_export_may_not_have_a_channel_listen(room: Newsroom) 
         room.service.listening(STRANGER, "C1"),
         room.service.about(STRANGER),
     ):
-        with pytest.raises(NotAllowed, match="<@U1>"):
+        with pytest.raises(NotAllowed, match=str(Member("U1"))):
             await refused
     with pytest.raises(NotFound):
         await room.service.subscribe(OWNER, "C1", client_id=404)

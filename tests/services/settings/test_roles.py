@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from services.errors import AlreadyRequested, NotAllowed, NotConnected, NotFound, SeveralFit
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Role
-from services.model.wording import mention
+from services.model.wording import Command, Member, Typed
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store import connections, roles
@@ -134,7 +134,7 @@ async def test_ten_syncs_are_one(bridge: Bridge) -> None:
 async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: Role) -> None:
     access = access_on(bridge)
     said = [await access.ask(CARL, Role.OWNER) for _ in range(3)]
-    assert f"We've asked {mention('U1')}" in said[0]
+    assert f"We've asked {Member('U1')}" in said[0]
     assert "before" in said[1]
     [notice] = await told(bridge, NoticeKind.ACCESS_ASKED)
     assert (notice.channel_id, notice.facts["by"], notice.facts["role"]) == ("U1", "U3", "exporter")
@@ -143,7 +143,7 @@ async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: R
         with pytest.raises((NotAllowed, NotConnected)):
             await access.allow(other, request_id)
 
-    assert "<@U3>" in await access.allow(ANNA, request_id, given)
+    assert str(Member("U3")) in await access.allow(ANNA, request_id, given)
     for again in (access.allow(ANNA, request_id), access.decline(ANNA, request_id)):
         with pytest.raises(AlreadyRequested):
             await again
@@ -191,7 +191,7 @@ async def test_the_owner_hands_over_and_requests_go_to_the_new_one(bridge: Bridg
 
     assert await role_of(bridge, BEN) is Role.OWNER
     assert await role_of(bridge, ANNA) is Role.EXPORTER
-    with pytest.raises(NotAllowed, match="<@U2>"):
+    with pytest.raises(NotAllowed, match=str(Member("U2"))):
         await settings.open(ANNA)
     changed = await told(bridge, NoticeKind.OWNER_CHANGED)
     assert sorted(each.channel_id for each in changed) == ["U1", "U2"]
@@ -211,7 +211,7 @@ async def test_an_exporter_asks_to_become_the_owner(bridge: Bridge) -> None:
     [notice] = await told(bridge, NoticeKind.ACCESS_ASKED)
     assert notice.facts["role"] == "owner"
     bridge.clock.turn(days=7)
-    assert "/paymo-xero connect" in await access.ask(CARL, Role.OWNER)
+    assert str(Typed(Command.CONNECT)) in await access.ask(CARL, Role.OWNER)
 
     await access.allow(ANNA, notice.facts["request_id"], Role.VIEWER)
     assert await role_of(bridge, CARL) is Role.OWNER

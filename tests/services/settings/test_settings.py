@@ -9,6 +9,7 @@ from sqlalchemy import select
 from services.errors import NotAccepted, NotAllowed, NotConnected
 from services.model.connection import ConnectionState
 from services.model.people import Person
+from services.model.wording import Member
 from services.settings.service import SettingsService
 from services.store import connections
 from services.store.engine import Database
@@ -66,9 +67,9 @@ async def test_chosen_exporters_may_export_but_change_no_settings(database: Data
         ready = await connections.get_for_exporter(session, OTHER)
     assert ready.exporters == ["U2"]
     for person in (OTHER, STRANGER):
-        with pytest.raises(NotAllowed, match="<@U1>"):
+        with pytest.raises(NotAllowed, match=str(Member("U1"))):
             await service.open(person)
-        with pytest.raises(NotAllowed, match="<@U1>"):
+        with pytest.raises(NotAllowed, match=str(Member("U1"))):
             await service.save(person, replace(form, exporters=("U3",)))
 
     assert (await service.open(OWNER)).exporters == ("U2",)
