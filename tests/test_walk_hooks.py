@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.paymo.hooks import sign
+from sandbox.paymo.webhooks import sign
 from tests.bot.program import WEBHOOK_KEY
 from tests.walk import Walk, walking
 

@@ -2,6 +2,6 @@
 
 from sandbox.paymo.company import Company
 from sandbox.paymo.model import Client, Invoice, Item, Payment
-from sandbox.paymo.world import PaymoWorld
+from sandbox.paymo.server import PaymoWorld
 
 __all__ = ["Client", "Company", "Invoice", "Item", "Payment", "PaymoWorld"]

@@ -13,11 +13,11 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.paymo.company import Company, not_found
-from sandbox.paymo.entry import add_invoice
 from sandbox.paymo.model import Client, Invoice, Payment, Refused, amount_of, invalid
-from sandbox.paymo.printing import printed
+from sandbox.paymo.pdf import printed
+from sandbox.paymo.projects import Entry, Expense, Project
 from sandbox.paymo.query import MOST, included, matching, paged
-from sandbox.paymo.work import Entry, Expense, Project
+from sandbox.paymo.validation import add_invoice
 from sandbox.serving import Handler, Json, as_json
 
 _COMPANY = web.RequestKey("company", Company)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from sandbox.paymo.hooks import Courier, Hook, made_from
 from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused, invalid, stamp
-from sandbox.paymo.work import Entry, Expense, Project
+from sandbox.paymo.projects import Entry, Expense, Project
+from sandbox.paymo.webhooks import Courier, Hook, made_from
 from sandbox.serving import Clock, Json
 
 Line = tuple[Any, ...]  # item, description, quantity, price, and whether it is taxed

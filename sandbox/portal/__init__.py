@@ -1,5 +1,5 @@
 """The demo's one address: three panes, and the way from connecting to a paid invoice."""
 
-from sandbox.portal.world import Portal
+from sandbox.portal.server import Portal
 
 __all__ = ["Portal"]

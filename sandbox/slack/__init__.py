@@ -1,9 +1,9 @@
 """A stand-in for Slack: its Web API, its rules, its people, and the requests it sends to an app."""
 
-from sandbox.slack.door import Answer
+from sandbox.slack.delivery import Answer
 from sandbox.slack.modals import Menu
 from sandbox.slack.model import Channel, Message, NotPossible, Team, User, View
-from sandbox.slack.world import SlackWorld
+from sandbox.slack.server import SlackWorld
 
 __all__ = [
     "Answer",

@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from sandbox.slack.form import Field, escaped
+from sandbox.slack.fields import Field, escaped
 from sandbox.slack.model import NotPossible
 from sandbox.slack.rules.parts import all_options
 

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.serving import Handler
-from sandbox.slack.acts import COMMAND
-from sandbox.slack.door import Answer
+from sandbox.slack.delivery import Answer
 from sandbox.slack.events import Events
 from sandbox.slack.model import Channel, NotPossible, Team, User, View
+from sandbox.slack.people import COMMAND
 
 Json = dict[str, Any]
 Act = Callable[[Json], Awaitable[Any]]

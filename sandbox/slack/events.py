@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.slack.acts import Acts
-from sandbox.slack.door import FORM, Answer
-from sandbox.slack.house import Where, Who
+from sandbox.slack.core import Where, Who
+from sandbox.slack.delivery import FORM, Answer
 from sandbox.slack.model import NotPossible, Team
 from sandbox.slack.oauth import Authority
+from sandbox.slack.people import Acts
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.form import carried, with_ids
+from sandbox.slack.fields import carried, with_ids
 from sandbox.slack.model import STACK, Refused, Team, Trigger, View
 from sandbox.slack.rules.surfaces import too_large, view_problems
 from sandbox.slack.state import APP_ID, State

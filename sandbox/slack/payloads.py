@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.form import Field
+from sandbox.slack.fields import Field
 from sandbox.slack.modals import Screens
 from sandbox.slack.model import Channel, Message, Team, User, View
 from sandbox.slack.state import APP_ID, State

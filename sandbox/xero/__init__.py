@@ -4,8 +4,8 @@ from sandbox.serving import Seen
 from sandbox.xero.identity import Consent
 from sandbox.xero.model import Contact, Invoice, Payment, TaxComponent
 from sandbox.xero.organisation import Organisation
+from sandbox.xero.server import XeroWorld
 from sandbox.xero.wire import Invalid
-from sandbox.xero.world import XeroWorld
 
 __all__ = [
     "Consent",

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sandbox.serving import Json
 from sandbox.xero import query
-from sandbox.xero.door import ledger_of
+from sandbox.xero.http import ledger_of
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import Contact
 from sandbox.xero.render import contact_json

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.serving import Json
 from sandbox.xero import query
-from sandbox.xero.door import ledger_of
+from sandbox.xero.http import ledger_of
 from sandbox.xero.invoices import find
 from sandbox.xero.ledger import Ledger
 from sandbox.xero.model import Allocation, Credit, CreditKind

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 from aiohttp import web
 
 from sandbox.serving import Json
-from sandbox.xero.door import APP, ledger_of
+from sandbox.xero.http import APP, ledger_of
 from sandbox.xero.invoices import named
 from sandbox.xero.model import Note
 from sandbox.xero.settings import BASE

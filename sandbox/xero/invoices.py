@@ -6,12 +6,12 @@ from aiohttp import web
 
 from sandbox.serving import Json
 from sandbox.xero import query
-from sandbox.xero.door import APP, ledger_of
-from sandbox.xero.entry import Entry
+from sandbox.xero.http import APP, ledger_of
 from sandbox.xero.ledger import NOT_MODIFIABLE, Ledger
 from sandbox.xero.model import Invoice
 from sandbox.xero.render import invoice_head, invoice_json, invoice_lines
 from sandbox.xero.settings import BASE
+from sandbox.xero.validation import Entry
 from sandbox.xero.wire import (
     NOBODY,
     Commit,

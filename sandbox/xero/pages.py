@@ -11,7 +11,7 @@ from aiohttp import web
 from sandbox.serving import Clock, Json
 from sandbox.xero.oauth import Authority
 from sandbox.xero.organisation import Organisation
-from sandbox.xero.shown import organisation_shown
+from sandbox.xero.page_facts import organisation_shown
 
 PAGE = Path(__file__).parent / "page"
 KIT = Path(__file__).parents[1] / "page"

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from sandbox.serving import Json
 from sandbox.xero import query
-from sandbox.xero.door import ledger_of
+from sandbox.xero.http import ledger_of
 from sandbox.xero.render import account_json, tax_rate_json
 from sandbox.xero.wire import answer, days, not_found
 

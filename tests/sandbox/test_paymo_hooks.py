@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from sandbox.paymo import Company, PaymoWorld
-from sandbox.paymo.hooks import sign, told_of
+from sandbox.paymo.webhooks import sign, told_of
 from sandbox.serving import Served
 from tests.xero_stand import Clock
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from sandbox.slack.world import PAGE
+from sandbox.slack.server import PAGE
 from tests.sandbox.slack_bench import Bench, Json, actions, button, entry, modal, option, words
 
 MENU = {"type": "external_select", "min_query_length": 0}

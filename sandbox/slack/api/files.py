@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.slack.api.call import Call, Method
+from sandbox.slack.messages import Posts, listed
 from sandbox.slack.model import Refused, SharedFile
-from sandbox.slack.posts import Posts, listed
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sandbox.paymo import PaymoWorld
-from sandbox.paymo.world import Limit
+from sandbox.paymo.server import Limit
 from sandbox.serving import Served
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClient, PaymoClients

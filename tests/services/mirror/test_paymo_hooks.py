@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from sandbox.paymo import Company
-from sandbox.paymo.hooks import Hook, sign
+from sandbox.paymo.webhooks import Hook, sign
 from sandbox.serving import Served
 from services.model.connection import ConnectionState
 from services.model.invoice import InvoiceState

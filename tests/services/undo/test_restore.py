@@ -9,7 +9,7 @@ import pytest
 from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
 from sandbox.paymo import Invoice
-from sandbox.paymo.work import Entry, Expense, Project
+from sandbox.paymo.projects import Entry, Expense, Project
 from sandbox.serving import Seen
 from services.errors import AlreadyRequested, NotAllowed, NotFound, ServiceError
 from services.model.export import ExportState

@@ -86,7 +86,7 @@ class Wire:
 
 
 @dataclass(slots=True)
-class AppDoor:
+class AppDelivery:
     """The app's single address for everything that Slack sends, unless it opened a socket."""
 
     signing_secret: str

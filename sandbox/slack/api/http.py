@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.slack.api.call import Call, Method
-from sandbox.slack.door import Wire
+from sandbox.slack.delivery import Wire
 from sandbox.slack.model import Refused, Team
 from sandbox.slack.oauth import Authority
 from sandbox.slack.sockets import Sockets

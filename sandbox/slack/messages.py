@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.form import carried, with_ids
+from sandbox.slack.fields import carried, with_ids
 from sandbox.slack.model import (
     RESPONSE_LIFE,
     RESPONSE_USES,

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sandbox.serving import Clock, Faults, utc_now
-from sandbox.slack.door import GOOD, Answer, AppDoor, Wire
+from sandbox.slack.delivery import GOOD, Answer, AppDelivery, Wire
+from sandbox.slack.messages import Posts
 from sandbox.slack.modals import Screens
 from sandbox.slack.model import Channel, Message, NotPossible, Team, User, View
-from sandbox.slack.posts import Posts
 from sandbox.slack.sockets import Sockets
 from sandbox.slack.state import State
 
@@ -20,7 +20,7 @@ Found = TypeVar("Found")
 
 
 @dataclass(slots=True, kw_only=True)
-class House:
+class SlackCore:
     """The workspaces with their people and channels, and the app's address."""
 
     now: Clock = utc_now
@@ -35,7 +35,7 @@ class House:
     wire: Wire = field(default_factory=Wire)
     state: State = field(init=False)
     sockets: Sockets = field(init=False)
-    door: AppDoor = field(init=False)
+    door: AppDelivery = field(init=False)
     screens: Screens = field(init=False)
     posts: Posts = field(init=False)
 
@@ -43,7 +43,7 @@ class House:
         """Put the parts together."""
         self.state = State(self.now)
         self.sockets = Sockets(self.state, self.app_token)
-        self.door = AppDoor(self.signing_secret, self.wire, self.state.changed, self.sockets)
+        self.door = AppDelivery(self.signing_secret, self.wire, self.state.changed, self.sockets)
         self.screens = Screens(self.state)
         self.posts = Posts(self.state)
 

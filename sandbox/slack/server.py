@@ -10,10 +10,10 @@ from aiohttp import web
 
 from sandbox.serving import Fault, Handler, Served, control_routes
 from sandbox.slack.api.chat import Chat
-from sandbox.slack.api.dispatch import WebAPI
 from sandbox.slack.api.files import Files
-from sandbox.slack.api.places import Places
+from sandbox.slack.api.http import WebAPI
 from sandbox.slack.api.views import Views
+from sandbox.slack.api.workspaces import Places
 from sandbox.slack.control import Control
 from sandbox.slack.events import Events
 from sandbox.slack.model import Refused, Team

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.slack.choices import asks, listed, picked
-from sandbox.slack.door import Answer
-from sandbox.slack.form import Field, find_field, refusals
-from sandbox.slack.house import House, Place, Where, Who
+from sandbox.slack.core import Place, SlackCore, Where, Who
+from sandbox.slack.delivery import Answer
+from sandbox.slack.fields import Field, find_field, refusals
 from sandbox.slack.modals import Menu
 from sandbox.slack.model import Channel, Message, NotPossible, Refused, ResponseUrl, User, View
 from sandbox.slack.payloads import Payloads
@@ -18,14 +18,14 @@ _QUERY_LENGTH = 3
 
 
 @dataclass(slots=True, kw_only=True)
-class Acts(House):
+class Acts(SlackCore):
     """The hands of the people in the house."""
 
     payloads: Payloads = field(init=False)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
-        House.__post_init__(self)
+        SlackCore.__post_init__(self)
         self.payloads = Payloads(self.state, self.screens)
 
     async def command(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.slack.api.call import Call, Method
+from sandbox.slack.messages import Posts
 from sandbox.slack.model import Channel, Refused
-from sandbox.slack.posts import Posts
 
 Json = dict[str, Any]
 

@@ -7,14 +7,14 @@ from aiohttp import web
 from sandbox.serving import Clock, Faults, Json, Record, Seen, control_routes, utc_now
 from sandbox.xero import contacts, credit_notes, extras, invoices, payments, settings
 from sandbox.xero.control import Control
-from sandbox.xero.door import Door
+from sandbox.xero.http import Door
+from sandbox.xero.idempotency import Replays
 from sandbox.xero.identity import Consent, Identity
 from sandbox.xero.limits import Limits
 from sandbox.xero.model import Announce, Invoice, new_id
 from sandbox.xero.oauth import Authority
 from sandbox.xero.organisation import Organisation
 from sandbox.xero.pages import Pages, is_page
-from sandbox.xero.replays import Replays
 from sandbox.xero.webhooks import Webhooks
 
 _MOST_BODY = 10 * 1024 * 1024

@@ -12,8 +12,8 @@ from aiohttp import web
 from sandbox.paymo.api import Api
 from sandbox.paymo.company import Company
 from sandbox.paymo.control import Control
-from sandbox.paymo.hooks import Courier
 from sandbox.paymo.pages import Pages
+from sandbox.paymo.webhooks import Courier
 from sandbox.serving import Clock, Faults, Handler, Record, Seen, as_json, control_routes, utc_now
 
 _FIRST_ID = 3_000_001_001  # more than 32 bits hold: Paymo says nowhere how large its ids grow
