@@ -48,6 +48,7 @@ from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.jobs import Job
 from services.model.links import Links
+from services.notices.delivery import Delivery
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.access import AccessService
@@ -155,7 +156,9 @@ class _Parts:
             export=ExportService.of(export_kit),
             batches=BatchService(export_kit, SlackBatchScreen(self.slack.clients)),
             sync=SyncService.of(sync_kit),
-            notices=NoticeService(database, board, self.work, self._links(), now),
+            notices=NoticeService(
+                database, Delivery(database, board, self._links(), now), self.work, now
+            ),
             settings=SettingsService(database, self.work, now),
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),

@@ -5,7 +5,7 @@ from datetime import UTC
 from handlers.blocks import shorten
 from handlers.files import CSVFile
 from handlers.history.views import as_json
-from services.history.shapes import Done, History
+from services.history.service import Done, History
 
 HEADINGS = (
     "at",

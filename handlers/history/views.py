@@ -5,7 +5,7 @@ from typing import Any
 
 from handlers import blocks, names, rights
 from handlers.blocks import Block, escape, moment, one_line, render_line
-from services.history.shapes import Done, History
+from services.history.service import Done, History
 
 _APP = "The app"
 _MOST_CHARACTERS = 300

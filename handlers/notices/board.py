@@ -27,7 +27,7 @@ from handlers.settings import access
 from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
 from services.model.notice import NoticeKind
-from services.notices.shapes import Message, Spot
+from services.notices.delivery import Message, Spot
 
 log = structlog.get_logger(__name__)
 

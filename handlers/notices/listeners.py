@@ -17,8 +17,7 @@ from services.errors import NotAccepted, ServiceError
 from services.matching.service import MatchingService
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.wording import listed
-from services.notices.service import NoticeService
-from services.notices.shapes import About, Listening
+from services.notices.service import About, Listening, NoticeService
 
 TITLE = "Notices"
 _TOPICS = (

@@ -13,7 +13,8 @@ from handlers.settings import access
 from services import money
 from services.model.notice import NoticeKind
 from services.model.wording import listed
-from services.notices.shapes import Listening, Message
+from services.notices.delivery import Message
+from services.notices.service import Listening
 
 Facts = dict[str, Any]
 

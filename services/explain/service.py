@@ -1,12 +1,13 @@
 """Why an invoice stands where it does: everything that is known, and every check with its datum."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services import compare as drift
 from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
-from services.explain import findings, presses
+from services.explain import findings
 from services.explain.findings import Finding
 from services.export import claims, cures, forms, proposing, results
 from services.export.shapes import ExportChoice
@@ -16,7 +17,8 @@ from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.matching import menus
 from services.model.connection import ConnectionState
-from services.model.export import NEW_CONTACT, Check, Colour
+from services.model.export import NEW_CONTACT, Check, Colour, ExportState
+from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.links import Links
 from services.model.payment import PaymentState
@@ -25,6 +27,7 @@ from services.model.wording import Command, Typed
 from services.store import (
     connections,
     drafts,
+    exports,
     matches,
     mirror,
     numbered,
@@ -42,6 +45,15 @@ _READING = f"{_UNREAD}, which happens now. Ask again in a moment."
 _FOR_VIEWERS = f"{_UNREAD}, once an exporter looks at it."
 _CLOSED = f"{_UNREAD}, and that needs a connection that works."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
+
+# What one press can do about an invoice that was exported.
+_ACCEPT_DIFFERENCE = "accept_difference"
+_UPDATE_IN_XERO = "update_in_xero"
+_UNDO = "undo"
+_RESTORE = "restore"
+_DELETE_IN_PAYMO = "delete_in_paymo"
+_VOID_IN_PAYMO = "void_in_paymo"
+_RECONNECT = "reconnect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +191,42 @@ def _cures(export: Export, role: Role) -> tuple[str, ...]:
 def _presses(
     export: Export | None, connection: Connection, *, is_restored: bool
 ) -> tuple[str, ...]:
-    broken = (presses.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
+    broken = (_RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
     if export is None:
         return broken
-    return broken + presses.presses_of(export, connection, is_restored=is_restored)
+    return broken + _presses_of(export, connection, is_restored=is_restored)
+
+
+def _presses_of(export: Export, connection: Connection, *, is_restored: bool) -> tuple[str, ...]:
+    """Return what helps; each is judged once more when pressed."""
+    is_here = (
+        connection.state is ConnectionState.ACTIVE and export.tenant_id == connection.tenant_id
+    )
+    if not is_here or export.state not in exports.DONE:
+        return ()
+    if export.invoice_state is InvoiceState.LIVE:
+        return tuple(_while_it_lives(export, connection))
+    if (
+        export.invoice_state is InvoiceState.DELETED
+        and export.snapshot is not None
+        and not is_restored
+    ):
+        return (_RESTORE,)
+    if export.invoice_state is InvoiceState.ASKED:
+        return (_VOID_IN_PAYMO, _DELETE_IN_PAYMO)
+    return (_DELETE_IN_PAYMO,) if export.invoice_state is InvoiceState.VOIDED else ()
+
+
+def _while_it_lives(export: Export, connection: Connection) -> Iterator[str]:
+    if export.state is ExportState.DIFFERENT:
+        yield _ACCEPT_DIFFERENCE
+    if export.drift:
+        edited = drift.standing(export, drift.compared_of(export)).in_paymo
+        locked = drift.locked_until(connection)
+        if edited and not drift.why_not_updated(export, connection, edited, locked):
+            yield _UPDATE_IN_XERO
+    if not export.is_linked and export.xero_due in {None, export.xero_total}:
+        yield _UNDO
 
 
 def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:

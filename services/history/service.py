@@ -1,11 +1,12 @@
 """Who did what, when: read for a person who asks, or in full for a file."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from services.errors import NotConnected, NotFound
-from services.history.masking import masked
-from services.history.shapes import Done, History
 from services.model.people import Person, Role
 from services.model.wording import Command, Typed
 from services.store import audit, connections, numbered, roles
@@ -13,6 +14,43 @@ from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export
 
 _MOST = 20
+MASK = "•••"
+# A permalink opens Paymo's invoice to whoever holds it, so it counts as a secret.
+_SECRET_NAME = re.compile(
+    r"token|secret|password|passphrase|api_?key|authorization|credential|nonce|permalink|pdf_link",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"\bxox[a-z]-[\w-]+|\bxapp-[\w-]+|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?"
+    r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One act; `by` is "" when the app acted by itself. Secrets are masked already."""
+
+    at: datetime
+    by: str
+    what: str
+    number: str = ""  # Paymo's, "" where it is about no invoice
+    paymo_invoice_id: int | None = None
+    xero_invoice_id: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest acts of a connection, or of one of its invoices, and how many there are."""
+
+    company: str
+    organisation: str
+    number: str  # as Paymo has it; "" where it is about everything
+    total: int
+    audit: tuple[Done, ...]
+    connection_id: int = 0
+    role: Role = Role.OWNER  # of whoever asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +129,15 @@ def _done(act: AuditEntry, export: Export | None) -> Done:
         before=masked(act.before or {}),
         after=masked(act.after or {}),
     )
+
+
+def masked(value: Any) -> Any:
+    """Return the same value without secrets, however deep they lie."""
+    if isinstance(value, dict):
+        return {
+            name: MASK if each and _SECRET_NAME.search(str(name)) else masked(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [masked(each) for each in value]
+    return _SECRET_TEXT.sub(MASK, value) if isinstance(value, str) else value

@@ -1,19 +1,16 @@
 """Telling channels what happened: who listens to what, and the outbox that is worked off."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from services.errors import NotFound
+from services.errors import NotFound, Pair
 from services.jobs.work import Work
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.people import Person, Role
-from services.notices import delivery
-from services.notices.kit import Round
-from services.notices.shapes import About, Listening, NoticeBoard
+from services.notices.delivery import Delivery
 from services.store import audit, connections, mirror, pairs, roles, subscriptions
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -21,15 +18,36 @@ from services.store.tables import Connection, Subscription
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """What one channel hears of one connection."""
+
+    channel_id: str
+    organisation: str
+    company: str
+    topics: tuple[Topic, ...]
+    client_id: int | None = None
+    client_name: str = ""
+    minimum: Decimal | None = None
+    set_by: str = ""
+    paused_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The connection that a channel is to hear of; `is_only` where there is no other."""
+
+    pair: Pair
+    is_only: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeService:
     """Subscribing reads and writes rows only; `run_notices` is a job."""
 
     database: Database
-    board: NoticeBoard
+    delivery: Delivery
     work: Work
-    links: Links
     now: Callable[[], datetime]
-    spoke_at: dict[str, datetime] = field(default_factory=dict)  # by channel, in this process
 
     async def subscribe(
         self,
@@ -128,8 +146,7 @@ class NoticeService:
 
     async def run_notices(self, workspace_id: int) -> None:
         """Post what this workspace is owed."""
-        course = Round(self.database, self.board, self.links, self.now, self.spoke_at)
-        await delivery.run(course, workspace_id)
+        await self.delivery.run(workspace_id)
 
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str

@@ -13,7 +13,8 @@ from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.model.notice import NoticeKind, Topic
 from services.model.people import Option
-from services.notices.shapes import Listening, Message
+from services.notices.delivery import Message
+from services.notices.service import Listening
 from services.settings.service import SettingsForm
 
 PLAIN = "Acme Ltd"

@@ -18,7 +18,7 @@ from handlers.history.views import SENTENCES, history_blocks, history_text, sent
 from handlers.invoice.why import why_blocks, why_text
 from services.explain.findings import Finding
 from services.explain.service import Explanation
-from services.history.shapes import Done, History
+from services.history.service import Done, History
 from services.model.export import Check, Colour
 from services.model.notice import NoticeKind
 from tests.handlers import samples

@@ -13,7 +13,7 @@ from handlers.notices.board import SlackNoticeBoard
 from services.errors import ChannelClosed, Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.notices.shapes import Message
+from services.notices.delivery import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples
 from tests.handlers.desk import Desk

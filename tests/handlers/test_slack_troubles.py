@@ -19,7 +19,7 @@ from handlers.routing import SlackRequest
 from services.errors import Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.notices.shapes import Message
+from services.notices.delivery import Message
 from services.sync.shapes import Swept
 from tests.handlers import samples
 from tests.handlers.desk import Desk

@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.errors import NotAllowed, NotConnected, NotFound
-from services.history.masking import MASK, masked
-from services.history.service import HistoryService
-from services.history.shapes import History
+from services.history.service import MASK, History, HistoryService, masked
 from services.model.connection import ConnectionState
 from services.model.people import Person
 from services.model.wording import Member

@@ -25,8 +25,8 @@ from services.model.links import Links
 from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.people import Person
 from services.model.wording import Member
+from services.notices.delivery import Delivery, Message, Spot
 from services.notices.service import NoticeService
-from services.notices.shapes import Message, Spot
 from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Client, Connection, Export, Notice
@@ -138,7 +138,7 @@ async def room(database: Database) -> Newsroom:
     """A working connection that no channel listens to yet."""
     clock, board, work = Clock(), Board(), Nudges()
     links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
-    service = NoticeService(database, board, work, links, clock)
+    service = NoticeService(database, Delivery(database, board, links, clock), work, clock)
     connection = await connected(database, organisation_name="Maple Books", created_at=clock())
     return Newsroom(database, clock, board, work, service, connection)
 
