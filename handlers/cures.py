@@ -44,10 +44,10 @@ def cure_buttons(cures: Sequence[str], subject_id: int, *, first: bool = True) -
             CURES[each],
             each,
             subject_id,
-            style="primary" if first and not reply_to and each not in _PLAIN else "",
+            style="primary" if first and not place and each not in _PLAIN else "",
             ask=_SURE if each == names.OVERRIDE_TAX else None,
         )
-        for reply_to, each in enumerate(known)
+        for place, each in enumerate(known)
     ]
 
 

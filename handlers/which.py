@@ -43,7 +43,7 @@ async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
     """Ask the person which invoice is meant, with a button for each; the command goes on then."""
     text, about = str(request.body.get("text", "")), request.person.connection_id
     drawn: list[Block] = []
-    for reply_to, each in enumerate(several.found):
+    for place, each in enumerate(several.found):
         wanted = ["command", words.naming(text, several.typed, each.number)]
         value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
         if len(value) > _LONGEST:
@@ -51,7 +51,7 @@ async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
             return
         button = blocks.button(f"Choose {each.number}", names.WHICH, value)
         said = f"*{one_line(each.number)}* · {one_line(each.about)}"
-        drawn.append(blocks.named(blocks.section(said, accessory=button), about, reply_to))
+        drawn.append(blocks.named(blocks.section(said, accessory=button), about, place))
     await answers.tell(request, f"❓ {blocks.render(str(several))}", drawn)
 
 

@@ -200,8 +200,8 @@ async def walking(database_url: str, **settings: Any) -> AsyncIterator[Walk]:
         books.add_contact("Acme Ltd", email="pay@acme.example")
         acme = company.add_client("ACME Limited")
         company.add_client("Kiwi <!channel> Farm", email="farm@kiwi.example")
-        for reply_to in range(1, 7):
-            company.add_invoice(f"INV-{reply_to}", acme, LINES, tax=15)
+        for place in range(1, 7):
+            company.add_invoice(f"INV-{place}", acme, LINES, tax=15)
         made.xero.consent.auto = True
         yield Walk(made, company, books)
 

@@ -18,11 +18,11 @@ def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
     groups = list(chunks(lines, _ROWS))
     drawn = [
         blocks.input_block(
-            blocks.checkboxes(_name(reply_to), [_row(each) for each in group]),
-            _LABEL if reply_to == 0 else "And these?",
+            blocks.checkboxes(_name(place), [_row(each) for each in group]),
+            _LABEL if place == 0 else "And these?",
             optional=True,
         )
-        for reply_to, group in enumerate(groups[:_GROUPS])
+        for place, group in enumerate(groups[:_GROUPS])
     ]
     left = len(lines) - _ROWS * _GROUPS
     if left > 0:
@@ -33,13 +33,13 @@ def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
 
 def undone_ids(view: Body) -> tuple[int, ...]:
     """Return Paymo's ids of the invoices that are ticked."""
-    ticked = [each for reply_to in range(_GROUPS) for each in all_chosen(view, _name(reply_to))]
+    ticked = [each for place in range(_GROUPS) for each in all_chosen(view, _name(place))]
     found = [number_in(each) for each in ticked]
     return tuple(each for each in found if each is not None)
 
 
-def _name(reply_to: int) -> str:
-    return names.UNDONE if reply_to == 0 else f"{names.UNDONE}_{reply_to + 1}"
+def _name(place: int) -> str:
+    return names.UNDONE if place == 0 else f"{names.UNDONE}_{place + 1}"
 
 
 def _row(line: BatchLine) -> Block:

@@ -144,9 +144,9 @@ def _lines(group: BatchGroup) -> Iterator[str]:
     if group.verdict in _ONE_BY_ONE:
         yield f"_{_ONE}_"
     most = _MOST_LINES if group.verdict == READY else _MOST_OTHERS
-    for reply_to, line in enumerate(group.lines[:most]):
+    for place, line in enumerate(group.lines[:most]):
         yield _line(line)
-        if line.reason and (group.verdict == READY or reply_to < _MOST_REASONS):
+        if line.reason and (group.verdict == READY or place < _MOST_REASONS):
             yield f"      _{_reason(line)}_"
     if len(group.lines) > most:
         yield f"… and {len(group.lines) - most} more"

@@ -15,8 +15,8 @@ from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.model.people import ReplyTarget
+from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService
-from services.reconcile.shapes import Report
 
 _NO_FILE = (
     "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "

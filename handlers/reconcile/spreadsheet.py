@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from handlers.files import CSVFile
 from handlers.reconcile.views import plain_finding
-from services.reconcile.shapes import Report, Row, Side
+from services.reconcile.report import Report, Row, Side
 
 _SIDE = ("number", "contact", "currency", "date", "due date", "total", "paid", "status")
 _HEADINGS = (

@@ -4,7 +4,8 @@ from handlers import blocks, names
 from handlers.blocks import Block, one_line, shorten
 from handlers.buttons import delete_too, open_links
 from handlers.notices.drift import update_button
-from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
+from services.compare import Mismatch
+from services.reconcile.report import Help, Report, Row, Verdict
 
 _MOST_ROWS = 15
 _LONGEST_NAME = 80
@@ -72,8 +73,8 @@ def report_blocks(report: Report) -> list[Block]:
     drawn = [
         blocks.section(report_text(report)),
         *(
-            blocks.named(_row(row), report.connection_id, reply_to)
-            for reply_to, row in enumerate(told[:_MOST_ROWS])
+            blocks.named(_row(row), report.connection_id, place)
+            for place, row in enumerate(told[:_MOST_ROWS])
         ),
     ]
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
@@ -91,7 +92,7 @@ def _row(row: Row) -> Block:
     return blocks.section("\n".join([head, *lines]), accessory=_button(row))
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: Mismatch) -> str:
     """Say what is not the same, and why, where that is known."""
     sides = ""
     if finding.name:
@@ -102,7 +103,7 @@ def finding_text(finding: Finding) -> str:
     return " ".join(each for each in (sides, note) if each)
 
 
-def plain_finding(finding: Finding) -> str:
+def plain_finding(finding: Mismatch) -> str:
     """Say the same where nothing is marked up and nothing is cut."""
     sides = f"{finding.name}: {finding.in_paymo} in Paymo, {finding.in_xero} in Xero."
     return f"{sides if finding.name else ''} {blocks.render_plain(finding.note)}".strip()

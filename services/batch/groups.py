@@ -15,10 +15,10 @@ import structlog
 from services import money
 from services.batch.reading import whole
 from services.clients.paymo import Header, Invoice, PaymoClient
-from services.clients.paymo.paging import HEADS
+from services.clients.paymo.transport import HEADS
 from services.clients.xero import XeroInvoice
-from services.clients.xero.invoices import MOST, create_invoices
-from services.clients.xero.reading import refusal_of
+from services.clients.xero.invoices import MOST
+from services.clients.xero.transport import refusal_of
 from services.errors import (
     Lost,
     NotConnected,
@@ -125,7 +125,7 @@ class GroupSender:
         xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
         bodies = [preparing.body_of(each) for each in group]
         try:
-            made = await create_invoices(xero, bodies, key=key)
+            made = await xero.create_invoices(bodies, key=key)
         except (Throttled, NotConnected, Unreachable):
             # Refused at the door, or never there: nothing was done, so all wait as if never sent.
             await self._take_back(group, is_alone=False)

@@ -11,7 +11,6 @@ from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo.figures import figures_of
 from services.clients.rows import LeftOut
-from services.clients.xero.invoices import holders_of
 from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
 from services.export import claims, proposing
 from services.export.claims import WIDEST
@@ -193,7 +192,7 @@ async def _held(kit: Kit, connection: Connection, invoices: Sequence[Invoice]) -
         money.folded(each.number): each for each in invoices if money.fits_number(each.number)
     }
     try:
-        holders = await holders_of(xero, [each.number for each in numbers.values()])
+        holders = await xero.holders_of([each.number for each in numbers.values()])
     except Rejected as refusal:  # then Xero says it of each, once it is sent
         log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
         return {}

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from services.clients import times
 from services.clients.http import Answer
 from services.errors import Unavailable, Unreadable
+from services.model import days
 
 T = TypeVar("T", bound=msgspec.Struct)
 Json = dict[str, Any]
@@ -363,11 +363,11 @@ def _dict(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    return times.day(value) or _ODD if isinstance(value, str) else _ODD
+    return days.read_day(value) or _ODD if isinstance(value, str) else _ODD
 
 
 def _datetime(value: Any) -> Any:
-    return times.moment(value) or _ODD if isinstance(value, str) else _ODD
+    return days.read_moment(value) or _ODD if isinstance(value, str) else _ODD
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {

@@ -1,45 +1,59 @@
-"""What an exported invoice has come to differ in: pure, nothing is called and nothing moves.
+"""What an exported invoice differs in, here and there: pure, nothing is called and nothing moves.
 
-Each side is compared with what it showed at the export, and what then differs with the other side:
-the same change on both is no difference. Paymo's own status (sent, viewed, paid), its payments and
-its notes are none either; nor is what somebody decided for the export, such as its date.
+After the export, each side is compared with what it showed then; a change that both made alike is
+no difference. Paymo's own status (sent, viewed, paid), its payments and its notes are none either;
+nor is what somebody decided for the export, such as its date. To reconcile a month, both sides are
+compared with one another as they are now, and what was decided is named as such.
 """
 
-from services.compare.advice import locked_until, why_not_updated
-from services.compare.compared import (
-    Compared,
+from services.compare.advice import why_not_updated
+from services.compare.differences import (
+    PAYMO,
+    XERO,
+    Difference,
+    Part,
+    facts_of,
+    fingerprint,
+    told,
+    values_of,
+    with_told,
+)
+from services.compare.edits import as_exported, edits_in_paymo
+from services.compare.mismatches import DEAD, BothSides, Mismatch, mismatches
+from services.compare.snapshots import Snapshot, digest_of_body, in_xero
+from services.compare.standing import (
+    Comparison,
     Standing,
     agreed,
-    compare,
+    checked,
     compared_of,
-    looked,
     standing,
+    standing_now,
 )
-from services.compare.edits import as_exported, in_paymo
-from services.compare.faces import Face, digest_of_body, face_in_xero
-from services.compare.marks import facts_of, fingerprint, told, values_of, with_told
-from services.compare.shapes import PAYMO, XERO, Difference, Part
 
 __all__ = [
+    "DEAD",
     "PAYMO",
     "XERO",
-    "Compared",
+    "BothSides",
+    "Comparison",
     "Difference",
-    "Face",
+    "Mismatch",
     "Part",
+    "Snapshot",
     "Standing",
     "agreed",
     "as_exported",
-    "compare",
+    "checked",
     "compared_of",
     "digest_of_body",
-    "face_in_xero",
+    "edits_in_paymo",
     "facts_of",
     "fingerprint",
-    "in_paymo",
-    "locked_until",
-    "looked",
+    "in_xero",
+    "mismatches",
     "standing",
+    "standing_now",
     "told",
     "values_of",
     "why_not_updated",

@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from datetime import date
 
-from services.compare.edits import sent_of
-from services.compare.marks import told
-from services.compare.shapes import XERO, Difference, Part
+from services.compare.differences import XERO, Difference, Part, told
+from services.compare.snapshots import sent_of
 from services.model.wording import Command, Typed
 from services.store.tables import Connection, Export
 
 _OPEN = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 
 
-def why_not_updated(
-    export: Export, connection: Connection, found: Sequence[Difference], locked_until: date | None
-) -> str:
+def why_not_updated(export: Export, connection: Connection, found: Sequence[Difference]) -> str:
     """Say what to do where Xero's invoice cannot simply follow Paymo's, or "" where it can."""
     organisation, parts = connection.organisation_name, {each.part for each in found}
     if Part.STATUS in parts:
@@ -31,11 +28,12 @@ def why_not_updated(
             "Another currency needs another invoice in Xero. Take this one back with "
             f"{Typed(Command.UNDO, export.number)} and export it again."
         )
-    return _why_closed(export, connection, locked_until)
+    return _why_closed(export, connection)
 
 
-def _why_closed(export: Export, connection: Connection, locked_until: date | None) -> str:
+def _why_closed(export: Export, connection: Connection) -> str:
     """Say why Xero takes no change of this invoice, and what to do instead, or ""."""
+    locked_until = connection.locked_until
     instead = "Make up the difference with a credit note or another invoice in Xero."
     if export.xero_due is not None and export.xero_due != export.xero_total:
         return f"Payments or credits stand on it in Xero, so it cannot be changed there. {instead}"
@@ -50,9 +48,3 @@ def _why_closed(export: Export, connection: Connection, locked_until: date | Non
             f"invoice is dated before that, so it cannot be changed there. {instead}"
         )
     return ""
-
-
-def locked_until(connection: Connection) -> date | None:
-    """Return the later of the two lock dates."""
-    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
-    return max(locks, default=None)

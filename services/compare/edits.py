@@ -1,21 +1,19 @@
 """What was edited in Paymo since the export, as far as Xero would show it."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from services import money
-from services.clients.paymo import Client, Invoice
-from services.compare.lines import edited_lines
-from services.compare.shapes import Difference, Part, code_of, difference
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.clients.paymo import Client, Invoice, Item
+from services.compare.differences import Difference, Part, code_of, difference, plain
+from services.compare.snapshots import are_lines_read, as_sent, in_paymo, sent_of
 from services.store.tables import Export
 
 _ZERO = Decimal(0)
-_WIDEST = 255  # what the row keeps of a number
 # What Xero is never sent, by Paymo's names: it is not kept, so that it cannot count.
 _UNSEEN = frozenset(
     {"invoicepayments", "title", "tax_text", "tax2_text", "discount_text", "bill_to"}
@@ -24,7 +22,7 @@ _UNSEEN = frozenset(
 
 
 def as_exported(invoice: Invoice) -> dict[str, Any]:
-    """Return what is kept of the invoice as it went out, to compare it with later."""
+    """What is kept of the invoice as it went out, to compare it with later."""
     client = Client(id=invoice.client_id, name=invoice.client_name)
     kept = msgspec.structs.replace(invoice, client=client).as_json()
     return {
@@ -34,98 +32,146 @@ def as_exported(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def in_paymo(export: Export, former: Invoice | None, invoice: Invoice) -> tuple[Difference, ...]:
-    """Return what is not as it was exported; `former` is None where that was not kept whole."""
-    pairs = _with_invoice(export, former, invoice) if former else _with_row(export, invoice)
-    found = list(pairs)
+def edits_in_paymo(
+    export: Export, former: Invoice | None, invoice: Invoice
+) -> tuple[Difference, ...]:
+    """What is not as it was exported; where that was not kept, by what the row says was sent."""
+    was = in_paymo(export, former) if former is not None else as_sent(export)
+    now = in_paymo(export, invoice)
+    found = [
+        *was.differs(now, Part.NUMBER),
+        *_client(former or export, invoice),
+        *was.differs(now, Part.CURRENCY, Part.DATE, Part.DUE_DATE),
+        *(_lines(former, invoice) if former is not None else _sum_sent(export, invoice)),
+        *replace(was, currency=now.currency).differs(now, Part.TAX, Part.TOTAL),
+    ]
+    if former is None:
+        found = [each for each in found if each.was and each.now]
     if invoice.status == "void":
         found.append(difference(Part.STATUS, "status", "not void", "void"))
     return tuple(found)
 
 
-def due_in_xero(export: Export, invoice: Invoice) -> date | None:
-    """Return the due date that Xero shows; None where it has none, or the terms decide."""
-    issued_on, due_on = export.issue_on or invoice.issued_on, invoice.due_on
-    if export.due_rule == DUE_ON_DATE:
-        return issued_on
-    if export.due_rule == DUE_BY_TERMS or due_on is None or due_on < invoice.issued_on:
-        return None
-    return max(due_on, issued_on)
+def _client(was: Invoice | Export, invoice: Invoice) -> Iterator[Difference]:
+    if was.client_id not in (None, invoice.client_id):
+        yield difference(Part.CONTACT, "client", was.client_name, invoice.client_name)
 
 
-def _with_invoice(export: Export, former: Invoice, invoice: Invoice) -> Iterator[Difference]:
-    lines = list(edited_lines(former, invoice))
-    yield from _said(Part.NUMBER, "number", former.number, invoice.number)
-    if former.client_id != invoice.client_id:
-        yield difference(Part.CONTACT, "client", former.client_name, invoice.client_name)
-    yield from _said(Part.CURRENCY, "currency", code_of(former.currency), code_of(invoice.currency))
-    if export.issue_on is None:
-        yield from _said(
-            Part.DATE, "date", former.issued_on.isoformat(), invoice.issued_on.isoformat()
-        )
-    due = (due_in_xero(export, each) for each in (former, invoice))
-    yield from _said(Part.DUE_DATE, "due date", *(each.isoformat() if each else "" for each in due))
+def _lines(former: Invoice, invoice: Invoice) -> Iterator[Difference]:
+    lines = list(_edited_lines(former, invoice))
     yield from lines
-    yield from _amounts(former, invoice, lines_are_told=bool(lines))
+    sums = [("discount", former.discount_amount or _ZERO, invoice.discount_amount or _ZERO)]
+    if not lines:
+        sums.insert(0, ("sum of the lines", former.subtotal, invoice.subtotal))
+    for name, was, now in sums:
+        yield from _sum(name, was, now, invoice)
 
 
-def _amounts(former: Invoice, invoice: Invoice, *, lines_are_told: bool) -> Iterator[Difference]:
-    code = invoice.currency
-    if not lines_are_told:
-        was, now = former.subtotal, invoice.subtotal
-        yield from _amount(Part.LINES, "sum of the lines", was, now, code)
-    was, now = former.discount_amount or _ZERO, invoice.discount_amount or _ZERO
-    yield from _amount(Part.LINES, "discount", was, now, code)
-    was, now = _taxes(former), _taxes(invoice)
-    yield from _amount(Part.TAX, "tax", was, now, code)
-    yield from _amount(Part.TOTAL, "total", former.total, invoice.total, code)
-
-
-def _with_row(export: Export, invoice: Invoice) -> Iterator[Difference]:
-    """Compare with what was sent, and what the row says: all that earlier versions kept."""
-    was = export.number
-    if was:
-        yield from _said(Part.NUMBER, "number", was, invoice.number[:_WIDEST])
-    if export.client_id not in (None, invoice.client_id):
-        yield difference(Part.CONTACT, "client", export.client_name, invoice.client_name)
-    if export.currency:
-        yield from _said(Part.CURRENCY, "currency", export.currency, code_of(invoice.currency))
-    if export.total is not None:
-        yield from _amount(Part.TOTAL, "total", export.total, invoice.total, invoice.currency)
-    sent = sent_of(export)
-    rows = sent.get("LineItems")
+def _sum_sent(export: Export, invoice: Invoice) -> Iterator[Difference]:
+    rows = sent_of(export).get("LineItems")
     if isinstance(rows, list):
-        lines = sum((_of(row, "Quantity") * _of(row, "UnitAmount") for row in rows), _ZERO)
-        tax = sum((_of(row, "TaxAmount") for row in rows), _ZERO)
-        code = invoice.currency
-        yield from _amount(Part.LINES, "sum of the lines", lines, invoice.subtotal, code)
-        yield from _amount(Part.TAX, "tax", tax, _taxes(invoice), code)
-    if "Date" in sent and export.issue_on is None:
-        yield from _said(Part.DATE, "date", str(sent["Date"]), invoice.issued_on.isoformat())
-    due_on = due_in_xero(export, invoice)
-    if "DueDate" in sent and not export.due_rule and due_on is not None:
-        yield from _said(Part.DUE_DATE, "due date", str(sent["DueDate"]), due_on.isoformat())
+        amounts = (Decimal(str(row["Quantity"])) * Decimal(str(row["UnitAmount"])) for row in rows)
+        yield from _sum("sum of the lines", sum(amounts, _ZERO), invoice.subtotal, invoice)
 
 
-def sent_of(export: Export) -> Mapping[str, object]:
-    """Return what was sent; a linked invoice was not written by us."""
-    return {} if export.is_linked or export.sent is None else export.sent
-
-
-def _of(row: Mapping[str, object], name: str) -> Decimal:
-    return Decimal(str(row.get(name, 0)))
-
-
-def _taxes(invoice: Invoice) -> Decimal:
-    return (invoice.tax_amount or _ZERO) + (invoice.tax2_amount or _ZERO)
-
-
-def _said(part: Part, name: str, was: str, now: str) -> Iterator[Difference]:
+def _sum(name: str, was: Decimal, now: Decimal, invoice: Invoice) -> Iterator[Difference]:
     if was != now:
-        yield difference(part, name, was, now)
+        texts = (money.format_amount(each, code_of(invoice.currency)) for each in (was, now))
+        yield difference(Part.LINES, name, *texts)
 
 
-def _amount(part: Part, name: str, was: Decimal, now: Decimal, code: str) -> Iterator[Difference]:
-    if was != now:
-        amounts = (money.format_amount(each, code_of(code)) for each in (was, now))
-        yield difference(part, name, *amounts)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line as far as Xero shows it, with its place from 1."""
+
+    place: int
+    id: int
+    text: str
+    quantity: Decimal
+    price: Decimal
+    is_taxed: bool
+
+    @property
+    def content(self) -> tuple[str, Decimal, Decimal, bool]:
+        """What makes two lines the same line."""
+        return self.text, self.quantity, self.price, self.is_taxed
+
+    @property
+    def whole(self) -> str:
+        """The line in one text."""
+        return f"{self.text} · {plain(self.quantity)} × {plain(self.price)}"
+
+
+def _edited_lines(former: Invoice, invoice: Invoice) -> Iterator[Difference]:
+    """Compare the lines, each with what it was before."""
+    if not are_lines_read(former) or not are_lines_read(invoice):
+        return
+    before, after = _numbered(former), _numbered(invoice)
+    pairs = _pairs(before, after)
+    kept = {was.place for was in pairs.values()}
+    for line in after:
+        was = pairs.get(line.place)
+        if was is None:
+            yield difference(Part.LINES, f"line {line.place} added", "", line.whole)
+        else:
+            yield from _edited(was, line)
+    for was in before:
+        if was.place not in kept:
+            yield difference(Part.LINES, f"line {was.place} removed", was.whole, "")
+    if _are_numbered(former) and _are_numbered(invoice):
+        yield from _moved([pairs[place].place for place in sorted(pairs)])
+
+
+def _numbered(invoice: Invoice) -> list[_Line]:
+    return [_line(place, each) for place, each in enumerate(invoice.in_order, start=1)]
+
+
+def _line(place: int, item: Item) -> _Line:
+    text = money.within_limit(money.line_text(item.item or "", item.description or ""))
+    return _Line(place, item.id, text, item.quantity, item.price_unit, item.apply_tax)
+
+
+def _are_numbered(invoice: Invoice) -> bool:
+    return all(each.seq is not None for each in invoice.items)
+
+
+def _pairs(before: Sequence[_Line], after: Sequence[_Line]) -> dict[int, _Line]:
+    """Return what each line was, by its place now.
+
+    Paymo's id says it. A line that was written anew has another one: then it is the one that says
+    the same, else the next that is left, as long as any is.
+    """
+    found: dict[int, _Line] = {}
+    known = {each.id: each for each in before}
+    for line in after:
+        if line.id in known:
+            found[line.place] = known.pop(line.id)
+    left = [each for each in before if each.id in known]
+    for line in after:
+        same = next((each for each in left if each.content == line.content), None)
+        if line.place not in found and same is not None:
+            found[line.place] = same
+            left.remove(same)
+    for line in after:
+        if line.place not in found and left:
+            found[line.place] = left.pop(0)
+    return found
+
+
+def _edited(was: _Line, line: _Line) -> Iterator[Difference]:
+    taxed = {True: "yes", False: "no"}
+    values = (
+        ("text", was.text, line.text),
+        ("quantity", plain(was.quantity), plain(line.quantity)),
+        ("price", plain(was.price), plain(line.price)),
+        ("taxed", taxed[was.is_taxed], taxed[line.is_taxed]),
+    )
+    for name, before, after in values:
+        if before != after:
+            yield difference(Part.LINES, f"line {line.place}, {name}", before, after)
+
+
+def _moved(places: Sequence[int]) -> Iterator[Difference]:
+    if list(places) != sorted(places):
+        before, after = (", ".join(map(str, each)) for each in (sorted(places), places))
+        yield difference(Part.LINES, "order of the lines", before, after)

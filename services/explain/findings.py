@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services import compare as drift
-from services import money
+from services import compare, money
 from services.model.connection import ConnectionState
 from services.model.export import Colour, ExportState
 from services.model.invoice import InvoiceState
@@ -209,7 +208,7 @@ def drifted(export: Export | None) -> Iterable[Finding]:
     """Return what was found to differ since the export."""
     if export is None or not export.drift:
         return
-    now = drift.standing(export, drift.compared_of(export))
+    now = compare.standing(export, compare.compared_of(export))
     for name, found in (("Edited in Paymo", now.in_paymo), ("Changed in Xero", now.in_xero)):
         said = [f"{each.name} {each.was or 'none'} → {each.now or 'none'}" for each in found]
         if said:

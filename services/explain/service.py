@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services import compare as drift
+from services import compare
 from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
 from services.explain import findings
@@ -221,9 +221,8 @@ def _while_it_lives(export: Export, connection: Connection) -> Iterator[str]:
     if export.state is ExportState.DIFFERENT:
         yield _ACCEPT_DIFFERENCE
     if export.drift:
-        edited = drift.standing(export, drift.compared_of(export)).in_paymo
-        locked = drift.locked_until(connection)
-        if edited and not drift.why_not_updated(export, connection, edited, locked):
+        edited = compare.standing(export, compare.compared_of(export)).in_paymo
+        if edited and not compare.why_not_updated(export, connection, edited):
             yield _UPDATE_IN_XERO
     if not export.is_linked and export.xero_due in {None, export.xero_total}:
         yield _UNDO

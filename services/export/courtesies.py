@@ -17,7 +17,6 @@ from typing import Any
 import structlog
 
 from services.clients.tokens import ATTACHMENTS
-from services.clients.xero.invoices import add_note, attach_pdf
 from services.errors import ServiceError, Throttled
 from services.export.kit import Kit
 from services.jobs.backoff import COURTESY
@@ -147,7 +146,7 @@ class CourtesyService(Kit):
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         key = f"note-{export.tenant_id}-{export.id}"
         text = _note_text(connection, export)
-        await add_note(xero, export.xero_invoice_id or "", text, key=key)
+        await xero.add_note(export.xero_invoice_id or "", text, key=key)
 
     async def _attach(self, taken: Taken) -> None:
         export = taken.export
@@ -156,7 +155,7 @@ class CourtesyService(Kit):
         )
         xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
         name = _NOT_IN_A_NAME.sub("-", export.number).strip("-.") or str(export.paymo_invoice_id)
-        await attach_pdf(xero, export.xero_invoice_id or "", f"{name}.pdf", content)
+        await xero.attach_pdf(export.xero_invoice_id or "", f"{name}.pdf", content)
 
     async def run_annotate_batch(self, task_id: int) -> None:
         """Write a batch's next note, or wait for a better time, or leave it at that."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services import compare as drift
 from services.errors import ServiceError
 from services.mapping.case import DRAFT
 from services.mapping.dates import first_open_day
@@ -135,7 +134,7 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
     if press.cure == USE_CONTACT:
         return {"contact_id": await _namesake(session, connection, press.adding)}
     if press.cure == FIRST_OPEN_DAY:
-        return {"issue_on": first_open_day(drift.locked_until(connection))}
+        return {"issue_on": first_open_day(connection.locked_until)}
     if press.cure == TODAY:
         _require_open(connection, press.today)
     plain: dict[str, dict[str, Any]] = {
@@ -148,7 +147,7 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
 
 
 def _require_open(connection: Connection, day: date) -> None:
-    locked = drift.locked_until(connection)
+    locked = connection.locked_until
     if locked is not None and day <= locked:
         raise ServiceError(
             f"{connection.organisation_name} is locked up to {locked:%d %b %Y}, so today is no way "

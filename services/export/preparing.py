@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services import compare as drift
-from services import money
+from services import compare, money
 from services.clients.paymo import Header, Invoice
 from services.clients.paymo.figures import invoice_rate
 from services.clients.xero import NewLine
@@ -122,7 +121,7 @@ def written(
         "contact_name": contact_name[:WIDEST],
         "currency": money.currency_code(invoice.currency),
         "total": invoice.total,
-        "compared": drift.Compared(drift.as_exported(invoice)).as_json(),
+        "compared": compare.Comparison(compare.as_exported(invoice)).as_json(),
     }
 
 

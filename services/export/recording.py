@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services import compare as drift
-from services import money
+from services import compare, money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
@@ -78,8 +77,8 @@ async def succeed(
 
 def _compared(export: Export, created: XeroInvoice) -> dict[str, Any]:
     """Return what later looks compare with: Paymo's invoice as it went out, and Xero's."""
-    known = drift.compared_of(export)
-    return replace(known, xero=drift.face_in_xero(created)).as_json()
+    known = compare.compared_of(export)
+    return replace(known, xero=compare.in_xero(created)).as_json()
 
 
 async def _release(

@@ -60,10 +60,9 @@ async def load(
     rates = await mirror.list_tax_rates(session, connection.id)
     accounts = await mirror.list_accounts(session, connection.id)
     codes = await mirror.list_currencies(session, connection.id)
-    locks = [each for each in (connection.period_lock_on, connection.year_lock_on) if each]
     known = Books(
         organisation=connection.organisation_name,
-        locked_until=max(locks, default=None),
+        locked_until=connection.locked_until,
         currencies=frozenset(codes),
         accounts={each.account_id: each for each in accounts},
         tax_rates={each.tax_type: each for each in rates},

@@ -49,7 +49,7 @@ def _figures(case: Case) -> Iterable[Check]:
     total = money.format_amount(figures.total, figures.currency)
     yield Check("figures", Colour.GREEN, f"Lines, discount and tax add up to {total}.")
     if silent := money.lines_without_description(figures):
-        places = ", ".join(str(reply_to) for reply_to in silent)
+        places = ", ".join(str(place) for place in silent)
         which = f"Line {places} has" if len(silent) == 1 else f"Lines {places} have"
         text = f"{which} no description, and Xero needs one. Write it in Paymo."
         yield Check("description", Colour.RED, text)

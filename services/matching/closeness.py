@@ -171,11 +171,11 @@ def _as_written(mine: Sequence[Word], theirs: Sequence[Word]) -> Sequence[Word]:
     """Write words as one where the other name does: "Boat Yard" for "Boatyard", "BBC" for three."""
     whole = {each.plain for each in theirs}
     made: list[Word] = []
-    reply_to = 0
-    while reply_to < len(mine):
-        length, word = _longest_written(mine[reply_to:], whole)
+    place = 0
+    while place < len(mine):
+        length, word = _longest_written(mine[place:], whole)
         made.append(word)
-        reply_to += length
+        place += length
     return made
 
 

@@ -78,9 +78,9 @@ class Index:
         contact = self.contacts.pop(contact_id, None)
         if contact is None:
             return
-        for reply_to in self._places.pop(contact_id):
-            self._ordered[reply_to] = self._joined[reply_to] = ""
-            self._free.append(reply_to)
+        for place in self._places.pop(contact_id):
+            self._ordered[place] = self._joined[place] = ""
+            self._free.append(place)
         for mark in _marks(contact.name):
             self._by_mark[mark].discard(contact_id)
         for proof in _proofs(contact.email, contact.tax_number):
@@ -105,29 +105,29 @@ class Index:
     def _write(self, contact_id: str, reading: Reading) -> None:
         ordered, joined = _in_order(reading), reading.joined
         if self._free:
-            reply_to = self._free.pop()
-            self._ordered[reply_to], self._joined[reply_to] = ordered, joined
-            self._owners[reply_to] = contact_id
+            place = self._free.pop()
+            self._ordered[place], self._joined[place] = ordered, joined
+            self._owners[place] = contact_id
         else:
-            reply_to = len(self._owners)
+            place = len(self._owners)
             self._ordered.append(ordered)
             self._joined.append(joined)
             self._owners.append(contact_id)
-        self._places.setdefault(contact_id, []).append(reply_to)
+        self._places.setdefault(contact_id, []).append(place)
 
     def _near(self, wanted: str, names: Sequence[str]) -> set[str]:
         found = process.extract(wanted, names, scorer=fuzz.ratio, limit=_NEAR, score_cutoff=_FAR)
-        return {self._owners[reply_to] for _, _, reply_to in found}
+        return {self._owners[place] for _, _, place in found}
 
     def _glance(self, mine: Iterable[Reading], contact_id: str) -> int:
         """Return roughly how alike the names are: cheap, to leave out what surely is another."""
         return max(
             max(
-                int(fuzz.ratio(each.joined, self._joined[reply_to])),
-                int(fuzz.token_set_ratio(_in_order(each), self._ordered[reply_to])) - _SET,
+                int(fuzz.ratio(each.joined, self._joined[place])),
+                int(fuzz.token_set_ratio(_in_order(each), self._ordered[place])) - _SET,
             )
             for each in mine
-            for reply_to in self._places[contact_id]
+            for place in self._places[contact_id]
         )
 
     @staticmethod

@@ -192,19 +192,19 @@ def _words(tokens: Sequence[str], variants: Mapping[str, str]) -> tuple[Word, ..
     if len(kept) > 1 and kept[-1] == "the":
         kept.pop()
     return tuple(
-        Word(_one(each, reply_to, kept), _one(variants.get(each, each), reply_to, kept))
-        for reply_to, each in enumerate(kept)
-        if not _announces_a_number(reply_to, kept)
+        Word(_one(each, place, kept), _one(variants.get(each, each), place, kept))
+        for place, each in enumerate(kept)
+        if not _announces_a_number(place, kept)
     )
 
 
-def _announces_a_number(reply_to: int, words: Sequence[str]) -> bool:
-    is_followed = reply_to + 1 < len(words) and words[reply_to + 1].isdigit()
-    return words[reply_to] in _NUMBERED and is_followed
+def _announces_a_number(place: int, words: Sequence[str]) -> bool:
+    is_followed = place + 1 < len(words) and words[place + 1].isdigit()
+    return words[place] in _NUMBERED and is_followed
 
 
-def _one(word: str, reply_to: int, words: Sequence[str]) -> str:
+def _one(word: str, place: int, words: Sequence[str]) -> str:
     """Return the one spelling of a word that has several."""
-    if word in ROMAN and reply_to and (len(word) > 1 or reply_to == len(words) - 1):
+    if word in ROMAN and place and (len(word) > 1 or place == len(words) - 1):
         return ROMAN[word]
     return FIGURES.get(word) or SHORT.get(word, word)

@@ -105,14 +105,14 @@ COUNTRIES = frozenset(
 )
 _NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
 _ROMAN = "ii iii iv v vi vii viii ix x xi xii xiii".split()
-FIGURES = {word: str(reply_to) for reply_to, word in enumerate(_NUMBERS, 1)} | {
+FIGURES = {word: str(place) for place, word in enumerate(_NUMBERS, 1)} | {
     "first": "1st",
     "second": "2nd",
     "third": "3rd",
     "fourth": "4th",
     "fifth": "5th",
 }
-ROMAN = {word: str(reply_to) for reply_to, word in enumerate(_ROMAN, 2)}
+ROMAN = {word: str(place) for place, word in enumerate(_ROMAN, 2)}
 # Words that oppose each other: a name with one is never the name with the other.
 EITHER = [
     frozenset(group.split())

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from services import compare as drift
 from services.matching.contacts import Addition
 from services.model.export import NEW_CONTACT
 from services.store import automatic, mirror, releasing, tables, tax_choices
@@ -81,7 +80,7 @@ async def known(session: Session, connection: Connection) -> Books:
             for each in await mirror.list_tax_rates(session, connection.id)
         },
         frozenset(await mirror.list_currencies(session, connection.id)),
-        drift.locked_until(connection),
+        connection.locked_until,
     )
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import structlog
 
-from services import compare as drift
 from services import money
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.paymo import wire as paymo_wire
-from services.clients.paymo.paging import Progress
+from services.clients.paymo.transport import Progress
 from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
@@ -292,7 +291,7 @@ async def _write_books(
         texts = texts_of(each for each in odd if each.what == what)
         left_out.replace(connection, f"{what} in Xero", texts)
         await mirror.replace(session, connection.id, table, rows, texts)
-    return mending.Books.of(accounts, rates, currencies, drift.locked_until(connection))
+    return mending.Books.of(accounts, rates, currencies, connection.locked_until)
 
 
 def _account_row(account: xero_wire.Account) -> dict[str, Any]:

@@ -1,11 +1,17 @@
-"""Which day it is where an organisation keeps its books, by the time zone that Xero states."""
+"""Days and moments: as remote systems write them, and which day it is where books are kept."""
 
-from datetime import UTC, date, datetime, tzinfo
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tzlocal.windows_tz import win_tz
 
 _LEFT_OUT = str.maketrans("", "", " .-")
+_TICKS = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR = 1900  # earlier ones stand for "none", and leave no room to count back from
+_LAST_YEAR = 9998
 
 
 def _as_xero_writes(windows_name: str) -> str:
@@ -27,3 +33,33 @@ def zone_of(stated: str) -> tzinfo:
 def day_in(stated: str, now: datetime) -> date:
     """Return the day that it is in the zone which Xero states."""
     return now.astimezone(zone_of(stated)).date()
+
+
+def read_moment(text: str) -> datetime | None:
+    """Read the time in `/Date(ms+0000)/`, whose offset says nothing, or in ISO form.
+
+    A time without a zone is UTC; fractions of any length are cut to microseconds.
+    """
+    text = text.strip()
+    try:
+        if found := _TICKS.fullmatch(text):
+            when = _EPOCH + timedelta(milliseconds=int(found[1]))
+        else:
+            when = datetime.fromisoformat(text)
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return when if _FIRST_YEAR <= when.year <= _LAST_YEAR else None
+
+
+def read_day(text: str) -> date | None:
+    """Read the day as it is written, never moved into another zone."""
+    text = text.strip()
+    if written := _DAY.fullmatch(text):
+        try:
+            found = date(int(written[1]), int(written[2]), int(written[3]))
+        except ValueError:
+            return None
+        return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+    when = read_moment(text)
+    return when.date() if when else None

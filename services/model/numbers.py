@@ -37,7 +37,7 @@ def cleaned(text: str) -> str:
 
 def _bare(text: str) -> str:
     """Return the text without the quotes, brackets and stops around it."""
-    inner = [reply_to for reply_to, char in enumerate(text) if not _is_edge(char)]
+    inner = [place for place, char in enumerate(text) if not _is_edge(char)]
     return text[inner[0] : inner[-1] + 1] if inner else ""
 
 

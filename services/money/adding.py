@@ -85,8 +85,8 @@ def _check_decimals(figures: PaymoFigures) -> None:
     amounts = _stated(figures)
     if decimals_of(currency) > _XERO_DECIMALS:
         finest = Decimal(1).scaleb(-decimals_of(currency))
-        for reply_to, line in enumerate(figures.lines, start=1):
-            amounts[f"line {reply_to}"] = round_half_up(exact_amount(line), finest)
+        for place, line in enumerate(figures.lines, start=1):
+            amounts[f"line {place}"] = round_half_up(exact_amount(line), finest)
     for name, amount in amounts.items():
         if decimals_in(amount) > _XERO_DECIMALS:
             raise NotExportable(

@@ -31,8 +31,8 @@ def xero_lines(figures: PaymoFigures) -> tuple[XeroLine, ...]:
 def lines_without_description(figures: PaymoFigures) -> tuple[int, ...]:
     """Return the places, from 1, of the lines that say nothing; Xero refuses those."""
     return tuple(
-        reply_to
-        for reply_to, line in enumerate(figures.lines, start=1)
+        place
+        for place, line in enumerate(figures.lines, start=1)
         if not plain_text(line.description)
     )
 

@@ -57,15 +57,15 @@ def _round_to_sum(
     """Round each exact/divisor, a number of units, to a whole one."""
     pairs = [divmod(each, divisor) for each in exact]
     parts = [part for part, _ in pairs]
-    uneven = [reply_to for reply_to, (_, rest) in enumerate(pairs) if rest]
+    uneven = [place for place, (_, rest) in enumerate(pairs) if rest]
     amount_count, unit_count = _as_counts([amount, unit])
     wanted, odd = divmod(amount_count, unit_count)
     missing = wanted - sum(parts)
     if odd or not 0 <= missing <= len(uneven):
         raise DoesNotAddUp(f"{amount:f} cannot be reached by rounding its parts to {unit:f}.")
-    uneven.sort(key=lambda reply_to: -abs(pairs[reply_to][1]))
-    for reply_to in uneven[:missing]:
-        parts[reply_to] += 1
+    uneven.sort(key=lambda place: -abs(pairs[place][1]))
+    for place in uneven[:missing]:
+        parts[place] += 1
     return tuple(part * unit for part in parts)
 
 
@@ -85,17 +85,17 @@ def turn_halves(
     excess = total(rounded) - amount
     step = unit if excess > 0 else -unit
     halves = [
-        reply_to
-        for reply_to, value in enumerate(exact)
-        if _EXACT.subtract(rounded[reply_to], value) == step * _HALF
+        place
+        for place, value in enumerate(exact)
+        if _EXACT.subtract(rounded[place], value) == step * _HALF
     ]
     turns, odd = divmod(excess, step)
     if odd or turns > len(halves):
         return None
-    halves.sort(key=lambda reply_to: rounded[reply_to] / unit % 2 == 0)
+    halves.sort(key=lambda place: rounded[place] / unit % 2 == 0)
     turned = list(rounded)
-    for reply_to in halves[: int(turns)]:
-        turned[reply_to] -= step
+    for place in halves[: int(turns)]:
+        turned[place] -= step
     return tuple(turned)
 
 

@@ -4,23 +4,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services import money
+from services import compare, money
 from services.clients.paymo import Invoice
-from services.clients.paymo.reading import PAYMO
+from services.clients.paymo.transport import PAYMO
 from services.clients.xero import XeroInvoice
+from services.compare import DEAD, BothSides, Mismatch
 from services.model.export import ExportState
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
-from services.reconcile import comparing, curing
+from services.model.payment import PaymentState
 from services.reconcile.months import Month
-from services.reconcile.pairs import DEAD, Pair
-from services.reconcile.reading import Books, is_exported
-from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
+from services.reconcile.reading import Statements, is_exported
+from services.reconcile.report import Help, Report, Row, Side, Verdict
 from services.store.tables import Connection, Export
 
+_Help = tuple[Help, str]  # and with what
+_NOTHING: _Help = (Help.NONE, "")
+_UPDATABLE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
+_MONEY = frozenset({"paid", "status"})  # nothing that Xero could be brought after
 _ORDER = {
-    verdict: reply_to
-    for reply_to, verdict in enumerate(
+    verdict: place
+    for place, verdict in enumerate(
         (
             Verdict.UNREAD,
             Verdict.ODD,
@@ -55,7 +59,7 @@ class Judge:
     """Makes rows of what was read."""
 
     connection: Connection
-    books: Books
+    read: Statements
     links: Links
 
     def report(self, month: Month, at: datetime) -> Report:
@@ -68,16 +72,16 @@ class Judge:
             label=month.label,
             at=at,
             rows=tuple(sorted(rows, key=lambda row: (_ORDER[row.verdict], row.number))),
-            others=self.books.others,
+            others=self.read.others,
             connection_id=self.connection.id,
         )
 
     def _exported(self) -> Iterator[Row]:
-        for export in self.books.known.exports.values():
+        for export in self.read.known.exports.values():
             if not is_exported(export):
                 continue
             found = self._found(export)
-            if self.books.odd.keys() & {str(export.paymo_invoice_id), export.xero_invoice_id}:
+            if self.read.odd.keys() & {str(export.paymo_invoice_id), export.xero_invoice_id}:
                 continue
             if found.theirs is None:
                 yield self._unread(found)
@@ -87,13 +91,13 @@ class Judge:
                 yield self._pair(found, found.mine, found.theirs)
 
     def _found(self, export: Export) -> _Found:
-        mine = self.books.paymo.get(export.paymo_invoice_id)
-        return _Found(export, mine, self.books.xero.get(export.xero_invoice_id or ""))
+        mine = self.read.paymo.get(export.paymo_invoice_id)
+        return _Found(export, mine, self.read.xero.get(export.xero_invoice_id or ""))
 
     def _pair(self, found: _Found, mine: Invoice, theirs: XeroInvoice) -> Row:
-        known, export = self.books.known, found.export
+        known, export = self.read.known, found.export
         matched = known.matches.get(mine.client_id, "")
-        pair = Pair(
+        both = BothSides(
             export=export,
             paymo=mine,
             xero=theirs,
@@ -102,13 +106,13 @@ class Judge:
             contacts=frozenset({matched} if matched else ()),
             has_left=export.contact_id in known.left_contacts,
         )
-        findings = comparing.findings_of(pair)
-        cure = curing.for_pair(pair, findings, self.connection)
-        return self._row(_verdict(findings), found, findings, cure)
+        findings = compare.mismatches(both)
+        helps = _help(both, findings, self.connection)
+        return self._row(_verdict(findings), found, findings, helps)
 
     def _unread(self, found: _Found) -> Row:
         note = "Xero did not show this invoice. Nothing is concluded from that; look there."
-        return self._row(Verdict.UNREAD, found, (Finding("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(Verdict.UNREAD, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
 
     def _only_xero(self, found: _Found, theirs: XeroInvoice) -> Row:
         export = found.export
@@ -116,26 +120,26 @@ class Judge:
             was_followed = (
                 export.invoice_state is InvoiceState.DELETED and export.snapshot is not None
             )
-            is_back = any(each.number == export.number for each in self.books.paymo.values())
+            is_back = any(each.number == export.number for each in self.read.paymo.values())
             can_come_back = was_followed and not is_back
-            cure = (Help.RESTORE, str(export.id)) if can_come_back else curing.NOTHING
-            return self._row(Verdict.GONE, found, (), cure)
+            helps = (Help.RESTORE, str(export.id)) if can_come_back else _NOTHING
+            return self._row(Verdict.GONE, found, (), helps)
         note = "It was deleted in Paymo, and is still in Xero."
-        return self._row(Verdict.ONLY_XERO, found, (Finding("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(Verdict.ONLY_XERO, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
 
     def _odd(self) -> Iterator[Row]:
         """Name what cannot be read; it is not missing."""
-        exports = self.books.known.exports.values()
+        exports = self.read.known.exports.values()
         by_id = {str(each.paymo_invoice_id): each for each in exports}
         by_id |= {each.xero_invoice_id: each for each in exports if each.xero_invoice_id}
-        for key, odd in self.books.odd.items():
+        for key, odd in self.read.odd.items():
             export, code = by_id.get(key), self.connection.short_code
             is_mine = odd.where == PAYMO
             yield Row(
                 verdict=Verdict.ODD,
                 number=export.number if export else odd.name,
                 client=export.client_name if export else "",
-                findings=(Finding("", note=f"Part of {odd} can't be read. Look at it there."),),
+                findings=(Mismatch("", note=f"Part of {odd} can't be read. Look at it there."),),
                 help=Help.OPEN_PAYMO if is_mine else Help.OPEN_XERO,
                 paymo_id=export.paymo_invoice_id if export else 0,
                 paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
@@ -144,9 +148,9 @@ class Judge:
 
     def _not_exported(self) -> Iterator[Row]:
         """Find what the month's sales are in Paymo without a living copy in Xero."""
-        for invoice_id in sorted(self.books.asked):
-            mine = self.books.paymo[invoice_id]
-            export = self.books.known.exports.get(invoice_id)
+        for invoice_id in sorted(self.read.asked):
+            mine = self.read.paymo[invoice_id]
+            export = self.read.known.exports.get(invoice_id)
             if mine.status not in ISSUED_IN_PAYMO:
                 continue
             if export is None or not is_exported(export) or self._found(export).is_free:
@@ -158,16 +162,16 @@ class Judge:
             ExportState.SENDING,
             ExportState.UNKNOWN,
         }
-        cure = (Help.OPEN_PAYMO, "") if is_going else (Help.EXPORT, mine.number)
-        findings = (Finding("", note=self._why_not(mine, export)),)
+        helps = (Help.OPEN_PAYMO, "") if is_going else (Help.EXPORT, mine.number)
+        findings = (Mismatch("", note=self._why_not(mine, export)),)
         return Row(
             verdict=Verdict.ONLY_PAYMO,
             number=mine.number,
             client=self._client(mine),
             paymo=self._paymo_side(mine),
             findings=findings,
-            help=cure[0],
-            help_value=cure[1],
+            help=helps[0],
+            help_value=helps[1],
             paymo_id=mine.id,
             paymo_url=self.links.paymo(mine.id),
         )
@@ -179,12 +183,12 @@ class Judge:
             return f"Its export was refused. {export.reason}"
         if export is not None:
             return "Its export is on its way."
-        if money.folded(mine.number) not in self.books.other_numbers:
+        if money.folded(mine.number) not in self.read.other_numbers:
             return "It was not exported."
         return "It was not exported, but Xero has another invoice with this number."
 
     def _row(
-        self, verdict: Verdict, found: _Found, findings: tuple[Finding, ...], cure: curing.Cure
+        self, verdict: Verdict, found: _Found, findings: tuple[Mismatch, ...], helps: _Help
     ) -> Row:
         export, mine, theirs = found.export, found.mine, found.theirs
         return Row(
@@ -194,8 +198,8 @@ class Judge:
             paymo=self._paymo_side(mine) if mine else None,
             xero=_xero_side(theirs) if theirs else None,
             findings=findings,
-            help=cure[0],
-            help_value=cure[1],
+            help=helps[0],
+            help_value=helps[1],
             paymo_id=export.paymo_invoice_id,
             xero_id=export.xero_invoice_id or "",
             paymo_url=self.links.paymo(mine.id) if mine else "",
@@ -203,7 +207,7 @@ class Judge:
         )
 
     def _client(self, mine: Invoice) -> str:
-        return self.books.known.clients.get(mine.client_id) or mine.client_name
+        return self.read.known.clients.get(mine.client_id) or mine.client_name
 
     def _paymo_side(self, mine: Invoice) -> Side:
         return Side(
@@ -218,10 +222,55 @@ class Judge:
         )
 
 
-def _verdict(findings: tuple[Finding, ...]) -> Verdict:
+def _verdict(findings: tuple[Mismatch, ...]) -> Verdict:
     if not findings:
         return Verdict.AGREES
     return Verdict.DECIDED if all(each.is_decided for each in findings) else Verdict.DIFFERS
+
+
+def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connection) -> _Help:
+    """Return the button: a payment first, then the invoice itself, then a look at Xero."""
+    if not findings:
+        return _NOTHING
+    if deleted := both.payment_in(PaymentState.TOMBSTONE):
+        return Help.BRING_BACK, str(deleted.id)
+    if asked := both.payment_in(PaymentState.ASKED):
+        return Help.RECORD, str(asked.id)
+    if both.is_dead_in_xero:
+        return _for_dead(both)
+    if _is_safe_to_update(both, findings, connection):
+        return Help.UPDATE, str(both.export.id)
+    return Help.OPEN_XERO, ""
+
+
+def _for_dead(both: BothSides) -> _Help:
+    """Help where Xero's copy is deleted or void, and Paymo's is not."""
+    if both.export.invoice_state is InvoiceState.ASKED:
+        return Help.DELETE_IN_PAYMO, str(both.export.id)
+    if both.export.invoice_state in {InvoiceState.KEPT, InvoiceState.VOIDED}:
+        return Help.EXPORT, both.paymo.number
+    return Help.OPEN_XERO, ""
+
+
+def _is_safe_to_update(
+    both: BothSides, findings: tuple[Mismatch, ...], connection: Connection
+) -> bool:
+    """Say whether Paymo was edited after the export, and Xero still lets the copy be changed."""
+    if both.settled or both.xero.status not in _UPDATABLE:
+        return False  # more recent than what the row says
+    now = compare.standing_now(both.export, both.paymo, _contact_of(both), both.xero)
+    concerns = any(not each.is_decided and each.name not in _MONEY for each in findings)
+    if not now.in_paymo or not concerns or now.in_xero:
+        return False
+    return not compare.why_not_updated(both.export, connection, now.in_paymo)
+
+
+def _contact_of(both: BothSides) -> str:
+    """Return the contact that its client goes to, as far as Xero's invoice names it."""
+    if both.export.client_id in (None, both.paymo.client_id):
+        return both.export.contact_id
+    stated = both.xero.contact.contact_id
+    return stated if stated in both.contacts else ""
 
 
 def _xero_side(theirs: XeroInvoice) -> Side:

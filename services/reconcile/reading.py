@@ -12,14 +12,13 @@ from services import money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.rows import LeftOut
 from services.clients.xero import XeroClient, XeroInvoice
-from services.clients.xero.listing import own_invoices, sales_dated
+from services.compare import DEAD
 from services.errors import NotFound, Unavailable, Unreadable
 from services.model.invoice import InvoiceState
 from services.reconcile.months import Month
-from services.reconcile.pairs import DEAD
 from services.store import exports, reconciling
 from services.store.engine import Database
-from services.store.reconciling import Known
+from services.store.reconciling import Recorded
 from services.store.tables import Connection, Export
 
 _MOST_SINGLE_READS = 50
@@ -39,10 +38,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Statements:
     """Both sides of one month, and what is recorded of them."""
 
-    known: Known
+    known: Recorded
     paymo: dict[int, Invoice]
     xero: dict[str, XeroInvoice]
     asked: frozenset[int]  # Paymo's ids of the month itself
@@ -51,7 +50,7 @@ class Books:
     odd: Mapping[str, LeftOut] = field(default_factory=dict)  # what cannot be read, by its id
 
 
-async def read(source: Source, month: Month) -> Books:
+async def read(source: Source, month: Month) -> Statements:
     """Read everything that a comparison of this month needs. Raises a refusal, never half."""
     paymo = {each.id: each for each in await source.paymo.statements(month.first, month.after)}
     odd = {each.key: each for each in source.paymo.left_out}
@@ -72,7 +71,7 @@ async def read(source: Source, month: Month) -> Books:
     others = [
         each for each in xero.values() if each.invoice_id not in own and each.status not in DEAD
     ]
-    return Books(
+    return Statements(
         known=known,
         paymo=paymo,
         xero=xero,
@@ -90,13 +89,13 @@ def is_exported(export: Export) -> bool:
 
 async def _sales(xero: XeroClient, month: Month) -> Sequence[XeroInvoice]:
     if month.first is None or month.after is None:
-        return await own_invoices(xero)
-    return await sales_dated(xero, month.first, month.after)
+        return await xero.own_invoices()
+    return await xero.sales_dated(month.first, month.after)
 
 
 async def _known(
     source: Source, month: Month, paymo_ids: Collection[int], xero_ids: Collection[str]
-) -> Known:
+) -> Recorded:
     async with source.database.sessions() as session:
         if month.first is None:
             return await reconciling.load_all(session, source.connection, paymo_ids)

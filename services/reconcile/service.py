@@ -18,10 +18,10 @@ from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.reconcile import digesting, months, reading
+from services.reconcile import months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month
-from services.reconcile.shapes import Begun, ReconcileScreen, Report
+from services.reconcile.report import Begun, ReconcileScreen, Report, digest_facts
 from services.store import connections, digests, notices, tasks
 from services.store.engine import Database
 from services.store.notices import Notification
@@ -131,9 +131,7 @@ class ReconcileService:
             if not await tasks.finish(session, task, TaskState.DONE, data=data):
                 return
             if task.reply_to is None:
-                facts = digesting.facts_of(
-                    connection, report, days.day_in(connection.time_zone, now)
-                )
+                facts = digest_facts(connection, report, days.day_in(connection.time_zone, now))
                 source = f"digest:{connection.id}:{report.month}"
                 await notices.enqueue(
                     session, connection, Notification(NoticeKind.DIGEST, source, facts), now

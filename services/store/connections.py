@@ -70,7 +70,7 @@ async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
 
 
 def _usual_first(found: Sequence[Connection], bound: set[int]) -> Sequence[Connection]:
-    rank = {state: reply_to for reply_to, state in enumerate(_OPEN)}
+    rank = {state: place for place, state in enumerate(_OPEN)}
     return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
 
 

@@ -17,7 +17,7 @@ _AT_ONCE = 500  # ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Recorded:
     """What is recorded of some invoices: the newest export of each, and what hangs on it."""
 
     exports: dict[int, Export] = field(default_factory=dict)  # by Paymo's id
@@ -33,7 +33,7 @@ async def load(
     *,
     paymo_ids: Collection[int],
     xero_ids: Collection[str],
-) -> Known:
+) -> Recorded:
     """Return what is recorded of the invoices with these ids on either side."""
     wanted = set(paymo_ids)
     for some in _chunks(sorted(xero_ids)):
@@ -44,7 +44,7 @@ async def load(
                 )
             )
         )
-    known = Known(
+    known = Recorded(
         clients=await _clients(session, connection),
         matches=await _matches(session, connection),
         left_contacts=await _left_contacts(session, connection),
@@ -62,7 +62,7 @@ async def load(
 
 async def load_all(
     session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
-) -> Known:
+) -> Recorded:
     """Return what is recorded of these invoices, and of everything that was ever exported."""
     ever = await session.scalars(select(Export.paymo_invoice_id).where(*_own(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
@@ -81,7 +81,7 @@ def _chunks(ids: Iterable[T]) -> Iterator[Sequence[T]]:
         yield some
 
 
-async def _add_payments(session: AsyncSession, known: Known) -> None:
+async def _add_payments(session: AsyncSession, known: Recorded) -> None:
     for some in _chunks(each.id for each in known.exports.values()):
         for row in await payments.list_of(session, some):
             known.payments.setdefault(row.export_id, []).append(row)

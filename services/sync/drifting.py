@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services import compare as drift
+from services import compare
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
-from services.compare import Compared, Difference, Face, Standing
+from services.compare import Comparison, Difference, Snapshot, Standing
 from services.errors import NotFound, Rejected, ServiceError
 from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
@@ -32,18 +32,18 @@ class _Side:
 
 async def note_in_paymo(case: Followed, invoice: Invoice) -> None:
     """Tell what somebody edited in Paymo after the export, once for each state of it."""
-    seen = await _with_paymo(case, drift.compared_of(case.export), invoice)
+    seen = await _with_paymo(case, compare.compared_of(case.export), invoice)
     async with case.look.kit.database.sessions.begin() as session:
         await _settle(session, case, seen)
 
 
-async def _with_paymo(case: Followed, known: Compared, invoice: Invoice) -> Compared:
+async def _with_paymo(case: Followed, known: Comparison, invoice: Invoice) -> Comparison:
     export = case.export
     contact_id = export.contact_id
     if export.client_id not in (None, invoice.client_id):
         async with case.look.kit.database.sessions() as session:
             contact_id = await matches.contact_of(session, case.look.connection, invoice.client_id)
-    return drift.looked(export, known, invoice=invoice, contact_id=contact_id)
+    return compare.checked(export, known, invoice=invoice, contact_id=contact_id)
 
 
 async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
@@ -57,22 +57,22 @@ async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
 
 
 async def _note_one(case: Followed, invoice: XeroInvoice) -> None:
-    export, face = case.export, drift.face_in_xero(invoice)
-    known = drift.compared_of(export)
-    seen = drift.looked(export, known, stated=face)
+    export, face = case.export, compare.in_xero(invoice)
+    known = compare.compared_of(export)
+    seen = compare.checked(export, known, stated=face)
     if seen == known:
         return
     if seen.changed is not None and await _was_merged(case, face):
         face = replace(face, contact_id=export.contact_id)
-        seen = drift.looked(export, known, stated=face)
-    if drift.standing(export, seen).in_xero:
+        seen = compare.checked(export, known, stated=face)
+    if compare.standing(export, seen).in_xero:
         seen = await _with_both(case, seen)
     async with case.look.kit.database.sessions.begin() as session:
         if not await drifts.is_our_change(session, export, invoice.updated_at):
             await _settle(session, case, seen)
 
 
-async def _with_both(case: Followed, seen: Compared) -> Compared:
+async def _with_both(case: Followed, seen: Comparison) -> Comparison:
     """Look at Paymo's invoice, too: the same change there makes it no difference."""
     try:
         invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
@@ -81,7 +81,7 @@ async def _with_both(case: Followed, seen: Compared) -> Compared:
     return await _with_paymo(case, seen, invoice)
 
 
-async def _was_merged(case: Followed, face: Face) -> bool:
+async def _was_merged(case: Followed, face: Snapshot) -> bool:
     """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
     export = case.export
     if face.contact_id in {"", export.contact_id}:
@@ -99,19 +99,19 @@ async def _was_merged(case: Followed, face: Face) -> bool:
     return stated.contact_status != "ACTIVE"
 
 
-async def _settle(session: Session, case: Followed, seen: Compared) -> None:
+async def _settle(session: Session, case: Followed, seen: Comparison) -> None:
     """Write down what was seen, and tell of each side what is not told of it yet."""
     export = case.export
-    now = drift.standing(export, seen)
+    now = compare.standing(export, seen)
     sides = _sides(now)
     untold = [
-        each for each in sides if drift.fingerprint(each.found) != drift.told(export, each.name)
+        each for each in sides if compare.fingerprint(each.found) != compare.told(export, each.name)
     ]
-    if not untold and seen == drift.compared_of(export):
+    if not untold and seen == compare.compared_of(export):
         return
     marks = export.drift
     for each in untold:
-        marks = drift.with_told(marks, each.name, drift.fingerprint(each.found))
+        marks = compare.with_told(marks, each.name, compare.fingerprint(each.found))
     if not await drifts.note(session, export, marks, seen.as_json()):
         return
     if all(each.is_shared for each in untold):
@@ -122,37 +122,35 @@ async def _settle(session: Session, case: Followed, seen: Compared) -> None:
 
 def _sides(now: Standing) -> tuple[_Side, _Side]:
     return (
-        _Side(drift.PAYMO, now.in_paymo, is_shared=now.is_edited and not now.in_paymo),
-        _Side(drift.XERO, now.in_xero, is_shared=now.is_changed and not now.in_xero),
+        _Side(compare.PAYMO, now.in_paymo, is_shared=now.is_edited and not now.in_paymo),
+        _Side(compare.XERO, now.in_xero, is_shared=now.is_changed and not now.in_xero),
     )
 
 
 def _advice(case: Followed, side: _Side) -> str:
-    if all(each.part is drift.Part.ROUNDING for each in side.found):
+    if all(each.part is compare.Part.ROUNDING for each in side.found):
         return ""  # nothing differs, or nothing that anybody has to do something about
-    if side.name == drift.XERO:
+    if side.name == compare.XERO:
         return _IN_XERO
-    connection = case.look.connection
-    locked = drift.locked_until(connection)
-    return drift.why_not_updated(case.export, connection, side.found, locked)
+    return compare.why_not_updated(case.export, case.look.connection, side.found)
 
 
 async def _tell(session: Session, case: Followed, side: _Side) -> None:
     look, export, now = case.look, case.export, case.look.kit.now()
     facts = cards.common_facts(export, look.connection, look.kit.links) | {
         "side": side.name,
-        **drift.facts_of(side.found),
+        **compare.facts_of(side.found),
         "is_shared": side.is_shared,
         "advice": _advice(case, side),
         "by": "",
     }
-    mark = drift.fingerprint(side.found)
+    mark = compare.fingerprint(side.found)
     source = f"drifted:{export.id}:{side.name}:{mark}:{int(now.timestamp())}"
     notification = notices.Notification(
         NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
     )
     await notices.enqueue(session, look.connection, notification, now)
-    before, after = drift.values_of(side.found)
+    before, after = compare.values_of(side.found)
     entry = AuditNote(
         "drifted" if side.found else "drift_ended",
         now,

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
-from services.clients.paymo.reading import PAYMO
+from services.clients.paymo.transport import PAYMO
 from services.clients.rows import Kind, decoded
 from services.errors import Unavailable
 from services.model.connection import ConnectionState

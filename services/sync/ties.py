@@ -73,8 +73,8 @@ async def lost(paymo: PaymoClient, former: Invoice, made: Invoice) -> Sequence[s
     )
     entries = await _standing(paymo, "entries", [each for *_, found in missing for each in found])
     sentences = await _lost_project(paymo, former, made)
-    for reply_to, item, expense, gone in missing:
-        line = f"Line {reply_to}, {item.title}:" if item.title else f"Line {reply_to}:"
+    for place, item, expense, gone in missing:
+        line = f"Line {place}, {item.title}:" if item.title else f"Line {place}:"
         if expense is not None:
             why = _why(expense, expenses)
             sentences.append(f"{line} its expense isn't on it any more. {why.of_one}")
@@ -108,13 +108,13 @@ def _missing(
 ) -> Iterator[tuple[int, Item, int | None, Sequence[int]]]:
     """Yield the lines that lack something, by their place: the expense, and the time."""
     pairs = zip_longest(former.in_order, made.in_order[: len(former.items)])
-    for reply_to, (was, now) in enumerate(pairs, start=1):
+    for place, (was, now) in enumerate(pairs, start=1):
         has = {each.id for each in now.entries} if now is not None else set()
         gone = [each.id for each in was.entries if each.id not in has]
         is_same = now is not None and now.expense_id == was.expense_id
         expense = None if is_same else was.expense_id
         if gone or expense is not None:
-            yield reply_to, was, expense, gone
+            yield place, was, expense, gone
 
 
 async def _standing(paymo: PaymoClient, kind: str, ids: Collection[int]) -> _Standing | None:

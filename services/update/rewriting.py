@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services import compare as drift
-from services import money
+from services import compare, money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
 from services.compare import Difference, Part, Standing
@@ -63,7 +62,7 @@ async def run(case: Underway) -> str:
     await case.kit.mirror.refresh_books(case.connection, at_most_old=_FRESH)
     invoice = await _in_paymo(case)
     both = _Both(invoice, stated, await _contact_of(case, invoice))
-    now = drift.compare(case.export, invoice, both.contact_id, stated)
+    now = compare.standing_now(case.export, invoice, both.contact_id, stated)
     if not now.in_paymo:
         return await _agree(case)
     body = await _checked(case, both, now)
@@ -117,11 +116,11 @@ def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
         name: when.isoformat() if when is not None else ""
         for name, when in (("Date", stated.issued_on), ("DueDate", stated.due_on))
     }
-    lines = drift.face_in_xero(stated).lines
+    lines = compare.in_xero(stated).lines
     return (
         stated.total == invoice.total
         and stated.contact.contact_id == sent["Contact"]["ContactID"]
-        and lines in ("", drift.digest_of_body(sent))
+        and lines in ("", compare.digest_of_body(sent))
         and all(sent[name] == each for name, each in said.items() if name in sent)
         and all(
             money.folded(sent.get(name, each)) == money.folded(each) for name, each in texts.items()
@@ -132,7 +131,7 @@ def _has_arrived(case: Underway, stated: XeroInvoice) -> bool:
 async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]:
     """Look at everything that an export looks at, and at what Xero's invoice still allows."""
     told = case.task.data.get("told", "")
-    if told and told != drift.fingerprint(now.in_paymo):
+    if told and told != compare.fingerprint(now.in_paymo):
         raise Refused(
             "It was edited in Paymo again after that message. Look at the newest one, then press "
             "there.",
@@ -151,7 +150,7 @@ async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]
         connection = await connections.get(session, case.connection.id)
         known = await books.load(session, connection, both.contact_id)
     seen = _as_stated(case.export, both.stated)
-    if why := drift.why_not_updated(seen, connection, now.in_paymo, drift.locked_until(connection)):
+    if why := compare.why_not_updated(seen, connection, now.in_paymo):
         raise Refused(why, problem="closed")
     if not both.contact_id:
         raise Refused(_NO_CONTACT, problem="contact")
@@ -212,7 +211,7 @@ async def _agree(case: Underway) -> str:
 async def _record(case: Underway, invoice: Invoice, stated: XeroInvoice) -> str:
     """Take over what Xero states now, compare its totals, and tell the channels."""
     kit, export = case.kit, case.export
-    found = drift.in_paymo(export, drift.compared_of(export).former, invoice)
+    found = compare.edits_in_paymo(export, compare.compared_of(export).former, invoice)
     async with kit.database.sessions.begin() as session:
         is_ours = await tasks.finish(
             session,
@@ -237,7 +236,7 @@ async def _write(session: Session, case: Underway, invoice: Invoice, stated: Xer
         "client_name": invoice.client_name[:WIDEST],
         "contact_id": stated.contact.contact_id or export.contact_id,
         "contact_name": stated.contact.name[:WIDEST] or export.contact_name,
-        "compared": drift.agreed(invoice, stated).as_json(),
+        "compared": compare.agreed(invoice, stated).as_json(),
         "total": invoice.total,
         "xero_number": stated.invoice_number,
         "xero_total": stated.total,
@@ -258,8 +257,8 @@ async def _tell(session: Session, case: Underway, found: tuple[Difference, ...])
     export, connection, now = case.export, case.connection, case.kit.now()
     by = case.task.asked_by
     facts = cards.common_facts(export, connection, case.kit.links) | {
-        "side": drift.PAYMO,
-        **drift.facts_of(found),
+        "side": compare.PAYMO,
+        **compare.facts_of(found),
         "advice": "",
         "by": by,
     }
@@ -268,6 +267,6 @@ async def _tell(session: Session, case: Underway, found: tuple[Difference, ...])
         NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
     )
     await notices.enqueue(session, connection, notification, now)
-    before, after = drift.values_of(found)
+    before, after = compare.values_of(found)
     entry = AuditNote("updated_in_xero", now, by, export_id=export.id, before=before, after=after)
     audit.record(session, connection, entry)

@@ -6,7 +6,7 @@ looked for in Xero before anything is sent again.
 
 from dataclasses import dataclass
 
-from services import compare as drift
+from services import compare
 from services.errors import AlreadyRequested, Lost, NotFound, ServiceError
 from services.export.kit import Kit
 from services.export.refusals import Refused
@@ -41,7 +41,7 @@ class UpdateService(Kit):
                 by=person.user_id,
                 reply_to=reply_to,
                 export_id=export.id,
-                data={"told": drift.told(export, drift.PAYMO)},
+                data={"told": compare.told(export, compare.PAYMO)},
             )
             task = await tasks.ask(session, connection, asked)
             if task is None:

@@ -230,7 +230,7 @@ async def test_five_wrong_keys_close_the_link_and_are_kept_nowhere(
 ) -> None:
     caplog.set_level("DEBUG")
     paymo, _ = await links(town)
-    wrong = [f"{reply_to}-mistyped-secret" for reply_to in range(6)]
+    wrong = [f"{place}-mistyped-secret" for place in range(6)]
     pages = [await press(town.http, paymo, api_key=each) for each in wrong]
     late = await press(town.http, paymo, api_key=PAYMO_KEY)
 
@@ -251,7 +251,7 @@ async def test_keys_that_are_tried_all_at_once_are_five_at_most(town: Town) -> N
     paymo, _ = await links(town)
     await town.http.get(paymo)
     held = town.paymo.faults.add(path="/company", times=99, gate=asyncio.Event())
-    keys = [{"is_me": "yes", "api_key": f"guess-{reply_to}"} for reply_to in range(12)]
+    keys = [{"is_me": "yes", "api_key": f"guess-{place}"} for place in range(12)]
     tries = [asyncio.create_task(town.http.post(paymo, data=each)) for each in keys]
     async with asyncio.timeout(60):
         while sum(each.done() for each in tries) < 12 - 5:

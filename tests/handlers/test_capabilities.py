@@ -230,10 +230,10 @@ async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk)
 @pytest.mark.parametrize("button", ["breaker_keep", "breaker_apply"])
 async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) -> None:
     await walk.connect()
-    for reply_to in range(1, 5):
-        await walk.export(f"INV-{reply_to}")
-    for reply_to in range(1, 5):
-        walk.books.void(walk.in_xero(f"INV-{reply_to}").invoice_id)
+    for place in range(1, 5):
+        await walk.export(f"INV-{place}")
+    for place in range(1, 5):
+        walk.books.void(walk.in_xero(f"INV-{place}").invoice_id)
     paused = await walk.notice("sync_paused")
 
     await press(walk, paused, button)
@@ -243,7 +243,7 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
     else:
         await walk.ephemeral("Kept in Paymo")
 
-    states = {walk.in_paymo(f"INV-{reply_to}").status for reply_to in range(1, 5)}
+    states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 5)}
     assert ("void" in states) is (button == "breaker_apply")
     decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>: ")
     assert "breaker_" not in str(decided.blocks)

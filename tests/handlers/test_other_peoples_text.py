@@ -119,7 +119,7 @@ async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Wa
     texts = [each["request"] for each in sent] + [each["response"] for each in sent]
     assert any("U024BE7LH&gt;" in each for each in texts)
     assert not any(VICTIM in each for each in [each["request"] for each in sent])
-    for reply_to in walk.town.slack.messages("invoices"):
-        assert all(each["verbatim"] for each in marked_up(reply_to.blocks)), reply_to.text
-        assert all(VICTIM not in each for each in strings(reply_to.blocks))
+    for place in walk.town.slack.messages("invoices"):
+        assert all(each["verbatim"] for each in marked_up(place.blocks)), place.text
+        assert all(VICTIM not in each for each in strings(place.blocks))
     assert json.dumps(walk.refused()) == "[]"

@@ -14,9 +14,10 @@ from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.reconcile.views import report_blocks, report_text
+from services.compare import Mismatch
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.reconcile.shapes import Finding, Help, Report, Row, Side, Verdict
+from services.reconcile.report import Help, Report, Row, Side, Verdict
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, said
@@ -33,7 +34,7 @@ def row(verdict: Verdict, name: str = "INV-7", **changes: Any) -> Row:
         "paymo_url": "https://app.paymo.example/7",
         "xero_url": "https://go.xero.example/7",
     }
-    finding = Finding("total", name, name, name, is_decided=False)
+    finding = Mismatch("total", name, name, name, is_decided=False)
     findings = () if verdict is Verdict.AGREES else (finding,) * 4
     made = Row(verdict, name, name, side(name), side(name), findings, **links)
     return replace(made, **changes)
@@ -120,7 +121,7 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
 
 
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
-    finding = Finding("paid", "40.00 NZD", "0.00 NZD", "Typed in Paymo: 40.00 NZD.")
+    finding = Mismatch("paid", "40.00 NZD", "0.00 NZD", "Typed in Paymo: 40.00 NZD.")
 
     drawn = report_blocks(report(row(Verdict.DIFFERS, findings=(finding,))))
 
@@ -143,7 +144,7 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
 
 
 async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: Desk) -> None:
-    finding = Finding("total", "115.00 NZD", "116.00 NZD", "Why not?")
+    finding = Mismatch("total", "115.00 NZD", "116.00 NZD", "Why not?")
     rows = [row(Verdict.DIFFERS, "=1+1", findings=(finding,)), row(Verdict.AGREES, xero=None)]
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 

@@ -43,7 +43,7 @@ async def connect_oak(walk: Walk) -> None:
 def row_of(where: View | Message, words: str) -> str:
     """Return the block that holds the buttons of the connection with this name."""
     drawn = where.blocks
-    start = max(reply_to for reply_to, each in enumerate(drawn) if words in text_in(each))
+    start = max(place for place, each in enumerate(drawn) if words in text_in(each))
     return next(
         str(each["block_id"])
         for each in drawn[start:]

@@ -29,8 +29,8 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.links import Links
 from services.model.people import Person, ReplyTarget, Said
+from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService
-from services.reconcile.shapes import Report
 from services.store import connections, due
 from services.store.engine import Database
 from services.store.tables import (

@@ -73,8 +73,8 @@ def rows() -> Sequence[dict[str, str]]:
 def townspeople() -> tuple[Contact, ...]:
     """Return everybody in one organisation: the right contacts, and all that look like them."""
     return tuple(
-        contact(f"c{reply_to}", row["contact"], row["contact_email"], row["contact_tax_number"])
-        for reply_to, row in enumerate(rows())
+        contact(f"c{place}", row["contact"], row["contact_email"], row["contact_tax_number"])
+        for place, row in enumerate(rows())
         if row["contact"]
     )
 
@@ -85,9 +85,9 @@ def town(half: str) -> Sequence[Case]:
         Case(
             Party(row["client"], row["client_email"], row["client_tax_number"]),
             townspeople(),
-            f"c{reply_to}" if row["contact"] else "",
+            f"c{place}" if row["contact"] else "",
         )
-        for reply_to, row in enumerate(rows())
+        for place, row in enumerate(rows())
         if row["half"] == half
     ]
 
@@ -119,7 +119,7 @@ def contact(contact_id: str, name: str, email: str = "", tax_number: str = "") -
 
 def _case(client: str, others: Sequence[str]) -> Case:
     signs = [each[0] for each in others]
-    contacts = [contact(f"c{reply_to}", *_fields(each[1:])) for reply_to, each in enumerate(others)]
+    contacts = [contact(f"c{place}", *_fields(each[1:])) for place, each in enumerate(others)]
     right = f"c{signs.index('+')}" if "+" in signs else ""
     # The right one comes first in the file, and must not win by that.
     return Case(Party(*_fields(client)), tuple(reversed(contacts)), right)

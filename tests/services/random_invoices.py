@@ -56,8 +56,8 @@ def is_spreadable(figures: PaymoFigures) -> bool:
 def _rates(reader: _Reader) -> Rates:
     kinds = reader.below(256)
     tax, tax2, discount = (
-        reader.decimal(30, 3, 3) if kinds >> reply_to & 2 else Decimal(reader.below(31, 3))
-        for reply_to in (0, 2, 4)
+        reader.decimal(30, 3, 3) if kinds >> place & 2 else Decimal(reader.below(31, 3))
+        for place in (0, 2, 4)
     )
     return Rates(
         tax=tax if kinds & 3 else Decimal(0),

@@ -15,26 +15,33 @@ import httpx
 import msgspec
 
 from services.clients.http import ApiClient, Sleep, sleep_for
-from services.clients.paymo.door import COMPANY, Door, Patience, Turnstile
-from services.clients.paymo.paging import HEADS, MOST, PAGE, Progress, question
-from services.clients.paymo.reading import (
+from services.clients.messages import messages_of
+from services.clients.paymo.transport import (
     BILLED,
     CLIENTS,
     COMPANIES,
+    COMPANY,
     ENTRIES,
     HEADERS,
+    HEADS,
     HOOKS,
     INVOICES,
+    MOST,
+    PAGE,
     PAYMENTS,
     PROJECTS,
+    PaymoTransport,
+    Progress,
+    Turnstile,
+    WaitBudget,
     only,
+    question,
     require_done,
     rows_of,
     written,
 )
 from services.clients.paymo.wire import Client, Company, Header, Hook, Invoice, Payment
 from services.clients.rows import Kind, LeftOut, Rows
-from services.clients.said import messages_of
 from services.errors import (
     NotConnected,
     NotFound,
@@ -50,7 +57,7 @@ _WHOLE = "invoiceitems,invoicepayments,client"
 
 
 @dataclass(frozen=True, slots=True)
-class PaymoClient(Door):
+class PaymoClient(PaymoTransport):
     """One Paymo account, reached with one API key."""
 
     left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
@@ -318,7 +325,7 @@ class PaymoClients:
             ),
             auth=httpx.BasicAuth(api_key, "x"),
             turnstile=turnstile,
-            patience=Patience(patience),
+            patience=WaitBudget(patience),
         )
 
 

@@ -4,64 +4,43 @@ Facts: Xero's accounting API pages (requests-and-responses, invoices, payments, 
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
 
 import httpx
-import msgspec
 import structlog
 
 from services.clients.allowance import Allowance
 from services.clients.http import ApiClient, Sleep, sleep_for
-from services.clients.rows import Kind, LeftOut, Rows
-from services.clients.said import messages_of
+from services.clients.messages import messages_of
 from services.clients.xero import wire
-from services.clients.xero.door import CONNECTIONS, Door, TokenSource
-from services.clients.xero.reading import (
+from services.clients.xero.invoices import UNPLAIN, InvoiceCalls
+from services.clients.xero.transport import (
+    ACCOUNTING,
     ACCOUNTS,
+    CLAMPED,
+    CONNECTIONS,
     CONTACTS,
     CURRENCIES,
-    INVOICES,
     ORGANISATIONS,
-    PAYMENTS,
+    PAGE,
     TAX_RATES,
-    left_out,
-    refusal_of,
+    TokenSource,
+    if_modified_since,
+    one_written,
     require_taken,
     rows_of,
     tenants_of,
-    whole,
 )
-from services.errors import (
-    Forbidden,
-    NotConnected,
-    NotFound,
-    Rejected,
-    ServiceError,
-    Unavailable,
-    Unreadable,
-)
+from services.errors import Forbidden, NotConnected, NotFound, Rejected
 from services.jobs.backoff import CALL_LIMIT
-from services.model.chunks import chunks
-from services.money import folded, is_plain
+from services.money import folded
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T", bound=msgspec.Struct)
-
 _AT_ONCE = 5  # calls at a time for each organisation
-_PAGE = 1000
-_CLAMPED = 100  # a page with fewer rows is the last, even where a larger page size was cut down
-_IDS = 40  # the longest address that Xero takes is not documented
-_LIVE = "DRAFT,SUBMITTED,AUTHORISED,PAID"
-_ALL = f"{_LIVE},VOIDED,DELETED"
-_UNPLAIN = re.compile(r"[^!-~]|[,\"'\\]")
-_ENDS = ("VOIDED", "DELETED")
-_ACCOUNTING = "/api.xro/2.0"
 
 
 @dataclass(slots=True)
@@ -124,10 +103,8 @@ class XeroClients:
 
 
 @dataclass(frozen=True, slots=True)
-class XeroClient(Door):
+class XeroClient(InvoiceCalls):
     """One organisation, reached with one consent."""
-
-    left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
 
     async def organisation(self) -> wire.Organisation:
         """Return the organisation."""
@@ -150,15 +127,15 @@ class XeroClient(Door):
 
         A page that fails fails the whole.
         """
-        headers = _since(changed_since) if changed_since is not None else {}
+        headers = if_modified_since(changed_since) if changed_since is not None else {}
         found: dict[str, wire.Contact] = {}
         page, seen = 1, set[str]()
         while True:
-            params = {"page": str(page), "pageSize": str(_PAGE), "includeArchived": "true"}
+            params = {"page": str(page), "pageSize": str(PAGE), "includeArchived": "true"}
             rows = await self._rows("Contacts", CONTACTS, params=params, headers=headers)
             found.update({each.contact_id: each for each in rows.found})
             self.left_out.extend(rows.left_out)
-            if rows.count < _CLAMPED or seen >= set(rows.keys):
+            if rows.count < CLAMPED or seen >= set(rows.keys):
                 return tuple(found.values())
             page, seen = page + 1, seen | set(rows.keys)
 
@@ -181,9 +158,9 @@ class XeroClient(Door):
         asked = [{"searchTerm": number}]
         if not set(name) & {'"', "\\"}:
             asked.append({"where": f'Name=="{name}"'})
-        asked.append({"searchTerm": max(_UNPLAIN.split(name), key=len)})
+        asked.append({"searchTerm": max(UNPLAIN.split(name), key=len)})
         for ways in asked:
-            params = {"page": "1", "pageSize": str(_PAGE), "includeArchived": "true", **ways}
+            params = {"page": "1", "pageSize": str(PAGE), "includeArchived": "true", **ways}
             try:
                 rows = await self._rows("Contacts", CONTACTS, params=params)
             except Rejected as refusal:
@@ -205,7 +182,7 @@ class XeroClient(Door):
         """
         answer = await self.send(
             "PUT",
-            f"{_ACCOUNTING}/Contacts",
+            f"{ACCOUNTING}/Contacts",
             params={"summarizeErrors": "true"},
             headers={"Idempotency-Key": key},
             body={"Contacts": [contact.body()]},
@@ -214,185 +191,4 @@ class XeroClient(Door):
         rows = rows_of(answer, CONTACTS)
         if rows.left_out and (made := rows.left_out[0].key):
             return wire.Contact(contact_id=made, name=contact.name, contact_number=contact.number)
-        return _written(rows)
-
-    async def create_invoice(self, body: dict[str, object], *, key: str) -> wire.XeroInvoice:
-        """Create an invoice with PUT: POST would overwrite one with the same number.
-
-        Raises `Rejected` with Xero's texts, or `Unavailable` when the outcome is unknown.
-        """
-        return await self._write_invoice("PUT", "Invoices", body, key)
-
-    async def update_invoice(
-        self, invoice_id: str, fields: dict[str, object], *, key: str
-    ) -> wire.XeroInvoice:
-        """Change these fields of one invoice, its status too. Raises `Rejected`, `Unavailable`."""
-        body = {"InvoiceID": invoice_id, **fields}
-        return await self._write_invoice("POST", f"Invoices/{invoice_id}", body, key)
-
-    async def _write_invoice(
-        self, method: str, path: str, body: dict[str, object], key: str
-    ) -> wire.XeroInvoice:
-        """Send one invoice; an element that failed inside a 2xx answer is a refusal, too.
-
-        One that was taken and cannot be read whole is read again; what it `lacks` then, it says.
-        """
-        answer = await self.send(
-            method,
-            f"{_ACCOUNTING}/{path}",
-            params={"unitdp": "4", "summarizeErrors": "true"},
-            headers={"Idempotency-Key": key},
-            body={"Invoices": [body]},
-        )
-        written = _written(rows_of(answer, INVOICES))
-        if written.is_refused:
-            raise refusal_of(written)
-        if not written.invoice_id:
-            raise Unavailable("Xero's answer does not say which invoice it wrote.")
-        ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
-        if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
-            raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")
-        return await self.read_whole(written)
-
-    async def read_whole(self, written: wire.XeroInvoice) -> wire.XeroInvoice:
-        """Return an invoice that is surely there as it stands, as far as that can be read."""
-        if not written.lacks:
-            return written
-        try:
-            return await self.invoice(written.invoice_id)
-        except ServiceError:
-            return written
-
-    async def invoice(self, invoice_id: str) -> wire.XeroInvoice:
-        """Return one invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
-        found = await self._one(f"Invoices/{invoice_id}", INVOICES)
-        if found.lacks:
-            raise Unreadable(f"Part of {left_out(found)} can't be read. Check it, then try again.")
-        return found
-
-    async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[wire.XeroInvoice]:
-        """Return these invoices, as many as Xero finds and can be read."""
-        found: list[wire.XeroInvoice] = []
-        for some in chunks(invoice_ids, _IDS):
-            params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(_PAGE)}
-            found += self.readable(await self._rows("Invoices", INVOICES, params=params))
-        return found
-
-    def readable(self, rows: Rows[wire.XeroInvoice]) -> list[wire.XeroInvoice]:
-        """Return the invoices that can be relied on, and note those that are left out."""
-        found, odd = whole(rows)
-        self.left_out.extend(odd)
-        return found
-
-    async def find_own(
-        self, number: str, reference: str, since: datetime
-    ) -> Sequence[wire.XeroInvoice]:
-        """Return live invoices of the app among which one of this number, or reference, stands.
-
-        What Xero's filters cannot say, and where Xero refuses them together, everything since a
-        time is read instead. Raises `Rejected` where that is refused as well.
-        """
-        params = {"createdByMyApp": "true", "Statuses": _LIVE, "page": "1", "pageSize": str(_PAGE)}
-        asked = {"InvoiceNumbers": number} if number else {"where": f'Reference=="{reference}"'}
-        if is_plain(number or reference):
-            try:
-                return await self._looked_up(params | asked)
-            except (Rejected, NotFound) as refusal:
-                log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
-        pages = [page async for page in self._pages_since(since)]
-        newest = {each.invoice_id: each for page in pages for each in _with_ids(page)}
-        return [each for each in newest.values() if each.status in _LIVE.split(",")]
-
-    async def find_by_number(self, number: str) -> Sequence[wire.XeroInvoice]:
-        """Return the live sales invoices with this number, whoever created them."""
-        params = {"Statuses": _LIVE, "page": "1", "pageSize": str(_PAGE)}
-        asked = {"InvoiceNumbers": number}
-        if not is_plain(number):  # then no filter finds it, so it is searched for by a part of it
-            asked = {"searchTerm": max(_UNPLAIN.split(number), key=len)}
-        try:
-            rows = await self._looked_up(params | asked)
-        except Rejected as refusal:
-            log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
-            return ()
-        return [
-            each
-            for each in rows
-            if folded(each.invoice_number) == folded(number) and each.type == "ACCREC"
-        ]
-
-    async def _looked_up(self, params: dict[str, str]) -> Sequence[wire.XeroInvoice]:
-        """Return what a filter finds, whole or not: what is there must never seem not to be."""
-        return _with_ids((await self._rows("Invoices", INVOICES, params=params)).found)
-
-    async def payment(self, payment_id: str) -> wire.Payment:
-        """Return one payment, deleted ones too. Raises `NotFound`."""
-        return await self._one(f"Payments/{payment_id}", PAYMENTS)
-
-    async def invoices_since(self, since: datetime) -> AsyncIterator[Sequence[wire.XeroInvoice]]:
-        """Yield the app's own invoices that changed since a time and can be read, in pages."""
-        async for page in self._pages_since(since):
-            yield self.readable(Rows(tuple(page)))
-
-    async def _pages_since(self, since: datetime) -> AsyncIterator[Sequence[wire.XeroInvoice]]:
-        """Yield the app's own invoices that changed since a time, whole or not.
-
-        Rows move while they are sorted by a changing key, so a full page is followed by the same
-        question from its last time on. A page full of one same second is followed by the next.
-        """
-        page, stale = 1, 0
-        seen: set[tuple[str, datetime]] = set()
-        while True:
-            rows = await self._changed_since(since, page)
-            fresh = [each for each in rows.found if (each.invoice_id, each.updated_at) not in seen]
-            seen.update((each.invoice_id, each.updated_at) for each in fresh)
-            yield fresh
-            if rows.count < _CLAMPED:
-                return
-            stale = 0 if fresh else stale + 1
-            if stale > 1:
-                raise Unavailable("Xero keeps answering with the same page. Try again later.")
-            last = max(each.updated_at for each in rows.found).replace(microsecond=0)
-            page = page + 1 if last <= since else 1
-            since = max(last, since)
-
-    async def _changed_since(self, since: datetime, page: int) -> Rows[wire.XeroInvoice]:
-        params = {
-            "createdByMyApp": "true",
-            "Statuses": _ALL,
-            "page": str(page),
-            "pageSize": str(_PAGE),
-            "order": "UpdatedDateUTC ASC",
-        }
-        return await self._rows("Invoices", INVOICES, params=params, headers=_since(since))
-
-    async def _rows(self, path: str, kind: Kind[T], **extras: Any) -> Rows[T]:
-        answer = await self.send("GET", f"{_ACCOUNTING}/{path}", **extras)
-        return Rows(()) if answer.status == httpx.codes.NOT_MODIFIED else rows_of(answer, kind)
-
-    async def _all(self, path: str, kind: Kind[T]) -> Sequence[T]:
-        """Return a list that comes on one page, each row once; note what is left out."""
-        rows = await self._rows(path, kind)
-        self.left_out.extend(rows.left_out)
-        return tuple({getattr(each, kind.key): each for each in rows.found}.values())
-
-    async def _one(self, path: str, kind: Kind[T]) -> T:
-        return kind.only(await self._rows(path, kind))
-
-
-def _since(moment: datetime) -> dict[str, str]:
-    """Xero ignores this header without a word when it has a zone or a fraction."""
-    return {"If-Modified-Since": moment.strftime("%Y-%m-%dT%H:%M:%S")}
-
-
-def _with_ids(rows: Sequence[wire.XeroInvoice]) -> Sequence[wire.XeroInvoice]:
-    """Return rows that are looked through; one without an id might be what is looked for."""
-    if any(not each.invoice_id for each in rows):
-        raise Unavailable("Xero answered with an invoice that has no ID. Try again later.")
-    return rows
-
-
-def _written(rows: Rows[T]) -> T:
-    """Return what was written; where that cannot be told, the outcome is unknown."""
-    if len(rows.found) != 1:
-        raise Unavailable("Xero answered with no object where one was expected.")
-    return rows.found[0]
+        return one_written(rows)

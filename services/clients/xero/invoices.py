@@ -1,74 +1,293 @@
-"""Calls to Xero about many invoices at once, and about what hangs on one."""
+"""Calls about invoices in Xero, one or many, and about what hangs on them."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from urllib.parse import quote
 
-from services.clients.xero.client import XeroClient
-from services.clients.xero.reading import INVOICES, require_taken, rows_of
-from services.clients.xero.wire import XeroInvoice
+import structlog
+
+from services.clients.rows import Rows
+from services.clients.xero.transport import (
+    ACCOUNTING,
+    CLAMPED,
+    INVOICES,
+    PAGE,
+    PAYMENTS,
+    XeroTransport,
+    if_modified_since,
+    left_out,
+    one_written,
+    pages_in,
+    refusal_of,
+    require_taken,
+    rows_of,
+)
+from services.clients.xero.wire import Payment, XeroInvoice
+from services.errors import NotFound, Rejected, ServiceError, Unavailable, Unreadable
+from services.model.chunks import chunks
 from services.money import folded, is_plain
 
+log = structlog.get_logger(__name__)
+
 MOST = 50  # Xero advises as many elements a request at most
-_INVOICES = "/api.xro/2.0/Invoices"
-_HOLDING = "DRAFT,SUBMITTED,AUTHORISED,PAID,VOIDED"  # a void one keeps its number
-_LONGEST = 1500  # characters; the longest address that Xero takes is not documented
+UNPLAIN = re.compile(r"[^!-~]|[,\"'\\]")
+_IDS = 40  # the longest address that Xero takes is not documented
+_LONGEST = 1500  # characters of numbers in an address
+_LIVE = "DRAFT,SUBMITTED,AUTHORISED,PAID"
+_HOLDING = f"{_LIVE},VOIDED"  # a void one keeps its number
+_ALL = f"{_HOLDING},DELETED"
+_ENDS = ("VOIDED", "DELETED")
 
 
-async def create_invoices(
-    client: XeroClient, bodies: Sequence[dict[str, object]], *, key: str
-) -> Sequence[XeroInvoice]:
-    """Create invoices with one PUT; each element is judged by itself, so look at each.
+class InvoiceCalls(XeroTransport):
+    """What is asked and told of invoices."""
 
-    Raises `Rejected` when nothing was taken, or `Unavailable` when the outcome is unknown.
-    """
-    answer = await client.send(
-        "PUT",
-        _INVOICES,
-        params={"unitdp": "4", "summarizeErrors": "false"},
-        headers={"Idempotency-Key": key},
-        body={"Invoices": list(bodies)},
-    )
-    return rows_of(answer, INVOICES).found
+    __slots__ = ()
 
+    async def create_invoice(self, body: dict[str, object], *, key: str) -> XeroInvoice:
+        """Create an invoice with PUT: POST would overwrite one with the same number.
 
-async def holders_of(client: XeroClient, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
-    """Return the sales invoices that hold these numbers, by the folded number.
+        Raises `Rejected` with Xero's texts, or `Unavailable` when the outcome is unknown.
+        """
+        return await self._write_invoice("PUT", "Invoices", body, key)
 
-    Not every number can be asked for.
-    """
-    found: dict[str, XeroInvoice] = {}
-    for some in _in_short([each for each in numbers if is_plain(each)]):
+    async def update_invoice(
+        self, invoice_id: str, fields: dict[str, object], *, key: str
+    ) -> XeroInvoice:
+        """Change these fields of one invoice, its status too. Raises `Rejected`, `Unavailable`."""
+        body = {"InvoiceID": invoice_id, **fields}
+        return await self._write_invoice("POST", f"Invoices/{invoice_id}", body, key)
+
+    async def _write_invoice(
+        self, method: str, path: str, body: dict[str, object], key: str
+    ) -> XeroInvoice:
+        """Send one invoice; an element that failed inside a 2xx answer is a refusal, too.
+
+        One that was taken and cannot be read whole is read again; what it `lacks` then, it says.
+        """
+        answer = await self.send(
+            method,
+            f"{ACCOUNTING}/{path}",
+            params={"unitdp": "4", "summarizeErrors": "true"},
+            headers={"Idempotency-Key": key},
+            body={"Invoices": [body]},
+        )
+        written = one_written(rows_of(answer, INVOICES))
+        if written.is_refused:
+            raise refusal_of(written)
+        if not written.invoice_id:
+            raise Unavailable("Xero's answer does not say which invoice it wrote.")
+        ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
+        if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
+            raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")
+        return await self.read_whole(written)
+
+    async def read_whole(self, written: XeroInvoice) -> XeroInvoice:
+        """Return an invoice that is surely there as it stands, as far as that can be read."""
+        if not written.lacks:
+            return written
+        try:
+            return await self.invoice(written.invoice_id)
+        except ServiceError:
+            return written
+
+    async def invoice(self, invoice_id: str) -> XeroInvoice:
+        """Return one invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
+        found = await self._one(f"Invoices/{invoice_id}", INVOICES)
+        if found.lacks:
+            raise Unreadable(f"Part of {left_out(found)} can't be read. Check it, then try again.")
+        return found
+
+    async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[XeroInvoice]:
+        """Return these invoices, as many as Xero finds and can be read."""
+        found: list[XeroInvoice] = []
+        for some in chunks(invoice_ids, _IDS):
+            params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(PAGE)}
+            found += self._readable(await self._rows("Invoices", INVOICES, params=params))
+        return found
+
+    def _readable(self, rows: Rows[XeroInvoice]) -> list[XeroInvoice]:
+        """Return the invoices that can be relied on, and note those that are left out."""
+        self.left_out.extend(left_out(each) for each in rows.found if each.lacks)
+        return [each for each in rows.found if not each.lacks]
+
+    async def find_own(self, number: str, reference: str, since: datetime) -> Sequence[XeroInvoice]:
+        """Return live invoices of the app among which one of this number, or reference, stands.
+
+        What Xero's filters cannot say, and where Xero refuses them together, everything since a
+        time is read instead. Raises `Rejected` where that is refused as well.
+        """
+        params = {"createdByMyApp": "true", "Statuses": _LIVE, "page": "1", "pageSize": str(PAGE)}
+        asked = {"InvoiceNumbers": number} if number else {"where": f'Reference=="{reference}"'}
+        if is_plain(number or reference):
+            try:
+                return await self._looked_up(params | asked)
+            except (Rejected, NotFound) as refusal:
+                log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
+        pages = [page async for page in self._pages_since(since)]
+        newest = {each.invoice_id: each for page in pages for each in _with_ids(page)}
+        return [each for each in newest.values() if each.status in _LIVE.split(",")]
+
+    async def find_by_number(self, number: str) -> Sequence[XeroInvoice]:
+        """Return the live sales invoices with this number, whoever created them."""
+        params = {"Statuses": _LIVE, "page": "1", "pageSize": str(PAGE)}
+        asked = {"InvoiceNumbers": number}
+        if not is_plain(number):  # then no filter finds it, so it is searched for by a part of it
+            asked = {"searchTerm": max(UNPLAIN.split(number), key=len)}
+        try:
+            rows = await self._looked_up(params | asked)
+        except Rejected as refusal:
+            log.warning("filters_refused", tenant=self.tenant_id, refusal=refusal)
+            return ()
+        return [
+            each
+            for each in rows
+            if folded(each.invoice_number) == folded(number) and each.type == "ACCREC"
+        ]
+
+    async def _looked_up(self, params: dict[str, str]) -> Sequence[XeroInvoice]:
+        """Return what a filter finds, whole or not: what is there must never seem not to be."""
+        return _with_ids((await self._rows("Invoices", INVOICES, params=params)).found)
+
+    async def payment(self, payment_id: str) -> Payment:
+        """Return one payment, deleted ones too. Raises `NotFound`."""
+        return await self._one(f"Payments/{payment_id}", PAYMENTS)
+
+    async def invoices_since(self, since: datetime) -> AsyncIterator[Sequence[XeroInvoice]]:
+        """Yield the app's own invoices that changed since a time and can be read, in pages."""
+        async for page in self._pages_since(since):
+            yield self._readable(Rows(tuple(page)))
+
+    async def _pages_since(self, since: datetime) -> AsyncIterator[Sequence[XeroInvoice]]:
+        """Yield the app's own invoices that changed since a time, whole or not.
+
+        Rows move while they are sorted by a changing key, so a full page is followed by the same
+        question from its last time on. A page full of one same second is followed by the next.
+        """
+        page, stale = 1, 0
+        seen: set[tuple[str, datetime]] = set()
+        while True:
+            rows = await self._changed_since(since, page)
+            fresh = [each for each in rows.found if (each.invoice_id, each.updated_at) not in seen]
+            seen.update((each.invoice_id, each.updated_at) for each in fresh)
+            yield fresh
+            if rows.count < CLAMPED:
+                return
+            stale = 0 if fresh else stale + 1
+            if stale > 1:
+                raise Unavailable("Xero keeps answering with the same page. Try again later.")
+            last = max(each.updated_at for each in rows.found).replace(microsecond=0)
+            page = page + 1 if last <= since else 1
+            since = max(last, since)
+
+    async def _changed_since(self, since: datetime, page: int) -> Rows[XeroInvoice]:
         params = {
-            "InvoiceNumbers": ",".join(some),
-            "Statuses": _HOLDING,
-            "page": "1",
-            "pageSize": "1000",
+            "createdByMyApp": "true",
+            "Statuses": _ALL,
+            "page": str(page),
+            "pageSize": str(PAGE),
+            "order": "UpdatedDateUTC ASC",
         }
-        rows = rows_of(await client.send("GET", _INVOICES, params=params), INVOICES).found
-        found |= {folded(each.invoice_number): each for each in rows if each.type == "ACCREC"}
-    return found
+        return await self._rows(
+            "Invoices", INVOICES, params=params, headers=if_modified_since(since)
+        )
+
+    async def sales_dated(self, first: date, after: date) -> Sequence[XeroInvoice]:
+        """Return every sales invoice dated from `first` to before `after`, whoever made it."""
+        where = f'Type=="ACCREC" AND Date>={_day(first)} AND Date<{_day(after)}'
+        return await self._pages({"where": where})
+
+    async def own_invoices(self) -> Sequence[XeroInvoice]:
+        """Return every invoice that the app created."""
+        return await self._pages({"createdByMyApp": "true"})
+
+    async def _pages(self, asked: Mapping[str, str]) -> Sequence[XeroInvoice]:
+        """Return all pages; one that fails fails the whole, and a row that moved is there once."""
+        found: dict[str, XeroInvoice] = {}
+        seen: set[str] = set()
+        page = 1
+        while True:
+            # By id, which never changes: no row moves over a page's edge while we read.
+            params = {
+                **asked,
+                "Statuses": _ALL,
+                "order": "InvoiceID ASC",
+                "page": str(page),
+                "pageSize": str(PAGE),
+            }
+            answer = await self.send("GET", f"{ACCOUNTING}/Invoices", params=params)
+            rows = rows_of(answer, INVOICES)
+            new = {each.invoice_id for each in rows.found} - seen
+            seen |= new
+            found.update({each.invoice_id: each for each in self._readable(rows)})
+            if page == pages_in(answer) or rows.count < CLAMPED or not new:
+                return tuple(found.values())
+            page += 1
+
+    async def create_invoices(
+        self, bodies: Sequence[dict[str, object]], *, key: str
+    ) -> Sequence[XeroInvoice]:
+        """Create invoices with one PUT; each element is judged by itself, so look at each.
+
+        Raises `Rejected` when nothing was taken, or `Unavailable` when the outcome is unknown.
+        """
+        answer = await self.send(
+            "PUT",
+            f"{ACCOUNTING}/Invoices",
+            params={"unitdp": "4", "summarizeErrors": "false"},
+            headers={"Idempotency-Key": key},
+            body={"Invoices": list(bodies)},
+        )
+        return rows_of(answer, INVOICES).found
+
+    async def holders_of(self, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
+        """Return the sales invoices that hold these numbers, by the folded number.
+
+        Not every number can be asked for.
+        """
+        found: dict[str, XeroInvoice] = {}
+        for some in _in_short([each for each in numbers if is_plain(each)]):
+            params = {
+                "InvoiceNumbers": ",".join(some),
+                "Statuses": _HOLDING,
+                "page": "1",
+                "pageSize": "1000",
+            }
+            rows = (await self._rows("Invoices", INVOICES, params=params)).found
+            found |= {folded(each.invoice_number): each for each in rows if each.type == "ACCREC"}
+        return found
+
+    async def add_note(self, invoice_id: str, text: str, *, key: str) -> None:
+        """Add a note to an invoice's history in Xero."""
+        answer = await self.send(
+            "PUT",
+            f"{ACCOUNTING}/Invoices/{invoice_id}/History",
+            headers={"Idempotency-Key": key},
+            body={"HistoryRecords": [{"Details": text}]},
+        )
+        require_taken(answer, "HistoryRecords")
+
+    async def attach_pdf(self, invoice_id: str, name: str, content: bytes) -> None:
+        """Attach a file to an invoice; one of the same name is replaced. Needs its own scope."""
+        answer = await self.send(
+            "PUT",
+            f"{ACCOUNTING}/Invoices/{invoice_id}/Attachments/{quote(name, safe='')}",
+            headers={"Content-Type": "application/pdf"},
+            body=content,
+        )
+        require_taken(answer, "Attachments")
 
 
-async def add_note(client: XeroClient, invoice_id: str, text: str, *, key: str) -> None:
-    """Add a note to an invoice's history in Xero."""
-    answer = await client.send(
-        "PUT",
-        f"{_INVOICES}/{invoice_id}/History",
-        headers={"Idempotency-Key": key},
-        body={"HistoryRecords": [{"Details": text}]},
-    )
-    require_taken(answer, "HistoryRecords")
+def _day(day: date) -> str:
+    return f"DateTime({day.year},{day.month:02},{day.day:02})"
 
 
-async def attach_pdf(client: XeroClient, invoice_id: str, name: str, content: bytes) -> None:
-    """Attach a file to an invoice; one of the same name is replaced. Needs its own scope."""
-    answer = await client.send(
-        "PUT",
-        f"{_INVOICES}/{invoice_id}/Attachments/{quote(name, safe='')}",
-        headers={"Content-Type": "application/pdf"},
-        body=content,
-    )
-    require_taken(answer, "Attachments")
+def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
+    """Return rows that are looked through; one without an id might be what is looked for."""
+    if any(not each.invoice_id for each in rows):
+        raise Unavailable("Xero answered with an invoice that has no ID. Try again later.")
+    return rows
 
 
 def _in_short(numbers: Sequence[str]) -> Iterator[list[str]]:

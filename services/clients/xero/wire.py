@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from services.clients import rows, times
-from services.clients.said import errors_in
+from services.clients import rows
+from services.clients.messages import errors_in
+from services.model import days
 
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
 
@@ -47,8 +48,8 @@ class Tenant(msgspec.Struct, frozen=True, rename="camel"):
     auth_event_id: str | None = None
 
 
-class Named(msgspec.Struct, frozen=True, rename="pascal"):
-    """An object that is mentioned inside another."""
+class ContactRef(msgspec.Struct, frozen=True, rename="pascal"):
+    """A contact as its invoice names it."""
 
     contact_id: Id = msgspec.field(name="ContactID", default="")
     name: Name = ""
@@ -69,12 +70,12 @@ class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
     @property
     def period_lock_on(self) -> date | None:
         """The day up to which only advisers may post."""
-        return times.day(self.period_lock_date)
+        return days.read_day(self.period_lock_date)
 
     @property
     def year_lock_on(self) -> date | None:
         """The day up to which nobody may post."""
-        return times.day(self.end_of_year_lock_date)
+        return days.read_day(self.end_of_year_lock_date)
 
 
 class Currency(msgspec.Struct, frozen=True, rename="pascal"):
@@ -126,7 +127,7 @@ class Contact(msgspec.Struct, frozen=True, rename="pascal"):
     merged_to: str = msgspec.field(name="MergedToContactID", default="")
 
 
-class Target(msgspec.Struct, frozen=True, rename="pascal"):
+class CreditedInvoice(msgspec.Struct, frozen=True, rename="pascal"):
     """The invoice that an allocation settles."""
 
     invoice_id: Id = msgspec.field(name="InvoiceID", default="")
@@ -147,13 +148,13 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
     allocation_id: Id = msgspec.field(name="AllocationID", default="")
     amount: Decimal = _ZERO
     dated: str = msgspec.field(name="Date", default="")
-    invoice: Target = Target()
+    invoice: CreditedInvoice = CreditedInvoice()
     is_deleted: rows.Decisive = False
 
     @property
     def dated_on(self) -> date | None:
         """The day of the application."""
-        return times.day(self.dated)
+        return days.read_day(self.dated)
 
 
 class Credit(msgspec.Struct, frozen=True, rename="pascal"):
@@ -185,7 +186,7 @@ class Credit(msgspec.Struct, frozen=True, rename="pascal"):
     @property
     def dated_on(self) -> date | None:
         """The day of the credit."""
-        return times.day(self.dated)
+        return days.read_day(self.dated)
 
 
 class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
@@ -205,7 +206,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     invoice_number: Name = ""
     reference: str = ""
     url: str = ""
-    contact: Named = Named()
+    contact: ContactRef = ContactRef()
     currency_code: Short = ""
     dated: str = msgspec.field(name="Date", default="")
     due: str = msgspec.field(name="DueDate", default="")
@@ -242,17 +243,17 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     @property
     def updated_at(self) -> datetime:
         """When Xero last touched it."""
-        return times.moment(self.updated) or _EPOCH
+        return days.read_moment(self.updated) or _EPOCH
 
     @property
     def issued_on(self) -> date | None:
         """The day of the invoice."""
-        return times.day(self.dated)
+        return days.read_day(self.dated)
 
     @property
     def due_on(self) -> date | None:
         """The day by which it is to be paid."""
-        return times.day(self.due)
+        return days.read_day(self.due)
 
 
 class Payment(msgspec.Struct, frozen=True, rename="pascal"):

@@ -143,6 +143,12 @@ class Connection(Sends, Base):
     disconnect_tries: Mapped[int] = mapped_column(default=0)
     disconnect_reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
+    @property
+    def locked_until(self) -> date | None:
+        """The later of the two lock dates."""
+        locks = [each for each in (self.period_lock_on, self.year_lock_on) if each]
+        return max(locks, default=None)
+
 
 class AccessRequest(Base):
     """Somebody asked the owner for a role; the partial unique index makes two requests one."""

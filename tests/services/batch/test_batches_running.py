@@ -141,7 +141,7 @@ async def test_e10_two_people_press_and_each_invoice_goes_out_once(bridge: Bridg
     await ended(bridge)
     await ended(bridge)
 
-    assert in_xero(bridge) == Counter({f"INV-{reply_to}": 1 for reply_to in range(1, 7)})
+    assert in_xero(bridge) == Counter({f"INV-{place}": 1 for place in range(1, 7)})
     ends = [
         await bridge.batches.form(*each) for each in ((ANNA, mine.batch_id), (BEN, theirs.batch_id))
     ]
@@ -198,7 +198,7 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
     assert words(again) == {"ready": ["INV-5"], "taken": ["INV-2", "INV-3"]}
     await bridge.batches.confirm(ANNA, again.batch_id)
     await ended(bridge)
-    expected = ["HAND-1", *(f"INV-{reply_to}" for reply_to in range(1, 6))]
+    expected = ["HAND-1", *(f"INV-{place}" for place in range(1, 6))]
     assert in_xero(bridge) == Counter(expected)
 
 
@@ -248,7 +248,7 @@ async def test_e57_e58_a_limit_puts_the_batch_off_and_says_until_when(
     assert bridge.screen.batches[-1] == waiting
     bridge.clock.turn(seconds=seconds)
     await ended(bridge)
-    assert in_xero(bridge) == Counter({f"INV-{reply_to}": 1 for reply_to in range(1, 7)})
+    assert in_xero(bridge) == Counter({f"INV-{place}": 1 for place in range(1, 7)})
 
 
 async def nothing_drawn() -> None:

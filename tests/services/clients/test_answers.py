@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from services.clients.xero import NewContact
-from services.clients.xero.invoices import add_note, attach_pdf, create_invoices
-from services.clients.xero.listing import own_invoices
 from services.errors import Rejected, ServiceError, Unavailable, Unreadable
 from tests.services.clients_bench import PaymoBench, XeroBench, paymo_bench, xero_bench
 from tests.xero_stand import invoice_body
@@ -65,7 +63,7 @@ async def test_an_odd_row_that_says_what_counts_is_read_like_others(
     await put(xero, "N-2")
     xero.stand.world.faults.add(path="Invoices", alter=alter)
     client = xero.client
-    found = await own_invoices(client)
+    found = await client.own_invoices()
 
     assert [each.total for each in found] == [Decimal(115), Decimal(115)]
     assert client.left_out == []
@@ -184,7 +182,7 @@ async def test_an_invoice_that_was_not_written_is_refused(
     with pytest.raises(Rejected, match=says):
         await xero.client.update_invoice("i1", {"Status": "VOIDED"}, key="k")
     xero.stand.world.faults.add(path="Invoices", status=200, body=body)
-    [created] = await create_invoices(xero.client, [invoice_body(xero.stand.books)], key="k")
+    [created] = await xero.client.create_invoices([invoice_body(xero.stand.books)], key="k")
 
     assert created.is_refused
     assert (says == EMAIL) is (created.said == (EMAIL,))
@@ -216,8 +214,8 @@ async def test_what_was_written_is_read_again_where_the_answer_is_odd(
 async def test_a_note_or_file_that_was_not_taken_is_refused(xero: XeroBench, key: str) -> None:
     body = json.dumps({key: [{"ValidationErrors": [{"Message": "Too long"}]}]})
     xero.stand.world.faults.add(method="PUT", path="Invoices", status=200, body=body)
-    note = add_note(xero.client, "i1", "Exported", key="k")
-    file = attach_pdf(xero.client, "i1", "INV.pdf", b"%PDF")
+    note = xero.client.add_note("i1", "Exported", key="k")
+    file = xero.client.attach_pdf("i1", "INV.pdf", b"%PDF")
     asked, unasked = (file, note) if key == "Attachments" else (note, file)
     unasked.close()
     with pytest.raises(Rejected, match="Too long"):

@@ -18,8 +18,8 @@ from services.clients.http import (
     open_http,
     sleep_for,
 )
+from services.clients.messages import messages_of
 from services.clients.rows import objects_of
-from services.clients.said import messages_of
 from services.errors import (
     Forbidden,
     NotConnected,

@@ -18,7 +18,7 @@ from tests.xero_stand import MemoryVault, Pauses, Stand, oauth_of, xero_stand
 COUNT = 200
 
 
-def paymo_invoice(reply_to: int, figures: PaymoFigures) -> Invoice:
+def paymo_invoice(place: int, figures: PaymoFigures) -> Invoice:
     items = tuple(
         Item(
             id=number,
@@ -30,8 +30,8 @@ def paymo_invoice(reply_to: int, figures: PaymoFigures) -> Invoice:
         for number, each in enumerate(figures.lines, start=1)
     )
     return Invoice(
-        id=reply_to,
-        number=f"R-{reply_to}",
+        id=place,
+        number=f"R-{place}",
         client_id=1,
         status="sent",
         currency=figures.currency,
@@ -63,9 +63,9 @@ def target_of(stand: Stand) -> Target:
 
 
 def random_invoices() -> list[Invoice]:
-    drawn = (invoice_of(shake_128(bytes([reply_to])).digest(LONGEST)) for reply_to in range(250))
+    drawn = (invoice_of(shake_128(bytes([place])).digest(LONGEST)) for place in range(250))
     kept = [figures for figures in drawn if is_spreadable(figures) and figures.total >= 0][:COUNT]
-    return [paymo_invoice(reply_to, figures) for reply_to, figures in enumerate(kept, start=1)]
+    return [paymo_invoice(place, figures) for place, figures in enumerate(kept, start=1)]
 
 
 async def test_e26_two_hundred_random_invoices_have_paymos_totals_in_xero() -> None:

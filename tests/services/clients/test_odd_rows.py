@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.model.export import ExportState
-from services.reconcile.shapes import Verdict
+from services.reconcile.report import Verdict
 from services.store import left_out, mirror
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE

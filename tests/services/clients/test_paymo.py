@@ -109,8 +109,8 @@ async def test_a_write_waits_for_its_turn_no_longer_than_its_limit(bench: Bench)
 
 async def test_lists_are_read_to_their_end(bench: Bench) -> None:
     company = bench.world.company
-    for reply_to in range(205):
-        company.add_client(f"Client {reply_to}", active=reply_to % 2 == 0)
+    for place in range(205):
+        company.add_client(f"Client {place}", active=place % 2 == 0)
     clients = await bench.client.clients()
 
     assert sorted(each.name for each in clients) == sorted(f"Client {n}" for n in range(205))
@@ -118,8 +118,8 @@ async def test_lists_are_read_to_their_end(bench: Bench) -> None:
 
 
 async def test_a_page_that_fails_fails_the_whole_list(bench: Bench) -> None:
-    for reply_to in range(150):
-        bench.world.company.add_client(f"Client {reply_to}")
+    for place in range(150):
+        bench.world.company.add_client(f"Client {place}")
     listing = asyncio.create_task(bench.client.clients())
     while not bench.world.calls("GET", "clients"):
         await asyncio.sleep(0)

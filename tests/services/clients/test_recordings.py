@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from services.clients.http import Answer
-from services.clients.paymo import reading as paymo
+from services.clients.messages import errors_in, messages_of
+from services.clients.paymo import transport as paymo
 from services.clients.rows import Kind, Rows, content_of
-from services.clients.said import errors_in, messages_of
-from services.clients.xero import reading as xero
+from services.clients.xero import transport as xero
 from tests.databases import SQLITE_ALONE
 from tests.skips import SHARED
 

@@ -13,7 +13,6 @@ from openapi_core.testing import MockRequest
 from sandbox.serving import Seen
 from services.clients.paymo import PaymoClient
 from services.clients.xero import XeroClient
-from services.clients.xero.invoices import add_note
 from services.model.export import NEW_CONTACT
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
@@ -105,7 +104,7 @@ async def export_and_pay(bridge: Bridge) -> None:
 
 async def ask_the_rest(xero: XeroClient, paymo: PaymoClient, invoice_id: str) -> None:
     """Ask what a walk without a fault does not come to."""
-    await add_note(xero, invoice_id, "Exported by Anna", key="note")
+    await xero.add_note(invoice_id, "Exported by Anna", key="note")
     await xero.find_by_number("INV-1")
     await xero.contact_named("Acme Ltd")
     await xero.invoice(invoice_id)

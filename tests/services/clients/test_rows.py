@@ -21,7 +21,7 @@ import services
 from services import clients
 from services.clients.http import Answer
 from services.clients.paymo import Invoice
-from services.clients.paymo.reading import INVOICES
+from services.clients.paymo.transport import INVOICES
 from services.clients.rows import Kind, LeftOut, content_of, exact, width_of
 from services.errors import ServiceError
 from tests.databases import SQLITE_ALONE
@@ -203,5 +203,5 @@ def test_nobody_decodes_an_answer_another_way() -> None:
         module = importlib.import_module(info.name)
         text = Path(module.__file__ or "").read_text(encoding="utf-8")
         decodes = "json.decode(" in text or "Decoder(" in text or ".json()" in text
-        allowed = {"services.clients.rows", "services.clients.said", "services.clients.tokens"}
+        allowed = {"services.clients.rows", "services.clients.messages", "services.clients.tokens"}
         assert not decodes or info.name in allowed

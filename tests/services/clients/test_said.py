@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.clients.http import Answer
-from services.clients.said import messages_of
+from services.clients.messages import messages_of
 from tests.databases import SQLITE_ALONE
 
 pytestmark = SQLITE_ALONE

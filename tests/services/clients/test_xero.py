@@ -87,12 +87,10 @@ async def test_a_write_waits_for_its_turn_no_longer_than_its_limit(bench: Bench)
 def add_invoices(stand: Stand, count: int, *, seconds_apart: int = 0) -> None:
     """Write invoices of the app's own straight into the books."""
     contact_id = next(iter(stand.books.contacts))
-    for reply_to in range(count):
-        updated = stand.clock() + timedelta(seconds=reply_to * seconds_apart)
+    for place in range(count):
+        updated = stand.clock() + timedelta(seconds=place * seconds_apart)
         day = date(2026, 11, 20)
-        invoice = Invoice(
-            contact_id, f"N-{reply_to}", day, "NZD", updated, created_by="xero-client"
-        )
+        invoice = Invoice(contact_id, f"N-{place}", day, "NZD", updated, created_by="xero-client")
         stand.books.invoices[invoice.invoice_id] = invoice
 
 
@@ -232,8 +230,8 @@ async def test_payments_and_credits_come_with_their_invoice(bench: Bench) -> Non
 
 
 async def test_all_contacts_come_archived_ones_too(bench: Bench) -> None:
-    for reply_to in range(1004):
-        bench.stand.books.add_contact(f"Client {reply_to}")
+    for place in range(1004):
+        bench.stand.books.add_contact(f"Client {place}")
     bench.stand.books.archive_contact(next(iter(bench.stand.books.contacts)))
     contacts = await bench.client.contacts()
 
@@ -242,8 +240,8 @@ async def test_all_contacts_come_archived_ones_too(bench: Bench) -> None:
 
 
 async def test_half_a_list_is_never_returned(bench: Bench) -> None:
-    for reply_to in range(1004):
-        bench.stand.books.add_contact(f"Client {reply_to}")
+    for place in range(1004):
+        bench.stand.books.add_contact(f"Client {place}")
     listing = asyncio.create_task(bench.client.contacts())
     while not bench.stand.world.calls("GET", "Contacts"):
         await asyncio.sleep(0)
@@ -262,7 +260,7 @@ async def test_e59_changes_come_completely_however_close_together(
     pages = [page async for page in bench.client.invoices_since(since)]
     found = [each.invoice_number for page in pages for each in page]
 
-    assert sorted(found) == sorted(f"N-{reply_to}" for reply_to in range(1103))
+    assert sorted(found) == sorted(f"N-{place}" for place in range(1103))
 
 
 async def test_a_look_at_what_changed_is_one_call_when_nothing_did(bench: Bench) -> None:

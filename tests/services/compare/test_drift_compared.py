@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services import compare as drift
+from services import compare
 from services.clients.paymo import Client, Invoice, Payment
 from services.clients.xero import XeroInvoice
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
@@ -77,7 +77,7 @@ def exported(**fields: Any) -> Export:
         "drift": "",
         "issue_on": None,
         "due_rule": "",
-        "compared": drift.agreed(paymo(), stated()).as_json(),
+        "compared": compare.agreed(paymo(), stated()).as_json(),
         "sent": SENT,
     }
     return Export(**{**usual, **fields})
@@ -86,7 +86,7 @@ def exported(**fields: Any) -> Export:
 def edits(now: Invoice, **row: Any) -> dict[str, tuple[str, str]]:
     """Return what is told of this edit in Paymo."""
     contact_id = "c1" if now.client_id == 5 else ""
-    found = drift.compare(exported(**row), now, contact_id, stated()).in_paymo
+    found = compare.standing_now(exported(**row), now, contact_id, stated()).in_paymo
     return {each.name: (each.was, each.now) for each in found}
 
 
@@ -177,12 +177,14 @@ def test_what_somebody_decided_for_the_export_is_no_edit(row: dict[str, Any], no
 
 def test_long_texts_are_cut_to_where_they_part() -> None:
     former = with_line(description=f"{LONG}Three days.")
-    export = exported(compared=drift.agreed(former, stated()).as_json())
-    (found,) = drift.in_paymo(export, former, with_line(description=f"{LONG}Four days."))
+    export = exported(compared=compare.agreed(former, stated()).as_json())
+    (found,) = compare.edits_in_paymo(export, former, with_line(description=f"{LONG}Four days."))
 
     assert found.was == "…nds of corrections. Three days."
     assert found.now == "…nds of corrections. Four days."
-    (other,) = drift.in_paymo(export, former, with_line(description=f"{LONG}Four days. " + LONG))
+    (other,) = compare.edits_in_paymo(
+        export, former, with_line(description=f"{LONG}Four days. " + LONG)
+    )
     assert found.mark != other.mark
     assert len(other.now) <= 122
 
@@ -211,7 +213,7 @@ def test_the_same_change_on_both_sides_is_no_difference(
     now: Invoice, there: dict[str, Any], left: tuple[list[str], list[str]]
 ) -> None:
     contact_id = "c2" if now.client_id == 6 else "c1"
-    found = drift.compare(exported(), now, contact_id, stated(**there))
+    found = compare.standing_now(exported(), now, contact_id, stated(**there))
 
     assert ([e.name for e in found.in_paymo], [e.name for e in found.in_xero]) == left
     assert found.has_own_lines is (there.get("LineItems") == [DRAFTS])
@@ -219,15 +221,17 @@ def test_the_same_change_on_both_sides_is_no_difference(
 
 def test_a_linked_invoice_is_compared_with_paymos_own_as_it_was_linked() -> None:
     foreign = stated(InvoiceNumber="INV-7", LineItems=[{"Description": "All of it"}])
-    row = exported(is_linked=True, compared=drift.agreed(paymo(), foreign).as_json())
+    row = exported(is_linked=True, compared=compare.agreed(paymo(), foreign).as_json())
     text = with_line(item="Drafts")
     more = paymo(tax_amount=Decimal(20), total=Decimal(140))
     raised = stated(TotalTax=20, Total=140, LineItems=[])
 
-    assert not drift.compare(row, paymo(), "c1", foreign).in_paymo
-    assert [e.name for e in drift.compare(row, text, "c1", foreign).in_paymo] == ["line 1, text"]
-    assert not drift.compare(row, more, "c1", raised).in_paymo
-    moved = drift.compare(row, paymo(), "c1", stated(Date="2026-11-22T00:00:00"))
+    assert not compare.standing_now(row, paymo(), "c1", foreign).in_paymo
+    assert [e.name for e in compare.standing_now(row, text, "c1", foreign).in_paymo] == [
+        "line 1, text"
+    ]
+    assert not compare.standing_now(row, more, "c1", raised).in_paymo
+    moved = compare.standing_now(row, paymo(), "c1", stated(Date="2026-11-22T00:00:00"))
     assert [e.name for e in moved.in_xero] == ["date"]
 
 
@@ -245,9 +249,9 @@ def test_what_an_earlier_version_exported_is_compared_with_what_was_sent(
     now: Invoice, names: set[str]
 ) -> None:
     row = exported(compared=None)
-    seen = drift.looked(row, drift.compared_of(row), invoice=now, contact_id="c1")
+    seen = compare.checked(row, compare.compared_of(row), invoice=now, contact_id="c1")
 
-    assert {each.name for each in drift.standing(row, seen).in_paymo} == names
+    assert {each.name for each in compare.standing(row, seen).in_paymo} == names
     # From the first look on that finds nothing, it is kept whole.
     assert (seen.invoice is not None) == (not names)
 
@@ -259,8 +263,10 @@ def test_a_list_without_lines_says_nothing_of_them() -> None:
 
 def test_what_is_kept_survives_the_database() -> None:
     row = exported()
-    known = drift.looked(row, drift.compared_of(row), invoice=paymo(number="A"), contact_id="c1")
+    known = compare.checked(
+        row, compare.compared_of(row), invoice=paymo(number="A"), contact_id="c1"
+    )
     kept = msgspec.json.decode(msgspec.json.encode(known.as_json()))
 
     again = exported(compared=kept)
-    assert drift.standing(again, drift.compared_of(again)) == drift.standing(row, known)
+    assert compare.standing(again, compare.compared_of(again)) == compare.standing(row, known)

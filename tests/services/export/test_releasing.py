@@ -278,7 +278,7 @@ async def test_e26_a_discount_goes_out_as_an_amount_for_each_line(bridge: Bridge
     """A rate would be rounded line by line; amounts come to Paymo's total to the cent."""
     company = bridge.paymo.company
     acme = next(iter(company.clients.values()))
-    lines = [(f"Part {reply_to}", "", 1, "33.33") for reply_to in range(5)]
+    lines = [(f"Part {place}", "", 1, "33.33") for place in range(5)]
     company.add_invoice("INV-7", acme, lines, tax=15, discount="7.5")
     await bridge.look()
     result = await bridge.export_it("INV-7")

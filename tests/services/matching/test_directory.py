@@ -33,14 +33,14 @@ def rows(**changed: str) -> list[dict[str, Any]]:
     """Return what Xero lists; `changed` are names by contact."""
     return [
         {
-            "contact_id": f"c{reply_to}",
-            "name": changed.get(f"c{reply_to}", f"Harbour {reply_to} Studio Ltd"),
+            "contact_id": f"c{place}",
+            "name": changed.get(f"c{place}", f"Harbour {place} Studio Ltd"),
             "email": "",
             "tax_number": "",
             "is_active": True,
             "merged_to": "",
         }
-        for reply_to in range(MANY)
+        for place in range(MANY)
     ]
 
 

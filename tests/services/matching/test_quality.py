@@ -60,9 +60,9 @@ def test_every_suggestion_says_why() -> None:
 def test_ten_thousand_contacts_answer_at_once() -> None:
     """The best of some calls, in time of this thread: what else the machine does is left out."""
     index = Index()
-    for reply_to in range(10_000):
-        one = townspeople()[reply_to % len(townspeople())]
-        index.put(contact(f"c{reply_to}", f"{one.name} {reply_to // len(townspeople()) or ''}"))
+    for place in range(10_000):
+        one = townspeople()[place % len(townspeople())]
+        index.put(contact(f"c{place}", f"{one.name} {place // len(townspeople()) or ''}"))
     took = []
     for case in town("report")[:20]:
         began = time.thread_time()

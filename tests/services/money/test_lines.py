@@ -104,7 +104,7 @@ class Sent:
 def test_e26_what_xero_adds_up_is_what_paymo_states_in_every_reading(
     data: bytes,
 ) -> None:
-    ten = [invoice_of(data[reply_to * LONGEST :]) for reply_to in range(10)]
+    ten = [invoice_of(data[place * LONGEST :]) for place in range(10)]
 
     for figures in filter(is_spreadable, ten):
         sent = Sent(figures, xero_lines(figures))

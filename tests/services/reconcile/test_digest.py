@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
-from services.reconcile.shapes import Verdict
+from services.reconcile.report import Verdict
 from services.store import digests
 from services.store.engine import Database
 from services.store.tables import Subscription, Task

@@ -10,10 +10,11 @@ import pytest
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
 from sandbox.xero.model import new_id
+from services.compare import Mismatch
 from services.errors import ServiceError
 from services.model.invoice import InvoiceState
 from services.reconcile.months import month_of
-from services.reconcile.shapes import Finding, Help, Report, Row, Verdict
+from services.reconcile.report import Help, Report, Row, Verdict
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -65,7 +66,7 @@ def row_of(report: Report, number: str = "INV-1") -> Row:
     return next(row for row in report.rows if row.number == number)
 
 
-def only(row: Row) -> Finding:
+def only(row: Row) -> Mismatch:
     """Return the one thing that differs."""
     (found,) = row.findings
     return found

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.paymo import Invoice
-from services.clients import times
+from services.model import days
 from services.model.invoice import InvoiceState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -70,7 +70,7 @@ async def test_e43_a_payment_keeps_its_day(bridge: Bridge, day: date) -> None:
     ],
 )
 def test_e43_a_date_is_read_without_a_shift(text: str, day: date | None) -> None:
-    assert times.day(text) == day
+    assert days.read_day(text) == day
 
 
 @pytest.mark.parametrize(("before", "writes"), [("draft", 1), ("sent", 0), ("viewed", 0)])

@@ -1,0 +1,231 @@
+"""Requests to one Paymo account: one at a time, its limits, what a 403 means, and the envelopes.
+
+An answer to a write is held against what was asked.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from services.clients.allowance import Allowance
+from services.clients.http import LONGEST_WAIT, Answer, ApiClient
+from services.clients.messages import messages_in
+from services.clients.paymo.wire import (
+    Billed,
+    Client,
+    Company,
+    Header,
+    Hook,
+    Invoice,
+    Payment,
+    Project,
+)
+from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
+from services.errors import Forbidden, NotConnected, Rejected, ServiceError, Throttled, Unavailable
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+COMPANY = "/company"
+PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
+MOST = 2500  # objects of one type in an answer; beyond, lists are cut short without a word
+HEADS = 300  # short rows, and as many ids as an address surely holds
+_SPARE = 1  # stop while a call is left, since everything is refused once none is
+PAYMO = "Paymo"
+CLIENTS = Kind(Client, "client", PAYMO)
+COMPANIES = Kind(Company, "company", PAYMO)
+HEADERS = Kind(Header, "invoice", PAYMO)
+INVOICES = Kind(Invoice, "invoice", PAYMO)
+PAYMENTS = Kind(Payment, "payment", PAYMO)
+HOOKS = Kind(Hook, "webhook", PAYMO)
+PROJECTS = Kind(Project, "project", PAYMO)
+EXPENSES = Kind(Billed, "expense", PAYMO)
+ENTRIES = Kind(Billed, "time entry", PAYMO)
+BILLED = {"expenses": EXPENSES, "entries": ENTRIES}
+_KEYS: dict[Kind[Any], str] = {
+    CLIENTS: "clients",
+    COMPANIES: "company",
+    HEADERS: "invoices",
+    INVOICES: "invoices",
+    PAYMENTS: "invoicepayments",
+    HOOKS: "hooks",
+    PROJECTS: "projects",
+    EXPENSES: "expenses",
+    ENTRIES: "entries",
+}
+# What an answer may say of a row that was asked for; the rest Paymo writes in its own way.
+_TELLING = ("id", "invoice_id", "amount", "status", "target_url", "event")
+
+
+@dataclass(slots=True)
+class Turnstile:
+    """One request at a time for each key, and none once the window is used up."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+@dataclass(slots=True)
+class WaitBudget:
+    """How much longer may be waited, all waits together."""
+
+    left: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PaymoTransport:
+    """Sends requests to one account, with one API key."""
+
+    api: ApiClient
+    auth: httpx.BasicAuth = field(repr=False)
+    turnstile: Turnstile = field(repr=False)
+    patience: WaitBudget
+
+    async def send(self, method: str, path: str, **extras: Any) -> Answer:
+        """Send one request when it is this key's turn; a write's limit holds for its turn, too.
+
+        Whoever waits for a window lets others pass, who may have less patience.
+        """
+        bounded = self.api.bound(method)
+        while True:
+            async with bounded(), self.turnstile.lock:
+                wait = self.api.allowance.wait(_SPARE)
+                if wait is None:
+                    answer = await self._answer(method, path, extras)
+                    if isinstance(answer, Answer):
+                        return answer
+                    wait = answer
+            async with bounded():
+                await self._wait(wait)
+
+    async def _answer(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
+        """Return the answer, or how long Paymo wants us to wait where there is patience for it."""
+        try:
+            return await self.api.send(method, path, auth=self.auth, **extras)
+        except Throttled as refusal:
+            if refusal.retry_after > self.patience.left:
+                raise
+            return refusal.retry_after
+        except Forbidden as refusal:
+            if refusal.is_its_own if path == COMPANY else await self._is_cut_off():
+                text = f"Paymo no longer accepts our connection. Connect it again. {refusal}"
+                raise NotConnected(text, system="Paymo") from refusal
+            raise
+
+    async def _is_cut_off(self) -> bool:
+        """Say whether the account is refused as well, and not only one call.
+
+        As long as that cannot be told, it is that one call.
+        """
+        try:
+            await self.api.send("GET", COMPANY, auth=self.auth)
+        except Forbidden as refusal:
+            return refusal.is_its_own
+        except NotConnected:
+            return True
+        except ServiceError:
+            return False
+        return False
+
+    async def _wait(self, wait: timedelta) -> None:
+        """Let a used-up window pass, or say that it is too long to wait for."""
+        if wait > max(LONGEST_WAIT, self.patience.left):
+            raise Throttled(
+                "Paymo asked us to wait before the next request. Nothing was done yet.",
+                retry_after=wait,
+            )
+        self.patience.left -= wait
+        await self.api.sleep(wait)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a list was read, so that the reading goes on there after a wait."""
+
+    page: int = 0
+    found: dict[int, Any] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def question(ids: Sequence[int]) -> dict[str, str]:
+    """Return the question for these rows, all on one page."""
+    return {
+        "where": f"id in ({','.join(str(each) for each in ids)})",
+        "page": "0",
+        "page_size": str(len(ids)),
+    }
+
+
+def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
+    """Return the rows of an answer; Paymo wraps even one object in a list named after it."""
+    return kind.rows(objects_of(answer).get(_KEYS[kind]))
+
+
+def only(answer: Answer, kind: Kind[T]) -> T:
+    """Return the one row of an answer about one object. Raises `Unreadable`."""
+    return kind.only(rows_of(answer, kind))
+
+
+def written(answer: Answer, kind: Kind[T], asked: Json | None = None) -> T | LeftOut:
+    """Return the row that was made, or its id where it cannot be read whole.
+
+    Raises `Rejected` where Paymo says yes and made nothing, or something else than was asked.
+    """
+    raw = _only_raw(answer, _KEYS[kind])
+    _require_same(raw, asked or {})
+    row = kind.row((asked or {}) | {key: value for key, value in raw.items() if value is not None})
+    if isinstance(row, LeftOut) and not row.key:
+        raise Rejected("Paymo said yes, and made nothing.")
+    return row
+
+
+def require_done(answer: Answer, kind: Kind[T] | None = None, asked: Json | None = None) -> None:
+    """Refuse a yes that is none: one with a reason against it, or a row that says otherwise.
+
+    Where a row of a `kind` is told, an answer without it says nothing. Raises `Unavailable` then.
+    """
+    if not answer.body.strip():
+        return
+    if kind is not None:
+        _require_same(_only_raw(answer, _KEYS[kind]), asked or {})
+    elif texts := messages_in(content_of(answer)):
+        raise _refusal(texts)
+
+
+def _only_raw(answer: Answer, key: str) -> Json:
+    found = objects_of(answer)
+    raw = found.get(key)
+    rows = [raw] if isinstance(raw, dict) else raw
+    if isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], dict):
+        return rows[0]
+    if texts := messages_in(found):
+        raise _refusal(texts)
+    raise Unavailable("Paymo answered with no object where one was expected.")
+
+
+def _require_same(raw: Json, asked: Json) -> None:
+    """Refuse an answer that tells of another thing than was asked for."""
+    for key in _TELLING:
+        stated, wanted = raw.get(key), asked.get(key)
+        if wanted is None or stated is None or _is_same(key, stated, wanted):
+            continue
+        raise Rejected(f"Paymo said yes, and answered with another {key} ({stated!s:.40}).")
+
+
+def _is_same(key: str, stated: object, wanted: object) -> bool:
+    if key == "status":
+        # Paymo works out by itself how far an invoice has come; void and draft are said by hand.
+        return stated == wanted or ("void" not in (stated, wanted) and stated != "draft")
+    if isinstance(wanted, Decimal):
+        return as_amount(stated) == wanted
+    return str(stated) == str(wanted)
+
+
+def _refusal(texts: tuple[str, ...]) -> Rejected:
+    return Rejected(f"Paymo refused: {' '.join(texts)}", messages=texts)

@@ -1,0 +1,194 @@
+"""Requests to one Xero organisation: its token, its queue, what a 403 means, and the envelopes."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import httpx
+import msgspec
+
+from services.clients.allowance import Allowance
+from services.clients.http import Answer, ApiClient
+from services.clients.messages import errors_in, messages_in
+from services.clients.rows import Kind, LeftOut, Rows, content_of, objects_of
+from services.clients.xero import wire
+from services.errors import Forbidden, NotConnected, Rejected, ServiceError, Unavailable
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ACCOUNTING = "/api.xro/2.0"
+CONNECTIONS = "/connections"
+PAGE = 1000
+CLAMPED = 100  # a page with fewer rows is the last, even where a larger page size was cut down
+XERO = "Xero"
+TENANTS = Kind(wire.Tenant, "connection", XERO)
+ORGANISATIONS = Kind(wire.Organisation, "organisation", XERO)
+CURRENCIES = Kind(wire.Currency, "currency", XERO)
+ACCOUNTS = Kind(wire.Account, "account", XERO)
+TAX_RATES = Kind(wire.TaxRate, "tax rate", XERO)
+CONTACTS = Kind(wire.Contact, "contact", XERO)
+INVOICES = Kind(wire.XeroInvoice, "invoice", XERO)
+PAYMENTS = Kind(wire.Payment, "payment", XERO)
+_KEYS: dict[Kind[Any], str] = {
+    ORGANISATIONS: "Organisations",
+    CURRENCIES: "Currencies",
+    ACCOUNTS: "Accounts",
+    TAX_RATES: "TaxRates",
+    CONTACTS: "Contacts",
+    INVOICES: "Invoices",
+    PAYMENTS: "Payments",
+}
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from."""
+
+    async def access_token(self, grant_id: int) -> str:
+        """Return a token that is valid now, refreshing it when needed."""
+
+    async def renew(self, grant_id: int, used: str) -> str:
+        """Return another token than the one that was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class XeroTransport:
+    """Sends requests to one organisation, with one consent."""
+
+    api: ApiClient
+    tokens: TokenSource
+    at_once: asyncio.Semaphore
+    tenant_id: str
+    grant_id: int
+    left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
+
+    @property
+    def allowance(self) -> Allowance:
+        """What Xero last said is left of the day and the minute."""
+        return self.api.allowance
+
+    async def send(self, method: str, path: str, **extras: Any) -> Answer:
+        """Send one request; an expired token is renewed once, since a 401 did nothing.
+
+        A write's limit runs on while a token is fetched, but never breaks that off.
+        """
+        bounded = self.api.bound(method)
+        token = await self.tokens.access_token(self.grant_id)
+        try:
+            async with bounded(), self.at_once:
+                try:
+                    return await self._send_with(token, method, path, extras)
+                except NotConnected as refusal:
+                    if not refusal.is_stale:
+                        raise
+            token = await self.tokens.renew(self.grant_id, token)
+            async with bounded(), self.at_once:
+                return await self._send_with(token, method, path, extras)
+        except Forbidden as refusal:
+            is_own = refusal.is_its_own and path == CONNECTIONS
+            if is_own or (not path.startswith(CONNECTIONS) and await self._is_cut_off(token)):
+                text = f"Xero no longer accepts our connection. Connect it again. {refusal}"
+                raise NotConnected(text, system="Xero") from refusal
+            raise
+
+    async def _is_cut_off(self, token: str) -> bool:
+        """Say whether the organisation is refused as well, and not only one call.
+
+        Xero's connections tell; as long as they cannot be read, it is that one call.
+        """
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            answer = await self.api.send("GET", CONNECTIONS, headers=headers)
+        except Forbidden as refusal:
+            return refusal.is_its_own
+        except NotConnected:
+            return True
+        except ServiceError:
+            return False
+        return all(each.tenant_id != self.tenant_id for each in tenants_of(answer).found)
+
+    async def _send_with(
+        self, token: str, method: str, path: str, extras: dict[str, Any]
+    ) -> Answer:
+        headers = {"Authorization": f"Bearer {token}", **extras.get("headers", {})}
+        if self.tenant_id:
+            headers["Xero-Tenant-Id"] = self.tenant_id
+        return await self.api.send(method, path, **{**extras, "headers": headers})
+
+    async def _rows(self, path: str, kind: Kind[T], **extras: Any) -> Rows[T]:
+        answer = await self.send("GET", f"{ACCOUNTING}/{path}", **extras)
+        return Rows(()) if answer.status == httpx.codes.NOT_MODIFIED else rows_of(answer, kind)
+
+    async def _all(self, path: str, kind: Kind[T]) -> Sequence[T]:
+        """Return a list that comes on one page, each row once; note what is left out."""
+        rows = await self._rows(path, kind)
+        self.left_out.extend(rows.left_out)
+        return tuple({getattr(each, kind.key): each for each in rows.found}.values())
+
+    async def _one(self, path: str, kind: Kind[T]) -> T:
+        return kind.only(await self._rows(path, kind))
+
+
+def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
+    """Return the rows of an answer; Xero wraps even one object in a list."""
+    return kind.rows(_elements(answer, _KEYS[kind]))
+
+
+def pages_in(answer: Answer) -> object:
+    """Return how many pages there are, where Xero says so."""
+    pagination = objects_of(answer).get("pagination")
+    return pagination.get("pageCount") if isinstance(pagination, dict) else None
+
+
+def tenants_of(answer: Answer) -> Rows[wire.Tenant]:
+    """Return the organisations in an answer about connections, which has no envelope."""
+    return TENANTS.rows(content_of(answer))
+
+
+def left_out(invoice: wire.XeroInvoice) -> LeftOut:
+    """Name an invoice that lacks something."""
+    known = invoice.invoice_id
+    return LeftOut("invoice", XERO, invoice.invoice_number or known, known, invoice.lacks)
+
+
+def require_taken(answer: Answer, key: str) -> None:
+    """Refuse a yes that is none: an element that failed inside a 2xx answer. Raises `Rejected`."""
+    found = objects_of(answer)
+    if found.get(key) is None and (texts := messages_in(found)):
+        raise refusal(texts)
+    for each in _elements(answer, key):
+        if wire.is_refused(each):
+            raise refusal(errors_in(each))
+
+
+def refusal_of(element: wire.XeroInvoice) -> Rejected:
+    """Return the refusal of one element of an answer that is well otherwise."""
+    return refusal(element.said)
+
+
+def refusal(texts: Sequence[str]) -> Rejected:
+    """Return the refusal that Xero gives these reasons for."""
+    said = " ".join(texts) or "it gave no reason"
+    return Rejected(f"Xero refused: {said}", messages=tuple(texts))
+
+
+def _elements(answer: Answer, key: str) -> list[dict[str, Any]]:
+    found = objects_of(answer).get(key)
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list):
+        raise Unavailable(f"Xero answered without {key}.")
+    return [each if isinstance(each, dict) else {} for each in found]
+
+
+def one_written(rows: Rows[T]) -> T:
+    """Return what was written; where that cannot be told, the outcome is unknown."""
+    if len(rows.found) != 1:
+        raise Unavailable("Xero answered with no object where one was expected.")
+    return rows.found[0]
+
+
+def if_modified_since(moment: datetime) -> dict[str, str]:
+    """Xero ignores this header without a word when it has a zone or a fraction."""
+    return {"If-Modified-Since": moment.strftime("%Y-%m-%dT%H:%M:%S")}

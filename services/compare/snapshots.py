@@ -1,0 +1,205 @@
+"""What one side shows of an invoice, in the form in which the two can be compared."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from services import money
+from services.clients.paymo import Invoice
+from services.clients.paymo.figures import figures_of
+from services.clients.xero import XeroInvoice
+from services.compare.differences import Difference, Part, code_of, difference, plain
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.store.tables import Export
+
+_ZERO = Decimal(0)
+_WIDEST = 255  # of a number; what lies beyond Xero never shows
+_Row = tuple[str, Decimal, Decimal]  # text, quantity, amount after discount
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An invoice as one side shows it; "" and None where that is not known."""
+
+    number: str
+    contact_id: str  # Xero's
+    contact: str  # the client's name where it is Paymo that shows it
+    currency: str
+    issued_on: date | None
+    due_on: date | None
+    total: Decimal | None
+    tax: Decimal | None
+    lines: str  # a digest
+    rounding: Decimal = _ZERO  # what somebody rounded in Xero, part of the total
+
+    def value(self, part: Part) -> Any:
+        """What is compared of this part."""
+        return getattr(self, _FIELDS[part]) if part in _FIELDS else None
+
+    def text(self, part: Part) -> str:
+        """As it is written in a difference, "" where it is not known."""
+        value = self.value(part)
+        if isinstance(value, Decimal):
+            return money.format_amount(value, self.currency)
+        return str(value) if value is not None else ""
+
+    def agrees(self, other: "Snapshot", part: Part) -> bool:
+        """Say whether both show the same of this part; what is not known never agrees."""
+        if part is Part.ROUNDING:
+            return False  # Paymo knows none
+        own, theirs = self.value(part), other.value(part)
+        if part is Part.NUMBER:
+            own, theirs = money.folded(own), money.folded(theirs)
+        return own not in ("", None) and own == theirs
+
+    def differs(self, now: "Snapshot", *parts: Part) -> Iterator[Difference]:
+        """Name what is not the same, in the order of these parts."""
+        for part in parts:
+            before, after = self.text(part), now.text(part)
+            if before != after:
+                yield difference(part, part.value, before, after)
+
+
+_FIELDS = {
+    Part.NUMBER: "number",
+    Part.CONTACT: "contact_id",
+    Part.CURRENCY: "currency",
+    Part.DATE: "issued_on",
+    Part.DUE_DATE: "due_on",
+    Part.TOTAL: "total",
+    Part.TAX: "tax",
+    Part.LINES: "lines",
+    Part.ROUNDING: "rounding",
+}
+
+
+def in_xero(stated: XeroInvoice) -> Snapshot:
+    """What Xero states."""
+    rows = ((each.description or "", each.quantity, each.line_amount) for each in stated.lines)
+    return Snapshot(
+        number=stated.invoice_number,
+        contact_id=stated.contact.contact_id,
+        contact=stated.contact.name,
+        currency=stated.currency_code,
+        issued_on=stated.issued_on,
+        due_on=stated.due_on,
+        total=stated.total,
+        tax=stated.total_tax,
+        lines=_digest((text, count or _ZERO, amount or _ZERO) for text, count, amount in rows),
+        rounding=stated.rounding_amount,
+    )
+
+
+def stated_in_paymo(invoice: Invoice, contact_id: str = "") -> Snapshot:
+    """What Paymo states, but for the lines; the contact is the one that its client goes to."""
+    return Snapshot(
+        number=invoice.number[:_WIDEST],
+        contact_id=contact_id,
+        contact=invoice.client_name,
+        currency=code_of(invoice.currency),
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        total=invoice.total,
+        tax=(invoice.tax_amount or _ZERO) + (invoice.tax2_amount or _ZERO),
+        lines="",
+    )
+
+
+def in_paymo(export: Export, invoice: Invoice, contact_id: str = "") -> Snapshot:
+    """The same with the dates that were decided for the export."""
+    return replace(
+        stated_in_paymo(invoice, contact_id),
+        issued_on=export.issue_on or invoice.issued_on,
+        due_on=_due_in_xero(export, invoice),
+    )
+
+
+def as_xero_would(export: Export, invoice: Invoice, contact_id: str) -> Snapshot:
+    """What Xero would state of it."""
+    has_number = money.fits_number(invoice.number) and not export.leave_out_number
+    return replace(
+        in_paymo(export, invoice, contact_id),
+        number=invoice.number if has_number else "",
+        lines=_lines_of(invoice),
+    )
+
+
+def as_sent(export: Export) -> Snapshot:
+    """What went out, by what the row says of it."""
+    sent = sent_of(export)
+    rows = sent.get("LineItems")
+    return Snapshot(
+        number=export.number,
+        contact_id=export.contact_id,
+        contact=export.contact_name,
+        currency=export.currency,
+        issued_on=_day(sent.get("Date")),
+        due_on=_day(sent.get("DueDate")),
+        total=export.total,
+        tax=sum((Decimal(str(row.get("TaxAmount", 0))) for row in rows), _ZERO)
+        if isinstance(rows, list)
+        else None,
+        lines="",
+    )
+
+
+def as_recorded(export: Export) -> Snapshot:
+    """What Xero made of it, by what the row says of it."""
+    return replace(as_sent(export), number=export.xero_number, total=export.xero_total, tax=None)
+
+
+def sent_of(export: Export) -> Mapping[str, Any]:
+    """What was sent; a linked invoice was not written by us."""
+    return {} if export.is_linked or export.sent is None else export.sent
+
+
+def are_lines_read(invoice: Invoice) -> bool:
+    """Say whether the lines came with the invoice: lists can leave them out without a word."""
+    return bool(invoice.items) or invoice.subtotal == 0
+
+
+def digest_of_body(body: Mapping[str, Any]) -> str:
+    """What the lines of a request come to, as `Snapshot.lines` has it."""
+    return _digest(
+        (
+            str(row["Description"]),
+            Decimal(str(row["Quantity"])),
+            Decimal(str(row["Quantity"])) * Decimal(str(row["UnitAmount"]))
+            - Decimal(str(row.get("DiscountAmount") or 0)),
+        )
+        for row in body["LineItems"]
+    )
+
+
+def _due_in_xero(export: Export, invoice: Invoice) -> date | None:
+    """The due date that Xero shows; None where it has none, or the terms decide."""
+    issued_on, due_on = export.issue_on or invoice.issued_on, invoice.due_on
+    if export.due_rule == DUE_ON_DATE:
+        return issued_on
+    if export.due_rule == DUE_BY_TERMS or due_on is None or due_on < invoice.issued_on:
+        return None
+    return max(due_on, issued_on)
+
+
+def _lines_of(invoice: Invoice) -> str:
+    if not are_lines_read(invoice):
+        return ""
+    try:
+        lines = money.xero_lines(figures_of(invoice))
+    except money.NotExportable:
+        return ""
+    return _digest((each.description, each.quantity, each.amount) for each in lines)
+
+
+def _digest(rows: Iterable[_Row]) -> str:
+    texts = [
+        f"{money.folded(text)}|{plain(quantity)}|{plain(amount)}" for text, quantity, amount in rows
+    ]
+    return sha256("\n".join(texts).encode()).hexdigest()[:24] if texts else ""
+
+
+def _day(text: object) -> date | None:
+    return date.fromisoformat(str(text)) if text else None
