@@ -11,8 +11,8 @@ import typer
 import uvloop
 from rich.progress import Progress
 
-from bot import doctor, leaving, owning, serving, syncing
-from bot.leaving import UnknownWorkspace
+from bot import doctor, operators, serving
+from bot.operators import Swept, UnknownWorkspace
 from bot.settings import Settings
 from bot.wiring import open_database
 from services.store.engine import rotate
@@ -36,12 +36,12 @@ def serve(settings: Settings) -> None:
 
 
 def sync_on(settings: Settings) -> None:
-    """Look at organisations whenever they are due, until told to stop."""
-    _run(syncing.sync_on(settings))
+    """Sweep organisations whenever they are due, until told to stop."""
+    _run(operators.sync_on(settings))
 
 
 def sync_once(settings: Settings, workspace: str) -> None:
-    """Look at each organisation, with a bar on a terminal; exit 1 where one did not go well."""
+    """Sweep each organisation, with a bar on a terminal; exit 1 where one did not go well."""
     with Progress(disable=not sys.stdout.isatty()) as progress:
         bar = progress.add_task("Organisations", total=None)
 
@@ -50,12 +50,12 @@ def sync_once(settings: Settings, workspace: str) -> None:
             if not count:
                 progress.console.print("Nothing is connected yet.")
 
-        def tell(looked: syncing.Looked) -> None:
+        def tell(swept: Swept) -> None:
             progress.advance(bar)
-            said = looked.problem or "up to date"
-            progress.console.print(f"{looked.organisation}: {said}", markup=False, soft_wrap=True)
+            said = swept.problem or "up to date"
+            progress.console.print(f"{swept.organisation}: {said}", markup=False, soft_wrap=True)
 
-        is_well = _run(syncing.sync_once(settings, workspace, begin, tell))
+        is_well = _run(operators.sync_once(settings, workspace, begin, tell))
     raise typer.Exit(0 if is_well else 1)
 
 
@@ -86,7 +86,7 @@ def rotate_keys(settings: Settings) -> None:
 def export_data(settings: Settings, workspace: str) -> None:
     """Print as JSON all that is kept about a workspace."""
     try:
-        found = _run(leaving.export_data(settings, workspace))
+        found = _run(operators.export_data(settings, workspace))
     except UnknownWorkspace:
         _refuse_unknown(workspace)
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -97,7 +97,7 @@ def set_owner(settings: Settings, workspace: str, user: str) -> None:
     if not _SLACK_USER.fullmatch(user):
         raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
     try:
-        organisations = _run(owning.set_owner(settings, workspace, user))
+        organisations = _run(operators.set_owner(settings, workspace, user))
     except UnknownWorkspace:
         _refuse_unknown(workspace)
     if not organisations:
@@ -110,7 +110,7 @@ def set_owner(settings: Settings, workspace: str, user: str) -> None:
 def forget(settings: Settings, workspace: str) -> None:
     """End a workspace's connections, then delete all that is kept about it."""
     try:
-        _run(leaving.forget(settings, workspace, lambda said: typer.echo(said, err=True)))
+        _run(operators.forget(settings, workspace, lambda said: typer.echo(said, err=True)))
     except UnknownWorkspace:
         _refuse_unknown(workspace)
     typer.echo(f"Nothing is kept about workspace {workspace} any more.")
