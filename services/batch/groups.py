@@ -5,6 +5,7 @@ anything is sent again. So does one whose worker died after it was written down:
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -39,16 +40,16 @@ from services.export.refusals import (
     is_taken,
     is_url_refused,
 )
+from services.lifecycle import export as lifecycle
 from services.mapping import books
 from services.mapping.books import Books
 from services.mapping.case import adding_of
 from services.model.chunks import chunks
-from services.model.export import NEW_CONTACT, ExportState
+from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.links import Links
-from services.store import batches
+from services.store import batches, exports
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -115,7 +116,8 @@ class GroupSender:
         return sorted([*compared.unchanged, *touched], key=lambda member: member[0].id)
 
     async def _refuse(self, export: Export, refusal: Refused) -> None:
-        await recording.fail(self.kit, self.connection, export, refusal.problem, str(refusal))
+        with suppress(Lost):
+            await recording.fail(self.kit, self.connection, export, refusal)
 
     async def _send(self, members: Sequence[Member]) -> None:
         group = await self._write_down(members)
@@ -176,9 +178,12 @@ class GroupSender:
         url = "" if self.leaves_out_url else self.kit.links.paymo_for_xero(invoice.id)
         sent = preparing.checked(export, invoice, known, contact_id, url)
         name = known.contact.name if known.contact else ""
-        values = preparing.written(export, invoice, name, sent) | {"contact_id": contact_id}
+        values = preparing.written(export, invoice, name, sent)
+        values["contact_id"] = contact_id
         now = self.kit.now()
-        return await batches.write_down(session, export, now, **values, sent_at=now)
+        if not await lifecycle.send_in_group(session, export, values, now, now + exports.LEASE):
+            return None
+        return export
 
     async def _record(self, export: Export, created: XeroInvoice | None) -> None:
         try:
@@ -198,7 +203,8 @@ class GroupSender:
         except ServiceError as refusal:
             await self._lose([export], Unavailable(str(refusal)))
         else:
-            await recording.succeed(self.kit, self.connection, export, created)
+            with suppress(Lost):
+                await recording.succeed(self.kit, self.connection, export, created)
 
     async def _why(self, export: Export, refusal: Rejected) -> Refused:
         why = from_xero(refusal)
@@ -210,14 +216,15 @@ class GroupSender:
     async def _lose(self, group: Sequence[Export], refusal: Unavailable) -> None:
         """Have each looked up by itself, for nobody knows what was done."""
         for export in group:
-            await recording.unknown(self.kit, self.connection, export, refusal, _SOON)
+            with suppress(Lost):
+                await recording.unknown(self.kit, self.connection, export, refusal, _SOON)
 
     async def _take_back(self, group: Sequence[Export], *, is_alone: bool) -> None:
         due_at = self.kit.now() if is_alone else None
         async with self.kit.database.sessions.begin() as session:
             for export in group:
-                back = {"state": ExportState.QUEUED, "due_at": due_at, "sent_at": None}
-                await fenced(session, export, export.fence, **back)
+                with suppress(Lost):  # somebody has it by now, and goes on with it alone
+                    await lifecycle.regroup(session, export, due_at)
 
 
 def _is_groupable(export: Export) -> bool:
@@ -277,7 +284,7 @@ async def _compare(paymo: PaymoClient, members: Sequence[Member]) -> _Compared:
             continue
         invoice = now.get(row.paymo_invoice_id)
         if why := unread.get(row.paymo_invoice_id):
-            compared.refused.append((export, Refused(why, problem="rejected")))
+            compared.refused.append((export, Refused(why, RefusalCode.REJECTED)))
         elif invoice is None:
             compared.refused.append((export, preparing.gone(export)))
         elif _is_same(Invoice.from_json(row.invoice or {}), invoice):

@@ -208,7 +208,7 @@ class BatchRun:
             unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
         for export in unsent:
             why = endings.no_answer(export)
-            await recording.fail(kit, self.connection, export, why.problem, str(why))
+            await recording.fail(kit, self.connection, export, why)
         await self._settle()
 
     async def _later(self, due_at: datetime, why: str) -> None:

@@ -8,6 +8,7 @@ from services.batch.running import BatchRun
 from services.batch.table import READY, UNDONE, BatchForm, BatchScreen, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export.kit import Kit
+from services.lifecycle import releasing
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
@@ -97,7 +98,7 @@ class BatchService:
             )
             known = {each.tax_type for each in await untaxed.choices(session, connection)}
             if tax_type in known:
-                await untaxed.remember(
+                await releasing.remember_untaxed(
                     session, connection, tax_type, by=person.user_id, at=self.kit.now()
                 )
         return await self.matched(person, batch_id)

@@ -102,7 +102,7 @@ def exported(export: Export | None, generations: int, connection: Connection) ->
         times = asked + _times(("next try", export.due_at))
         return Finding("Export", text, Colour.AMBER, times, people)
     if export.state is ExportState.FAILED:
-        text = f"It was refused: {export.reason or export.problem}"
+        text = f"It was refused: {export.reason or ','.join(export.refusals)}"
         return Finding("Export", text, Colour.RED, asked, people)
     return _done(export, generations, organisation)
 

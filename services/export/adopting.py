@@ -8,13 +8,13 @@ from services import money
 from services.clients.xero import XeroInvoice
 from services.errors import NotFound, Rejected
 from services.export.kit import Kit
-from services.export.refusals import NUMBER_TAKEN, UNFINDABLE, Refused
+from services.export.refusals import Refused
+from services.lifecycle.export import note
+from services.model.export import RefusalCode
 from services.model.links import Links
 from services.store import exports
-from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
-NUMBER_OTHER = "number_other"  # another invoice has the number, so there is nothing to link
 _EARLIER = timedelta(minutes=10)  # Xero's clock is another one
 
 
@@ -63,7 +63,7 @@ def _unfindable(connection: Connection, export: Export) -> Refused:
         f"Xero did not answer when invoice {export.number} was sent, and it does not let us look "
         f"for it now. Look for it in {connection.organisation_name} yourself: export it again only "
         "if it is not there.",
-        problem=UNFINDABLE,
+        RefusalCode.UNFINDABLE,
     )
 
 
@@ -80,18 +80,18 @@ async def number_taken(kit: Kit, connection: Connection, export: Export) -> Refu
     found = await _numbered(kit, connection, export)
     async with kit.database.sessions.begin() as session:
         rival_id = found.invoice_id if found is not None else ""
-        await fenced(session, export, export.fence, rival_id=rival_id)
+        await note(session, export, {"rival_id": rival_id})
     if found is None:
         return Refused(
             f"The number {export.number} was used in Xero already, by an invoice that is void now. "
             "Export this one without the number, or give it another one in Paymo.",
-            problem=NUMBER_OTHER,
+            RefusalCode.NUMBER_OTHER,
         )
     if await _may_link(kit, connection, export, found):
         return Refused(
             f"Xero already has invoice {export.number}, with the same contact and the same total. "
             "Link this export to that one if it is the same invoice, or export without the number.",
-            problem=NUMBER_TAKEN,
+            RefusalCode.NUMBER_TAKEN,
         )
     mine = money.format_amount(export.total or Decimal(0), export.currency)
     theirs = money.format_amount(found.total, found.currency_code)
@@ -99,7 +99,7 @@ async def number_taken(kit: Kit, connection: Connection, export: Export) -> Refu
         f"Invoice {export.number} in Xero is another one: {found.contact.name}, {theirs}, "
         f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "
         "give this one another number in Paymo.",
-        problem=NUMBER_OTHER,
+        RefusalCode.NUMBER_OTHER,
     )
 
 

@@ -9,6 +9,8 @@ from services.clients.paymo import Invoice
 from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
+from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget
@@ -152,48 +154,47 @@ async def _again(
     session: Session, connection: Connection, failed: Export, wanted: Export
 ) -> Export:
     """Take up a row whose last try was refused; of two people, one gets it."""
-    values = {name: getattr(wanted, name) for name in _TAKEN_OVER}
-    if not await exports.restart(session, failed, **values):
+    if not await lifecycle.requeue(session, failed, _asked_in(wanted)):
         latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
         raise AlreadyRequested(why_taken(latest or failed, connection))
     return failed
 
 
-_TAKEN_OVER = (
-    "connection_id",
-    "requested_by",
-    "requested_at",
-    "reply_to",
-    "number",
-    "client_id",
-    "client_name",
-    "contact_id",
-    "contact_name",
-    "account_id",
-    "tax_type",
-    "tax_rate",
-    "override_tax",
-    "issue_on",
-    "due_rule",
-    "xero_status",
-    "currency",
-    "total",
-    "seen_updated_on",
-    "leave_out_number",
-    "due_at",
-    "batch_id",
-)
+def _asked_in(wanted: Export) -> ExportColumns:
+    return {
+        "connection_id": wanted.connection_id,
+        "requested_by": wanted.requested_by,
+        "requested_at": wanted.requested_at,
+        "reply_to": wanted.reply_to,
+        "number": wanted.number,
+        "client_id": wanted.client_id,
+        "client_name": wanted.client_name,
+        "contact_id": wanted.contact_id,
+        "contact_name": wanted.contact_name,
+        "account_id": wanted.account_id,
+        "tax_type": wanted.tax_type,
+        "tax_rate": wanted.tax_rate,
+        "override_tax": wanted.override_tax,
+        "issue_on": wanted.issue_on,
+        "due_rule": wanted.due_rule,
+        "xero_status": wanted.xero_status,
+        "currency": wanted.currency,
+        "total": wanted.total,
+        "seen_updated_on": wanted.seen_updated_on,
+        "leave_out_number": wanted.leave_out_number,
+        "due_at": wanted.due_at,
+        "batch_id": wanted.batch_id,
+    }
 
 
 def new_row(connection: Connection, invoice: Subject, request: Request) -> Export:
     """Return the row that says what will be exported, where to, and who asked."""
     choice = request.choice
-    return Export(
+    row = Export(
         connection_id=connection.id,
         paymo_company_id=connection.paymo_company_id or 0,
         tenant_id=connection.tenant_id,
         paymo_invoice_id=invoice.id,
-        state=ExportState.QUEUED,
         due_at=request.at,
         requested_by=request.person.user_id,
         requested_at=request.at,
@@ -215,3 +216,4 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         seen_updated_on=invoice.updated_on,
         leave_out_number=False,
     )
+    return lifecycle.queue(row)

@@ -10,18 +10,19 @@ import structlog
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Contact, NewContact
-from services.errors import Lost, NotFound, Rejected, ServiceError
+from services.errors import NotFound, Rejected, ServiceError
 from services.export import claims, departures
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero
+from services.lifecycle import releasing
+from services.lifecycle.export import note
 from services.mapping.case import adding_of
 from services.mapping.parties import taken_text
 from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
 from services.model import numbers
-from services.model.export import NEW_CONTACT
-from services.store import audit, leaving, mirror, releasing, tables
+from services.model.export import NEW_CONTACT, RefusalCode
+from services.store import audit, leaving, mirror, tables
 from services.store.audit import AuditNote
-from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -114,7 +115,7 @@ async def _added(
     try:
         return await _send(kit, connection, export, wanted), wanted
     except Rejected as refusal:
-        if not wanted.email or "email" not in from_xero(refusal).problem.split(","):
+        if not wanted.email or RefusalCode.EMAIL not in from_xero(refusal).codes:
             return await _holder(kit, connection, wanted, refusal), wanted
     plain = msgspec.structs.replace(wanted, email="")
     return await _added(kit, connection, export, plain)
@@ -142,14 +143,14 @@ async def _holder(
         raise Refused(
             f"The contact was not added. {refusal} Choose another contact, or put it right at the "
             "client in Paymo.",
-            problem="contact",
+            RefusalCode.CONTACT,
         )
     is_ours = holder.contact_number == wanted.number and holder.contact_status == "ACTIVE"
     if is_ours and money.folded(holder.name) == money.folded(wanted.name):
         return holder
     await _mirror(kit, connection, holder)
     there, adding = tables.Contact(**contact_row(holder)), Addition(wanted.name, wanted.number)
-    raise Refused(taken_text(there, adding), problem="contact_taken")
+    raise Refused(taken_text(there, adding), RefusalCode.CONTACT_TAKEN)
 
 
 def _left_out(invoice: Invoice, sent: NewContact, made: Contact) -> str:
@@ -170,7 +171,7 @@ def _email_of(invoice: Invoice) -> str:
 def _new_contact(invoice: Invoice) -> NewContact:
     client = invoice.client
     if client is None or not name_in_xero(client.name):
-        raise Refused("The client has no name in Paymo, and Xero needs one.", problem="contact")
+        raise Refused("The client has no name in Paymo, and Xero needs one.", RefusalCode.CONTACT)
     address = {
         "AddressLine1": (client.address or "")[:500],
         "City": (client.city or "")[:255],
@@ -205,9 +206,7 @@ async def _remember(kit: Kit, connection: Connection, export: Export, contact_id
     """Note the contact at once, so that it is never added twice."""
     before, now = {"contact_id": export.contact_id}, kit.now()
     async with kit.database.sessions.begin() as session:
-        known = {"contact_id": contact_id, "sent_at": export.sent_at}
-        if not await fenced(session, export, export.fence, **known):
-            raise Lost("Somebody else goes on with this export.")
+        await note(session, export, {"contact_id": contact_id, "sent_at": export.sent_at})
         await claims.remember_match(session, export, now)
         if before["contact_id"] != NEW_CONTACT:
             after = {"contact_id": contact_id}

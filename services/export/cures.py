@@ -1,15 +1,15 @@
 """What one press can do about each refusal, before an export and after it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from services.errors import ServiceError
+from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
 from services.mapping.dates import first_open_day
 from services.matching.contacts import Addition
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, RefusalCode
 from services.model.people import Person, Role
 from services.store import mirror, roles
 from services.store.engine import Session
@@ -25,7 +25,6 @@ USE_CONTACT = "use_contact"
 LOOK_AGAIN = "look_again"
 CHANGE = "change"  # what was chosen, in the form
 RETRY = "retry"
-CANCELLED = "cancelled"  # in `Export.problem`: a person left it at that
 PRESSED = (
     OVERRIDE_TAX,
     AS_DRAFT,
@@ -37,67 +36,70 @@ PRESSED = (
 )
 
 _OF_THE_FORM = {
-    "tax": (OVERRIDE_TAX,),
-    "locked": (FIRST_OPEN_DAY, TODAY, AS_DRAFT),
-    "due": (DUE_TERMS, DUE_AT_ONCE, AS_DRAFT),
-    "contact_taken": (USE_CONTACT,),
+    RefusalCode.TAX: (OVERRIDE_TAX,),
+    RefusalCode.LOCKED: (FIRST_OPEN_DAY, TODAY, AS_DRAFT),
+    RefusalCode.DUE: (DUE_TERMS, DUE_AT_ONCE, AS_DRAFT),
+    RefusalCode.CONTACT_TAKEN: (USE_CONTACT,),
 }
 # After a refusal the form can be opened again, too, with everything as it is by then.
 _OF_A_RESULT = {
     **_OF_THE_FORM,
-    "plan_limit": (AS_DRAFT,),
-    "number_taken": ("link_existing", "without_number", RETRY, "cancel"),
-    "number_other": ("without_number", RETRY, "cancel"),
-    "rejected": (RETRY, CHANGE, "cancel"),
-    "email": (RETRY, CHANGE, "cancel"),
-    "organisation": (RETRY, "cancel"),
-    "unfindable": ("link_existing", RETRY, "cancel"),
-    "no_answer": (RETRY, "cancel"),
-    "not_connected": ("reconnect",),
-    "changed": (LOOK_AGAIN, RETRY),
-    CANCELLED: (LOOK_AGAIN,),
-    "gone": (),
+    RefusalCode.PLAN_LIMIT: (AS_DRAFT,),
+    RefusalCode.NUMBER_TAKEN: ("link_existing", "without_number", RETRY, "cancel"),
+    RefusalCode.NUMBER_OTHER: ("without_number", RETRY, "cancel"),
+    RefusalCode.REJECTED: (RETRY, CHANGE, "cancel"),
+    RefusalCode.EMAIL: (RETRY, CHANGE, "cancel"),
+    RefusalCode.ORGANISATION: (RETRY, "cancel"),
+    RefusalCode.UNFINDABLE: ("link_existing", RETRY, "cancel"),
+    RefusalCode.NO_ANSWER: (RETRY, "cancel"),
+    RefusalCode.CHANGED: (LOOK_AGAIN, RETRY),
+    RefusalCode.CANCELLED: (LOOK_AGAIN,),
+    RefusalCode.GONE: (),
 }
 _DONE_WITHOUT_MORE = frozenset(
     {
-        *("number_taken", "number_other", "unfindable", "no_answer", "not_connected"),
-        *("gone", "changed"),
-        CANCELLED,
+        *(
+            RefusalCode.NUMBER_TAKEN,
+            RefusalCode.NUMBER_OTHER,
+            RefusalCode.UNFINDABLE,
+            RefusalCode.NO_ANSWER,
+        ),
+        *(RefusalCode.GONE, RefusalCode.CHANGED),
+        RefusalCode.CANCELLED,
     }
 )
 # What a decision about one invoice settles for all others that wait for the same. Going past a tax
 # that differs is for one invoice alone.
 _SETTLED_BY = {
-    FIRST_OPEN_DAY: ("locked",),
-    TODAY: ("locked",),
-    DUE_TERMS: ("due",),
-    DUE_AT_ONCE: ("due",),
-    AS_DRAFT: ("locked", "due", "plan_limit"),
+    FIRST_OPEN_DAY: (RefusalCode.LOCKED,),
+    TODAY: (RefusalCode.LOCKED,),
+    DUE_TERMS: (RefusalCode.DUE,),
+    DUE_AT_ONCE: (RefusalCode.DUE,),
+    AS_DRAFT: (RefusalCode.LOCKED, RefusalCode.DUE, RefusalCode.PLAN_LIMIT),
 }
 _LOOKED_AT = (
-    "status",
-    "figures",
-    "description",
-    "contact",
-    "contact_taken",
-    "account",
-    "tax",
-    "untaxed",
-    "untaxed_choice",
-    "locked",
-    "due",
-    "currency",
+    RefusalCode.STATUS,
+    RefusalCode.FIGURES,
+    RefusalCode.DESCRIPTION,
+    RefusalCode.CONTACT,
+    RefusalCode.CONTACT_TAKEN,
+    RefusalCode.ACCOUNT,
+    RefusalCode.TAX,
+    RefusalCode.UNTAXED,
+    RefusalCode.UNTAXED_CHOICE,
+    RefusalCode.LOCKED,
+    RefusalCode.DUE,
+    RefusalCode.CURRENCY,
 )
 
 
-def of_the_form(names: Iterable[str]) -> tuple[str, ...]:
+def of_the_form(names: Iterable[RefusalCode]) -> tuple[str, ...]:
     """Return the buttons that help with these red checks."""
     return _each_once(cure for name in names for cure in _OF_THE_FORM.get(name, ()))
 
 
-def of_a_result(problem: str) -> tuple[str, ...]:
+def of_a_result(names: Collection[RefusalCode]) -> tuple[str, ...]:
     """Return the buttons that help with a refusal, which may have several reasons."""
-    names = problem.split(",")
     found = [cure for name in names for cure in _OF_A_RESULT.get(name, ())]
     if CHANGE not in found and any(name in _LOOKED_AT for name in names):
         found.append(LOOK_AGAIN)
@@ -106,10 +108,12 @@ def of_a_result(problem: str) -> tuple[str, ...]:
     return _each_once(found)
 
 
-def settled_by(pressed: Iterable[str], problem: str) -> tuple[str, ...]:
+def settled_by(
+    pressed: Iterable[str], refusals: Collection[RefusalCode]
+) -> tuple[RefusalCode, ...]:
     """Return which reasons of a refusal these buttons settle for all others, too."""
-    names = _each_once(name for each in pressed for name in _SETTLED_BY.get(each, ()))
-    return tuple(name for name in names if name in problem.split(","))
+    names = dict.fromkeys(name for each in pressed for name in _SETTLED_BY.get(each, ()))
+    return tuple(name for name in names if name in refusals)
 
 
 def _each_once(found: Iterable[str]) -> tuple[str, ...]:
@@ -126,7 +130,7 @@ class Press:
     today: date
 
 
-async def values_of(session: Session, connection: Connection, press: Press) -> dict[str, Any]:
+async def values_of(session: Session, connection: Connection, press: Press) -> ExportColumns:
     """Return what the press changes, in a form or in an export alike. Raises a refusal."""
     if press.cure == OVERRIDE_TAX:
         await roles.require(session, connection, press.person, Role.OWNER)
@@ -137,7 +141,7 @@ async def values_of(session: Session, connection: Connection, press: Press) -> d
         return {"issue_on": first_open_day(connection.locked_until)}
     if press.cure == TODAY:
         _require_open(connection, press.today)
-    plain: dict[str, dict[str, Any]] = {
+    plain: dict[str, ExportColumns] = {
         AS_DRAFT: {"xero_status": DRAFT},
         TODAY: {"issue_on": press.today},
         DUE_TERMS: {"due_rule": DUE_BY_TERMS},

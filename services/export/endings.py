@@ -1,10 +1,8 @@
 """How an export ends that nobody took: what is known of it, and what helps."""
 
-from services.export.refusals import NO_ANSWER, Refused
-from services.model.export import ExportState
+from services.export.refusals import Refused
+from services.model.export import ExportState, RefusalCode
 from services.store.tables import Export
-
-CANCEL = "cancel"  # in `Export.wanted`: a person wants it ended once nothing can arrive any more
 
 
 def no_answer(export: Export) -> Refused:
@@ -13,18 +11,18 @@ def no_answer(export: Export) -> Refused:
         return Refused(
             "Paymo or Xero could not be asked for too long, so nothing was sent. Try again when "
             "both work, or cancel.",
-            problem=NO_ANSWER,
+            RefusalCode.NO_ANSWER,
         )
     if _is_missing(export):
         return Refused(
             "Xero failed every time the app sent it, and Xero does not have it. Try again later, "
             "or cancel.",
-            problem=NO_ANSWER,
+            RefusalCode.NO_ANSWER,
         )
     return Refused(
         "Xero has not answered for too long, so it may or may not have this invoice. The app looks "
         "for it in Xero before it sends anything again. Try again later, or cancel.",
-        problem=NO_ANSWER,
+        RefusalCode.NO_ANSWER,
     )
 
 
@@ -37,13 +35,15 @@ def cancelled(export: Export) -> str:
     return "It was cancelled. Xero did not answer, so look there whether it has this invoice."
 
 
-def disconnected(export: Export) -> str:
-    """Say what is known of an export whose connection was ended."""
+def disconnected(export: Export) -> Refused:
+    """Return what is known of an export whose connection was ended."""
     if not _may_have_left(export):
-        return "The connection was ended before this invoice was sent."
-    return (
+        text = "The connection was ended before this invoice was sent."
+        return Refused(text, RefusalCode.DISCONNECTED)
+    return Refused(
         "The connection was ended before Xero answered. Look in Xero whether it has this invoice; "
-        "the app looks there, too, before it sends anything again."
+        "the app looks there, too, before it sends anything again.",
+        RefusalCode.DISCONNECTED,
     )
 
 

@@ -11,7 +11,7 @@ from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.mapping import books, taxes
 from services.mapping.case import adding_of
-from services.mapping.checks import Case, examine, reds
+from services.mapping.checks import Case, codes_of, examine, reds
 from services.mapping.dates import first_open_day
 from services.matching import menus
 from services.matching.names import reason_for
@@ -172,7 +172,7 @@ def _cures(case: Case, checks: tuple[Check, ...], today: date) -> tuple[str, ...
         cures.DUE_TERMS: case.invoice.terms is None,
         cures.USE_CONTACT: namesake is None or not namesake.is_active,
     }
-    found = cures.of_the_form(each.name for each in reds(checks))
+    found = cures.of_the_form(codes_of(reds(checks)))
     return tuple(each for each in found if not useless.get(each))
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from services.lifecycle.export import stop_automatic
 from services.model.notice import NoticeKind
 from services.store import audit, automatic, connections, notices
 from services.store.audit import AuditNote
@@ -25,7 +26,8 @@ async def look(session: Session, export: Export, now: datetime) -> None:
     numbers = await automatic.list_failed_run(session, connection)
     if not numbers:
         return
-    await automatic.switch_off(session, connection, _STOPPED)
+    await stop_automatic(session, automatic.queued_by(connection), _STOPPED)
+    connection.auto_export = False
     facts = {"numbers": numbers, "owner": connection.owner_id}
     notification = notices.Notification(
         kind=NoticeKind.AUTO_EXPORT_PAUSED,

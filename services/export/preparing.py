@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,7 @@ from services import compare, money
 from services.clients.paymo import Header, Invoice
 from services.clients.paymo.figures import invoice_rate
 from services.clients.xero import NewLine
-from services.errors import Lost, NotFound
+from services.errors import NotFound
 from services.export import contacts
 from services.export.claims import WIDEST
 from services.export.contacts import Found
@@ -20,21 +19,20 @@ from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.export.shapes import ExportChoice
+from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns
 from services.mapping import books, taxes
 from services.mapping.books import Books
 from services.mapping.case import Case
-from services.mapping.checks import examine, reds
+from services.mapping.checks import codes_of, examine, reds
 from services.matching.menus import name_of, percent
-from services.model.export import NEW_CONTACT, ExportState
+from services.model.export import NEW_CONTACT, RefusalCode
 from services.store import audit
 from services.store.audit import AuditNote
-from services.store.fence import fenced
 from services.store.tables import Connection, Export
 from services.store.tax_choices import rate_key
 
 _FRESH = timedelta(minutes=1)
-_WIDEST_PROBLEM = 64
-NOTED = "noted"  # in `Export.problem` on the way out: `reason` is told with the outcome
 
 
 async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
@@ -58,12 +56,12 @@ async def prepare(kit: Kit, connection: Connection, export: Export) -> None:
         async with kit.database.sessions() as session:
             known = await books.load(session, connection, found.contact_id)
         sent = checked(export, invoice, known, found.contact_id, _url(kit, invoice))
-    values = written(export, invoice, found.name, sent) | _noted(found)
+    values = written(export, invoice, found.name, sent)
+    values["remark"] = _remark(found)
     case = Case(invoice, choice_of(export), known)
     is_new = values["idempotency_key"] != export.idempotency_key
     async with kit.database.sessions.begin() as session:
-        if not await fenced(session, export, export.fence, **values):
-            raise Lost("Somebody else goes on with this export.")
+        await lifecycle.mark_sending(session, export, values)
         if is_new and taxes.is_overridden(case):
             audit.record(session, connection, _overridden(export, case, kit.now()))
 
@@ -74,11 +72,10 @@ def _url(kit: Kit, invoice: Invoice) -> str:
 
 async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
     """Keep what was refused, so that it goes on by itself only while it is the same."""
-    rate = rate_key(invoice_rate(invoice))
+    seen: ExportColumns = {"seen_updated_on": invoice.updated_on}
+    seen["tax_rate"] = rate_key(invoice_rate(invoice))
     async with kit.database.sessions.begin() as session:
-        await fenced(
-            session, export, export.fence, seen_updated_on=invoice.updated_on, tax_rate=rate
-        )
+        await lifecycle.note(session, export, seen)
 
 
 def checked(
@@ -92,9 +89,7 @@ def checked(
     chosen = choice_of(export)
     case = Case(invoice, replace(chosen, contact_id=contact_id or chosen.contact_id), known)
     if wrong := reds(examine(case)):
-        names = ",".join(dict.fromkeys(each.name for each in wrong))
-        text = " ".join(each.text for each in wrong)
-        raise Refused(text, problem=names[:_WIDEST_PROBLEM])
+        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
     leaves_out = export.leave_out_number
     target = target_of(case, contact_id=contact_id, leave_out_number=leaves_out)
     target = replace(target, url=url)
@@ -104,13 +99,11 @@ def checked(
 
 def written(
     export: Export, invoice: Invoice, contact_name: str, sent: dict[str, object]
-) -> dict[str, Any]:
+) -> ExportColumns:
     """Return what the row says before the request leaves: what goes out, under which key."""
     return {
-        "state": ExportState.SENDING,
         "sent": sent,
         "idempotency_key": _key(export, export.attempt, sent),
-        "problem": "",
         "reason": "",
         "number": invoice.number[:WIDEST],
         # Xero may refuse it, too; it goes on by itself only while it is the same.
@@ -131,7 +124,7 @@ def require_same_organisation(connection: Connection, export: Export) -> None:
         raise Refused(
             f"Invoice {export.number} was asked for in another Xero organisation than "
             f"{connection.organisation_name}, so it was not sent.",
-            problem="other_organisation",
+            RefusalCode.OTHER_ORGANISATION,
         )
 
 
@@ -153,7 +146,7 @@ def target_of(case: Case, *, contact_id: str, leave_out_number: bool) -> Target:
     """Return where the invoice goes, with the tax and the dates that were decided on."""
     account = case.account
     if account is None:
-        raise Refused("Choose the Xero account for all items.", problem="account")
+        raise Refused("Choose the Xero account for all items.", RefusalCode.ACCOUNT)
     return Target(
         contact_id=contact_id,
         account=account,
@@ -173,21 +166,10 @@ def body_of(export: Export) -> dict[str, object]:
     return {**sent, "LineItems": msgspec.convert(sent["LineItems"], list[NewLine])}
 
 
-async def next_attempt(kit: Kit, export: Export) -> None:
-    """Go on under another key: Xero would answer the old one with the old failure."""
+def next_attempt(export: Export) -> ExportColumns:
+    """Return another key: Xero would answer the old one with the old failure."""
     attempt = export.attempt + 1
-    async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            state=ExportState.SENDING,
-            problem="",
-            attempt=attempt,
-            idempotency_key=_key(export, attempt, export.sent or {}),
-        )
-    if not written:
-        raise Lost("Somebody else goes on with this export.")
+    return {"attempt": attempt, "idempotency_key": _key(export, attempt, export.sent or {})}
 
 
 async def leave_out_url(kit: Kit, export: Export) -> bool:
@@ -197,8 +179,7 @@ async def leave_out_url(kit: Kit, export: Export) -> bool:
         return False
     key = _key(export, export.attempt, sent)
     async with kit.database.sessions.begin() as session:
-        if not await fenced(session, export, export.fence, sent=sent, idempotency_key=key):
-            raise Lost("Somebody else goes on with this export.")
+        await lifecycle.note(session, export, {"sent": sent, "idempotency_key": key})
     return True
 
 
@@ -216,7 +197,7 @@ async def _invoice(kit: Kit, connection: Connection, export: Export) -> Invoice:
 def gone(export: Export) -> Refused:
     """Return the refusal of an invoice that Paymo does not have any more."""
     text = f"Invoice {export.number} is not in Paymo any more, so it was not exported."
-    return Refused(text, problem="gone")
+    return Refused(text, RefusalCode.GONE)
 
 
 def changed(export: Export, invoice: Invoice | Header) -> Refused:
@@ -225,19 +206,18 @@ def changed(export: Export, invoice: Invoice | Header) -> Refused:
     return Refused(
         f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
         f"{total} now. Look at it again before you export it as it is now.",
-        problem="changed",
+        RefusalCode.CHANGED,
     )
 
 
-def _noted(contact: Found) -> dict[str, str]:
-    """Return what the row says of a contact that was followed, or of one that was added."""
-    said = contact.said
+def _remark(contact: Found) -> str:
+    """Return what is told with the outcome: whom it went to, or what was left out of a contact."""
     if contact.merged_from:
-        said = (
+        return (
             f"{contact.merged_from} was merged into {contact.name} in Xero, so it went to "
             f"{contact.name}."
         )
-    return {"problem": NOTED, "reason": said} if said else {}
+    return contact.said
 
 
 def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:

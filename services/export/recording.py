@@ -3,25 +3,23 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from services import compare, money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
-from services.export.cures import CANCELLED, settled_by
+from services.export.cures import settled_by
 from services.export.kit import Kit
+from services.export.refusals import Refused
+from services.lifecycle import export as lifecycle
+from services.lifecycle import releasing
+from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
-from services.model.export import ExportState
+from services.model.export import RefusalCode
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
-from services.store import releasing
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Connection, Export
-
-FAILED_THERE = "failed_there"  # in `Export.problem`: Xero answered with a failure of its own
-_UNHEARD = "unheard"
 
 
 async def succeed(
@@ -36,33 +34,14 @@ async def succeed(
     created = await kit.xero.client(connection.tenant_id, connection.grant_id).read_whole(created)
     differs = difference(export, created)
     now = kit.now()
-    made_by = "" if is_linked else kit.xero.app
     async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            state=ExportState.DIFFERENT if differs else ExportState.EXPORTED,
-            due_at=None,
-            sent_at=None,
-            tries=0,
-            wanted="",
-            problem="",
-            reason=differs or (export.reason if export.problem == preparing.NOTED else ""),
-            xero_invoice_id=created.invoice_id,
-            xero_number=created.invoice_number,
-            xero_total=None if created.lacks else created.total,
-            xero_status=created.status or export.xero_status,
-            xero_seen_status=created.status,
-            xero_due=None if created.lacks else created.amount_due,
-            xero_rounding=created.rounding_amount or None,
-            is_linked=is_linked,
-            made_by=made_by,
-            exported_at=now,
-            compared=_compared(export, created),
-        )
-        if not written:
-            return
+        found = _found(export, created)
+        found |= {"is_linked": is_linked, "made_by": "" if is_linked else kit.xero.app}
+        found["exported_at"] = now
+        if differs:
+            await lifecycle.mark_different(session, export, found, differs)
+        else:
+            await lifecycle.mark_exported(session, export, found)
         await results.tell_exported(session, export, connection, kit.links, now)
         besides = await courtesies.ask(session, connection, export, kit)
         await pausing.look(session, export, now)
@@ -75,10 +54,19 @@ async def succeed(
     await show(kit, connection, export)
 
 
-def _compared(export: Export, created: XeroInvoice) -> dict[str, Any]:
-    """Return what later looks compare with: Paymo's invoice as it went out, and Xero's."""
+def _found(export: Export, created: XeroInvoice) -> ExportColumns:
+    """Return what Xero states, and what later looks compare with: Paymo's side, and Xero's."""
     known = compare.compared_of(export)
-    return replace(known, xero=compare.in_xero(created)).as_json()
+    return {
+        "xero_invoice_id": created.invoice_id,
+        "xero_number": created.invoice_number,
+        "xero_total": None if created.lacks else created.total,
+        "xero_status": created.status or export.xero_status,
+        "xero_seen_status": created.status,
+        "xero_due": None if created.lacks else created.amount_due,
+        "xero_rounding": created.rounding_amount or None,
+        "compared": replace(known, xero=compare.in_xero(created)).as_json(),
+    }
 
 
 async def _release(
@@ -136,24 +124,12 @@ def _tax(lines: object) -> Decimal:
     )
 
 
-async def fail(kit: Kit, connection: Connection, export: Export, problem: str, reason: str) -> None:
+async def fail(kit: Kit, connection: Connection, export: Export, refusal: Refused) -> None:
     """Record the refusal, and tell it with what helps."""
     now = kit.now()
     async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            state=ExportState.FAILED,
-            due_at=None,
-            sent_at=export.sent_at,  # what may have left is looked for before the next try
-            wanted="",
-            problem=problem,
-            reason=reason,
-        )
-        if not written:
-            return
-        if problem != CANCELLED:
+        await lifecycle.mark_refused(session, export, refusal.codes, str(refusal))
+        if RefusalCode.CANCELLED not in refusal.codes:
             await results.tell_failed(session, export, connection, kit.links, now)
             await pausing.look(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
@@ -165,17 +141,9 @@ async def unknown(
 ) -> None:
     """Record that no answer was heard; it is looked up before anything is sent again."""
     async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            state=ExportState.UNKNOWN,
-            due_at=kit.now() + pause,
-            sent_at=export.sent_at,
-            problem=FAILED_THERE if refusal.has_answered else _UNHEARD,
-            reason=str(refusal),
-        )
-    if written and export.tries == 1:
+        renewed = preparing.next_attempt(export) if refusal.has_answered else {}
+        await lifecycle.mark_unknown(session, export, str(refusal), kit.now() + pause, renewed)
+    if export.tries == 1:
         await show(kit, connection, export)
 
 
@@ -199,7 +167,7 @@ async def _alike(
     kit: Kit, connection: Connection, export: Export, pressed: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the numbers of the others that a decision about this one lets go as well."""
-    settled = settled_by(pressed, export.problem)
+    settled = settled_by(pressed, export.refusals)
     if not settled:
         return ()
     async with kit.database.sessions() as session:

@@ -3,12 +3,8 @@
 import re
 
 from services.errors import Rejected, ServiceError
+from services.model.export import RefusalCode
 
-_WIDEST_PROBLEM = 64
-NUMBER_TAKEN = "number_taken"
-REJECTED = "rejected"  # for a reason that has no name here
-NO_ANSWER = "no_answer"  # it was tried as long as it is
-UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
 _NUMBER = (
     r"(?:invoice|document)(?: (?!contact|account|tax)\w+){0,4} ?(?:#|number|num\b|no\b)|"
     r"number\b.*\binvoice"
@@ -35,13 +31,17 @@ _UNUSABLE = (
     r"enabled|available|used|allowed)|n.t (?:exist|valid|active|be used)|invalid|must be valid|"
     r"no longer|unknown|required|specified"
 )
-# The words that carry what Xero means, all of which have to be there; then the static name of the
+# The words that carry what Xero means, all of which have to be there; then the code of the
 # refusal, and what is said beside Xero's words where that helps. The first that fits counts.
-_MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    ((_NUMBER, r"unique|already|exist|in use|taken|duplicat|been used"), NUMBER_TAKEN, ""),
+_MEANINGS: tuple[tuple[tuple[str, ...], RefusalCode, str], ...] = (
+    (
+        (_NUMBER, r"unique|already|exist|in use|taken|duplicat|been used"),
+        RefusalCode.NUMBER_TAKEN,
+        "",
+    ),
     (
         (r"\block(?:s|ed|ing)?\b|\bclosed\b|finali[sz]ed", r"\bdates?\b|period|year|books"),
-        "locked",
+        RefusalCode.LOCKED,
         "",
     ),
     (
@@ -49,11 +49,19 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
             r"currenc(?:y|ies)\b(?! ?rate)",
             rf"{_UNUSABLE}|subscrib|added|support|set ?up|turned on|\bplan\b",
         ),
-        "currency",
+        RefusalCode.CURRENCY,
         "",
     ),
-    ((r"approv", r"limit|maximum|reached|exceed|quota|\bplan\b|upgrade"), "plan_limit", _PLAN),
-    ((r"\bplan\b|subscription", r"invoices", r"limit|maximum|exceed|upgrade"), "plan_limit", _PLAN),
+    (
+        (r"approv", r"limit|maximum|reached|exceed|quota|\bplan\b|upgrade"),
+        RefusalCode.PLAN_LIMIT,
+        _PLAN,
+    ),
+    (
+        (r"\bplan\b|subscription", r"invoices", r"limit|maximum|exceed|upgrade"),
+        RefusalCode.PLAN_LIMIT,
+        _PLAN,
+    ),
     (
         (
             r"organi[sz]ation|subscription|\btrial\b|your account",
@@ -62,25 +70,25 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
                 r"read.only|closed"
             ),
         ),
-        "organisation",
+        RefusalCode.ORGANISATION,
         _INACTIVE,
     ),
-    ((r"\be-?mail", _UNUSABLE), "email", _EMAIL),
-    ((r"\btax(?! ?(?:amount|number))", _UNUSABLE), "tax", ""),
-    ((r"\bcontact\b", _UNUSABLE), "contact", ""),
+    ((r"\be-?mail", _UNUSABLE), RefusalCode.EMAIL, _EMAIL),
+    ((r"\btax(?! ?(?:amount|number))", _UNUSABLE), RefusalCode.TAX, ""),
+    ((r"\bcontact\b", _UNUSABLE), RefusalCode.CONTACT, ""),
     (
         (r"\baccount ?codes?\b", r"''|required|mandatory|specified|missing|blank|empty"),
-        "account",
+        RefusalCode.ACCOUNT,
         _NO_CODE,
     ),
-    ((r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b"), "account", ""),
-    ((r"due ?date",), "due", ""),
+    ((r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b"), RefusalCode.ACCOUNT, ""),
+    ((r"due ?date",), RefusalCode.DUE, ""),
     (
         (
             r"description",
             r"long|length|exceed|characters|maximum|required|mandatory|empty|specified|blank",
         ),
-        "description",
+        RefusalCode.DESCRIPTION,
         "",
     ),
 )
@@ -89,17 +97,17 @@ _URL = re.compile(r"\b(?:url|link|web ?address)\b", re.IGNORECASE)
 
 
 class Refused(ServiceError):
-    """This export does not go; `problem` holds the static names of why, with commas between."""
+    """This export does not go; `codes` say why, by which the buttons that help are chosen."""
 
-    def __init__(self, text: str, *, problem: str) -> None:
-        """Keep the names, by which the buttons that help are chosen."""
+    def __init__(self, text: str, *codes: RefusalCode) -> None:
+        """Keep the codes."""
         super().__init__(text)
-        self.problem = problem
+        self.codes = codes
 
 
 def is_taken(refusal: Rejected) -> bool:
     """Say whether Xero refused because the number is taken."""
-    return any(_meaning(text)[0] == NUMBER_TAKEN for text in refusal.messages)
+    return any(_meaning(text)[0] is RefusalCode.NUMBER_TAKEN for text in refusal.messages)
 
 
 def is_url_refused(refusal: Rejected) -> bool:
@@ -113,21 +121,21 @@ def from_xero(refusal: ServiceError) -> Refused:
     Xero's own words stay, since a person in Xero's office looks for them.
     """
     messages = refusal.messages if isinstance(refusal, Rejected) else ()
-    meanings = [_meaning(text) for text in messages] or [(REJECTED, "")]
+    meanings = [_meaning(text) for text in messages] or [(RefusalCode.REJECTED, "")]
     names = dict.fromkeys(name for name, _ in meanings)
     said = dict.fromkeys(said for _, said in meanings if said)
-    return Refused(" ".join([*said, str(refusal)]), problem=",".join(names)[:_WIDEST_PROBLEM])
+    return Refused(" ".join([*said, str(refusal)]), *names)
 
 
 def is_about_contact(refusal: Refused) -> bool:
     """Say whether the contact is why, so that what is known of it is old."""
-    return "contact" in refusal.problem.split(",")
+    return RefusalCode.CONTACT in refusal.codes
 
 
-def _meaning(text: str) -> tuple[str, str]:
+def _meaning(text: str) -> tuple[RefusalCode, str]:
     """Return which refusal this sentence of Xero's is, and what helps beside it."""
     plain = " ".join(text.casefold().replace("\u2019", "'").split())
-    for carrying, problem, said in _MEANINGS:
+    for carrying, code, said in _MEANINGS:
         if all(re.search(words, plain) for words in carrying):
-            return problem, said
-    return REJECTED, ""
+            return code, said
+    return RefusalCode.REJECTED, ""

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import claims, cures, endings, forms
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
+from services.lifecycle import export as lifecycle
+from services.lifecycle import releasing
+from services.lifecycle.export import ExportColumns
 from services.mapping import books, taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.matching.contacts import Addition
 from services.model import days
-from services.model.export import Colour, ExportState
+from services.model.export import Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed, some_of
@@ -26,15 +28,12 @@ from services.store import (
     exports,
     leaving,
     mirror,
-    releasing,
     tax_choices,
-    untaxed,
 )
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Draft, Export, TaxChoice
 
-LINK_EXISTING = "link_existing"  # in `Export.problem`: what the queued row is to do
 _CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
@@ -101,7 +100,7 @@ async def _subject(
     case = Case(invoice, choice, known)
     _require_sendable(case)
     if choice.untaxed_type in {each.tax_type for each in taxes.untaxed_choices(case)}:
-        await untaxed.remember(
+        await releasing.remember_untaxed(
             session, connection, choice.untaxed_type, by=asked.person.user_id, at=asked.at
         )
     rate, _ = taxes.chosen(case)
@@ -151,17 +150,17 @@ def _require_sendable(case: Case) -> None:
 
 async def retry(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Try again what was refused, with what is true now; return a sentence to show."""
-    return await _restart(kit, person, export_id, reply_to)
+    return await _restart(kit, person, export_id, reply_to, {})
 
 
 async def link_existing(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Link the invoice that has this number in Xero already, if it is the same one."""
-    return await _restart(kit, person, export_id, reply_to, problem=LINK_EXISTING)
+    return await _restart(kit, person, export_id, reply_to, {"wish": Wish.LINK_EXISTING})
 
 
 async def without_number(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
     """Export without the number, so that Xero gives its own."""
-    return await _restart(kit, person, export_id, reply_to, leave_out_number=True)
+    return await _restart(kit, person, export_id, reply_to, {"leave_out_number": True})
 
 
 async def cancel(kit: Kit, person: Person, export_id: int) -> str:
@@ -177,15 +176,12 @@ async def cancel(kit: Kit, person: Person, export_id: int) -> str:
             raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
         entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
         audit.record(session, connection, entry)
-        if not leaving.is_under_way(export, now):
-            export.fence += 1
+        fence = export.fence if leaving.is_under_way(export, now) else export.fence + 1
         number = export.number
         if endings.may_be_ended_at_once(export):
-            export.reason = endings.cancelled(export)
-            export.state, export.problem = ExportState.FAILED, cures.CANCELLED
-            export.due_at = None
+            await lifecycle.cancel(session, export, endings.cancelled(export), fence)
             return f"The export of invoice {number} is cancelled. {export.reason}"
-        export.wanted, export.due_at = endings.CANCEL, leaving.over_at(export, now)
+        await lifecycle.ask_to_cancel(session, export, leaving.over_at(export, now), fence)
     await kit.work.nudge(Job.EXPORT, export_id)
     return (
         f"The export of invoice {number} ends as soon as Xero is known not to have it. If it is "
@@ -206,14 +202,14 @@ async def cure(
             days.day_in(connection.time_zone, kit.now()),
         )
         values = await cures.values_of(session, connection, press)
-        settled = cures.settled_by([pressed], export.problem)
-    said = await _restart(kit, person, export_id, reply_to, **values)
+        settled = cures.settled_by([pressed], export.refusals)
+    said = await _restart(kit, person, export_id, reply_to, values)
     others = await _release_alike(kit, export, settled, values) if settled else []
     return f"{said} {so_are(others)}".strip()
 
 
 async def _release_alike(
-    kit: Kit, export: Export, settled: Sequence[str], values: dict[str, Any]
+    kit: Kit, export: Export, settled: Sequence[RefusalCode], values: ExportColumns
 ) -> list[Export]:
     """Let this decision hold for all others that were refused for the same reasons."""
     async with kit.database.sessions.begin() as session:
@@ -242,7 +238,7 @@ async def _find(session: Session, person: Person, export_id: int) -> tuple[Expor
 
 
 async def _restart(
-    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, **values: object
+    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, values: ExportColumns
 ) -> str:
     now = kit.now()
     async with kit.database.sessions.begin() as session:
@@ -253,7 +249,7 @@ async def _restart(
             if not leaving.is_under_way(export, now):
                 export.due_at = now  # it waits; look at it at once
         else:
-            asked_by = {
+            asked: ExportColumns = {
                 "requested_by": person.user_id,
                 "requested_at": now,
                 "reply_to": asdict(replace(reply_to, view_hash="")),
@@ -263,7 +259,7 @@ async def _restart(
                 # Only the owner answers for a tax that differs.
                 "override_tax": export.override_tax and person.user_id == connection.owner_id,
             }
-            if await exports.restart(session, export, **(asked_by | values)) and values:
+            if await lifecycle.requeue(session, export, {**asked, **values}) and values:
                 await claims.remember_match(session, export, now)
         number, organisation = export.number, connection.organisation_name
     await kit.work.nudge(Job.EXPORT, export_id)

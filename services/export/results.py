@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from services import money
-from services.export import cures, endings
+from services.export import cures
 from services.export.shapes import ExportResult
-from services.model.export import ExportState
+from services.model.export import ExportState, Wish
 from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.store import audit, cards, notices
@@ -46,11 +46,11 @@ def result_of(export: Export, connection: Connection, links: Links) -> ExportRes
 
 def cures_of(export: Export) -> tuple[str, ...]:
     """Return the action ids of the buttons that can help."""
-    if export.state is ExportState.UNKNOWN and export.wanted != endings.CANCEL:
-        return (endings.CANCEL,)
+    if export.state is ExportState.UNKNOWN and export.wish is not Wish.CANCEL:
+        return ("cancel",)
     if export.state is not ExportState.FAILED:
         return ()
-    return cures.of_a_result(export.problem)
+    return cures.of_a_result(export.refusals)
 
 
 async def tell_exported(
@@ -103,6 +103,6 @@ async def tell_failed(
         now,
         export.requested_by,
         export_id=export.id,
-        after={"problem": export.problem, **cards.order_of(export, connection)},
+        after={"problem": ",".join(export.refusals), **cards.order_of(export, connection)},
     )
     audit.record(session, connection, entry)

@@ -22,20 +22,19 @@ from services.errors import (
 from services.export import (
     adopting,
     contacts,
-    cures,
     departures,
     endings,
     preparing,
     recording,
-    requests,
 )
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
 from services.jobs import backoff
+from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns
 from services.model.connection import ConnectionState
-from services.model.export import ExportState
+from services.model.export import ExportState, RefusalCode, Wish
 from services.store import connections, exports, leaving
-from services.store.fence import fenced
 from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -56,7 +55,7 @@ async def run(kit: Kit, export_id: int) -> None:
     except StillUnderWay as refusal:
         await _wait(kit, export, refusal.until)
     except Refused as refusal:
-        await recording.fail(kit, connection, export, refusal.problem, str(refusal))
+        await recording.fail(kit, connection, export, refusal)
     except Throttled as refusal:
         # Nobody failed, so this is no try; that it waits is said the first time.
         export.tries = max(1, export.tries - 1)
@@ -77,10 +76,10 @@ async def _take(kit: Kit, export_id: int) -> tuple[Connection, Export] | None:
         if connection.state is ConnectionState.ACTIVE:
             return connection, export
         if connection.state is not ConnectionState.ENDED:
-            parked = {"due_at": kit.now() + backoff.PARKED, "tries": export.tries - 1}
-            await fenced(session, export, export.fence, **parked)
+            due_at = kit.now() + backoff.PARKED
+            await lifecycle.note(session, export, {"due_at": due_at, "tries": export.tries - 1})
             return None
-    await recording.fail(kit, connection, export, "disconnected", endings.disconnected(export))
+    await recording.fail(kit, connection, export, endings.disconnected(export))
     return None
 
 
@@ -89,7 +88,7 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
     if backoff.EXPORT.is_over(export.tries - 1):
         raise endings.no_answer(export)
     if export.state is ExportState.QUEUED:
-        if export.problem == requests.LINK_EXISTING:
+        if export.wish is Wish.LINK_EXISTING:
             found = await adopting.same_number(kit, connection, export)
             await recording.succeed(kit, connection, export, found, is_linked=True)
             return
@@ -100,8 +99,6 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
         return
     if await _has_arrived(kit, connection, export):
         return
-    if export.problem == recording.FAILED_THERE:
-        await preparing.next_attempt(kit, export)
     await _send(kit, connection, export, is_first=False)
 
 
@@ -123,10 +120,9 @@ async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool
         return True
     leaving.require_over(export, kit.now())
     async with kit.database.sessions.begin() as session:
-        if not await fenced(session, export, export.fence, missed_at=kit.now()):
-            raise Lost("Somebody else goes on with this export.")
-    if export.wanted == endings.CANCEL:
-        raise Refused(endings.cancelled(export), problem=cures.CANCELLED)
+        await lifecycle.note(session, export, {"missed_at": kit.now()})
+    if export.wish is Wish.CANCEL:
+        raise Refused(endings.cancelled(export), RefusalCode.CANCELLED)
     if backoff.SENDING.is_over(export.tries - 1):
         raise endings.no_answer(export)
     return False
@@ -135,7 +131,7 @@ async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool
 async def _wait(kit: Kit, export: Export, until: datetime) -> None:
     """Look again when what was sent has arrived or never will; this was no try."""
     async with kit.database.sessions.begin() as session:
-        await fenced(session, export, export.fence, due_at=until, tries=export.tries - 1)
+        await lifecycle.note(session, export, {"due_at": until, "tries": export.tries - 1})
 
 
 async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: bool) -> None:
@@ -157,17 +153,9 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
         await recording.unknown(kit, connection, export, refusal, pause)
         return
     except (Throttled, NotConnected):
-        # Refused at the door: nothing was done, so the row waits as if it had never been sent.
-        # An earlier request that may have left stays to be looked up.
         if is_first:
             async with kit.database.sessions.begin() as session:
-                await fenced(
-                    session,
-                    export,
-                    export.fence,
-                    state=ExportState.QUEUED,
-                    sent_at=export.sent_at,
-                )
+                await lifecycle.put_back(session, export)
         raise
     await recording.succeed(kit, connection, export, created)
 
@@ -180,7 +168,7 @@ async def holder_of_number(kit: Kit, connection: Connection, export: Export) -> 
     try:
         created_before = await adopting.already_there(kit, connection, export)
     except Refused as refusal:
-        log.warning("not_looked_up", export=export.id, reason=refusal.problem)
+        log.warning("not_looked_up", export=export.id, refusal=refusal)
         created_before = None
     if created_before is None:
         raise await adopting.number_taken(kit, connection, export)
@@ -208,7 +196,7 @@ async def _not_done(
 ) -> None:
     """Refuse what never left; where something may have left, an odd answer settles nothing."""
     if export.state is ExportState.QUEUED and not isinstance(refusal, Unavailable):
-        await recording.fail(kit, connection, export, "rejected", str(refusal))
+        await recording.fail(kit, connection, export, Refused(str(refusal), RefusalCode.REJECTED))
     else:
         pause = backoff.EXPORT.pause_after(export.tries)
         await _later(kit, connection, export, pause, str(refusal))
@@ -221,17 +209,11 @@ async def _later(
     if pause >= _LONG:
         why = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
     async with kit.database.sessions.begin() as session:
-        written = await fenced(
-            session,
-            export,
-            export.fence,
-            due_at=due_at,
-            reason=why,
-            sent_at=export.sent_at,
-            tries=export.tries,
-        )
+        found: ExportColumns = {"due_at": due_at, "reason": why}
+        found |= {"sent_at": export.sent_at, "tries": export.tries}
+        await lifecycle.note(session, export, found)
     log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
-    if written and pause >= _LONG and export.tries == 1:
+    if pause >= _LONG and export.tries == 1:
         await recording.show(kit, connection, export)
 
 
@@ -242,13 +224,7 @@ async def _broken(kit: Kit, connection: Connection, export: Export, refusal: Not
         await connections.mark_broken(
             session, connection.id, refusal.system, reason=str(refusal), now=now
         )
-        await fenced(
-            session,
-            export,
-            export.fence,
-            due_at=now + backoff.PARKED,
-            reason=str(refusal),
-            sent_at=export.sent_at,
-            tries=export.tries - 1,
-        )
+        found: ExportColumns = {"due_at": now + backoff.PARKED, "reason": str(refusal)}
+        found |= {"sent_at": export.sent_at, "tries": export.tries - 1}
+        await lifecycle.note(session, export, found)
     await recording.show(kit, connection, export, cures=("reconnect",))

@@ -6,8 +6,9 @@ from typing import Any
 from services.clients.xero import XeroClient, XeroInvoice
 from services.errors import Lost
 from services.export.kit import Kit
-from services.export.refusals import NO_ANSWER, Refused
+from services.export.refusals import Refused
 from services.jobs.backoff import TASK
+from services.model.export import RefusalCode
 from services.model.people import ReplyTarget, Said
 from services.store import leaving, tasks
 from services.store.tables import Connection, Export, Task
@@ -36,7 +37,7 @@ class Underway:
         self.require_over()
         if TASK.is_over(self.task.tries - 1):
             raise Refused(
-                "Xero failed every time for over an hour. Try again later.", problem=NO_ANSWER
+                "Xero failed every time for over an hour. Try again later.", RefusalCode.NO_ANSWER
             )
         await self.leave_anyway(**data)
 

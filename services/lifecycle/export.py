@@ -1,25 +1,183 @@
-"""An export's states, from the request to the invoice in Xero."""
+"""An export's states, from the request to the invoice in Xero.
 
-from datetime import datetime
+A worker follows the arrows under the row's fence and is `Lost` where somebody took the row since;
+what people press answers False where somebody was faster.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
-from services.model.export import ExportState
+from services.model.export import ExportState, RefusalCode, Wish
+from services.store.exports import DONE, WAITING
 from services.store.tables import Export
 
 
 class ExportColumns(TypedDict, total=False):
     """What the arrows may write beside the state."""
 
+    connection_id: int
     due_at: datetime | None
     sent_at: datetime | None
-    problem: str
+    fence: int
+    tries: int
+    attempt: int
+    idempotency_key: str
+    sent: dict[str, Any] | None
+    missed_at: datetime | None
+    refusals: list[RefusalCode]
     reason: str
+    remark: str
+    wish: Wish
+    requested_by: str
+    requested_at: datetime
+    reply_to: dict[str, Any]
+    number: str
+    leave_out_number: bool
+    override_tax: bool
+    issue_on: date | None
+    due_rule: str
+    tax_rate: str
+    rival_id: str
+    client_id: int | None
+    client_name: str
+    contact_id: str
+    contact_name: str
+    account_id: str
+    tax_type: str
+    xero_status: str
+    currency: str
+    total: Decimal | None
+    seen_updated_on: datetime | None
+    xero_invoice_id: str | None
+    xero_number: str
+    xero_total: Decimal | None
+    xero_seen_status: str
+    xero_due: Decimal | None
+    is_linked: bool
+    made_by: str
+    exported_at: datetime | None
     accepted_difference: Decimal | None
+    xero_rounding: Decimal | None
+    compared: dict[str, Any] | None
+    batch_id: int | None
 
 
 machine = Machine("export", Export, Export.state, ExportColumns)
+
+
+@machine.start(ExportState.QUEUED)
+def queue(export: Export) -> Export:
+    """Begin with a row that nobody has sent."""
+    export.state = ExportState.QUEUED
+    return export
+
+
+@machine.arrow([ExportState.QUEUED], ExportState.SENDING)
+def mark_sending(_export: Export, prepared: ExportColumns) -> ExportColumns:
+    """What will be sent is written down, under which key, before it leaves."""
+    return prepared
+
+
+@machine.press(
+    [ExportState.QUEUED],
+    ExportState.SENDING,
+    as_read=[Export.fence],
+    grows=[Export.fence, Export.tries],
+)
+def send_in_group(
+    _export: Export, prepared: ExportColumns, now: datetime, until: datetime
+) -> ExportColumns:
+    """A batch takes it, and writes down what leaves now with others; alone again after `until`."""
+    return {**prepared, "sent_at": now, "due_at": until}
+
+
+@machine.arrow([ExportState.SENDING], ExportState.QUEUED)
+def put_back(export: Export) -> ExportColumns:
+    """Xero refused it at the door: nothing was done, so it waits as if it had never been sent.
+
+    An earlier request that may have left stays to be looked up.
+    """
+    return {"sent_at": export.sent_at}
+
+
+@machine.arrow([ExportState.SENDING], ExportState.QUEUED)
+def regroup(_export: Export, due_at: datetime | None) -> ExportColumns:
+    """The request of a whole group came to nothing; with a time, this one goes alone."""
+    return {"sent_at": None, "due_at": due_at}
+
+
+@machine.arrow([ExportState.SENDING, ExportState.UNKNOWN], ExportState.UNKNOWN)
+def mark_unknown(
+    export: Export, reason: str, due_at: datetime, key: ExportColumns
+) -> ExportColumns:
+    """No answer was heard; it is looked up before anything is sent again, maybe under a new key."""
+    return {**key, "due_at": due_at, "sent_at": export.sent_at, "reason": reason}
+
+
+@machine.arrow(WAITING, ExportState.EXPORTED)
+def mark_exported(export: Export, created: ExportColumns) -> ExportColumns:
+    """Xero has it, and states the same as Paymo."""
+    return {**_ARRIVED, "reason": export.remark, **created}
+
+
+@machine.arrow(WAITING, ExportState.DIFFERENT)
+def mark_different(_export: Export, created: ExportColumns, reason: str) -> ExportColumns:
+    """Xero has it, and states other figures."""
+    return {**_ARRIVED, "reason": reason, **created}
+
+
+_ARRIVED: ExportColumns = {
+    "due_at": None,
+    "sent_at": None,
+    "tries": 0,
+    "refusals": [],
+    "remark": "",
+    "wish": Wish.NOTHING,
+}
+
+
+@machine.arrow(WAITING, ExportState.FAILED)
+def mark_refused(export: Export, refusals: Sequence[RefusalCode], reason: str) -> ExportColumns:
+    """It does not go; what may have left is looked for before the next try."""
+    return {
+        "due_at": None,
+        "sent_at": export.sent_at,
+        "wish": Wish.NOTHING,
+        "refusals": list(refusals),
+        "reason": reason,
+    }
+
+
+@machine.press([ExportState.FAILED], ExportState.QUEUED, grows=[Export.fence, Export.attempt])
+def requeue(_export: Export, asked: ExportColumns) -> ExportColumns:
+    """Try again under a new attempt, with what is wanted now.
+
+    Xero answers a key that it has seen with what it answered before, refusals included.
+    """
+    return {
+        "tries": 0,
+        "refusals": [],
+        "reason": "",
+        "remark": "",
+        "wish": Wish.NOTHING,
+        **asked,
+    }
+
+
+@machine.press([ExportState.FAILED], ExportState.FAILED, as_read=[Export.fence])
+def keep_refused(_export: Export, left: ExportColumns) -> ExportColumns:
+    """A part of what stopped it is settled, or decided otherwise; the rest still stops it."""
+    return left
+
+
+@machine.press([ExportState.QUEUED, ExportState.FAILED], ExportState.FAILED)
+def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
+    """End at once what is in Xero neither now nor later."""
+    codes = [RefusalCode.CANCELLED]
+    return {"due_at": None, "refusals": codes, "reason": reason, "fence": fence}
 
 
 @machine.press(
@@ -30,7 +188,37 @@ def accept_difference(_export: Export, difference: Decimal) -> ExportColumns:
     return {"accepted_difference": difference, "reason": ""}
 
 
+@machine.arrow(DONE, ExportState.EXPORTED)
+def mark_updated(_export: Export) -> ExportColumns:
+    """An update in Xero leaves no difference."""
+    return {"reason": ""}
+
+
+@machine.arrow(DONE, ExportState.DIFFERENT)
+def mark_updated_differently(_export: Export, reason: str) -> ExportColumns:
+    """After an update Xero states other figures."""
+    return {"reason": reason}
+
+
 @machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])
 def end_with_connection(reason: str) -> ExportColumns:
     """Fail what never left, because its connection ended; what may have left stays unknown."""
-    return {"problem": "disconnected", "reason": reason, "due_at": None}
+    return {"refusals": [RefusalCode.DISCONNECTED], "reason": reason, "due_at": None}
+
+
+@machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])
+def stop_automatic(reason: str) -> ExportColumns:
+    """Fail what the app asked for itself and has not begun to send."""
+    return {"refusals": [RefusalCode.SWITCHED_OFF], "reason": reason, "due_at": None}
+
+
+@machine.note
+def note(_export: Export, found: ExportColumns) -> ExportColumns:
+    """Write what was found on the way; the state stays."""
+    return found
+
+
+@machine.note
+def ask_to_cancel(_export: Export, due_at: datetime, fence: int) -> ExportColumns:
+    """End it once Xero is known not to have it."""
+    return {"wish": Wish.CANCEL, "due_at": due_at, "fence": fence}

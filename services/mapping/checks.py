@@ -13,7 +13,7 @@ from services.mapping.case import DRAFT, Case
 from services.mapping.dates import check_dates
 from services.mapping.parties import check_account, check_contact
 from services.mapping.taxes import check_tax
-from services.model.export import Check, Colour
+from services.model.export import Check, Colour, RefusalCode
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
 
@@ -31,6 +31,11 @@ def first_red(checks: Iterable[Check]) -> Check | None:
 def reds(checks: Iterable[Check]) -> tuple[Check, ...]:
     """Return every check that forbids the export."""
     return tuple(check for check in checks if check.colour is Colour.RED)
+
+
+def codes_of(checks: Iterable[Check]) -> tuple[RefusalCode, ...]:
+    """Return what these checks are about, each once."""
+    return tuple(dict.fromkeys(RefusalCode(check.name) for check in checks))
 
 
 def _status(case: Case) -> Iterable[Check]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
+from services.lifecycle import releasing
 from services.matching import menus
 from services.matching.directory import index_of
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup, Person
-from services.store import audit, automatic, connections, matches, mirror, releasing
+from services.store import audit, automatic, connections, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match

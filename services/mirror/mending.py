@@ -6,9 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Self
 
+from services.lifecycle import releasing
 from services.matching.contacts import Addition
 from services.model.export import NEW_CONTACT
-from services.store import automatic, mirror, releasing, tables, tax_choices
+from services.store import automatic, mirror, tables, tax_choices
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 

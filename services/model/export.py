@@ -23,6 +23,48 @@ class ExportState(StrEnum):
     FAILED = "failed"
 
 
+class RefusalCode(StrEnum):
+    """What stops an export; a refused one has several of these, if several things do."""
+
+    # What the checks look at (services.mapping); Xero itself may refuse an invoice for these, too.
+    STATUS = "status"
+    FIGURES = "figures"
+    DESCRIPTION = "description"
+    CURRENCY = "currency"
+    CONTACT = "contact"
+    CONTACT_TAKEN = "contact_taken"  # its name in Xero is another contact's
+    ACCOUNT = "account"
+    TAX = "tax"
+    UNTAXED = "untaxed"
+    UNTAXED_CHOICE = "untaxed_choice"  # red until somebody has chosen
+    LOCKED = "locked"
+    DUE = "due"
+    # What only Xero says.
+    PLAN_LIMIT = "plan_limit"
+    NUMBER_TAKEN = "number_taken"
+    NUMBER_OTHER = "number_other"  # another invoice has the number, so there is nothing to link
+    ORGANISATION = "organisation"
+    EMAIL = "email"
+    REJECTED = "rejected"  # for a reason that has no name here
+    UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
+    # What became of it on the way.
+    NO_ANSWER = "no_answer"  # it was tried as long as it is
+    CHANGED = "changed"  # in Paymo, since it was shown
+    GONE = "gone"
+    OTHER_ORGANISATION = "other_organisation"
+    DISCONNECTED = "disconnected"
+    SWITCHED_OFF = "switched_off"
+    CANCELLED = "cancelled"  # a person left it at that
+
+
+class Wish(StrEnum):
+    """What a person wants of an export beside sending it."""
+
+    NOTHING = ""
+    LINK_EXISTING = "link_existing"  # to the invoice that has the number in Xero
+    CANCEL = "cancel"  # ended, once nothing can arrive any more
+
+
 class BatchState(StrEnum):
     """Where an export of many invoices stands."""
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
 from services.jobs.work import Work
+from services.lifecycle import releasing
+from services.lifecycle.export import stop_automatic
 from services.matching.menus import tax_option
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
@@ -84,7 +86,7 @@ class SettingsService:
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
                     raise NotAccepted({"untaxed": _OTHER})
-                await untaxed.remember(
+                await releasing.remember_untaxed(
                     session, connection, form.untaxed, by=person.user_id, at=self.now()
                 )
             entry = AuditNote(
@@ -109,7 +111,8 @@ class SettingsService:
         if wanted == connection.auto_export:
             return
         if not wanted:
-            await automatic.switch_off(session, connection, _SWITCHED_OFF)
+            await stop_automatic(session, automatic.queued_by(connection), _SWITCHED_OFF)
+            connection.auto_export = False
             return
         clean = await automatic.count_clean(session, connection)
         if clean < automatic.NEEDED:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import String, cast, func, select, update
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import ExportState
@@ -95,21 +95,6 @@ def switch_on(connection: Connection, now: datetime) -> None:
     connection.mirror_due_at = now
 
 
-async def switch_off(session: AsyncSession, connection: Connection, reason: str) -> None:
-    """Stop at once: what the app has asked for itself and not begun to send does not go."""
-    connection.auto_export = False
-    await session.execute(
-        update(Export)
-        .where(
-            Export.connection_id == connection.id,
-            Export.state == ExportState.QUEUED,
-            _BY_ITSELF,
-        )
-        .values(
-            state=ExportState.FAILED,
-            problem="switched_off",
-            reason=reason,
-            due_at=None,
-            fence=Export.fence + 1,
-        )
-    )
+def queued_by(connection: Connection) -> ColumnElement[bool]:
+    """Return the exports of this connection that the app asked for itself."""
+    return (Export.connection_id == connection.id) & _BY_ITSELF

@@ -178,24 +178,6 @@ async def renew(
     return await write_where(session, row, BatchRow.export_id == export.id, invoice=invoice)
 
 
-async def write_down(
-    session: AsyncSession, export: Export, now: datetime, **values: Any
-) -> Export | None:
-    """Take an export for the request that is about to leave, unless it went on since."""
-    taken: Export | None = await session.scalar(
-        update(Export)
-        .where(
-            Export.id == export.id,
-            Export.fence == export.fence,
-            Export.state == ExportState.QUEUED,
-        )
-        .values(**values, due_at=now + _LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
-        .returning(Export)
-        .execution_options(populate_existing=True)
-    )
-    return taken
-
-
 def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
         Export.batch_id == batch_id,

@@ -13,7 +13,7 @@ from services.model.invoice import InvoiceState
 from services.store.fence import write_where
 from services.store.tables import Connection, Export, Payment
 
-_LEASE = timedelta(minutes=3)
+LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 FOLLOWED = (
@@ -73,34 +73,11 @@ async def take(session: AsyncSession, export_id: int, now: datetime) -> Export |
     taken: Export | None = await session.scalar(
         update(Export)
         .where(Export.id == export_id, Export.state.in_(WAITING), Export.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
+        .values(due_at=now + LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
         .returning(Export)
         .execution_options(populate_existing=True)
     )
     return taken
-
-
-async def restart(session: AsyncSession, export: Export, **values: Any) -> bool:
-    """Queue a refused export again under a new attempt; of two who ask, one gets it.
-
-    Xero answers a key that it has seen with what it answered before, refusals included.
-    """
-    taken = await session.scalar(
-        update(Export)
-        .where(Export.id == export.id, Export.state == ExportState.FAILED)
-        .values(
-            **{"problem": "", **values},
-            state=ExportState.QUEUED,
-            fence=Export.fence + 1,
-            attempt=Export.attempt + 1,
-            tries=0,
-            reason="",
-            wanted="",
-        )
-        .returning(Export)
-        .execution_options(populate_existing=True)
-    )
-    return taken is not None
 
 
 async def list_by_xero_ids(

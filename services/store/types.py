@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import BigInteger, DateTime, Dialect, Enum, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, String, Text
 from sqlalchemy.types import TypeDecorator
+
+from services.model.export import RefusalCode
 
 # Paymo says nowhere how large its ids grow. SQLite's integers have 64 bits under any name.
 PAYMO_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -32,6 +34,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class RefusalCodes(TypeDecorator[list[RefusalCode]]):
+    """A list of codes, as JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(
+        self, value: list[str] | None, dialect: Dialect
+    ) -> list[RefusalCode] | None:
+        """Give the enumeration back."""
+        return None if value is None else [RefusalCode(each) for each in value]
 
 
 class Money(TypeDecorator[Decimal]):

@@ -1,12 +1,11 @@
 """The rate for lines without tax: a person chooses it once for an organisation that has several."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store import automatic, mirror, releasing, tax_choices
-from services.store.tables import Connection, TaxChoice, TaxRate
+from services.store import mirror, tax_choices
+from services.store.tables import Connection, TaxRate
 
 KEY = "untaxed"  # its place among the tax choices, beside Paymo's rates
 
@@ -25,20 +24,3 @@ async def choices(session: AsyncSession, connection: Connection) -> tuple[TaxRat
 async def remembered(session: AsyncSession, connection: Connection) -> str:
     """Return the tax type that was chosen, or ""."""
     return (await tax_choices.list_all(session, connection)).get(KEY, "")
-
-
-async def remember(
-    session: AsyncSession, connection: Connection, tax_type: str, *, by: str, at: datetime
-) -> None:
-    """Remember the choice, and let everything go on that waited for it."""
-    choice = TaxChoice(
-        connection_id=connection.id,
-        tenant_id=connection.tenant_id,
-        rate=KEY,
-        tax_type=tax_type,
-        set_by=by,
-        set_at=at,
-    )
-    await tax_choices.remember(session, choice)
-    await releasing.release(session, connection, releasing.untaxed_chosen(), at)
-    await automatic.ask_again(session, connection, at)

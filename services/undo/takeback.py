@@ -10,6 +10,7 @@ from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.mapping import books
+from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
@@ -44,7 +45,7 @@ async def _run(case: Underway) -> None:
     except NotFound:
         raise Refused(
             f"Xero does not find invoice {case.export.number}, so nothing was changed.",
-            problem="gone",
+            RefusalCode.GONE,
         ) from None
     sent = str(case.task.data.get("sent", ""))
     if invoice.status in _GONE:
@@ -59,7 +60,7 @@ async def _run(case: Underway) -> None:
         await _end(case, invoice)
     except Rejected as refusal:
         raise Refused(
-            f"Invoice {case.export.number} was not taken back. {refusal}", problem="rejected"
+            f"Invoice {case.export.number} was not taken back. {refusal}", RefusalCode.REJECTED
         ) from refusal
 
 
@@ -77,7 +78,6 @@ async def _check(case: Underway, invoice: XeroInvoice) -> None:
             f"Invoice {number} has payments or credits in {organisation}, so it stays. Remove them "
             "in Xero first (a batch or reconciled payment at the bank account it belongs to), then "
             "undo again.",
-            problem="paid",
         )
     async with case.kit.database.sessions() as session:
         known = await books.load(session, case.connection, "")
@@ -88,7 +88,7 @@ async def _check(case: Underway, invoice: XeroInvoice) -> None:
             f"Invoice {number} is dated {day:%d %b %Y} and {organisation} is locked up to "
             f"{locked:%d %b %Y}, so it stays. Move the lock date in Xero first, or give a credit "
             "note.",
-            problem="locked",
+            RefusalCode.LOCKED,
         )
 
 

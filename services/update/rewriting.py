@@ -18,10 +18,11 @@ from services.export.figures import new_invoice
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.export.underway import Underway
+from services.lifecycle import export as lifecycle
 from services.mapping import books
 from services.mapping.case import Case
-from services.mapping.checks import DRAFT, examine, reds
-from services.model.export import ExportState
+from services.mapping.checks import DRAFT, codes_of, examine, reds
+from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
@@ -29,7 +30,6 @@ from services.model.wording import Command, Typed
 from services.store import audit, cards, connections, drifts, matches, notices, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Export
 
 _FRESH = timedelta(minutes=1)
@@ -53,7 +53,7 @@ async def run(case: Underway) -> str:
     """Update it; return a sentence for the person who asked. Raises `Refused`."""
     if case.export.invoice_state is not InvoiceState.LIVE:
         case.require_over()
-        raise Refused("It is not in Xero any more, or is being taken back.", problem="gone")
+        raise Refused("It is not in Xero any more, or is being taken back.", RefusalCode.GONE)
     stated = await _in_xero(case)
     kept = case.task.data.get("invoice")
     if kept is not None and _has_arrived(case, stated):
@@ -76,7 +76,7 @@ async def run(case: Underway) -> str:
     try:
         updated = await case.change(_fields(body, stated, former), key=_key(case, body))
     except Rejected as refusal:
-        raise Refused(str(refusal), problem="rejected") from refusal
+        raise Refused(str(refusal), RefusalCode.REJECTED) from refusal
     return await _record(case, invoice, updated)
 
 
@@ -84,7 +84,7 @@ async def _in_xero(case: Underway) -> XeroInvoice:
     try:
         return await case.xero.invoice(case.export.xero_invoice_id or "")
     except NotFound:
-        raise Refused("Xero does not find it, so nothing was changed.", problem="gone") from None
+        raise Refused("Xero does not find it, so nothing was changed.", RefusalCode.GONE) from None
 
 
 async def _in_paymo(case: Underway) -> Invoice:
@@ -92,7 +92,7 @@ async def _in_paymo(case: Underway) -> Invoice:
     try:
         return await read_invoice(paymo, case.export.paymo_invoice_id)
     except NotFound:
-        raise Refused("It is not in Paymo any more.", problem="gone") from None
+        raise Refused("It is not in Paymo any more.", RefusalCode.GONE) from None
 
 
 async def _contact_of(case: Underway, invoice: Invoice) -> str:
@@ -135,7 +135,7 @@ async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]
         raise Refused(
             "It was edited in Paymo again after that message. Look at the newest one, then press "
             "there.",
-            problem="changed",
+            RefusalCode.CHANGED,
         )
     names = [each.name for each in now.in_xero if each.part is not Part.ROUNDING] + (
         ["lines"] if now.has_own_lines else []
@@ -144,16 +144,15 @@ async def _checked(case: Underway, both: _Both, now: Standing) -> dict[str, Any]
         raise Refused(
             f"Somebody changed it in Xero as well ({', '.join(names)}), so nothing is written "
             "over. Bring both together by hand.",
-            problem="changed_in_xero",
         )
     async with case.kit.database.sessions() as session:
         connection = await connections.get(session, case.connection.id)
         known = await books.load(session, connection, both.contact_id)
     seen = _as_stated(case.export, both.stated)
     if why := compare.why_not_updated(seen, connection, now.in_paymo):
-        raise Refused(why, problem="closed")
+        raise Refused(why)
     if not both.contact_id:
-        raise Refused(_NO_CONTACT, problem="contact")
+        raise Refused(_NO_CONTACT, RefusalCode.CONTACT)
     return _body(case.export, both, known)
 
 
@@ -176,7 +175,7 @@ def _body(export: Export, both: _Both, known: books.Books) -> dict[str, Any]:
     choice = replace(preparing.choice_of(export), xero_status=status, contact_id=both.contact_id)
     checked = Case(both.invoice, choice, known)
     if wrong := reds(examine(checked)):
-        raise Refused(" ".join(each.text for each in wrong), problem=wrong[0].name)
+        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
     leaves_out = export.leave_out_number
     target = preparing.target_of(checked, contact_id=both.contact_id, leave_out_number=leaves_out)
     body: dict[str, Any] = msgspec.to_builtins(new_invoice(both.invoice, target).body())
@@ -249,8 +248,11 @@ async def _write(session: Session, case: Underway, invoice: Invoice, stated: Xer
     if not await drifts.rewrite(session, export, **values):
         return False
     differs = recording.difference(export, stated)
-    state = ExportState.DIFFERENT if differs else ExportState.EXPORTED
-    return await fenced(session, export, export.fence, state=state, reason=differs)
+    if differs:
+        await lifecycle.mark_updated_differently(session, export, differs)
+    else:
+        await lifecycle.mark_updated(session, export)
+    return True
 
 
 async def _tell(session: Session, case: Underway, found: tuple[Difference, ...]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model.export import ExportState
+from services.model.export import ExportState, RefusalCode, Wish
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.tables.base import Base, Sends
-from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Money, RefusalCodes, UtcDateTime, text_enum
 
 
 class Export(Sends, Base):
@@ -41,8 +41,10 @@ class Export(Sends, Base):
     idempotency_key: Mapped[str] = mapped_column(String(128), default="")
     sent: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the invoice as sent to Xero
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # looked for, and not there
-    problem: Mapped[str] = mapped_column(String(64), default="")  # static name of the refusal
-    reason: Mapped[str] = mapped_column(Text, default="")  # the refusal as a sentence
+    refusals: Mapped[list[RefusalCode]] = mapped_column(RefusalCodes, default=list)
+    reason: Mapped[str] = mapped_column(Text, default="")  # where it stands, as a sentence
+    remark: Mapped[str] = mapped_column(Text, default="")  # to be told once it is exported
+    wish: Mapped[Wish] = mapped_column(text_enum(Wish), default=Wish.NOTHING)
 
     requested_by: Mapped[str] = mapped_column(String(32))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -293,7 +293,9 @@ async def test_one_answer_lets_both_invoices_go(bridge: Bridge, row: Row) -> Non
     row.cause(bridge)
     await ask(bridge, "new" if row.is_new else acme(bridge).contact_id)
     refused = await bridge.exports()
-    assert [(each.state, each.problem) for each in refused] == [(FAILED, row.problem)] * 2
+    assert [(each.state, ",".join(each.refusals)) for each in refused] == [
+        (FAILED, row.problem)
+    ] * 2
 
     await row.cure(bridge, refused[0])
     await bridge.run()
@@ -321,7 +323,7 @@ async def test_what_is_put_right_in_paymo_waits_for_a_look(
     spoil(bridge)
     await ask(bridge, acme(bridge).contact_id)
     first, second = await bridge.exports()
-    assert (first.problem, second.problem) == (problem, problem)
+    assert (first.refusals, second.refusals) == ([problem], [problem])
     assert bridge.screen.results[-1].cures == ("look_again", "retry")
     mend(bridge)
     bridge.clock.turn(hours=2)

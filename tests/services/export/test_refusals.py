@@ -9,7 +9,7 @@ import pytest
 from services.errors import Rejected
 from services.export import cures
 from services.export.refusals import from_xero, is_taken, is_url_refused
-from services.model.export import ExportState
+from services.model.export import ExportState, RefusalCode
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
@@ -102,7 +102,7 @@ def test_a_refusal_is_known_by_the_words_that_carry_it(problem: str, text: str) 
     refusal = Rejected(f"Xero refused: {text}", messages=(text,))
     for spelled in (text, text.upper(), text.replace(" ", "\u00a0 ")):
         found = from_xero(Rejected(f"Xero refused: {spelled}", messages=(spelled,)))
-        assert found.problem == problem
+        assert found.codes == (problem,)
         assert spelled in str(found), "Xero's own words are always shown"
     assert not is_taken(refusal)
     assert not is_url_refused(refusal)
@@ -138,7 +138,7 @@ def test_no_other_number_or_name_is_taken_for_the_invoices(text: str) -> None:
 
 def test_several_reasons_are_all_kept() -> None:
     texts = ("Account must be valid.", "Odd.", "The Due Date must be specified", "Odd.")
-    assert from_xero(Rejected("no", messages=texts)).problem == "account,rejected,due"
+    assert from_xero(Rejected("no", messages=texts)).codes == ("account", "rejected", "due")
 
 
 async def export(bridge: Bridge, number: str, *texts: str) -> None:
@@ -156,7 +156,7 @@ async def test_what_is_not_recognised_shows_xeros_words_and_three_ways_on(
     await export(bridge, "INV-1", text)
     refused = bridge.screen.results[-1]
     assert refused.state is ExportState.FAILED
-    assert refused.cures == PLAIN == cures.of_a_result("rejected")
+    assert refused.cures == PLAIN == cures.of_a_result([RefusalCode.REJECTED])
     assert text in refused.reason
     form = await bridge.export.look_again(ANNA, refused.export_id)
     assert form.invoice is not None
@@ -204,7 +204,7 @@ async def test_what_waited_for_an_archived_contact_goes_on_once_it_is_restored(
         acme.status = "ARCHIVED"
         await bridge.export.request(ANNA, form_1.draft_id, bridge.choice(form_1), reply_to())
         await bridge.run()
-    assert {each.problem for each in await bridge.exports()} == {"contact"}
+    assert {tuple(each.refusals) for each in await bridge.exports()} == {("contact",)}
     acme.status, acme.updated = "ACTIVE", bridge.clock() + timedelta(minutes=1)
     bridge.clock.turn(hours=2)
     await bridge.run()

@@ -185,7 +185,7 @@ async def test_an_export_asked_for_in_a_hurry_is_refused_and_goes_once_it_is_set
     await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
-    assert (export.state, export.problem) == (ExportState.FAILED, "untaxed_choice")
+    assert (export.state, export.refusals) == (ExportState.FAILED, ["untaxed_choice"])
     assert "look_again" in bridge.screen.results[-1].cures
 
     if by_xero:

@@ -126,7 +126,7 @@ async def test_what_never_left_ends_too_and_says_so(bridge: Bridge) -> None:
     await hours(bridge, 3)
 
     export = await row(bridge)
-    assert (export.state, export.problem) == (ExportState.FAILED, "no_answer")
+    assert (export.state, export.refusals) == (ExportState.FAILED, ["no_answer"])
     assert "nothing was sent" in export.reason
     assert len(bridge.paymo.calls("GET", "/invoices/")) == asked
     assert not bridge.xero.calls(*PUT)
@@ -154,7 +154,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
     if is_there:
         assert (export.state, export.wanted) == (ExportState.EXPORTED, "")
     else:
-        assert (export.state, export.problem) == (ExportState.FAILED, "cancelled")
+        assert (export.state, export.refusals) == (ExportState.FAILED, ["cancelled"])
         assert "does not have it" in bridge.screen.results[-1].reason
 
 
@@ -334,7 +334,7 @@ async def test_a_batch_that_cannot_begin_ends_with_its_report(bridge: Bridge) ->
     await hours(bridge, 3)
 
     assert len(bridge.screen.ended) == 1
-    assert {each.problem for each in await bridge.exports()} == {"no_answer"}
+    assert {tuple(each.refusals) for each in await bridge.exports()} == {("no_answer",)}
 
 
 async def test_an_automatic_export_that_nobody_can_look_at_asks(bridge: Bridge) -> None:
