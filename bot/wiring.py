@@ -21,7 +21,7 @@ from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen
 from handlers.connect.sync import SlackSyncScreen
-from handlers.export.screen import SlackExportScreen
+from handlers.export.listeners import SlackExportScreen
 from handlers.notices.board import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router

@@ -8,6 +8,7 @@ from typing import Any
 
 from handlers import names
 from services.model import texts, wording
+from services.model.people import Option, OptionGroup
 from services.model.wording import Member, Typed
 
 Block = dict[str, Any]
@@ -157,18 +158,18 @@ def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Bloc
     return button(text, action_id, style=style) | {"url": url}
 
 
-def actions(buttons: Sequence[Block], *, about: int = 0, reply_to: int = 0) -> list[Block]:
+def actions(buttons: Sequence[Block], *, about: int = 0, place: int = 0) -> list[Block]:
     """Return a row of buttons, or nothing where there is none.
 
     `about` is the connection that they act on; of several such rows each has a `place` of its own.
     """
     row: Block = {"type": "actions", "elements": list(buttons[:25])}
-    return [named(row, about, reply_to)] if buttons else []
+    return [named(row, about, place)] if buttons else []
 
 
-def named(block: Block, about: int, reply_to: int = 0) -> Block:
+def named(block: Block, about: int, place: int = 0) -> Block:
     """Write onto a block which connection its buttons act on, for `reading.connection_in`."""
-    return block | {"block_id": f"{CONNECTION}-{about}-{reply_to}"} if about else block
+    return block | {"block_id": f"{CONNECTION}-{about}-{place}"} if about else block
 
 
 def option(value: str, text: str, description: str = "") -> Block:
@@ -287,3 +288,29 @@ def modal(
         "blocks": list(blocks[:100]),
     }
     return view | {"submit": plain(submit, 24)} if submit else view
+
+
+def listed(options: Sequence[Option]) -> Block:
+    """Return rows."""
+    return {"options": [row_of(each) for each in options[:MOST_OPTIONS]]}
+
+
+def grouped(groups: Sequence[OptionGroup]) -> Block:
+    """Return rows under headings; Slack wants no empty group, and at least one."""
+    filled = [each for each in groups if each.options]
+    if not filled:
+        return {"options": []}
+    return {
+        "option_groups": [
+            {
+                "label": plain(each.label, LONGEST_OPTION),
+                "options": [row_of(row) for row in each.options[:MOST_OPTIONS]],
+            }
+            for each in filled[:MOST_OPTIONS]
+        ]
+    }
+
+
+def row_of(found: Option) -> Block:
+    """Return a service's option as a row of a menu."""
+    return option(found.value, found.text, found.description)

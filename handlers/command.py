@@ -3,17 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from handlers import names, words
-from handlers import reply as answers
+from handlers import names, reply, words
 from handlers.batch.listeners import Batches
 from handlers.connect.listeners import Connect
 from handlers.connect.sync import Sync
 from handlers.export.listeners import Export
 from handlers.history.listeners import Looking
-from handlers.home.help import help_blocks, unknown_text
 from handlers.home.listeners import Home
-from handlers.invoice.undo import Undoing
-from handlers.invoice.update import Updating
+from handlers.home.views import help_blocks, unknown_text
+from handlers.invoice.listeners import Undoing, Updating
 from handlers.matching.listeners import Matching
 from handlers.notices.listeners import Notices
 from handlers.reconcile.listeners import Reconcile
@@ -52,7 +50,7 @@ class Command:
             await handler(request)
         else:
             await request.ack()
-            await answers.tell(request, unknown_text(typed), help_blocks())
+            await reply.tell(request, unknown_text(typed), help_blocks())
 
     def _about(self) -> dict[str, _About]:
         """Return who answers a verb that is followed by more words."""

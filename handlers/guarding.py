@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import structlog
 
-from handlers import blocks, which
-from handlers import reply as answers
+from handlers import blocks, reply, which
 from handlers.reading import cleaned, connection_in, has_field, is_outsider
 from handlers.routing import Handler, SlackRequest
 from handlers.slack_errors import passing_troubles
@@ -73,7 +72,7 @@ async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
         elif isinstance(refusal, SeveralFit) and "command" in request.body:
             await which.ask_invoice(_with_connection(request), refusal)
         else:
-            await answers.refuse(_with_connection(request), refusal)
+            await reply.refuse(_with_connection(request), refusal)
 
 
 def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
@@ -82,4 +81,4 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     if isinstance(refusal, NotAccepted) and all(has_field(view, each) for each in refusal.fields):
         said = {name: blocks.render_plain(text) for name, text in refusal.fields.items()}
         return {"response_action": "errors", "errors": said}
-    return {"response_action": "push", "view": answers.refusal_view(refusal)}
+    return {"response_action": "push", "view": reply.refusal_view(refusal)}

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 
 from handlers import names
 from handlers.batch.listeners import Batches
+from handlers.buttons import PRESSED
 from handlers.command import Command
 from handlers.connect.listeners import Connect
 from handlers.connect.sync import Sync
-from handlers.cures import PRESSED
 from handlers.export.listeners import Export
 from handlers.guarding import guarded
 from handlers.history.listeners import Looking
 from handlers.home.listeners import Home
-from handlers.invoice.undo import Undoing
-from handlers.invoice.update import Updating
+from handlers.invoice.listeners import Undoing, Updating
 from handlers.matching.listeners import Matching
 from handlers.notices.listeners import Notices
 from handlers.reconcile.listeners import Reconcile

@@ -1,14 +1,16 @@
 """How a person is answered: in a modal, in a message only they see, or directly."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
+from typing import Protocol
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers import blocks, names
 from handlers.blocks import Block, render
-from handlers.reading import Body
+from handlers.buttons import open_links
+from handlers.reading import Body, Note, note_of, number_in, pressed
 from handlers.routing import SlackRequest
 from handlers.slack_errors import (
     TROUBLE,
@@ -18,13 +20,22 @@ from handlers.slack_errors import (
     nobody_has_to_look,
     slack_refusals,
 )
-from services.errors import NotAllowed, NotConnected, NotMatched, ServiceError
-from services.model.people import ReplyTarget
+from services.connect.workspaces import WorkspaceService
+from services.errors import NotAllowed, NotConnected, NotFound, NotMatched, ServiceError
+from services.model.people import Person, ReplyTarget, Said
 
 log = structlog.get_logger(__name__)
 
 _ASK = "Request Access"
+_GONE = "This button does not belong to an export any more."
 _TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
+
+
+class SlackClients(Protocol):
+    """Where a client with the token of one workspace is to be had."""
+
+    async def client(self, workspace_id: int) -> AsyncWebClient:
+        """Return the workspace's client, or raise `ChannelClosed` when the app is not there."""
 
 
 async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
@@ -205,3 +216,77 @@ async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) 
         log.info("modal_refused", error=name_of(error))
         person = request.person
         await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:
+    """Return the open modal that this came from, and the channel behind it."""
+    view = view_of(request.body)
+    note = note_of(view)
+    return ReplyTarget(
+        workspace_id=await workspaces.id_of(request.person),
+        user_id=request.person.user_id,
+        channel_id=request.person.channel_id or note.channel_id,
+        view_id=str(view.get("id", "")),
+        view_hash=str(view.get("hash", "")),
+    )
+
+
+async def say(clients: SlackClients, reply_to: ReplyTarget, said: Said) -> None:
+    """Draw it over the open view, or whisper it when that was closed."""
+    text = said_text(said)
+    view = blocks.modal(
+        names.REFUSAL,
+        "Paymo & Xero",
+        said_blocks(said),
+        metadata=Note(channel_id=reply_to.channel_id).dump(),
+    )
+    with nobody_has_to_look():
+        client = await clients.client(reply_to.workspace_id)
+        await show(client, reply_to, view, text)
+
+
+def said_text(said: Said) -> str:
+    """Return the sentence with its sign; safe for a message's `text`."""
+    return f"{'✅' if said.is_well else '⛔'} {blocks.render(said.text)}"
+
+
+def said_blocks(said: Said) -> list[Block]:
+    """Draw the sentence, and the links below it."""
+    links = open_links(xero=said.xero_url, paymo=said.paymo_url)
+    return [*blocks.paragraphs(said_text(said).split("\n")), *blocks.actions(links)]
+
+
+async def begin(
+    request: SlackRequest,
+    workspaces: WorkspaceService,
+    act: Callable[[Person, int, ReplyTarget], Awaitable[str]],
+) -> str:
+    """Have it begun, say so in the open view, or to the person alone, and return the sentence."""
+    await request.ack()
+    export_id = export_id_of(request)
+    reply_to = await reply_target(workspaces, request)
+    said = blocks.render(await act(request.person, export_id, reply_to))
+    if reply_to.view_id:
+        drawn = working_view(said, reply_to.channel_id)
+        await redraw(request.client, reply_to.view_id, drawn, view_hash=reply_to.view_hash)
+    else:
+        await tell(request, f"⏳ {said}")
+    return said
+
+
+def export_id_of(request: SlackRequest) -> int:
+    """Return the export that a button is about. Raises `NotFound`."""
+    found = number_in(str(pressed(request.body).get("value", "")))
+    if found is None:
+        raise NotFound(_GONE)
+    return found
+
+
+def working_view(sentence: str, channel_id: str = "") -> Block:
+    """Say that the work goes on without the person."""
+    drawn = [
+        blocks.section(f"⏳ {sentence}"),
+        blocks.context("You may close this. You are told what came of it either way."),
+    ]
+    note = Note(channel_id=channel_id)
+    return blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note.dump())

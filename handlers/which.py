@@ -4,8 +4,7 @@ import html
 import json
 from dataclasses import dataclass, replace
 
-from handlers import blocks, names, words
-from handlers import reply as answers
+from handlers import blocks, names, reply, words
 from handlers.blocks import Block, one_line
 from handlers.reading import Body, pressed
 from handlers.routing import Router, SlackRequest
@@ -28,7 +27,7 @@ async def ask(request: SlackRequest, several: SeveralConnections) -> None:
     wanted = _wanted(request.body)
     value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
     if len(value) > _LONGEST:
-        await answers.refuse(request, ServiceError(_TOO_LONG))
+        await reply.refuse(request, ServiceError(_TOO_LONG))
         return
     drawn = [_choice(each, value) for each in several.pairs[:_MOST]]
     left = len(several.pairs) - _MOST
@@ -36,7 +35,7 @@ async def ask(request: SlackRequest, several: SeveralConnections) -> None:
     another = blocks.button("➕ Connect Another", names.CONNECT_ANOTHER)
     drawn += blocks.actions([another] if _is_connecting(wanted) else [])
     drawn.append(blocks.context(more, _HINT))
-    await answers.tell(request, f"❓ {several}", drawn)
+    await reply.tell(request, f"❓ {several}", drawn)
 
 
 async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
@@ -47,12 +46,12 @@ async def ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
         wanted = ["command", words.naming(text, several.typed, each.number)]
         value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
         if len(value) > _LONGEST:
-            await answers.refuse(request, several)
+            await reply.refuse(request, several)
             return
         button = blocks.button(f"Choose {each.number}", names.WHICH, value)
         said = f"*{one_line(each.number)}* · {one_line(each.about)}"
         drawn.append(blocks.named(blocks.section(said, accessory=button), about, place))
-    await answers.tell(request, f"❓ {blocks.render(str(several))}", drawn)
+    await reply.tell(request, f"❓ {blocks.render(str(several))}", drawn)
 
 
 def _choice(pair: Pair, value: str) -> Block:

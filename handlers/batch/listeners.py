@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from handlers import blocks, names
-from handlers import reply as answers
-from handlers.batch.undone import undone_ids
-from handlers.batch.views import batch_view, report_blocks, report_text
-from handlers.clients import SlackClients
+from handlers import blocks, names, reply
+from handlers.batch.views import batch_view, report_blocks, report_text, undone_ids
 from handlers.matching.listeners import Matching
 from handlers.reading import note_of, number_in, pressed
+from handlers.reply import SlackClients
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
 from services.batch.service import BatchService
@@ -42,7 +40,7 @@ class Batches:
         batch_id = number_in(pressed(request.body).get("value", ""))
         if batch_id is None:
             raise NotFound(_GONE)
-        note = note_of(answers.view_of(request.body))
+        note = note_of(reply.view_of(request.body))
         person = request.person
         if not person.channel_id:
             person = replace(person, channel_id=note.channel_id)
@@ -52,7 +50,7 @@ class Batches:
         """Ask on top of the table where a client goes."""
         await request.ack()
         client_id = number_in(pressed(request.body).get("value", ""))
-        note = note_of(answers.view_of(request.body))
+        note = note_of(reply.view_of(request.body))
         if client_id is None or not note.batch_id:
             raise NotFound(_GONE)
         await self.matching.open_for(request, client_id, note.batch_id)
@@ -60,11 +58,11 @@ class Batches:
     async def choose_untaxed(self, request: SlackRequest) -> None:
         """Take the rate of lines without tax that was chosen in the table; it holds for all."""
         await request.ack()
-        view = answers.view_of(request.body)
+        view = reply.view_of(request.body)
         selected = pressed(request.body).get("selected_option") or {}
         batch_id, tax_type = note_of(view).batch_id, str(selected.get("value", ""))
         form = await self.service.choose_untaxed(request.person, batch_id, tax_type)
-        await answers.redraw(request.client, view.get("id", ""), batch_view(form))
+        await reply.redraw(request.client, view.get("id", ""), batch_view(form))
 
     async def submit_match(self, request: SlackRequest) -> None:
         """Remember a match; over a table, go back to it and judge it again."""
@@ -75,7 +73,7 @@ class Batches:
         await self.matching.save(request)
         await request.ack()
         form = await self.service.matched(request.person, note.batch_id)
-        await answers.redraw(request.client, form.view_id, batch_view(form))
+        await reply.redraw(request.client, form.view_id, batch_view(form))
 
     async def submit(self, request: SlackRequest) -> None:
         """Have everything exported that is ready; the view shows how far it is from here on."""
@@ -86,7 +84,7 @@ class Batches:
 
     async def _open(self, request: SlackRequest, form: BatchForm) -> None:
         again = blocks.button("Export Invoices", names.EXPORT_ALL, style="primary")
-        view_id = await answers.open_view(request, batch_view(form), again=again)
+        view_id = await reply.open_view(request, batch_view(form), again=again)
         if view_id:
             await self.service.attach_view(request.person, form.batch_id, view_id)
 
@@ -102,14 +100,14 @@ class SlackBatchScreen:
         if reply_to.view_id:
             with nobody_has_to_look():
                 client = await self.clients.client(reply_to.workspace_id)
-                await answers.redraw(client, reply_to.view_id, batch_view(form))
+                await reply.redraw(client, reply_to.view_id, batch_view(form))
 
     async def show_ended(self, reply_to: ReplyTarget, form: BatchForm) -> None:
         """Show the end in the open view, or to the person alone when it was closed."""
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
-            if not await answers.draw(client, reply_to, batch_view(form)):
+            if not await reply.draw(client, reply_to, batch_view(form)):
                 said = report_blocks(form)
-                await answers.ephemeral(
+                await reply.ephemeral(
                     client, reply_to.channel_id, reply_to.user_id, report_text(form), said
                 )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from handlers import blocks, names
-from handlers.batch.undone import undone_fields
 from handlers.blocks import Block, one_line, render, render_line, shorten
-from handlers.export.views import row_of, whither
-from handlers.reading import Note
+from handlers.export.views import whither
+from handlers.reading import Body, Note, all_chosen, number_in
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
+from services.model.chunks import chunks
 from services.model.export import BatchState, ExportState
 
 TITLE = "Export Invoices"
@@ -130,7 +130,7 @@ def _untaxed(form: BatchForm) -> list[Block]:
     """Ask for the rate of lines without tax; one answer releases every invoice that has some."""
     if not form.untaxed_options:
         return []
-    rows = [row_of(each) for each in form.untaxed_options]
+    rows = [blocks.row_of(each) for each in form.untaxed_options]
     choice = blocks.static_select(names.UNTAXED_FOR_ALL, rows)
     choice["placeholder"] = blocks.plain("Choose a tax rate", 150)
     held = _invoices(form.count(UNTAXED))
@@ -215,3 +215,41 @@ def _failures(heading: str, failed: Sequence[BatchLine]) -> Iterator[str]:
 
 def _invoices(count: int) -> str:
     return f"{count} invoice{'' if count == 1 else 's'}"
+
+
+_ROWS = 10  # that one group of boxes holds
+_GROUPS = 5
+_LABEL = "Taken back from Xero before. Export them again?"
+
+
+def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
+    """Draw a box for each; what has no room goes by its number."""
+    groups = list(chunks(lines, _ROWS))
+    drawn = [
+        blocks.input_block(
+            blocks.checkboxes(_name(place), [_row(each) for each in group]),
+            _LABEL if place == 0 else "And these?",
+            optional=True,
+        )
+        for place, group in enumerate(groups[:_GROUPS])
+    ]
+    left = len(lines) - _ROWS * _GROUPS
+    if left > 0:
+        said = f"{left} more were taken back. Type `/paymo-xero export` and the number of each."
+        drawn.append(blocks.context(said))
+    return drawn
+
+
+def undone_ids(view: Body) -> tuple[int, ...]:
+    """Return Paymo's ids of the invoices that are ticked."""
+    ticked = [each for place in range(_GROUPS) for each in all_chosen(view, _name(place))]
+    found = [number_in(each) for each in ticked]
+    return tuple(each for each in found if each is not None)
+
+
+def _name(place: int) -> str:
+    return names.UNDONE if place == 0 else f"{names.UNDONE}_{place + 1}"
+
+
+def _row(line: BatchLine) -> Block:
+    return blocks.option(str(line.invoice_id), f"{line.number} · {line.client_name} · {line.total}")

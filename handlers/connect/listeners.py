@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.clients import SlackClients
 from handlers.connect.views import TITLE, connect_view, connected_text, ending_view, farewell_view
 from handlers.notices.text import intro_text
-from handlers.places import reply_target
 from handlers.reading import field, note_of
+from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
 from handlers.sharing import require_ours
 from handlers.slack_errors import nobody_has_to_look
@@ -54,7 +52,7 @@ class Connect:
     async def add(self, request: SlackRequest) -> None:
         """Open the checklist of one more connection, on top of another one that is open."""
         await request.ack()
-        below = note_of(answers.view_of(request.body))
+        below = note_of(reply.view_of(request.body))
         channel_id = request.person.channel_id or below.channel_id
         checklist = await self.service.add(replace(request.person, channel_id=channel_id))
         again = blocks.button("Connect Another", names.CONNECT_ANOTHER, style="primary")
@@ -63,7 +61,7 @@ class Connect:
     async def _show(self, request: SlackRequest, checklist: Checklist, again: Block) -> None:
         reply_to = await reply_target(self.workspaces, request)
         view = connect_view(checklist, reply_to.channel_id)
-        view_id = await answers.open_view(request, view, again=again)
+        view_id = await reply.open_view(request, view, again=again)
         if view_id:
             person = replace(request.person, channel_id=reply_to.channel_id)
             await self.service.attach_view(person, checklist.connection_id, view_id)
@@ -86,7 +84,7 @@ class Connect:
         try:
             if channel_id and not is_told:
                 listening, _ = await self.notices.add(person, channel_id)
-                said += await answers.introduce(request, channel_id, intro_text(listening))
+                said += await reply.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
         await request.ack(_done(said))
@@ -101,7 +99,7 @@ class Connect:
         farewell = await self.service.farewell(request.person)
         again = blocks.button("Disconnect", names.DISCONNECT, style="danger")
         view = farewell_view(farewell, request.person.channel_id)
-        await answers.open_view(request, view, again=again)
+        await reply.open_view(request, view, again=again)
 
     async def submit_farewell(self, request: SlackRequest) -> None:
         """Disconnect on both sides."""
@@ -124,17 +122,17 @@ class SlackConnectScreen:
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
             if reply_to.view_id:
-                await answers.redraw(client, reply_to.view_id, view)
+                await reply.redraw(client, reply_to.view_id, view)
             else:
                 said = [blocks.section(text)]
-                await answers.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+                await reply.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
 
     async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""
         text = blocks.render(" ".join(sentences))
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
-            await answers.show(client, reply_to, ending_view(sentences), text)
+            await reply.show(client, reply_to, ending_view(sentences), text)
 
 
 def _done(said: list[str]) -> dict[str, Any]:

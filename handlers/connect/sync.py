@@ -3,13 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from handlers import blocks
-from handlers import reply as answers
-from handlers.clients import SlackClients
-from handlers.places import reply_target
+from handlers import blocks, reply
 from handlers.reading import number_in, pressed
+from handlers.reply import SlackClients, reply_target, say
 from handlers.routing import SlackRequest
-from handlers.saying import say
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
@@ -32,7 +29,7 @@ class Sync:
         await request.ack()
         reply_to = await reply_target(self.workspaces, request)
         asked = await self.service.request(request.person, reply_to)
-        await answers.tell(request, asked_text(asked))
+        await reply.tell(request, asked_text(asked))
 
     async def bring_back(self, request: SlackRequest) -> None:
         """Record a payment in Paymo after all."""
@@ -60,8 +57,8 @@ class Sync:
         if row_id is None:
             raise NotFound("This button does not belong to anything any more.")
         said = blocks.render(await decision(request.person, row_id))
-        await answers.tell(request, f"✅ {said}")
-        await answers.settle(request, said)
+        await reply.tell(request, f"✅ {said}")
+        await reply.settle(request, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class SlackSyncScreen:
         said = blocks.paragraphs(text.split("\n"))
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
-            await answers.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+            await reply.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
 
     async def say(self, reply_to: ReplyTarget, said: Said) -> None:
         """Say it in the open view, or to the person alone when it was closed."""

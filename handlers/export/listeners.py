@@ -4,19 +4,19 @@ import html
 from dataclasses import dataclass, replace
 from functools import partial
 
-from handlers import blocks, names, rights
-from handlers import reply as answers
-from handlers.export import menus
-from handlers.export.pressing import begin, export_id_of
-from handlers.export.results import said_view, working_view
+from handlers import blocks, names, reply, rights
+from handlers.export.results import result_text, result_view, said_view
 from handlers.export.views import export_choice, export_view
 from handlers.notices.board import card_of
-from handlers.places import reply_target
 from handlers.reading import note_of, number_in, pressed, typed
+from handlers.reply import SlackClients, reply_target, say
 from handlers.routing import SlackRequest
+from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.export.service import ExportService
+from services.export.shapes import ExportForm, ExportResult
 from services.matching.service import MatchingService
+from services.model.people import ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Export:
         channel_id = request.person.channel_id
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
         view = export_view(form, channel_id)
-        view_id = await answers.open_view(request, view, again=again)
+        view_id = await reply.open_view(request, view, again=again)
         if view_id:
             await self.service.attach_view(request.person, form.draft_id, view_id)
 
@@ -56,69 +56,71 @@ class Export:
             return
         facts, role = found
         text, drawn = card_of(facts)
-        await answers.tell(request, text, rights.within(role, drawn))
+        await reply.tell(request, text, rights.within(role, drawn))
 
     async def choose(self, request: SlackRequest) -> None:
         """Draw the form again after something was chosen in it."""
         await request.ack()
-        view = answers.view_of(request.body)
+        view = reply.view_of(request.body)
         if view.get("callback_id") != names.EXPORT:
             return
         note = note_of(view)
         form = await self.service.choose(note.draft_id, request.person, export_choice(view))
         drawn = export_view(form, note.channel_id)
-        await answers.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
+        await reply.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
 
     async def recheck(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
         await request.ack()
-        view = answers.view_of(request.body)
+        view = reply.view_of(request.body)
         draft_id = number_in(pressed(request.body).get("value", "")) or note_of(view).draft_id
         form = await self.service.recheck(draft_id, request.person)
         drawn = export_view(form, note_of(view).channel_id)
-        await answers.redraw(request.client, view.get("id", ""), drawn)
+        await reply.redraw(request.client, view.get("id", ""), drawn)
 
     async def cure(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
-        view = answers.view_of(request.body)
+        view = reply.view_of(request.body)
         pressed_id = str(pressed(request.body).get("action_id", ""))
         draft_id = note_of(view).draft_id
         if not draft_id:
-            await begin(request, self.workspaces, partial(self.service.cure, pressed=pressed_id))
+            await reply.begin(
+                request, self.workspaces, partial(self.service.cure, pressed=pressed_id)
+            )
             return
         await request.ack()
         form = await self.service.cure_form(draft_id, request.person, pressed_id)
         channel_id = note_of(view).channel_id
         # Slack keeps what a field shows for as long as the field is there: away with it first.
         for drawn in (replace(form, is_reading=True), form):
-            await answers.redraw(request.client, view["id"], export_view(drawn, channel_id))
+            await reply.redraw(request.client, view["id"], export_view(drawn, channel_id))
 
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
         await request.ack()
-        said = await self.service.cancel(request.person, export_id_of(request))
-        view = answers.view_of(request.body)
+        said = await self.service.cancel(request.person, reply.export_id_of(request))
+        view = reply.view_of(request.body)
         if view:
             drawn = said_view(said, note_of(view).channel_id)
-            await answers.redraw(request.client, view["id"], drawn)
+            await reply.redraw(request.client, view["id"], drawn)
         else:
-            await answers.tell(request, blocks.render(said))
+            await reply.tell(request, blocks.render(said))
 
     async def look_again(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""
         await request.ack()
-        form = await self.service.look_again(request.person, export_id_of(request))
-        view = answers.view_of(request.body)
+        form = await self.service.look_again(request.person, reply.export_id_of(request))
+        view = reply.view_of(request.body)
         channel_id = note_of(view).channel_id or request.person.channel_id
         drawn = export_view(form, channel_id)
         if view:
-            await answers.redraw(request.client, view["id"], drawn)
+            await reply.redraw(request.client, view["id"], drawn)
             view_id = str(view["id"])
         else:
             again = blocks.button(
-                "Look Again", names.LOOK_AGAIN, export_id_of(request), style="primary"
+                "Look Again", names.LOOK_AGAIN, reply.export_id_of(request), style="primary"
             )
-            view_id = await answers.open_view(request, drawn, again=again)
+            view_id = await reply.open_view(request, drawn, again=again)
         if view_id:
             await self.service.attach_view(request.person, form.draft_id, view_id)
 
@@ -131,25 +133,25 @@ class Export:
         choice = export_choice(view)
         number = await self.service.request(person, note.draft_id, choice, reply_to)
         said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
-        update = {"response_action": "update", "view": working_view(said, note.channel_id)}
+        update = {"response_action": "update", "view": reply.working_view(said, note.channel_id)}
         await request.ack(update)
 
     async def retry(self, request: SlackRequest) -> None:
         """Try again."""
-        await begin(request, self.workspaces, self.service.retry)
+        await reply.begin(request, self.workspaces, self.service.retry)
 
     async def link_existing(self, request: SlackRequest) -> None:
         """Link the invoice that has the number in Xero."""
-        await begin(request, self.workspaces, self.service.link_existing)
+        await reply.begin(request, self.workspaces, self.service.link_existing)
 
     async def without_number(self, request: SlackRequest) -> None:
         """Export without the number."""
-        await begin(request, self.workspaces, self.service.without_number)
+        await reply.begin(request, self.workspaces, self.service.without_number)
 
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
         found = await self.service.invoice_options(request.person, typed(request.body))
-        await request.ack(menus.listed(found))
+        await request.ack(blocks.listed(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
@@ -158,9 +160,34 @@ class Export:
         found = await self.matching.contact_options(
             request.person, typed(request.body), client_id=client_id
         )
-        await request.ack(menus.grouped(found))
+        await request.ack(blocks.grouped(found))
 
     async def account_options(self, request: SlackRequest) -> None:
         """Offer accounts that can take sales, each with its tax."""
         found = await self.matching.account_options(request.person, typed(request.body))
-        await request.ack(menus.grouped(found))
+        await request.ack(blocks.grouped(found))
+
+
+@dataclass(frozen=True, slots=True)
+class SlackExportScreen:
+    """Draws into the person's open modal, or whispers to them when it is gone."""
+
+    clients: SlackClients
+
+    async def show_form(self, reply_to: ReplyTarget, form: ExportForm) -> None:
+        """Draw the open form again; nothing happens when the person closed it."""
+        if reply_to.view_id:
+            with nobody_has_to_look():
+                client = await self.clients.client(reply_to.workspace_id)
+                await reply.redraw(client, reply_to.view_id, export_view(form, reply_to.channel_id))
+
+    async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
+        """Show the outcome in the open view, or to the person alone when it was closed."""
+        view = result_view(result, reply_to.channel_id)
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            await reply.show(client, reply_to, view, result_text(result))
+
+    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""
+        await say(self.clients, reply_to, said)

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line, render
-from handlers.buttons import open_links
-from handlers.cures import cure_buttons, whom_to_ask
+from handlers.buttons import cure_buttons, open_links, whom_to_ask
 from handlers.export.picture import status_name
 from handlers.export.views import TITLE
 from handlers.reading import Note
@@ -15,15 +14,6 @@ from services.model.export import ExportState
 from services.model.wording import some_of
 
 UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."
-
-
-def working_view(sentence: str, channel_id: str = "") -> Block:
-    """Say that the work goes on without the person."""
-    drawn = [
-        blocks.section(f"⏳ {sentence}"),
-        blocks.context("You may close this. You are told what came of it either way."),
-    ]
-    return blocks.modal(names.EXPORT, TITLE, drawn, metadata=Note(channel_id=channel_id).dump())
 
 
 def said_view(sentence: str, channel_id: str = "") -> Block:

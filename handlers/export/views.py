@@ -2,7 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, render
-from handlers.cures import cure_buttons, whom_to_ask
+from handlers.buttons import cure_buttons, whom_to_ask
 from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
@@ -95,7 +95,7 @@ def _fields(form: ExportForm) -> list[Block]:
 def _tax_field(form: ExportForm) -> list[Block]:
     if not form.tax_options:
         return []
-    rows = [row_of(each) for each in form.tax_options]
+    rows = [blocks.row_of(each) for each in form.tax_options]
     chosen_value = form.tax.value if form.tax else ""
     element = blocks.static_select(names.TAX, rows, chosen_value)
     reason = f"Suggested: {form.tax_reason}." if form.tax_reason == "used before" else ""
@@ -113,7 +113,7 @@ def _tax_field(form: ExportForm) -> list[Block]:
 def _untaxed_field(form: ExportForm) -> list[Block]:
     if not form.untaxed_options:
         return []
-    rows = [row_of(each) for each in form.untaxed_options]
+    rows = [blocks.row_of(each) for each in form.untaxed_options]
     element = blocks.static_select(names.UNTAXED, rows, form.untaxed.value if form.untaxed else "")
     return [
         blocks.input_block(
@@ -140,10 +140,5 @@ def _preview(form: ExportForm) -> list[Block]:
     return drawn
 
 
-def row_of(option: Option) -> Block:
-    """Return a service's option as a row of a menu."""
-    return blocks.option(option.value, option.text, option.description)
-
-
 def _select(name: str, placeholder: str, option: Option | None) -> Block:
-    return blocks.external_select(name, placeholder, row_of(option) if option else None)
+    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)

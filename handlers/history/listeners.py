@@ -3,12 +3,10 @@
 import html
 from dataclasses import dataclass
 
-from handlers import blocks
-from handlers import reply as answers
+from handlers import blocks, reply
 from handlers.files import share_csv
-from handlers.history.spreadsheet import history_file
-from handlers.history.views import history_blocks, history_text
-from handlers.invoice.why import why_blocks, why_text
+from handlers.history.views import history_blocks, history_file, history_text
+from handlers.invoice.views import why_blocks, why_text
 from handlers.reading import pressed
 from handlers.routing import SlackRequest
 from services.explain.service import ExplainService
@@ -32,7 +30,7 @@ class Looking:
         """List the newest acts, of one invoice where a number is typed."""
         await request.ack()
         found = await self.history.newest(request.person, number)
-        await answers.tell(request, history_text(found), history_blocks(found))
+        await reply.tell(request, history_text(found), history_blocks(found))
 
     async def again(self, request: SlackRequest) -> None:
         """List what was done with the invoice that a button names."""
@@ -47,7 +45,7 @@ class Looking:
         said = f"Who did what, of {about}: {found.total} rows."
         sent = await share_csv(request.client, request.person.user_id, history_file(found), said)
         if not sent:
-            await answers.tell(request, _NO_FILE)
+            await reply.tell(request, _NO_FILE)
 
     async def why_again(self, request: SlackRequest) -> None:
         """Say it of the invoice that a button names."""
@@ -57,7 +55,7 @@ class Looking:
         """Say everything that is known about one invoice, and what it rests on."""
         await request.ack()
         if not number.strip():
-            await answers.tell(request, _WHICH)
+            await reply.tell(request, _WHICH)
             return
         found = await self.explain.why(request.person, number)
-        await answers.tell(request, why_text(found), why_blocks(found))
+        await reply.tell(request, why_text(found), why_blocks(found))

@@ -1,10 +1,12 @@
 """Who did what, in plain sentences: each act's own words, then what changed."""
 
 import json
+from datetime import UTC
 from typing import Any
 
 from handlers import blocks, names, rights
-from handlers.blocks import Block, escape, moment, one_line, render_line
+from handlers.blocks import Block, escape, moment, one_line, render_line, shorten
+from handlers.files import CSVFile
 from services.history.service import Done, History
 
 _APP = "The app"
@@ -166,3 +168,42 @@ def as_json(value: dict[str, Any]) -> str:
         for name, each in value.items()
     }
     return json.dumps(said, ensure_ascii=False, sort_keys=True, default=str)
+
+
+HEADINGS = (
+    "at",
+    "slack_user_id",
+    "what",
+    "invoice_number",
+    "paymo_invoice_id",
+    "xero_invoice_id",
+    "organisation",
+    "before",
+    "after",
+)
+_WIDEST = 32_000  # a cell of a spreadsheet holds 32,767 characters
+
+
+def history_file(found: History) -> CSVFile:
+    """Return one row for each act, the newest first."""
+    about = "".join(each if each.isalnum() else "-" for each in found.number)[:60]
+    return CSVFile(
+        name=f"history-{about}.csv" if about else "history.csv",
+        title=f"History of invoice {found.number}" if found.number else "History",
+        headings=HEADINGS,
+        rows=[_row(act, found.organisation) for act in found.audit],
+    )
+
+
+def _row(act: Done, organisation: str) -> tuple[object, ...]:
+    return (
+        act.at.astimezone(UTC).isoformat(timespec="seconds"),
+        act.by,
+        act.what,
+        act.number,
+        act.paymo_invoice_id,
+        act.xero_invoice_id,
+        organisation,
+        shorten(as_json(act.before), _WIDEST),
+        shorten(as_json(act.after), _WIDEST),
+    )

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from handlers import blocks
-from handlers import reply as answers
+from handlers import blocks, reply
 from handlers.blocks import Block
-from handlers.home.help import help_blocks
-from handlers.home.overview import button_blocks, overview_text, status_blocks
+from handlers.home.views import button_blocks, help_blocks, overview_text, status_blocks
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
@@ -25,18 +23,18 @@ class Home:
         """Answer the bare command."""
         await request.ack()
         found = await self.service.overviews(request.person)
-        await answers.tell(request, overview_text(found), button_blocks(found))
+        await reply.tell(request, overview_text(found), button_blocks(found))
 
     async def status(self, request: SlackRequest) -> None:
         """Say how every connection is."""
         await request.ack()
         found = await self.service.overviews(request.person)
-        await answers.tell(request, overview_text(found), status_blocks(found))
+        await reply.tell(request, overview_text(found), status_blocks(found))
 
     async def help(self, request: SlackRequest) -> None:
         """Say what can be typed."""
         await request.ack()
-        await answers.tell(request, "This is what you can type:", help_blocks())
+        await reply.tell(request, "This is what you can type:", help_blocks())
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""
@@ -57,7 +55,7 @@ class Home:
         try:
             found = await self.service.overviews(request.person)
         except NotAllowed as refusal:
-            return answers.refusal_blocks(refusal)
+            return reply.refusal_blocks(refusal)
         return [*blocks.paragraphs(overview_text(found).split("\n")), *status_blocks(found)]
 
     async def uninstalled(self, request: SlackRequest) -> None:

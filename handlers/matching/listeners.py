@@ -3,11 +3,8 @@
 import html
 from dataclasses import dataclass
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
-from handlers.export import menus
-from handlers.export.views import row_of
 from handlers.reading import Body, Note, chosen, note_of, number_in, pressed, typed
 from handlers.routing import SlackRequest
 from services.errors import NotAccepted
@@ -33,18 +30,18 @@ class Matching:
         await request.ack()
         form = await self.service.open(request.person)
         again = blocks.button(TITLE, names.MATCH, style="primary")
-        await answers.open_view(request, match_view(form), again=again)
+        await reply.open_view(request, match_view(form), again=again)
 
     async def open_for(self, request: SlackRequest, client_id: int, batch_id: int) -> None:
         """Open the form for one client, on top of the batch that waits for it."""
         form = await self.service.open(request.person, client_id)
         again = blocks.button(TITLE, names.MATCH, style="primary")
-        await answers.open_view(request, match_view(form, batch_id=batch_id), again=again)
+        await reply.open_view(request, match_view(form, batch_id=batch_id), again=again)
 
     async def choose_client(self, request: SlackRequest) -> None:
         """Draw the form for another client."""
         await request.ack()
-        view = answers.view_of(request.body)
+        view = reply.view_of(request.body)
         if view.get("callback_id") != names.MATCH:
             return
         option = pressed(request.body).get("selected_option") or {}
@@ -54,7 +51,7 @@ class Matching:
         # Slack keeps what a field shows for as long as the field stays, so it goes and comes back.
         for is_bare in (True, False):
             drawn = match_view(form, is_bare=is_bare, batch_id=batch_id)
-            await answers.redraw(request.client, view["id"], drawn)
+            await reply.redraw(request.client, view["id"], drawn)
 
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
@@ -66,7 +63,7 @@ class Matching:
         await request.ack({"response_action": "update", "view": bare})
         if form.client is not None:
             drawn = match_view(form, said=done)
-            await answers.redraw(request.client, view["id"], drawn)
+            await reply.redraw(request.client, view["id"], drawn)
 
     async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
         """Remember the match; return it, and the form for the next client."""
@@ -84,7 +81,7 @@ class Matching:
     async def client_options(self, request: SlackRequest) -> None:
         """Offer Paymo's clients."""
         found = await self.service.client_options(request.person, typed(request.body))
-        await request.ack(menus.listed(found))
+        await request.ack(blocks.listed(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
@@ -94,12 +91,12 @@ class Matching:
         found = await self.service.contact_options(
             request.person, typed(request.body), client_id=client_id
         )
-        await request.ack(menus.grouped(found))
+        await request.ack(blocks.grouped(found))
 
     async def account_options(self, request: SlackRequest) -> None:
         """Offer accounts that can take sales, each with its tax."""
         found = await self.service.account_options(request.person, typed(request.body))
-        await request.ack(menus.grouped(found))
+        await request.ack(blocks.grouped(found))
 
 
 def match_view(
@@ -146,7 +143,7 @@ def _fields(form: MatchForm) -> list[Block]:
 
 
 def _menu(name: str, placeholder: str, option: Option | None) -> Block:
-    return blocks.external_select(name, placeholder, row_of(option) if option else None)
+    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)
 
 
 def _named(view: Body) -> str:

@@ -6,23 +6,22 @@ from typing import Any
 
 import structlog
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block
 from handlers.buttons import (
     bring_back_button,
+    cure_buttons,
     delete_too,
     open_links,
     restore_button,
     void_instead,
 )
-from handlers.clients import SlackClients
-from handlers.cures import cure_buttons
 from handlers.export.results import accept_button, undo_button
-from handlers.home.overview import breaker_buttons
+from handlers.home.views import breaker_buttons
 from handlers.notices.digest import is_fine
 from handlers.notices.drift import drift_buttons
 from handlers.notices.text import Facts, text_of
+from handlers.reply import SlackClients
 from handlers.settings import access
 from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
@@ -78,7 +77,7 @@ class SlackNoticeBoard:
         try:
             client = await self.clients.client(workspace_id)
             with slack_refusals():
-                await answers.ephemeral(client, "", user_id, text, [blocks.section(text)])
+                await reply.ephemeral(client, "", user_id, text, [blocks.section(text)])
         except ServiceError as refusal:
             log.warning("pause_not_told", refusal=refusal)
 

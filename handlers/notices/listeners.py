@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
 from handlers.notices.text import intro_text
 from handlers.reading import Note, all_chosen, chosen, field, note_of, number_in, pressed
@@ -66,7 +65,7 @@ class Notices:
             value = " ".join(each.value for each in topics)
             button = blocks.button(_ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
             about = request.person.connection_id
-            await answers.tell(request, _ASK[sharing], blocks.actions([button], about=about))
+            await reply.tell(request, _ASK[sharing], blocks.actions([button], about=about))
 
     async def subscribe_here(self, request: SlackRequest) -> None:
         """Subscribe the channel of the question, now that somebody has read who reads along."""
@@ -78,7 +77,7 @@ class Notices:
         before = await self.service.listening(request.person, channel_id)
         listening, is_news = await self.service.add(request.person, channel_id, topics)
         if not is_news:
-            await answers.tell(request, _has_text(listening))
+            await reply.tell(request, _has_text(listening))
             return
         text = intro_text(listening)
         # The answer's own address reaches channels that the app is not in.
@@ -87,11 +86,11 @@ class Notices:
             change = blocks.button("Change…", names.SUBSCRIBE)
             said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."
             about = request.person.connection_id
-            await answers.tell(request, said, blocks.actions([change], about=about))
+            await reply.tell(request, said, blocks.actions([change], about=about))
 
     async def _tell_all(self, request: SlackRequest, channel_id: str) -> None:
         found = await self.service.listening(request.person, channel_id)
-        await answers.tell(request, _has_text(found) if found else _NOTHING)
+        await reply.tell(request, _has_text(found) if found else _NOTHING)
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one that no other company reads."""
@@ -105,7 +104,7 @@ class Notices:
             channel_id = channel_id if is_ours else ""
         view = subscribe_view(found, channel_id, await self.service.about(request.person))
         again = blocks.button("Notices…", names.SUBSCRIBE)
-        await answers.open_view(request, view, again=again)
+        await reply.open_view(request, view, again=again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Subscribe the chosen channel."""
@@ -124,7 +123,7 @@ class Notices:
         )
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
-        said += await answers.introduce(request, channel_id, text)
+        said += await reply.introduce(request, channel_id, text)
         await request.ack(_done(said))
 
     async def unsubscribe(self, request: SlackRequest) -> None:
@@ -133,7 +132,7 @@ class Notices:
         channel_id = request.person.channel_id or note_of(request.body.get("view") or {}).channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
-        await answers.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
+        await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
 
 
 def _has_text(listening: Listening) -> str:

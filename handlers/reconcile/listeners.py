@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers import blocks
-from handlers import reply as answers
-from handlers.clients import SlackClients
+from handlers import blocks, reply
 from handlers.files import share_csv
-from handlers.places import reply_target
 from handlers.reading import pressed
-from handlers.reconcile.spreadsheet import report_file
-from handlers.reconcile.views import report_blocks, report_text
+from handlers.reconcile.views import report_blocks, report_file, report_text
+from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
@@ -39,9 +36,9 @@ class Reconcile:
         company, organisation = blocks.one_line(begun.company), blocks.one_line(begun.organisation)
         what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
         if begun.is_new:
-            await answers.tell(request, f"⏳ Comparing {what}. You are told here what came of it.")
+            await reply.tell(request, f"⏳ Comparing {what}. You are told here what came of it.")
         else:
-            await answers.tell(request, f"⏳ Still comparing {what}, as you asked before.")
+            await reply.tell(request, f"⏳ Still comparing {what}, as you asked before.")
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
@@ -86,4 +83,4 @@ class SlackReconcileScreen:
     ) -> None:
         with nobody_has_to_look():
             client = await self.clients.client(reply_to.workspace_id)
-            await answers.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+            await reply.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)

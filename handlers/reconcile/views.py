@@ -1,11 +1,14 @@
 """How a comparison is told: one line that sums it up, and a paragraph for each invoice."""
 
+from collections.abc import Iterator
+
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, shorten
 from handlers.buttons import delete_too, open_links
+from handlers.files import CSVFile
 from handlers.notices.drift import update_button
 from services.compare import Mismatch
-from services.reconcile.report import Help, Report, Row, Verdict
+from services.reconcile.report import Help, Report, Row, Side, Verdict
 
 _MOST_ROWS = 15
 _LONGEST_NAME = 80
@@ -123,3 +126,52 @@ def _button(row: Row) -> Block | None:
         Help.OPEN_PAYMO: open_links(xero="", paymo=row.paymo_url),
     }
     return next(iter(places.get(row.help, ())), None)
+
+
+_SIDE = ("number", "contact", "currency", "date", "due date", "total", "paid", "status")
+_HEADINGS = (
+    "number",
+    "client",
+    "result",
+    "what differs",
+    *(f"{name} in Paymo" for name in _SIDE),
+    *(f"{name} in Xero" for name in _SIDE),
+    "open in Xero",
+    "credited in Xero",
+    "id in Paymo",
+    "id in Xero",
+)
+
+
+def report_file(report: Report) -> CSVFile:
+    """Return all rows of a comparison as a file."""
+    return CSVFile(
+        name=f"paymo-xero-{report.month}.csv",
+        title=f"Paymo and Xero compared, {report.label}",
+        headings=_HEADINGS,
+        rows=[tuple(_cells(row)) for row in report.rows],
+    )
+
+
+def _cells(row: Row) -> Iterator[object]:
+    yield from (row.number, row.client, row.verdict.value)
+    yield " ".join(plain_finding(each) for each in row.findings)
+    yield from _side(row.paymo)
+    yield from _side(row.xero)
+    yield from (row.xero.due, row.xero.credited) if row.xero else ("", "")
+    yield from (row.paymo_id, row.xero_id)
+
+
+def _side(side: Side | None) -> tuple[object, ...]:
+    if side is None:
+        return ("",) * len(_SIDE)
+    return (
+        side.number,
+        side.contact,
+        side.currency,
+        side.issued_on,
+        side.due_on,
+        side.total,
+        side.paid,
+        side.status,
+    )

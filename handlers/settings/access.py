@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
 from handlers.reading import Body, number_in, pressed
 from handlers.routing import SlackRequest
@@ -32,7 +31,7 @@ class Access:
         if wanted is None:
             raise NotFound(_GONE)
         said = await self.service.ask(request.person, wanted)
-        await answers.tell(request, f"📨 {blocks.render(said)}")
+        await reply.tell(request, f"📨 {blocks.render(said)}")
 
     async def allow(self, request: SlackRequest) -> None:
         """Give the chosen role."""
@@ -52,8 +51,8 @@ class Access:
 
     async def _settle(self, request: SlackRequest, said: str) -> None:
         rendered = blocks.render(said)
-        await answers.tell(request, f"✅ {rendered}")
-        await answers.settle(request, rendered)
+        await reply.tell(request, f"✅ {rendered}")
+        await reply.settle(request, rendered)
 
 
 def _id_in(body: Body) -> int:
@@ -85,7 +84,7 @@ def asked_text(facts: Body) -> str:
 
 
 def asked_buttons(facts: Body) -> list[Block]:
-    """Return the owner's answers."""
+    """Return the owner's reply."""
     request_id = facts["request_id"]
     decline = blocks.button("Decline", names.DECLINE_ACCESS, request_id)
     if facts["role"] == Role.OWNER.word:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from handlers import blocks, names
-from handlers import reply as answers
+from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.export.views import STATUSES, row_of
+from handlers.export.views import STATUSES
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
@@ -57,7 +56,7 @@ class Settings:
         await request.ack()
         form = await self.service.open(request.person)
         again = blocks.button(TITLE, names.SETTINGS, style="primary")
-        await answers.open_view(request, settings_view(form), again=again)
+        await reply.open_view(request, settings_view(form), again=again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Save them and close."""
@@ -108,7 +107,7 @@ def _untaxed(form: SettingsForm) -> list[Block]:
     """Draw the choice among several rates of zero; there is none where Xero has but one."""
     if not form.untaxed_options:
         return []
-    rows = [row_of(each) for each in form.untaxed_options]
+    rows = [blocks.row_of(each) for each in form.untaxed_options]
     element = blocks.static_select(names.UNTAXED, rows, form.untaxed)
     return [
         blocks.input_block(

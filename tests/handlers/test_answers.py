@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers import blocks
-from handlers import reply as answers
+from handlers import blocks, reply
 from handlers.reading import connection_in, is_outsider, number_in
 from handlers.routing import Handler, SlackRequest
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
@@ -267,7 +266,7 @@ async def test_a_form_that_slack_does_not_open_just_now_comes_as_a_button(
 
     async def handler(request: SlackRequest) -> None:
         desk.bench.time.pass_by(4 if trouble == "stale" else 0)
-        assert await answers.open_view(request, VIEW, again=AGAIN) == ""
+        assert await reply.open_view(request, VIEW, again=AGAIN) == ""
 
     desk.handler = handler
     await desk.ended(desk.bench.world.command("Anna", desk.bench.room))
@@ -279,7 +278,7 @@ async def test_a_form_that_slack_does_not_open_just_now_comes_as_a_button(
 
 async def test_a_form_opened_from_a_modal_goes_on_top_of_it(desk: Desk) -> None:
     async def handler(request: SlackRequest) -> None:
-        await answers.open_view(request, VIEW, again=AGAIN)
+        await reply.open_view(request, VIEW, again=AGAIN)
 
     form = await desk.bench.open_view(modal(FIELD, actions(button("match"))))
     desk.handler = handler
@@ -292,10 +291,10 @@ async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk
     form = await desk.bench.open_view(modal(FIELD))
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)
 
-    await answers.show(desk.bench.slack, reply_to, VIEW, "It is done.")
+    await reply.show(desk.bench.slack, reply_to, VIEW, "It is done.")
     drawn = desk.bench.world.top_view("Anna")
     await desk.bench.world.close_view("Anna", form)
-    await answers.show(desk.bench.slack, reply_to, VIEW, "It is done.")
+    await reply.show(desk.bench.slack, reply_to, VIEW, "It is done.")
 
     assert drawn is not None
     assert "Here it is." in said(drawn.payload)
@@ -305,7 +304,7 @@ async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk
 async def test_what_the_app_may_not_whisper_in_a_channel_is_written_directly(desk: Desk) -> None:
     private = desk.bench.world.add_channel("board", private=True, bot_member=False)
 
-    await answers.ephemeral(
+    await reply.ephemeral(
         desk.bench.slack, private.id, desk.bench.anna.id, "Hello.", [blocks.section("Hello.")]
     )
 
@@ -318,10 +317,10 @@ async def test_e66_drawing_a_modal_again_forgives_that_it_was_closed_or_drawn_si
 ) -> None:
     form = await desk.bench.open_view(modal(FIELD))
 
-    await answers.redraw(desk.bench.slack, form.id, VIEW, view_hash="hash.old")
+    await reply.redraw(desk.bench.slack, form.id, VIEW, view_hash="hash.old")
     kept = desk.bench.world.top_view("Anna")
     await desk.bench.world.close_view("Anna", form)
-    await answers.redraw(desk.bench.slack, form.id, VIEW)
+    await reply.redraw(desk.bench.slack, form.id, VIEW)
 
     assert kept is not None
     assert kept.callback_id == "test"
@@ -332,9 +331,9 @@ async def test_a_channel_is_told_what_it_will_hear_or_the_person_why_not(desk: D
     request = desk.request({}, unasked)
     request = replace(request, client=desk.bench.slack)
 
-    assert await answers.introduce(request, room.id, "You will hear of payments.") == []
+    assert await reply.introduce(request, room.id, "You will hear of payments.") == []
     world.refuse("chat.postMessage", "not_in_channel")
-    [problem] = await answers.introduce(request, room.id, "You will hear of payments.")
+    [problem] = await reply.introduce(request, room.id, "You will hear of payments.")
 
     assert [each.text for each in world.messages(room)] == ["You will hear of payments."]
     assert "/invite @Paymo Xero" in problem

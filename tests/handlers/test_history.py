@@ -13,9 +13,15 @@ import pytest
 
 import services
 from handlers import names
-from handlers.history.spreadsheet import HEADINGS, history_file
-from handlers.history.views import SENTENCES, history_blocks, history_text, sentence_of
-from handlers.invoice.why import why_blocks, why_text
+from handlers.history.views import (
+    HEADINGS,
+    SENTENCES,
+    history_blocks,
+    history_file,
+    history_text,
+    sentence_of,
+)
+from handlers.invoice.views import why_blocks, why_text
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.service import Done, History

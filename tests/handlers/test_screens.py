@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.connect.listeners import SlackConnectScreen
 from handlers.connect.sync import SlackSyncScreen
-from handlers.export.screen import SlackExportScreen
+from handlers.export.listeners import SlackExportScreen
 from handlers.notices.board import SlackNoticeBoard
 from services.errors import ChannelClosed, Throttled, Unavailable
 from services.model.notice import NoticeKind

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from handlers import blocks
-from handlers import reply as answers
+from handlers import blocks, reply
 from handlers.connect.listeners import SlackConnectScreen
 from handlers.connect.sync import SlackSyncScreen
-from handlers.export.screen import SlackExportScreen
+from handlers.export.listeners import SlackExportScreen
 from handlers.files import CSVFile, share_csv
 from handlers.notices.board import SlackNoticeBoard
 from handlers.routing import SlackRequest
@@ -131,9 +130,9 @@ async def test_a_handler_that_slack_does_not_hear_is_no_bug(
     async def handler(request: SlackRequest) -> None:
         await request.ack()
         view = blocks.modal("export", "Export", [blocks.section("Here it is.")])
-        await answers.open_view(request, view, again=blocks.button("Export", "export"))
-        await answers.redraw(request.client, form.id, view)
-        await answers.tell(request, "Done.")
+        await reply.open_view(request, view, again=blocks.button("Export", "export"))
+        await reply.redraw(request.client, form.id, view)
+        await reply.tell(request, "Done.")
 
     form = await desk.bench.open_view(modal(FIELD, actions(button("match"))))
     desk.handler = handler
@@ -147,7 +146,7 @@ async def test_an_answer_that_slack_does_not_take_at_its_own_address_comes_in_a_
     desk: Desk,
 ) -> None:
     async def handler(request: SlackRequest) -> None:
-        await answers.tell(request, "Done.")
+        await reply.tell(request, "Done.")
 
     desk.handler = handler
     desk.bench.world.faults.add(path="^/response/", status=404, body="used_url")

@@ -6,17 +6,16 @@ from typing import Any
 import pytest
 
 from handlers import blocks, names
+from handlers.blocks import grouped, listed
 from handlers.connect.sync import swept_text
 from handlers.connect.views import connect_view, connected_text, ending_view, farewell_view
-from handlers.export.menus import grouped, listed
-from handlers.export.results import result_text, result_view, working_view
+from handlers.export.results import result_text, result_view
 from handlers.export.views import export_view
-from handlers.home.help import help_blocks, unknown_text
-from handlers.home.overview import overview_text, status_blocks
+from handlers.home.views import help_blocks, overview_text, status_blocks, unknown_text
 from handlers.matching.listeners import match_view
 from handlers.notices.listeners import subscribe_view
 from handlers.reading import note_of
-from handlers.reply import refusal_view
+from handlers.reply import refusal_view, working_view
 from handlers.settings.listeners import settings_view
 from handlers.words import parse
 from services.errors import NotConnected

@@ -6,15 +6,15 @@ from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, one_line, render_line
 from handlers.buttons import (
     bring_back_button,
+    cure_buttons,
     delete_too,
     open_links,
     restore_button,
     void_instead,
 )
-from handlers.cures import cure_buttons
 from handlers.export.picture import check_blocks
 from handlers.export.results import accept_button, undo_button
-from handlers.home.overview import breaker_buttons
+from handlers.home.views import breaker_buttons
 from handlers.notices.drift import update_button
 from services.explain.findings import Finding
 from services.explain.service import Explanation

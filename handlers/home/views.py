@@ -6,6 +6,7 @@ from datetime import datetime
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.connect.views import about
+from handlers.words import Words
 from services.connect.checklists import Overview
 from services.model.connection import ConnectionState
 
@@ -35,22 +36,22 @@ def button_blocks(found: Sequence[Overview]) -> list[Block]:
     if len(found) == 1:
         return _row(found[0])
     drawn: list[Block] = []
-    for reply_to, each in enumerate(found[:_MOST]):
-        drawn += [blocks.context(_names(each)), *_row(each, reply_to)]
+    for place, each in enumerate(found[:_MOST]):
+        drawn += [blocks.context(_names(each)), *_row(each, place)]
     return [*drawn, *_more(found)]
 
 
 def status_blocks(found: Sequence[Overview]) -> list[Block]:
     """Draw everything there is to know, for each connection."""
     drawn: list[Block] = []
-    for reply_to, each in enumerate(found[:_MOST]):
+    for place, each in enumerate(found[:_MOST]):
         name = [blocks.section(_state(each))] if len(found) > 1 else []
-        drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, reply_to)]
+        drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, place)]
     return [*drawn, *_more(found)] if found else button_blocks(found)
 
 
-def _row(overview: Overview, reply_to: int = 0) -> list[Block]:
-    return blocks.actions(_buttons(overview), about=overview.connection_id, reply_to=reply_to)
+def _row(overview: Overview, place: int = 0) -> list[Block]:
+    return blocks.actions(_buttons(overview), about=overview.connection_id, place=place)
 
 
 def _more(found: Sequence[Overview]) -> list[Block]:
@@ -155,3 +156,44 @@ def breaker_buttons(connection_id: int) -> list[Block]:
 
 def _connect(word: str) -> Block:
     return blocks.button(word, names.CONNECT, style="primary")
+
+
+_LINES = (
+    ("connect", "connect Paymo and Xero, or mend a connection"),
+    ("connect another", "connect one more Paymo company with its Xero organisation"),
+    ("export INV-1", "look at an invoice as Xero will show it, and export it"),
+    ("export all", "look at everything that is not exported yet, and export what is ready at once"),
+    ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),
+    ("undo INV-1", "take an export back from Xero, while its books allow it"),
+    ("restore INV-1", "make an invoice again in Paymo that was deleted there with Xero's"),
+    ("why INV-1", "see why an invoice stands where it does, and what that rests on"),
+    ("history INV-1", "see who did what when, of one invoice or of everything, also as a file"),
+    ("match", "match clients with contacts and accounts"),
+    ("status", "see what is connected, exported and waiting"),
+    ("sync", "look for payments and deletions in Xero now"),
+    ("reconcile november", "compare both sides, this month or another, and see what differs"),
+    ("subscribe", "tell this channel of exports, payments, deletions and failures"),
+    ("unsubscribe", "tell this channel nothing any more"),
+    ("settings", "choose who may export, what voids and credits mean, and export by itself"),
+    ("disconnect", "end the connection on both sides"),
+)
+
+
+def help_blocks() -> list[Block]:
+    """List the commands, and say what moves in which direction."""
+    lines = [f"`/paymo-xero {words}` – {meaning}" for words, meaning in _LINES]
+    return [
+        *blocks.paragraphs(lines),
+        blocks.context(
+            "Invoices go from Paymo to Xero. Payments and deletions come from Xero to Paymo. "
+            "Nothing else moves."
+        ),
+    ]
+
+
+def unknown_text(words: Words) -> str:
+    """Say that a word is not known, with the nearest one."""
+    said = f"“{one_line(words.typed)}” is not something I know."
+    if words.nearest:
+        return f"{said} Did you mean `/paymo-xero {words.nearest}`?"
+    return f"{said} This is what you can type:"

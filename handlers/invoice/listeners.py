@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 
-from handlers import blocks, names
-from handlers import reply as answers
-from handlers.export.pressing import begin, export_id_of
+from handlers import blocks, names, reply
 from handlers.export.results import UNDO_MEANS
-from handlers.places import reply_target
+from handlers.reply import reply_target
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
+from services.update.service import UpdateService
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Undoing:
         whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
         question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
         button = blocks.button("Undo", names.UNDO, found.export_id, style="danger")
-        await answers.tell(request, question, blocks.actions([button], about=found.connection_id))
+        await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
 
     async def restore_number(self, request: SlackRequest, number: str) -> None:
         """Make the invoice with this number again in Paymo."""
@@ -37,26 +36,26 @@ class Undoing:
         number = _named(number, "restore")
         reply_to = await reply_target(self.workspaces, request)
         said = await self.restoring.restore_number(request.person, number, reply_to)
-        await answers.tell(request, f"⏳ {blocks.render(said)}")
+        await reply.tell(request, f"⏳ {blocks.render(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
         """Take back the invoice of the button."""
-        await begin(request, self.workspaces, self.service.undo)
+        await reply.begin(request, self.workspaces, self.service.undo)
 
     async def restore(self, request: SlackRequest) -> None:
         """Make the invoice of the button again in Paymo; the button has done its work then."""
         try:
-            said = await begin(request, self.workspaces, self.restoring.restore)
+            said = await reply.begin(request, self.workspaces, self.restoring.restore)
         except AlreadyRequested as refusal:
-            await answers.settle(request, blocks.render(str(refusal)))
+            await reply.settle(request, blocks.render(str(refusal)))
             raise
-        await answers.settle(request, said)
+        await reply.settle(request, said)
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Take an invoice that differs for a good one."""
         await request.ack()
-        said = await self.service.accept(request.person, export_id_of(request))
-        await answers.tell(request, f"✅ {blocks.render(said)}")
+        said = await self.service.accept(request.person, reply.export_id_of(request))
+        await reply.tell(request, f"✅ {blocks.render(said)}")
 
 
 def _named(number: str, verb: str) -> str:
@@ -64,3 +63,19 @@ def _named(number: str, verb: str) -> str:
     if not number:
         raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """One call of the update service for each thing a person does."""
+
+    service: UpdateService
+    workspaces: WorkspaceService
+
+    async def update(self, request: SlackRequest) -> None:
+        """Have the invoice in Xero made as it is in Paymo now."""
+        await request.ack()
+        export_id = reply.export_id_of(request)
+        reply_to = await reply_target(self.workspaces, request)
+        said = await self.service.ask(request.person, export_id, reply_to)
+        await reply.tell(request, f"⏳ {blocks.render(said)}")
