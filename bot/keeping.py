@@ -9,7 +9,8 @@ import structlog
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
 from services.model.jobs import Job
-from services.store import belongings, digests, due, housekeeping, operating, workspaces
+from services.reconcile.service import ask_due
+from services.store import belongings, due, housekeeping, operating, workspaces
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class Keeping:
         """Throw away what is of no use any more, and ask for the digests of a month that ended."""
         async with self.database.sessions.begin() as session:
             await housekeeping.purge(session, self.now())
-            await digests.ask_due(session, self.now())
+            await ask_due(session, self.now())
         await self._forget_expired()
 
     async def _forget_expired(self) -> None:

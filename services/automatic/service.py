@@ -1,11 +1,13 @@
 """Exporting without a press what is certain, on the owner's order, and asking about the rest."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.clients.paymo import Invoice
 from services.errors import (
     AlreadyRequested,
+    Lost,
     NotConnected,
     NotFound,
     ServiceError,
@@ -17,13 +19,14 @@ from services.export.former import said_of_former
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.jobs.backoff import AUTO
+from services.lifecycle import task as lifecycle
 from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import examine
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.store import audit, cards, connections, exports, matches, mirror, notices, tasks
@@ -46,6 +49,10 @@ class AutoExportService:
 
     async def run_auto(self, task_id: int) -> None:
         """Export the invoice if everything is certain, or ask, or wait."""
+        with suppress(Lost):
+            await self._run(task_id)
+
+    async def _run(self, task_id: int) -> None:
         async with self.kit.database.sessions.begin() as session:
             task = await tasks.take(session, task_id, self.kit.now())
             if task is None:
@@ -71,13 +78,13 @@ class AutoExportService:
     async def _is_stopped(self, session: Session, connection: Connection, task: Task) -> bool:
         if not connection.auto_export:
             reason = "Automatic export is switched off."
-            await tasks.finish(session, task, TaskState.REFUSED, reason=reason)
+            await lifecycle.refuse(session, task, reason)
             return True
         if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
             return False
         reason = "The connection does not work now, or waits for somebody's decision."
         due_at = self.kit.now() + _WAITS
-        await tasks.put_off(session, task, due_at, reason, is_try=False)
+        await lifecycle.put_off(session, task, due_at, reason, is_try=False)
         return True
 
     async def _consider(self, connection: Connection, task: Task) -> int | None:
@@ -95,8 +102,10 @@ class AutoExportService:
             doubt, export_id = "", None
             if invoice is not None and invoice.status in ISSUED_IN_PAYMO:
                 doubt, export_id = await self._decide(session, row, invoice)
-            state = TaskState.REFUSED if doubt else TaskState.DONE
-            await tasks.finish(session, task, state, reason=doubt)
+            if doubt:
+                await lifecycle.refuse(session, task, doubt)
+            else:
+                await lifecycle.finish(session, task)
         return export_id
 
     async def _decide(
@@ -137,8 +146,7 @@ class AutoExportService:
             await self._later(task, AUTO.pause_after(task.tries), refusal)
             return
         async with self.kit.database.sessions.begin() as session:
-            if not await tasks.finish(session, task, TaskState.REFUSED, reason=_UNASKED):
-                return
+            await lifecycle.refuse(session, task, _UNASKED)
             header = await mirror.find_header(session, connection.id, int(task.subject))
             if header is None:
                 return
@@ -187,7 +195,7 @@ class AutoExportService:
     ) -> None:
         due_at = self.kit.now() + pause
         async with self.kit.database.sessions.begin() as session:
-            await tasks.put_off(session, task, due_at, str(refusal), is_try=is_try)
+            await lifecycle.put_off(session, task, due_at, str(refusal), is_try=is_try)
 
     async def _broken(self, connection: Connection, task: Task, refusal: NotConnected) -> None:
         async with self.kit.database.sessions.begin() as session:

@@ -40,6 +40,7 @@ from services.export.refusals import (
     is_taken,
     is_url_refused,
 )
+from services.lifecycle import batch as batch_lifecycle
 from services.lifecycle import export as lifecycle
 from services.mapping import books
 from services.mapping.books import Books
@@ -64,9 +65,7 @@ Member = tuple[BatchRow, Export]
 
 async def hold(kit: Kit, session: Session, batch: Batch, *, has_advanced: bool = False) -> None:
     """Lengthen the lease. Raises `Lost` when somebody else goes on with the batch."""
-    tries = 0 if has_advanced else batch.tries
-    if not await batches.hold(session, batch, kit.now(), tries):
-        raise Lost("Somebody else goes on with this batch.")
+    await batch_lifecycle.keep(session, batch, kit.now(), has_advanced=has_advanced)
 
 
 @dataclass(slots=True)

@@ -19,19 +19,19 @@ from services.export.kit import Kit
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
 from services.export.shapes import ExportChoice
+from services.lifecycle import batch as lifecycle
 from services.mapping.books import Books, turned_to
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.mapping.taxes import UNTAXED_CHOICE
 from services.matching.contacts import client_row
 from services.model import days
-from services.model.export import BatchState, Check, Colour
+from services.model.export import Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
 from services.model.wording import Command, Typed
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
 
 log = structlog.get_logger(__name__)
@@ -109,8 +109,8 @@ def _worst(checks: tuple[Check, ...]) -> Check | None:
     return min(reds, key=lambda each: _RANK.get(each.name, 0), default=None)
 
 
-async def read(kit: Kit, connection: Connection, batch: Batch) -> bool:
-    """Read what was asked for, and judge it; False where somebody else did it meanwhile."""
+async def read(kit: Kit, connection: Connection, batch: Batch) -> None:
+    """Read what was asked for, and judge it."""
     await kit.mirror.refresh_invoices(connection)
     await kit.mirror.refresh_contacts(connection)
     await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
@@ -123,9 +123,7 @@ async def read(kit: Kit, connection: Connection, batch: Batch) -> bool:
     odd = {each.key: each for each in paymo.left_out}
     held = await _held(kit, connection, invoices)
     async with kit.database.sessions.begin() as session:
-        ready = {"state": BatchState.READY, "due_at": None, "asked_numbers": numbers}
-        if not await fenced(session, batch, batch.fence, **ready):
-            return False
+        await lifecycle.show_table(session, batch, numbers)
         clients = [client_row(each.client) for each in invoices if each.client is not None]
         # The menus know these clients at once, however old the mirror's list is.
         unique = {row["client_id"]: row for row in clients}
@@ -137,7 +135,6 @@ async def read(kit: Kit, connection: Connection, batch: Batch) -> bool:
             head = await mirror.find_header(session, connection.id, invoice_id)
             rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
         await batches.replace_rows(session, batch, rows)
-    return True
 
 
 async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:

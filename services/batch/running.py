@@ -5,6 +5,7 @@ invoice that may have been sent by its own, to be looked up first.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +27,7 @@ from services.export import claims, courtesies, endings, recording
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.jobs.backoff import BATCH, PARKED
+from services.lifecycle import batch as lifecycle
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, BatchState, ExportState
 from services.model.jobs import Job
@@ -34,7 +36,6 @@ from services.model.wording import Command, Typed
 from services.store import audit, batches, connections, exports, matches
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.fence import fenced
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -57,10 +58,14 @@ class BatchRun:
 
     async def step(self) -> None:
         """Bring it on as far as it goes; what stands in the way is waited for, and shown."""
+        with suppress(Lost):
+            await self._try_step()
+
+    async def _try_step(self) -> None:
         try:
             await self._step()
         except Lost:
-            return
+            raise
         except Throttled as refusal:
             self.batch.tries -= 1  # nobody failed
             await self._later(self.kit.now() + refusal.retry_after, str(refusal))
@@ -83,8 +88,8 @@ class BatchRun:
         if connection.state is not ConnectionState.ACTIVE:
             raise NotConnected(_NOT_NOW, system="Xero")
         if batch.state is BatchState.READING:
-            if await reading.read(kit, connection, batch):
-                await self._show()
+            await reading.read(kit, connection, batch)
+            await self._show()
             return
         await self._claim_all()
         await self._settle_new_contacts()
@@ -175,11 +180,11 @@ class BatchRun:
                 times = [each.due_at for each in waiting if each.due_at is not None]
                 due_at = max(now + _PACE, min(times, default=now))
                 problem = next((each.reason for each in waiting if each.reason), "")
-                await batches.put_off(session, batch, due_at, problem)
-            elif await batches.finish(session, batch, finished_at=now):
-                await self._note_end(session, found)
+                await lifecycle.put_off(session, batch, due_at, problem)
             else:
-                return
+                await lifecycle.finish(session, batch, now)
+                await batches.forget_invoices(session, batch.id)
+                await self._note_end(session, found)
         if waiting:
             await self._show()
         else:
@@ -201,7 +206,7 @@ class BatchRun:
         if batch.state is BatchState.READING:
             said = f"{refusal} It was tried for over an hour. Open the table again later."
             async with kit.database.sessions.begin() as session:
-                await fenced(session, batch, batch.fence, due_at=None, problem=said)
+                await lifecycle.give_up_reading(session, batch, said)
             await self._show()
             return
         async with kit.database.sessions() as session:
@@ -215,10 +220,9 @@ class BatchRun:
         """Go on later, and say when, where the person looks."""
         said = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
         async with self.kit.database.sessions.begin() as session:
-            written = await batches.put_off(session, self.batch, due_at, said)
+            await lifecycle.put_off(session, self.batch, due_at, said)
         log.info("batch_put_off", batch=self.batch.id, until=due_at.isoformat())
-        if written:
-            await self._show()
+        await self._show()
 
     async def _broken(self, refusal: NotConnected) -> None:
         """Park the batch, and tell that the connection is broken."""
@@ -228,13 +232,5 @@ class BatchRun:
                 await connections.mark_broken(
                     session, self.connection.id, refusal.system, reason=str(refusal), now=now
                 )
-            written = await fenced(
-                session,
-                batch,
-                batch.fence,
-                due_at=now + PARKED,
-                problem=str(refusal),
-                tries=batch.tries - 1,
-            )
-        if written:
-            await self._show()
+            await lifecycle.put_off(session, batch, now + PARKED, str(refusal), is_try=False)
+        await self._show()

@@ -1,13 +1,14 @@
 """Exporting many invoices: what people do in Slack touches rows only; `run_batch` is the job."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from services.batch import reading
 from services.batch.running import BatchRun
 from services.batch.table import READY, UNDONE, BatchForm, BatchScreen, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export.kit import Kit
+from services.lifecycle import batch as lifecycle
 from services.lifecycle import releasing
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
@@ -40,14 +41,8 @@ class BatchService:
                 user_id=person.user_id,
                 channel_id=person.channel_id,
             )
-            batch = Batch(
-                connection_id=connection.id,
-                state=BatchState.READING,
-                asked_numbers=await _meant(session, connection, numbers),
-                asked_by=person.user_id,
-                reply_to=asdict(reply_to),
-                created_at=self.kit.now(),
-            )
+            numbers = await _meant(session, connection, numbers)
+            batch = lifecycle.open_table(connection, numbers, reply_to, self.kit.now())
             session.add(batch)
             await session.flush()
             return await form_of(session, batch)
@@ -119,7 +114,7 @@ class BatchService:
             if batch.state is BatchState.READY:
                 await batches.change_verdict(session, batch.id, undone_ids, UNDONE, READY)
                 await _require_some(session, batch)
-            if not await batches.start(session, batch, now):
+            if not await lifecycle.start(session, batch, now):
                 raise AlreadyRequested("This batch is on its way already.")
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
             audit.record(session, connection, entry)

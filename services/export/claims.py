@@ -11,11 +11,12 @@ from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
+from services.lifecycle.task import ask_again
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Member
-from services.store import automatic, connections, exports, matches
+from services.store import connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
 from services.store.tax_choices import rate_key
@@ -109,7 +110,7 @@ async def remember_match(session: Session, export: Export, at: datetime) -> None
     await matches.remember(session, match)
     if not is_same:
         connection = await connections.get(session, export.connection_id)
-        await automatic.ask_again(session, connection, at, client_id=export.client_id)
+        await ask_again(session, connection, at, client_id=export.client_id)
 
 
 def why_taken(export: Export, connection: Connection) -> str:

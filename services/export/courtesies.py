@@ -10,6 +10,7 @@ is no room for is dropped, and the history says so.
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,17 +18,18 @@ from typing import Any
 import structlog
 
 from services.clients.tokens import ATTACHMENTS
-from services.errors import ServiceError, Throttled
+from services.errors import Lost, ServiceError, Throttled
 from services.export.kit import Kit
+from services.export.underway import Taken, postpone, take_about
 from services.jobs.backoff import COURTESY
+from services.lifecycle import task as lifecycle
 from services.model.connection import ConnectionState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.people import ReplyTarget, Said
 from services.store import audit, batches, connections, grants, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export, Task
-from services.store.tasks import Asked, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +56,10 @@ async def ask(
         wanted.append(Job.ATTACH)
     asked = []
     for job in wanted:
-        task = await tasks.ask(
-            session, connection, Asked(job, str(export.id), kit.now(), export_id=export.id)
+        task = await lifecycle.ask(
+            session,
+            connection,
+            lifecycle.Asked(job, str(export.id), kit.now(), export_id=export.id),
         )
         if task is not None:
             asked.append((job, task.id))
@@ -66,8 +70,8 @@ async def ask_for_batch(
     session: Session, connection: Connection, batch_id: int, now: datetime
 ) -> None:
     """Leave the task for a batch's notes in the transaction that ends it."""
-    asked = Asked(Job.ANNOTATE_BATCH, str(batch_id), now, due_at=now + _AFTER)
-    await tasks.ask(session, connection, asked)
+    asked = lifecycle.Asked(Job.ANNOTATE_BATCH, str(batch_id), now, due_at=now + _AFTER)
+    await lifecycle.ask(session, connection, asked)
 
 
 async def _may_attach(session: Session, connection: Connection) -> bool:
@@ -83,12 +87,17 @@ class CourtesyService(Kit):
 
     async def run_annotate(self, task_id: int) -> None:
         """Write the note into Xero's history; a refusal is let go without a word."""
-        taken = await self._begin(task_id)
-        if taken is not None:
-            await self._end(taken, await self._tried(taken, self._annotate))
+        with suppress(Lost):
+            taken = await self._begin(task_id)
+            if taken is not None:
+                await self._end(taken, await self._tried(taken, self._annotate))
 
     async def run_attach(self, task_id: int) -> None:
         """Attach Paymo's PDF; that it was refused is told to whoever exported, once."""
+        with suppress(Lost):
+            await self._run_attach(task_id)
+
+    async def _run_attach(self, task_id: int) -> None:
         taken = await self._begin(task_id)
         if taken is None:
             return
@@ -104,13 +113,13 @@ class CourtesyService(Kit):
     async def _begin(self, task_id: int) -> Taken | None:
         """Take the task, and write down that it may be done from here on."""
         async with self.database.sessions.begin() as session:
-            taken = await tasks.take_about(session, task_id, self.now())
+            taken = await take_about(session, task_id, self.now())
             if taken is None:
                 return None
             if taken.task.data.get("is_sent"):
-                await _finish(session, taken, "It may have been done already.")
+                await _finish(session, taken.task, "It may have been done already.")
                 return None
-            await tasks.note(session, taken.task, is_sent=True)
+            await lifecycle.note(session, taken.task, is_sent=True)
             return taken
 
     async def _tried(self, taken: Taken, call: Callable[[Taken], Awaitable[None]]) -> str | None:
@@ -125,8 +134,8 @@ class CourtesyService(Kit):
                 return str(refusal)
             # Refused at the door: nothing was done, so it may be tried again.
             async with self.database.sessions.begin() as session:
-                await tasks.note(session, taken.task, is_sent=False)
-                await tasks.postpone(session, taken, refusal, self.now())
+                await lifecycle.note(session, taken.task, is_sent=False)
+                await postpone(session, taken, refusal, self.now())
             return None
         except ServiceError as refusal:
             log.info("courtesy_let_go", export=taken.export.id, refusal=refusal)
@@ -137,7 +146,8 @@ class CourtesyService(Kit):
         if why is None:
             return False
         async with self.database.sessions.begin() as session:
-            return await _finish(session, taken, why)
+            await _finish(session, taken.task, why)
+        return True
 
     async def _annotate(self, taken: Taken) -> None:
         await self._write_note(taken.connection, taken.export)
@@ -159,6 +169,10 @@ class CourtesyService(Kit):
 
     async def run_annotate_batch(self, task_id: int) -> None:
         """Write a batch's next note, or wait for a better time, or leave it at that."""
+        with suppress(Lost):
+            await self._run_annotate_batch(task_id)
+
+    async def _run_annotate_batch(self, task_id: int) -> None:
         async with self.database.sessions.begin() as session:
             task = await tasks.take(session, task_id, self.now())
             if task is None:
@@ -171,10 +185,10 @@ class CourtesyService(Kit):
                 await self._end_batch(session, task, why or task.reason)
                 return
             if await batches.is_exporting(session, connection):
-                await tasks.put_off(session, task, self.now() + _BUSY, task.reason)
+                await lifecycle.put_off(session, task, self.now() + _BUSY, task.reason)
                 return
             # From here on it may have been written, so it is not written again.
-            await tasks.note(session, task, last=export.id)
+            await lifecycle.note(session, task, last=export.id)
         await self._write_next(connection, task, export, last)
 
     def _why_dropped(self, connection: Connection, task: Task) -> str:
@@ -201,8 +215,8 @@ class CourtesyService(Kit):
             log.info("courtesy_let_go", export=export.id, refusal=refusal)
             reason, counts = str(refusal), {"missed": task.data.get("missed", 0) + 1}
         async with self.database.sessions.begin() as session:
-            await tasks.note(session, task, **counts)
-            await tasks.put_off(session, task, self.now() + pause, reason)
+            await lifecycle.note(session, task, **counts)
+            await lifecycle.put_off(session, task, self.now() + pause, reason)
 
     async def _end_batch(self, session: Session, task: Task, why: str) -> None:
         """End it, and say how many have no note, or none that is known of."""
@@ -210,16 +224,16 @@ class CourtesyService(Kit):
         missing = await batches.count_annotatable(session, int(task.subject)) - after["written"]
         if missing > 0:
             after |= {"not_written": missing, "problem": why}
-        state = TaskState.REFUSED if missing > 0 else TaskState.DONE
-        if not await tasks.finish(session, task, state, reason=after.get("problem", "")):
-            return
+        await _finish(session, task, after.get("problem", ""))
         connection = await connections.get(session, task.connection_id)
         audit.record(session, connection, AuditNote("batch_noted", self.now(), after=after))
 
 
-async def _finish(session: Session, taken: Taken, why: str) -> bool:
-    state = TaskState.REFUSED if why else TaskState.DONE
-    return await tasks.finish(session, taken.task, state, reason=why)
+async def _finish(session: Session, task: Task, why: str) -> None:
+    if why:
+        await lifecycle.refuse(session, task, why)
+    else:
+        await lifecycle.finish(session, task)
 
 
 def _note_text(connection: Connection, export: Export) -> str:

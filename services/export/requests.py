@@ -11,6 +11,7 @@ from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle import releasing
 from services.lifecycle.export import ExportColumns
+from services.lifecycle.task import ask_again
 from services.mapping import books, taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
@@ -22,7 +23,6 @@ from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed, some_of
 from services.store import (
     audit,
-    automatic,
     connections,
     drafts,
     exports,
@@ -117,7 +117,7 @@ async def _subject(
         await releasing.release(
             session, connection, releasing.rate_chosen(made.rate, invoice.id), asked.at
         )
-        await automatic.ask_again(session, connection, asked.at)
+        await ask_again(session, connection, asked.at)
     return claims.Subject.seen(invoice)
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
+from services.lifecycle.task import ask_again
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
-from services.store import audit, automatic, tax_choices, untaxed
+from services.store import audit, tax_choices, untaxed
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export, InvoiceHeader, TaxChoice
 
@@ -194,4 +195,4 @@ async def remember_untaxed(
     )
     await tax_choices.remember(session, choice)
     await release(session, connection, untaxed_chosen(), at)
-    await automatic.ask_again(session, connection, at)
+    await ask_again(session, connection, at)

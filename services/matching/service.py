@@ -6,13 +6,14 @@ from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
 from services.lifecycle import releasing
+from services.lifecycle.task import ask_again
 from services.matching import menus
 from services.matching.directory import index_of
 from services.matching.names import suggest, surest
 from services.matching.shapes import MatchChoice, MatchForm
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup, Person
-from services.store import audit, automatic, connections, matches, mirror
+from services.store import audit, connections, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
@@ -98,7 +99,7 @@ async def _release(
     session: Session, connection: Connection, choice: MatchChoice, now: datetime
 ) -> None:
     """Let go on what this match was missing for."""
-    await automatic.ask_again(session, connection, now, client_id=choice.client_id)
+    await ask_again(session, connection, now, client_id=choice.client_id)
     contact_id, account_id = choice.contact_id, choice.account_id
     matched = releasing.client_matched(
         choice.client_id, contact_id=contact_id, account_id=account_id

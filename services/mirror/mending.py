@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Self
 
 from services.lifecycle import releasing
+from services.lifecycle.task import ask_again
 from services.matching.contacts import Addition
 from services.model.export import NEW_CONTACT
-from services.store import automatic, mirror, tables, tax_choices
+from services.store import mirror, tables, tax_choices
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -105,7 +106,7 @@ async def release(
     for cured in settled:
         await releasing.release(session, connection, cured, now)
     if settled:
-        await automatic.ask_again(session, connection, now)
+        await ask_again(session, connection, now)
 
 
 def _about_zero(
@@ -143,7 +144,7 @@ async def copy_contacts(
         await mirror.replace(session, connection.id, tables.Contact, rows, left_out)
     if restored:
         await releasing.release(session, connection, releasing.contacts_restored(restored), now)
-        await automatic.ask_again(session, connection, now)
+        await ask_again(session, connection, now)
     for export in waiting:
         namesake = await _namesake(session, connection, export)
         if namesake is None or namesake.contact_id in restored:

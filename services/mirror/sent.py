@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from services.lifecycle.task import Asked, ask
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
-from services.store import mirror, tasks
+from services.store import mirror
 from services.store.engine import Session
 from services.store.tables import Connection
-from services.store.tasks import Asked
 
 _DRAFT = "draft"
 
@@ -32,4 +32,4 @@ async def consider(
     known = await mirror.statuses(session, connection.id, ids)
     for invoice_id in ids:
         if known.get(invoice_id, _DRAFT) == _DRAFT:
-            await tasks.ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
+            await ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))

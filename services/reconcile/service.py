@@ -1,6 +1,7 @@
 """Comparing both systems: asked for by a person, or by the clock for a month's digest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,12 +9,13 @@ import structlog
 
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
-from services.errors import NotConnected, ServiceError, Throttled, Unavailable
+from services.errors import Lost, NotConnected, ServiceError, Throttled, Unavailable
 from services.jobs.backoff import COMPARISON, DIGEST
 from services.jobs.work import Work
+from services.lifecycle import task as lifecycle
 from services.model import days
 from services.model.connection import ConnectionState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
@@ -23,10 +25,9 @@ from services.reconcile.judging import Judge
 from services.reconcile.months import Month
 from services.reconcile.report import Begun, ReconcileScreen, Report, digest_facts
 from services.store import connections, digests, notices, tasks
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.tables import Connection, Task
-from services.store.tasks import Asked
 
 log = structlog.get_logger(__name__)
 
@@ -55,15 +56,15 @@ class ReconcileService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             month = months.month_of(text, days.day_in(connection.time_zone, now))
-            asked = Asked(
+            asked = lifecycle.Asked(
                 Job.RECONCILE,
-                digests.subject_of(month.key, person.user_id),
+                subject_of(month.key, person.user_id),
                 now,
                 by=person.user_id,
                 reply_to=reply_to,
                 data={"month": month.key},
             )
-            task = await tasks.ask(session, connection, asked)
+            task = await lifecycle.ask(session, connection, asked)
             begun = Begun(
                 organisation=connection.organisation_name or "Xero",
                 company=connection.paymo_company_name or "Paymo",
@@ -77,12 +78,16 @@ class ReconcileService:
 
     async def run_reconcile(self, task_id: int) -> None:
         """Compare both sides if it is this task's turn, and tell whoever asked."""
+        with suppress(Lost):
+            await self._run(task_id)
+
+    async def _run(self, task_id: int) -> None:
         async with self.database.sessions.begin() as session:
             task = await tasks.take(session, task_id, self.now())
             if task is None:
                 return
             # A long list takes longer than the usual lease; nobody else shall read it meanwhile.
-            await tasks.put_off(session, task, self.now() + _LONGEST, "")
+            await lifecycle.put_off(session, task, self.now() + _LONGEST, "")
             connection = await connections.get(session, task.connection_id)
         today = days.day_in(connection.time_zone, self.now())
         month = months.month_of(task.data["month"], today)
@@ -128,8 +133,7 @@ class ReconcileService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, task.connection_id)
             data = {"compared": report.compared, "agreeing": report.agreeing}
-            if not await tasks.finish(session, task, TaskState.DONE, data=data):
-                return
+            await lifecycle.finish(session, task, data)
             if task.reply_to is None:
                 facts = digest_facts(connection, report, days.day_in(connection.time_zone, now))
                 source = f"digest:{connection.id}:{report.month}"
@@ -149,10 +153,9 @@ class ReconcileService:
         is_told = bool(task.data.get("told"))
         is_worth_telling = pause >= _WORTH_TELLING and not is_told
         async with self.database.sessions.begin() as session:
-            if not await tasks.put_off(session, task, due_at, reason):
-                return
+            await lifecycle.put_off(session, task, due_at, reason)
             if is_worth_telling:
-                await tasks.note(session, task, told=True)
+                await lifecycle.note(session, task, told=True)
         if task.reply_to is not None and is_worth_telling:
             when = f"{due_at:%H:%M} UTC on {due_at.day} {due_at:%b}"
             text = f"{reason} The comparison is tried again by itself at {when}."
@@ -168,12 +171,11 @@ class ReconcileService:
             return
         pause = later if is_digest else _SOON
         async with self.database.sessions.begin() as session:
-            await tasks.put_off(session, task, self.now() + pause, str(refusal))
+            await lifecycle.put_off(session, task, self.now() + pause, str(refusal))
 
     async def _refuse(self, task: Task, reason: str) -> None:
         async with self.database.sessions.begin() as session:
-            if not await tasks.finish(session, task, TaskState.REFUSED, reason=reason):
-                return
+            await lifecycle.refuse(session, task, reason)
         if task.reply_to is not None:
             await self.screen.show_refusal(ReplyTarget(**task.reply_to), reason)
         else:
@@ -193,3 +195,18 @@ def _require_open(connection: Connection) -> None:
             f"Paymo and Xero are not connected any more. Run {Typed(Command.CONNECT)}."
         )
     connections.require_ready(connection)
+
+
+async def ask_due(session: Session, now: datetime) -> Sequence[int]:
+    """Ask for the digests that are owed, and return the tasks."""
+    asked = []
+    for connection, month in await digests.take_owed(session, now):
+        wanted = lifecycle.Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
+        task = await lifecycle.ask(session, connection, wanted)
+        asked += [task.id] if task is not None else []
+    return asked
+
+
+def subject_of(month: str, user_id: str) -> str:
+    """Name a comparison: each person's own, and the clock's; two presses of one are one."""
+    return f"{month}:{user_id}"

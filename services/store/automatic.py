@@ -1,5 +1,6 @@
 """Exports that the app makes by itself: what allows them, and what stops them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, String, cast, func, select
@@ -8,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.export import ExportState
 from services.model.invoice import SENT_IN_PAYMO, InvoiceState
 from services.model.jobs import Job, TaskState
-from services.store import exports, tasks
+from services.store import exports
 from services.store.tables import Connection, Export, InvoiceHeader, Task
-from services.store.tasks import Asked
 
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
@@ -55,15 +55,12 @@ async def list_failed_run(session: AsyncSession, connection: Connection) -> list
     return [number for number, _ in reversed(last)]
 
 
-async def ask_again(
-    session: AsyncSession, connection: Connection, now: datetime, *, client_id: int | None = None
-) -> None:
-    """Look again at what people were asked about, since more is settled; of one client, or of all.
-
-    What is still in doubt is not asked about a second time.
-    """
+async def list_asked_about(
+    session: AsyncSession, connection: Connection, client_id: int | None
+) -> Sequence[int]:
+    """Return the invoices that people were asked about, of one client or of all."""
     if not connection.auto_export or connection.auto_export_since is None:
-        return
+        return ()
     asked_about = select(Task.subject).where(
         Task.connection_id == connection.id,
         Task.job == Job.AUTO,
@@ -83,8 +80,7 @@ async def ask_again(
     if client_id is not None:
         found = found.where(InvoiceHeader.client_id == client_id)
     newest = found.order_by(InvoiceHeader.invoice_id.desc()).limit(_AT_ONCE)
-    for invoice_id in (await session.scalars(newest)).all():
-        await tasks.ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
+    return (await session.scalars(newest)).all()
 
 
 def switch_on(connection: Connection, now: datetime) -> None:

@@ -35,37 +35,6 @@ async def take(session: AsyncSession, batch_id: int, now: datetime) -> Batch | N
     return taken
 
 
-async def hold(session: AsyncSession, batch: Batch, now: datetime, tries: int) -> bool:
-    """Lengthen the lease; False when somebody else took it since."""
-    return await fenced(session, batch, batch.fence, due_at=now + _LEASE, tries=tries, problem="")
-
-
-async def start(session: AsyncSession, batch: Batch, now: datetime) -> bool:
-    """Go from the table to the exporting; of two presses, one does it."""
-    started = await session.scalar(
-        update(Batch)
-        .where(Batch.id == batch.id, Batch.state == BatchState.READY)
-        .values(
-            state=BatchState.RUNNING,
-            started_at=now,
-            due_at=now,
-            tries=0,
-            problem="",
-            fence=Batch.fence + 1,
-        )
-        .returning(Batch)
-        .execution_options(populate_existing=True)
-    )
-    return started is not None
-
-
-async def put_off(session: AsyncSession, batch: Batch, due_at: datetime, problem: str) -> bool:
-    """Go on later."""
-    return await fenced(
-        session, batch, batch.fence, due_at=due_at, problem=problem, tries=batch.tries
-    )
-
-
 async def list_candidates(
     session: AsyncSession, connection: Connection, statuses: Collection[str]
 ) -> Sequence[int]:
@@ -217,16 +186,11 @@ async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
     return bool(await session.scalar(select(or_(waiting.exists(), running.exists()))))
 
 
-async def finish(session: AsyncSession, batch: Batch, **values: Any) -> bool:
-    """End it, and keep no more of Paymo's invoices than their heads."""
-    done = await fenced(
-        session, batch, batch.fence, state=BatchState.DONE, due_at=None, problem="", **values
+async def forget_invoices(session: AsyncSession, batch_id: int) -> None:
+    """Keep no more of Paymo's invoices than their heads."""
+    await session.execute(
+        update(BatchRow).where(BatchRow.batch_id == batch_id).values(invoice=None)
     )
-    if done:
-        await session.execute(
-            update(BatchRow).where(BatchRow.batch_id == batch.id).values(invoice=None)
-        )
-    return done
 
 
 async def purge(session: AsyncSession, before: datetime) -> None:

@@ -8,43 +8,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import days
 from services.model.connection import ConnectionState
-from services.model.jobs import Job
 from services.model.notice import Topic
-from services.store import tasks
 from services.store.tables import Connection, Subscription, Workspace
-from services.store.tasks import Asked
 
 _HOUR = time(7)
 
 
-async def ask_due(session: AsyncSession, now: datetime) -> Sequence[int]:
-    """Ask for the digest of the month before, on the first at seven or later, and return tasks.
+async def take_owed(session: AsyncSession, now: datetime) -> Sequence[tuple[Connection, str]]:
+    """Return whose digest of the month before is owed, on the first at seven or later.
 
     It is seven where the books are kept. A channel that began to listen since then is told at the
-    end of this month. Of several processes one moves `digest_month`, and asks.
+    end of this month. Of several processes one moves `digest_month`, and has it.
     """
-    asked = []
+    owed = []
     for connection, listens_since in await _listened_to(session):
         begins = _begins(connection, now)
         month = f"{begins.date() - timedelta(days=1):%Y-%m}"
         if begins > now or listens_since >= begins or connection.digest_month >= month:
             continue
         if await _move(session, connection.id, month):
-            job = Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
-            task = await tasks.ask(session, connection, job)
-            asked += [task.id] if task is not None else []
-    return asked
+            owed.append((connection, month))
+    return owed
 
 
 def _begins(connection: Connection, now: datetime) -> datetime:
     """Return when this month's digest is due."""
     first = days.day_in(connection.time_zone, now).replace(day=1)
     return datetime.combine(first, _HOUR, days.zone_of(connection.time_zone))
-
-
-def subject_of(month: str, user_id: str) -> str:
-    """Name a comparison: each person's own, and the clock's; two presses of one are one."""
-    return f"{month}:{user_id}"
 
 
 async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, datetime]]:

@@ -5,6 +5,7 @@ number is unique in a company, so what a lost answer has left is found by its nu
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,15 +13,18 @@ from typing import Any
 from services.clients.paymo import Invoice, Payment, PaymoClient
 from services.errors import (
     AlreadyRequested,
+    Lost,
     NotFound,
     Rejected,
     ServiceError,
     Unavailable,
     Unreadable,
 )
+from services.export.underway import postpone, take_about
 from services.jobs.backoff import TASK
+from services.lifecycle import task as lifecycle
 from services.model.invoice import InvoiceState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import Command, Typed, listed
@@ -57,23 +61,17 @@ class _Case:
         return self.kit.paymo.client(self.connection.paymo_api_key)
 
     async def leave(self, **data: Any) -> None:
-        """Write down what is sent to Paymo now. Raises `StillUnderWay`, `Rejected` or `_Lost`."""
+        """Write down what is sent to Paymo now. Raises `StillUnderWay`, `Rejected` or `Lost`."""
         leaving.require_over(self.task, self.kit.now())
         if TASK.is_over(self.task.tries - 1):
             raise Rejected("Paymo failed every time for over an hour. Try again later.")
         async with self.kit.database.sessions.begin() as session:
-            if not await tasks.leave(session, self.task, self.kit.now(), **data):
-                raise _Lost("Somebody else goes on with it.")
+            await lifecycle.leave(session, self.task, self.kit.now(), **data)
 
     async def note(self, **data: Any) -> None:
         """Write down how far it has come."""
         async with self.kit.database.sessions.begin() as session:
-            if not await tasks.note(session, self.task, **data):
-                raise _Lost("Somebody else goes on with it.")
-
-
-class _Lost(ServiceError):
-    """Another worker took the task over."""
+            await lifecycle.note(session, self.task, **data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +107,10 @@ class RestoreService(Kit):
                 )
             if await tasks.is_done(session, Job.RESTORE, export.id):
                 raise AlreadyRequested(f"Invoice {export.number} is restored already.")
-            asked = tasks.Asked(
+            asked = lifecycle.Asked(
                 Job.RESTORE, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
-            task = await tasks.ask(session, connection, asked)
+            task = await lifecycle.ask(session, connection, asked)
             if task is None:
                 raise AlreadyRequested(f"Invoice {export.number} is being restored already.")
             task_id, number = task.id, export.number
@@ -122,22 +120,23 @@ class RestoreService(Kit):
     async def run_restore(self, task_id: int) -> None:
         """Bring one task a step on, however far it had come."""
         async with self.database.sessions.begin() as session:
-            taken = await tasks.take_about(session, task_id, self.now())
+            taken = await take_about(session, task_id, self.now())
         if taken is None:
             return
         former = Invoice.from_json(taken.export.snapshot or {})
         case = _Case(self, taken.connection, taken.export, taken.task, former)
-        try:
-            await _run(case)
-        except Rejected as refusal:
-            await _refuse(case, str(refusal))
-        except _Lost:
-            return
-        except ServiceError as refusal:
-            async with self.database.sessions.begin() as session:
-                said = await tasks.postpone(session, taken, refusal, self.now())
-            if said:
-                await _say(case, said, is_well=False)
+        with suppress(Lost):
+            try:
+                await _run(case)
+            except Rejected as refusal:
+                await _refuse(case, str(refusal))
+            except Lost:
+                raise
+            except ServiceError as refusal:
+                async with self.database.sessions.begin() as session:
+                    said = await postpone(session, taken, refusal, self.now())
+                if said:
+                    await _say(case, said, is_well=False)
 
 
 async def _run(case: _Case) -> None:
@@ -232,9 +231,7 @@ async def _succeed(case: _Case, made: Invoice) -> None:
     if made.total != case.former.total:
         lost.append(f"Its total is {made.total:f} now, where it was {case.former.total:f}.")
     async with kit.database.sessions.begin() as session:
-        done = {_MADE: made.id}
-        if not await tasks.finish(session, case.task, TaskState.DONE, data=done):
-            return
+        await lifecycle.finish(session, case.task, {_MADE: made.id})
         facts = cards.common_facts(export, case.connection, kit.links)
         facts |= {
             "by": case.task.asked_by,
@@ -272,8 +269,7 @@ async def _refuse(case: _Case, why: str) -> None:
         f"Invoice {number} was not restored. {why} To try again: {Typed(Command.RESTORE, number)}"
     )
     async with case.kit.database.sessions.begin() as session:
-        if not await tasks.finish(session, case.task, TaskState.REFUSED, reason=said):
-            return
+        await lifecycle.refuse(session, case.task, said)
         entry = AuditNote(
             "restore_refused",
             case.kit.now(),

@@ -10,12 +10,14 @@ from decimal import Decimal
 from services import money
 from services.errors import AlreadyRequested, NotFound
 from services.export.kit import Kit
+from services.export.underway import take_about
 from services.lifecycle.export import accept_difference
+from services.lifecycle.task import Asked, ask
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.store import audit, cards, connections, exports, notices, numbered, tasks
+from services.store import audit, cards, connections, exports, notices, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
@@ -59,13 +61,13 @@ class UndoService(Kit):
             export, connection = await self._own(session, person, export_id)
             if why := _why_not_ours(export, connection):
                 raise AlreadyRequested(why)
-            asked = tasks.Asked(
+            asked = Asked(
                 Job.UNDO, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
             is_taken = await exports.change_invoice_state(
                 session, export, invoice_state=InvoiceState.UNDOING
             )
-            task = await tasks.ask(session, connection, asked) if is_taken else None
+            task = await ask(session, connection, asked) if is_taken else None
             if task is None:
                 raise AlreadyRequested(f"Invoice {export.number} is being taken back already.")
             task_id, number = task.id, export.number
@@ -102,7 +104,7 @@ class UndoService(Kit):
     async def run_undo(self, task_id: int) -> None:
         """Bring one task a step on, however far it had come."""
         async with self.database.sessions.begin() as session:
-            taken = await tasks.take_about(session, task_id, self.now())
+            taken = await take_about(session, task_id, self.now())
         if taken is not None:
             await takeback.run(self, taken)
 

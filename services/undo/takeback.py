@@ -4,20 +4,22 @@ A draft is deleted. An approved invoice without payments is renamed, so that its
 again, and then voided. Anything else is refused, and nothing is changed.
 """
 
+from contextlib import suppress
+
 from services.clients.xero import XeroInvoice
 from services.errors import Lost, NotFound, Rejected, ServiceError, Unavailable
 from services.export.kit import Kit
 from services.export.refusals import Refused
-from services.export.underway import Underway
+from services.export.underway import Taken, Underway, postpone
+from services.lifecycle import task as lifecycle
 from services.mapping import books
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.store import audit, cards, exports, notices, payments, tasks
+from services.store import audit, cards, exports, notices, payments
 from services.store.audit import AuditNote
 from services.store.tables import Export, Task
-from services.store.tasks import Taken
 
 _GONE = {"DELETED": InvoiceState.DELETE_SEEN, "VOIDED": InvoiceState.VOID_SEEN}
 _LONGEST = 255  # characters of an invoice's number
@@ -26,16 +28,17 @@ _LONGEST = 255  # characters of an invoice's number
 async def run(kit: Kit, taken: Taken) -> None:
     """Bring it a step on; what may have been done already is read before anything is sent."""
     case = Underway(kit, taken.connection, taken.export, taken.task)
-    try:
-        await _run(case)
-    except Refused as refusal:
-        await _refuse(case, f"{refusal} {await _named_back(case)}".strip())
-    except Lost:
-        return
-    except ServiceError as refusal:
-        async with kit.database.sessions.begin() as session:
-            said = await tasks.postpone(session, taken, refusal, kit.now())
-        await case.say(said, is_well=False)
+    with suppress(Lost):
+        try:
+            await _run(case)
+        except Refused as refusal:
+            await _refuse(case, f"{refusal} {await _named_back(case)}".strip())
+        except Lost:
+            raise
+        except ServiceError as refusal:
+            async with kit.database.sessions.begin() as session:
+                said = await postpone(session, taken, refusal, kit.now())
+            await case.say(said, is_well=False)
 
 
 async def _run(case: Underway) -> None:
@@ -133,8 +136,7 @@ async def _succeed(case: Underway, invoice: XeroInvoice) -> None:
     kit, export, now = case.kit, case.export, case.kit.now()
     how = "deleted" if invoice.status == "DELETED" else "voided"
     async with kit.database.sessions.begin() as session:
-        if not await tasks.finish(session, case.task, TaskState.DONE, data={"how": how}):
-            return
+        await lifecycle.finish(session, case.task, {"how": how})
         await exports.change_invoice_state(
             session,
             export,
@@ -175,8 +177,7 @@ async def _refuse(
     case: Underway, why: str, *, invoice_state: InvoiceState = InvoiceState.LIVE
 ) -> None:
     async with case.kit.database.sessions.begin() as session:
-        if not await tasks.finish(session, case.task, TaskState.REFUSED, reason=why):
-            return
+        await lifecycle.refuse(session, case.task, why)
         await exports.change_invoice_state(session, case.export, invoice_state=invoice_state)
         entry = AuditNote(
             "undo_refused",

@@ -19,15 +19,16 @@ from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.export.underway import Underway
 from services.lifecycle import export as lifecycle
+from services.lifecycle import task as task_lifecycle
 from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import DRAFT, codes_of, examine, reds
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import Command, Typed
-from services.store import audit, cards, connections, drifts, matches, notices, tasks
+from services.store import audit, cards, connections, drifts, matches, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export
@@ -202,8 +203,7 @@ def _key(case: Underway, body: dict[str, Any]) -> str:
 async def _agree(case: Underway) -> str:
     """End it where Paymo's invoice is as it was exported by now."""
     async with case.kit.database.sessions.begin() as session:
-        if not await tasks.finish(session, case.task, TaskState.DONE):
-            raise Lost("Somebody else goes on with it.")
+        await task_lifecycle.finish(session, case.task)
     return f"Invoice {case.export.number} is the same in Paymo and in Xero, so nothing was sent."
 
 
@@ -212,14 +212,10 @@ async def _record(case: Underway, invoice: Invoice, stated: XeroInvoice) -> str:
     kit, export = case.kit, case.export
     found = compare.edits_in_paymo(export, compare.compared_of(export).former, invoice)
     async with kit.database.sessions.begin() as session:
-        is_ours = await tasks.finish(
-            session,
-            case.task,
-            TaskState.DONE,
-            data={"stated_at": stated.updated_at.isoformat()},
-        )
-        if not is_ours or not await _write(session, case, invoice, stated):
-            raise Lost("Somebody else goes on with it.")
+        stated_at = {"stated_at": stated.updated_at.isoformat()}
+        await task_lifecycle.finish(session, case.task, stated_at)
+        if not await _write(session, case, invoice, stated):
+            raise Lost
         await _tell(session, case, found)
     await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
     total = money.format_amount(stated.total, export.currency)

@@ -4,20 +4,21 @@ Take, call, record: what will be sent is written down first. An update whose ans
 looked for in Xero before anything is sent again.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from services import compare
 from services.errors import AlreadyRequested, Lost, NotFound, ServiceError
 from services.export.kit import Kit
 from services.export.refusals import Refused
-from services.export.underway import Underway
+from services.export.underway import Taken, Underway, postpone, take_about
+from services.lifecycle import task as lifecycle
 from services.model.invoice import InvoiceState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
-from services.store import audit, connections, exports, tasks
+from services.store import audit, connections, exports
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export
-from services.store.tasks import Asked, Taken
 from services.update import rewriting
 
 
@@ -34,7 +35,7 @@ class UpdateService(Kit):
             found = await connections.get_here(session, person, export.connection_id)
             connection = connections.require_ready(found)
             _require_ours(export, connection)
-            asked = Asked(
+            asked = lifecycle.Asked(
                 Job.UPDATE,
                 str(export.id),
                 self.now(),
@@ -43,7 +44,7 @@ class UpdateService(Kit):
                 export_id=export.id,
                 data={"told": compare.told(export, compare.PAYMO)},
             )
-            task = await tasks.ask(session, connection, asked)
+            task = await lifecycle.ask(session, connection, asked)
             if task is None:
                 raise AlreadyRequested(f"Invoice {export.number} is being updated already.")
             task_id = task.id
@@ -53,25 +54,26 @@ class UpdateService(Kit):
     async def run_update(self, task_id: int) -> None:
         """Bring one update a step on, however far it had come."""
         async with self.database.sessions.begin() as session:
-            taken = await tasks.take_about(session, task_id, self.now())
+            taken = await take_about(session, task_id, self.now())
         if taken is None:
             return
         case = Underway(self, taken.connection, taken.export, taken.task)
-        try:
-            said = await rewriting.run(case)
-        except Refused as refusal:
-            await self._refuse(case, str(refusal))
-        except Lost:
-            return
-        except ServiceError as refusal:
-            await self._later(case, taken, refusal)
-        else:
-            await case.say(said)
+        with suppress(Lost):
+            try:
+                said = await rewriting.run(case)
+            except Refused as refusal:
+                await self._refuse(case, str(refusal))
+            except Lost:
+                raise
+            except ServiceError as refusal:
+                await self._later(case, taken, refusal)
+            else:
+                await case.say(said)
 
     async def _later(self, case: Underway, taken: Taken, refusal: ServiceError) -> None:
         """Try again when the refusal may have passed, and say so once."""
         async with self.database.sessions.begin() as session:
-            said = await tasks.postpone(session, taken, refusal, self.now())
+            said = await postpone(session, taken, refusal, self.now())
         await case.say(said, is_well=False)
         due_at = case.task.due_at
         if case.task.tries == 1 and due_at is not None:
@@ -81,8 +83,7 @@ class UpdateService(Kit):
     async def _refuse(self, case: Underway, why: str) -> None:
         export = case.export
         async with self.database.sessions.begin() as session:
-            if not await tasks.finish(session, case.task, TaskState.REFUSED, reason=why):
-                return
+            await lifecycle.refuse(session, case.task, why)
             entry = AuditNote(
                 "update_refused",
                 self.now(),

@@ -7,11 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from sandbox.slack.model import SharedFile
+from services.lifecycle.task import Asked, ask
 from services.model.jobs import Job
-from services.store import tasks
-from services.store.digests import subject_of
+from services.reconcile.service import subject_of
 from services.store.tables import Connection
-from services.store.tasks import Asked
 from tests.walk import Walk, text_in
 
 
@@ -69,7 +68,7 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     async with core.database.sessions.begin() as session:
         (connection,) = await session.scalars(select(Connection))
         job = Asked(Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month})
-        await tasks.ask(session, connection, job)
+        await ask(session, connection, job)
 
     told = await walk.notice("digest")
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))

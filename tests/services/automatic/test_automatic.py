@@ -8,15 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed
+from services.lifecycle.task import Asked, ask
 from services.matching.shapes import MatchChoice
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job, TaskState
 from services.settings.service import SettingsService
-from services.store import tasks
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Task
-from services.store.tasks import Asked
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf, reply_to
 
@@ -281,7 +280,7 @@ async def test_an_outage_is_waited_for_and_two_workers_make_one_export(bridge: B
     connection = await bridge.connection()
     async with bridge.database.sessions.begin() as session:
         subject = str(bridge.paymo.company.numbered("INV-1").id)
-        await tasks.ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
+        await ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
     await bridge.look()
     await bridge.look()
 

@@ -8,6 +8,7 @@ import pytest
 from services.errors import NotAllowed, NotConnected, NotFound
 from services.explain.findings import LIVES, PAYMENTS, Finding
 from services.explain.service import ExplainService, Explanation
+from services.lifecycle.task import Asked, ask
 from services.model.connection import ConnectionState
 from services.model.export import Colour
 from services.model.invoice import InvoiceState
@@ -15,9 +16,8 @@ from services.model.jobs import Job
 from services.model.payment import PaymentState
 from services.model.people import Person, Role
 from services.model.wording import Member
-from services.store import connections, tasks
+from services.store import connections
 from services.store.engine import Database
-from services.store.tasks import Asked
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 
@@ -171,7 +171,7 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
         connection.is_paused, connection.day_calls_left = True, 0
         connection.state, connection.broken_side = ConnectionState.BROKEN, "Xero"
         asked = Asked(Job.UNDO, str(export.id), bridge.clock(), by="U2", export_id=export.id)
-        await tasks.ask(session, connection, asked)
+        await ask(session, connection, asked)
 
     found = await explain.why(ANNA, "INV-1")
 

@@ -13,7 +13,7 @@ from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.reconcile.report import Verdict
-from services.store import digests
+from services.reconcile.service import ask_due
 from services.store.engine import Database
 from services.store.tables import Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -65,7 +65,7 @@ async def tick(bridge: Bridge, at: datetime) -> list[int]:
     """Let the clock's chore run at a time, then do what is due."""
     bridge.clock.time = at
     async with bridge.database.sessions.begin() as session:
-        asked = list(await digests.ask_due(session, at))
+        asked = list(await ask_due(session, at))
     await bridge.run()
     return asked
 
@@ -212,11 +212,11 @@ async def test_the_digest_comes_once_on_the_first_after_seven(
 async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
     await listen(bridge, bridge.clock())
 
-    async def ask_due() -> int:
+    async def asked_now() -> int:
         async with bridge.database.sessions.begin() as session:
-            return len(await digests.ask_due(session, MORNING))
+            return len(await ask_due(session, MORNING))
 
-    asked = await asyncio.gather(*(ask_due() for _ in range(4)))
+    asked = await asyncio.gather(*(asked_now() for _ in range(4)))
 
     assert sorted(asked) == [0, 0, 0, 1]
     assert len(await tasks_of(bridge)) == 1

@@ -1,0 +1,79 @@
+"""A batch's states, from the table of what is ready to the report."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from services.lifecycle.machine import Machine
+from services.model.export import BatchState
+from services.model.people import ReplyTarget
+from services.store.tables import Batch, Connection
+
+_LEASE = timedelta(minutes=3)
+
+
+class BatchColumns(TypedDict, total=False):
+    """What the arrows may write beside the state."""
+
+    asked_numbers: list[str]
+    due_at: datetime | None
+    tries: int
+    problem: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+machine = Machine("batch", Batch, Batch.state, BatchColumns)
+
+
+@machine.start(BatchState.READING)
+def open_table(
+    connection: Connection, numbers: Sequence[str], reply_to: ReplyTarget, now: datetime
+) -> Batch:
+    """Make the row of a batch, whose table is to be read; without numbers it is about all."""
+    return Batch(
+        connection_id=connection.id,
+        state=BatchState.READING,
+        asked_numbers=[*numbers],
+        asked_by=reply_to.user_id,
+        reply_to=asdict(reply_to),
+        created_at=now,
+    )
+
+
+@machine.arrow([BatchState.READING], BatchState.READY)
+def show_table(_batch: Batch, numbers: Sequence[str]) -> BatchColumns:
+    """Have what was read looked at; `numbers` are those asked for, as Paymo has them."""
+    return {"asked_numbers": [*numbers], "due_at": None, "problem": ""}
+
+
+@machine.press([BatchState.READY], BatchState.RUNNING, grows=[Batch.fence])
+def start(_batch: Batch, now: datetime) -> BatchColumns:
+    """Go from the table to the exporting; of two presses, one does it."""
+    return {"started_at": now, "due_at": now, "tries": 0, "problem": ""}
+
+
+@machine.arrow([BatchState.READING, BatchState.RUNNING], BatchState.DONE)
+def finish(_batch: Batch, now: datetime) -> BatchColumns:
+    """End it once every invoice has its outcome, or its connection has ended."""
+    return {"finished_at": now, "due_at": None, "problem": ""}
+
+
+@machine.note
+def keep(batch: Batch, now: datetime, *, has_advanced: bool) -> BatchColumns:
+    """Keep the batch for another lease, while it goes on."""
+    return {"due_at": now + _LEASE, "tries": 0 if has_advanced else batch.tries, "problem": ""}
+
+
+@machine.note
+def put_off(batch: Batch, due_at: datetime, problem: str, *, is_try: bool = True) -> BatchColumns:
+    """Go on later, and say why it waits; what was no try does not count as one."""
+    tries = batch.tries if is_try else batch.tries - 1
+    return {"due_at": due_at, "problem": problem, "tries": tries}
+
+
+@machine.note
+def give_up_reading(_batch: Batch, problem: str) -> BatchColumns:
+    """Read no more for a table that came to nothing, and say why."""
+    return {"due_at": None, "problem": problem}
