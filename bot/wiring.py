@@ -44,6 +44,7 @@ from services.export.kit import Kit as ExportKit
 from services.export.service import ExportService
 from services.history.service import HistoryService
 from services.jobs.work import Runner, Work, Worker
+from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.jobs import Job
@@ -178,6 +179,7 @@ class _Parts:
             database=self.database,
             paymo=self.remote.paymo,
             xero=self.remote.xero,
+            read_names=index_of,
             now=now,
             webhook_address=reached if self.settings.has_paymo_webhooks else "",
         )

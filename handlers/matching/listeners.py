@@ -8,8 +8,7 @@ from handlers.blocks import Block, one_line
 from handlers.reading import Body, Note, chosen, note_of, number_in, pressed, typed
 from handlers.routing import SlackRequest
 from services.errors import NotAccepted
-from services.matching.service import MatchingService
-from services.matching.shapes import MatchChoice, MatchForm
+from services.matching.service import MatchChoice, MatchForm, MatchingService
 from services.model.people import Option
 
 TITLE = "Match Clients"

@@ -24,7 +24,7 @@ from services.mapping.books import Books, turned_to
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.mapping.taxes import UNTAXED_CHOICE
-from services.matching.contacts import client_row
+from services.mirror.contacts import client_row
 from services.model import days
 from services.model.export import Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState

@@ -15,7 +15,6 @@ from services.jobs.work import Work
 from services.mapping import books
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
-from services.matching import menus
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Check, Colour, ExportState
 from services.model.invoice import InvoiceState
@@ -277,7 +276,7 @@ async def _names(session: Session, connection: Connection, match: Match) -> tupl
     if match.account_id:
         row = await mirror.find_account(session, connection.id, match.account_id)
         gone = f"an account that Xero does not list ({match.account_id})"
-        account = f"the account {menus.name_of(row)}" if row else gone
+        account = f"the account {row.title}" if row else gone
     return contact, account
 
 

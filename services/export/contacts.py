@@ -9,7 +9,7 @@ import structlog
 
 from services import money
 from services.clients.paymo import Invoice
-from services.clients.xero import Contact, NewContact
+from services.clients.xero import Addition, Contact, NewContact, is_email, name_in_xero
 from services.errors import NotFound, Rejected, ServiceError
 from services.export import claims, departures
 from services.export.kit import Kit
@@ -18,7 +18,7 @@ from services.lifecycle import releasing
 from services.lifecycle.export import note
 from services.mapping.case import adding_of
 from services.mapping.parties import taken_text
-from services.matching.contacts import Addition, contact_row, is_email, name_in_xero
+from services.mirror.contacts import contact_row
 from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.store import audit, leaving, mirror, tables

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from services.clients.xero import Addition
 from services.errors import ServiceError
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
 from services.mapping.dates import first_open_day
-from services.matching.contacts import Addition
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, RefusalCode
 from services.model.people import Person, Role
 from services.store import mirror, roles

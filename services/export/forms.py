@@ -14,7 +14,7 @@ from services.mapping.case import adding_of
 from services.mapping.checks import Case, codes_of, examine, reds
 from services.mapping.dates import first_open_day
 from services.matching import menus
-from services.matching.names import reason_for
+from services.matching.suggestions import reason_for
 from services.model import days
 from services.model.export import NEW_CONTACT, Check, Colour
 from services.model.invoice import InvoicePicture
@@ -155,7 +155,7 @@ def _picture(case: Case) -> InvoicePicture | None:
         picture = picture_of(
             case.invoice,
             contact_name=contact_name if case.choice.contact_id else "",
-            account_name=menus.name_of(account) if account else "",
+            account_name=account.title if account else "",
         )
     except ServiceError:
         return None  # the check of the figures says why

@@ -25,7 +25,6 @@ from services.mapping import books, taxes
 from services.mapping.books import Books
 from services.mapping.case import Case
 from services.mapping.checks import codes_of, examine, reds
-from services.matching.menus import name_of, percent
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.store import audit
 from services.store.audit import AuditNote
@@ -229,10 +228,10 @@ def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
         export.requested_by,
         export_id=export.id,
         before={
-            "account": name_of(account) if account is not None else "",
-            "xero": percent(carried) if carried is not None else "",
+            "account": account.title if account is not None else "",
+            "xero": money.percent(carried) if carried is not None else "",
         },
-        after={"paymo": percent(invoice_rate(case.invoice))},
+        after={"paymo": money.percent(invoice_rate(case.invoice))},
     )
 
 

@@ -6,7 +6,7 @@ from services.errors import NotConnected, NotFound, ServiceError, SeveralFit
 from services.export import forms
 from services.export.kit import Kit
 from services.export.reading import read_invoice
-from services.matching.contacts import client_row
+from services.mirror.contacts import client_row
 from services.model.connection import ConnectionState
 from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed, some_of

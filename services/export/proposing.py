@@ -8,9 +8,8 @@ from services.clients.paymo import Invoice
 from services.clients.paymo.figures import invoice_rate
 from services.mapping import books
 from services.mapping.books import Books
-from services.matching.directory import index_of
-from services.matching.index import Index
-from services.matching.names import Party, suggest, surest
+from services.matching.index import Index, index_of
+from services.matching.suggestions import Party, suggest, surest
 from services.store import matches
 from services.store.engine import Session
 from services.store.tables import Connection, Match

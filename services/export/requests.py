@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from services.clients.paymo.figures import invoice_rate
+from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import claims, cures, endings, forms
 from services.export.kit import Kit
@@ -15,7 +16,6 @@ from services.lifecycle.task import ask_again
 from services.mapping import books, taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
-from services.matching.contacts import Addition
 from services.model import days
 from services.model.export import Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job

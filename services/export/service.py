@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services import money
+from services.clients.xero import Addition
 from services.errors import NotFound
 from services.export import cures, forms, previews, requests, sending
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.mapping.case import adding_of
-from services.matching.contacts import Addition
 from services.model import days
 from services.model.jobs import Job
 from services.model.people import Option, Person, ReplyTarget, Role

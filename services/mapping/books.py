@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from services.matching.contacts import Addition
+from services.clients.xero import Addition
 from services.model.export import NEW_CONTACT
 from services.store import connections, mirror, tax_choices, untaxed
 from services.store.engine import Session

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.clients.paymo import Invoice
+from services.clients.xero import Addition
 from services.export.shapes import ExportChoice
 from services.mapping.books import Books
-from services.matching.contacts import Addition
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Account
 

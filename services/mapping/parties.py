@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
+from services.clients.xero import Addition, is_email, name_in_xero
 from services.mapping.case import Case, adding_of
-from services.matching.contacts import Addition, is_email, name_in_xero
-from services.matching.menus import name_of
 from services.model import numbers
 from services.model.export import NEW_CONTACT, Check, Colour
 from services.store.tables import Account, Contact
@@ -84,7 +83,7 @@ def check_account(case: Case) -> Iterable[Check]:
         yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
     else:
         kind = ", a liability account for advance payments" if account.is_liability else ""
-        yield Check("account", Colour.GREEN, f"All items go to {name_of(account)}{kind}.")
+        yield Check("account", Colour.GREEN, f"All items go to {account.title}{kind}.")
 
 
 def _why_not(account: Account) -> str:
@@ -94,4 +93,4 @@ def _why_not(account: Account) -> str:
         "kind": "is neither a revenue account nor a liability account for advance payments",
     }
     why = reasons.get(account.why_not or "", "cannot take sales")
-    return f"{name_of(account)} {why}."
+    return f"{account.title} {why}."

@@ -11,9 +11,9 @@ from services import money
 from services.clients.paymo.figures import invoice_rate
 from services.mapping.books import Books
 from services.mapping.case import Case
-from services.matching.menus import name_of, percent
 from services.model.export import Check, Colour
 from services.model.wording import some_of
+from services.money import percent
 from services.store.tables import Account, TaxRate
 
 _TAX_SETUP = (
@@ -134,18 +134,18 @@ def _differs(case: Case, account: Account) -> str:
     carried = case.books.rate_of(account)
     known = case.books.tax_rates.get(account.tax_type)
     if carried is not None:
-        states = f"{name_of(account)} carries {percent(carried)} in Xero"
+        states = f"{account.title} carries {percent(carried)} in Xero"
     elif known is not None:
-        states = f"{name_of(account)} carries {known.name}, which Xero does not take for sales"
+        states = f"{account.title} carries {known.name}, which Xero does not take for sales"
     else:
-        states = f"{name_of(account)} has no tax rate in Xero that can be used"
+        states = f"{account.title} has no tax rate in Xero that can be used"
     return f"{states}, and the invoice has {percent(invoice_rate(case.invoice))} in Paymo."
 
 
 def _ways_on(case: Case, wanted: Decimal) -> str:
     books = case.books
     fitting = [
-        name_of(each)
+        each.title
         for each in books.accounts.values()
         if each.is_usable
         and not each.is_liability

@@ -1,21 +1,27 @@
-"""An organisation's contacts, read once: which of them are worth comparing with a client."""
+"""An organisation's contacts by what tells who they are, read once by this process and kept up."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from rapidfuzz import fuzz, process
 
-from services.matching.proofs import domain_of, email_of, label_of, tax_numbers
+from services.matching.identifiers import domain_of, email_of, label_of, tax_numbers
 from services.matching.readings import Reading, readings
+from services.model.chunks import chunks
+from services.store import contacts
+from services.store.engine import Session, memory_of
 
 _NEAR = 40
 _FAR = 45
 _SHORTLIST = 30
 _SET = 5  # how much less it says that one name holds the other
+_KEPT = 32  # organisations; an index of ten thousand contacts takes some megabytes
+_AT_ONCE = 50  # contacts that are read before others have their turn
 
 
-class Known(Protocol):
+class Recognisable(Protocol):
     """A contact, as far as somebody can be recognised by it."""
 
     @property
@@ -52,7 +58,7 @@ class Party:
 class Index:
     """Contacts by their words and initials, and by what proves them; it can be kept up."""
 
-    contacts: dict[str, Known] = field(default_factory=dict)
+    contacts: dict[str, Recognisable] = field(default_factory=dict)
     # Names by their words in the order of the alphabet, and by their letters; "" was dropped.
     _ordered: list[str] = field(default_factory=list)
     _joined: list[str] = field(default_factory=list)
@@ -62,7 +68,7 @@ class Index:
     _by_mark: dict[str, set[str]] = field(default_factory=dict)
     _by_proof: dict[str, set[str]] = field(default_factory=dict)
 
-    def put(self, contact: Known) -> None:
+    def put(self, contact: Recognisable) -> None:
         """Add a contact, or read it again."""
         self.drop(contact.contact_id)
         self.contacts[contact.contact_id] = contact
@@ -86,7 +92,7 @@ class Index:
         for proof in _proofs(contact.email, contact.tax_number):
             self._by_proof[proof].discard(contact_id)
 
-    def shortlist(self, party: Party) -> Sequence[Known]:
+    def shortlist(self, party: Party) -> Sequence[Recognisable]:
         """Return the contacts that are worth a closer look."""
         proven: set[str] = set()
         found: set[str] = set()
@@ -153,3 +159,47 @@ def _proofs(email: str, tax_number: str) -> set[str]:
 
 def _in_order(reading: Reading) -> str:
     return " ".join(sorted(each.plain for each in reading.words))
+
+
+@dataclass(slots=True)
+class _Directory:
+    index: Index = field(default_factory=Index)
+    mark: str | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+async def index_of(session: Session, connection_id: int) -> Index:
+    """Return the contacts as they are now; only those that changed are read again."""
+    directory = _directory(session, connection_id)
+    async with directory.turn:
+        mark = await contacts.find_mark(session, connection_id)
+        if mark != directory.mark:
+            await _catch_up(directory.index, await contacts.list_known(session, connection_id))
+            directory.mark = mark
+    return directory.index
+
+
+def _directory(session: Session, connection_id: int) -> _Directory:
+    memory = memory_of(session)
+    key = ("contacts", connection_id)
+    found: _Directory = memory.pop(key, None) or _Directory()
+    memory[key] = found  # the one that was asked for last stands at the end
+    directories = [each for each in memory if each[0] == "contacts"]
+    for each in directories[:-_KEPT]:
+        del memory[each]
+    return found
+
+
+async def _catch_up(index: Index, known: Sequence[Recognisable]) -> None:
+    """Bring the index up to date, a few contacts at a time, so that nobody waits for all."""
+    current = {each.contact_id: each for each in known}
+    gone = [each for each in index.contacts if each not in current]
+    changed = [each for each in known if index.contacts.get(each.contact_id) != each]
+    for some in chunks(gone, _AT_ONCE):
+        for contact_id in some:
+            index.drop(contact_id)
+        await asyncio.sleep(0)
+    for few in chunks(changed, _AT_ONCE):
+        for each in few:
+            index.put(each)
+        await asyncio.sleep(0)

@@ -1,12 +1,11 @@
-"""The rows of the contact and account menus, read from the mirror."""
+"""The rows of the contact, account and tax menus, from the copies of Xero's lists."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
-from services.matching.contacts import name_in_xero
-from services.matching.directory import index_of
-from services.matching.index import Known
-from services.matching.names import Party, Suggestion, suggest
+from services import money
+from services.clients.xero import name_in_xero
+from services.matching.index import Recognisable, index_of
+from services.matching.suggestions import Party, Suggestion, suggest
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup
 from services.store import contacts, mirror
@@ -43,8 +42,8 @@ async def contact_groups(
     return tuple(each for each in groups if each.options)
 
 
-def contact_option(contact: Known) -> Option:
-    """Return a contact as a row."""
+def contact_option(contact: Recognisable) -> Option:
+    """Draw a contact as a row."""
     return Option(contact.contact_id, contact.name, contact.email)
 
 
@@ -87,20 +86,10 @@ async def account_groups(
 def account_option(account: Account, rates: Mapping[str, TaxRate]) -> Option:
     """Return an account as a row: name, code, and the tax it carries."""
     rate = rates.get(account.tax_type)
-    tax = "no tax rate" if rate is None else f"{rate.name} · {percent(rate.effective_rate)}"
-    return Option(account.account_id, name_of(account), tax)
+    tax = "no tax rate" if rate is None else f"{rate.name} · {money.percent(rate.effective_rate)}"
+    return Option(account.account_id, account.title, tax)
 
 
 def tax_option(rate: TaxRate) -> Option:
     """Return a tax rate as a row."""
-    return Option(rate.tax_type, rate.name, percent(rate.effective_rate))
-
-
-def name_of(account: Account) -> str:
-    """Return an account as people call it: name and code."""
-    return f"{account.name} ({account.code})" if account.code else account.name
-
-
-def percent(rate: Decimal) -> str:
-    """Write a rate without closing zeros: 6.25 %."""
-    return f"{rate.normalize():f} %"
+    return Option(rate.tax_type, rate.name, money.percent(rate.effective_rate))

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from services.matching.forms import AMBIGUOUS, CONNECTORS, WORDS, without_forms
 from services.matching.spelling import (
     folded,
     is_of_another_alphabet,
@@ -13,7 +12,17 @@ from services.matching.spelling import (
     with_umlauts_spelled,
     without_signs,
 )
-from services.matching.vocabulary import FIGURES, FILLERS, ROMAN, SHORT, TITLES
+from services.matching.vocabulary import (
+    AMBIGUOUS,
+    CONNECTORS,
+    FIGURES,
+    FILLERS,
+    ROMAN,
+    SHORT,
+    TITLES,
+    WORDS,
+    without_forms,
+)
 
 _ALIAS = re.compile(
     r"(?<=\S)[\s(,]+\b(?:t/as?|trading\s+as|d\.?\s?/?b\.?\s?/?a|doing\s+business\s+as"

@@ -8,9 +8,8 @@ from services.errors import NotAccepted, ServiceError
 from services.lifecycle import releasing
 from services.lifecycle.task import ask_again
 from services.matching import menus
-from services.matching.directory import index_of
-from services.matching.names import suggest, surest
-from services.matching.shapes import MatchChoice, MatchForm
+from services.matching.index import index_of
+from services.matching.suggestions import suggest, surest
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup, Person
 from services.store import audit, connections, matches, mirror
@@ -23,6 +22,29 @@ _UNKNOWN_CLIENT = "Paymo's list does not hold this client any more. Choose anoth
 _UNKNOWN_CONTACT = "Xero does not list this contact any more. Choose another one."
 _ARCHIVED = "This contact is archived in Xero. Choose another one, or restore it in Xero."
 _UNKNOWN_ACCOUNT = "This account is not offered in the menu any more. Choose another one."
+
+
+@dataclass(frozen=True, slots=True)
+class MatchForm:
+    """The match form as it is to be drawn now; `client` is None when every client is matched."""
+
+    connection_id: int
+    organisation: str
+    client: Option | None
+    contact: Option | None  # remembered, or suggested
+    contact_reason: str
+    account: Option | None
+    unmatched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchChoice:
+    """The fields of the match form."""
+
+    client_id: int
+    contact_id: str
+    account_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

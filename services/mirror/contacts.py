@@ -5,10 +5,11 @@ not there any more only shows in the whole list.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from services.clients.paymo import Client
 from services.clients.rows import texts_of
-from services.clients.xero import XeroClient
-from services.matching.contacts import contact_row
+from services.clients.xero import Contact, XeroClient
 from services.mirror import mending
 from services.model import days
 from services.store import connections, left_out
@@ -51,3 +52,28 @@ def _since(known: Connection, now: datetime) -> datetime | None:
 def _is_night_over(known: Connection, now: datetime) -> bool:
     zone, whole_at = known.time_zone, known.contacts_whole_at or now
     return days.day_in(zone, whole_at - _NIGHT) < days.day_in(zone, now - _NIGHT)
+
+
+def contact_row(contact: Contact) -> dict[str, Any]:
+    """Return the mirror's row for a contact."""
+    return {
+        "contact_id": contact.contact_id,
+        "name": contact.name,
+        "email": contact.email_address,
+        "tax_number": contact.tax_number,
+        "is_active": contact.contact_status == "ACTIVE",
+        "merged_to": contact.merged_to,
+        "number": contact.contact_number,
+    }
+
+
+def client_row(client: Client) -> dict[str, Any]:
+    """Return the mirror's row for a client."""
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "email": client.email or "",
+        "tax_number": client.fiscal_information or "",
+        "details": {},
+        "is_active": client.active,
+    }

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Self
 
+from services.clients.xero import Addition
 from services.lifecycle import releasing
 from services.lifecycle.task import ask_again
-from services.matching.contacts import Addition
 from services.model.export import NEW_CONTACT
 from services.store import mirror, tables, tax_choices
 from services.store.engine import Session

@@ -16,9 +16,8 @@ from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
 from services.jobs.backoff import HOOK
-from services.matching.contacts import client_row
-from services.matching.directory import index_of
 from services.mirror import contacts, edited, mending, sent
+from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
 from services.store import connections, left_out, mirror, tables, turns
 from services.store.engine import Database, Session
@@ -45,12 +44,14 @@ class MirrorService:
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
     `books_read_at` and `progress` are what this process knows of its own reading, by connection.
+    `read_names` has the contacts' names read by whoever recognises clients by them.
     `webhook_address` is where Paymo's webhooks are received, "" where Paymo cannot reach us.
     """
 
     database: Database
     paymo: PaymoClients
     xero: XeroClients
+    read_names: Callable[[Session, int], Awaitable[object]]
     now: Callable[[], datetime]
     books_read_at: dict[int, datetime] = field(default_factory=dict)
     progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class MirrorService:
         await contacts.copy(self.database, xero, connection.id, self.now())
         # Whoever asks about a client next should not wait until all names are read.
         async with self.database.sessions() as session:
-            await index_of(session, connection.id)
+            await self.read_names(session, connection.id)
 
     async def refresh_invoices(self, connection: Connection) -> None:
         """Copy the heads of Paymo's invoices that changed since the last time."""

@@ -11,7 +11,7 @@ from services.money.currencies import currency_code, decimals_of, format_amount
 from services.money.figures import DoesNotAddUp, NotExportable, PaymoFigures, PaymoLine, XeroLine
 from services.money.lines import lines_without_description, xero_lines
 from services.money.numbers import LONGEST_NUMBER, fits_number, folded, is_plain, kept, reference
-from services.money.rates import effective_rate, rates_agree, tax_components_rate
+from services.money.rates import effective_rate, percent, rates_agree, tax_components_rate
 from services.money.shares import decimals_in, largest_remainder
 from services.money.text import line_text, plain_text, within_limit
 
@@ -39,6 +39,7 @@ __all__ = [
     "line_amounts",
     "line_text",
     "lines_without_description",
+    "percent",
     "plain_text",
     "rates_agree",
     "reference",

@@ -26,3 +26,8 @@ def tax_components_rate(components: Iterable[tuple[Decimal, bool]]) -> Decimal:
 def rates_agree(a: Decimal, b: Decimal) -> bool:
     """Say whether two rates are the same to four decimals."""
     return a.quantize(_FOUR_DECIMALS, ROUND_HALF_UP) == b.quantize(_FOUR_DECIMALS, ROUND_HALF_UP)
+
+
+def percent(rate: Decimal) -> str:
+    """Write a rate without closing zeros: 6.25 %."""
+    return f"{rate.normalize():f} %"

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.connect.checklists import Checklist, Farewell, Overview
 from services.export.shapes import ExportForm, ExportResult
-from services.matching.shapes import MatchForm
+from services.matching.service import MatchForm
 from services.model.connection import ConnectionState, Organisation
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture

@@ -23,6 +23,7 @@ from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.connection import ConnectionState
@@ -182,7 +183,7 @@ class Bridge:
         paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
         links = Links(xero_app=at_xero, paymo_app=at_paymo)
         screen, work = Notebook(), Deaf()
-        mirror = MirrorService(database, paymos, xeros, clock)
+        mirror = MirrorService(database, paymos, xeros, index_of, clock)
         kit = (database, paymos, xeros, mirror, work, screen, links, clock)
         made = cls(
             database=database,

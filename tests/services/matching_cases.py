@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from services.matching.names import Party, suggest, surest
+from services.matching.suggestions import Party, suggest, surest
 from services.store.mirror import folded_name
 from services.store.tables import Contact
 

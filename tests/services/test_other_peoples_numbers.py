@@ -21,7 +21,7 @@ from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
 from services.export.shapes import ExportChoice
 from services.history.service import HistoryService
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.notice import Topic
 from services.model.people import Person, ReplyTarget, Role
 from services.notices.delivery import Delivery

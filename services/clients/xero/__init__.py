@@ -3,7 +3,9 @@
 from services.clients.xero.client import XeroClient, XeroClients
 from services.clients.xero.credits import AppliedCredit, applied_credits
 from services.clients.xero.wire import (
+    LONGEST_NAME,
     Account,
+    Addition,
     Contact,
     Currency,
     InvoicePayment,
@@ -15,10 +17,14 @@ from services.clients.xero.wire import (
     TaxRate,
     Tenant,
     XeroInvoice,
+    is_email,
+    name_in_xero,
 )
 
 __all__ = [
+    "LONGEST_NAME",
     "Account",
+    "Addition",
     "AppliedCredit",
     "Contact",
     "Currency",
@@ -34,4 +40,6 @@ __all__ = [
     "XeroClients",
     "XeroInvoice",
     "applied_credits",
+    "is_email",
+    "name_in_xero",
 ]

@@ -5,15 +5,18 @@ Keys without a value are often absent, so what has a default may be; the others 
 another zone (Xero's requests-and-responses page; seen going wrong in XeroAPI/xero-python#179).
 """
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 
+from services import money
 from services.clients import rows
 from services.clients.messages import errors_in
-from services.model import days
+from services.model import days, texts
 
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
 
@@ -26,6 +29,11 @@ Short = Annotated[str, msgspec.Meta(max_length=8)]
 Name = Annotated[str, msgspec.Meta(max_length=255)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO = Decimal(0)
+LONGEST_NAME = 255
+_LONGEST_EMAIL = 255
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=[A-Za-z]){_LABEL}")
 
 
 def is_refused(raw: dict[str, Any]) -> bool:
@@ -333,3 +341,30 @@ class NewContact(msgspec.Struct, frozen=True):
         if self.phone:
             contact["Phones"] = [{"PhoneType": "DEFAULT", "PhoneNumber": self.phone}]
         return contact
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A client as it would be added to Xero; by the number it is known again there."""
+
+    name: str = ""
+    number: str = ""
+
+    @classmethod
+    def of(cls, client_id: int | None, client_name: str) -> Self:
+        """Return what the client's contact would be called."""
+        return cls(name_in_xero(client_name), f"paymo:{client_id}" if client_id else "")
+
+
+def is_email(text: str) -> bool:
+    """Say whether the text is one plain e-mail address, which is all that Xero takes."""
+    return len(text) <= _LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
+
+
+def name_in_xero(client_name: str) -> str:
+    """Return the name under which Xero takes a client: one line, at most 255 characters.
+
+    Xero refuses angle brackets in a contact's name (its contacts page), and drops emoji.
+    """
+    plain = texts.one_line(client_name.replace("<", " ").replace(">", " "))
+    return money.kept(plain)[:LONGEST_NAME].strip()

@@ -42,6 +42,11 @@ class Account(Base):
     is_liability: Mapped[bool] = mapped_column(default=False)  # holds advance payments
     why_not: Mapped[str] = mapped_column(String(16), default="")  # "archived", "system", "kind"
 
+    @property
+    def title(self) -> str:
+        """As people call it: name and code."""
+        return f"{self.name} ({self.code})" if self.code else self.name
+
 
 class TaxRate(Base):
     """A tax rate in Xero; `effective_rate` in per cent, compound parts included."""

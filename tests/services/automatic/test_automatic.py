@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed
 from services.lifecycle.task import Asked, ask
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job, TaskState

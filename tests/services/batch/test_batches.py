@@ -8,7 +8,7 @@ import pytest
 
 from services.batch.table import BatchForm
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.export import BatchState, ExportState
 from services.store import batches, housekeeping
 from services.store.engine import Database

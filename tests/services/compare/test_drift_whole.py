@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.paymo.model import Item
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.wording import Command, Typed
 from services.store import cards
 from services.store.engine import Database

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.xero.model import Contact
+from services.clients.xero import is_email
 from services.errors import NotAccepted
 from services.export.shapes import ExportResult
-from services.matching.contacts import is_email
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.xero.model import Account, Contact
 from sandbox.xero.organisation import Organisation
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Export

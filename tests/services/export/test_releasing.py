@@ -8,7 +8,7 @@ import pytest
 
 from services.errors import NotAccepted
 from services.export.shapes import ExportResult
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.matching.directory import index_of
-from services.matching.names import Party, suggest
+from services.matching.index import index_of
 from services.matching.readings import readings
+from services.matching.suggestions import Party, suggest
 from services.store import mirror
 from services.store.engine import Database
 from services.store.tables import Connection, Contact

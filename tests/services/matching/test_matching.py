@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed, ServiceError
-from services.matching.service import MatchingService
-from services.matching.shapes import MatchChoice
+from services.matching.service import MatchChoice, MatchingService
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, Person
 from services.model.wording import Member

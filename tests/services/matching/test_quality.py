@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.matching.index import Index
-from services.matching.names import Party, suggest
+from services.matching.suggestions import Party, suggest
 from tests.services.matching_cases import contact, measured, rows, town, townspeople, twins
 
 PAGE = Path(__file__).parents[3] / "docs" / "matching.md"

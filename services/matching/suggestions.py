@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from services.matching.index import Index, Known, Party
+from services.matching.identifiers import domain_of, email_of, label_of, tax_numbers
+from services.matching.index import Index, Party, Recognisable
 from services.matching.likeness import OTHER_FORM, Likeness, likeness
-from services.matching.proofs import domain_of, email_of, label_of, tax_numbers
 from services.matching.readings import readings
 from services.store import mirror
 
@@ -31,7 +31,7 @@ _SAYS_SOMETHING = re.compile(r"\w")
 class Suggestion:
     """A contact that the client may be; `confidence` from 0 to 100."""
 
-    contact: Known
+    contact: Recognisable
     reason: str
     confidence: int
     fine: int = 0  # orders those of one confidence
@@ -39,7 +39,7 @@ class Suggestion:
     is_addressed: bool = False  # with the same e-mail address, or domain
 
 
-def suggest(party: Party, contacts: Index | Iterable[Known]) -> Sequence[Suggestion]:
+def suggest(party: Party, contacts: Index | Iterable[Recognisable]) -> Sequence[Suggestion]:
     """Return the contacts that the client may be, the likeliest first."""
     index = contacts if isinstance(contacts, Index) else _index_of(tuple(contacts))
     compared = (_compare(party, each) for each in index.shortlist(party))
@@ -48,14 +48,14 @@ def suggest(party: Party, contacts: Index | Iterable[Known]) -> Sequence[Suggest
     return _without_rivals(found)[:_MOST]
 
 
-def reason_for(party: Party, contact: Known) -> str:
+def reason_for(party: Party, contact: Recognisable) -> str:
     """Return why the client may be this contact, or ""."""
     found = _compare(party, contact)
     return found.reason if found else ""
 
 
 @lru_cache(maxsize=4)
-def _index_of(contacts: tuple[Known, ...]) -> Index:
+def _index_of(contacts: tuple[Recognisable, ...]) -> Index:
     """Read a list; the last few are remembered, so that many clients can be asked about."""
     index = Index()
     for each in contacts:
@@ -75,7 +75,7 @@ def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
     return suggestions[0] if len(rivals) == 1 else None
 
 
-def _compare(party: Party, contact: Known) -> Suggestion | None:
+def _compare(party: Party, contact: Recognisable) -> Suggestion | None:
     alike = likeness(party.name, contact.name)
     proven = _tax_agrees(party, contact)
     is_mailed = bool(party.email) and email_of(party.email) == email_of(contact.email)
@@ -100,7 +100,7 @@ def _compare(party: Party, contact: Known) -> Suggestion | None:
     )
 
 
-def _by_name(party: Party, contact: Known, alike: Likeness) -> tuple[int, str]:
+def _by_name(party: Party, contact: Recognisable, alike: Likeness) -> tuple[int, str]:
     if mirror.folded_name(party.name) == contact.folded_name and _SAYS_SOMETHING.search(party.name):
         return _EXACT, "same name"
     return alike.score, alike.reason
@@ -115,7 +115,7 @@ def _by_number(confidence: int, reason: str, alike: Likeness) -> tuple[int, str]
 
 
 def _by_email(
-    party: Party, contact: Known, confidence: int, reason: str, alike: Likeness
+    party: Party, contact: Recognisable, confidence: int, reason: str, alike: Likeness
 ) -> tuple[int, str]:
     if confidence >= _EXACT:
         return confidence + 1, reason
@@ -127,7 +127,7 @@ def _by_email(
 
 
 def _by_domain(
-    party: Party, contact: Known, confidence: int, reason: str, alike: Likeness
+    party: Party, contact: Recognisable, confidence: int, reason: str, alike: Likeness
 ) -> tuple[int, str]:
     is_named = _is_named(party.email, contact.name) or _is_named(contact.email, party.name)
     if not _same_domain(party, contact):
@@ -166,7 +166,7 @@ def _rivals_from(best: Suggestion) -> int:
     return SURE if best.confidence >= _VERY else OTHER_FORM
 
 
-def _tax_agrees(party: Party, contact: Known) -> bool | None:
+def _tax_agrees(party: Party, contact: Recognisable) -> bool | None:
     """Say whether both have one number, or two that differ; None where nothing can be said."""
     mine, theirs = tax_numbers(party.tax_number), tax_numbers(contact.tax_number)
     if any(one.equals(other) for one in mine for other in theirs):
@@ -174,7 +174,7 @@ def _tax_agrees(party: Party, contact: Known) -> bool | None:
     return False if any(a.contradicts(b) for a in mine for b in theirs) else None
 
 
-def _same_domain(party: Party, contact: Known) -> bool:
+def _same_domain(party: Party, contact: Recognisable) -> bool:
     domain = domain_of(party.email)
     return bool(domain) and domain == domain_of(contact.email)
 
