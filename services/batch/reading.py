@@ -9,7 +9,6 @@ import structlog
 from services import money
 from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX, UNDONE, UNTAXED
 from services.clients.paymo import Invoice, PaymoClient
-from services.clients.paymo.figures import figures_of
 from services.clients.rows import LeftOut
 from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
 from services.export import claims, proposing
@@ -173,7 +172,7 @@ async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
     A list leaves lines out without a word once it holds too many; alone, they are all there.
     """
     try:
-        money.check_adds_up(figures_of(invoice))
+        money.check_adds_up(invoice.figures)
     except ServiceError:
         try:
             return await read_invoice(paymo, invoice.id)

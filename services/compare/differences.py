@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -47,11 +46,6 @@ def difference(part: Part, name: str, was: str, now: str) -> Difference:
     """Compare two values of any length."""
     mark = sha256(f"{name}={was}>{now}".encode()).hexdigest()[:16]
     return Difference(part, name, *_cut(was, now), mark)
-
-
-def plain(number: Decimal) -> str:
-    """Write a number without exponent or closing zeros."""
-    return f"{number.normalize():f}" if number else "0"
 
 
 def code_of(paymo_code: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from services import money
 from services.clients.paymo import Client, Invoice, Item
-from services.compare.differences import Difference, Part, code_of, difference, plain
+from services.compare.differences import Difference, Part, code_of, difference
 from services.compare.snapshots import are_lines_read, as_sent, in_paymo, sent_of
 from services.store.tables import Export
 
@@ -99,7 +99,7 @@ class _Line:
     @property
     def whole(self) -> str:
         """The line in one text."""
-        return f"{self.text} · {plain(self.quantity)} × {plain(self.price)}"
+        return f"{self.text} · {money.plain(self.quantity)} × {money.plain(self.price)}"
 
 
 def _edited_lines(former: Invoice, invoice: Invoice) -> Iterator[Difference]:
@@ -162,8 +162,8 @@ def _edited(was: _Line, line: _Line) -> Iterator[Difference]:
     taxed = {True: "yes", False: "no"}
     values = (
         ("text", was.text, line.text),
-        ("quantity", plain(was.quantity), plain(line.quantity)),
-        ("price", plain(was.price), plain(line.price)),
+        ("quantity", money.plain(was.quantity), money.plain(line.quantity)),
+        ("price", money.plain(was.price), money.plain(line.price)),
         ("taxed", taxed[was.is_taxed], taxed[line.is_taxed]),
     )
     for name, before, after in values:

@@ -9,9 +9,8 @@ from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
-from services.clients.paymo.figures import figures_of
 from services.clients.xero import XeroInvoice
-from services.compare.differences import Difference, Part, code_of, difference, plain
+from services.compare.differences import Difference, Part, code_of, difference
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Export
 
@@ -188,16 +187,14 @@ def _lines_of(invoice: Invoice) -> str:
     if not are_lines_read(invoice):
         return ""
     try:
-        lines = money.xero_lines(figures_of(invoice))
+        lines = money.xero_lines(invoice.figures)
     except money.NotExportable:
         return ""
     return _digest((each.description, each.quantity, each.amount) for each in lines)
 
 
 def _digest(rows: Iterable[_Row]) -> str:
-    texts = [
-        f"{money.folded(text)}|{plain(quantity)}|{plain(amount)}" for text, quantity, amount in rows
-    ]
+    texts = ["|".join((money.folded(text), *map(money.plain, amounts))) for text, *amounts in rows]
     return sha256("\n".join(texts).encode()).hexdigest()[:24] if texts else ""
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
-from services.clients.paymo.figures import invoice_rate
 from services.errors import AlreadyRequested
 from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
@@ -72,7 +71,7 @@ class Subject:
             currency=invoice.currency,
             total=invoice.total,
             updated_on=invoice.updated_on,
-            tax_rate=rate_key(invoice_rate(invoice)),
+            tax_rate=rate_key(invoice.rate),
         )
 
     @classmethod

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
-from services.clients.paymo.figures import figures_of
 from services.clients.xero import NewInvoice, NewLine
 from services.mapping.books import Books
 from services.model.invoice import InvoiceLine, InvoicePicture
@@ -32,7 +31,7 @@ class Target:
 
 def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
     """Return the invoice as Xero is sent it: exclusive lines, each with its discount and tax."""
-    figures = figures_of(invoice)
+    figures = invoice.figures
     keeps_number = money.fits_number(invoice.number) and not target.leave_out_number
     return NewInvoice(
         contact_id=target.contact_id,
@@ -64,7 +63,7 @@ def _new_line(line: XeroLine, target: Target) -> NewLine:
 
 def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> InvoicePicture:
     """Return the invoice as Xero will show it. Raises when its figures do not add up."""
-    figures = figures_of(invoice)
+    figures = invoice.figures
     lines = tuple(
         InvoiceLine(
             description=each.description,
@@ -93,4 +92,4 @@ def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> Inv
 
 def expected(invoice: Invoice) -> tuple[Decimal, Decimal, Decimal]:
     """Return the SubTotal, TotalTax and Total that Xero must arrive at."""
-    return money.expected_totals(figures_of(invoice))
+    return money.expected_totals(invoice.figures)

@@ -8,7 +8,6 @@ import msgspec
 
 from services import compare, money
 from services.clients.paymo import Header, Invoice
-from services.clients.paymo.figures import invoice_rate
 from services.clients.xero import NewLine
 from services.errors import NotFound
 from services.export import contacts
@@ -72,7 +71,7 @@ def _url(kit: Kit, invoice: Invoice) -> str:
 async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
     """Keep what was refused, so that it goes on by itself only while it is the same."""
     seen: ExportColumns = {"seen_updated_on": invoice.updated_on}
-    seen["tax_rate"] = rate_key(invoice_rate(invoice))
+    seen["tax_rate"] = rate_key(invoice.rate)
     async with kit.database.sessions.begin() as session:
         await lifecycle.note(session, export, seen)
 
@@ -107,7 +106,7 @@ def written(
         "number": invoice.number[:WIDEST],
         # Xero may refuse it, too; it goes on by itself only while it is the same.
         "seen_updated_on": invoice.updated_on,
-        "tax_rate": rate_key(invoice_rate(invoice)),
+        "tax_rate": rate_key(invoice.rate),
         "client_id": invoice.client_id,
         "client_name": invoice.client_name[:WIDEST],
         "contact_name": contact_name[:WIDEST],
@@ -231,7 +230,7 @@ def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
             "account": account.title if account is not None else "",
             "xero": money.percent(carried) if carried is not None else "",
         },
-        after={"paymo": money.percent(invoice_rate(case.invoice))},
+        after={"paymo": money.percent(case.invoice.rate)},
     )
 
 

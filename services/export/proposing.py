@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from services import money
 from services.clients.paymo import Invoice
-from services.clients.paymo.figures import invoice_rate
 from services.mapping import books
 from services.mapping.books import Books
 from services.matching.index import Index, index_of
@@ -40,7 +39,7 @@ class Proposer:
         known = self.matches.get(invoice.client_id)
         if known is not None and known.account_id:
             return known.account_id
-        wanted = invoice_rate(invoice)
+        wanted = invoice.rate
         fitting = [
             each.account_id
             for each in self.books.accounts.values()

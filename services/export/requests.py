@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from services.clients.paymo.figures import invoice_rate
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
 from services.export import claims, cures, endings, forms
@@ -108,7 +107,7 @@ async def _subject(
         made = TaxChoice(
             connection_id=connection.id,
             tenant_id=connection.tenant_id,
-            rate=tax_choices.rate_key(invoice_rate(invoice)),
+            rate=tax_choices.rate_key(invoice.rate),
             tax_type=rate.tax_type,
             set_by=asked.person.user_id,
             set_at=asked.at,

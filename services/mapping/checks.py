@@ -7,7 +7,6 @@ organisation. Red means that nothing is sent; the sentence says what, why, and w
 from collections.abc import Callable, Iterable
 
 from services import money
-from services.clients.paymo.figures import figures_of
 from services.errors import ServiceError
 from services.mapping.case import DRAFT, Case
 from services.mapping.dates import check_dates
@@ -45,7 +44,7 @@ def _status(case: Case) -> Iterable[Check]:
 
 def _figures(case: Case) -> Iterable[Check]:
     try:
-        figures = figures_of(case.invoice)
+        figures = case.invoice.figures
         money.check_adds_up(figures)
         money.check_exportable(figures)
     except ServiceError as refusal:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from services import money
-from services.clients.paymo.figures import invoice_rate
 from services.mapping.books import Books
 from services.mapping.case import Case
 from services.model.export import Check, Colour
@@ -26,7 +25,7 @@ UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has ch
 def account_fits(case: Case) -> bool:
     """Say whether the account's own tax equals the invoice's."""
     carried = case.books.rate_of(case.account) if case.account is not None else None
-    return carried is not None and money.rates_agree(invoice_rate(case.invoice), carried)
+    return carried is not None and money.rates_agree(case.invoice.rate, carried)
 
 
 def is_overridden(case: Case) -> bool:
@@ -45,7 +44,7 @@ def choices(case: Case) -> tuple[TaxRate, ...]:
     account = case.account
     if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
         return ()
-    return rates_of(case.books, invoice_rate(case.invoice))
+    return rates_of(case.books, case.invoice.rate)
 
 
 def rates_of(books: Books, wanted: Decimal) -> tuple[TaxRate, ...]:
@@ -61,9 +60,9 @@ def chosen(case: Case) -> tuple[TaxRate | None, str]:
     """Return the rate that a person chose, now or for an earlier invoice, and which of these."""
     found = {rate.tax_type: rate for rate in choices(case)}
     if case.choice.tax_type in found:
-        used = case.books.choice_for(invoice_rate(case.invoice)) == case.choice.tax_type
+        used = case.books.choice_for(case.invoice.rate) == case.choice.tax_type
         return found[case.choice.tax_type], "used before" if used else "chosen here"
-    before = case.books.choice_for(invoice_rate(case.invoice))
+    before = case.books.choice_for(case.invoice.rate)
     return (found[before], "used before") if before in found else (None, "")
 
 
@@ -79,7 +78,7 @@ def tax_type_of(case: Case) -> str:
 
 def has_untaxed(case: Case) -> bool:
     """Say whether lines go out without tax, beside others or where the account has one."""
-    if not invoice_rate(case.invoice) and not is_overridden(case):
+    if not case.invoice.rate and not is_overridden(case):
         return False
     return any(not each.apply_tax for each in case.invoice.items)
 
@@ -114,7 +113,7 @@ def check_tax(case: Case) -> Iterable[Check]:
 
 
 def _compared(case: Case, account: Account) -> Check:
-    wanted = invoice_rate(case.invoice)
+    wanted = case.invoice.rate
     if account_fits(case):
         name = case.books.tax_rates[account.tax_type].name
         return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({name}).")
@@ -139,7 +138,7 @@ def _differs(case: Case, account: Account) -> str:
         states = f"{account.title} carries {known.name}, which Xero does not take for sales"
     else:
         states = f"{account.title} has no tax rate in Xero that can be used"
-    return f"{states}, and the invoice has {percent(invoice_rate(case.invoice))} in Paymo."
+    return f"{states}, and the invoice has {percent(case.invoice.rate)} in Paymo."
 
 
 def _ways_on(case: Case, wanted: Decimal) -> str:

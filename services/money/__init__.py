@@ -1,19 +1,39 @@
 """Money from Paymo's figures to Xero's lines: pure arithmetic, Decimal in and Decimal out."""
 
-from services.money.adding import (
+from services.money.currencies import currency_code, decimals_of, format_amount
+from services.money.figures import (
+    DoesNotAddUp,
+    NotExportable,
+    PaymoFigures,
+    PaymoLine,
+    XeroLine,
+    effective_rate,
+    percent,
+    plain,
+    rates_agree,
+    tax_components_rate,
+)
+from services.money.lines import (
     LineSum,
     check_adds_up,
     check_exportable,
     expected_totals,
     line_amounts,
+    lines_without_description,
+    xero_lines,
 )
-from services.money.currencies import currency_code, decimals_of, format_amount
-from services.money.figures import DoesNotAddUp, NotExportable, PaymoFigures, PaymoLine, XeroLine
-from services.money.lines import lines_without_description, xero_lines
-from services.money.numbers import LONGEST_NUMBER, fits_number, folded, is_plain, kept, reference
-from services.money.rates import effective_rate, percent, rates_agree, tax_components_rate
 from services.money.shares import decimals_in, largest_remainder
-from services.money.text import line_text, plain_text, within_limit
+from services.money.texts import (
+    LONGEST_NUMBER,
+    fits_number,
+    folded,
+    is_plain,
+    kept,
+    line_text,
+    plain_text,
+    reference,
+    within_limit,
+)
 
 __all__ = [
     "LONGEST_NUMBER",
@@ -40,6 +60,7 @@ __all__ = [
     "line_text",
     "lines_without_description",
     "percent",
+    "plain",
     "plain_text",
     "rates_agree",
     "reference",

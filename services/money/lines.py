@@ -1,13 +1,167 @@
-"""From Paymo's figures to the lines that Xero is sent."""
+"""From Paymo's figures, once they add up, to the lines that Xero is sent."""
 
 from decimal import Decimal
+from enum import StrEnum
 
-from services.money.adding import exact_amount, line_amounts, total_tax, unit_of
-from services.money.figures import PaymoFigures, PaymoLine, XeroLine
-from services.money.shares import decimals_in, largest_remainder, total
-from services.money.text import plain_text, within_limit
+from services.money.currencies import currency_code, decimals_of, format_amount
+from services.money.figures import (
+    DoesNotAddUp,
+    NotExportable,
+    PaymoFigures,
+    PaymoLine,
+    XeroLine,
+    plain,
+)
+from services.money.shares import (
+    decimals_in,
+    largest_remainder,
+    product,
+    round_half_up,
+    round_to_sum,
+    total,
+    turn_halves,
+)
+from services.money.texts import plain_text, within_limit
 
+_XERO_DECIMALS = 2
 _XERO_FACTOR_DECIMALS = 4
+
+
+class LineSum(StrEnum):
+    """How the lines come to the subtotal."""
+
+    EACH_ROUNDED = "each line rounded"
+    ROUNDED_ONCE = "the sum rounded once"
+    HALVES_EITHER_WAY = "each line rounded, not every half up"
+
+
+def check_adds_up(figures: PaymoFigures) -> LineSum:
+    """Refuse figures that contradict one another, or say how the lines come to the subtotal."""
+    return _added(figures)[0]
+
+
+def check_exportable(figures: PaymoFigures) -> None:
+    """Refuse an invoice without lines, or with nothing to pay."""
+    if not figures.lines:
+        raise NotExportable("The invoice has no lines. Add one in Paymo first.")
+    if figures.total <= 0:
+        total = format_amount(figures.total, figures.currency)
+        raise NotExportable(f"The invoice comes to {total}, so there is nothing to be paid.")
+
+
+def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
+    """Return each line's amount before discount; together they are the subtotal exactly."""
+    return _added(figures)[1]
+
+
+def expected_totals(figures: PaymoFigures) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the SubTotal, TotalTax and Total that Xero has to arrive at."""
+    return figures.subtotal - figures.discount_amount, total_tax(figures), figures.total
+
+
+def total_tax(figures: PaymoFigures) -> Decimal:
+    """Return both taxes together."""
+    return figures.tax_amount + figures.tax2_amount
+
+
+def exact_amount(line: PaymoLine) -> Decimal:
+    """Return quantity times price, unrounded."""
+    return product(line.quantity, line.unit_price)
+
+
+def unit_of(figures: PaymoFigures) -> Decimal:
+    """Return the smallest step that the amounts take: the currency's own, or Xero's cent.
+
+    Paymo may keep cents in a currency that has none; what it states is what is owed.
+    """
+    stated = max(decimals_in(amount) for amount in _stated(figures).values())
+    decimals = max(stated, decimals_of(currency_code(figures.currency)))
+    return Decimal(1).scaleb(-min(decimals, _XERO_DECIMALS))
+
+
+def _stated(figures: PaymoFigures) -> dict[str, Decimal]:
+    return {
+        "subtotal": figures.subtotal,
+        "discount": figures.discount_amount,
+        "tax": figures.tax_amount,
+        "second tax": figures.tax2_amount,
+        "total": figures.total,
+    }
+
+
+def _check_decimals(figures: PaymoFigures) -> None:
+    """Xero's totals have two decimals, so nothing may need a third."""
+    currency = currency_code(figures.currency)
+    amounts = _stated(figures)
+    if decimals_of(currency) > _XERO_DECIMALS:
+        finest = Decimal(1).scaleb(-decimals_of(currency))
+        for place, line in enumerate(figures.lines, start=1):
+            amounts[f"line {place}"] = round_half_up(exact_amount(line), finest)
+    for name, amount in amounts.items():
+        if decimals_in(amount) > _XERO_DECIMALS:
+            raise NotExportable(
+                f"Xero keeps two decimals, and the {name} is {format_amount(amount, currency)}. "
+                "Round the invoice's prices in Paymo."
+            )
+
+
+def _check_total(figures: PaymoFigures) -> None:
+    reached = figures.subtotal - figures.discount_amount + total_tax(figures)
+    if reached == figures.total:
+        return
+    sums = ", ".join(
+        f"{name} {format_amount(amount, figures.currency)}"
+        for name, amount in _stated(figures).items()
+    )
+    raise DoesNotAddUp(
+        f"Paymo's figures do not add up to the total: {sums}; by these it would be "
+        f"{format_amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
+        "try again."
+    )
+
+
+def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
+    """A discount needs lines to come off, and a tax needs taxed lines."""
+    if figures.discount_amount != 0 and figures.subtotal == 0:
+        raise DoesNotAddUp(
+            f"Paymo states a discount of {format_amount(figures.discount_amount, figures.currency)}"
+            " on lines that come to nothing."
+        )
+    pairs = zip(figures.lines, amounts, strict=True)
+    if total_tax(figures) != 0 and sum(amount for line, amount in pairs if line.is_taxed) == 0:
+        raise DoesNotAddUp(
+            f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and its "
+            "taxed lines come to nothing."
+        )
+
+
+def _added(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
+    """Check all the figures; return how the lines come to the subtotal, and their amounts."""
+    _check_decimals(figures)
+    _check_total(figures)
+    line_sum, amounts = _add_lines(figures)
+    _check_bases(figures, amounts)
+    return line_sum, amounts
+
+
+def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
+    unit, subtotal = unit_of(figures), figures.subtotal
+    exact = [exact_amount(line) for line in figures.lines]
+    rounded = tuple(round_half_up(amount, unit) for amount in exact)
+    reached = total(rounded)
+    if reached == subtotal:
+        return LineSum.EACH_ROUNDED, rounded
+    # The stated sum may have been rounded by any rule, so half a unit either way is the same sum.
+    if 2 * abs(total([*exact, -subtotal])) <= unit:
+        return LineSum.ROUNDED_ONCE, round_to_sum(exact, subtotal, unit)
+    turned = turn_halves(exact, rounded, subtotal, unit)
+    if turned is not None:
+        return LineSum.HALVES_EITHER_WAY, turned
+    raise DoesNotAddUp(
+        f"The invoice's {len(exact)} lines come to {format_amount(reached, figures.currency)}, and "
+        f"Paymo states a subtotal of {format_amount(subtotal, figures.currency)}. Open and "
+        "save the invoice in Paymo, then try again."
+    )
 
 
 def xero_lines(figures: PaymoFigures) -> tuple[XeroLine, ...]:
@@ -39,7 +193,7 @@ def lines_without_description(figures: PaymoFigures) -> tuple[int, ...]:
 
 def _xero_line(line: PaymoLine, amount: Decimal, discount: Decimal, tax: Decimal) -> XeroLine:
     text, left = plain_text(line.description), total([amount, discount.copy_negate()])
-    product = f"{_plain(line.quantity)} × {_plain(line.unit_price)}" if line.unit_price else ""
+    product = f"{plain(line.quantity)} × {plain(line.unit_price)}" if line.unit_price else ""
     if discount and not 0 < discount <= amount:
         # Xero takes no discount off such a line: what is left of it goes as its price.
         text = within_limit(text, f"{product}, discount included")
@@ -56,9 +210,3 @@ def _is_exact(line: PaymoLine, amount: Decimal) -> bool:
     """Say whether Xero, multiplying, can only arrive at the amount; it takes no quantity of 0."""
     finest = max(decimals_in(line.quantity), decimals_in(line.unit_price))
     return bool(line.quantity) and finest <= _XERO_FACTOR_DECIMALS and exact_amount(line) == amount
-
-
-def _plain(number: Decimal) -> str:
-    """Write a number without exponent or closing zeros."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

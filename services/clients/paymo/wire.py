@@ -12,7 +12,9 @@ import msgspec
 
 from services.clients.rows import Decisive
 from services.model import texts
+from services.money import PaymoFigures, PaymoLine, effective_rate, line_text
 
+_ZERO = Decimal(0)
 _WIRE = {
     "issued_on": "date",
     "due_on": "due_date",
@@ -220,6 +222,36 @@ class Invoice(_Numbered, frozen=True, kw_only=True, rename=_WIRE):
         """The days that the client has to pay, where Paymo states them."""
         days = str(self.client.due_interval if self.client else "")
         return int(days) if days.isascii() and days.isdigit() else None
+
+    @property
+    def figures(self) -> PaymoFigures:
+        """What the arithmetic needs of it."""
+        return PaymoFigures(
+            currency=self.currency,
+            lines=tuple(
+                PaymoLine(
+                    description=line_text(each.item or "", each.description or ""),
+                    quantity=each.quantity,
+                    unit_price=each.price_unit,
+                    is_taxed=each.apply_tax,
+                )
+                for each in self.in_order
+            ),
+            subtotal=self.subtotal,
+            discount_amount=self.discount_amount or _ZERO,
+            tax_amount=self.tax_amount or _ZERO,
+            tax2_amount=self.tax2_amount or _ZERO,
+            total=self.total,
+            tax=self.tax or _ZERO,
+            tax2=self.tax2 or _ZERO,
+            tax_on_tax=self.tax_on_tax,
+            discount=self.discount or _ZERO,
+        )
+
+    @property
+    def rate(self) -> Decimal:
+        """What a taxed line pays in all, in per cent."""
+        return effective_rate(self.tax or _ZERO, self.tax2 or _ZERO, tax_on_tax=self.tax_on_tax)
 
     @property
     def paid(self) -> Decimal:
