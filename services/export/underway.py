@@ -10,9 +10,9 @@ from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.jobs.backoff import PARKED, TASK
 from services.lifecycle import task as lifecycle
+from services.lifecycle.invoice import stop_undo
 from services.model.connection import ConnectionState
 from services.model.export import RefusalCode
-from services.model.invoice import InvoiceState
 from services.model.people import ReplyTarget, Said
 from services.store import connections, leaving, tasks
 from services.store.engine import Session
@@ -37,8 +37,7 @@ async def take_about(session: Session, task_id: int, now: datetime) -> Taken | N
     connection = await session.get_one(Connection, task.connection_id)
     if connection.state is ConnectionState.ENDED:
         await lifecycle.refuse(session, task, "The connection was ended.")
-        if export.invoice_state is InvoiceState.UNDOING:
-            export.invoice_state = InvoiceState.LIVE
+        await stop_undo(session, export)
         return None
     if connection.state is not ConnectionState.ACTIVE:
         why = "Paymo or Xero is not connected now."

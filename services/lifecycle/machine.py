@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, inspect, update
+from sqlalchemy import ColumnElement, and_, inspect, true, update
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -36,6 +36,11 @@ def _named(function: Function, after: Callable[..., Any]) -> Function:
     """Return the function under the name of the one that it was made of."""
     update_wrapper(function, after)
     return function
+
+
+def _as_read(row: Base, columns: Collection[InstrumentedAttribute[Any]]) -> ColumnElement[bool]:
+    same = (each.is_not_distinct_from(getattr(row, each.key)) for each in columns)
+    return and_(true(), *same)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +101,22 @@ class Machine(Generic[Row, State, Columns]):
 
     def note(self, columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
         """Declare a write under the fence that changes no state; it raises `Lost`, too."""
+        return self.note_as_read()(columns)
 
-        async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            values = columns(row, *args, **kwargs)
-            if not await self._write(session, row, self._fence_of(row), values):
-                raise Lost
+    def note_as_read(
+        self, *as_read: InstrumentedAttribute[Any]
+    ) -> Callable[[Callable[Concatenate[Row, P], Columns]], Guarded[Row, P]]:
+        """Declare a note that lands only while these columns are what the row in memory says."""
 
-        return _named(go, columns)
+        def declared(columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
+            async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
+                where = self._fence_of(row) & _as_read(row, as_read)
+                if not await self._write(session, row, where, columns(row, *args, **kwargs)):
+                    raise Lost
+
+            return _named(go, columns)
+
+        return declared
 
     def press(
         self,
@@ -124,9 +138,7 @@ class Machine(Generic[Row, State, Columns]):
             async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> bool:
                 values = {self._state.key: arrow.target, **columns(row, *args, **kwargs)}
                 values |= {each.key: each + 1 for each in grows}
-                where: ColumnElement[bool] = self._state.in_(arrow.sources)
-                for each in as_read:
-                    where = where & each.is_not_distinct_from(getattr(row, each.key))
+                where = self._state.in_(arrow.sources) & _as_read(row, as_read)
                 return await self._write(session, row, where, values)
 
             return _named(go, columns)

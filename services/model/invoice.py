@@ -17,14 +17,22 @@ class InvoiceState(StrEnum):
     LIVE = "live"
     DELETE_SEEN = "delete_seen"
     VOID_SEEN = "void_seen"
-    HELD = "held"  # the breaker stopped it; `Export.wanted` says what was asked
-    ASKED = "asked"  # a person must decide; `Export.wanted` says what was asked
+    HELD = "held"  # the breaker stopped it
+    ASKED = "asked"  # a person must decide
     DELETED = "deleted"
     VOIDED = "voided"
     KEPT = "kept"  # a person decided that Paymo keeps it
     GONE = "gone"  # somebody deleted it in Paymo; it stays in Xero
     UNDOING = "undoing"  # a person takes the export back; what Xero then states is our own doing
     UNDONE = "undone"  # taken back; Paymo keeps its invoice
+
+
+class Decision(StrEnum):
+    """What a person said about an invoice that Xero deleted or voided."""
+
+    APPLY = "apply"  # let it pass the breaker
+    DELETE = "delete"  # in Paymo, whatever stands there
+    VOID = "void"  # in Paymo, so that it keeps its ties
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """What settles an invoice, and how far it has come."""
 
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -23,3 +26,14 @@ class PaymentKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     OVERPAYMENT = "overpayment"
     PREPAYMENT = "prepayment"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One payment or credit as it stands inside its invoice in Xero."""
+
+    key: str  # "<payment id>", or "<credit id>:<invoice id>"
+    kind: PaymentKind
+    label: str
+    amount: Decimal  # in the invoice's currency
+    paid_on: date

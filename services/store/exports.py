@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
-from services.store.fence import write_where
 from services.store.tables import Connection, Export, Payment
 
 LEASE = timedelta(minutes=3)
@@ -111,13 +109,6 @@ async def list_followed_ids(
     if not_of:
         asked = asked.where(or_(Export.is_linked, Export.made_by.not_in(("", not_of))))
     return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
-
-
-async def change_invoice_state(session: AsyncSession, export: Export, **values: Any) -> bool:
-    """Write what became of an exported invoice, unless its life went on since it was read."""
-    return await write_where(
-        session, export, Export.invoice_state == export.invoice_state, **values
-    )
 
 
 async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:

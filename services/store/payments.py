@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,21 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.chunks import chunks
 from services.model.payment import PaymentState
-from services.store import leaving
-from services.store.fence import fenced, write_where
 from services.store.tables import Connection, Export, Payment
 
 _LEASE = timedelta(minutes=3)
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
-# What stands in Paymo, or may: it wants removing when Xero does not list it any more.
-STANDING = (
-    PaymentState.ADDING,
-    PaymentState.RECORDED,
-    PaymentState.ASKED,
-    PaymentState.PARKED,
-)
-_LEFT_OUT = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
 async def get(session: AsyncSession, payment_id: int) -> Payment:
@@ -87,40 +76,6 @@ async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[P
     return found.all()
 
 
-def want(row: Payment, state: PaymentState, now: datetime) -> None:
-    """Have something else done with a payment that is held; the call that is under way ends first.
-
-    Whoever has not sent anything yet, does not: the row is taken from them.
-    """
-    row.state, row.tries = state, 0
-    row.due_at = leaving.over_at(row, now)
-    if not leaving.is_under_way(row, now):
-        row.fence += 1
-
-
-async def want_checked(session: AsyncSession, export: Export, now: datetime) -> None:
-    """Have Xero asked about all that stands in Paymo of this export, which Xero lists no more."""
-    for row in await hold(session, [export.id]):
-        if row.state in STANDING:
-            want(row, PaymentState.CHECKING, now)
-
-
-async def leave(session: AsyncSession, row: Payment, now: datetime) -> bool:
-    """Note that a write leaves now; False when somebody has it, or wants something else by now."""
-    leaving.require_over(row, now)
-    as_taken = (Payment.fence == row.fence) & (Payment.state == row.state)
-    return await write_where(session, row, as_taken, sent_at=now)
-
-
-async def end(session: AsyncSession, row: Payment, now: datetime, **values: Any) -> bool:
-    """Write what a step came to; where something else is wanted by now, that begins instead."""
-    as_taken = (Payment.fence == row.fence) & (Payment.state == row.state)
-    if await write_where(session, row, as_taken, sent_at=row.sent_at, **values):
-        return True
-    await fenced(session, row, row.fence, sent_at=row.sent_at, due_at=leaving.over_at(row, now))
-    return False
-
-
 async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:
     """Return the ids of payments to work on, removals before additions.
 
@@ -147,29 +102,6 @@ async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment
         .execution_options(populate_existing=True)
     )
     return taken
-
-
-async def bring_back(session: AsyncSession, payment: Payment, reason: str, now: datetime) -> bool:
-    """Have a payment added that was left out, unless somebody decided on it since it was read."""
-    written = await session.scalar(
-        update(Payment)
-        .where(
-            Payment.id == payment.id,
-            Payment.state.in_(_LEFT_OUT),
-            Payment.fence == payment.fence,
-        )
-        .values(
-            state=PaymentState.ADDING,
-            reason=reason,
-            paymo_payment_id=None,
-            tries=0,
-            due_at=now,
-            fence=Payment.fence + 1,
-        )
-        .returning(Payment.id)
-        .execution_options(synchronize_session=False)
-    )
-    return written is not None
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:

@@ -13,7 +13,7 @@ from services.model.notice import NoticeKind
 from services.store import audit, cards, drifts, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.sync.kit import Followed, Look
+from services.sync.kit import ExportStep, Look
 
 _IN_XERO = (
     "Nothing moves by itself: change it back in Xero, or make the same change in Paymo, so that "
@@ -30,68 +30,68 @@ class _Side:
     is_shared: bool
 
 
-async def note_in_paymo(case: Followed, invoice: Invoice) -> None:
+async def note_in_paymo(step: ExportStep, invoice: Invoice) -> None:
     """Tell what somebody edited in Paymo after the export, once for each state of it."""
-    seen = await _with_paymo(case, compare.compared_of(case.export), invoice)
-    async with case.look.kit.database.sessions.begin() as session:
-        await _settle(session, case, seen)
+    seen = await _with_paymo(step, compare.compared_of(step.export), invoice)
+    async with step.run.database.sessions.begin() as session:
+        await _settle(session, step, seen)
 
 
-async def _with_paymo(case: Followed, known: Comparison, invoice: Invoice) -> Comparison:
-    export = case.export
+async def _with_paymo(step: ExportStep, known: Comparison, invoice: Invoice) -> Comparison:
+    export = step.export
     contact_id = export.contact_id
     if export.client_id not in (None, invoice.client_id):
-        async with case.look.kit.database.sessions() as session:
-            contact_id = await matches.contact_of(session, case.look.connection, invoice.client_id)
+        async with step.run.database.sessions() as session:
+            contact_id = await matches.contact_of(session, step.run.connection, invoice.client_id)
     return compare.checked(export, known, invoice=invoice, contact_id=contact_id)
 
 
-async def note_in_xero(look: Look, invoices: Sequence[XeroInvoice]) -> None:
+async def note_in_xero(run: Look, invoices: Sequence[XeroInvoice]) -> None:
     """Tell what somebody changed in Xero, once for each state of it."""
     stated = {each.invoice_id: each for each in invoices}
-    async with look.kit.database.sessions() as session:
-        known = await exports.list_by_xero_ids(session, look.connection, list(stated))
+    async with run.database.sessions() as session:
+        known = await exports.list_by_xero_ids(session, run.connection, list(stated))
     for xero_id, export in known.items():
         if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
-            await _note_one(Followed(look, export), stated[xero_id])
+            await _note_one(ExportStep(run, export), stated[xero_id])
 
 
-async def _note_one(case: Followed, invoice: XeroInvoice) -> None:
-    export, face = case.export, compare.in_xero(invoice)
+async def _note_one(step: ExportStep, invoice: XeroInvoice) -> None:
+    export, face = step.export, compare.in_xero(invoice)
     known = compare.compared_of(export)
     seen = compare.checked(export, known, stated=face)
     if seen == known:
         return
-    if seen.changed is not None and await _was_merged(case, face):
+    if seen.changed is not None and await _was_merged(step, face):
         face = replace(face, contact_id=export.contact_id)
         seen = compare.checked(export, known, stated=face)
     if compare.standing(export, seen).in_xero:
-        seen = await _with_both(case, seen)
-    async with case.look.kit.database.sessions.begin() as session:
+        seen = await _with_both(step, seen)
+    async with step.run.database.sessions.begin() as session:
         if not await drifts.is_our_change(session, export, invoice.updated_at):
-            await _settle(session, case, seen)
+            await _settle(session, step, seen)
 
 
-async def _with_both(case: Followed, seen: Comparison) -> Comparison:
+async def _with_both(step: ExportStep, seen: Comparison) -> Comparison:
     """Look at Paymo's invoice, too: the same change there makes it no difference."""
     try:
-        invoice = await case.look.paymo.invoice(case.export.paymo_invoice_id)
+        invoice = await step.run.paymo.invoice(step.export.paymo_invoice_id)
     except ServiceError:
         return seen  # what is the matter there is told where Paymo is watched
-    return await _with_paymo(case, seen, invoice)
+    return await _with_paymo(step, seen, invoice)
 
 
-async def _was_merged(case: Followed, face: Snapshot) -> bool:
+async def _was_merged(step: ExportStep, face: Snapshot) -> bool:
     """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
-    export = case.export
+    export = step.export
     if face.contact_id in {"", export.contact_id}:
         return False
-    async with case.look.kit.database.sessions() as session:
+    async with step.run.database.sessions() as session:
         contact = await mirror.find_contact(session, export.connection_id, export.contact_id)
     if contact is not None and not contact.is_active:
         return True
     try:
-        stated = await case.look.xero.contact(export.contact_id)
+        stated = await step.run.xero.contact(export.contact_id)
     except NotFound:
         return True
     except Rejected:
@@ -99,9 +99,9 @@ async def _was_merged(case: Followed, face: Snapshot) -> bool:
     return stated.contact_status != "ACTIVE"
 
 
-async def _settle(session: Session, case: Followed, seen: Comparison) -> None:
+async def _settle(session: Session, step: ExportStep, seen: Comparison) -> None:
     """Write down what was seen, and tell of each side what is not told of it yet."""
-    export = case.export
+    export = step.export
     now = compare.standing(export, seen)
     sides = _sides(now)
     untold = [
@@ -117,7 +117,7 @@ async def _settle(session: Session, case: Followed, seen: Comparison) -> None:
     if all(each.is_shared for each in untold):
         untold = untold[:1]  # that both say the same is one thing to tell
     for each in untold:
-        await _tell(session, case, each)
+        await _tell(session, step, each)
 
 
 def _sides(now: Standing) -> tuple[_Side, _Side]:
@@ -127,21 +127,21 @@ def _sides(now: Standing) -> tuple[_Side, _Side]:
     )
 
 
-def _advice(case: Followed, side: _Side) -> str:
+def _advice(step: ExportStep, side: _Side) -> str:
     if all(each.part is compare.Part.ROUNDING for each in side.found):
         return ""  # nothing differs, or nothing that anybody has to do something about
     if side.name == compare.XERO:
         return _IN_XERO
-    return compare.why_not_updated(case.export, case.look.connection, side.found)
+    return compare.why_not_updated(step.export, step.run.connection, side.found)
 
 
-async def _tell(session: Session, case: Followed, side: _Side) -> None:
-    look, export, now = case.look, case.export, case.look.kit.now()
-    facts = cards.common_facts(export, look.connection, look.kit.links) | {
+async def _tell(session: Session, step: ExportStep, side: _Side) -> None:
+    run, export, now = step.run, step.export, step.run.now()
+    facts = cards.common_facts(export, run.connection, run.links) | {
         "side": side.name,
         **compare.facts_of(side.found),
         "is_shared": side.is_shared,
-        "advice": _advice(case, side),
+        "advice": _advice(step, side),
         "by": "",
     }
     mark = compare.fingerprint(side.found)
@@ -149,7 +149,7 @@ async def _tell(session: Session, case: Followed, side: _Side) -> None:
     notification = notices.Notification(
         NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
     )
-    await notices.enqueue(session, look.connection, notification, now)
+    await notices.enqueue(session, run.connection, notification, now)
     before, after = compare.values_of(side.found)
     entry = AuditNote(
         "drifted" if side.found else "drift_ended",
@@ -158,4 +158,4 @@ async def _tell(session: Session, case: Followed, side: _Side) -> None:
         before=before,
         after=after | {"side": side.name},
     )
-    audit.record(session, look.connection, entry)
+    audit.record(session, run.connection, entry)

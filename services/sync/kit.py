@@ -52,10 +52,24 @@ class Look:
         """Calls to the company."""
         return self.kit.paymo.client(self.connection.paymo_api_key)
 
+    @property
+    def database(self) -> Database:
+        """Where all of it is written down."""
+        return self.kit.database
+
+    @property
+    def links(self) -> Links:
+        """Addresses in both systems."""
+        return self.kit.links
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self.kit.now()
+
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """One exported invoice during a look."""
+class ExportStep:
+    """What is done about one exported invoice during a look."""
 
-    look: Look
+    run: Look
     export: Export

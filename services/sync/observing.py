@@ -4,38 +4,28 @@ Nothing is called here: rows are written, and the steps that follow read them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
 from services.clients.xero import XeroInvoice, applied_credits
+from services.lifecycle import invoice as lifecycle
+from services.lifecycle import payment
 from services.model import days
 from services.model.invoice import InvoiceState
-from services.model.payment import PaymentKind, PaymentState
+from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.store import exports, notices, payments
 from services.store.engine import Session
 from services.store.tables import Connection, Export, Payment
 
-DELETED = "DELETED"
-VOIDED = "VOIDED"
-_GONE = {DELETED: InvoiceState.DELETE_SEEN, VOIDED: InvoiceState.VOID_SEEN}
+_SEEN = {
+    lifecycle.DELETED: lifecycle.mark_deletion_seen,
+    lifecycle.VOIDED: lifecycle.mark_voiding_seen,
+}
 _NAMES = {
     PaymentKind.CREDIT_NOTE: "Credit note",
     PaymentKind.OVERPAYMENT: "Overpayment",
     PaymentKind.PREPAYMENT: "Prepayment",
 }
 _IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """One payment or credit as it stands inside its invoice."""
-
-    key: str  # "<payment id>", or "<credit id>:<invoice id>"
-    kind: PaymentKind
-    label: str
-    amount: Decimal  # in the invoice's currency
-    paid_on: date
 
 
 def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
@@ -76,26 +66,31 @@ async def observe(
             await notices.outdate_cards(session, export.id, now)
         export.xero_due = invoice.amount_due
         export.xero_rounding = invoice.rounding_amount or None
-        if export.invoice_state is InvoiceState.LIVE and invoice.status in _GONE:
-            await exports.change_invoice_state(session, export, invoice_state=_GONE[invoice.status])
+        if export.invoice_state is InvoiceState.LIVE and invoice.status in _SEEN:
+            await _SEEN[invoice.status](session, export)
         found = {each.key: each for each in settlements_of(invoice, today)}
         if export.invoice_state in exports.FOLLOWED:
-            await _compare(session, export, found, rows.get(export.id, []), now)
-        elif export.invoice_state is InvoiceState.GONE:
-            # Nothing of it stands in Paymo any more; that its client paid is told all the same.
+            for row in rows.get(export.id, []):
+                await _compare(session, row, found.get(row.xero_payment_id), now)
+        # Of one that is gone from Paymo, that its client paid is told all the same.
+        if export.invoice_state in {*exports.FOLLOWED, InvoiceState.GONE}:
             await _add_new(session, export, found, rows.get(export.id, []), now)
 
 
 async def _compare(
-    session: Session,
-    export: Export,
-    found: Mapping[str, Settlement],
-    rows: Sequence[Payment],
-    now: datetime,
+    session: Session, row: Payment, listed: Settlement | None, now: datetime
 ) -> None:
-    for row in rows:
-        _compare_row(row, found, now)
-    await _add_new(session, export, found, rows, now)
+    if listed is None:
+        if row.state in payment.STANDING:
+            await payment.check(session, row, now)
+        return
+    is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
+    if row.state is not PaymentState.REMOVED and not is_changed:
+        return
+    # Only a credit can come back, or be applied to another amount, under its old id.
+    is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
+    change = payment.replace if is_recorded else payment.restart
+    await change(session, row, listed, now)
 
 
 async def _add_new(
@@ -112,25 +107,7 @@ async def _add_new(
             replaced = _replaced_by(settlement, gone)
             if replaced is not None:
                 gone.remove(replaced)
-            await payments.add(session, _new_row(export, settlement, replaced, now))
-
-
-def _compare_row(row: Payment, found: Mapping[str, Settlement], now: datetime) -> None:
-    listed = found.get(row.xero_payment_id)
-    if listed is None:
-        if row.state in payments.STANDING:
-            payments.want(row, PaymentState.CHECKING, now)
-        return
-    is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
-    if row.state is PaymentState.REMOVED or is_changed:
-        # Only a credit can come back, or be applied to another amount, under its old id.
-        _start_again(row, listed, now)
-
-
-def _start_again(row: Payment, listed: Settlement, now: datetime) -> None:
-    is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
-    row.amount, row.paid_on = listed.amount, listed.paid_on
-    payments.want(row, PaymentState.REMOVING if is_recorded else PaymentState.ADDING, now)
+            await payments.add(session, payment.begin(export, settlement, replaced, now))
 
 
 def _is_wanted_gone(row: Payment) -> bool:
@@ -142,22 +119,3 @@ def _replaced_by(settlement: Settlement, gone: Sequence[Payment]) -> Payment | N
     if settlement.kind is not PaymentKind.PAYMENT or len(gone) != 1:
         return None
     return gone[0]
-
-
-def _new_row(
-    export: Export, settlement: Settlement, replaced: Payment | None, now: datetime
-) -> Payment:
-    return Payment(
-        connection_id=export.connection_id,
-        export_id=export.id,
-        tenant_id=export.tenant_id,
-        xero_payment_id=settlement.key,
-        kind=settlement.kind,
-        label=settlement.label[:255],
-        amount=settlement.amount,
-        paid_on=settlement.paid_on,
-        state=PaymentState.ADDING,
-        due_at=now,
-        replaces_id=replaced.id if replaced is not None else None,
-        seen_at=now,
-    )

@@ -1,11 +1,12 @@
 """Bringing payments and deletions from Xero to Paymo, and what people decide about them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from services.errors import NotFound, ServiceError
-from services.model.invoice import InvoiceState
+from services.lifecycle import invoice
+from services.lifecycle import payment as lifecycle
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, payments
@@ -13,10 +14,10 @@ from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 from services.sync import hints, sweep
-from services.sync.deletions import APPLY, AS_VOID, FORCED
 from services.sync.kit import Kit
-from services.sync.payments import BROUGHT_BACK
 from services.sync.shapes import Asked
+
+_Choose = Callable[[Session, Export], Awaitable[bool]]
 
 _MERGED = timedelta(seconds=2)
 _FRESH = timedelta(minutes=1)  # a look costs calls
@@ -99,7 +100,7 @@ class SyncService(Kit):
             if payment is None:
                 raise NotFound("This payment is not known any more.")
             connection = await self._own(session, person, payment.connection_id)
-            if not await payments.bring_back(session, payment, BROUGHT_BACK, self.now()):
+            if not await lifecycle.bring_back(session, payment, self.now()):
                 raise ServiceError("Nothing to do: the payment is where it should be.")
             export = await exports.get(session, payment.export_id)
             self._note(session, connection, export, person, "payment_brought_back")
@@ -110,31 +111,30 @@ class SyncService(Kit):
 
     async def delete_in_paymo(self, person: Person, export_id: int) -> str:
         """Delete in Paymo an invoice that is deleted or void in Xero, whatever stands there."""
-        return await self._decided(person, export_id, FORCED)
+        number = await self._choose(
+            person, export_id, invoice.choose_deletion, "deletion_confirmed"
+        )
+        return f"Invoice {number} will be deleted in Paymo."
 
-    async def _decided(self, person: Person, export_id: int, wanted: str) -> str:
-        is_void = wanted == AS_VOID
-        open_lives = {InvoiceState.ASKED} if is_void else {InvoiceState.ASKED, InvoiceState.VOIDED}
+    async def void_in_paymo(self, person: Person, export_id: int) -> str:
+        """Void in Paymo an invoice that is deleted or void in Xero, so that it keeps its ties."""
+        number = await self._choose(person, export_id, invoice.choose_voiding, "void_chosen")
+        return f"Invoice {number} will be voided in Paymo."
+
+    async def _choose(self, person: Person, export_id: int, choose: _Choose, what: str) -> str:
+        """Note what a person has chosen, and return the invoice's number."""
         async with self.database.sessions.begin() as session:
             export = await exports.find(session, export_id)
             if export is None:
                 raise NotFound("This invoice is not known any more.")
             connection = await self._own(session, person, export.connection_id)
-            invoice_state = InvoiceState.VOID_SEEN if is_void else InvoiceState.DELETE_SEEN
-            if export.invoice_state not in open_lives or not await exports.change_invoice_state(
-                session, export, invoice_state=invoice_state, wanted=wanted
-            ):
+            if not await choose(session, export):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
-            what = "void_chosen" if is_void else "deletion_confirmed"
             self._note(session, connection, export, person, what)
             self._look_soon(connection)
             number = export.number
         await self.work.nudge(Job.SWEEP, connection.id)
-        return f"Invoice {number} will be {'voided' if is_void else 'deleted'} in Paymo."
-
-    async def void_in_paymo(self, person: Person, export_id: int) -> str:
-        """Void in Paymo an invoice that is deleted or void in Xero, so that it keeps its ties."""
-        return await self._decided(person, export_id, AS_VOID)
+        return number
 
     async def run_sweep(self, connection_id: int) -> None:
         """Look at one organisation if its turn has come."""
@@ -156,15 +156,8 @@ class SyncService(Kit):
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:
     """Say whether this press decided; of two people, one does."""
-    if is_applied:
-        invoice_state = _life_of(export.wanted)
-        return await exports.change_invoice_state(
-            session, export, invoice_state=invoice_state, wanted=APPLY
-        )
-    return await exports.change_invoice_state(
-        session, export, invoice_state=InvoiceState.KEPT, wanted=""
-    )
-
-
-def _life_of(wanted: str) -> InvoiceState:
-    return InvoiceState.DELETE_SEEN if wanted == "delete" else InvoiceState.VOID_SEEN
+    if not is_applied:
+        return await invoice.keep(session, export)
+    if export.xero_seen_status == invoice.VOIDED:
+        return await invoice.apply_voiding(session, export)
+    return await invoice.apply_deletion(session, export)

@@ -13,7 +13,7 @@ import structlog
 
 from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
-from services.errors import NotConnected, ServiceError, Throttled
+from services.errors import Lost, NotConnected, ServiceError, Throttled
 from services.jobs.backoff import SILENT
 from services.model.jobs import Job
 from services.model.payment import PaymentState
@@ -34,10 +34,6 @@ _REREAD = timedelta(hours=24)
 _AFTER_TROUBLE = timedelta(seconds=60)
 _WHEN_SHORT = timedelta(hours=1)
 _LONGEST_PROBLEM = 1000
-
-
-class Lost(ServiceError):
-    """Another worker took the look over; it goes on with it."""
 
 
 @dataclass(slots=True)
@@ -86,7 +82,7 @@ async def _go(look: Look, course: _Course) -> None:
     await _read(look, course)
     course.outcomes = await paying.run_due(look)
     course.deletions = await deletions.run_unsettled(look)
-    await watching.run(look)
+    await watching.check_next(look)
     course.problem = " ".join(look.problems)
     allowance = look.xero.allowance
     if allowance.is_short:
@@ -129,7 +125,7 @@ async def _note(look: Look, invoices: Sequence[XeroInvoice]) -> None:
         return
     async with look.kit.database.sessions.begin() as session:
         if not await turns.renew_sweep(session, look.connection, look.kit.now()):
-            raise Lost("Somebody else looks at this organisation by now.")
+            raise Lost
         await observe(session, look.connection, invoices, look.kit.now())
     await drifting.note_in_xero(look, invoices)
 

@@ -11,19 +11,19 @@ from services.store import audit, cards, connections, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export, Payment
-from services.sync.kit import Followed, Look
+from services.sync.kit import ExportStep, Look
 
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
 
 
-async def payment_facts(session: Session, case: Followed, payment: Payment) -> dict[str, Any]:
+async def payment_facts(session: Session, step: ExportStep, payment: Payment) -> dict[str, Any]:
     """Return what every notice of a payment says."""
-    look, export = case.look, case.export
+    run, export = step.run, step.export
     rows = await payments.list_of(session, [export.id])
     paid = cards.paid_of(rows)
     left = (export.total or Decimal(0)) - paid
-    return cards.common_facts(export, look.connection, look.kit.links) | {
+    return cards.common_facts(export, run.connection, run.links) | {
         "payment_id": payment.id,
         "amount": cards.amount_text(payment.recorded_amount or payment.amount),
         "paid_on": payment.paid_on.isoformat(),
@@ -35,59 +35,59 @@ async def payment_facts(session: Session, case: Followed, payment: Payment) -> d
     }
 
 
-async def received(session: Session, case: Followed, payment: Payment, **more: Any) -> None:
+async def received(session: Session, step: ExportStep, payment: Payment, **more: Any) -> None:
     """Tell a payment, or why it was not recorded; an edited one once, as a change."""
     facts = {"changed_from": "", "short_by": "", "gone": False, "asked": "", **more}
     if payment.replaces_id is not None:
         former = await payments.get(session, payment.replaces_id)
         if former.state is PaymentState.REMOVED:
             facts["changed_from"] = cards.amount_text(former.recorded_amount or former.amount)
-    facts = await payment_facts(session, case, payment) | facts
-    await _enqueue(session, case, NoticeKind.PAYMENT_RECEIVED, payment, facts)
+    facts = await payment_facts(session, step, payment) | facts
+    await _enqueue(session, step, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
 
 async def removed(
     session: Session,
-    case: Followed,
+    step: ExportStep,
     payment: Payment,
     *,
     by_person: bool,
     is_stuck: bool = False,
 ) -> None:
     """Tell that a payment is gone, from Xero or by a person in Paymo, or stuck in Paymo."""
-    facts = await payment_facts(session, case, payment)
+    facts = await payment_facts(session, step, payment)
     facts |= {"by_person_in_paymo": by_person, "is_stuck": is_stuck}
-    await _enqueue(session, case, NoticeKind.PAYMENT_REMOVED, payment, facts)
+    await _enqueue(session, step, NoticeKind.PAYMENT_REMOVED, payment, facts)
 
 
 async def _enqueue(
     session: Session,
-    case: Followed,
+    step: ExportStep,
     kind: NoticeKind,
     payment: Payment,
     facts: dict[str, Any],
 ) -> None:
-    now = case.look.kit.now()
+    now = step.run.now()
     notification = notices.Notification(
         kind=kind,
         source=f"payment:{payment.id}:{kind.value}:{payment.fence}",
         facts=facts,
-        export=case.export,
+        export=step.export,
         amount=payment.amount,
     )
-    await notices.enqueue(session, case.look.connection, notification, now)
+    await notices.enqueue(session, step.run.connection, notification, now)
     after = {
         "xero_payment_id": payment.xero_payment_id,
         "amount": cards.amount_text(payment.recorded_amount or payment.amount),
         "state": payment.state.value,
     }
-    entry = AuditNote(kind.value, now, export_id=case.export.id, after=after)
-    audit.record(session, case.look.connection, entry)
+    entry = AuditNote(kind.value, now, export_id=step.export.id, after=after)
+    audit.record(session, step.run.connection, entry)
 
 
 async def ended(
     session: Session,
-    case: Followed,
+    step: ExportStep,
     kind: NoticeKind,
     *,
     in_paymo: str,
@@ -97,9 +97,9 @@ async def ended(
 
     `why`, `hand_typed` and `cuts` say why a person is asked first.
     """
-    look, export = case.look, case.export
-    now = look.kit.now()
-    facts = cards.common_facts(export, look.connection, look.kit.links) | {
+    run, export = step.run, step.export
+    now = run.now()
+    facts = cards.common_facts(export, run.connection, run.links) | {
         "in_paymo": in_paymo,
         "hand_typed": "",
         "cuts": "",
@@ -110,7 +110,7 @@ async def ended(
     if facts["why"]:
         source += f":{now:%Y%m%d}"  # a person may have it tried again, and it may fail again
     notification = notices.Notification(kind=kind, source=source, facts=facts, export=export)
-    await notices.enqueue(session, look.connection, notification, now)
+    await notices.enqueue(session, run.connection, notification, now)
     entry = AuditNote(
         kind.value,
         now,
@@ -118,7 +118,7 @@ async def ended(
         before=export.snapshot or {},
         after={"in_paymo": in_paymo},
     )
-    audit.record(session, look.connection, entry)
+    audit.record(session, run.connection, entry)
 
 
 async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:

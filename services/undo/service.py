@@ -11,6 +11,7 @@ from services import money
 from services.errors import AlreadyRequested, NotFound
 from services.export.kit import Kit
 from services.export.underway import take_about
+from services.lifecycle import invoice as invoices
 from services.lifecycle.export import accept_difference
 from services.lifecycle.task import Asked, ask
 from services.model.invoice import InvoiceState
@@ -64,9 +65,7 @@ class UndoService(Kit):
             asked = Asked(
                 Job.UNDO, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
-            is_taken = await exports.change_invoice_state(
-                session, export, invoice_state=InvoiceState.UNDOING
-            )
+            is_taken = await invoices.begin_undo(session, export)
             task = await ask(session, connection, asked) if is_taken else None
             if task is None:
                 raise AlreadyRequested(f"Invoice {export.number} is being taken back already.")

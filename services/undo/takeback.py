@@ -4,6 +4,7 @@ A draft is deleted. An approved invoice without payments is renamed, so that its
 again, and then voided. Anything else is refused, and nothing is changed.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from services.clients.xero import XeroInvoice
@@ -11,17 +12,23 @@ from services.errors import Lost, NotFound, Rejected, ServiceError, Unavailable
 from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.export.underway import Taken, Underway, postpone
+from services.lifecycle import invoice as invoices
+from services.lifecycle import payment
 from services.lifecycle import task as lifecycle
 from services.mapping import books
 from services.model.export import RefusalCode
-from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.store import audit, cards, exports, notices, payments
+from services.store import audit, cards, notices
 from services.store.audit import AuditNote
+from services.store.engine import Session
 from services.store.tables import Export, Task
 
-_GONE = {"DELETED": InvoiceState.DELETE_SEEN, "VOIDED": InvoiceState.VOID_SEEN}
+_End = Callable[[Session, Export], Awaitable[bool]]
+_ENDED: Mapping[str, _End] = {
+    invoices.DELETED: invoices.mark_deleted_amid_undo,
+    invoices.VOIDED: invoices.mark_voided_amid_undo,
+}
 _LONGEST = 255  # characters of an invoice's number
 
 
@@ -51,8 +58,8 @@ async def _run(case: Underway) -> None:
             RefusalCode.GONE,
         ) from None
     sent = str(case.task.data.get("sent", ""))
-    if invoice.status in _GONE:
-        if sent not in _GONE:
+    if invoice.status in _ENDED:
+        if sent not in _ENDED:
             await _ended_by_others(case, invoice)
         else:
             await _succeed(case, invoice)
@@ -137,15 +144,9 @@ async def _succeed(case: Underway, invoice: XeroInvoice) -> None:
     how = "deleted" if invoice.status == "DELETED" else "voided"
     async with kit.database.sessions.begin() as session:
         await lifecycle.finish(session, case.task, {"how": how})
-        await exports.change_invoice_state(
-            session,
-            export,
-            invoice_state=InvoiceState.UNDONE,
-            xero_seen_status=invoice.status,
-            wanted="",
-        )
+        await invoices.mark_undone(session, export, invoice.status)
         # No look at Xero follows it from here on, and it had no payment left when it ended.
-        await payments.want_checked(session, export, now)
+        await payment.check_all(session, export, now)
         facts = cards.common_facts(export, case.connection, kit.links)
         facts |= {"by": case.task.asked_by, "how": how}
         notification = notices.Notification(
@@ -169,16 +170,14 @@ async def _ended_by_others(case: Underway, invoice: XeroInvoice) -> None:
         case,
         f"Somebody has {invoice.status.lower()} invoice {case.export.number} in Xero already, so "
         "Paymo follows that as usual.",
-        invoice_state=_GONE[invoice.status],
+        end=_ENDED[invoice.status],
     )
 
 
-async def _refuse(
-    case: Underway, why: str, *, invoice_state: InvoiceState = InvoiceState.LIVE
-) -> None:
+async def _refuse(case: Underway, why: str, *, end: _End = invoices.stop_undo) -> None:
     async with case.kit.database.sessions.begin() as session:
         await lifecycle.refuse(session, case.task, why)
-        await exports.change_invoice_state(session, case.export, invoice_state=invoice_state)
+        await end(session, case.export)
         entry = AuditNote(
             "undo_refused",
             case.kit.now(),

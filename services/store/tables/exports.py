@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.export import ExportState, RefusalCode, Wish
-from services.model.invoice import InvoiceState
+from services.model.invoice import Decision, InvoiceState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.tables.base import Base, Sends
 from services.store.types import PAYMO_ID, Money, RefusalCodes, UtcDateTime, text_enum
@@ -88,7 +88,7 @@ class Export(Sends, Base):
     invoice_state: Mapped[InvoiceState] = mapped_column(
         text_enum(InvoiceState), default=InvoiceState.LIVE
     )
-    wanted: Mapped[str] = mapped_column(String(8), default="")  # "delete" or "void"
+    decision: Mapped[Decision | None] = mapped_column(text_enum(Decision))  # on its end in Xero
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, before deleting
     paymo_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -121,6 +121,7 @@ class Payment(Sends, Base):
     paymo_payment_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
+    is_brought_back: Mapped[bool] = mapped_column(default=False)  # though Paymo may have it
     reason: Mapped[str] = mapped_column(Text, default="")
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

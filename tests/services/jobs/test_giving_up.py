@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.model.export import ExportState
+from services.model.export import ExportState, Wish
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
 from services.store import exports
@@ -152,7 +152,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
     assert "ends as soon as" in said
     assert len(bridge.xero.calls(*PUT)) == 1
     if is_there:
-        assert (export.state, export.wanted) == (ExportState.EXPORTED, "")
+        assert (export.state, export.wish) == (ExportState.EXPORTED, Wish.NOTHING)
     else:
         assert (export.state, export.refusals) == (ExportState.FAILED, ["cancelled"])
         assert "does not have it" in bridge.screen.results[-1].reason

@@ -111,7 +111,7 @@ async def test_of_two_who_decide_at_once_one_does(bridge: Bridge) -> None:
     """Both presses answer, and nothing is decided both ways."""
     async with bridge.database.sessions.begin() as session:
         export = await exports.get(session, 1)
-        export.invoice_state, export.wanted = InvoiceState.HELD, "void"
+        export.invoice_state, export.xero_seen_status = InvoiceState.HELD, "VOIDED"
     said = await asyncio.gather(
         bridge.sync.apply_breaker(ANNA, bridge.connection_id),
         bridge.sync.keep_breaker(ANNA, bridge.connection_id),

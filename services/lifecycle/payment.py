@@ -1,0 +1,220 @@
+"""A payment's states, from Xero to its copy in Paymo, and back out again."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypedDict
+
+from services.lifecycle.machine import Machine
+from services.model.payment import PaymentState, Settlement
+from services.store import leaving, payments
+from services.store.engine import Session
+from services.store.tables import Export, Payment
+
+_LONGEST_LABEL = 255
+_BROUGHT_BACK = "A person asked for it."
+# What stands in Paymo, or may: it wants removing when Xero does not list it any more.
+STANDING = (
+    PaymentState.ADDING,
+    PaymentState.RECORDED,
+    PaymentState.ASKED,
+    PaymentState.PARKED,
+)
+
+
+class PaymentColumns(TypedDict, total=False):
+    """What the arrows may write beside the state."""
+
+    due_at: datetime | None
+    fence: int
+    tries: int
+    sent_at: datetime | None
+    amount: Decimal
+    paid_on: date
+    paymo_payment_id: int | None
+    recorded_amount: Decimal | None
+    is_brought_back: bool
+    reason: str
+
+
+_SETTLED: PaymentColumns = {"is_brought_back": False, "reason": ""}
+
+machine = Machine("payment", Payment, Payment.state, PaymentColumns)
+
+# ---- what Xero states; the rows are held, so that nobody changes them meanwhile
+
+
+@machine.start(PaymentState.ADDING)
+def begin(
+    export: Export, settlement: Settlement, replaced: Payment | None, now: datetime
+) -> Payment:
+    """Make the row of a payment that Xero lists; `replaced` is the one that it is an edit of."""
+    return Payment(
+        connection_id=export.connection_id,
+        export_id=export.id,
+        tenant_id=export.tenant_id,
+        xero_payment_id=settlement.key,
+        kind=settlement.kind,
+        label=settlement.label[:_LONGEST_LABEL],
+        amount=settlement.amount,
+        paid_on=settlement.paid_on,
+        state=PaymentState.ADDING,
+        due_at=now,
+        replaces_id=replaced.id if replaced is not None else None,
+        seen_at=now,
+    )
+
+
+def _at_once(payment: Payment, now: datetime) -> PaymentColumns:
+    """Have something else done; a call that is under way ends first.
+
+    A worker that has not sent anything yet loses the row.
+    """
+    is_under_way = leaving.is_under_way(payment, now)
+    return {
+        "tries": 0,
+        "due_at": leaving.over_at(payment, now),
+        "fence": payment.fence if is_under_way else payment.fence + 1,
+    }
+
+
+@machine.press(STANDING, PaymentState.CHECKING, as_read=[Payment.fence])
+def check(payment: Payment, now: datetime) -> PaymentColumns:
+    """Have Xero asked about a payment that its invoice does not list any more."""
+    return _at_once(payment, now)
+
+
+@machine.press(
+    [PaymentState.ADDING, PaymentState.RECORDED, PaymentState.REMOVED],
+    PaymentState.REMOVING,
+    as_read=[Payment.fence],
+)
+def replace(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
+    """Take out a credit whose applied amount changed; it is added anew afterwards."""
+    return {**_at_once(payment, now), "amount": stated.amount, "paid_on": stated.paid_on}
+
+
+@machine.press(
+    [PaymentState.ADDING, PaymentState.REMOVED], PaymentState.ADDING, as_read=[Payment.fence]
+)
+def restart(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
+    """Add a credit that came back, or that changed before anything was sent."""
+    return {**_at_once(payment, now), "amount": stated.amount, "paid_on": stated.paid_on}
+
+
+async def check_all(session: Session, export: Export, now: datetime) -> None:
+    """Have Xero asked about all that stands in Paymo of this export, which Xero lists no more."""
+    for row in await payments.hold(session, [export.id]):
+        if row.state in STANDING:
+            await check(session, row, now)
+
+
+# ---- what people want
+
+
+@machine.press(
+    [PaymentState.TOMBSTONE, PaymentState.ASKED],
+    PaymentState.ADDING,
+    as_read=[Payment.fence],
+    grows=[Payment.fence],
+)
+def bring_back(_payment: Payment, now: datetime) -> PaymentColumns:
+    """Add what is left out, even where somebody typed one like it in Paymo."""
+    return {
+        "is_brought_back": True,
+        "reason": _BROUGHT_BACK,
+        "paymo_payment_id": None,
+        "tries": 0,
+        "due_at": now,
+    }
+
+
+# ---- what came of a step; `sent_at` is what the call has left in memory
+
+
+@machine.note_as_read(Payment.state)
+def mark_sent(_payment: Payment, now: datetime) -> PaymentColumns:
+    """Note that a write leaves now."""
+    return {"sent_at": now}
+
+
+@machine.note_as_read(Payment.state)
+def put_off(payment: Payment, due_at: datetime, *, is_try: bool = True) -> PaymentColumns:
+    """Try again later; what was no try does not count as one."""
+    tries = payment.tries if is_try else payment.tries - 1
+    return {"sent_at": payment.sent_at, "due_at": due_at, "tries": tries}
+
+
+@machine.note
+def begin_what_is_wanted(payment: Payment, now: datetime) -> PaymentColumns:
+    """End the call about a payment of which something else was wanted meanwhile."""
+    return {"sent_at": payment.sent_at, "due_at": leaving.over_at(payment, now)}
+
+
+@machine.arrow([PaymentState.CHECKING], PaymentState.RECORDED)
+def mark_standing(payment: Payment) -> PaymentColumns:
+    """Leave the copy in Paymo: Xero did not delete the payment."""
+    return {"sent_at": payment.sent_at, "due_at": None}
+
+
+@machine.arrow([PaymentState.CHECKING], PaymentState.ADDING)
+def add_after_all(payment: Payment, now: datetime) -> PaymentColumns:
+    """Go on adding what Xero did not delete."""
+    return {"sent_at": payment.sent_at, "due_at": now}
+
+
+@machine.arrow([PaymentState.CHECKING], PaymentState.REMOVING)
+def remove(payment: Payment) -> PaymentColumns:
+    """Go on with removing, since Xero did delete it."""
+    return {"sent_at": payment.sent_at}
+
+
+@machine.arrow([PaymentState.REMOVING], PaymentState.REMOVED)
+def mark_removed(payment: Payment) -> PaymentColumns:
+    """Note that Paymo has no copy any more."""
+    return {"sent_at": payment.sent_at, "due_at": None, "paymo_payment_id": None, **_SETTLED}
+
+
+@machine.arrow([PaymentState.REMOVING], PaymentState.ADDING)
+def add_again(payment: Payment, now: datetime) -> PaymentColumns:
+    """Add a credit anew, with the amount that is applied now."""
+    return {"sent_at": payment.sent_at, "due_at": now, "paymo_payment_id": None, **_SETTLED}
+
+
+@machine.arrow([PaymentState.ADDING], PaymentState.RECORDED)
+def mark_recorded(payment: Payment, copy_id: int, amount: Decimal) -> PaymentColumns:
+    """Note the copy in Paymo."""
+    return {
+        "sent_at": payment.sent_at,
+        "due_at": None,
+        "paymo_payment_id": copy_id,
+        "recorded_amount": amount,
+        **_SETTLED,
+    }
+
+
+@machine.arrow([PaymentState.ADDING], PaymentState.ASKED)
+def ask(payment: Payment, why: str) -> PaymentColumns:
+    """Let a person decide."""
+    return _without_copy(payment, why)
+
+
+@machine.arrow([PaymentState.ADDING], PaymentState.PARKED)
+def park(payment: Payment, why: str) -> PaymentColumns:
+    """Leave it out: Paymo has no such invoice, or credits are only told."""
+    return _without_copy(payment, why)
+
+
+@machine.arrow([PaymentState.CHECKING, PaymentState.REMOVING], PaymentState.PARKED)
+def give_removing_up(payment: Payment, why: str) -> PaymentColumns:
+    """Leave a copy in Paymo that could not be deleted; a person has to."""
+    return _without_copy(payment, why)
+
+
+@machine.arrow([PaymentState.RECORDED], PaymentState.TOMBSTONE)
+def mark_deleted_by_person(_payment: Payment) -> PaymentColumns:
+    """Note that somebody deleted the copy in Paymo, so that it does not come back."""
+    return {}
+
+
+def _without_copy(payment: Payment, why: str) -> PaymentColumns:
+    return {"sent_at": payment.sent_at, "due_at": None, "is_brought_back": False, "reason": why}
