@@ -7,7 +7,7 @@ from handlers.blocks import Block, one_line, render, render_line, shorten
 from handlers.export.views import whither
 from handlers.reading import Body, Note, all_chosen, number_in
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
-from services.model.chunks import chunks
+from services.model import chunks
 from services.model.export import BatchState, ExportState
 
 TITLE = "Export Invoices"

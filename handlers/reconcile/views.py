@@ -8,20 +8,20 @@ from handlers.buttons import delete_too, open_links
 from handlers.files import CSVFile
 from handlers.notices.drift import update_button
 from services.compare import Mismatch
-from services.reconcile.report import Help, Report, Row, Side, Verdict
+from services.reconcile.report import Help, Outcome, Report, Row, Side
 
 _MOST_ROWS = 15
 _LONGEST_NAME = 80
 _LONGEST_NOTE = 400
 _LONGEST_TEXT = 3900
 _SIGNS = {
-    Verdict.UNREAD: "❔",
-    Verdict.ODD: "❔",
-    Verdict.DIFFERS: "⚠️",
-    Verdict.ONLY_XERO: "➡️",
-    Verdict.ONLY_PAYMO: "⬅️",
-    Verdict.DECIDED: "ℹ️",
-    Verdict.GONE: "🗑️",
+    Outcome.UNREAD: "❔",
+    Outcome.ODD: "❔",
+    Outcome.DIFFERS: "⚠️",
+    Outcome.ONLY_XERO: "➡️",
+    Outcome.ONLY_PAYMO: "⬅️",
+    Outcome.DECIDED: "ℹ️",
+    Outcome.GONE: "🗑️",
 }
 _BUTTONS = {
     Help.EXPORT: ("Export…", names.EXPORT),
@@ -50,18 +50,18 @@ def _are(count: int) -> str:
 def _agreeing(report: Report, when: str) -> str:
     if not report.compared:
         return f"✅ *{report.label}:* nothing is owed on either side at {when}."
-    decided = report.count(Verdict.DECIDED)
+    decided = report.count(Outcome.DECIDED)
     but = f" {decided} of them but for something that was decided." if decided else ""
     return f"✅ *{report.label}:* all {report.compared} agree at {when}.{but}"
 
 
 def _differing(report: Report, when: str) -> str:
     found = [
-        (report.count(Verdict.DIFFERS), "differ", "differs"),
-        (report.count(Verdict.ONLY_PAYMO), "are only in Paymo", "is only in Paymo"),
-        (report.count(Verdict.ONLY_XERO), "are only in Xero", "is only in Xero"),
-        (report.count(Verdict.UNREAD), "were not shown by Xero", "was not shown by Xero"),
-        (report.count(Verdict.ODD), "can't be read", "can't be read"),
+        (report.count(Outcome.DIFFERS), "differ", "differs"),
+        (report.count(Outcome.ONLY_PAYMO), "are only in Paymo", "is only in Paymo"),
+        (report.count(Outcome.ONLY_XERO), "are only in Xero", "is only in Xero"),
+        (report.count(Outcome.UNREAD), "were not shown by Xero", "was not shown by Xero"),
+        (report.count(Outcome.ODD), "can't be read", "can't be read"),
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
     return (
@@ -72,7 +72,7 @@ def _differing(report: Report, when: str) -> str:
 
 def report_blocks(report: Report) -> list[Block]:
     """Draw the sum, then the invoices that do not agree, worst first."""
-    told = [row for row in report.rows if row.verdict is not Verdict.AGREES]
+    told = [row for row in report.rows if row.outcome is not Outcome.AGREES]
     drawn = [
         blocks.section(report_text(report)),
         *(
@@ -90,7 +90,7 @@ def report_blocks(report: Report) -> list[Block]:
 def _row(row: Row) -> Block:
     number = shorten(one_line(row.number), _LONGEST_NAME)
     client = shorten(one_line(row.client), _LONGEST_NAME)
-    head = f"{_SIGNS[row.verdict]} *{number}* · {client} · {row.verdict}"
+    head = f"{_SIGNS[row.outcome]} *{number}* · {client} · {row.outcome}"
     lines = [f"• {finding_text(each)}" for each in row.findings]
     return blocks.section("\n".join([head, *lines]), accessory=_button(row))
 
@@ -154,7 +154,7 @@ def report_file(report: Report) -> CSVFile:
 
 
 def _cells(row: Row) -> Iterator[object]:
-    yield from (row.number, row.client, row.verdict.value)
+    yield from (row.number, row.client, row.outcome.value)
     yield " ".join(plain_finding(each) for each in row.findings)
     yield from _side(row.paymo)
     yield from _side(row.xero)

@@ -45,7 +45,7 @@ from services.lifecycle import export as lifecycle
 from services.mapping import books
 from services.mapping.books import Books
 from services.mapping.case import adding_of
-from services.model.chunks import chunks
+from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.links import Links

@@ -6,7 +6,6 @@ nor is what somebody decided for the export, such as its date. To reconcile a mo
 compared with one another as they are now, and what was decided is named as such.
 """
 
-from services.compare.advice import why_not_updated
 from services.compare.differences import (
     PAYMO,
     XERO,
@@ -29,6 +28,7 @@ from services.compare.standing import (
     compared_of,
     standing,
     standing_now,
+    why_not_updated,
 )
 
 __all__ = [

@@ -9,7 +9,7 @@ from rapidfuzz import fuzz, process
 
 from services.matching.identifiers import domain_of, email_of, label_of, tax_numbers
 from services.matching.readings import Reading, readings
-from services.model.chunks import chunks
+from services.model import chunks
 from services.store import contacts
 from services.store.engine import Session, memory_of
 

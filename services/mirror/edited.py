@@ -7,7 +7,7 @@ of a payment that somebody deleted, is found when the invoice's turn comes.
 from collections.abc import Sequence
 from typing import Any
 
-from services.model.chunks import chunks
+from services.model import chunks
 from services.store import drifts, exports
 from services.store.engine import Session
 from services.store.tables import Connection

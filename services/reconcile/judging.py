@@ -15,7 +15,7 @@ from services.model.links import Links
 from services.model.payment import PaymentState
 from services.reconcile.months import Month
 from services.reconcile.reading import Statements, is_exported
-from services.reconcile.report import Help, Report, Row, Side, Verdict
+from services.reconcile.report import Help, Outcome, Report, Row, Side
 from services.store.tables import Connection, Export
 
 _Help = tuple[Help, str]  # and with what
@@ -23,17 +23,17 @@ _NOTHING: _Help = (Help.NONE, "")
 _UPDATABLE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 _MONEY = frozenset({"paid", "status"})  # nothing that Xero could be brought after
 _ORDER = {
-    verdict: place
-    for place, verdict in enumerate(
+    outcome: place
+    for place, outcome in enumerate(
         (
-            Verdict.UNREAD,
-            Verdict.ODD,
-            Verdict.DIFFERS,
-            Verdict.ONLY_XERO,
-            Verdict.ONLY_PAYMO,
-            Verdict.DECIDED,
-            Verdict.GONE,
-            Verdict.AGREES,
+            Outcome.UNREAD,
+            Outcome.ODD,
+            Outcome.DIFFERS,
+            Outcome.ONLY_XERO,
+            Outcome.ONLY_PAYMO,
+            Outcome.DECIDED,
+            Outcome.GONE,
+            Outcome.AGREES,
         )
     )
 }
@@ -71,7 +71,7 @@ class Judge:
             month=month.key,
             label=month.label,
             at=at,
-            rows=tuple(sorted(rows, key=lambda row: (_ORDER[row.verdict], row.number))),
+            rows=tuple(sorted(rows, key=lambda row: (_ORDER[row.outcome], row.number))),
             others=self.read.others,
             connection_id=self.connection.id,
         )
@@ -108,11 +108,11 @@ class Judge:
         )
         findings = compare.mismatches(both)
         helps = _help(both, findings, self.connection)
-        return self._row(_verdict(findings), found, findings, helps)
+        return self._row(_outcome(findings), found, findings, helps)
 
     def _unread(self, found: _Found) -> Row:
         note = "Xero did not show this invoice. Nothing is concluded from that; look there."
-        return self._row(Verdict.UNREAD, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(Outcome.UNREAD, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
 
     def _only_xero(self, found: _Found, theirs: XeroInvoice) -> Row:
         export = found.export
@@ -123,9 +123,9 @@ class Judge:
             is_back = any(each.number == export.number for each in self.read.paymo.values())
             can_come_back = was_followed and not is_back
             helps = (Help.RESTORE, str(export.id)) if can_come_back else _NOTHING
-            return self._row(Verdict.GONE, found, (), helps)
+            return self._row(Outcome.GONE, found, (), helps)
         note = "It was deleted in Paymo, and is still in Xero."
-        return self._row(Verdict.ONLY_XERO, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(Outcome.ONLY_XERO, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
 
     def _odd(self) -> Iterator[Row]:
         """Name what cannot be read; it is not missing."""
@@ -136,7 +136,7 @@ class Judge:
             export, code = by_id.get(key), self.connection.short_code
             is_mine = odd.where == PAYMO
             yield Row(
-                verdict=Verdict.ODD,
+                outcome=Outcome.ODD,
                 number=export.number if export else odd.name,
                 client=export.client_name if export else "",
                 findings=(Mismatch("", note=f"Part of {odd} can't be read. Look at it there."),),
@@ -165,7 +165,7 @@ class Judge:
         helps = (Help.OPEN_PAYMO, "") if is_going else (Help.EXPORT, mine.number)
         findings = (Mismatch("", note=self._why_not(mine, export)),)
         return Row(
-            verdict=Verdict.ONLY_PAYMO,
+            outcome=Outcome.ONLY_PAYMO,
             number=mine.number,
             client=self._client(mine),
             paymo=self._paymo_side(mine),
@@ -188,11 +188,11 @@ class Judge:
         return "It was not exported, but Xero has another invoice with this number."
 
     def _row(
-        self, verdict: Verdict, found: _Found, findings: tuple[Mismatch, ...], helps: _Help
+        self, outcome: Outcome, found: _Found, findings: tuple[Mismatch, ...], helps: _Help
     ) -> Row:
         export, mine, theirs = found.export, found.mine, found.theirs
         return Row(
-            verdict=verdict,
+            outcome=outcome,
             number=mine.number if mine else export.number,
             client=self._client(mine) if mine else export.client_name,
             paymo=self._paymo_side(mine) if mine else None,
@@ -222,10 +222,10 @@ class Judge:
         )
 
 
-def _verdict(findings: tuple[Mismatch, ...]) -> Verdict:
+def _outcome(findings: tuple[Mismatch, ...]) -> Outcome:
     if not findings:
-        return Verdict.AGREES
-    return Verdict.DECIDED if all(each.is_decided for each in findings) else Verdict.DIFFERS
+        return Outcome.AGREES
+    return Outcome.DECIDED if all(each.is_decided for each in findings) else Outcome.DIFFERS
 
 
 def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connection) -> _Help:

@@ -17,7 +17,7 @@ _MOST = 10  # invoices that a digest names in each list
 _LIVE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED", "PAID"})
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """How one invoice came out."""
 
     AGREES = "agrees"
@@ -64,7 +64,7 @@ class Side:
 class Row:
     """One invoice of the comparison."""
 
-    verdict: Verdict
+    outcome: Outcome
     number: str
     client: str
     paymo: Side | None = None
@@ -94,27 +94,27 @@ class Report:
     @property
     def compared(self) -> int:
         """How many were found on both sides."""
-        return self.count(Verdict.AGREES, Verdict.DECIDED, Verdict.DIFFERS)
+        return self.count(Outcome.AGREES, Outcome.DECIDED, Outcome.DIFFERS)
 
     @property
     def agreeing(self) -> int:
         """How many of them agree, or differ only as somebody decided."""
-        return self.count(Verdict.AGREES, Verdict.DECIDED)
+        return self.count(Outcome.AGREES, Outcome.DECIDED)
 
     @property
     def is_fine(self) -> bool:
         """Say whether nothing needs anybody."""
         return not self.count(
-            Verdict.DIFFERS,
-            Verdict.ONLY_PAYMO,
-            Verdict.ONLY_XERO,
-            Verdict.UNREAD,
-            Verdict.ODD,
+            Outcome.DIFFERS,
+            Outcome.ONLY_PAYMO,
+            Outcome.ONLY_XERO,
+            Outcome.UNREAD,
+            Outcome.ODD,
         )
 
-    def count(self, *verdicts: Verdict) -> int:
+    def count(self, *outcomes: Outcome) -> int:
         """Return how many came out like this."""
-        return sum(row.verdict in verdicts for row in self.rows)
+        return sum(row.outcome in outcomes for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def digest_facts(connection: Connection, report: Report, today: date) -> dict[st
     paid = [row for row in exported if _xero(row).status == "PAID"]
     unpaid = [row for row in exported if _xero(row).status != "PAID"]
     overdue = [row for row in unpaid if _is_overdue(row, today)]
-    missing = [row for row in report.rows if row.verdict is Verdict.ONLY_PAYMO]
+    missing = [row for row in report.rows if row.outcome is Outcome.ONLY_PAYMO]
     lock = connection.locked_until
     return {
         "connection_id": connection.id,
@@ -160,9 +160,9 @@ def digest_facts(connection: Connection, report: Report, today: date) -> dict[st
         "at": report.at.isoformat(),
         "compared": report.compared,
         "agreeing": report.agreeing,
-        "decided": report.count(Verdict.DECIDED),
-        "only_xero": report.count(Verdict.ONLY_XERO),
-        "unread": report.count(Verdict.UNREAD),
+        "decided": report.count(Outcome.DECIDED),
+        "only_xero": report.count(Outcome.ONLY_XERO),
+        "unread": report.count(Outcome.UNREAD),
         "others": report.others or 0,
         "exported": _group((row, _xero(row).total) for row in exported),
         "settled": _group((row, _xero(row).paid) for row in paid),

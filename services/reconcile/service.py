@@ -24,7 +24,7 @@ from services.reconcile import months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month
 from services.reconcile.report import Begun, ReconcileScreen, Report, digest_facts
-from services.store import connections, digests, notices, tasks
+from services.store import connections, notices, reconciling, tasks
 from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.tables import Connection, Task
@@ -200,7 +200,7 @@ def _require_open(connection: Connection) -> None:
 async def ask_due(session: Session, now: datetime) -> Sequence[int]:
     """Ask for the digests that are owed, and return the tasks."""
     asked = []
-    for connection, month in await digests.take_owed(session, now):
+    for connection, month in await reconciling.take_owed_digests(session, now):
         wanted = lifecycle.Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
         task = await lifecycle.ask(session, connection, wanted)
         asked += [task.id] if task is not None else []

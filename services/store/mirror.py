@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
-from services.model.chunks import chunks
+from services.model import chunks
 from services.store import contacts
 from services.store.tables import (
     Account,

@@ -7,7 +7,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model.chunks import chunks
+from services.model import chunks
 from services.model.payment import PaymentState
 from services.store.tables import Connection, Export, Payment
 

@@ -1,19 +1,29 @@
-"""What is read from the database to compare both systems."""
+"""What a comparison of both systems reads of ours, and whose digest of a month is owed."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
+from datetime import datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model import chunks, days
+from services.model.connection import ConnectionState
+from services.model.notice import Topic
 from services.store import payments
-from services.store.tables import Client, Connection, Contact, Export, Match, Payment
-
-T = TypeVar("T")
+from services.store.tables import (
+    Client,
+    Connection,
+    Contact,
+    Export,
+    Match,
+    Payment,
+    Subscription,
+    Workspace,
+)
 
 _AT_ONCE = 500  # ids in one statement
+_HOUR = time(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ async def load(
 ) -> Recorded:
     """Return what is recorded of the invoices with these ids on either side."""
     wanted = set(paymo_ids)
-    for some in _chunks(sorted(xero_ids)):
+    for some in chunks(sorted(xero_ids), _AT_ONCE):
         wanted.update(
             await session.scalars(
                 select(Export.paymo_invoice_id).where(
@@ -49,7 +59,7 @@ async def load(
         matches=await _matches(session, connection),
         left_contacts=await _left_contacts(session, connection),
     )
-    for some_ids in _chunks(sorted(wanted)):
+    for some_ids in chunks(sorted(wanted), _AT_ONCE):
         found = await session.scalars(
             select(Export)
             .where(*_own(connection), Export.paymo_invoice_id.in_(some_ids))
@@ -75,14 +85,8 @@ def _own(connection: Connection) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _chunks(ids: Iterable[T]) -> Iterator[Sequence[T]]:
-    left = iter(ids)
-    while some := list(islice(left, _AT_ONCE)):
-        yield some
-
-
 async def _add_payments(session: AsyncSession, known: Recorded) -> None:
-    for some in _chunks(each.id for each in known.exports.values()):
+    for some in chunks([each.id for each in known.exports.values()], _AT_ONCE):
         for row in await payments.list_of(session, some):
             known.payments.setdefault(row.export_id, []).append(row)
 
@@ -108,3 +112,59 @@ async def _left_contacts(session: AsyncSession, connection: Connection) -> froze
         select(Contact.contact_id).where(Contact.connection_id == connection.id, ~Contact.is_active)
     )
     return frozenset(found)
+
+
+async def take_owed_digests(
+    session: AsyncSession, now: datetime
+) -> Sequence[tuple[Connection, str]]:
+    """Return whose digest of the month before is owed, on the first at seven or later.
+
+    It is seven where the books are kept. A channel that began to listen since then is told at the
+    end of this month. Of several processes one moves `digest_month`, and has it.
+    """
+    owed = []
+    for connection, listens_since in await _listened_to(session):
+        begins = _begins(connection, now)
+        month = f"{begins.date() - timedelta(days=1):%Y-%m}"
+        if begins > now or listens_since >= begins or connection.digest_month >= month:
+            continue
+        if await _move(session, connection.id, month):
+            owed.append((connection, month))
+    return owed
+
+
+def _begins(connection: Connection, now: datetime) -> datetime:
+    """Return when this month's digest is due."""
+    first = days.day_in(connection.time_zone, now).replace(day=1)
+    return datetime.combine(first, _HOUR, days.zone_of(connection.time_zone))
+
+
+async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, datetime]]:
+    """Return the connections that a channel wants digests of, and since when one does."""
+    rows = await session.execute(
+        select(Connection, Subscription)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .join(Subscription, Subscription.connection_id == Connection.id)
+        .where(
+            Workspace.is_installed,
+            Connection.state == ConnectionState.ACTIVE,
+            Subscription.paused_because == "",
+        )
+        .order_by(Connection.id, Subscription.set_at)
+    )
+    found: dict[int, tuple[Connection, datetime]] = {}
+    for connection, heard in rows:
+        if Topic.DIGEST.value in heard.topics:
+            found.setdefault(connection.id, (connection, heard.set_at))
+    return list(found.values())
+
+
+async def _move(session: AsyncSession, connection_id: int, month: str) -> bool:
+    moved = await session.scalar(
+        update(Connection)
+        .where(Connection.id == connection_id, Connection.digest_month < month)
+        .values(digest_month=month)
+        .returning(Connection.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved is not None

@@ -17,7 +17,7 @@ from handlers.reconcile.views import report_blocks, report_text
 from services.compare import Mismatch
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.reconcile.report import Help, Report, Row, Side, Verdict
+from services.reconcile.report import Help, Outcome, Report, Row, Side
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, said
@@ -29,14 +29,14 @@ def side(name: str) -> Side:
     return Side(name, name, "NZD", DAY, DAY, Decimal("115.00"), Decimal(0), "sent")
 
 
-def row(verdict: Verdict, name: str = "INV-7", **changes: Any) -> Row:
+def row(outcome: Outcome, name: str = "INV-7", **changes: Any) -> Row:
     links: dict[str, Any] = {
         "paymo_url": "https://app.paymo.example/7",
         "xero_url": "https://go.xero.example/7",
     }
     finding = Mismatch("total", name, name, name, is_decided=False)
-    findings = () if verdict is Verdict.AGREES else (finding,) * 4
-    made = Row(verdict, name, name, side(name), side(name), findings, **links)
+    findings = () if outcome is Outcome.AGREES else (finding,) * 4
+    made = Row(outcome, name, name, side(name), side(name), findings, **links)
     return replace(made, **changes)
 
 
@@ -47,15 +47,15 @@ def report(*rows: Row, **changes: Any) -> Report:
 
 
 def agreeing(count: int) -> list[Row]:
-    return [row(Verdict.AGREES)] * count
+    return [row(Outcome.AGREES)] * count
 
 
 @pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
 @pytest.mark.parametrize("count", [1, 60])
 def test_slack_takes_the_comparison_and_nobody_is_called(name: str, count: int) -> None:
     rows = [
-        row(verdict, name, help=way, help_value="41")
-        for verdict in Verdict
+        row(outcome, name, help=way, help_value="41")
+        for outcome in Outcome
         for way in Help
         for _ in range(count)
     ]
@@ -72,23 +72,23 @@ def test_all_that_agree_are_one_line_with_the_time() -> None:
 
 
 def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
-    made = report(*agreeing(141), *[row(Verdict.DECIDED)] * 2, others=1)
+    made = report(*agreeing(141), *[row(Outcome.DECIDED)] * 2, others=1)
 
     assert "all 143 agree at 09:30 UTC. 2 of them but for" in report_text(made)
     assert "1 other sales invoice in Xero never went through the app" in report_text(made)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"),
+    ("outcome", "words"),
     [
-        (Verdict.DIFFERS, "3 of 4 agree; 1 differs."),
-        (Verdict.ONLY_PAYMO, "3 of 3 agree; 1 is only in Paymo."),
-        (Verdict.ONLY_XERO, "3 of 3 agree; 1 is only in Xero."),
-        (Verdict.UNREAD, "3 of 3 agree; 1 was not shown by Xero."),
+        (Outcome.DIFFERS, "3 of 4 agree; 1 differs."),
+        (Outcome.ONLY_PAYMO, "3 of 3 agree; 1 is only in Paymo."),
+        (Outcome.ONLY_XERO, "3 of 3 agree; 1 is only in Xero."),
+        (Outcome.UNREAD, "3 of 3 agree; 1 was not shown by Xero."),
     ],
 )
-def test_what_differs_is_counted_by_how(verdict: Verdict, words: str) -> None:
-    text = report_text(report(*agreeing(3), row(verdict)))
+def test_what_differs_is_counted_by_how(outcome: Outcome, words: str) -> None:
+    text = report_text(report(*agreeing(3), row(outcome)))
 
     assert text.startswith("⚠️ *February 2026* at 09:30 UTC")
     assert text.endswith(words)
@@ -108,13 +108,13 @@ def test_what_differs_is_counted_by_how(verdict: Verdict, words: str) -> None:
     ],
 )
 def test_each_has_the_one_button_that_helps(way: Help, value: str, name: str) -> None:
-    drawn = report_blocks(report(row(Verdict.DIFFERS, help=way, help_value=value)))
+    drawn = report_blocks(report(row(Outcome.DIFFERS, help=way, help_value=value)))
 
     assert buttons(drawn) == {name: value}
 
 
 def test_a_long_list_ends_with_how_many_are_left() -> None:
-    drawn = report_blocks(report(*[row(Verdict.DIFFERS)] * 40))
+    drawn = report_blocks(report(*[row(Outcome.DIFFERS)] * 40))
 
     assert len(drawn) == 17
     assert "25 more that do not agree are in the file" in said(drawn[-1])
@@ -123,7 +123,7 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
     finding = Mismatch("paid", "40.00 NZD", "0.00 NZD", "Typed in Paymo: 40.00 NZD.")
 
-    drawn = report_blocks(report(row(Verdict.DIFFERS, findings=(finding,))))
+    drawn = report_blocks(report(row(Outcome.DIFFERS, findings=(finding,))))
 
     assert "• paid: 40.00 NZD in Paymo, 0.00 NZD in Xero. Typed in Paymo" in said(drawn)
 
@@ -145,7 +145,7 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
 
 async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: Desk) -> None:
     finding = Mismatch("total", "115.00 NZD", "116.00 NZD", "Why not?")
-    rows = [row(Verdict.DIFFERS, "=1+1", findings=(finding,)), row(Verdict.AGREES, xero=None)]
+    rows = [row(Outcome.DIFFERS, "=1+1", findings=(finding,)), row(Outcome.AGREES, xero=None)]
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 
     await SlackReconcileScreen(desk).show_report(reply_to, report(*rows))

@@ -49,7 +49,7 @@ from services.errors import (
     Unavailable,
 )
 from services.jobs.backoff import CALL_LIMIT
-from services.model.chunks import chunks
+from services.model import chunks
 
 T = TypeVar("T", bound=msgspec.Struct)
 

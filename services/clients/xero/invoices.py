@@ -25,7 +25,7 @@ from services.clients.xero.transport import (
 )
 from services.clients.xero.wire import Payment, XeroInvoice
 from services.errors import NotFound, Rejected, ServiceError, Unavailable, Unreadable
-from services.model.chunks import chunks
+from services.model import chunks
 from services.money import folded, is_plain
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.model.export import ExportState
-from services.reconcile.report import Verdict
+from services.reconcile.report import Outcome
 from services.store import left_out, mirror
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -141,9 +141,9 @@ async def test_a_comparison_never_takes_what_cannot_be_read_for_missing(bridge: 
     second = bridge.screen.reports[-1]
 
     for each in (report, second):
-        [odd] = [row for row in each.rows if row.verdict is Verdict.ODD]
+        [odd] = [row for row in each.rows if row.outcome is Outcome.ODD]
         assert odd.number in {"INV-1", "INV-2"}
-        assert each.count(Verdict.ONLY_PAYMO, Verdict.ONLY_XERO, Verdict.UNREAD) == 0
+        assert each.count(Outcome.ONLY_PAYMO, Outcome.ONLY_XERO, Outcome.UNREAD) == 0
         assert not each.is_fine
 
 

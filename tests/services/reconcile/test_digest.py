@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
-from services.reconcile.report import Verdict
+from services.reconcile.report import Outcome
 from services.reconcile.service import ask_due
 from services.store.engine import Database
 from services.store.tables import Subscription, Task
@@ -93,7 +93,7 @@ async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge:
     await ask(bridge)
     report = bridge.screen.reports[-1]
 
-    assert sorted(row.verdict for row in report.rows) == [Verdict.AGREES, Verdict.UNREAD]
+    assert sorted(row.outcome for row in report.rows) == [Outcome.AGREES, Outcome.UNREAD]
     assert not report.is_fine
 
 

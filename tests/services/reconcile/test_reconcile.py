@@ -14,7 +14,7 @@ from services.compare import Mismatch
 from services.errors import ServiceError
 from services.model.invoice import InvoiceState
 from services.reconcile.months import month_of
-from services.reconcile.report import Help, Report, Row, Verdict
+from services.reconcile.report import Help, Outcome, Report, Row
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -81,7 +81,7 @@ async def test_everything_agrees_and_costs_one_call_on_each_side(bridge: Bridge)
     report = await compared(bridge)
 
     assert (report.compared, report.agreeing, report.is_fine) == (2, 2, True)
-    assert {row.verdict for row in report.rows} == {Verdict.AGREES}
+    assert {row.outcome for row in report.rows} == {Outcome.AGREES}
     assert (report.label, report.at) == ("November 2026", bridge.clock())
     assert len(bridge.paymo.calls("GET", "/invoices")) == 1
     assert len(bridge.xero.calls("GET", "/Invoices")) == 1
@@ -141,7 +141,7 @@ async def test_an_edit_in_paymo_is_found(
     bridge.paymo.company.edit(in_paymo(bridge).id, **{field: value})
 
     report = await compared(bridge)
-    row = next(row for row in report.rows if row.verdict is Verdict.DIFFERS)
+    row = next(row for row in report.rows if row.outcome is Outcome.DIFFERS)
 
     assert name in {each.name for each in row.findings}
     # Another currency needs another invoice.
@@ -185,7 +185,7 @@ async def test_a_number_that_was_too_long_is_told_as_decided(bridge: Bridge) -> 
 
     row = row_of(await compared(bridge), LONG)
 
-    assert row.verdict is Verdict.DECIDED
+    assert row.outcome is Outcome.DECIDED
     assert "too long" in only(row).note
 
 
@@ -198,7 +198,7 @@ async def test_a_difference_that_was_accepted_is_told_as_decided(bridge: Bridge)
 
     row = row_of(await compared(bridge))
 
-    assert (row.verdict, only(row).name) == (Verdict.DECIDED, "total")
+    assert (row.outcome, only(row).name) == (Outcome.DECIDED, "total")
 
 
 @pytest.mark.parametrize("has_moved_since", [False, True])
@@ -215,7 +215,7 @@ async def test_a_date_that_was_chosen_is_told_as_decided(
     found = row_of(await compared(bridge))
 
     assert only(found).name == "date"
-    assert (found.verdict is Verdict.DECIDED) is not has_moved_since
+    assert (found.outcome is Outcome.DECIDED) is not has_moved_since
 
 
 async def test_void_on_both_sides_agrees_and_on_one_side_does_not(bridge: Bridge) -> None:
@@ -225,9 +225,9 @@ async def test_void_on_both_sides_agrees_and_on_one_side_does_not(bridge: Bridge
 
     late = row_of(await compared(bridge))
 
-    assert (early.verdict, only(early).in_xero) == (Verdict.DIFFERS, "VOIDED")
+    assert (early.outcome, only(early).in_xero) == (Outcome.DIFFERS, "VOIDED")
     assert in_paymo(bridge).status == "void"
-    assert late.verdict is Verdict.AGREES
+    assert late.outcome is Outcome.AGREES
 
 
 async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) -> None:
@@ -240,7 +240,7 @@ async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) ->
     report = await compared(bridge)
 
     row = row_of(report)
-    assert (row.verdict, row.help, row.help_value) == (Verdict.GONE, Help.RESTORE, "1")
+    assert (row.outcome, row.help, row.help_value) == (Outcome.GONE, Help.RESTORE, "1")
     assert report.is_fine
     client = next(iter(bridge.paymo.company.clients.values()))
     bridge.paymo.company.add_invoice("INV-1", client, LINES, tax=15)
@@ -250,7 +250,7 @@ async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) ->
 async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) -> None:
     bridge.xero.books.pay(in_xero(bridge).invoice_id, Decimal(40), date=TODAY)
     await bridge.look()
-    assert row_of(await compared(bridge)).verdict is Verdict.AGREES
+    assert row_of(await compared(bridge)).outcome is Outcome.AGREES
     (copy,) = bridge.paymo.company.payments_of(in_paymo(bridge).id)
     bridge.paymo.company.delete_payment(copy.id)
     await bridge.look()
@@ -258,7 +258,7 @@ async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) ->
     row = row_of(await compared(bridge))
 
     (payment,) = await bridge.payments()
-    assert (row.verdict, row.help) == (Verdict.DECIDED, Help.BRING_BACK)
+    assert (row.outcome, row.help) == (Outcome.DECIDED, Help.BRING_BACK)
     assert row.help_value == str(payment.id)
     assert only(row).note == "Somebody deleted in Paymo: Payment of 40.00 NZD."
 
@@ -270,7 +270,7 @@ async def test_credits_that_are_only_told_are_told_as_decided(bridge: Bridge) ->
 
     row = row_of(await compared(bridge))
 
-    assert (row.verdict, only(row).name) == (Verdict.DECIDED, "paid")
+    assert (row.outcome, only(row).name) == (Outcome.DECIDED, "paid")
     assert "only told" in only(row).note
 
 
@@ -306,7 +306,7 @@ async def test_what_was_sent_and_not_exported_can_be_exported(bridge: Bridge) ->
     report = await compared(bridge)
 
     row = row_of(report, "INV-3")
-    assert (row.verdict, row.help, row.help_value) == (Verdict.ONLY_PAYMO, Help.EXPORT, "INV-3")
+    assert (row.outcome, row.help, row.help_value) == (Outcome.ONLY_PAYMO, Help.EXPORT, "INV-3")
     assert "another invoice with this number" in only(row_of(report, "INV-4")).note
     assert report.others == 1
 
@@ -320,7 +320,7 @@ async def test_deleted_in_paymo_it_is_only_in_xero(bridge: Bridge) -> None:
 
     late = row_of(await compared(bridge))
 
-    assert {early.verdict, late.verdict} == {Verdict.ONLY_XERO}
+    assert {early.outcome, late.outcome} == {Outcome.ONLY_XERO}
     assert {early.help, late.help} == {Help.OPEN_XERO}
 
 
@@ -343,7 +343,7 @@ async def test_all_months_are_compared_at_once(bridge: Bridge) -> None:
     report = await compared(bridge, "all")
 
     assert (report.month, report.compared, report.others) == ("all", 2, None)
-    assert row_of(report, "INV-3").verdict is Verdict.ONLY_PAYMO
+    assert row_of(report, "INV-3").outcome is Outcome.ONLY_PAYMO
 
 
 @pytest.mark.parametrize(
