@@ -4,6 +4,8 @@ BIN := .venv/bin
 READY := .venv/ready
 JOBS ?= 3
 PYTEST_ARGS ?=
+# Compiled modules are kept, whatever the machine says: every start would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .PHONY: help demo test test-all test-rest check format lint types layers check-slack audit lock clean

@@ -34,6 +34,26 @@ def as_json(
     )
 
 
+class Bell(asyncio.Event):
+    """An event that nobody waits for yet in a copy of what holds it."""
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        """Return a silent one."""
+        return type(self)()
+
+
+@dataclass(slots=True)
+class Numbers:
+    """One number after the other; a copy goes on from here by itself."""
+
+    upcoming: int = 1
+
+    def __next__(self) -> int:
+        """Take the next one."""
+        taken, self.upcoming = self.upcoming, self.upcoming + 1
+        return taken
+
+
 def utc_now() -> datetime:
     """The clock of a stand-in that was given no other."""
     return datetime.now(UTC)

@@ -1,6 +1,6 @@
 """One Paymo company: its data, its rules, and what the people in it do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.paymo.model import STATUSES, Client, Invoice, Item, Payment, Refused, invalid, stamp
 from sandbox.paymo.projects import Entry, Expense, Project
 from sandbox.paymo.webhooks import Courier, Hook, made_from
-from sandbox.serving import Clock, Json
+from sandbox.serving import Clock, Json, Numbers
 
 Line = tuple[Any, ...]  # item, description, quantity, price, and whether it is taxed
 _TERMS = timedelta(days=30)
@@ -31,7 +31,7 @@ class Company:
     now: Clock
     currency: str = "NZD"
     due_interval: str = ""
-    ids: Iterator[int] = field(kw_only=True)
+    ids: Numbers = field(kw_only=True)
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)

@@ -1,10 +1,8 @@
 """Paymo as one address: its companies, its limit, and what was asked of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from itertools import count
 from math import ceil
 
 from aiohttp import web
@@ -14,7 +12,17 @@ from sandbox.paymo.company import Company
 from sandbox.paymo.control import Control
 from sandbox.paymo.pages import Pages
 from sandbox.paymo.webhooks import Courier
-from sandbox.serving import Clock, Faults, Handler, Record, Seen, as_json, control_routes, utc_now
+from sandbox.serving import (
+    Clock,
+    Faults,
+    Handler,
+    Numbers,
+    Record,
+    Seen,
+    as_json,
+    control_routes,
+    utc_now,
+)
 
 _FIRST_ID = 3_000_001_001  # more than 32 bits hold: Paymo says nowhere how large its ids grow
 
@@ -79,7 +87,7 @@ class PaymoWorld:
     companies: dict[int, Company] = field(default_factory=dict)
     record: Record = field(default_factory=lambda: Record(_is_aside))
     courier: Courier = field(default_factory=Courier)
-    ids: Iterator[int] = field(default_factory=lambda: count(_FIRST_ID))
+    ids: Numbers = field(default_factory=lambda: Numbers(_FIRST_ID))
     limit: Limit = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.paymo.model import Refused, invalid, stamp
-from sandbox.serving import Json
+from sandbox.serving import Bell, Json
 
 _PATIENCE = ClientTimeout(total=5)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -106,8 +106,8 @@ class Courier:
 
     deliveries: list[Delivery] = field(default_factory=list)
     _waiting: list[tuple[dict[int, Hook], int, str, bytes]] = field(default_factory=list)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake: Bell = field(default_factory=Bell)
+    _idle: Bell = field(default_factory=Bell)
 
     def announce(self, hooks: dict[int, Hook], event: str, body: Json) -> None:
         """Queue an event for whoever is to hear of it."""

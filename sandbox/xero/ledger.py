@@ -1,12 +1,11 @@
 """An organisation's books, and the moves that both its people and the API make in them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 
-from sandbox.serving import Clock
+from sandbox.serving import Clock, Numbers
 from sandbox.xero.model import (
     ZERO,
     Account,
@@ -65,7 +64,7 @@ class Ledger:
     invoices: dict[str, Invoice] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     credits: dict[str, Credit] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    numbers: Numbers = field(default_factory=Numbers)
 
     def moment(self) -> datetime:
         """Now, in whole milliseconds."""

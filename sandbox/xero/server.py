@@ -1,6 +1,7 @@
 """Xero, as one address: its hosts, its organisations, and what was asked of it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
@@ -11,7 +12,7 @@ from sandbox.xero.http import Door
 from sandbox.xero.idempotency import Replays
 from sandbox.xero.identity import Consent, Identity
 from sandbox.xero.limits import Limits
-from sandbox.xero.model import Announce, Invoice, new_id
+from sandbox.xero.model import Invoice, new_id
 from sandbox.xero.oauth import Authority
 from sandbox.xero.organisation import Organisation
 from sandbox.xero.pages import Pages, is_page
@@ -60,16 +61,15 @@ class XeroWorld:
             is_demo=bool(more.get("is_demo")),
             tenant_id=tenant_id,
             now=self.now,
-            announce=self._announcer(tenant_id),
+            announce=partial(self._announce, tenant_id),
         )
         self.organisations[tenant_id] = books
         return books
 
-    def _announcer(self, tenant_id: str) -> Announce:
-        def announce(category: str, event: str, resource_id: str, data: Json) -> None:
-            self.webhooks.announce(tenant_id, category, event, (resource_id, data))
-
-        return announce
+    def _announce(
+        self, tenant_id: str, category: str, event: str, resource_id: str, data: Json
+    ) -> None:
+        self.webhooks.announce(tenant_id, category, event, (resource_id, data))
 
     @property
     def invoices(self) -> dict[str, Invoice]:

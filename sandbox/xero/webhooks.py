@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from sandbox.serving import Clock, Json
+from sandbox.serving import Bell, Clock, Json
 
 _PATIENCE = ClientTimeout(total=5)
 _PATHS = {
@@ -52,8 +52,8 @@ class Webhooks:
     undelivered: list[bytes] = field(default_factory=list)
     sequence: int = 0
     _waiting: list[Json] = field(default_factory=list)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake: Bell = field(default_factory=Bell)
+    _idle: Bell = field(default_factory=Bell)
 
     def announce(
         self, tenant_id: str, category: str, event: str, resource: tuple[str, Json]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bot.forked import forked
 from tests.databases import KEY
 
 LONGEST_STOP = 10
@@ -68,9 +69,8 @@ async def start(folder: Path, *words: str, **settings: str) -> asyncio.subproces
 
 async def run(folder: Path, *words: str, **settings: str) -> Ended:
     """Run a command to its end."""
-    process = await start(folder, *words, **settings)
-    out, err = await process.communicate()
-    return Ended(process.returncode or 0, out.decode(), err.decode())
+    seen = environment(**settings)
+    return Ended(*await asyncio.to_thread(forked, folder, list(words), seen))
 
 
 @asynccontextmanager

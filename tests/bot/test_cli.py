@@ -56,8 +56,8 @@ async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_u
     with sqlite3.connect(file) as connection:
         connection.execute(
             "INSERT INTO xero_grants"
-            " (auth_event_id, access_token, refresh_token, expires_at, version, is_dead)"
-            " VALUES ('', ?, ?, '2026-01-01 00:00:00', 1, 0)",
+            " (xero_user_id, auth_event_id, scopes, access_token, refresh_token, expires_at,"
+            " version, is_dead) VALUES ('', '', '', ?, ?, '2026-01-01 00:00:00', 1, 0)",
             (old, old),
         )
     connection.close()

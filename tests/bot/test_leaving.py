@@ -16,8 +16,8 @@ from services.store.tables import Connection, Export, Workspace
 from tests.bot.program import NEEDED, Ended, run
 from tests.databases import KEY as ENCRYPTION_KEY
 from tests.databases import open_database
-from tests.services.bridge import KEY
 from tests.services.connecting import Connecting
+from tests.services.prepared import KEY
 from tests.services.store_seeds import NOW, connected, export_of
 
 
@@ -109,11 +109,11 @@ async def test_data_is_handed_out_as_json_without_secrets(
 @pytest.mark.parametrize("command", ["forget", "export-data"])
 @pytest.mark.parametrize("name", ["T9", "9" * 30], ids=["Slack's", "ours"])
 async def test_a_workspace_that_nobody_knows_is_said(
-    tmp_path: Path, command: str, name: str
+    tmp_path: Path, sqlite_url: str, command: str, name: str
 ) -> None:
-    await run(tmp_path, "migrate", **NEEDED)
+    settings = {**NEEDED, "DATABASE_URL": sqlite_url}
 
-    ended = await run(tmp_path, command, "--workspace", name, **NEEDED)
+    ended = await run(tmp_path, command, "--workspace", name, **settings)
 
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == f"Nothing is kept about a workspace {name}.\n"

@@ -1,24 +1,24 @@
 """The services between stand-ins of Xero and Paymo on real sockets, with a clock to turn."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
 
-from sandbox.paymo import Company, PaymoWorld
+from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
-from sandbox.xero.oauth import Request
 from sandbox.xero.organisation import Organisation
 from services.automatic.service import AutoExportService
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
-from services.clients.tokens import SCOPES, Tokens, TokenSet, XeroOAuth
+from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
 from services.export.service import ExportService
@@ -26,7 +26,6 @@ from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
-from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.links import Links
 from services.model.people import Person, ReplyTarget, Said
@@ -37,37 +36,19 @@ from services.store.engine import Database
 from services.store.tables import (
     Connection,
     Export,
-    Grant,
     Notice,
     Payment,
-    Subscription,
-    Workspace,
 )
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
+from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_file, oauth_of
 
 ANNA = Person("", "T1", "U1", "C1")
 BEN = Person("", "T1", "U2", "C1")
-KEY = "paymo-key"
 _ROUNDS = 20
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that tests turn."""
-
-    time: datetime = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return self.time
-
-    def turn(self, **by: int) -> None:
-        """Turn it forward."""
-        self.time += timedelta(**by)
 
 
 @dataclass(slots=True)
@@ -172,20 +153,67 @@ class Bridge:
 
     @classmethod
     async def open(cls, database: Database) -> "Bridge":
-        """Serve both stand-ins and put the services between them."""
-        clock = Clock()
-        xero, paymo = XeroWorld(now=clock), PaymoWorld(now=clock)
+        """Serve both stand-ins, put the services between them, and connect."""
+
+        async def build() -> "Bridge":
+            clock = Clock()
+            worlds = clock, XeroWorld(now=clock), PaymoWorld(now=clock)
+            made = await cls.between(database, worlds)
+            oauth = oauth_of(made.xero, made.served[0].url, clock)
+            made.connection_id = await connect(database, worlds, oauth)
+            await made.run()
+            return made
+
+        return await cls.prepared(database, (), build)
+
+    @classmethod
+    async def with_acme(cls, database: Database, *numbers: str) -> "Bridge":
+        """Open it with the client Acme Ltd, whom Xero knows, and invoices of 115.00 in Paymo."""
+
+        async def build() -> "Bridge":
+            made = await cls.open(database)
+            made.xero.books.add_contact("Acme Ltd")
+            acme = made.paymo.company.add_client("Acme Ltd")
+            for number in numbers:
+                made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+            made.clock.turn(hours=2)
+            await made.run()
+            return made
+
+        return await cls.prepared(database, ("Acme Ltd", *numbers), build)
+
+    @classmethod
+    async def prepared(
+        cls, database: Database, name: tuple[str, ...], build: Callable[[], Awaitable["Bridge"]]
+    ) -> "Bridge":
+        """Build it where nothing of this name was built before; otherwise copy that."""
+        file = await empty_file(database)
+        if file is not None and name in BUILT:
+            kept = BUILT[name].copied_to(file)
+            made = await cls.between(database, kept.worlds)
+            made.connection_id = kept.connection_id
+            made.mirror.books_read_at.update(kept.books_read_at)
+            return made
+        made = await build()
+        if file is not None:
+            worlds = (made.clock, made.xero, made.paymo)
+            BUILT[name] = Built.of(file, worlds, made.connection_id, made.mirror.books_read_at)
+        return made
+
+    @classmethod
+    async def between(cls, database: Database, worlds: Worlds) -> "Bridge":
+        """Serve both stand-ins, and put the services between them."""
+        clock, xero, paymo = worlds
         served = [await Served.start(xero.app()), await Served.start(paymo.app())]
         at_xero, at_paymo = (each.url for each in served)
-        oauth = _oauth_of(xero, at_xero, clock)
-        tokens = Tokens(StoreVault(database, clock), oauth, clock)
+        tokens = Tokens(StoreVault(database, clock), oauth_of(xero, at_xero, clock), clock)
         xeros = XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep)
         paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
         links = Links(xero_app=at_xero, paymo_app=at_paymo)
         screen, work = Notebook(), Deaf()
         mirror = MirrorService(database, paymos, xeros, index_of, clock)
         kit = (database, paymos, xeros, mirror, work, screen, links, clock)
-        made = cls(
+        return cls(
             database=database,
             clock=clock,
             xero=xero,
@@ -200,67 +228,6 @@ class Bridge:
             matching=MatchingService(database, clock),
             reconcile=ReconcileService(database, paymos, xeros, work, screen, links, clock),
             served=served,
-        )
-        await made._connect(oauth)
-        return made
-
-    @classmethod
-    async def with_acme(cls, database: Database, *numbers: str) -> "Bridge":
-        """Open it with the client Acme Ltd, whom Xero knows, and invoices of 115.00 in Paymo."""
-        made = await cls.open(database)
-        made.xero.books.add_contact("Acme Ltd")
-        acme = made.paymo.company.add_client("Acme Ltd")
-        for number in numbers:
-            made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-        made.clock.turn(hours=2)
-        await made.run()
-        return made
-
-    async def _connect(self, oauth: XeroOAuth) -> None:
-        books = self.xero.add_organisation("Maple Books", country="NZ", currency="NZD")
-        books.add_usual_books()
-        company = self.paymo.add_company("Maple Studio", key=KEY)
-        asked = Request(redirect_uri=oauth.redirect_uri, scopes=tuple(SCOPES.split()))
-        code = self.xero.authority.allow(asked, "anna", [(books.tenant_id, books.name)])
-        tokens = await oauth.exchange(code, verifier="v" * 64)
-        async with self.database.sessions.begin() as session:
-            grant = _grant_of(tokens)
-            workspace = Workspace(team_id="T1", created_at=self.clock())
-            session.add_all([grant, workspace])
-            await session.flush()
-            connection = self._row(workspace.id, grant.id, company, books)
-            session.add(connection)
-            await session.flush()
-            self.connection_id = connection.id
-            heard = Subscription(
-                connection_id=connection.id,
-                channel_id="C1",
-                topics=["exports", "payments", "deletions", "failures"],
-                set_by="U1",
-                set_at=self.clock(),
-            )
-            session.add(heard)
-        await self.run()
-
-    def _row(
-        self, workspace_id: int, grant_id: int, company: Company, books: Organisation
-    ) -> Connection:
-        now = self.clock()
-        return Connection(
-            workspace_id=workspace_id,
-            state=ConnectionState.ACTIVE,
-            created_at=now,
-            owner_id="U1",
-            paymo_company_id=company.id,
-            paymo_company_name=company.name,
-            paymo_api_key=KEY,
-            grant_id=grant_id,
-            tenant_id=books.tenant_id,
-            organisation_name=books.name,
-            base_currency=books.currency,
-            short_code=books.short_code,
-            sweep_due_at=now,
-            mirror_due_at=now,
         )
 
     async def close(self) -> None:
@@ -361,26 +328,6 @@ class Bridge:
             row = await connections.get(session, self.connection_id)
             for name, value in values.items():
                 setattr(row, name, value)
-
-
-def _oauth_of(xero: XeroWorld, address: str, clock: Clock) -> XeroOAuth:
-    return XeroOAuth(
-        client_id=xero.client_id,
-        client_secret=xero.client_secret,
-        login_url=address,
-        identity_url=address,
-        redirect_uri="http://localhost:8000/xero/callback",
-        http_headers={},
-        now=clock,
-    )
-
-
-def _grant_of(tokens: TokenSet) -> Grant:
-    return Grant(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        expires_at=tokens.expires_at,
-    )
 
 
 def reply_to() -> ReplyTarget:

@@ -23,7 +23,8 @@ from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.store.engine import Database
 from services.store.tables import Connection
-from tests.services.bridge import ANNA, KEY, Clock, no_sleep
+from tests.services.bridge import ANNA, no_sleep
+from tests.services.prepared import KEY, Clock
 from tests.services.store_seeds import Row, rows_of
 
 # The cookies of two browsers.

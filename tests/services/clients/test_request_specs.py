@@ -17,7 +17,8 @@ from services.model.export import NEW_CONTACT
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services import batching
-from tests.services.bridge import ANNA, KEY, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.prepared import KEY
 from tests.skips import SHARED
 
 SPECS = SHARED / "specs"

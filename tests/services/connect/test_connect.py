@@ -19,8 +19,9 @@ from services.model.wording import Member
 from services.store import connections
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
-from tests.services.bridge import ANNA, BEN, KEY
+from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import HERE, Connecting, nonce_of
+from tests.services.prepared import KEY
 from tests.services.store_seeds import export_of
 
 

@@ -24,8 +24,9 @@ from services.store.tables import (
     OneTimeLink,
     Subscription,
 )
-from tests.services.bridge import ANNA, BEN, KEY
+from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import PLACE, Connecting, nonce_of
+from tests.services.prepared import KEY
 from tests.services.store_seeds import export_of
 
 

@@ -31,8 +31,8 @@ from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Client, Connection, Export, Notice
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import Clock
 from tests.services.connecting import Nudges
+from tests.services.prepared import Clock
 from tests.services.store_seeds import connected, export_of
 
 pytestmark = SQLITE_ALONE
