@@ -54,7 +54,7 @@ class Allowance:
             self.windows = (Window(min(left), max(self.spans)),)
 
     def wait(self, spare: int) -> timedelta | None:
-        """Return how long until every window has room again, which it has from then on."""
+        """How long until every window has room again, which it has from then on."""
         full = [each.span for each in self.windows if each.left < spare]
         if not full:
             return None
@@ -100,6 +100,6 @@ def _numbers(text: str) -> list[int]:
 
 
 def _exact(text: str) -> list[Decimal]:
-    """Return the numbers of a comma list, each in its place: what is left is never less than 0."""
+    """The numbers of a comma list, each in its place: what is left is never less than 0."""
     found = (_NUMBER.fullmatch(part.strip()) for part in text.split(","))
     return [max(Decimal(each[1]), Decimal(0)) for each in found if each]

@@ -52,12 +52,12 @@ async def sleep_for(duration: timedelta) -> None:
 
 @cache
 def trusted() -> ssl.SSLContext:
-    """Return the authorities that are trusted, the environment's own too; reading them is slow."""
+    """The authorities that are trusted, the environment's own too; reading them is slow."""
     return httpx.create_ssl_context()
 
 
 def open_http(base_url: str, *, user_agent: str) -> httpx.AsyncClient:
-    """Return a client for one remote address; proxies and CA bundles of the environment hold."""
+    """A client for one remote address; proxies and CA bundles of the environment hold."""
     return httpx.AsyncClient(
         base_url=base_url,
         timeout=_TIMEOUT,
@@ -106,7 +106,7 @@ class ApiClient:
     limit: timedelta = CALL_LIMIT
 
     def bound(self, method: str) -> Bound:
-        """Return what ends every part of a call together, `limit` from now on.
+        """What ends every part of a call together, `limit` from now on.
 
         A write is over by then, with its queues, waits and tries, those that may be repeated too.
         A question may wait longer for its turn, so each of its tries is limited by itself.
@@ -122,7 +122,7 @@ class ApiClient:
         body: object = None,
         **extras: Unpack[Extras],
     ) -> Answer:
-        """Return the answer, or raise a `ServiceError`.
+        """The answer, or raise a `ServiceError`.
 
         `repeatable` says that the remote side ignores a second copy; a GET always is. `body` is
         sent as JSON, decimals as exact numbers; bytes go as they are. What surely did nothing
@@ -154,7 +154,7 @@ class ApiClient:
     async def _try(
         self, request: httpx.Request, auth: httpx.Auth | None, *, may_repeat: bool, attempt: int
     ) -> Answer | timedelta:
-        """Return an answer to go by, or how long to wait before trying again."""
+        """An answer to go by, or how long to wait before trying again."""
         try:
             answer = await self._ask(request, auth)
         except Unreachable:
@@ -213,7 +213,7 @@ class ApiClient:
 
 
 def _until(system: System, limit: timedelta) -> Bound:
-    """Return what ends whatever runs in it at one moment, as an unknown outcome.
+    """What ends whatever runs in it at one moment, as an unknown outcome.
 
     httpx limits each read by itself, so a body that drips would never end.
     """

@@ -21,7 +21,7 @@ _LONGEST = 1000  # characters; a body that is no JSON is quoted only when it is 
 
 
 def messages_of(answer: Answer) -> tuple[str, ...]:
-    """Return every text of a refusal, at any depth, each once.
+    """Every text of a refusal, at any depth, each once.
 
     The general words that go with every refusal are left out where others say more.
     """
@@ -35,7 +35,7 @@ def messages_of(answer: Answer) -> tuple[str, ...]:
 
 
 def messages_in(found: object) -> tuple[str, ...]:
-    """Return every text of a refusal in a decoded answer, or in one row of it."""
+    """Every text of a refusal in a decoded answer, or in one row of it."""
     special = list(_special(found))
     general = _texts_under(found, _GENERAL) if isinstance(found, dict) else []
     return _telling([*special, *general])
@@ -58,7 +58,7 @@ def _anywhere(found: object) -> Iterator[str]:
 
 
 def errors_in(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return what is said to be wrong with one row, at any depth of it."""
+    """What is said to be wrong with one row, at any depth of it."""
     return _once(_special(row))
 
 
@@ -90,7 +90,7 @@ def _errors(value: object) -> Iterator[str]:
 
 
 def _texts_under(found: dict[str, Any], keys: Iterable[str]) -> list[str]:
-    """Return the texts under these keys, in any case; an object in their place is looked into."""
+    """The texts under these keys, in any case; an object in their place is looked into."""
     lower = {key.lower(): value for key, value in found.items()}
     texts: list[str] = []
     for value in (lower.get(key) for key in keys):
@@ -102,7 +102,7 @@ def _texts_under(found: dict[str, Any], keys: Iterable[str]) -> list[str]:
 
 
 def _plain(body: bytes) -> tuple[str, ...]:
-    """Return what XML says, or a sentence; a page, or what is no text, says nothing."""
+    """What XML says, or a sentence; a page, or what is no text, says nothing."""
     text = clean(body.decode(errors="replace")).strip()
     if tagged := _telling(html.unescape(each) for each in _TAGGED.findall(text)):
         return tagged

@@ -116,7 +116,7 @@ class Kind(Generic[T]):
         return LeftOut(self.what, self.where, name[:_LONGEST_NAME], key, tuple(lacks))
 
     def only(self, rows: Rows[T]) -> T:
-        """Return the one row of an answer about one object. Raises `Unreadable`."""
+        """The one row of an answer about one object. Raises `Unreadable`."""
         if rows.left_out:
             odd = rows.left_out[0]
             raise Unreadable(f"Part of {odd} can't be read. Check it there, then try again.")
@@ -126,7 +126,7 @@ class Kind(Generic[T]):
 
 
 def objects_of(answer: Answer) -> Json:
-    """Return the object that an answer's body is, amounts exact."""
+    """The object that an answer's body is, amounts exact."""
     found = content_of(answer)
     if isinstance(found, dict):
         return found
@@ -134,12 +134,12 @@ def objects_of(answer: Answer) -> Json:
 
 
 def content_of(answer: Answer) -> object:
-    """Return an answer's body decoded, amounts exact."""
+    """An answer's body decoded, amounts exact."""
     return decoded(answer.body, answer.system)
 
 
 def decoded(body: bytes, system: str) -> object:
-    """Return a body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
+    """A body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
     try:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
@@ -214,14 +214,14 @@ def _is_decisive(each: msgspec.structs.FieldInfo) -> bool:
 
 
 def width_of(kind: Any) -> int | None:
-    """Return how long a text of this type may be, where its type says so."""
+    """How long a text of this type may be, where its type says so."""
     found = [kind, *typing.get_args(kind)]
     metas = [meta for each in found for meta in getattr(each, "__metadata__", ())]
     return next((meta.max_length for meta in metas if meta.max_length), None)
 
 
 def _plain_type(kind: Any) -> Any:
-    """Return the type without None and width; of several, text takes everything."""
+    """The type without None and width; of several, text takes everything."""
     if typing.get_origin(kind) is typing.Annotated:
         return typing.get_args(kind)[0]
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
@@ -301,7 +301,7 @@ def _short(value: Any, width: int, *, is_id: bool) -> Any:
 
 
 def exact(value: Decimal) -> Decimal:
-    """Return the amount of four decimals that a number with a tail stands for, or the number.
+    """The amount of four decimals that a number with a tail stands for, or the number.
 
     A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
     float has sixteen digits, so in front of many of them its tail is longer.
@@ -328,7 +328,7 @@ def _decimal(value: Any) -> Any:
 
 
 def as_amount(value: object) -> Decimal | None:
-    """Return the amount that a value states, or None where it cannot be read as one."""
+    """The amount that a value states, or None where it cannot be read as one."""
     found = _decimal(value)
     return found if isinstance(found, Decimal) else None
 
@@ -382,5 +382,5 @@ _EMPTY: dict[Any, object] = {str: "", Decimal: Decimal(0), int: 0, bool: False}
 
 
 def texts_of(left_out: Iterable[LeftOut]) -> dict[str, str]:
-    """Return what people are told of rows that are left out, by their ids."""
+    """What people are told of rows that are left out, by their ids."""
     return {each.key: str(each) for each in left_out}

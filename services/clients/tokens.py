@@ -52,7 +52,7 @@ class TokenVault(Protocol):
     """Where token sets are kept; each call is a short transaction of its own."""
 
     async def load(self, grant_id: int) -> TokenSet:
-        """Return the tokens as they are now."""
+        """The tokens as they are now."""
 
     async def claim(self, grant_id: int, version: int) -> bool:
         """Take the right to refresh this version, for a short lease."""
@@ -80,7 +80,7 @@ class XeroOAuth:
     now: Callable[[], datetime]
 
     def authorise_url(self, *, state: str, verifier: str, scopes: str = SCOPES) -> str:
-        """Return the address of the consent page; the code will need `verifier` (PKCE, S256)."""
+        """The address of the consent page; the code will need `verifier` (PKCE, S256)."""
         query = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -93,7 +93,7 @@ class XeroOAuth:
         return f"{self.login_url}/identity/connect/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, *, verifier: str) -> TokenSet:
-        """Return the tokens for a consent's code."""
+        """The tokens for a consent's code."""
         async with self._client() as client:
             return await self._ask(
                 client.fetch_token(
@@ -106,7 +106,7 @@ class XeroOAuth:
             )
 
     async def refresh(self, tokens: TokenSet) -> TokenSet:
-        """Return the next pair. Raises `NotConnected` only when the consent is over."""
+        """The next pair. Raises `NotConnected` only when the consent is over."""
         # Built without scopes: sending another list than the granted one kills the token.
         async with self._client() as client:
             return await self._ask(
@@ -170,17 +170,17 @@ _PAIR = Kind(_Pair, "token set", "Xero")
 
 
 def auth_event_id(access_token: str) -> str:
-    """Return which consent a token came from, or "" when it does not say."""
+    """Which consent a token came from, or "" when it does not say."""
     return _claim(access_token, "authentication_event_id")
 
 
 def xero_user_id(access_token: str) -> str:
-    """Return which of Xero's users gave the consent, or "" when the token does not say."""
+    """Which of Xero's users gave the consent, or "" when the token does not say."""
     return _claim(access_token, "xero_userid")
 
 
 def _claim(access_token: str, name: str) -> str:
-    """Return what a token says of itself.
+    """What a token says of itself.
 
     The signature is not checked: the token came straight from Xero's token address over TLS.
     """
@@ -212,14 +212,14 @@ class Tokens:
     locks: dict[int, asyncio.Lock] = field(default_factory=dict)
 
     async def access_token(self, grant_id: int) -> str:
-        """Return a token with at least a minute to live."""
+        """A token with at least a minute to live."""
         tokens = await self.vault.load(grant_id)
         if self._is_fresh(tokens):
             return tokens.access_token
         return await self._next(grant_id, tokens.version)
 
     async def renew(self, grant_id: int, used: str) -> str:
-        """Return another token than the one that Xero refused."""
+        """Another token than the one that Xero refused."""
         tokens = await self.vault.load(grant_id)
         if tokens.access_token != used and self._is_fresh(tokens):
             return tokens.access_token
@@ -234,7 +234,7 @@ class Tokens:
         return not tokens.is_dead and tokens.expires_at - self.now() > _SPARE
 
     async def _next(self, grant_id: int, version: int) -> str:
-        """Return the first token newer than `version`, made here or elsewhere."""
+        """The first token newer than `version`, made here or elsewhere."""
         async with self.locks.setdefault(grant_id, asyncio.Lock()):
             for _ in range(_POLLS):
                 tokens = await self.vault.load(grant_id)

@@ -49,7 +49,7 @@ def difference(part: Part, name: str, was: str, now: str) -> Difference:
 
 
 def code_of(paymo_code: str) -> str:
-    """Return the ISO code, or Paymo's own where there is none."""
+    """The ISO code, or Paymo's own where there is none."""
     try:
         return money.currency_code(paymo_code)
     except money.NotExportable:
@@ -57,7 +57,7 @@ def code_of(paymo_code: str) -> str:
 
 
 def facts_of(found: Sequence[Difference]) -> dict[str, Any]:
-    """Return what a notice says of differences: the first of them, and how many more there are."""
+    """What a notice says of differences: the first of them, and how many more there are."""
     shown = found[:_MOST]
     return {
         "differences": [[each.name, each.was, each.now] for each in shown],
@@ -66,13 +66,13 @@ def facts_of(found: Sequence[Difference]) -> dict[str, Any]:
 
 
 def values_of(found: Sequence[Difference]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what the history keeps of differences: the values before, and after."""
+    """What the history keeps of differences: the values before, and after."""
     shown = found[:_MOST]
     return {each.name: each.was for each in shown}, {each.name: each.now for each in shown}
 
 
 def fingerprint(found: Sequence[Difference]) -> str:
-    """Return the same short text for the same differences, and "" for none."""
+    """The same short text for the same differences, and "" for none."""
     if not found:
         return ""
     whole = "|".join(each.mark for each in found)
@@ -80,12 +80,12 @@ def fingerprint(found: Sequence[Difference]) -> str:
 
 
 def told(export: Export, side: str) -> str:
-    """Return the fingerprint of what was told of one side, or ""."""
+    """The fingerprint of what was told of one side, or ""."""
     return _marks(export.drift).get(side, "")
 
 
 def with_told(drift: str, side: str, mark: str) -> str:
-    """Return what the row says once this was told of one side."""
+    """What the row says once this was told of one side."""
     marks = _marks(drift) | {side: mark}
     return " ".join(f"{name}:{each}" for name, each in sorted(marks.items()) if each)
 

@@ -136,7 +136,7 @@ def _are_numbered(invoice: Invoice) -> bool:
 
 
 def _pairs(before: Sequence[_Line], after: Sequence[_Line]) -> dict[int, _Line]:
-    """Return what each line was, by its place now.
+    """What each line was, by its place now.
 
     Paymo's id says it. A line that was written anew has another one: then it is the one that says
     the same, else the next that is left, as long as any is.

@@ -37,7 +37,7 @@ class TaxNumber:
 
     @property
     def key(self) -> str:
-        """Return what is equal wherever the number may be the same."""
+        """What is equal wherever the number may be the same."""
         is_french = self.country == "fr" and len(self.core) == _FRENCH_VAT
         return self.core[-_SIREN:] if is_french else self.core.lstrip("0")
 
@@ -53,25 +53,25 @@ class TaxNumber:
 
 
 def tax_numbers(text: str) -> tuple[TaxNumber, ...]:
-    """Return the tax numbers in what somebody typed; what stands for none is none."""
+    """The tax numbers in what somebody typed; what stands for none is none."""
     bare = _LABEL.sub(" ", text.replace("_", " "))
     parts = [without_signs(part).casefold() for part in _APART.split(bare)]
     return tuple(_read(part) for part in parts if _is_number(part))
 
 
 def email_of(text: str) -> str:
-    """Return an address as it is compared."""
+    """An address as it is compared."""
     return text.strip().casefold()
 
 
 def domain_of(text: str) -> str:
-    """Return an address's domain, or "" where everybody can have an address."""
+    """An address's domain, or "" where everybody can have an address."""
     domain = email_of(text).rpartition("@")[2] if "@" in text else ""
     return "" if domain in _EVERYBODYS else domain
 
 
 def label_of(domain: str) -> str:
-    """Return what a domain is called, without its endings and hyphens."""
+    """What a domain is called, without its endings and hyphens."""
     parts = domain.split(".")
     if len(parts) > 2 and len(parts[-2]) <= 3:  # noqa: PLR2004 -- "acme.co.uk"
         parts.pop()

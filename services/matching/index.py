@@ -93,7 +93,7 @@ class Index:
             self._by_proof[proof].discard(contact_id)
 
     def shortlist(self, party: Party) -> Sequence[Recognisable]:
-        """Return the contacts that are worth a closer look."""
+        """The contacts that are worth a closer look."""
         proven: set[str] = set()
         found: set[str] = set()
         for proof in _proofs(party.email, party.tax_number):
@@ -126,7 +126,7 @@ class Index:
         return {self._owners[place] for _, _, place in found}
 
     def _glance(self, mine: Iterable[Reading], contact_id: str) -> int:
-        """Return roughly how alike the names are: cheap, to leave out what surely is another."""
+        """Roughly how alike the names are: cheap, to leave out what surely is another."""
         return max(
             max(
                 int(fuzz.ratio(each.joined, self._joined[place])),
@@ -169,7 +169,7 @@ class _Directory:
 
 
 async def index_of(session: Session, connection_id: int) -> Index:
-    """Return the contacts as they are now; only those that changed are read again."""
+    """The contacts as they are now; only those that changed are read again."""
     directory = _directory(session, connection_id)
     async with directory.turn:
         mark = await contacts.find_mark(session, connection_id)

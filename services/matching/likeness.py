@@ -76,7 +76,7 @@ class SharedWords:
 
 
 def _weight(word: Word) -> int:
-    """Return how much a word says about whose name it is."""
+    """How much a word says about whose name it is."""
     if word.plain in FILLERS:
         return _FILLER_WEIGHT
     if word.is_aside or word.plain in COUNTRIES:

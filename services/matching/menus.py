@@ -18,14 +18,14 @@ _TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
 
 
 def party_of(client: Client) -> Party:
-    """Return what a client of the mirror can be recognised by."""
+    """What a client of the mirror can be recognised by."""
     return Party(name=client.name, email=client.email, tax_number=client.tax_number)
 
 
 async def contact_groups(
     session: Session, connection: Connection, query: str, party: Party | None
 ) -> tuple[OptionGroup, ...]:
-    """Return suggestions with their reasons, all contacts that fit, and adding a new one."""
+    """Suggestions with their reasons, all contacts that fit, and adding a new one."""
     found = await mirror.search_contacts(session, connection.id, query, _MOST)
     suggested: Sequence[Suggestion] = ()
     if party is not None and not query.strip():
@@ -48,7 +48,7 @@ def contact_option(contact: Recognisable) -> Option:
 
 
 def new_option(name: str) -> Option:
-    """Return the row that adds a client to Xero."""
+    """The row that adds a client to Xero."""
     return Option(NEW_CONTACT, f"➕ Add «{name}» to Xero", "A new contact, added with the export")
 
 
@@ -70,7 +70,7 @@ async def _new(session: Session, connection: Connection, party: Party | None) ->
 async def account_groups(
     session: Session, connection: Connection, query: str
 ) -> tuple[OptionGroup, ...]:
-    """Return the accounts that can take sales, by type, each with its tax; liabilities last."""
+    """The accounts that can take sales, by type, each with its tax; liabilities last."""
     rates = {each.tax_type: each for each in await mirror.list_tax_rates(session, connection.id)}
     wanted = mirror.folded_name(query)
     groups: dict[str, list[Option]] = {}
@@ -84,12 +84,12 @@ async def account_groups(
 
 
 def account_option(account: Account, rates: Mapping[str, TaxRate]) -> Option:
-    """Return an account as a row: name, code, and the tax it carries."""
+    """An account as a row: name, code, and the tax it carries."""
     rate = rates.get(account.tax_type)
     tax = "no tax rate" if rate is None else f"{rate.name} · {money.percent(rate.effective_rate)}"
     return Option(account.account_id, account.title, tax)
 
 
 def tax_option(rate: TaxRate) -> Option:
-    """Return a tax rate as a row."""
+    """A tax rate as a row."""
     return Option(rate.tax_type, rate.name, money.percent(rate.effective_rate))

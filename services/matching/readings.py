@@ -89,7 +89,7 @@ class Reading:
 
 @lru_cache(maxsize=65_536)
 def readings(name: str) -> tuple[Reading, ...]:
-    """Return how a name can be read; the parts of "Bright Ltd t/a Sunny Café" are names too."""
+    """How a name can be read; the parts of "Bright Ltd t/a Sunny Café" are names too."""
     cleaned = _NOTE.sub(" ", name).strip() or name
     parts = [_trimmed(part) for part in _ALIAS.split(cleaned)]
     found = [_read(part) for part in parts if part]
@@ -103,7 +103,7 @@ def readings(name: str) -> tuple[Reading, ...]:
 
 
 def _trimmed(part: str) -> str:
-    """Return a part without the bracket that it was cut out of."""
+    """A part without the bracket that it was cut out of."""
     bare = part.strip(" ,;-")
     return bare.strip("()[]") if bare.count("(") != bare.count(")") else bare
 
@@ -136,7 +136,7 @@ def _read(name: str) -> Reading:
 
 
 def _apart(text: str) -> tuple[str, str]:
-    """Return the name and what is said behind it, where both say something."""
+    """The name and what is said behind it, where both say something."""
     if not _MAY_HOLD_ASIDE.search(text):
         return text, ""
     text = _BRACKETED.sub(_unless_a_form, text)
@@ -173,7 +173,7 @@ def _initials(words: Sequence[Word]) -> frozenset[str]:
 
 
 def _clear_forms(name: str) -> frozenset[str]:
-    """Return what is written as a legal form is: with dots, or in capitals among small letters."""
+    """What is written as a legal form is: with dots, or in capitals among small letters."""
     dotted = {re.sub(r"[^\w]", "", each) for each in _DOTTED_FORM.findall(name)}
     capitals = {each for each in name.split() if each.isupper() and not name.isupper()}
     return frozenset("".join(tokens_of(folded(each))) for each in dotted | capitals)
@@ -213,7 +213,7 @@ def _announces_a_number(place: int, words: Sequence[str]) -> bool:
 
 
 def _one(word: str, place: int, words: Sequence[str]) -> str:
-    """Return the one spelling of a word that has several."""
+    """The one spelling of a word that has several."""
     if word in ROMAN and place and (len(word) > 1 or place == len(words) - 1):
         return ROMAN[word]
     return FIGURES.get(word) or SHORT.get(word, word)

@@ -55,13 +55,13 @@ class MatchingService:
     now: Callable[[], datetime]
 
     async def open(self, person: Person, client_id: int | None = None) -> MatchForm:
-        """Return the form for this client, or for the first one that lacks a match."""
+        """The form for this client, or for the first one that lacks a match."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             return await _form(session, connection, client_id)
 
     async def client_options(self, person: Person, query: str) -> tuple[Option, ...]:
-        """Return Paymo's active clients whose name holds the query."""
+        """Paymo's active clients whose name holds the query."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             found = await mirror.search_clients(session, connection.id, query, _MOST)
@@ -70,7 +70,7 @@ class MatchingService:
     async def contact_options(
         self, person: Person, query: str, *, client_id: int | None
     ) -> tuple[OptionGroup, ...]:
-        """Return suggestions for this client with reasons, contacts, and adding a new one."""
+        """Suggestions for this client with reasons, contacts, and adding a new one."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             party = None
@@ -80,7 +80,7 @@ class MatchingService:
             return await menus.contact_groups(session, connection, query, party)
 
     async def account_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
-        """Return the accounts that can take sales, by type, each with its tax."""
+        """The accounts that can take sales, by type, each with its tax."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             return await menus.account_groups(session, connection, query)

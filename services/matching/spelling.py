@@ -104,7 +104,7 @@ _SOUNDS = tuple(
 
 
 def folded(name: str) -> str:
-    """Return a name in small letters, wide ones and ligatures as plain ones."""
+    """A name in small letters, wide ones and ligatures as plain ones."""
     text = name.casefold() if name.isascii() else _folded_letters(name)
     if not _HAS_SPECIAL.search(text):
         return text.strip()
@@ -123,7 +123,7 @@ def _folded_letters(name: str) -> str:
 
 
 def with_umlauts_spelled(text: str) -> str:
-    """Return the text with umlauts as two letters."""
+    """The text with umlauts as two letters."""
     return unicodedata.normalize("NFC", text).translate(_UMLAUTS)
 
 
@@ -133,12 +133,12 @@ def is_of_another_alphabet(text: str) -> bool:
 
 
 def without_signs(text: str) -> str:
-    """Return the letters and figures alone."""
+    """The letters and figures alone."""
     return _NOT_A_LETTER.sub("", text)
 
 
 def tokens_of(text: str) -> list[str]:
-    """Return the words of a folded text, in plain Latin letters where there are any."""
+    """The words of a folded text, in plain Latin letters where there are any."""
     text = (text if text.isascii() else _in_latin(text)).translate(_LETTERS)
     if "." in text or "/" in text:
         text = _DOTTED.sub(lambda dotted: " " + _DOT.sub("", dotted[0]) + " ", text)
@@ -156,7 +156,7 @@ def _in_latin(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def sound_of(text: str) -> str:
-    """Return roughly how a text sounds, to compare it with one from another alphabet."""
+    """Roughly how a text sounds, to compare it with one from another alphabet."""
     for pattern, sound in _SOUNDS:
         text = pattern.sub(sound, text)
     return text

@@ -40,7 +40,7 @@ class Suggestion:
 
 
 def suggest(party: Party, contacts: Index | Iterable[Recognisable]) -> Sequence[Suggestion]:
-    """Return the contacts that the client may be, the likeliest first."""
+    """The contacts that the client may be, the likeliest first."""
     index = contacts if isinstance(contacts, Index) else _index_of(tuple(contacts))
     compared = (_compare(party, each) for each in index.shortlist(party))
     found = [each for each in compared if each is not None]
@@ -68,7 +68,7 @@ def _order(each: Suggestion) -> tuple[int, bool, int, str]:
 
 
 def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
-    """Return the suggestion to select beforehand: sure, and surer than every other."""
+    """The suggestion to select beforehand: sure, and surer than every other."""
     if not suggestions or suggestions[0].confidence < SURE:
         return None
     rivals = [each for each in suggestions if each.confidence == suggestions[0].confidence]

@@ -23,7 +23,7 @@ _NAMES = {_as_xero_writes(windows_name): name for windows_name, name in win_tz.i
 
 
 def zone_of(stated: str) -> tzinfo:
-    """Return the zone that Xero states, or UTC where it is not known here."""
+    """The zone that Xero states, or UTC where it is not known here."""
     try:
         return ZoneInfo(_NAMES[_as_xero_writes(stated)])
     except (KeyError, ZoneInfoNotFoundError):
@@ -31,7 +31,7 @@ def zone_of(stated: str) -> tzinfo:
 
 
 def day_in(stated: str, now: datetime) -> date:
-    """Return the day that it is in the zone which Xero states."""
+    """The day that it is in the zone which Xero states."""
     return now.astimezone(zone_of(stated)).date()
 
 

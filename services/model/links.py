@@ -30,13 +30,13 @@ class Links:
         return cls(xero_app=xero_app, paymo_app=f"{api.scheme}://{api.netloc}")
 
     def xero(self, short_code: str, invoice_id: str | None) -> str:
-        """Return the page of an invoice in Xero, or "" before it is there."""
+        """The page of an invoice in Xero, or "" before it is there."""
         if not invoice_id:
             return ""
         return f"{self.xero_app}/app/{short_code}/invoicing/view/{invoice_id}"
 
     def paymo(self, invoice_id: int) -> str:
-        """Return the page of an invoice in Paymo."""
+        """The page of an invoice in Paymo."""
         return f"{self.paymo_app}/{_INVOICE}{invoice_id}"
 
     def paymo_for_xero(self, invoice_id: int) -> str:
@@ -48,6 +48,6 @@ class Links:
 
     @staticmethod
     def paymo_id(url: str) -> int | None:
-        """Return which invoice in Paymo such a link leads to, if it does."""
+        """Which invoice in Paymo such a link leads to, if it does."""
         found = _ID.search(unquote(url))
         return int(found[1]) if found else None

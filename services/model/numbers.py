@@ -18,14 +18,14 @@ _FILLERS = frozenset({"invoice", "number", "num", "no", "nr"})
 
 
 def spaced(text: str) -> str:
-    """Return the text with plain single blanks in place of all kinds, and nothing invisible."""
+    """The text with plain single blanks in place of all kinds, and nothing invisible."""
     plain = _BLANKS.sub(" ", text)
     seen = (char for char in _MARKS.sub("", plain) if unicodedata.category(char) not in _DROPPED)
     return " ".join("".join(seen).split())
 
 
 def cleaned(text: str) -> str:
-    """Return the number without what was pasted around it: one kind of dash, digit and letter."""
+    """The number without what was pasted around it: one kind of dash, digit and letter."""
     unlinked = _LINK.sub(lambda link: link[2] or link[1], text)
     plain = unicodedata.normalize("NFKC", spaced(unlinked))
     one_kind = "".join(_one_kind(char) for char in _DASHES.sub("-", spaced(plain)))
@@ -36,7 +36,7 @@ def cleaned(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Return the text without the quotes, brackets and stops around it."""
+    """The text without the quotes, brackets and stops around it."""
     inner = [place for place, char in enumerate(text) if not _is_edge(char)]
     return text[inner[0] : inner[-1] + 1] if inner else ""
 
@@ -53,19 +53,19 @@ def _one_kind(char: str) -> str:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """Return the words and figures of a number in small letters, without leading zeros."""
+    """The words and figures of a number in small letters, without leading zeros."""
     found = _PARTS.findall(cleaned(text).casefold())
     return tuple(each.lstrip("0") or "0" if each.isdigit() else each for each in found)
 
 
 def core(text: str) -> str:
-    """Return what every number that fits holds, to look for it in a long list; "" fits none."""
+    """What every number that fits holds, to look for it in a long list; "" fits none."""
     found = parts(text)
     return next((each for each in reversed(found) if each.isdigit()), "".join(found[-1:]))
 
 
 def fitting(typed: str, numbers: Iterable[str]) -> tuple[str, ...]:
-    """Return those that fit best: the same once cleaned, the same words, or the same end."""
+    """Those that fit best: the same once cleaned, the same words, or the same end."""
     known = tuple(dict.fromkeys(numbers))
     for fits in _tests(typed) if parts(typed) else ():
         if found := tuple(each for each in known if fits(each)):

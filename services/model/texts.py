@@ -24,18 +24,18 @@ _ESCAPE = re.compile(
 
 
 def clean(text: str) -> str:
-    """Return the text as it can be read; other ways to break a line become line ends."""
+    """The text as it can be read; other ways to break a line become line ends."""
     return _GONE.sub("", _BREAKS.sub("\n", text))
 
 
 def clean_json(body: bytes) -> str:
-    """Return a JSON document whose texts are clean, written out or escaped."""
+    """A JSON document whose texts are clean, written out or escaped."""
     text = _BREAKS.sub(r"\\n", _GONE_IN_JSON.sub("", body.decode("utf-8", "replace")))
     return _ESCAPE.sub(_clean_escape, text) if _SUSPECT.search(text) else text
 
 
 def one_line(text: str) -> str:
-    """Return a name or a number on one line, without anything invisible, for another system."""
+    """A name or a number on one line, without anything invisible, for another system."""
     seen = (each for each in clean(text) if unicodedata.category(each) != "Cf")
     return " ".join("".join(seen).split())
 

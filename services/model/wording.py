@@ -74,13 +74,13 @@ def parts(sentence: str) -> Iterator[str | Fact]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return the names as a sentence has them: "a, b and c"."""
+    """The names as a sentence has them: "a, b and c"."""
     *before, last = names or [""]
     return f"{', '.join(before)} and {last}" if before else last
 
 
 def some_of(names: Sequence[str]) -> str:
-    """Return the first few of these names, and how many more there are."""
+    """The first few of these names, and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 

@@ -35,7 +35,7 @@ _KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
 
 
 def currency_code(paymo_code: str) -> str:
-    """Return the ISO code for one of Paymo's, or refuse it by name."""
+    """The ISO code for one of Paymo's, or refuse it by name."""
     code = paymo_code.strip().upper()
     code = _PAYMO_CODES.get(code, code)
     if code in _RETIRED:
@@ -51,7 +51,7 @@ def currency_code(paymo_code: str) -> str:
 
 
 def decimals_of(currency: str) -> int:
-    """Return how many decimals a currency has, two if it is unknown."""
+    """How many decimals a currency has, two if it is unknown."""
     currency = _PAYMO_CODES.get(currency, currency)
     if currency in _NO_DECIMALS:
         return 0

@@ -58,12 +58,12 @@ class XeroLine:
 
 
 def effective_rate(tax: Decimal, tax2: Decimal, *, tax_on_tax: bool) -> Decimal:
-    """Return what a taxed line pays in all: 5 and 8 give 13, or 13.4 with tax on tax."""
+    """What a taxed line pays in all: 5 and 8 give 13, or 13.4 with tax on tax."""
     return tax_components_rate([(tax, False), (tax2, tax_on_tax)])
 
 
 def tax_components_rate(components: Iterable[tuple[Decimal, bool]]) -> Decimal:
-    """Return the effective rate of Xero's (rate, is_compound) parts, in whatever order.
+    """The effective rate of Xero's (rate, is_compound) parts, in whatever order.
 
     A compound part is charged on the amount with all the plain parts already on it.
     """

@@ -50,27 +50,27 @@ def check_exportable(figures: PaymoFigures) -> None:
 
 
 def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
-    """Return each line's amount before discount; together they are the subtotal exactly."""
+    """Each line's amount before discount; together they are the subtotal exactly."""
     return _added(figures)[1]
 
 
 def expected_totals(figures: PaymoFigures) -> tuple[Decimal, Decimal, Decimal]:
-    """Return the SubTotal, TotalTax and Total that Xero has to arrive at."""
+    """The SubTotal, TotalTax and Total that Xero has to arrive at."""
     return figures.subtotal - figures.discount_amount, total_tax(figures), figures.total
 
 
 def total_tax(figures: PaymoFigures) -> Decimal:
-    """Return both taxes together."""
+    """Both taxes together."""
     return figures.tax_amount + figures.tax2_amount
 
 
 def exact_amount(line: PaymoLine) -> Decimal:
-    """Return quantity times price, unrounded."""
+    """Quantity times price, unrounded."""
     return product(line.quantity, line.unit_price)
 
 
 def unit_of(figures: PaymoFigures) -> Decimal:
-    """Return the smallest step that the amounts take: the currency's own, or Xero's cent.
+    """The smallest step that the amounts take: the currency's own, or Xero's cent.
 
     Paymo may keep cents in a currency that has none; what it states is what is owed.
     """
@@ -165,7 +165,7 @@ def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
 
 
 def xero_lines(figures: PaymoFigures) -> tuple[XeroLine, ...]:
-    """Return the lines whose sums in Xero are Paymo's to the cent, or refuse."""
+    """The lines whose sums in Xero are Paymo's to the cent, or refuse."""
     amounts = line_amounts(figures)
     unit = unit_of(figures)
     discounts = largest_remainder(figures.discount_amount, amounts, unit)
@@ -183,7 +183,7 @@ def xero_lines(figures: PaymoFigures) -> tuple[XeroLine, ...]:
 
 
 def lines_without_description(figures: PaymoFigures) -> tuple[int, ...]:
-    """Return the places, from 1, of the lines that say nothing; Xero refuses those."""
+    """The places, from 1, of the lines that say nothing; Xero refuses those."""
     return tuple(
         place
         for place, line in enumerate(figures.lines, start=1)

@@ -16,12 +16,12 @@ _HALF = Decimal("0.5")
 
 
 def product(quantity: Decimal, price: Decimal) -> Decimal:
-    """Return the product with all its digits."""
+    """The product with all its digits."""
     return _EXACT.multiply(quantity, price)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Return the sum with all its digits."""
+    """The sum with all its digits."""
     return reduce(_EXACT.add, amounts, Decimal(0))
 
 
@@ -70,7 +70,7 @@ def _round_to_sum(
 
 
 def _as_counts(numbers: Sequence[Decimal]) -> list[int]:
-    """Return the numbers as whole multiples of the finest step that any of them takes."""
+    """The numbers as whole multiples of the finest step that any of them takes."""
     places = max(decimals_in(number) for number in numbers)
     return [int(_EXACT.scaleb(number, places)) for number in numbers]
 
@@ -105,6 +105,6 @@ def round_half_up(exact: Decimal, unit: Decimal) -> Decimal:
 
 
 def decimals_in(number: Decimal) -> int:
-    """Return how many decimals a number needs; closing zeros do not count."""
+    """How many decimals a number needs; closing zeros do not count."""
     _, _, fraction = f"{number:f}".partition(".")
     return len(fraction.rstrip("0"))

@@ -34,7 +34,7 @@ def fits_number(number: str) -> bool:
 
 
 def reference(number: str) -> str:
-    """Return what Xero's Reference holds where the number is left out: the full number."""
+    """What Xero's Reference holds where the number is left out: the full number."""
     return number[:_LONGEST_REFERENCE].strip()
 
 
@@ -44,7 +44,7 @@ def is_plain(text: str) -> bool:
 
 
 def kept(text: str) -> str:
-    """Return a short text as Xero keeps it: without emoji and invisible marks, blanks folded."""
+    """A short text as Xero keeps it: without emoji and invisible marks, blanks folded."""
     seen = (
         " " if unicodedata.category(char) == "Cc" else char
         for char in _PICTURED.sub("", unicodedata.normalize("NFC", text))
@@ -54,13 +54,13 @@ def kept(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Return the text for comparing what was sent with what Xero made of it, in any case."""
+    """The text for comparing what was sent with what Xero made of it, in any case."""
     basic = "".join(char for char in kept(text) if ord(char) <= _BASIC)
     return " ".join(basic.split()).casefold()
 
 
 def plain_text(text: str) -> str:
-    """Return the text without HTML, with plain line ends and no blank edges."""
+    """The text without HTML, with plain line ends and no blank edges."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _TAG.sub("", _BREAK.sub("\n", _HIDDEN.sub("", text)))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text).replace("\u00a0", " ")

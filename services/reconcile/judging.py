@@ -63,7 +63,7 @@ class Judge:
     links: Links
 
     def report(self, month: Month, at: datetime) -> Report:
-        """Return the comparison, with those that need somebody first."""
+        """The comparison, with those that need somebody first."""
         rows = [*self._exported(), *self._not_exported(), *self._odd()]
         return Report(
             organisation=self.connection.organisation_name or "Xero",
@@ -229,7 +229,7 @@ def _outcome(findings: tuple[Mismatch, ...]) -> Outcome:
 
 
 def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connection) -> _Help:
-    """Return the button: a payment first, then the invoice itself, then a look at Xero."""
+    """The button: a payment first, then the invoice itself, then a look at Xero."""
     if not findings:
         return _NOTHING
     if deleted := both.payment_in(PaymentState.TOMBSTONE):
@@ -266,7 +266,7 @@ def _is_safe_to_update(
 
 
 def _contact_of(both: BothSides) -> str:
-    """Return the contact that its client goes to, as far as Xero's invoice names it."""
+    """The contact that its client goes to, as far as Xero's invoice names it."""
     if both.export.client_id in (None, both.paymo.client_id):
         return both.export.contact_id
     stated = both.xero.contact.contact_id

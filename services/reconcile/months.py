@@ -39,14 +39,14 @@ class Month:
 
 
 def month_at(day: date) -> Month:
-    """Return the month of a day."""
+    """The month of a day."""
     first = day.replace(day=1)
     after = (first + timedelta(days=32)).replace(day=1)
     return Month(f"{first:%Y-%m}", first, after)
 
 
 def month_before(day: date) -> Month:
-    """Return the month before that of a day."""
+    """The month before that of a day."""
     return month_at(day.replace(day=1) - timedelta(days=1))
 
 

@@ -113,7 +113,7 @@ class Report:
         )
 
     def count(self, *outcomes: Outcome) -> int:
-        """Return how many came out like this."""
+        """How many came out like this."""
         return sum(row.outcome in outcomes for row in self.rows)
 
 

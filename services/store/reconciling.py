@@ -44,7 +44,7 @@ async def load(
     paymo_ids: Collection[int],
     xero_ids: Collection[str],
 ) -> Recorded:
-    """Return what is recorded of the invoices with these ids on either side."""
+    """What is recorded of the invoices with these ids on either side."""
     wanted = set(paymo_ids)
     for some in chunks(sorted(xero_ids), _AT_ONCE):
         wanted.update(
@@ -73,7 +73,7 @@ async def load(
 async def load_all(
     session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
 ) -> Recorded:
-    """Return what is recorded of these invoices, and of everything that was ever exported."""
+    """What is recorded of these invoices, and of everything that was ever exported."""
     ever = await session.scalars(select(Export.paymo_invoice_id).where(*_own(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
 
@@ -117,7 +117,7 @@ async def _left_contacts(session: AsyncSession, connection: Connection) -> froze
 async def take_owed_digests(
     session: AsyncSession, now: datetime
 ) -> Sequence[tuple[Connection, str]]:
-    """Return whose digest of the month before is owed, on the first at seven or later.
+    """Whose digest of the month before is owed, on the first at seven or later.
 
     It is seven where the books are kept. A channel that began to listen since then is told at the
     end of this month. Of several processes one moves `digest_month`, and has it.
@@ -134,13 +134,13 @@ async def take_owed_digests(
 
 
 def _begins(connection: Connection, now: datetime) -> datetime:
-    """Return when this month's digest is due."""
+    """When this month's digest is due."""
     first = days.day_in(connection.time_zone, now).replace(day=1)
     return datetime.combine(first, _HOUR, days.zone_of(connection.time_zone))
 
 
 async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, datetime]]:
-    """Return the connections that a channel wants digests of, and since when one does."""
+    """The connections that a channel wants digests of, and since when one does."""
     rows = await session.execute(
         select(Connection, Subscription)
         .join(Workspace, Workspace.id == Connection.workspace_id)

@@ -63,17 +63,17 @@ class PaymoClient(PaymoTransport):
     left_out: list[LeftOut] = field(default_factory=list)  # of the lists that were read so far
 
     async def company(self) -> Company:
-        """Return the company that the key belongs to; the cheapest proof that it works."""
+        """The company that the key belongs to; the cheapest proof that it works."""
         return only(await self.send("GET", COMPANY), COMPANIES)
 
     async def clients(self) -> tuple[Client, ...]:
-        """Return every client; a page that fails fails the whole."""
+        """Every client; a page that fails fails the whole."""
         return await self._pages("/clients", CLIENTS)
 
     async def headers(
         self, *, updated_since: datetime | None = None, progress: Progress | None = None
     ) -> tuple[Header, ...]:
-        """Return the heads of all invoices, or of those changed since a time.
+        """The heads of all invoices, or of those changed since a time.
 
         With `progress` the reading goes on where it stopped, and what was read stays there.
         """
@@ -89,7 +89,7 @@ class PaymoClient(PaymoTransport):
     async def statements(
         self, first: date | None = None, after: date | None = None
     ) -> tuple[Invoice, ...]:
-        """Return all invoices, or those dated from `first` to before `after`, with payments.
+        """All invoices, or those dated from `first` to before `after`, with payments.
 
         Raises `Unavailable` where Paymo may have left payments out.
         """
@@ -99,11 +99,11 @@ class PaymoClient(PaymoTransport):
         return await self._pages("/invoices", INVOICES, params)
 
     async def invoice(self, invoice_id: int) -> Invoice:
-        """Return one invoice with lines, payments and client. Raises `NotFound`, `Unreadable`."""
+        """One invoice with lines, payments and client. Raises `NotFound`, `Unreadable`."""
         return await self._invoice(invoice_id, _WHOLE)
 
     async def invoice_with_time(self, invoice_id: int) -> Invoice:
-        """Return one invoice with the time that its lines bill, too. Raises `NotFound`.
+        """One invoice with the time that its lines bill, too. Raises `NotFound`.
 
         Where Paymo does not take that question, the client's time is read and looked through; who
         may not see any time is not told of any.
@@ -120,7 +120,7 @@ class PaymoClient(PaymoTransport):
         return invoice.with_time(entries)
 
     async def billed(self, kind: str, ids: Collection[int]) -> dict[int, int | None] | None:
-        """Return which line bills each of these `expenses` or `entries` that there are.
+        """Which line bills each of these `expenses` or `entries` that there are.
 
         None where Paymo does not answer that.
         """
@@ -135,7 +135,7 @@ class PaymoClient(PaymoTransport):
         return found
 
     async def project_name(self, project_id: int) -> str:
-        """Return a project's name, or "" where it cannot be read."""
+        """A project's name, or "" where it cannot be read."""
         try:
             answer = await self.send("GET", f"/projects/{project_id}")
         except (Rejected, NotFound):
@@ -161,7 +161,7 @@ class PaymoClient(PaymoTransport):
         return await self.invoice(int(made.key)) if isinstance(made, LeftOut) else made
 
     async def invoices_with_items(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
-        """Return those of these that there are, with lines and client, a hundred an answer.
+        """Those of these that there are, with lines and client, a hundred an answer.
 
         Past 2,500 objects Paymo leaves lines out without a word, so they must be added up.
         """
@@ -173,7 +173,7 @@ class PaymoClient(PaymoTransport):
         return tuple(found)
 
     async def headers_of(self, invoice_ids: Sequence[int]) -> tuple[Header, ...]:
-        """Return the heads of those of these invoices that there are; read singly what is missing.
+        """The heads of those of these invoices that there are; read singly what is missing.
 
         Heads are short, so one question takes several hundred. How large a page may be is not
         documented: what a shorter page left out is asked for again.
@@ -192,7 +192,7 @@ class PaymoClient(PaymoTransport):
         return tuple(found.values())
 
     async def pdf(self, invoice_id: int) -> bytes:
-        """Return the invoice as a PDF. Raises `NotFound`."""
+        """The invoice as a PDF. Raises `NotFound`."""
         answer = await self.send(
             "GET",
             f"/invoices/{invoice_id}",
@@ -246,7 +246,7 @@ class PaymoClient(PaymoTransport):
         raise Rejected("Paymo said that it was deleted, and it is still there.")
 
     async def hooks(self) -> tuple[Hook, ...]:
-        """Return the webhooks of the person whose key this is; Paymo shows no others."""
+        """The webhooks of the person whose key this is; Paymo shows no others."""
         return rows_of(await self.send("GET", "/hooks"), HOOKS).found
 
     async def add_hook(self, target_url: str, event: str, secret: str) -> Hook:
@@ -307,7 +307,7 @@ class PaymoClients:
     turnstiles: dict[str, Turnstile] = field(default_factory=dict, repr=False)
 
     def client(self, api_key: str | None, *, patience: timedelta = timedelta(0)) -> PaymoClient:
-        """Return the client for this key. Paymo takes the key as the user of Basic auth.
+        """The client for this key. Paymo takes the key as the user of Basic auth.
 
         With patience it waits for Paymo's windows that long, all its calls together.
         """

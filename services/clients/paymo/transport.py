@@ -104,7 +104,7 @@ class PaymoTransport:
                 await self._wait(wait)
 
     async def _answer(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
-        """Return the answer, or how long Paymo wants us to wait where there is patience for it."""
+        """The answer, or how long Paymo wants us to wait where there is patience for it."""
         try:
             return await self.api.send(method, path, auth=self.auth, **extras)
         except Throttled as refusal:
@@ -154,7 +154,7 @@ class Progress:
 
 
 def question(ids: Sequence[int]) -> dict[str, str]:
-    """Return the question for these rows, all on one page."""
+    """The question for these rows, all on one page."""
     return {
         "where": f"id in ({','.join(str(each) for each in ids)})",
         "page": "0",
@@ -163,17 +163,17 @@ def question(ids: Sequence[int]) -> dict[str, str]:
 
 
 def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
-    """Return the rows of an answer; Paymo wraps even one object in a list named after it."""
+    """The rows of an answer; Paymo wraps even one object in a list named after it."""
     return kind.rows(objects_of(answer).get(_KEYS[kind]))
 
 
 def only(answer: Answer, kind: Kind[T]) -> T:
-    """Return the one row of an answer about one object. Raises `Unreadable`."""
+    """The one row of an answer about one object. Raises `Unreadable`."""
     return kind.only(rows_of(answer, kind))
 
 
 def written(answer: Answer, kind: Kind[T], asked: Json | None = None) -> T | LeftOut:
-    """Return the row that was made, or its id where it cannot be read whole.
+    """The row that was made, or its id where it cannot be read whole.
 
     Raises `Rejected` where Paymo says yes and made nothing, or something else than was asked.
     """

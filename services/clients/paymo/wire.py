@@ -163,7 +163,7 @@ class Invoice(_Numbered, frozen=True, kw_only=True, rename=_WIRE):
     options: dict[str, Any] | None = None
 
     def as_new(self) -> dict[str, Any]:
-        """Return what Paymo is sent to make it again: no ids, and nothing that it works out."""
+        """What Paymo is sent to make it again: no ids, and nothing that it works out."""
         kept = {name: getattr(self, name) for name in _SENT}
         lines = [
             {

@@ -68,7 +68,7 @@ class XeroClients:
         return sha256(self.client_id.encode()).hexdigest()[:16]
 
     def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
-        """Return the client for this organisation."""
+        """The client for this organisation."""
         if grant_id is None:
             raise NotConnected("Xero is not connected.", system="Xero")
         gate = self.gates.setdefault(tenant_id, _Gate())
@@ -83,7 +83,7 @@ class XeroClients:
         return XeroClient(api, self.tokens, gate.at_once, tenant_id, grant_id)
 
     async def tenants(self, grant_id: int, auth_event_id: str = "") -> tuple[wire.Tenant, ...]:
-        """Return the organisations that this consent reaches, or all that the person linked."""
+        """The organisations that this consent reaches, or all that the person linked."""
         client = self.client("", grant_id)
         params = {"authEventId": auth_event_id} if auth_event_id else {}
         answer = await client.send("GET", CONNECTIONS, params=params)
@@ -107,23 +107,23 @@ class XeroClient(InvoiceCalls):
     """One organisation, reached with one consent."""
 
     async def organisation(self) -> wire.Organisation:
-        """Return the organisation."""
+        """The organisation."""
         return await self._one("Organisation", ORGANISATIONS)
 
     async def currencies(self) -> Sequence[wire.Currency]:
-        """Return the currencies that are enabled."""
+        """The currencies that are enabled."""
         return await self._all("Currencies", CURRENCIES)
 
     async def accounts(self) -> Sequence[wire.Account]:
-        """Return the chart of accounts, archived accounts included."""
+        """The chart of accounts, archived accounts included."""
         return await self._all("Accounts", ACCOUNTS)
 
     async def tax_rates(self) -> Sequence[wire.TaxRate]:
-        """Return the tax rates."""
+        """The tax rates."""
         return await self._all("TaxRates", TAX_RATES)
 
     async def contacts(self, *, changed_since: datetime | None = None) -> Sequence[wire.Contact]:
-        """Return every contact, or those that changed since a time, archived ones too.
+        """Every contact, or those that changed since a time, archived ones too.
 
         A page that fails fails the whole.
         """
@@ -140,18 +140,18 @@ class XeroClient(InvoiceCalls):
             page, seen = page + 1, seen | set(rows.keys)
 
     async def contact(self, contact_id: str) -> wire.Contact:
-        """Return one contact, whatever its state. Raises `NotFound`, `Unreadable`."""
+        """One contact, whatever its state. Raises `NotFound`, `Unreadable`."""
         return await self._one(f"Contacts/{contact_id}", CONTACTS)
 
     async def contact_named(self, name: str) -> wire.Contact | None:
-        """Return the contact with exactly this name, in any case; an active one first."""
+        """The contact with exactly this name, in any case; an active one first."""
         params = {"searchTerm": name, "page": "1", "includeArchived": "true"}
         rows = await self._rows("Contacts", CONTACTS, params=params)
         same = [each for each in rows.found if folded(each.name) == folded(name)]
         return min(same, key=lambda each: each.contact_status != "ACTIVE", default=None)
 
     async def contact_holding(self, name: str, number: str) -> wire.Contact | None:
-        """Return the contact that has this number or this name, however Xero lets us look for it.
+        """The contact that has this number or this name, however Xero lets us look for it.
 
         A search does not find every name, and a filter cannot hold every one.
         """

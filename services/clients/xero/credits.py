@@ -54,14 +54,14 @@ class _Listed:
         return max((day for day in days if day is not None), default=None)
 
     def _allocations(self) -> list[Allocation]:
-        """Return those to this invoice, each once, however often its credit is listed."""
+        """Those to this invoice, each once, however often its credit is listed."""
         found = [each for row in self.rows for each in row.allocations_to(self.invoice_id)]
         named = {each.allocation_id: each for each in found if each.allocation_id}
         return [*named.values(), *(each for each in found if not each.allocation_id)]
 
 
 def applied_credits(invoice: XeroInvoice) -> Sequence[AppliedCredit]:
-    """Return every credit on this invoice, each once, with the part that was applied to it."""
+    """Every credit on this invoice, each once, with the part that was applied to it."""
     found: dict[str, _Listed] = {}
     for kind, row in _rows(invoice):
         found.setdefault(row.id, _Listed(kind, invoice.invoice_id, [])).rows.append(row)
@@ -91,7 +91,7 @@ def _rows(invoice: XeroInvoice) -> Iterator[tuple[PaymentKind, Credit]]:
 
 
 def _spread(invoice: XeroInvoice, listed: Sequence[_Listed]) -> Sequence[Decimal]:
-    """Return what each comes to, so that all come to what the invoice says is credited."""
+    """What each comes to, so that all come to what the invoice says is credited."""
     known = [each.known for each in listed]
     credited = invoice.amount_credited
     if not credited and not all(known):  # recorded answers leave it out here and there

@@ -84,7 +84,7 @@ class InvoiceCalls(XeroTransport):
         return await self.read_whole(written)
 
     async def read_whole(self, written: XeroInvoice) -> XeroInvoice:
-        """Return an invoice that is surely there as it stands, as far as that can be read."""
+        """An invoice that is surely there as it stands, as far as that can be read."""
         if not written.lacks:
             return written
         try:
@@ -93,14 +93,14 @@ class InvoiceCalls(XeroTransport):
             return written
 
     async def invoice(self, invoice_id: str) -> XeroInvoice:
-        """Return one invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
+        """One invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
         found = await self._one(f"Invoices/{invoice_id}", INVOICES)
         if found.lacks:
             raise Unreadable(f"Part of {left_out(found)} can't be read. Check it, then try again.")
         return found
 
     async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[XeroInvoice]:
-        """Return these invoices, as many as Xero finds and can be read."""
+        """These invoices, as many as Xero finds and can be read."""
         found: list[XeroInvoice] = []
         for some in chunks(invoice_ids, _IDS):
             params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(PAGE)}
@@ -108,12 +108,12 @@ class InvoiceCalls(XeroTransport):
         return found
 
     def _readable(self, rows: Rows[XeroInvoice]) -> list[XeroInvoice]:
-        """Return the invoices that can be relied on, and note those that are left out."""
+        """The invoices that can be relied on; what is left out is noted."""
         self.left_out.extend(left_out(each) for each in rows.found if each.lacks)
         return [each for each in rows.found if not each.lacks]
 
     async def find_own(self, number: str, reference: str, since: datetime) -> Sequence[XeroInvoice]:
-        """Return live invoices of the app among which one of this number, or reference, stands.
+        """Live invoices of the app among which one of this number, or reference, stands.
 
         What Xero's filters cannot say, and where Xero refuses them together, everything since a
         time is read instead. Raises `Rejected` where that is refused as well.
@@ -130,7 +130,7 @@ class InvoiceCalls(XeroTransport):
         return [each for each in newest.values() if each.status in _LIVE.split(",")]
 
     async def find_by_number(self, number: str) -> Sequence[XeroInvoice]:
-        """Return the live sales invoices with this number, whoever created them."""
+        """The live sales invoices with this number, whoever created them."""
         params = {"Statuses": _LIVE, "page": "1", "pageSize": str(PAGE)}
         asked = {"InvoiceNumbers": number}
         if not is_plain(number):  # then no filter finds it, so it is searched for by a part of it
@@ -147,11 +147,11 @@ class InvoiceCalls(XeroTransport):
         ]
 
     async def _looked_up(self, params: dict[str, str]) -> Sequence[XeroInvoice]:
-        """Return what a filter finds, whole or not: what is there must never seem not to be."""
+        """What a filter finds, whole or not: what is there must never seem not to be."""
         return _with_ids((await self._rows("Invoices", INVOICES, params=params)).found)
 
     async def payment(self, payment_id: str) -> Payment:
-        """Return one payment, deleted ones too. Raises `NotFound`."""
+        """One payment, deleted ones too. Raises `NotFound`."""
         return await self._one(f"Payments/{payment_id}", PAYMENTS)
 
     async def invoices_since(self, since: datetime) -> AsyncIterator[Sequence[XeroInvoice]]:
@@ -194,16 +194,16 @@ class InvoiceCalls(XeroTransport):
         )
 
     async def sales_dated(self, first: date, after: date) -> Sequence[XeroInvoice]:
-        """Return every sales invoice dated from `first` to before `after`, whoever made it."""
+        """Every sales invoice dated from `first` to before `after`, whoever made it."""
         where = f'Type=="ACCREC" AND Date>={_day(first)} AND Date<{_day(after)}'
         return await self._pages({"where": where})
 
     async def own_invoices(self) -> Sequence[XeroInvoice]:
-        """Return every invoice that the app created."""
+        """Every invoice that the app created."""
         return await self._pages({"createdByMyApp": "true"})
 
     async def _pages(self, asked: Mapping[str, str]) -> Sequence[XeroInvoice]:
-        """Return all pages; one that fails fails the whole, and a row that moved is there once."""
+        """All pages; one that fails fails the whole, and a row that moved is there once."""
         found: dict[str, XeroInvoice] = {}
         seen: set[str] = set()
         page = 1
@@ -242,7 +242,7 @@ class InvoiceCalls(XeroTransport):
         return rows_of(answer, INVOICES).found
 
     async def holders_of(self, numbers: Sequence[str]) -> dict[str, XeroInvoice]:
-        """Return the sales invoices that hold these numbers, by the folded number.
+        """The sales invoices that hold these numbers, by the folded number.
 
         Not every number can be asked for.
         """
@@ -284,7 +284,7 @@ def _day(day: date) -> str:
 
 
 def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
-    """Return rows that are looked through; one without an id might be what is looked for."""
+    """Let rows be looked through; one without an id might be what is looked for."""
     if any(not each.invoice_id for each in rows):
         raise Unavailable("Xero answered with an invoice that has no ID. Try again later.")
     return rows

@@ -46,10 +46,10 @@ class TokenSource(Protocol):
     """Where access tokens come from."""
 
     async def access_token(self, grant_id: int) -> str:
-        """Return a token that is valid now, refreshing it when needed."""
+        """A token that is valid now, refreshing it when needed."""
 
     async def renew(self, grant_id: int, used: str) -> str:
-        """Return another token than the one that was refused."""
+        """Another token than the one that was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class XeroTransport:
         return Rows(()) if answer.status == httpx.codes.NOT_MODIFIED else rows_of(answer, kind)
 
     async def _all(self, path: str, kind: Kind[T]) -> Sequence[T]:
-        """Return a list that comes on one page, each row once; note what is left out."""
+        """A list that comes on one page, each row once; note what is left out."""
         rows = await self._rows(path, kind)
         self.left_out.extend(rows.left_out)
         return tuple({getattr(each, kind.key): each for each in rows.found}.values())
@@ -131,18 +131,18 @@ class XeroTransport:
 
 
 def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
-    """Return the rows of an answer; Xero wraps even one object in a list."""
+    """The rows of an answer; Xero wraps even one object in a list."""
     return kind.rows(_elements(answer, _KEYS[kind]))
 
 
 def pages_in(answer: Answer) -> object:
-    """Return how many pages there are, where Xero says so."""
+    """How many pages there are, where Xero says so."""
     pagination = objects_of(answer).get("pagination")
     return pagination.get("pageCount") if isinstance(pagination, dict) else None
 
 
 def tenants_of(answer: Answer) -> Rows[wire.Tenant]:
-    """Return the organisations in an answer about connections, which has no envelope."""
+    """The organisations in an answer about connections, which has no envelope."""
     return TENANTS.rows(content_of(answer))
 
 
@@ -163,12 +163,12 @@ def require_taken(answer: Answer, key: str) -> None:
 
 
 def refusal_of(element: wire.XeroInvoice) -> Rejected:
-    """Return the refusal of one element of an answer that is well otherwise."""
+    """The refusal of one element of an answer that is well otherwise."""
     return refusal(element.said)
 
 
 def refusal(texts: Sequence[str]) -> Rejected:
-    """Return the refusal that Xero gives these reasons for."""
+    """The refusal that Xero gives these reasons for."""
     said = " ".join(texts) or "it gave no reason"
     return Rejected(f"Xero refused: {said}", messages=tuple(texts))
 
@@ -183,7 +183,7 @@ def _elements(answer: Answer, key: str) -> list[dict[str, Any]]:
 
 
 def one_written(rows: Rows[T]) -> T:
-    """Return what was written; where that cannot be told, the outcome is unknown."""
+    """What was written; where that cannot be told, the outcome is unknown."""
     if len(rows.found) != 1:
         raise Unavailable("Xero answered with no object where one was expected.")
     return rows.found[0]

@@ -183,7 +183,7 @@ class Credit(msgspec.Struct, frozen=True, rename="pascal"):
         return self.credit_note_id or self.overpayment_id or self.prepayment_id
 
     def allocations_to(self, invoice_id: str) -> tuple[Allocation, ...]:
-        """Return its standing allocations to this invoice."""
+        """Its standing allocations to this invoice."""
         return tuple(
             each
             for each in self.allocations
@@ -298,7 +298,7 @@ class NewInvoice(msgspec.Struct, frozen=True):
     url: str = ""
 
     def body(self) -> dict[str, object]:
-        """Return the element as Xero's names have it."""
+        """The element as Xero's names have it."""
         invoice: dict[str, object] = {
             "Type": "ACCREC",
             "Status": self.status,
@@ -330,7 +330,7 @@ class NewContact(msgspec.Struct, frozen=True):
     phone: str = ""
 
     def body(self) -> dict[str, object]:
-        """Return the element as Xero's names have it, empty fields left out."""
+        """The element as Xero's names have it, empty fields left out."""
         contact: dict[str, object] = {"Name": self.name, "ContactNumber": self.number}
         if self.email:
             contact["EmailAddress"] = self.email
@@ -352,7 +352,7 @@ class Addition:
 
     @classmethod
     def of(cls, client_id: int | None, client_name: str) -> Self:
-        """Return what the client's contact would be called."""
+        """What the client's contact would be called."""
         return cls(name_in_xero(client_name), f"paymo:{client_id}" if client_id else "")
 
 
@@ -362,7 +362,7 @@ def is_email(text: str) -> bool:
 
 
 def name_in_xero(client_name: str) -> str:
-    """Return the name under which Xero takes a client: one line, at most 255 characters.
+    """The name under which Xero takes a client: one line, at most 255 characters.
 
     Xero refuses angle brackets in a contact's name (its contacts page), and drops emoji.
     """
