@@ -1,62 +1,97 @@
-"""The buttons that help with a refusal: the same ones before an export and after it."""
+"""Every action drawn as a button: the same ones in a form, below a refusal and in a channel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from handlers import blocks, names
 from handlers.blocks import Block
+from services.model.actions import Action
 
-CURES = {
-    names.RETRY: "Try Again",
-    names.LOOK_AGAIN: "Look Again",
-    names.CHANGE: "Change…",
-    names.LINK_EXISTING: "Link to That One",
-    names.WITHOUT_NUMBER: "Export Without a Number",
-    names.CANCEL: "Cancel",
-    names.RECONNECT: "Reconnect",
-    names.OVERRIDE_TAX: "Export With This Tax",
-    names.AS_DRAFT: "As a Draft",
-    names.FIRST_OPEN_DAY: "Date It the First Open Day",
-    names.TODAY: "Date It Today",
-    names.DUE_BY_TERMS: "Due by Paymo’s Terms",
-    names.DUE_AT_ONCE: "Due on Its Date",
-    names.USE_CONTACT: "Use That Contact",
+TEXTS = {
+    Action.RETRY: "Try Again",
+    Action.LOOK_AGAIN: "Look Again",
+    Action.CHANGE: "Change…",
+    Action.LINK_EXISTING: "Link to That One",
+    Action.WITHOUT_NUMBER: "Export Without a Number",
+    Action.CANCEL: "Cancel",
+    Action.RECONNECT: "Reconnect",
+    Action.OVERRIDE_TAX: "Export With This Tax",
+    Action.AS_DRAFT: "As a Draft",
+    Action.FIRST_OPEN_DAY: "Date It the First Open Day",
+    Action.TODAY: "Date It Today",
+    Action.DUE_BY_TERMS: "Due by Paymo’s Terms",
+    Action.DUE_AT_ONCE: "Due on Its Date",
+    Action.USE_CONTACT: "Use That Contact",
+    Action.ACCEPT_DIFFERENCE: "Accept the Difference",
+    Action.UPDATE_IN_XERO: "Update in Xero",
+    Action.UNDO: "Undo",
+    Action.RESTORE: "Restore in Paymo",
+    Action.DELETE_IN_PAYMO: "Delete in Paymo Too",
+    Action.VOID_IN_PAYMO: "Void in Paymo Instead",
+    Action.BRING_BACK: "Bring Back",
+    Action.RECORD_PAYMENT: "Record It in Paymo",
+    Action.EXPORT: "Export…",
+    Action.MATCH: "Match Clients",
+    Action.REQUEST_ACCESS: "Request Access",
+    Action.OPEN_XERO: "Open in Xero",
+    Action.OPEN_PAYMO: "Open in Paymo",
 }
-# What the buttons of a form change; after a refusal they try again with it.
-PRESSED = (
-    names.OVERRIDE_TAX,
-    names.AS_DRAFT,
-    names.FIRST_OPEN_DAY,
-    names.TODAY,
-    names.DUE_BY_TERMS,
-    names.DUE_AT_ONCE,
-    names.USE_CONTACT,
+UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."
+# Asked before the press counts.
+_QUESTIONS = {
+    Action.OVERRIDE_TAX: blocks.confirm(
+        "Export with a tax that differs?",
+        "This one invoice goes out with the account’s tax in Xero and with Paymo’s amounts. It is "
+        "noted that you decided so.",
+        yes="Export It",
+    ),
+    Action.UNDO: blocks.confirm("Take it back from Xero?", UNDO_MEANS, yes="Undo"),
+    Action.UPDATE_IN_XERO: blocks.confirm(
+        "Update it in Xero?",
+        "Its lines, amounts, dates and number in Xero become those that Paymo has now.",
+        yes="Update",
+    ),
+    Action.DELETE_IN_PAYMO: blocks.confirm(
+        "Delete in Paymo too?",
+        "The invoice and its payments are deleted in Paymo for good. Time and expenses on it can "
+        "be billed again.",
+        yes="Delete",
+    ),
+}
+_STAND_OUT = frozenset(
+    {Action.UPDATE_IN_XERO, Action.VOID_IN_PAYMO, Action.RECONNECT, Action.MATCH}
 )
+_NEVER_STAND_OUT = frozenset({Action.OVERRIDE_TAX, Action.CANCEL})
+# One name for both: whether a payment was deleted or is asked about, it is recorded.
+_NAMES: dict[Action, str] = {Action.RECORD_PAYMENT: Action.BRING_BACK}
 
 
-_PLAIN = (names.OVERRIDE_TAX, names.CANCEL)  # never the press that stands out
+def name_of(action: Action) -> str:
+    """Return the name under which Slack hands a press back."""
+    return _NAMES.get(action, action)
 
 
-def cure_buttons(cures: Sequence[str], subject_id: int, *, first: bool = True) -> list[Block]:
-    """Return the buttons that can help, in the order given; `first` stands out."""
-    known = [each for each in cures if each in CURES]
+def button(action: Action, about: object = "", *, text: str = "", style: str = "") -> Block:
+    """Draw an action on the row, or what else, that `about` names; some ask once more."""
+    return blocks.button(
+        text or TEXTS[action],
+        name_of(action),
+        about,
+        style=style or ("primary" if action in _STAND_OUT else ""),
+        ask=_QUESTIONS.get(action),
+    )
+
+
+def buttons(actions: Iterable[str], about: int, *, first: bool = True) -> list[Block]:
+    """Draw what helps, in the order given; `first` stands out. What is not known is left out."""
+    known = [Action(each) for each in actions if each in TEXTS]
     return [
-        blocks.button(
-            CURES[each],
+        button(
             each,
-            subject_id,
-            style="primary" if first and not place and each not in _PLAIN else "",
-            ask=_SURE if each == names.OVERRIDE_TAX else None,
+            about,
+            style="primary" if first and not place and each not in _NEVER_STAND_OUT else "",
         )
         for place, each in enumerate(known)
     ]
-
-
-_SURE = blocks.confirm(
-    "Export with a tax that differs?",
-    "This one invoice goes out with the account’s tax in Xero and with Paymo’s amounts. It is "
-    "noted that you decided so.",
-    yes="Export It",
-)
 
 
 def whom_to_ask(user_id: str) -> list[Block]:
@@ -77,32 +112,3 @@ def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -
         ("Open in Paymo", names.OPEN_PAYMO, paymo),
     )
     return [blocks.link_button(text, name, url) for text, name, url in places if url]
-
-
-def restore_button(export_id: object) -> Block:
-    """Return the button that makes an invoice again in Paymo."""
-    return blocks.button("Restore in Paymo", names.RESTORE, export_id)
-
-
-def bring_back_button(payment_id: object, *, is_deleted: bool) -> Block:
-    """Return the button that records a payment which is left out: deleted there, or asked about."""
-    word = "Bring Back" if is_deleted else "Record It in Paymo"
-    return blocks.button(word, names.BRING_BACK, payment_id)
-
-
-def void_instead(export_id: object) -> Block:
-    """Return the button that voids in Paymo what would lose what hangs on it."""
-    return blocks.button("Void in Paymo Instead", names.VOID_IN_PAYMO, export_id, style="primary")
-
-
-def delete_too(export_id: object, *, style: str = "") -> Block:
-    """Return the button that deletes in Paymo what is gone in Xero; it asks once more."""
-    sure = blocks.confirm(
-        "Delete in Paymo too?",
-        "The invoice and its payments are deleted in Paymo for good. Time and expenses on it can "
-        "be billed again.",
-        yes="Delete",
-    )
-    return blocks.button(
-        "Delete in Paymo Too", names.DELETE_IN_PAYMO, export_id, style=style, ask=sure
-    )

@@ -1,18 +1,19 @@
-"""Every name that Slack hands back, with the handler that answers it."""
+"""Every name that Slack hands back and every word that is typed, with the handler that answers."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from handlers import names
+from handlers import names, reply, words
 from handlers.batch.listeners import Batches
-from handlers.buttons import PRESSED
-from handlers.command import Command
 from handlers.connect.listeners import Connect
 from handlers.connect.sync import Sync
 from handlers.export.listeners import Export
 from handlers.guarding import guarded
-from handlers.history.listeners import Looking
+from handlers.history.listeners import History
 from handlers.home.listeners import Home
-from handlers.invoice.listeners import Undoing, Updating
+from handlers.home.views import help_blocks, unknown_text
+from handlers.invoice.listeners import Invoices
 from handlers.matching.listeners import Matching
 from handlers.notices.listeners import Notices
 from handlers.reconcile.listeners import Reconcile
@@ -29,6 +30,8 @@ from services.export.courtesies import CourtesyService
 from services.export.service import ExportService
 from services.history.service import HistoryService
 from services.matching.service import MatchingService
+from services.model.actions import CHANGES_CHOICE, Action
+from services.model.wording import Command
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.access import AccessService
@@ -37,6 +40,9 @@ from services.sync.service import SyncService
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
+
+# A handler that wants what was typed behind the word.
+_About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,29 @@ class Services:
     access: AccessService
 
 
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """The handlers of every capability."""
+
+    connect: Connect
+    export: Export
+    matching: Matching
+    batches: Batches
+    sync: Sync
+    reconcile: Reconcile
+    notices: Notices
+    settings: Settings
+    access: Access
+    home: Home
+    invoices: Invoices
+    history: History
+
+
 def router(services: Services) -> Router:
     """Return our handlers by their names in Slack."""
     workspaces = services.workspaces
     matching = Matching(services.matching)
-    does = Command(
+    does = _Listeners(
         connect=Connect(services.connect, services.notices, workspaces),
         export=Export(services.export, services.matching, workspaces),
         matching=matching,
@@ -75,29 +99,80 @@ def router(services: Services) -> Router:
         reconcile=Reconcile(services.reconcile, workspaces),
         notices=Notices(services.notices, services.matching),
         settings=Settings(services.settings, services.connect),
+        access=Access(services.access),
         home=Home(services.connect, workspaces),
-        undoing=Undoing(services.undo, services.restore, workspaces),
-        updating=Updating(services.update, workspaces),
-        looking=Looking(services.history, services.explain),
+        invoices=Invoices(
+            services.undo, services.restore, services.update, services.explain, workspaces
+        ),
+        history=History(services.history),
     )
-    made = _guarded(
-        Router(
-            commands={names.COMMAND: does.run},
-            shortcuts={names.EXPORT_SHORTCUT: does.export.open},
-            actions=_export_actions(does.export)
-            | _other_actions(does)
-            | _access_actions(Access(services.access)),
-            options=_options(does),
-            submissions=_submissions(does),
-            events={
-                "app_home_opened": does.home.opened,
-                "app_uninstalled": does.home.uninstalled,
-                "tokens_revoked": does.home.revoked,
-            },
-        )
-    )
+    made = Router(
+        commands={names.COMMAND: partial(_run_command, does)},
+        shortcuts={names.EXPORT_SHORTCUT: does.export.open},
+        actions=_export_actions(does.export) | _other_actions(does),
+        options=_options(does),
+        submissions=_submissions(does),
+        events={
+            "app_home_opened": does.home.opened,
+            "app_uninstalled": does.home.uninstalled,
+            "tokens_revoked": does.home.revoked,
+        },
+    ).wrapped(guarded)
     chosen = {names.WHICH: guarded(Which(made).go_on)}
     return replace(made, actions=made.actions | chosen)
+
+
+async def _run_command(does: _Listeners, request: SlackRequest) -> None:
+    """Understand what was typed, and hand it on."""
+    typed = words.parse(str(request.body.get("text", "")))
+    if typed.whole and await does.export.is_number(request, typed.whole):
+        typed = replace(typed, verb=typed.alone, rest=(typed.whole,))
+    if about := _with_more(does).get(typed.verb):
+        await about(request, typed.rest)
+    elif handler := _alone(does).get(typed.verb):
+        await handler(request)
+    else:
+        await request.ack()
+        await reply.tell(request, unknown_text(typed), help_blocks())
+
+
+def _with_more(does: _Listeners) -> dict[str, _About]:
+    """Return who answers a word that is followed by more."""
+    return {
+        Command.CONNECT: does.connect.open_for,
+        Command.EXPORT: _joined(does.export.open_for),
+        words.SEVERAL: does.batches.open_for,
+        Command.SHOW: _joined(does.export.show),
+        Command.WHY: _joined(does.invoices.why),
+        Command.HISTORY: _joined(does.history.show),
+        Command.UNDO: _joined(does.invoices.undo_number),
+        Command.RESTORE: _joined(does.invoices.restore_number),
+        Command.SUBSCRIBE: does.notices.subscribe,
+        Command.RECONCILE: does.reconcile.compare,
+    }
+
+
+def _alone(does: _Listeners) -> dict[str, Handler]:
+    return {
+        words.PANEL: does.home.panel,
+        words.ALL: does.batches.open_all,
+        Command.MATCH: does.matching.open,
+        Command.STATUS: does.home.status,
+        Command.SYNC: does.sync.request,
+        Command.UNSUBSCRIBE: does.notices.unsubscribe,
+        Command.SETTINGS: does.settings.open,
+        Command.DISCONNECT: does.connect.open_farewell,
+        Command.HELP: does.home.help,
+    }
+
+
+def _joined(handler: Callable[[SlackRequest, str], Awaitable[None]]) -> _About:
+    """Return the handler for words that are one number, spaces and all."""
+
+    async def run(request: SlackRequest, rest: tuple[str, ...]) -> None:
+        await handler(request, " ".join(rest))
+
+    return run
 
 
 def _export_actions(export: Export) -> dict[str, Handler]:
@@ -113,20 +188,20 @@ def _export_actions(export: Export) -> dict[str, Handler]:
         **dict.fromkeys(fields, export.choose),
         names.EXPORT: export.open,
         names.RECHECK: export.recheck,
-        names.RETRY: export.retry,
-        names.LINK_EXISTING: export.link_existing,
-        names.WITHOUT_NUMBER: export.without_number,
-        names.LOOK_AGAIN: export.look_again,
-        names.CHANGE: export.look_again,
-        names.CANCEL: export.cancel,
-        **dict.fromkeys(PRESSED, export.cure),
+        Action.RETRY: export.retry,
+        Action.LINK_EXISTING: export.link_existing,
+        Action.WITHOUT_NUMBER: export.without_number,
+        Action.LOOK_AGAIN: export.look_again,
+        Action.CHANGE: export.look_again,
+        Action.CANCEL: export.cancel,
+        **dict.fromkeys(CHANGES_CHOICE, export.cure),
     }
 
 
-def _other_actions(does: Command) -> dict[str, Handler]:
+def _other_actions(does: _Listeners) -> dict[str, Handler]:
     return {
         names.CONNECT: does.connect.open,
-        names.RECONNECT: does.connect.open,
+        Action.RECONNECT: does.connect.open,
         names.CONNECT_ANOTHER: does.connect.add,
         names.DISCONNECT: does.connect.open_farewell,
         names.MATCH: does.matching.open,
@@ -137,35 +212,30 @@ def _other_actions(does: Command) -> dict[str, Handler]:
         names.CLIENT: does.matching.choose_client,
         names.SYNC: does.sync.request,
         names.RECONCILE: does.reconcile.again,
-        names.HISTORY: does.looking.again,
-        names.WHY: does.looking.why_again,
-        names.HISTORY_CSV: does.looking.send_file,
-        names.BRING_BACK: does.sync.bring_back,
-        names.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
-        names.VOID_IN_PAYMO: does.sync.void_in_paymo,
-        names.UNDO: does.undoing.undo,
-        names.ACCEPT_DIFFERENCE: does.undoing.accept_difference,
-        names.RESTORE: does.undoing.restore,
-        names.UPDATE_IN_XERO: does.updating.update,
+        names.HISTORY: does.history.again,
+        names.WHY: does.invoices.why_again,
+        names.HISTORY_CSV: does.history.send_file,
+        Action.BRING_BACK: does.sync.bring_back,
+        Action.DELETE_IN_PAYMO: does.sync.delete_in_paymo,
+        Action.VOID_IN_PAYMO: does.sync.void_in_paymo,
+        Action.UNDO: does.invoices.undo,
+        Action.ACCEPT_DIFFERENCE: does.invoices.accept_difference,
+        Action.RESTORE: does.invoices.restore,
+        Action.UPDATE_IN_XERO: does.invoices.update,
         names.BREAKER_APPLY: does.sync.apply_breaker,
         names.BREAKER_KEEP: does.sync.keep_breaker,
         names.SUBSCRIBE: does.notices.open,
         names.SUBSCRIBE_HERE: does.notices.subscribe_here,
         names.SETTINGS: does.settings.open,
+        Action.REQUEST_ACCESS: does.access.ask,
+        names.ALLOW_ACCESS: does.access.allow,
+        names.DECLINE_ACCESS: does.access.decline,
+        names.ACCESS_ROLE: does.access.choose,
         **dict.fromkeys(names.LINKS, _only_a_link),
     }
 
 
-def _access_actions(access: Access) -> dict[str, Handler]:
-    return {
-        names.REQUEST_ACCESS: access.ask,
-        names.ALLOW_ACCESS: access.allow,
-        names.DECLINE_ACCESS: access.decline,
-        names.ACCESS_ROLE: access.choose,
-    }
-
-
-def _options(does: Command) -> dict[tuple[str, str], Handler]:
+def _options(does: _Listeners) -> dict[tuple[str, str], Handler]:
     export, matching = does.export, does.matching
     return {
         (names.EXPORT, names.INVOICE): export.invoice_options,
@@ -178,7 +248,7 @@ def _options(does: Command) -> dict[tuple[str, str], Handler]:
     }
 
 
-def _submissions(does: Command) -> dict[str, Handler]:
+def _submissions(does: _Listeners) -> dict[str, Handler]:
     return {
         names.CONNECT: does.connect.submit,
         names.DISCONNECT: does.connect.submit_farewell,
@@ -188,21 +258,6 @@ def _submissions(does: Command) -> dict[str, Handler]:
         names.SUBSCRIBE: does.notices.submit,
         names.SETTINGS: does.settings.submit,
     }
-
-
-def _guarded(found: Router) -> Router:
-    return Router(
-        commands=_each(found.commands),
-        shortcuts=_each(found.shortcuts),
-        actions=_each(found.actions),
-        options={name: guarded(each) for name, each in found.options.items()},
-        submissions=_each(found.submissions),
-        events=_each(found.events),
-    )
-
-
-def _each(handlers: dict[str, Handler]) -> dict[str, Handler]:
-    return {name: guarded(each) for name, each in handlers.items()}
 
 
 async def _only_a_link(request: SlackRequest) -> None:

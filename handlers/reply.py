@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers import blocks, names
 from handlers.blocks import Block, render
-from handlers.buttons import open_links
+from handlers.buttons import button, open_links
 from handlers.reading import Body, Note, note_of, number_in, pressed
 from handlers.routing import SlackRequest
 from handlers.slack_errors import (
@@ -21,12 +21,12 @@ from handlers.slack_errors import (
     slack_refusals,
 )
 from services.connect.workspaces import WorkspaceService
-from services.errors import NotAllowed, NotConnected, NotFound, NotMatched, ServiceError
+from services.errors import NotAllowed, NotFound, ServiceError
+from services.model.actions import Action, actions_for
 from services.model.people import Person, ReplyTarget, Said
 
 log = structlog.get_logger(__name__)
 
-_ASK = "Request Access"
 _GONE = "This button does not belong to an export any more."
 _TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
 
@@ -182,7 +182,7 @@ def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
 def _way_on(refusal: ServiceError, about: int) -> list[Block]:
     if isinstance(refusal, NotAllowed):
         about = refusal.connection_id
-    return blocks.actions(_cure(refusal), about=about)
+    return blocks.actions(_help(refusal), about=about)
 
 
 def refusal_view(refusal: ServiceError) -> Block:
@@ -190,14 +190,10 @@ def refusal_view(refusal: ServiceError) -> Block:
     return blocks.modal(names.REFUSAL, "That Did Not Work", refusal_blocks(refusal))
 
 
-def _cure(refusal: ServiceError) -> list[Block]:
-    if isinstance(refusal, NotConnected):
-        return [blocks.button("Connect", names.RECONNECT, style="primary")]
-    if isinstance(refusal, NotAllowed) and refusal.connection_id:
-        return [blocks.button(_ASK, names.REQUEST_ACCESS, refusal.wants)]
-    if isinstance(refusal, NotMatched):
-        return [blocks.button("Match Clients", names.MATCH, style="primary")]
-    return []
+def _help(refusal: ServiceError) -> list[Block]:
+    wanted = refusal.wants if isinstance(refusal, NotAllowed) else ""
+    texts = {Action.RECONNECT: "Connect"}  # it may be for the first time
+    return [button(each, wanted, text=texts.get(each, "")) for each in actions_for(refusal)]
 
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:

@@ -10,7 +10,9 @@ from typing import Final
 
 from handlers import names, words
 from handlers.blocks import Block
+from services.model.actions import Action
 from services.model.people import Role
+from services.model.wording import Command
 
 ANYBODY: Final = Role.NOBODY
 _FORMS = (
@@ -28,24 +30,24 @@ _FORMS = (
 # `connect another` is anybody's, with a key and a consent of their own.
 COMMANDS: Final[dict[str, Role]] = {
     words.PANEL: Role.VIEWER,
-    names.STATUS: Role.VIEWER,
-    names.SHOW: Role.VIEWER,
-    names.WHY: Role.VIEWER,
-    names.HISTORY: Role.VIEWER,  # of one invoice; of everything it is an exporter's
-    names.EXPORT: Role.EXPORTER,
+    Command.STATUS: Role.VIEWER,
+    Command.SHOW: Role.VIEWER,
+    Command.WHY: Role.VIEWER,
+    Command.HISTORY: Role.VIEWER,  # of one invoice; of everything it is an exporter's
+    Command.EXPORT: Role.EXPORTER,
     words.ALL: Role.EXPORTER,
     words.SEVERAL: Role.EXPORTER,
-    names.MATCH: Role.EXPORTER,
-    names.SYNC: Role.EXPORTER,
-    names.RECONCILE: Role.EXPORTER,
-    names.UNDO: Role.EXPORTER,
-    names.RESTORE: Role.EXPORTER,
-    names.SUBSCRIBE: Role.EXPORTER,
-    names.UNSUBSCRIBE: Role.EXPORTER,
-    names.CONNECT: Role.OWNER,
-    names.SETTINGS: Role.OWNER,
-    names.DISCONNECT: Role.OWNER,
-    names.HELP: ANYBODY,
+    Command.MATCH: Role.EXPORTER,
+    Command.SYNC: Role.EXPORTER,
+    Command.RECONCILE: Role.EXPORTER,
+    Command.UNDO: Role.EXPORTER,
+    Command.RESTORE: Role.EXPORTER,
+    Command.SUBSCRIBE: Role.EXPORTER,
+    Command.UNSUBSCRIBE: Role.EXPORTER,
+    Command.CONNECT: Role.OWNER,
+    Command.SETTINGS: Role.OWNER,
+    Command.DISCONNECT: Role.OWNER,
+    Command.HELP: ANYBODY,
 }
 
 # Buttons, and menus that tell of a choice, by action_id.
@@ -58,31 +60,31 @@ ACTIONS: Final[dict[str, Role]] = {
             names.EXPORT,
             names.EXPORT_ALL,
             names.RECHECK,
-            names.CHANGE,
-            names.RETRY,
-            names.LINK_EXISTING,
-            names.WITHOUT_NUMBER,
-            names.LOOK_AGAIN,
-            names.CANCEL,
-            names.AS_DRAFT,
-            names.FIRST_OPEN_DAY,
-            names.TODAY,
-            names.DUE_BY_TERMS,
-            names.DUE_AT_ONCE,
-            names.USE_CONTACT,
+            Action.CHANGE,
+            Action.RETRY,
+            Action.LINK_EXISTING,
+            Action.WITHOUT_NUMBER,
+            Action.LOOK_AGAIN,
+            Action.CANCEL,
+            Action.AS_DRAFT,
+            Action.FIRST_OPEN_DAY,
+            Action.TODAY,
+            Action.DUE_BY_TERMS,
+            Action.DUE_AT_ONCE,
+            Action.USE_CONTACT,
             names.MATCH,
             names.MATCH_CLIENT,
             names.FIX_FAILED,
             names.SYNC,
             names.RECONCILE,
             names.HISTORY_CSV,
-            names.BRING_BACK,
-            names.DELETE_IN_PAYMO,
-            names.VOID_IN_PAYMO,
-            names.UNDO,
-            names.ACCEPT_DIFFERENCE,
-            names.RESTORE,
-            names.UPDATE_IN_XERO,
+            Action.BRING_BACK,
+            Action.DELETE_IN_PAYMO,
+            Action.VOID_IN_PAYMO,
+            Action.UNDO,
+            Action.ACCEPT_DIFFERENCE,
+            Action.RESTORE,
+            Action.UPDATE_IN_XERO,
             names.BREAKER_APPLY,
             names.BREAKER_KEEP,
             names.SUBSCRIBE,
@@ -92,9 +94,9 @@ ACTIONS: Final[dict[str, Role]] = {
     ),
     **dict.fromkeys(
         (
-            names.OVERRIDE_TAX,
+            Action.OVERRIDE_TAX,
             names.CONNECT,
-            names.RECONNECT,
+            Action.RECONNECT,
             names.DISCONNECT,
             names.SETTINGS,
             names.ALLOW_ACCESS,
@@ -105,7 +107,7 @@ ACTIONS: Final[dict[str, Role]] = {
     **dict.fromkeys(
         (
             names.CONNECT_ANOTHER,
-            names.REQUEST_ACCESS,
+            Action.REQUEST_ACCESS,
             names.ACCESS_ROLE,  # chooses; the press on Allow counts
             names.WHICH,  # says which connection; what was wanted there is decided by itself
             *names.LINKS,

@@ -57,6 +57,17 @@ class Router:
     submissions: dict[str, Handler] = field(default_factory=dict)  # by callback_id
     events: dict[str, Handler] = field(default_factory=dict)  # by the event's type
 
+    def wrapped(self, wrap: Callable[[Handler], Handler]) -> "Router":
+        """Return the same with every handler wrapped."""
+        return Router(
+            commands={name: wrap(each) for name, each in self.commands.items()},
+            shortcuts={name: wrap(each) for name, each in self.shortcuts.items()},
+            actions={name: wrap(each) for name, each in self.actions.items()},
+            options={name: wrap(each) for name, each in self.options.items()},
+            submissions={name: wrap(each) for name, each in self.submissions.items()},
+            events={name: wrap(each) for name, each in self.events.items()},
+        )
+
     def find(self, body: Body) -> Handler | None:
         """Return who answers this, if anybody does."""
         if "command" in body:

@@ -9,6 +9,7 @@ from handlers.blocks import Block, one_line
 from handlers.reading import Body, pressed
 from handlers.routing import Router, SlackRequest
 from services.errors import NotFound, Pair, ServiceError, SeveralConnections, SeveralFit
+from services.model.actions import Action
 
 _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
@@ -78,7 +79,7 @@ def _is_connecting(wanted: list[str]) -> bool:
     kind, what, *_ = wanted
     if kind == "command":
         return words.parse(what).verb == names.CONNECT
-    return what in {names.CONNECT, names.RECONNECT}
+    return what in {names.CONNECT, Action.RECONNECT}
 
 
 @dataclass(frozen=True, slots=True)

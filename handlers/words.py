@@ -16,36 +16,38 @@ SEVERAL = "several"
 PANEL = "panel"
 UNKNOWN = "unknown"
 _ALIASES = {
-    "link": names.CONNECT,
-    "setup": names.CONNECT,
-    "signin": names.CONNECT,
-    "reconnect": names.CONNECT,
-    "send": names.EXPORT,
-    "push": names.EXPORT,
-    "map": names.MATCH,
-    "mapping": names.MATCH,
-    "matching": names.MATCH,
-    "info": names.STATUS,
-    "state": names.STATUS,
-    "refresh": names.SYNC,
-    "explain": names.WHY,
-    "log": names.HISTORY,
-    "audit": names.HISTORY,
-    "compare": names.RECONCILE,
-    "check": names.RECONCILE,
-    "notify": names.SUBSCRIBE,
-    "listen": names.SUBSCRIBE,
-    "mute": names.UNSUBSCRIBE,
-    "preferences": names.SETTINGS,
-    "config": names.SETTINGS,
-    "unlink": names.DISCONNECT,
-    "revoke": names.DISCONNECT,
-    "logout": names.DISCONNECT,
-    "?": names.HELP,
-    "-h": names.HELP,
-    "--help": names.HELP,
+    "link": Command.CONNECT,
+    "setup": Command.CONNECT,
+    "signin": Command.CONNECT,
+    "reconnect": Command.CONNECT,
+    "send": Command.EXPORT,
+    "push": Command.EXPORT,
+    "map": Command.MATCH,
+    "mapping": Command.MATCH,
+    "matching": Command.MATCH,
+    "info": Command.STATUS,
+    "state": Command.STATUS,
+    "refresh": Command.SYNC,
+    "explain": Command.WHY,
+    "log": Command.HISTORY,
+    "audit": Command.HISTORY,
+    "compare": Command.RECONCILE,
+    "check": Command.RECONCILE,
+    "notify": Command.SUBSCRIBE,
+    "listen": Command.SUBSCRIBE,
+    "mute": Command.UNSUBSCRIBE,
+    "preferences": Command.SETTINGS,
+    "config": Command.SETTINGS,
+    "unlink": Command.DISCONNECT,
+    "revoke": Command.DISCONNECT,
+    "logout": Command.DISCONNECT,
+    "?": Command.HELP,
+    "-h": Command.HELP,
+    "--help": Command.HELP,
 }
-_OF_AN_INVOICE = frozenset({names.SHOW, names.WHY, names.HISTORY, names.UNDO, names.RESTORE})
+_OF_AN_INVOICE = frozenset(
+    {Command.SHOW, Command.WHY, Command.HISTORY, Command.UNDO, Command.RESTORE}
+)
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))
 _DIGIT = re.compile(r"[0-9]")
 # What Slack makes of an address or a telephone number; mentions stay as they are.
@@ -82,8 +84,8 @@ def parse(text: str) -> Words:
     verb = _verb(first)
     if verb == names.COMMAND:
         return parse(html.escape(after, quote=False))
-    if verb == names.EXPORT:
-        return _export(after, names.EXPORT)
+    if verb == Command.EXPORT:
+        return _export(after, Command.EXPORT)
     if verb in _OF_AN_INVOICE:
         return Words(verb, (numbers.spaced(after),) if after else (), typed=first)
     if verb in VERBS or verb == PANEL:
@@ -91,8 +93,8 @@ def parse(text: str) -> Words:
     nearest = "" if _DIGIT.search(numbers.cleaned(first)) else _nearest(verb)
     if nearest or not _DIGIT.search(numbers.cleaned(said)):
         return Words(UNKNOWN, tuple(_split(after)), nearest, first)
-    found = _export(said, names.SHOW)
-    return found if found.verb == SEVERAL else Words(names.SHOW, found.rest, typed=first)
+    found = _export(said, Command.SHOW)
+    return found if found.verb == SEVERAL else Words(Command.SHOW, found.rest, typed=first)
 
 
 def naming(text: str, typed: str, chosen: str) -> str:
@@ -102,7 +104,7 @@ def naming(text: str, typed: str, chosen: str) -> str:
         return html.escape(f"{found.verb} {chosen}", quote=False)
     listed = [chosen if each == typed else each for each in found.rest]
     quoted = (f'"{each}"' if _LISTED.fullmatch(each) is None else each for each in listed)
-    return html.escape(f"{names.EXPORT} {', '.join(quoted)}", quote=False)
+    return html.escape(f"{Command.EXPORT} {', '.join(quoted)}", quote=False)
 
 
 def _labelled(link: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from services.connect.workspaces import WorkspaceService
 from services.export.service import ExportService
 from services.export.shapes import ExportForm, ExportResult
 from services.matching.service import MatchingService
+from services.model.actions import Action
 from services.model.people import ReplyTarget, Said
 
 
@@ -118,7 +119,7 @@ class Export:
             view_id = str(view["id"])
         else:
             again = blocks.button(
-                "Look Again", names.LOOK_AGAIN, reply.export_id_of(request), style="primary"
+                "Look Again", Action.LOOK_AGAIN, reply.export_id_of(request), style="primary"
             )
             view_id = await reply.open_view(request, drawn, again=again)
         if view_id:

@@ -4,16 +4,15 @@ from decimal import Decimal
 
 from handlers import blocks, names
 from handlers.blocks import Block, escape, one_line, render
-from handlers.buttons import cure_buttons, open_links, whom_to_ask
+from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.picture import status_name
 from handlers.export.views import TITLE
 from handlers.reading import Note
 from services import money
 from services.export.shapes import ExportResult
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.wording import some_of
-
-UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."
 
 
 def said_view(sentence: str, channel_id: str = "") -> Block:
@@ -35,7 +34,7 @@ def result_blocks(result: ExportResult) -> list[Block]:
     if result.xero_invoice_id:
         drawn.append(_facts(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
-    helps = [*cure_buttons(result.cures, result.export_id), *_after(result), *links]
+    helps = [*buttons(result.cures, result.export_id), *_after(result), *links]
     return [*drawn, *whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
 
 
@@ -52,23 +51,8 @@ def _alike(result: ExportResult) -> list[Block]:
 def _after(result: ExportResult) -> list[Block]:
     """Return what can be done about an invoice that is in Xero."""
     is_different = result.state is ExportState.DIFFERENT
-    drawn = [accept_button(result.export_id)] if is_different else []
-    return [*drawn, undo_button(result.export_id)] if result.xero_invoice_id else drawn
-
-
-def accept_button(export_id: int) -> Block:
-    """Return the button that takes an invoice that differs for a good one."""
-    return blocks.button("Accept the Difference", names.ACCEPT_DIFFERENCE, export_id)
-
-
-def undo_button(export_id: int) -> Block:
-    """Return the button that takes an export back; it asks once more."""
-    sure = blocks.confirm(
-        "Take it back from Xero?",
-        UNDO_MEANS,
-        yes="Undo",
-    )
-    return blocks.button("Undo", names.UNDO, export_id, ask=sure)
+    drawn = [button(Action.ACCEPT_DIFFERENCE, result.export_id)] if is_different else []
+    return [*drawn, button(Action.UNDO, result.export_id)] if result.xero_invoice_id else drawn
 
 
 def result_text(result: ExportResult) -> str:

@@ -2,7 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, render
-from handlers.buttons import cure_buttons, whom_to_ask
+from handlers.buttons import buttons, whom_to_ask
 from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
 from handlers.reading import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
@@ -134,7 +134,7 @@ def _preview(form: ExportForm) -> list[Block]:
     if form.checks:
         drawn += [blocks.divider(), blocks.header("Checks"), *check_blocks(form.checks)]
         if wants_recheck(form.checks) and not form.problem:
-            helpful = cure_buttons(form.cures, form.draft_id, first=False)
+            helpful = buttons(form.cures, form.draft_id, first=False)
             drawn += whom_to_ask(form.ask)
             drawn += blocks.actions([*helpful, recheck_button(form.draft_id)])
     return drawn

@@ -1,33 +1,42 @@
-"""Taking an export back, accepting a difference, and restoring what was deleted in Paymo."""
+"""One exported invoice: why it stands where it does, undoing, updating, restoring."""
 
+import html
 from dataclasses import dataclass
 
-from handlers import blocks, names, reply
-from handlers.export.results import UNDO_MEANS
+from handlers import blocks, reply
+from handlers.buttons import UNDO_MEANS
+from handlers.invoice.views import why_blocks, why_text
+from handlers.reading import pressed
 from handlers.reply import reply_target
 from handlers.routing import SlackRequest
 from services.connect.workspaces import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
+from services.explain.service import ExplainService
+from services.model.actions import Action
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
 
+_WHICH = "Say which invoice: `/paymo-xero why INV-1`."
+
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
-    """One call of the undo or restore service for each thing a person does."""
+class Invoices:
+    """One call of a service for each thing a person asks or does."""
 
-    service: UndoService
+    undoing: UndoService
     restoring: RestoreService
+    updating: UpdateService
+    explain: ExplainService
     workspaces: WorkspaceService
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
         """Ask before the invoice with this number is taken back, as the button does."""
         await request.ack()
-        found = await self.service.find(request.person, _named(number, "undo"))
+        found = await self.undoing.find(request.person, _named(number, "undo"))
         whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
         question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
-        button = blocks.button("Undo", names.UNDO, found.export_id, style="danger")
+        button = blocks.button("Undo", Action.UNDO, found.export_id, style="danger")
         await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
 
     async def restore_number(self, request: SlackRequest, number: str) -> None:
@@ -40,7 +49,7 @@ class Undoing:
 
     async def undo(self, request: SlackRequest) -> None:
         """Take back the invoice of the button."""
-        await reply.begin(request, self.workspaces, self.service.undo)
+        await reply.begin(request, self.workspaces, self.undoing.undo)
 
     async def restore(self, request: SlackRequest) -> None:
         """Make the invoice of the button again in Paymo; the button has done its work then."""
@@ -54,8 +63,29 @@ class Undoing:
     async def accept_difference(self, request: SlackRequest) -> None:
         """Take an invoice that differs for a good one."""
         await request.ack()
-        said = await self.service.accept(request.person, reply.export_id_of(request))
+        said = await self.undoing.accept(request.person, reply.export_id_of(request))
         await reply.tell(request, f"✅ {blocks.render(said)}")
+
+    async def update(self, request: SlackRequest) -> None:
+        """Have the invoice in Xero made as it is in Paymo now."""
+        await request.ack()
+        export_id = reply.export_id_of(request)
+        reply_to = await reply_target(self.workspaces, request)
+        said = await self.updating.ask(request.person, export_id, reply_to)
+        await reply.tell(request, f"⏳ {blocks.render(said)}")
+
+    async def why_again(self, request: SlackRequest) -> None:
+        """Say it of the invoice that a button names."""
+        await self.why(request, html.unescape(str(pressed(request.body).get("value", ""))))
+
+    async def why(self, request: SlackRequest, number: str) -> None:
+        """Say everything that is known about one invoice, and what it rests on."""
+        await request.ack()
+        if not number.strip():
+            await reply.tell(request, _WHICH)
+            return
+        found = await self.explain.why(request.person, number)
+        await reply.tell(request, why_text(found), why_blocks(found))
 
 
 def _named(number: str, verb: str) -> str:
@@ -63,19 +93,3 @@ def _named(number: str, verb: str) -> str:
     if not number:
         raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
     return number
-
-
-@dataclass(frozen=True, slots=True)
-class Updating:
-    """One call of the update service for each thing a person does."""
-
-    service: UpdateService
-    workspaces: WorkspaceService
-
-    async def update(self, request: SlackRequest) -> None:
-        """Have the invoice in Xero made as it is in Paymo now."""
-        await request.ack()
-        export_id = reply.export_id_of(request)
-        reply_to = await reply_target(self.workspaces, request)
-        said = await self.service.ask(request.person, export_id, reply_to)
-        await reply.tell(request, f"⏳ {blocks.render(said)}")

@@ -8,15 +8,7 @@ import structlog
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.buttons import (
-    bring_back_button,
-    cure_buttons,
-    delete_too,
-    open_links,
-    restore_button,
-    void_instead,
-)
-from handlers.export.results import accept_button, undo_button
+from handlers.buttons import button, buttons, open_links
 from handlers.home.views import breaker_buttons
 from handlers.notices.digest import is_fine
 from handlers.notices.drift import drift_buttons
@@ -25,6 +17,7 @@ from handlers.reply import SlackClients
 from handlers.settings import access
 from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
+from services.model.actions import Action
 from services.model.notice import NoticeKind
 from services.notices.delivery import Message, Spot
 
@@ -100,15 +93,20 @@ def _ways_on(message: Message) -> list[Block]:
     if drawn is not None:
         return drawn(facts)
     if facts.get("in_paymo") == "deleted":
-        return [] if facts.get("restored_by") else [restore_button(facts["export_id"])]
+        return [] if facts.get("restored_by") else [button(Action.RESTORE, facts["export_id"])]
     if facts.get("in_paymo") == "asked":
-        return [void_instead(facts["export_id"]), delete_too(facts["export_id"], style="danger")]
+        return [button(Action.VOID_IN_PAYMO, facts["export_id"]), _delete_too(facts)]
     if facts.get("in_paymo") == "void":
-        return [delete_too(facts["export_id"], style="danger")]
+        return [_delete_too(facts)]
     if facts.get("by_person_in_paymo") or facts.get("asked"):
         is_deleted = bool(facts.get("by_person_in_paymo"))
-        return [bring_back_button(facts["payment_id"], is_deleted=is_deleted)]
+        action = Action.BRING_BACK if is_deleted else Action.RECORD_PAYMENT
+        return [button(action, facts["payment_id"])]
     return []
+
+
+def _delete_too(facts: Facts) -> Block:
+    return button(Action.DELETE_IN_PAYMO, facts["export_id"], style="danger")
 
 
 def _compare_again(facts: Facts) -> list[Block]:
@@ -118,7 +116,7 @@ def _compare_again(facts: Facts) -> list[Block]:
 
 def _after_a_break(_: Facts) -> list[Block]:
     return [
-        blocks.button("Reconnect", names.RECONNECT, style="primary"),
+        button(Action.RECONNECT, style="primary"),
         blocks.button("Disconnect Here Too", names.DISCONNECT),
     ]
 
@@ -132,9 +130,9 @@ def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
 def card_buttons(facts: dict[str, Any]) -> list[Block]:
     """Return what can be done about an exported invoice, by how it stands."""
     state = facts.get("state", "open")
-    drawn = [accept_button(facts["export_id"])] if state == "different" else []
+    drawn = [button(Action.ACCEPT_DIFFERENCE, facts["export_id"])] if state == "different" else []
     is_untouched = state in {"different", "draft", "open"}
-    return [*drawn, undo_button(facts["export_id"])] if is_untouched else drawn
+    return [*drawn, button(Action.UNDO, facts["export_id"])] if is_untouched else drawn
 
 
 def _links(message: Message) -> list[Block]:
@@ -146,15 +144,13 @@ def _links(message: Message) -> list[Block]:
 
 _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.INVOICE_EXPORTED: card_buttons,
-    NoticeKind.EXPORT_FAILED: lambda facts: cure_buttons(
-        facts.get("cures", ()), facts["export_id"]
-    ),
+    NoticeKind.EXPORT_FAILED: lambda facts: buttons(facts.get("cures", ()), facts["export_id"]),
     NoticeKind.CONNECTION_BROKEN: _after_a_break,
     NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
     NoticeKind.INVOICE_DRIFTED: drift_buttons,
     NoticeKind.DIGEST: _compare_again,
     NoticeKind.EXPORT_ASKED: lambda facts: [
-        blocks.button("Export…", names.EXPORT, blocks.escape(facts["number"]), style="primary")
+        button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],
     NoticeKind.ACCESS_ASKED: access.asked_buttons,
     NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],

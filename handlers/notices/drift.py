@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Any
 
-from handlers import blocks, names
 from handlers.blocks import Block, one_line, render
+from handlers.buttons import button
 from handlers.export.picture import day
+from services.model.actions import Action
 
 Facts = dict[str, Any]
 
@@ -45,19 +46,7 @@ def drift_buttons(facts: Facts) -> list[Block]:
     is_safe = facts.get("side") == "Paymo" and not (facts.get("advice") or facts.get("by"))
     if not is_safe or not facts.get("differences"):
         return []
-    return [update_button(facts["export_id"])]
-
-
-def update_button(export_id: object) -> Block:
-    """Return the button that brings Xero's invoice after Paymo's."""
-    sure = blocks.confirm(
-        "Update it in Xero?",
-        "Its lines, amounts, dates and number in Xero become those that Paymo has now.",
-        yes="Update",
-    )
-    return blocks.button(
-        "Update in Xero", names.UPDATE_IN_XERO, export_id, style="primary", ask=sure
-    )
+    return [button(Action.UPDATE_IN_XERO, facts["export_id"])]
 
 
 def edited_line(sides: list[str]) -> str:

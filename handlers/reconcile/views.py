@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from handlers import blocks, names
+from handlers import blocks
 from handlers.blocks import Block, one_line, shorten
-from handlers.buttons import delete_too, open_links
+from handlers.buttons import button, open_links
 from handlers.files import CSVFile
-from handlers.notices.drift import update_button
 from services.compare import Mismatch
-from services.reconcile.report import Help, Outcome, Report, Row, Side
+from services.model.actions import Action
+from services.reconcile.report import Outcome, Report, Row, Side
 
 _MOST_ROWS = 15
 _LONGEST_NAME = 80
@@ -22,12 +22,6 @@ _SIGNS = {
     Outcome.ONLY_PAYMO: "⬅️",
     Outcome.DECIDED: "ℹ️",
     Outcome.GONE: "🗑️",
-}
-_BUTTONS = {
-    Help.EXPORT: ("Export…", names.EXPORT),
-    Help.BRING_BACK: ("Bring Back", names.BRING_BACK),
-    Help.RECORD: ("Record It in Paymo", names.BRING_BACK),
-    Help.RESTORE: ("Restore in Paymo", names.RESTORE),
 }
 
 
@@ -114,18 +108,15 @@ def plain_finding(finding: Mismatch) -> str:
 
 def _button(row: Row) -> Block | None:
     """Return the one button that helps; elsewhere a link to where somebody can look."""
-    if row.help in _BUTTONS:
-        text, name = _BUTTONS[row.help]
-        return blocks.button(text, name, row.help_value)
-    if row.help is Help.DELETE_IN_PAYMO:
-        return delete_too(row.help_value)
-    if row.help is Help.UPDATE:
-        return update_button(row.help_value)
-    places = {
-        Help.OPEN_XERO: open_links(xero=row.xero_url, paymo=""),
-        Help.OPEN_PAYMO: open_links(xero="", paymo=row.paymo_url),
+    links = {
+        Action.OPEN_XERO: open_links(xero=row.xero_url, paymo=""),
+        Action.OPEN_PAYMO: open_links(xero="", paymo=row.paymo_url),
     }
-    return next(iter(places.get(row.help, ())), None)
+    if row.help is None:
+        return None
+    if row.help in links:
+        return next(iter(links[row.help]), None)
+    return button(row.help, row.help_value)
 
 
 _SIDE = ("number", "contact", "currency", "date", "due date", "total", "paid", "status")

@@ -15,6 +15,7 @@ from services.jobs.work import Work
 from services.mapping import books
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
+from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Check, Colour, ExportState
 from services.model.invoice import InvoiceState
@@ -46,13 +47,6 @@ _CLOSED = f"{_UNREAD}, and that needs a connection that works."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 # What one press can do about an invoice that was exported.
-_ACCEPT_DIFFERENCE = "accept_difference"
-_UPDATE_IN_XERO = "update_in_xero"
-_UNDO = "undo"
-_RESTORE = "restore"
-_DELETE_IN_PAYMO = "delete_in_paymo"
-_VOID_IN_PAYMO = "void_in_paymo"
-_RECONNECT = "reconnect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +61,14 @@ class Explanation:
     checks: tuple[Check, ...]
     unread: str
     export_id: int
-    cures: tuple[str, ...]  # action ids of the buttons that can help
+    cures: tuple[str, ...]
     payments: tuple[tuple[int, bool], ...]  # those to decide on; True where a person deleted it
     can_export: bool
     paused_connection: int  # the connection whose breaker waits for somebody, or 0
     xero_url: str
     paymo_url: str
     connection_id: int = 0
-    presses: tuple[str, ...] = ()  # action ids of what can be done about an invoice in Xero
+    presses: tuple[Action, ...] = ()  # what can be done about an invoice in Xero
     is_being_read: bool = False  # ask again in a moment for the checks that are left out
     role: Role = Role.OWNER  # of whoever asks
 
@@ -189,14 +183,14 @@ def _cures(export: Export, role: Role) -> tuple[str, ...]:
 
 def _presses(
     export: Export | None, connection: Connection, *, is_restored: bool
-) -> tuple[str, ...]:
-    broken = (_RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
+) -> tuple[Action, ...]:
+    broken = (Action.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
     if export is None:
         return broken
     return broken + _presses_of(export, connection, is_restored=is_restored)
 
 
-def _presses_of(export: Export, connection: Connection, *, is_restored: bool) -> tuple[str, ...]:
+def _presses_of(export: Export, connection: Connection, *, is_restored: bool) -> tuple[Action, ...]:
     """Return what helps; each is judged once more when pressed."""
     is_here = (
         connection.state is ConnectionState.ACTIVE and export.tenant_id == connection.tenant_id
@@ -210,21 +204,21 @@ def _presses_of(export: Export, connection: Connection, *, is_restored: bool) ->
         and export.snapshot is not None
         and not is_restored
     ):
-        return (_RESTORE,)
+        return (Action.RESTORE,)
     if export.invoice_state is InvoiceState.ASKED:
-        return (_VOID_IN_PAYMO, _DELETE_IN_PAYMO)
-    return (_DELETE_IN_PAYMO,) if export.invoice_state is InvoiceState.VOIDED else ()
+        return (Action.VOID_IN_PAYMO, Action.DELETE_IN_PAYMO)
+    return (Action.DELETE_IN_PAYMO,) if export.invoice_state is InvoiceState.VOIDED else ()
 
 
-def _while_it_lives(export: Export, connection: Connection) -> Iterator[str]:
+def _while_it_lives(export: Export, connection: Connection) -> Iterator[Action]:
     if export.state is ExportState.DIFFERENT:
-        yield _ACCEPT_DIFFERENCE
+        yield Action.ACCEPT_DIFFERENCE
     if export.drift:
         edited = compare.standing(export, compare.compared_of(export)).in_paymo
         if edited and not compare.why_not_updated(export, connection, edited):
-            yield _UPDATE_IN_XERO
+            yield Action.UPDATE_IN_XERO
     if not export.is_linked and export.xero_due in {None, export.xero_total}:
-        yield _UNDO
+        yield Action.UNDO
 
 
 def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:

@@ -9,17 +9,18 @@ from services.clients.paymo import Invoice
 from services.clients.paymo.transport import PAYMO
 from services.clients.xero import XeroInvoice
 from services.compare import DEAD, BothSides, Mismatch
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
 from services.model.payment import PaymentState
 from services.reconcile.months import Month
 from services.reconcile.reading import Statements, is_exported
-from services.reconcile.report import Help, Outcome, Report, Row, Side
+from services.reconcile.report import Outcome, Report, Row, Side
 from services.store.tables import Connection, Export
 
-_Help = tuple[Help, str]  # and with what
-_NOTHING: _Help = (Help.NONE, "")
+_Help = tuple[Action | None, str]  # and with what
+_NOTHING: _Help = (None, "")
 _UPDATABLE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 _MONEY = frozenset({"paid", "status"})  # nothing that Xero could be brought after
 _ORDER = {
@@ -112,7 +113,7 @@ class Judge:
 
     def _unread(self, found: _Found) -> Row:
         note = "Xero did not show this invoice. Nothing is concluded from that; look there."
-        return self._row(Outcome.UNREAD, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(Outcome.UNREAD, found, (Mismatch("", note=note),), (Action.OPEN_XERO, ""))
 
     def _only_xero(self, found: _Found, theirs: XeroInvoice) -> Row:
         export = found.export
@@ -122,10 +123,12 @@ class Judge:
             )
             is_back = any(each.number == export.number for each in self.read.paymo.values())
             can_come_back = was_followed and not is_back
-            helps = (Help.RESTORE, str(export.id)) if can_come_back else _NOTHING
+            helps = (Action.RESTORE, str(export.id)) if can_come_back else _NOTHING
             return self._row(Outcome.GONE, found, (), helps)
         note = "It was deleted in Paymo, and is still in Xero."
-        return self._row(Outcome.ONLY_XERO, found, (Mismatch("", note=note),), (Help.OPEN_XERO, ""))
+        return self._row(
+            Outcome.ONLY_XERO, found, (Mismatch("", note=note),), (Action.OPEN_XERO, "")
+        )
 
     def _odd(self) -> Iterator[Row]:
         """Name what cannot be read; it is not missing."""
@@ -140,7 +143,7 @@ class Judge:
                 number=export.number if export else odd.name,
                 client=export.client_name if export else "",
                 findings=(Mismatch("", note=f"Part of {odd} can't be read. Look at it there."),),
-                help=Help.OPEN_PAYMO if is_mine else Help.OPEN_XERO,
+                help=Action.OPEN_PAYMO if is_mine else Action.OPEN_XERO,
                 paymo_id=export.paymo_invoice_id if export else 0,
                 paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
                 xero_url="" if is_mine else self.links.xero(code, key),
@@ -162,7 +165,7 @@ class Judge:
             ExportState.SENDING,
             ExportState.UNKNOWN,
         }
-        helps = (Help.OPEN_PAYMO, "") if is_going else (Help.EXPORT, mine.number)
+        helps = (Action.OPEN_PAYMO, "") if is_going else (Action.EXPORT, mine.number)
         findings = (Mismatch("", note=self._why_not(mine, export)),)
         return Row(
             outcome=Outcome.ONLY_PAYMO,
@@ -233,23 +236,23 @@ def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connectio
     if not findings:
         return _NOTHING
     if deleted := both.payment_in(PaymentState.TOMBSTONE):
-        return Help.BRING_BACK, str(deleted.id)
+        return Action.BRING_BACK, str(deleted.id)
     if asked := both.payment_in(PaymentState.ASKED):
-        return Help.RECORD, str(asked.id)
+        return Action.RECORD_PAYMENT, str(asked.id)
     if both.is_dead_in_xero:
         return _for_dead(both)
     if _is_safe_to_update(both, findings, connection):
-        return Help.UPDATE, str(both.export.id)
-    return Help.OPEN_XERO, ""
+        return Action.UPDATE_IN_XERO, str(both.export.id)
+    return Action.OPEN_XERO, ""
 
 
 def _for_dead(both: BothSides) -> _Help:
     """Help where Xero's copy is deleted or void, and Paymo's is not."""
     if both.export.invoice_state is InvoiceState.ASKED:
-        return Help.DELETE_IN_PAYMO, str(both.export.id)
+        return Action.DELETE_IN_PAYMO, str(both.export.id)
     if both.export.invoice_state in {InvoiceState.KEPT, InvoiceState.VOIDED}:
-        return Help.EXPORT, both.paymo.number
-    return Help.OPEN_XERO, ""
+        return Action.EXPORT, both.paymo.number
+    return Action.OPEN_XERO, ""
 
 
 def _is_safe_to_update(

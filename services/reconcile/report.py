@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from services.compare import Mismatch
+from services.model.actions import Action
 from services.model.people import ReplyTarget
 from services.store.cards import amount_text
 from services.store.tables import Connection
@@ -28,20 +29,6 @@ class Outcome(StrEnum):
     UNREAD = "not shown by Xero"  # nothing is concluded from that
     ODD = "can't be read"  # nor from this
     GONE = "deleted on both sides"
-
-
-class Help(StrEnum):
-    """The one thing that helps; `Row.help_value` says with what."""
-
-    NONE = ""
-    EXPORT = "export"  # Paymo's number
-    UPDATE = "update"  # export
-    BRING_BACK = "bring_back"  # payment that a person deleted in Paymo
-    RECORD = "record"  # payment that a person is asked about
-    RESTORE = "restore"  # export
-    DELETE_IN_PAYMO = "delete_in_paymo"  # export
-    OPEN_XERO = "open_xero"
-    OPEN_PAYMO = "open_paymo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,7 @@ class Row:
     paymo: Side | None = None
     xero: Side | None = None
     findings: tuple[Mismatch, ...] = ()
-    help: Help = Help.NONE
+    help: Action | None = None
     help_value: str = ""
     paymo_id: int = 0
     xero_id: str = ""

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from handlers import names
 from sandbox.slack import Channel, Message, User, View
+from services.model.actions import Action
 from services.model.people import Role
 from services.store import belongings
 from services.store.tables import Batch, Connection, Export, Payment, Workspace
@@ -111,7 +112,7 @@ class Crowd:
             names.HISTORY_CSV: "INV-1",
             names.RECONCILE: "",
             names.SUBSCRIBE_HERE: "payments",
-            names.BRING_BACK: self.ids["payment"],
+            Action.BRING_BACK: self.ids["payment"],
             names.FIX_FAILED: self.ids["batch"],
             names.BREAKER_APPLY: self.ids["connection"],
             names.BREAKER_KEEP: self.ids["connection"],

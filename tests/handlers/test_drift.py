@@ -8,6 +8,7 @@ from handlers import names
 from handlers.notices.board import notice_blocks
 from handlers.notices.drift import drift_buttons
 from handlers.notices.text import text_of
+from services.model.actions import Action
 from services.model.notice import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons
@@ -57,7 +58,7 @@ def test_the_card_says_so_as_long_as_they_differ(sides: list[str], words: str) -
 def test_the_button_asks_once_more_before_it_writes_over() -> None:
     (button,) = drift_buttons(samples.facts("Acme") | facts())
 
-    assert (button["action_id"], button["value"]) == (names.UPDATE_IN_XERO, "5")
+    assert (button["action_id"], button["value"]) == (Action.UPDATE_IN_XERO, "5")
     assert "confirm" in button
 
 

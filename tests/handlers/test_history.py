@@ -25,6 +25,7 @@ from handlers.invoice.views import why_blocks, why_text
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.service import Done, History
+from services.model.actions import Action
 from services.model.export import Check, Colour
 from services.model.notice import NoticeKind
 from tests.handlers import samples
@@ -191,7 +192,7 @@ def test_slack_takes_every_explanation_and_nobody_is_called(name: str) -> None:
 def test_d12_an_explanation_offers_what_helps() -> None:
     found = buttons(why_blocks(explanation("INV-7")))
 
-    wanted = {names.RETRY: "9", names.EXPORT: "INV-7", names.BRING_BACK: "4"}
+    wanted = {Action.RETRY: "9", names.EXPORT: "INV-7", Action.BRING_BACK: "4"}
     assert wanted.items() <= found.items()
     assert {names.BREAKER_APPLY, names.BREAKER_KEEP, names.HISTORY} <= set(found)
     pressed = ("accept_difference", "update_in_xero", "undo", "restore", "delete_in_paymo")

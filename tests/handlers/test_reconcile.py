@@ -15,9 +15,10 @@ from handlers.notices.text import text_of
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.reconcile.views import report_blocks, report_text
 from services.compare import Mismatch
+from services.model.actions import Action
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.reconcile.report import Help, Outcome, Report, Row, Side
+from services.reconcile.report import Outcome, Report, Row, Side
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, said
@@ -46,6 +47,19 @@ def report(*rows: Row, **changes: Any) -> Report:
     return replace(made, **changes)
 
 
+HELPS = (
+    None,
+    Action.EXPORT,
+    Action.UPDATE_IN_XERO,
+    Action.BRING_BACK,
+    Action.RECORD_PAYMENT,
+    Action.RESTORE,
+    Action.DELETE_IN_PAYMO,
+    Action.OPEN_XERO,
+    Action.OPEN_PAYMO,
+)
+
+
 def agreeing(count: int) -> list[Row]:
     return [row(Outcome.AGREES)] * count
 
@@ -56,7 +70,7 @@ def test_slack_takes_the_comparison_and_nobody_is_called(name: str, count: int) 
     rows = [
         row(outcome, name, help=way, help_value="41")
         for outcome in Outcome
-        for way in Help
+        for way in HELPS
         for _ in range(count)
     ]
     made = report(*rows, organisation=name, company=name, others=3)
@@ -97,17 +111,17 @@ def test_what_differs_is_counted_by_how(outcome: Outcome, words: str) -> None:
 @pytest.mark.parametrize(
     ("way", "value", "name"),
     [
-        (Help.EXPORT, "INV-7", names.EXPORT),
-        (Help.BRING_BACK, "8", names.BRING_BACK),
-        (Help.RECORD, "8", names.BRING_BACK),
-        (Help.UPDATE, "5", names.UPDATE_IN_XERO),
-        (Help.RESTORE, "5", names.RESTORE),
-        (Help.DELETE_IN_PAYMO, "5", names.DELETE_IN_PAYMO),
-        (Help.OPEN_XERO, "", names.OPEN_XERO),
-        (Help.OPEN_PAYMO, "", names.OPEN_PAYMO),
+        (Action.EXPORT, "INV-7", names.EXPORT),
+        (Action.BRING_BACK, "8", Action.BRING_BACK),
+        (Action.RECORD_PAYMENT, "8", Action.BRING_BACK),
+        (Action.UPDATE_IN_XERO, "5", Action.UPDATE_IN_XERO),
+        (Action.RESTORE, "5", Action.RESTORE),
+        (Action.DELETE_IN_PAYMO, "5", Action.DELETE_IN_PAYMO),
+        (Action.OPEN_XERO, "", names.OPEN_XERO),
+        (Action.OPEN_PAYMO, "", names.OPEN_PAYMO),
     ],
 )
-def test_each_has_the_one_button_that_helps(way: Help, value: str, name: str) -> None:
+def test_each_has_the_one_button_that_helps(way: Action, value: str, name: str) -> None:
     drawn = report_blocks(report(row(Outcome.DIFFERS, help=way, help_value=value)))
 
     assert buttons(drawn) == {name: value}

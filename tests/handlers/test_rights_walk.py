@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from handlers import names, rights, words
+from handlers.buttons import TEXTS, button, name_of
 from handlers.register import Services, router
 from handlers.routing import Router
 from sandbox.slack import View
+from services.model.actions import Action
 from services.model.people import Role
 from tests.handlers.rights import ROLES, Crowd
 from tests.walk import Walk, text_in, walking
@@ -77,6 +79,15 @@ def test_the_table_names_everything_that_people_can_reach() -> None:
     assert set(rights.SHORTCUTS) == set(found.shortcuts)
     assert set(rights.COMMANDS) == {*words.VERBS, words.PANEL, words.ALL, words.SEVERAL}
     assert rights.EVENTS.keys() <= found.events.keys()
+
+
+def test_every_action_is_drawn_and_somebody_answers_it() -> None:
+    found = our_names()
+
+    assert set(TEXTS) == set(Action)
+    assert {name_of(each) for each in Action} <= set(found.actions)
+    drawn = {each: button(each, 1)["action_id"] for each in Action}
+    assert drawn == {each: name_of(each) for each in Action}
 
 
 async def test_every_command_is_answered_by_role(crowd: Crowd) -> None:

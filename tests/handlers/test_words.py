@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from handlers import names
 from handlers.home.views import unknown_text
 from handlers.words import PANEL, UNKNOWN, VERBS, naming, parse
+from services.model.wording import Command
 from tests.properties import tried
 
 
@@ -45,7 +46,7 @@ def test_a_verb_is_known_whatever_its_case_and_the_space_around_it(verb: str) ->
         ("inv 2041", names.SHOW, ("inv 2041",)),
         ("\uff12\uff10\uff14\uff11", names.SHOW, ("\uff12\uff10\uff14\uff11",)),
         ("show\u3000INV 1, second", names.SHOW, ("INV 1, second",)),
-        ("undo <tel:20412041|2041-2041>", names.UNDO, ("2041-2041",)),
+        ("undo <tel:20412041|2041-2041>", Command.UNDO, ("2041-2041",)),
         ("why <http://inv.io/7|inv.io/7>", names.WHY, ("inv.io/7",)),
         ("INV-1,INV-2", "several", ("INV-1", "INV-2")),
         ("export 1,2;3", "several", ("1", "2", "3")),
@@ -80,7 +81,7 @@ def test_an_unknown_word_brings_the_nearest(typed: str, nearest: str) -> None:
     [
         ("show 2041", "2041", "INV–2041", (names.SHOW, ("INV–2041",))),
         ("2041", "2041", "A&B-2041", (names.SHOW, ("A&B-2041",))),
-        ("undo 7", "7", "<b|7>", (names.UNDO, ("<b|7>",))),
+        ("undo 7", "7", "<b|7>", (Command.UNDO, ("<b|7>",))),
         ("export 1, 7 8", "7", "7, second", ("several", ("1", "7, second", "8"))),
         ("export inv 7,8", "inv 7", "INV 7", ("several", ("INV 7", "8"))),
     ],

@@ -12,9 +12,10 @@ from sandbox.xero.model import Invoice as XeroInvoice
 from sandbox.xero.model import new_id
 from services.compare import Mismatch
 from services.errors import ServiceError
+from services.model.actions import Action
 from services.model.invoice import InvoiceState
 from services.reconcile.months import month_of
-from services.reconcile.report import Help, Outcome, Report, Row
+from services.reconcile.report import Outcome, Report, Row
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -145,7 +146,7 @@ async def test_an_edit_in_paymo_is_found(
 
     assert name in {each.name for each in row.findings}
     # Another currency needs another invoice.
-    follows = (Help.OPEN_XERO, "") if name == "currency" else (Help.UPDATE, "1")
+    follows = (Action.OPEN_XERO, "") if name == "currency" else (Action.UPDATE_IN_XERO, "1")
     assert (row.help, row.help_value) == follows
     assert (report.compared, report.agreeing, report.is_fine) == (2, 1, False)
 
@@ -172,7 +173,7 @@ async def test_an_edit_of_something_paid_or_locked_is_only_shown(bridge: Bridge)
 
     report = await compared(bridge)
 
-    assert [row.help for row in report.rows] == [Help.OPEN_XERO, Help.OPEN_XERO]
+    assert [row.help for row in report.rows] == [Action.OPEN_XERO, Action.OPEN_XERO]
     assert row_of(report).xero_url.endswith(in_xero(bridge).invoice_id)
 
 
@@ -240,11 +241,11 @@ async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) ->
     report = await compared(bridge)
 
     row = row_of(report)
-    assert (row.outcome, row.help, row.help_value) == (Outcome.GONE, Help.RESTORE, "1")
+    assert (row.outcome, row.help, row.help_value) == (Outcome.GONE, Action.RESTORE, "1")
     assert report.is_fine
     client = next(iter(bridge.paymo.company.clients.values()))
     bridge.paymo.company.add_invoice("INV-1", client, LINES, tax=15)
-    assert {row.help for row in (await compared(bridge)).rows} == {Help.NONE}
+    assert {row.help for row in (await compared(bridge)).rows} == {None}
 
 
 async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) -> None:
@@ -258,7 +259,7 @@ async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) ->
     row = row_of(await compared(bridge))
 
     (payment,) = await bridge.payments()
-    assert (row.outcome, row.help) == (Outcome.DECIDED, Help.BRING_BACK)
+    assert (row.outcome, row.help) == (Outcome.DECIDED, Action.BRING_BACK)
     assert row.help_value == str(payment.id)
     assert only(row).note == "Somebody deleted in Paymo: Payment of 40.00 NZD."
 
@@ -306,7 +307,7 @@ async def test_what_was_sent_and_not_exported_can_be_exported(bridge: Bridge) ->
     report = await compared(bridge)
 
     row = row_of(report, "INV-3")
-    assert (row.outcome, row.help, row.help_value) == (Outcome.ONLY_PAYMO, Help.EXPORT, "INV-3")
+    assert (row.outcome, row.help, row.help_value) == (Outcome.ONLY_PAYMO, Action.EXPORT, "INV-3")
     assert "another invoice with this number" in only(row_of(report, "INV-4")).note
     assert report.others == 1
 
@@ -321,7 +322,7 @@ async def test_deleted_in_paymo_it_is_only_in_xero(bridge: Bridge) -> None:
     late = row_of(await compared(bridge))
 
     assert {early.outcome, late.outcome} == {Outcome.ONLY_XERO}
-    assert {early.help, late.help} == {Help.OPEN_XERO}
+    assert {early.help, late.help} == {Action.OPEN_XERO}
 
 
 async def test_an_invoice_that_moved_to_another_month_is_still_compared(bridge: Bridge) -> None:
