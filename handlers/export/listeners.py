@@ -82,15 +82,13 @@ class Export:
     async def cure(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
         view = reply.view_of(request.body)
-        pressed_id = str(pressed(request.body).get("action_id", ""))
+        action = Action(pressed(request.body)["action_id"])
         draft_id = note_of(view).draft_id
         if not draft_id:
-            await reply.begin(
-                request, self.workspaces, partial(self.service.cure, pressed=pressed_id)
-            )
+            await reply.begin(request, self.workspaces, partial(self.service.cure, pressed=action))
             return
         await request.ack()
-        form = await self.service.cure_form(draft_id, request.person, pressed_id)
+        form = await self.service.cure_form(draft_id, request.person, action)
         channel_id = note_of(view).channel_id
         # Slack keeps what a field shows for as long as the field is there: away with it first.
         for drawn in (replace(form, is_reading=True), form):

@@ -34,7 +34,7 @@ def result_blocks(result: ExportResult) -> list[Block]:
     if result.xero_invoice_id:
         drawn.append(_facts(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
-    helps = [*buttons(result.cures, result.export_id), *_after(result), *links]
+    helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
     return [*drawn, *whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
 
 

@@ -134,7 +134,7 @@ def _preview(form: ExportForm) -> list[Block]:
     if form.checks:
         drawn += [blocks.divider(), blocks.header("Checks"), *check_blocks(form.checks)]
         if wants_recheck(form.checks) and not form.problem:
-            helpful = buttons(form.cures, form.draft_id, first=False)
+            helpful = buttons(form.actions, form.draft_id, first=False)
             drawn += whom_to_ask(form.ask)
             drawn += blocks.actions([*helpful, recheck_button(form.draft_id)])
     return drawn

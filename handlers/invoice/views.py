@@ -39,8 +39,8 @@ def why_blocks(found: Explanation) -> list[Block]:
 
 
 def _buttons(found: Explanation) -> list[Block]:
-    drawn = buttons(found.cures, found.export_id)
-    drawn += buttons(found.presses, found.export_id, first=False)
+    drawn = buttons(found.actions, found.export_id)
+    drawn += buttons(found.more_actions, found.export_id, first=False)
     if found.is_being_read:
         drawn.append(blocks.button("Ask Again", names.WHY, found.number))
     if found.can_export:

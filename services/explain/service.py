@@ -9,7 +9,7 @@ from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
 from services.explain import findings
 from services.explain.findings import Finding
-from services.export import claims, cures, forms, proposing, results
+from services.export import claims, forms, proposing, results
 from services.export.shapes import ExportChoice
 from services.jobs.work import Work
 from services.mapping import books
@@ -61,14 +61,14 @@ class Explanation:
     checks: tuple[Check, ...]
     unread: str
     export_id: int
-    cures: tuple[str, ...]
+    actions: tuple[Action, ...]
     payments: tuple[tuple[int, bool], ...]  # those to decide on; True where a person deleted it
     can_export: bool
     paused_connection: int  # the connection whose breaker waits for somebody, or 0
     xero_url: str
     paymo_url: str
     connection_id: int = 0
-    presses: tuple[Action, ...] = ()  # what can be done about an invoice in Xero
+    more_actions: tuple[Action, ...] = ()  # what can be done about an invoice in Xero
     is_being_read: bool = False  # ask again in a moment for the checks that are left out
     role: Role = Role.OWNER  # of whoever asks
 
@@ -151,7 +151,7 @@ class ExplainService:
             checks=checks,
             unread="" if is_read else _unread(is_open=is_open, can_export=can_export),
             export_id=export.id if export else 0,
-            cures=_cures(export, role) if export else (),
+            actions=_actions(export, role) if export else (),
             payments=_to_decide(rows),
             can_export=can_export,
             paused_connection=connection.id if connection.is_paused else 0,
@@ -160,7 +160,7 @@ class ExplainService:
             ),
             paymo_url=self.links.paymo(header.invoice_id) if header else "",
             connection_id=connection.id,
-            presses=_presses(export, connection, is_restored=is_restored),
+            more_actions=_more_actions(export, connection, is_restored=is_restored),
             is_being_read=can_export and not is_read,
             role=role,
         )
@@ -173,24 +173,24 @@ def _unread(*, is_open: bool, can_export: bool) -> str:
     return _FOR_VIEWERS if is_open else _CLOSED
 
 
-def _cures(export: Export, role: Role) -> tuple[str, ...]:
+def _actions(export: Export, role: Role) -> tuple[Action, ...]:
     """Return what this person can press; only the owner goes past a tax that differs."""
-    found = results.cures_of(export)
+    found = results.actions_of(export)
     if role is Role.OWNER:
         return found
-    return tuple(each for each in found if each != cures.OVERRIDE_TAX)
+    return tuple(each for each in found if each != Action.OVERRIDE_TAX)
 
 
-def _presses(
+def _more_actions(
     export: Export | None, connection: Connection, *, is_restored: bool
 ) -> tuple[Action, ...]:
     broken = (Action.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
     if export is None:
         return broken
-    return broken + _presses_of(export, connection, is_restored=is_restored)
+    return broken + _actions_on(export, connection, is_restored=is_restored)
 
 
-def _presses_of(export: Export, connection: Connection, *, is_restored: bool) -> tuple[Action, ...]:
+def _actions_on(export: Export, connection: Connection, *, is_restored: bool) -> tuple[Action, ...]:
     """Return what helps; each is judged once more when pressed."""
     is_here = (
         connection.state is ConnectionState.ACTIVE and export.tenant_id == connection.tenant_id

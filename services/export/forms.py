@@ -6,7 +6,7 @@ from datetime import date, datetime
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import claims, cures, proposing
+from services.export import claims, proposing
 from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
 from services.mapping import books, taxes
@@ -16,6 +16,7 @@ from services.mapping.dates import first_open_day
 from services.matching import menus
 from services.matching.suggestions import reason_for
 from services.model import days
+from services.model.actions import Action, in_the_form
 from services.model.export import NEW_CONTACT, Check, Colour
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, Person
@@ -98,7 +99,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         xero_status=draft.xero_status,
         picture=looked.picture,
         checks=looked.checks,
-        cures=looked.cures,
+        actions=looked.actions,
         ask=looked.ask,
         connection_id=connection.id,
     )
@@ -116,7 +117,7 @@ class _Looked:
     tax_reason: str = ""
     untaxed_options: tuple[Option, ...] = ()
     untaxed: Option | None = None
-    cures: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     ask: str = ""
 
 
@@ -132,7 +133,7 @@ async def _examined(
     rate, why = taxes.chosen(case)
     zero = taxes.untaxed_rate(case)
     today = days.day_in(connection.time_zone, draft.created_at)  # a form lives for minutes
-    helpful = _cures(case, checks, today)
+    helpful = _actions(case, checks, today)
     is_owner = draft.user_id == connection.owner_id
     return _Looked(
         checks=checks,
@@ -143,8 +144,8 @@ async def _examined(
         tax_reason=why,
         untaxed_options=tuple(menus.tax_option(each) for each in taxes.untaxed_choices(case)),
         untaxed=menus.tax_option(zero) if zero is not None else None,
-        cures=tuple(each for each in helpful if is_owner or each != cures.OVERRIDE_TAX),
-        ask="" if is_owner or cures.OVERRIDE_TAX not in helpful else connection.owner_id,
+        actions=tuple(each for each in helpful if is_owner or each != Action.OVERRIDE_TAX),
+        ask="" if is_owner or Action.OVERRIDE_TAX not in helpful else connection.owner_id,
     )
 
 
@@ -162,17 +163,17 @@ def _picture(case: Case) -> InvoicePicture | None:
     return replace(picture, issued_on=case.issued_on, due_on=case.due_on)
 
 
-def _cures(case: Case, checks: tuple[Check, ...], today: date) -> tuple[str, ...]:
+def _actions(case: Case, checks: tuple[Check, ...], today: date) -> tuple[Action, ...]:
     """Return the buttons that would really help with what is red."""
     locked, namesake = case.books.locked_until, case.books.namesake
     carried = case.books.rate_of(case.account) if case.account is not None else None
     useless = {
-        cures.OVERRIDE_TAX: carried is None,
-        cures.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),
-        cures.DUE_TERMS: case.invoice.terms is None,
-        cures.USE_CONTACT: namesake is None or not namesake.is_active,
+        Action.OVERRIDE_TAX: carried is None,
+        Action.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),
+        Action.DUE_BY_TERMS: case.invoice.terms is None,
+        Action.USE_CONTACT: namesake is None or not namesake.is_active,
     }
-    found = cures.of_the_form(codes_of(reds(checks)))
+    found = in_the_form(codes_of(reds(checks)))
     return tuple(each for each in found if not useless.get(each))
 
 

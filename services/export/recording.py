@@ -8,13 +8,13 @@ from services import compare, money
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
-from services.export.cures import settled_by
 from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
 from services.lifecycle import releasing
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
+from services.model.actions import Action, settled_by
 from services.model.export import RefusalCode
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
@@ -148,7 +148,7 @@ async def unknown(
 
 
 async def show(
-    kit: Kit, connection: Connection, export: Export, cures: tuple[str, ...] = ()
+    kit: Kit, connection: Connection, export: Export, actions: tuple[Action, ...] = ()
 ) -> None:
     """Show the person who asked where their export stands; a batch speaks for all of its own.
 
@@ -157,17 +157,17 @@ async def show(
     if export.batch_id is not None or not export.requested_by:
         return
     result = results.result_of(export, connection, kit.links)
-    alike = await _alike(kit, connection, export, result.cures)
+    alike = await _alike(kit, connection, export, result.actions)
     reply_to = ReplyTarget(**export.reply_to)
-    result = replace(result, cures=cures or result.cures, alike=alike)
+    result = replace(result, actions=actions or result.actions, alike=alike)
     await kit.screen.show_result(reply_to, result)
 
 
 async def _alike(
-    kit: Kit, connection: Connection, export: Export, pressed: tuple[str, ...]
+    kit: Kit, connection: Connection, export: Export, actions: tuple[Action, ...]
 ) -> tuple[str, ...]:
     """Return the numbers of the others that a decision about this one lets go as well."""
-    settled = settled_by(pressed, export.refusals)
+    settled = settled_by(actions, export.refusals)
     if not settled:
         return ()
     async with kit.database.sessions() as session:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import claims, cures, endings, forms
+from services.export import actions, claims, endings, forms
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
@@ -16,6 +16,7 @@ from services.mapping import books, taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.model import days
+from services.model.actions import Action, settled_by
 from services.model.export import Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
@@ -51,7 +52,7 @@ async def request(
         draft = await draft_of(session, draft_id, person)
         if draft.connection_id != connection.id:
             raise ServiceError(_CLOSED)  # it shows another organisation
-        asked = replace(asked, choice=_with_cures(draft, choice))
+        asked = replace(asked, choice=_with_actions(draft, choice))
         invoice = await _subject(session, connection, draft, asked)
         row = claims.new_row(connection, invoice, asked)
         export = await claims.claim(session, connection, invoice, row)
@@ -70,7 +71,7 @@ async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
     return draft
 
 
-def _with_cures(draft: Draft, choice: ExportChoice) -> ExportChoice:
+def _with_actions(draft: Draft, choice: ExportChoice) -> ExportChoice:
     """Add what was pressed in the form; that holds for the invoice that it shows only."""
     if choice.invoice_id != draft.invoice_id:
         return choice
@@ -189,19 +190,19 @@ async def cancel(kit: Kit, person: Person, export_id: int) -> str:
 
 
 async def cure(
-    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, pressed: str
+    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
 ) -> str:
     """Try again what was refused, with what this button changes; return a sentence to show."""
     async with kit.database.sessions() as session:
         export, connection = await _find(session, person, export_id)
-        press = cures.Press(
+        press = actions.Press(
             pressed,
             person,
             Addition.of(export.client_id, export.client_name),
             days.day_in(connection.time_zone, kit.now()),
         )
-        values = await cures.values_of(session, connection, press)
-        settled = cures.settled_by([pressed], export.refusals)
+        values = await actions.values_of(session, connection, press)
+        settled = settled_by([pressed], export.refusals)
     said = await _restart(kit, person, export_id, reply_to, values)
     others = await _release_alike(kit, export, settled, values) if settled else []
     return f"{said} {so_are(others)}".strip()

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from services import money
-from services.export import cures
 from services.export.shapes import ExportResult
+from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, Wish
 from services.model.links import Links
 from services.model.notice import NoticeKind
@@ -17,9 +17,9 @@ from services.store.tables import Connection, Export
 def result_of(export: Export, connection: Connection, links: Links) -> ExportResult:
     """Return the outcome as it stands in the row."""
     is_done = export.xero_invoice_id is not None
-    found = cures_of(export)
+    found = actions_of(export)
     is_owner = export.requested_by == connection.owner_id
-    is_taken = "without_number" in found
+    is_taken = Action.WITHOUT_NUMBER in found
     return ExportResult(
         export_id=export.id,
         state=export.state,
@@ -38,19 +38,19 @@ def result_of(export: Export, connection: Connection, links: Links) -> ExportRes
         xero_url=links.xero(connection.short_code, export.xero_invoice_id),
         paymo_url=links.paymo(export.paymo_invoice_id),
         reason=export.reason,
-        cures=tuple(each for each in found if is_owner or each != cures.OVERRIDE_TAX),
-        ask="" if is_owner or cures.OVERRIDE_TAX not in found else connection.owner_id,
+        actions=tuple(each for each in found if is_owner or each != Action.OVERRIDE_TAX),
+        ask="" if is_owner or Action.OVERRIDE_TAX not in found else connection.owner_id,
         rival_url=links.xero(connection.short_code, export.rival_id) if is_taken else "",
     )
 
 
-def cures_of(export: Export) -> tuple[str, ...]:
-    """Return the action ids of the buttons that can help."""
+def actions_of(export: Export) -> tuple[Action, ...]:
+    """Return what helps where the export stands now."""
     if export.state is ExportState.UNKNOWN and export.wish is not Wish.CANCEL:
-        return ("cancel",)
+        return (Action.CANCEL,)
     if export.state is not ExportState.FAILED:
         return ()
-    return cures.of_a_result(export.refusals)
+    return after_a_refusal(export.refusals)
 
 
 async def tell_exported(
@@ -88,7 +88,7 @@ async def tell_failed(
         "rival_url": result_of(export, connection, links).rival_url,
         "reason": export.reason,
         "by": export.requested_by,
-        "cures": list(cures_of(export)),
+        "cures": list(actions_of(export)),
         **cards.order_of(export, connection),
     }
     notification = notices.Notification(

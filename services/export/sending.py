@@ -32,6 +32,7 @@ from services.export.refusals import Refused, from_xero, is_about_contact, is_ta
 from services.jobs import backoff
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
+from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode, Wish
 from services.store import connections, exports, leaving
@@ -227,4 +228,4 @@ async def _broken(kit: Kit, connection: Connection, export: Export, refusal: Not
         found: ExportColumns = {"due_at": now + backoff.PARKED, "reason": str(refusal)}
         found |= {"sent_at": export.sent_at, "tries": export.tries - 1}
         await lifecycle.note(session, export, found)
-    await recording.show(kit, connection, export, cures=("reconnect",))
+    await recording.show(kit, connection, export, actions=(Action.RECONNECT,))

@@ -6,12 +6,13 @@ from typing import Any
 from services import money
 from services.clients.xero import Addition
 from services.errors import NotFound
-from services.export import cures, forms, previews, requests, sending
+from services.export import actions, forms, previews, requests, sending
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
 from services.mapping.case import adding_of
 from services.model import days
+from services.model.actions import Action
 from services.model.jobs import Job
 from services.model.people import Option, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed
@@ -157,22 +158,22 @@ class ExportService(Kit):
         """
         return await requests.request(self, person, draft_id, choice, reply_to)
 
-    async def cure_form(self, draft_id: int, person: Person, pressed: str) -> ExportForm:
+    async def cure_form(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""
         async with self.database.sessions.begin() as session:
             draft = await requests.draft_of(session, draft_id, person)
             connection = await connections.get(session, draft.connection_id)
             invoice = forms.kept(draft)
             adding = adding_of(invoice) if invoice is not None else Addition()
-            press = cures.Press(
+            press = actions.Press(
                 pressed, person, adding, days.day_in(connection.time_zone, self.now())
             )
-            for name, value in (await cures.values_of(session, connection, press)).items():
+            for name, value in (await actions.values_of(session, connection, press)).items():
                 setattr(draft, name, value)
             return await self._form(session, draft_id, person)
 
     async def cure(
-        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: str
+        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
     ) -> str:
         """Try again what was refused, with what this button changes; return a sentence."""
         return await requests.cure(self, person, export_id, reply_to, pressed)

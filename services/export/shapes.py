@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
+from services.model.actions import Action
 from services.model.export import Check, ExportState
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, ReplyTarget, Said
@@ -49,7 +50,7 @@ class ExportForm:
     xero_status: str
     picture: InvoicePicture | None
     checks: tuple[Check, ...]
-    cures: tuple[str, ...] = ()  # action ids of the buttons that can help
+    actions: tuple[Action, ...] = ()
     tax_reason: str = ""  # why this tax rate is selected
     untaxed_options: tuple[Option, ...] = ()
     untaxed: Option | None = None
@@ -81,7 +82,7 @@ class ExportResult:
     xero_url: str
     paymo_url: str
     reason: str
-    cures: tuple[str, ...]
+    actions: tuple[Action, ...]
     ask: str = ""  # who may override a tax that differs, where the reader may not
     rival_url: str = ""  # the invoice in Xero that has the number
     alike: tuple[str, ...] = ()  # numbers of others that wait for the same decision

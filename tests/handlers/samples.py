@@ -131,7 +131,7 @@ def export_result(name: str, **changes: Any) -> ExportResult:
         xero_url="https://go.xero.example/app/!abc12/invoicing/view/42",
         paymo_url="https://app.paymo.example/#accounting/invoices/41",
         reason="",
-        cures=(),
+        actions=(),
     )
     return replace(made, **changes)
 

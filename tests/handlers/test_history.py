@@ -60,7 +60,7 @@ def explanation(name: str, **changes: Any) -> Explanation:
         checks=(Check("tax", Colour.RED, name * 2),) * 20,
         unread="The lines are checked later.",
         export_id=9,
-        cures=("retry", "link_existing", "without_number"),
+        actions=(Action.RETRY, Action.LINK_EXISTING, Action.WITHOUT_NUMBER),
         payments=((4, True), (5, False)),
         can_export=True,
         paused_connection=3,
@@ -196,7 +196,7 @@ def test_d12_an_explanation_offers_what_helps() -> None:
     assert wanted.items() <= found.items()
     assert {names.BREAKER_APPLY, names.BREAKER_KEEP, names.HISTORY} <= set(found)
     pressed = ("accept_difference", "update_in_xero", "undo", "restore", "delete_in_paymo")
-    exported = buttons(why_blocks(explanation("INV-7", presses=pressed, is_being_read=True)))
+    exported = buttons(why_blocks(explanation("INV-7", more_actions=pressed, is_being_read=True)))
     assert {names.WHY: "INV-7", **dict.fromkeys(pressed, "9")}.items() <= exported.items()
-    settled = explanation("INV-7", cures=(), payments=(), can_export=False, paused_connection=0)
+    settled = explanation("INV-7", actions=(), payments=(), can_export=False, paused_connection=0)
     assert set(buttons(why_blocks(settled))) == {names.HISTORY, names.OPEN_XERO, names.OPEN_PAYMO}

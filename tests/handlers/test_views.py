@@ -83,7 +83,7 @@ def test_slack_takes_the_view_and_nobody_is_called(view: str, name: str) -> None
 @pytest.mark.parametrize("state", STATES)
 def test_slack_takes_every_outcome_of_an_export(state: ExportState, name: str) -> None:
     result = samples.export_result(
-        name, state=state, reason=name, cures=("link_existing", "without_number", "retry")
+        name, state=state, reason=name, actions=("link_existing", "without_number", "retry")
     )
 
     judge_view(result_view(result, "C1"))
@@ -213,7 +213,7 @@ def test_a_number_that_is_left_out_is_said_with_xeros_own(length: int, *, told: 
 
 def test_each_cure_is_a_button_that_knows_its_export() -> None:
     failed = samples.export_result(
-        "x", state=ExportState.FAILED, cures=("link_existing", "reconnect", "unheard_of")
+        "x", state=ExportState.FAILED, actions=("link_existing", "reconnect", "unheard_of")
     )
 
     found = buttons(result_view(failed)["blocks"])

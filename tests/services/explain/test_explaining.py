@@ -55,7 +55,7 @@ async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     asked = len(bridge.paymo.requests)
     head = await explain.why(ANNA, "#inv-1")
     assert len(bridge.paymo.requests) == asked  # it answers from what is known
-    assert (head.number, head.can_export, head.cures) == ("INV-1", True, ())
+    assert (head.number, head.can_export, head.actions) == ("INV-1", True, ())
     assert "never exported" in head.export.text
     assert {each.name for each in head.checks} >= {"currency", "contact", "number"}
     assert "figures" not in {each.name for each in head.checks}
@@ -131,7 +131,7 @@ async def test_what_a_press_can_do_about_an_exported_invoice_is_offered(
     happened(bridge, result.xero_invoice_id)
     await bridge.look()
 
-    assert (await explain.why(ANNA, "INV-1")).presses == offered
+    assert (await explain.why(ANNA, "INV-1")).more_actions == offered
 
 
 async def test_what_was_deleted_is_restored_once(bridge: Bridge, explain: ExplainService) -> None:
@@ -142,8 +142,8 @@ async def test_what_was_deleted_is_restored_once(bridge: Bridge, explain: Explai
     await bridge.restore.restore(ANNA, deleted.export_id, reply_to())
     await bridge.run()
 
-    assert deleted.presses == ("restore",)
-    assert (await explain.why(ANNA, "INV-1")).presses == ()
+    assert deleted.more_actions == ("restore",)
+    assert (await explain.why(ANNA, "INV-1")).more_actions == ()
 
 
 async def test_a_refused_export_brings_its_reason_and_its_cures(
@@ -159,7 +159,7 @@ async def test_a_refused_export_brings_its_reason_and_its_cures(
 
     assert found.export.colour is Colour.RED
     assert bridge.screen.results[-1].reason in found.export.text
-    assert found.cures == bridge.screen.results[-1].cures
+    assert found.actions == bridge.screen.results[-1].actions
 
 
 @BOTH_DATABASES
@@ -178,7 +178,7 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
     assert "Xero no longer accepts us" in finding(found, "Connection").text
     assert finding(found, "Connection").people == (("connected by", "U1"),)
     assert finding(found, "Breaker").colour is Colour.AMBER
-    assert found.presses == ("reconnect",)
+    assert found.more_actions == ("reconnect",)
     assert found.paused_connection == bridge.connection_id
     assert finding(found, "Xero’s limit").colour is Colour.RED
     assert finding(found, "Also").text == "“undo” waits."

@@ -9,6 +9,7 @@ from sandbox.xero.model import Contact
 from services.clients.xero import is_email
 from services.errors import NotAccepted
 from services.export.shapes import ExportResult
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
@@ -124,17 +125,17 @@ async def test_a_client_that_was_added_before_is_found_by_its_number(
         form = await bridge.form_for("INV-1")
         choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
         seen = await bridge.export.choose(form.draft_id, ANNA, choice)
-        assert "use_contact" in seen.cures
+        assert "use_contact" in seen.actions
         with pytest.raises(NotAccepted, match="added to Xero before, as Renamed & Co"):
             await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
-        form = await bridge.export.cure_form(form.draft_id, ANNA, "use_contact")
+        form = await bridge.export.cure_form(form.draft_id, ANNA, Action("use_contact"))
         await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         await bridge.run()
     else:
         refused = await export(bridge, "Renamed & Co", ContactNumber=number)
         assert "added to Xero before, as Renamed & Co" in refused.reason
-        assert "use_contact" in refused.cures
-        await bridge.export.cure(ANNA, refused.export_id, reply_to(), "use_contact")
+        assert "use_contact" in refused.actions
+        await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action("use_contact"))
         await bridge.run()
 
     [made] = bridge.xero.invoices.values()
@@ -160,8 +161,8 @@ async def test_whoever_has_the_name_is_offered_though_a_search_does_not_find_it(
     await client(bridge, name)
     refused = await export(bridge, there)
     assert f"already has a contact called {there}" in refused.reason
-    assert "use_contact" in refused.cures
-    await bridge.export.cure(ANNA, refused.export_id, reply_to(), "use_contact")
+    assert "use_contact" in refused.actions
+    await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action("use_contact"))
     await bridge.run()
 
     [made] = bridge.xero.invoices.values()

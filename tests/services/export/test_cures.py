@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import NotAccepted, NotAllowed
 from services.export.shapes import ExportResult
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.wording import Member
 from services.store.engine import Database
@@ -54,7 +55,7 @@ def account(bridge: Bridge, code: str) -> str:
 
 async def press(bridge: Bridge, cure: str, export_id: int) -> ExportResult:
     """Press a button below a refusal, and return what came of it."""
-    await bridge.export.cure(ANNA, export_id, reply_to(), cure)
+    await bridge.export.cure(ANNA, export_id, reply_to(), Action(cure))
     await bridge.run()
     return bridge.screen.results[-1]
 
@@ -83,8 +84,8 @@ async def test_e21_the_owner_lets_one_invoice_go_with_a_tax_that_differs(bridge:
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form, account_id=account(bridge, "260"))
     seen = await bridge.export.choose(form.draft_id, ANNA, choice)
-    assert "override_tax" in seen.cures
-    await bridge.export.cure_form(form.draft_id, ANNA, "override_tax")
+    assert "override_tax" in seen.actions
+    await bridge.export.cure_form(form.draft_id, ANNA, Action("override_tax"))
     await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
@@ -105,10 +106,10 @@ async def test_e21_others_are_told_whom_to_ask(bridge: Bridge) -> None:
     choice = bridge.choice(form, account_id=account(bridge, "260"))
     seen = await bridge.export.choose(form.draft_id, BEN, choice)
 
-    assert "override_tax" not in seen.cures
+    assert "override_tax" not in seen.actions
     assert seen.ask == "U1"
     with pytest.raises(NotAllowed, match=str(Member("U1"))):
-        await bridge.export.cure_form(form.draft_id, BEN, "override_tax")
+        await bridge.export.cure_form(form.draft_id, BEN, Action("override_tax"))
 
 
 async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
@@ -121,7 +122,7 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
-    assert result.cures == ("override_tax", "look_again", "retry")
+    assert result.actions == ("override_tax", "look_again", "retry")
 
     done = await press(bridge, "override_tax", result.export_id)
 
@@ -173,15 +174,15 @@ async def test_e30_a_date_in_a_locked_period_has_three_ways_out(
         bridge.clock.turn(minutes=11)
     form = await bridge.form_for("INV-2")
     if where == "form":
-        assert cure in form.cures
-        form = await bridge.export.cure_form(form.draft_id, ANNA, cure)
+        assert cure in form.actions
+        form = await bridge.export.cure_form(form.draft_id, ANNA, Action(cure))
     bridge.xero.books.period_lock_date = LOCKED
     bridge.clock.turn(minutes=2)
     await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
     if where == "refusal":
-        assert cure in result.cures
+        assert cure in result.actions
         result = await press(bridge, cure, result.export_id)
 
     made = in_xero(bridge, result)
@@ -206,8 +207,8 @@ async def test_e31_a_missing_due_date_is_settled_by_a_press(
     bridge.paymo.company.due_interval = "21"
     await add(bridge, "INV-2", due=None)
     form = await bridge.form_for("INV-2")
-    assert form.cures == ("due_by_terms", "due_at_once", "as_draft")
-    form = await bridge.export.cure_form(form.draft_id, ANNA, cure)
+    assert form.actions == ("due_by_terms", "due_at_once", "as_draft")
+    form = await bridge.export.cure_form(form.draft_id, ANNA, Action(cure))
     await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
@@ -220,7 +221,7 @@ async def test_e32_what_the_plan_lets_nobody_approve_goes_as_a_draft(bridge: Bri
     bridge.xero.books.approvals_left = 0
     result = await refused(bridge, "INV-1")
     assert "plan" in result.reason
-    assert result.cures == ("as_draft", "retry")
+    assert result.actions == ("as_draft", "retry")
 
     done = await press(bridge, "as_draft", result.export_id)
 

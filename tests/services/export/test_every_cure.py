@@ -10,6 +10,7 @@ import pytest
 from sandbox.xero.model import Account, Contact
 from sandbox.xero.organisation import Organisation
 from services.matching.service import MatchChoice
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Export
@@ -156,7 +157,7 @@ def press(cure: str) -> Cure:
     """Press the button under the first refusal."""
 
     async def act(bridge: Bridge, first: Export) -> None:
-        await bridge.export.cure(ANNA, first.id, reply_to(), cure)
+        await bridge.export.cure(ANNA, first.id, reply_to(), Action(cure))
 
     return act
 
@@ -324,7 +325,7 @@ async def test_what_is_put_right_in_paymo_waits_for_a_look(
     await ask(bridge, acme(bridge).contact_id)
     first, second = await bridge.exports()
     assert (first.refusals, second.refusals) == ([problem], [problem])
-    assert bridge.screen.results[-1].cures == ("look_again", "retry")
+    assert bridge.screen.results[-1].actions == ("look_again", "retry")
     mend(bridge)
     bridge.clock.turn(hours=2)
     await bridge.run()

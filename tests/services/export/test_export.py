@@ -162,7 +162,7 @@ async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) 
     await bridge.look()
     refused = await bridge.export_it("INV-2")
     assert refused.state is ExportState.FAILED
-    assert refused.cures == ("without_number", "retry", "cancel")
+    assert refused.actions == ("without_number", "retry", "cancel")
     assert refused.rival_url.endswith(first.xero_invoice_id)
     await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
@@ -183,7 +183,7 @@ async def test_e33_an_invoice_changed_after_the_preview_waits_for_a_look(bridge:
     await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     refused = bridge.screen.results[-1]
-    assert (refused.state, refused.cures) == (ExportState.FAILED, ("look_again", "retry"))
+    assert (refused.state, refused.actions) == (ExportState.FAILED, ("look_again", "retry"))
     await bridge.export.retry(ANNA, refused.export_id, reply_to())
     await bridge.run()
     done = bridge.screen.results[-1]
@@ -198,7 +198,7 @@ async def test_e06_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
     await bridge.run()
     (export,) = await bridge.exports()
     assert (export.state, export.invoice_state) == (ExportState.QUEUED, InvoiceState.LIVE)
-    assert bridge.screen.results[-1].cures == ("reconnect",)
+    assert bridge.screen.results[-1].actions == ("reconnect",)
     kinds = [kind for kind, _ in await bridge.notices()]
     assert kinds == ["connection_broken", "connection_broken"]  # the channel and the owner
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from services.errors import Rejected
-from services.export import cures
 from services.export.refusals import from_xero, is_taken, is_url_refused
+from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, RefusalCode
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
@@ -156,7 +156,7 @@ async def test_what_is_not_recognised_shows_xeros_words_and_three_ways_on(
     await export(bridge, "INV-1", text)
     refused = bridge.screen.results[-1]
     assert refused.state is ExportState.FAILED
-    assert refused.cures == PLAIN == cures.of_a_result([RefusalCode.REJECTED])
+    assert refused.actions == PLAIN == after_a_refusal([RefusalCode.REJECTED])
     assert text in refused.reason
     form = await bridge.export.look_again(ANNA, refused.export_id)
     assert form.invoice is not None
@@ -179,8 +179,8 @@ async def test_the_same_cure_helps_however_xero_spells_it(
 ) -> None:
     await export(bridge, "INV-1", MEANINGS[problem][which])
     refused = bridge.screen.results[-1]
-    assert cure in refused.cures
-    await bridge.export.cure(ANNA, refused.export_id, reply_to(), cure)
+    assert cure in refused.actions
+    await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action(cure))
     await bridge.run()
     (made,) = bridge.xero.invoices.values()
     assert (made.number, made.status) == ("INV-1", status)

@@ -9,6 +9,7 @@ import pytest
 from services.errors import NotAccepted
 from services.export.shapes import ExportResult
 from services.matching.service import MatchChoice
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -48,7 +49,7 @@ async def test_e14_one_match_releases_all_that_an_archived_contact_held_up(
     bridge.xero.books.archive_contact(acme_id(bridge))
     await bridge.run()
     assert "is archived in Xero" in bridge.screen.results[-1].reason
-    assert bridge.screen.results[-1].cures == ("look_again", "retry")
+    assert bridge.screen.results[-1].actions == ("look_again", "retry")
     other = bridge.xero.books.add_contact("Acme Group")
     bridge.clock.turn(hours=2)
     await bridge.run()
@@ -159,8 +160,8 @@ async def test_e16_a_name_that_is_taken_is_offered_and_nothing_added(
     """Before the export and after it, one press uses the contact that is there."""
     result = await _new_client(bridge, name, archived=False)
     assert "contact called" in result.reason
-    assert result.cures == ("use_contact", "look_again", "retry")
-    await bridge.export.cure(ANNA, result.export_id, reply_to(), "use_contact")
+    assert result.actions == ("use_contact", "look_again", "retry")
+    await bridge.export.cure(ANNA, result.export_id, reply_to(), Action("use_contact"))
     await bridge.run()
 
     done = bridge.screen.results[-1]

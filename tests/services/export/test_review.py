@@ -51,7 +51,7 @@ async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     await bridge.run()
     said = bridge.screen.results[-1]
     assert said.state is ExportState.FAILED
-    assert said.cures == ("link_existing", "retry", "cancel")
+    assert said.actions == ("link_existing", "retry", "cancel")
     assert "Look for it in Maple Books" in said.reason
     await let_hours_pass(bridge)
     await bridge.export.retry(ANNA, said.export_id, reply_to())
@@ -172,7 +172,7 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     await press(bridge, "INV-9")
     refused = bridge.screen.results[-1]
     assert refused.state is ExportState.FAILED
-    assert "link_existing" in refused.cures
+    assert "link_existing" in refused.actions
     await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
     export = (await bridge.exports())[-1]

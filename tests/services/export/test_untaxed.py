@@ -186,7 +186,7 @@ async def test_an_export_asked_for_in_a_hurry_is_refused_and_goes_once_it_is_set
     await bridge.run()
     (export,) = await bridge.exports()
     assert (export.state, export.refusals) == (ExportState.FAILED, ["untaxed_choice"])
-    assert "look_again" in bridge.screen.results[-1].cures
+    assert "look_again" in bridge.screen.results[-1].actions
 
     if by_xero:
         books.tax_rates["NONE"].status = books.tax_rates["BASEXCLUDED"].status = "DELETED"

@@ -68,7 +68,7 @@ async def test_an_invoice_that_xero_never_takes_ends_as_failed(bridge: Bridge) -
     export, told = await row(bridge), bridge.screen.results[-1]
     assert (export.state, len(bridge.xero.calls(*PUT))) == (ExportState.FAILED, sent)
     assert 2 < sent < 10
-    assert told.cures == ("retry", "cancel")
+    assert told.actions == ("retry", "cancel")
     assert "does not have it" in told.reason
     assert [kind for kind, _ in await bridge.notices()] == ["export_failed"]
 
@@ -142,7 +142,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
     bridge.xero.faults.add(method="PUT", path=PUT[1], status=500, is_done=is_there)
     fail(bridge, *PUT)
     await bridge.run()
-    assert bridge.screen.results[-1].cures == ("cancel",)
+    assert bridge.screen.results[-1].actions == ("cancel",)
     said = await bridge.export.cancel(ANNA, 1)
     bridge.clock.turn(seconds=20)
     await bridge.run()

@@ -106,7 +106,7 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     assert "void" in refused.reason
     await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
     await bridge.run()
-    assert "without_number" in bridge.screen.results[-1].cures
+    assert "without_number" in bridge.screen.results[-1].actions
     await bridge.export.without_number(ANNA, refused.export_id, reply_to())
     await bridge.run()
     first, second = await bridge.exports()
