@@ -12,7 +12,7 @@ from bot.settings import Settings
 from bot.wiring import Core, now, open_core, open_database
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import belongings, connections, left_out, operating, ownership, workspaces
+from services.store import belongings, connections, operating, ownership, schedules, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Workspace
 
@@ -66,7 +66,7 @@ async def sync_on(settings: Settings) -> None:
 async def _outcome(database: Database, connection_id: int) -> Swept:
     async with database.sessions() as session:
         connection = await connections.get(session, connection_id)
-        return Swept(connection.organisation_name, left_out.trouble_of(connection))
+        return Swept(connection.organisation_name, await schedules.trouble_of(session, connection))
 
 
 class UnknownWorkspace(Exception):

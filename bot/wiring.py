@@ -1,9 +1,12 @@
 """Putting the program together: the one place that knows every part."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
+from typing import Any
 
 from bot.browser import ConnectPages
 from bot.clock import Clock
@@ -33,6 +36,7 @@ from services.clients.tokens import Tokens, XeroOAuth
 from services.clients.xero import XeroClients
 from services.connect.checklists import Checklists
 from services.connect.consents import Consents, StoreVault
+from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
 from services.connect.paymo_page import PaymoPage
 from services.connect.service import ConnectService
@@ -41,15 +45,17 @@ from services.connect.xero_page import XeroPages
 from services.explain.service import ExplainService
 from services.export.courtesies import CourtesyService
 from services.export.kit import Kit as ExportKit
+from services.export.previews import PreviewStep
 from services.export.service import ExportService
 from services.history.service import HistoryService
-from services.jobs.work import Runner, Work, Worker
+from services.jobs.runner import Runner, Step
+from services.jobs.work import Run, Work, Worker
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.jobs import Job
 from services.model.links import Links
-from services.notices.delivery import Delivery
+from services.notices.delivery import CardStep, NoticeStep
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
 from services.settings.access import AccessService
@@ -57,6 +63,7 @@ from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.sync.kit import Kit as SyncKit
 from services.sync.service import SyncService
+from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
@@ -148,7 +155,6 @@ class _Parts:
         database = self.database
         mirror = self._mirror()
         connect, pages = self._connect()
-        board = SlackNoticeBoard(self.slack.clients)
         export_kit, sync_kit = self._export_kit(mirror), self._sync_kit()
         made = register.Services(
             connect=connect,
@@ -157,9 +163,7 @@ class _Parts:
             export=ExportService.of(export_kit),
             batches=BatchService(export_kit, SlackBatchScreen(self.slack.clients)),
             sync=SyncService.of(sync_kit),
-            notices=NoticeService(
-                database, Delivery(database, board, self._links(), now), self.work, now
-            ),
+            notices=NoticeService(database, self.work, now),
             settings=SettingsService(database, self.work, now),
             reconcile=self._reconcile(),
             undo=UndoService.of(export_kit),
@@ -246,24 +250,32 @@ class _Parts:
             xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
         )
 
+    def steps(self, services: register.Services, mirror: MirrorService) -> Sequence[Step[Any]]:
+        """Return every kind of job."""
+        board = SlackNoticeBoard(self.slack.clients)
+        return (
+            PreviewStep(services.export),
+            SweepStep(services.sync),
+            mirror,
+            EndingStep(services.connect),
+            NoticeStep(self.database, board, now),
+            CardStep(self.database, board, self._links()),
+        )
+
 
 def _runners(
-    services: register.Services, mirror: MirrorService, keeping: Keeping
-) -> dict[Job, Runner]:
-    return {
+    services: register.Services, steps: Sequence[Step[Any]], keeping: Keeping, runner: Runner
+) -> dict[Job, Run]:
+    by_job = {job: [each for each in steps if each.job is job] for job in Job}
+    return {job: partial(runner.run_all, found) for job, found in by_job.items() if found} | {
         Job.EXPORT: services.export.run_export,
-        Job.PREVIEW: services.export.run_preview,
         Job.BATCH: services.batches.run_batch,
-        Job.SWEEP: services.sync.run_sweep,
-        Job.MIRROR: mirror.run_mirror,
-        Job.NOTICES: services.notices.run_notices,
         Job.UNDO: services.undo.run_undo,
         Job.UPDATE: services.update.run_update,
         Job.ATTACH: services.courtesies.run_attach,
         Job.ANNOTATE: services.courtesies.run_annotate,
         Job.ANNOTATE_BATCH: services.courtesies.run_annotate_batch,
         Job.RESTORE: services.restore.run_restore,
-        Job.DISCONNECT: services.connect.run_disconnect,
         Job.RECONCILE: services.reconcile.run_reconcile,
         Job.AUTO: services.automatic.run_auto,
         Job.DUE: keeping.find_due,
@@ -279,17 +291,19 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     remote = open_remote(settings, database, metrics, stack)
     slack = await open_slack(settings, database, stack)
     # Services nudge the work, and the work runs services: the table is filled when both exist.
-    runners: dict[Job, Runner] = {}
+    runners: dict[Job, Run] = {}
     run = metrics.measured(Worker(runners, Parking(database, metrics.count_bug, now).park).run)
     if database.is_postgres and not alone:
         work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
     else:
         work = EmbeddedWork(run)
     after = AfterAnswers(work)
-    services, mirror, pages = _Parts(settings, database, remote, slack, after).services()
+    parts = _Parts(settings, database, remote, slack, after)
+    services, mirror, pages = parts.services()
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, after.remind, now, retention)
-    runners.update(_runners(services, mirror, keeping))
+    steps, runner = parts.steps(services, mirror), Runner(database, after, now)
+    runners.update(_runners(services, steps, keeping, runner))
     clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(
         settings=settings,

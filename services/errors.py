@@ -16,8 +16,8 @@
   + StillUnderWay     an earlier write may still take effect
   + ChannelClosed     a channel cannot be written to
   + NotAccepted       some fields of a form cannot stand
-  + Lost              somebody took the row since; only whoever runs the job catches it
 
+`Lost` is none of them: somebody took a row since, and the runner of jobs alone catches it.
 Anything else that escapes a service is a bug.
 """
 
@@ -179,8 +179,8 @@ class NotAccepted(ServiceError):
         self.fields = fields
 
 
-class Lost(ServiceError):
-    """Somebody took the row since, and goes on with it; only whoever runs the job catches this."""
+class Lost(Exception):
+    """Somebody took the row since, and goes on with it; only the runner of jobs catches this."""
 
     def __init__(self, text: str = "Somebody else goes on with this.") -> None:
         """Say so in the log, should it ever get there."""

@@ -8,8 +8,9 @@ from pydantic import SecretStr
 
 from bot.settings import Settings
 from handlers import rights, words
-from services.jobs import backoff
+from services.jobs import backoff, policy
 from services.jobs.backoff import Patience
+from services.jobs.policy import Policy
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.model.people import Role
 
@@ -57,7 +58,9 @@ def test_how_long_everything_is_tried_is_told() -> None:
     rows = _TRIES.findall(section(read("docs/operations.md"), "How long things are tried"))
 
     assert {name: int(tries) for name, tries in rows} == {
-        name: each.tries for name, each in vars(backoff).items() if isinstance(each, Patience)
+        name: each.tries
+        for name, each in {**vars(backoff), **vars(policy)}.items()
+        if isinstance(each, Patience | Policy) and each.tries
     }
 
 

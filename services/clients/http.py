@@ -27,8 +27,8 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.jobs.backoff import CALL_LIMIT
 from services.model import texts
+from services.model.jobs import CALL_LIMIT
 
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]

@@ -20,7 +20,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from services.clients.http import Sleep, sleep_for, trusted
 from services.clients.rows import Kind, LeftOut
 from services.errors import NotConnected, Unavailable
-from services.jobs.backoff import CALL_LIMIT
+from services.model.jobs import CALL_LIMIT
 from services.model.wording import Command, Typed
 
 SCOPES = (

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from services.model.connection import ConnectionState, Organisation
 from services.model.export import ExportState
+from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
-from services.store import exports, left_out, links, pairs, payments, subscriptions
+from services.store import exports, links, pairs, payments, schedules, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -189,6 +190,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
     heard = await subscriptions.list_for(session, connection.id)
     asking = await exports.count_asking(session, connection.id)
     asking += await payments.count_asking(session, connection.id)
+    sweep = await schedules.find(session, connection.id, Job.SWEEP)
     return Overview(
         connection_id=connection.id,
         state=connection.state,
@@ -203,8 +205,8 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         waiting=sum(counts.get(state, 0) for state in exports.WAITING),
         asking=asking + counts.get(ExportState.DIFFERENT, 0),
         swept_at=connection.swept_at,
-        sweep_due_at=connection.sweep_due_at,
-        sweep_problem=left_out.trouble_of(connection),
+        sweep_due_at=sweep.due_at if sweep is not None else None,
+        sweep_problem=await schedules.trouble_of(session, connection),
         day_calls_left=connection.day_calls_left,
         is_paused=connection.is_paused,
         channels=tuple(each.channel_id for each in heard if not each.paused_because),
@@ -216,10 +218,10 @@ def is_complete(connection: Connection) -> bool:
     return connection.paymo_api_key is not None and connection.grant_id is not None
 
 
-def start_again(connection: Connection, now: datetime) -> None:
+async def start_again(session: Session, connection: Connection, now: datetime) -> None:
     """Have both systems' lists and Xero's changes read at once."""
     connection.state, connection.broken_side = ConnectionState.ACTIVE, ""
     connection.xero_mirrored_at = connection.paymo_mirrored_at = None
     connection.contacts_whole_at = None
-    connection.mirror_due_at = connection.sweep_due_at = now
-    connection.sweep_problem = connection.mirror_problem = ""
+    await session.flush()
+    await schedules.begin(session, [connection.id], [Job.SWEEP, Job.MIRROR], now)

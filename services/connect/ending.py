@@ -1,11 +1,17 @@
 """Ending a connection on both sides, Xero first; what was exported stays known."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
 import structlog
 
 from services.connect import consents
 from services.connect.kit import Kit
-from services.errors import NotConnected, Rejected, ServiceError, Throttled, Unavailable
-from services.jobs.backoff import ENDING, ENDING_ALONE, Patience
+from services.errors import NotConnected, ServiceError
+from services.jobs import policy
+from services.jobs.policy import Policy
+from services.jobs.runner import Step, Turn
 from services.lifecycle.export import end_with_connection
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
@@ -22,12 +28,12 @@ from services.store import (
     links,
     mirror,
     notices,
+    schedules,
     subscriptions,
-    turns,
 )
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -37,29 +43,51 @@ _BY_HAND = (
 )
 
 
-async def run(kit: Kit, connection_id: int) -> None:
-    """Tell Xero, forget the secrets, and say how it went on each side."""
-    async with kit.database.sessions.begin() as session:
-        connection = await turns.take_disconnect(session, connection_id, kit.now())
-    if connection is None:
-        return
-    if leaving.is_under_way(connection, kit.now()):
-        await _wait(kit, connection)  # a webhook that arrives afterwards would stay
-        return
-    try:
-        at_xero = await _end_at_xero(kit, connection)
-    except (Throttled, Unavailable, Rejected) as refusal:
-        if not _patience(connection).is_over(connection.disconnect_tries):
-            await _try_later(kit, connection, refusal)
-            return
-        at_xero = _BY_HAND
+@dataclass(frozen=True, slots=True)
+class EndingStep(Step[Schedule]):
+    """Tells Xero, forgets the secrets, and says how it went on each side."""
+
+    job = Job.DISCONNECT
+    table = Schedule
+    policy = policy.ENDING
+
+    kit: Kit
+
+    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
+        """Take the end of this connection."""
+        return await schedules.take(session, key, Job.DISCONNECT, now)
+
+    def policy_for(self, row: Schedule) -> Policy:
+        """Be patient where nobody waits to hear how it went: the app was taken away."""
+        return policy.ENDING if row.reply_to is not None else policy.ENDING_ALONE
+
+    async def run(self, turn: Turn[Schedule]) -> None:
+        """End it at Xero, then everywhere else."""
+        connection = await self._connection(turn)
+        # A webhook that arrives afterwards would stay.
+        leaving.require_over(connection, self.kit.now())
+        await self._conclude(turn, connection, await _end_at_xero(self.kit, connection))
+
+    async def give_up(self, turn: Turn[Schedule], refusal: ServiceError) -> None:
+        """End it without Xero, and say what is left to do by hand."""
+        connection = await self._connection(turn)
         log.warning("xero_not_told", connection=connection.id, refusal=refusal)
-    at_paymo = await _end_at_paymo(kit, connection)
-    exported = await _forget(kit, connection)
-    if exported and connection.disconnect_reply_to is not None:
-        reply_to = ReplyTarget(**connection.disconnect_reply_to)
-        await kit.screen.show_farewell(reply_to, (at_xero, at_paymo, exported))
-        await kit.work.nudge(Job.NOTICES, connection.workspace_id)
+        await self._conclude(turn, connection, _BY_HAND)
+
+    async def _connection(self, turn: Turn[Schedule]) -> Connection:
+        async with self.kit.database.sessions() as session:
+            return await connections.get(session, turn.row.connection_id)
+
+    async def _conclude(self, turn: Turn[Schedule], connection: Connection, at_xero: str) -> None:
+        at_paymo = await _end_at_paymo(self.kit, connection)
+        reply_to = ReplyTarget(**turn.row.reply_to) if turn.row.reply_to is not None else None
+        exported = await _forget(
+            self.kit, connection, reply_to.user_id if reply_to is not None else ""
+        )
+        if exported and reply_to is not None:
+            said = (at_xero, at_paymo, exported)
+            turn.then(partial(self.kit.screen.show_farewell, reply_to, said))
+            turn.nudge(Job.NOTICES, connection.workspace_id)
 
 
 async def _end_at_xero(kit: Kit, connection: Connection) -> str:
@@ -104,31 +132,7 @@ async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
     return f"{said} Our webhooks are taken away there."
 
 
-async def _wait(kit: Kit, connection: Connection) -> None:
-    async with kit.database.sessions.begin() as session:
-        row = await connections.get(session, connection.id)
-        row.disconnect_due_at = leaving.over_at(row, kit.now())
-
-
-def _has_reader(connection: Connection) -> bool:
-    """Say whether a person waits to hear how it went; nobody does where the app was taken away."""
-    return connection.disconnect_reply_to is not None
-
-
-def _patience(connection: Connection) -> Patience:
-    return ENDING if _has_reader(connection) else ENDING_ALONE
-
-
-async def _try_later(kit: Kit, connection: Connection, refusal: ServiceError) -> None:
-    pause = _patience(connection).pause_after(connection.disconnect_tries)
-    if isinstance(refusal, Throttled):
-        pause = max(pause, refusal.retry_after)
-    async with kit.database.sessions.begin() as session:
-        row = await connections.get(session, connection.id)
-        row.disconnect_due_at = kit.now() + pause
-
-
-async def _forget(kit: Kit, connection: Connection) -> str:
+async def _forget(kit: Kit, connection: Connection, by: str) -> str:
     """Throw the secrets away; exports stay, so that nothing is ever exported twice.
 
     Returns "" when a worker that took over was faster.
@@ -145,12 +149,11 @@ async def _forget(kit: Kit, connection: Connection) -> str:
         hooks.forget(row)
         row.state, row.broken_side = ConnectionState.ENDED, ""
         row.auto_export = False  # whoever connects again orders it again
-        row.sweep_due_at = row.mirror_due_at = row.disconnect_due_at = None
+        await schedules.stop(session, row.id)
         await links.forget(session, row.id)
         await mirror.forget(session, row.id)
         reason = "The connection was ended before this invoice was sent."
         await end_with_connection(session, Export.connection_id == row.id, reason)
-        by = row.disconnect_reply_to["user_id"] if row.disconnect_reply_to else ""
         what = "disconnected" if by else "app_removed"
         audit.record(session, row, AuditNote(what, kit.now(), by))
         if by:

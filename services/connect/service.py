@@ -1,8 +1,8 @@
 """Connecting a Paymo company with a Xero organisation, and ending it, on both sides."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from services.connect import checklists, consents, ending
+from services.connect import checklists, consents
 from services.connect.checklists import Checklist, Farewell, Overview
 from services.connect.kit import Kit
 from services.errors import NotConnected
@@ -18,6 +18,7 @@ from services.store import (
     ownership,
     pairs,
     roles,
+    schedules,
     workspaces,
 )
 from services.store.audit import AuditNote
@@ -118,15 +119,10 @@ class ConnectService(Kit):
         async with self.database.sessions.begin() as session:
             connection = await _to_end(session, person)
             connection.state = ConnectionState.ENDING
-            connection.disconnect_due_at, connection.disconnect_tries = self.now(), 0
-            connection.disconnect_reply_to = asdict(reply_to)
             connection_id = connection.id
+            await schedules.begin(session, [connection_id], [Job.DISCONNECT], self.now(), reply_to)
             await links.forget(session, connection_id)
         await self.work.nudge(Job.DISCONNECT, connection_id)
-
-    async def run_disconnect(self, connection_id: int) -> None:
-        """End a connection on both sides."""
-        await ending.run(self, connection_id)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
         workspace = await self._locked(session, person)

@@ -57,7 +57,7 @@ async def settle(session: Session, connection: Connection, done: Finished) -> Co
 
 
 async def _mend(session: Session, connection: Connection, done: Finished) -> None:
-    checklists.start_again(connection, done.at)
+    await checklists.start_again(session, connection, done.at)
     await session.flush()
     await connections.release_parked(session, connection, done.at)
     notification = notices.Notification(
@@ -83,11 +83,11 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
         )
     former = await connections.find_former(session, connection)
     if former is None:
-        checklists.start_again(connection, done.at)
+        await checklists.start_again(session, connection, done.at)
         return connection
     for name in _CARRIED:
         setattr(former, name, getattr(connection, name))
-    checklists.start_again(former, done.at)
+    await checklists.start_again(session, former, done.at)
     former.is_paused = False
     await links.move(session, connection.id, former.id)
     connection.paymo_api_key = connection.grant_id = connection.paymo_company_id = None

@@ -11,8 +11,8 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import TaskState
 from services.model.payment import PaymentKind, PaymentState
 from services.model.wording import Command, Typed
-from services.store import exports, left_out
-from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
+from services.store import exports
+from services.store.tables import Connection, Export, InvoiceHeader, Payment, Schedule, Task
 
 _WAITING = {
     ExportState.QUEUED: "It waits to be sent",
@@ -131,14 +131,16 @@ def _done(export: Export, generations: int, organisation: str) -> Finding:
     )
 
 
-def in_xero(export: Export | None, connection: Connection) -> Finding:
+def in_xero(
+    export: Export | None, connection: Connection, sweep: Schedule | None, trouble: str
+) -> Finding:
     """Return what the last look at Xero saw, and when the next one comes."""
     times = _times(
         ("looked at", connection.swept_at),
-        ("next look", connection.sweep_due_at),
+        ("next look", sweep.due_at if sweep is not None else None),
         ("all read again", connection.reread_at),
     )
-    if trouble := left_out.trouble_of(connection):
+    if trouble:
         return Finding("Look at Xero", trouble, Colour.AMBER, times)
     if export is None or export.state not in exports.DONE:
         return Finding("Look at Xero", "Nothing of it is in Xero that we know of.", times=times)

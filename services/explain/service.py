@@ -33,6 +33,7 @@ from services.store import (
     numbered,
     payments,
     roles,
+    schedules,
     tasks,
 )
 from services.store.engine import Database, Session
@@ -131,6 +132,8 @@ class ExplainService:
         is_open = is_free and header is not None and connection.state is ConnectionState.ACTIVE
         can_export = is_open and role >= Role.EXPORTER
         checks, is_read = await _checked(session, connection, header) if is_free else ((), True)
+        sweep = await schedules.find(session, connection.id, Job.SWEEP)
+        trouble = await schedules.trouble_of(session, connection)
         is_restored = any(
             each.job is Job.RESTORE and each.state is TaskState.DONE for each in asked
         )
@@ -141,7 +144,7 @@ class ExplainService:
             export=findings.exported(export, len(found.exports), connection),
             findings=(
                 findings.in_paymo(header, connection),
-                findings.in_xero(export, connection),
+                findings.in_xero(export, connection, sweep, trouble),
                 *findings.paid(rows, export),
                 *findings.drifted(export),
                 *findings.wanted(asked),

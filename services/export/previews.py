@@ -1,13 +1,18 @@
 """Reading an invoice for the export form, while the person looks at it."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from services.errors import NotConnected, NotFound, ServiceError, SeveralFit
+from services.errors import Lost, NotFound, ServiceError, SeveralFit
 from services.export import forms
 from services.export.kit import Kit
 from services.export.reading import read_invoice
+from services.jobs import policy
+from services.jobs.runner import Step, Turn
 from services.mirror.contacts import client_row
 from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, mirror, numbered, tables
@@ -18,22 +23,44 @@ from services.store.tables import Connection, Draft
 _FRESH_ENOUGH = timedelta(minutes=10)
 
 
-async def run(kit: Kit, draft_id: int) -> None:
-    """Read what the form waits for, propose contact and account, and draw the form again."""
-    async with kit.database.sessions.begin() as session:
-        draft = await drafts.take(session, draft_id, kit.now())
-        if draft is None:
-            return
-        connection = await connections.get(session, draft.connection_id)
-    problem = ""
-    try:
-        await _read(kit, connection, draft)
-    except NotConnected as refusal:
-        problem = str(refusal)
-        await _note_broken(kit, connection, refusal)
-    except ServiceError as refusal:
-        problem = str(refusal)
-    await _show(kit, draft, problem)
+@dataclass(frozen=True, slots=True)
+class PreviewStep(Step[Draft]):
+    """Reads what a form waits for, proposes contact and account, and draws the form again."""
+
+    job = Job.PREVIEW
+    table = Draft
+    policy = policy.PREVIEW
+
+    kit: Kit
+
+    async def run(self, turn: Turn[Draft]) -> None:
+        """Read it, and draw the form."""
+        draft = turn.row
+        async with self.kit.database.sessions() as session:
+            connection = await connections.get(session, draft.connection_id)
+        await _read(self.kit, connection, draft)
+        await self._close(turn, "")
+
+    async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
+        """Draw the form with what is the matter."""
+        await self._close(turn, str(refusal))
+
+    async def _close(self, turn: Turn[Draft], problem: str) -> None:
+        async with self.kit.database.sessions.begin() as session:
+            row = await drafts.find(session, turn.row.id)
+            if row is None or not await fenced(
+                session, row, turn.row.fence, due_at=None, is_refreshing=False, problem=problem
+            ):
+                raise Lost
+            connection = await connections.get(session, row.connection_id)
+            form = await forms.form_of(session, connection, row)
+        reply_to = ReplyTarget(
+            workspace_id=row.workspace_id,
+            user_id=row.user_id,
+            channel_id=row.channel_id,
+            view_id=row.view_id,
+        )
+        turn.then(partial(self.kit.screen.show_form, reply_to, form))
 
 
 async def _read(kit: Kit, connection: Connection, draft: Draft) -> None:
@@ -97,28 +124,3 @@ async def _meant(session: Session, connection: Connection, number: str) -> str:
     except SeveralFit as several:
         fitting = some_of([each.number for each in several.found])
         raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one below.") from None
-
-
-async def _note_broken(kit: Kit, connection: Connection, refusal: NotConnected) -> None:
-    async with kit.database.sessions.begin() as session:
-        await connections.mark_broken(
-            session, connection.id, refusal.system, reason=str(refusal), now=kit.now()
-        )
-
-
-async def _show(kit: Kit, draft: Draft, problem: str) -> None:
-    async with kit.database.sessions.begin() as session:
-        row = await drafts.find(session, draft.id)
-        if row is None or not await fenced(
-            session, row, draft.fence, due_at=None, is_refreshing=False, problem=problem
-        ):
-            return
-        connection = await connections.get(session, row.connection_id)
-        form = await forms.form_of(session, connection, row)
-        reply_to = ReplyTarget(
-            workspace_id=row.workspace_id,
-            user_id=row.user_id,
-            channel_id=row.channel_id,
-            view_id=row.view_id,
-        )
-    await kit.screen.show_form(reply_to, form)

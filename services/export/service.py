@@ -6,7 +6,7 @@ from typing import Any
 from services import money
 from services.clients.xero import Addition
 from services.errors import NotFound
-from services.export import actions, forms, previews, requests, sending
+from services.export import actions, forms, requests, sending
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
@@ -42,7 +42,7 @@ class ExportService(Kit):
                 draft.due_at = self.now()
             session.add(draft)
             await session.flush()
-            connections.want_fresh_lists(connection, self.now())
+            await connections.want_fresh_lists(session, connection, self.now())
             form = await forms.form_of(session, connection, draft)
         await self.work.nudge(Job.MIRROR, connection.id)
         return form
@@ -207,10 +207,6 @@ class ExportService(Kit):
     async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Export without the number, so that Xero gives its own."""
         return await requests.without_number(self, person, export_id, reply_to)
-
-    async def run_preview(self, draft_id: int) -> None:
-        """Read the invoice that a form waits for."""
-        await previews.run(self, draft_id)
 
     async def run_export(self, export_id: int) -> None:
         """Bring one export a step on, however far it had come."""

@@ -1,1 +1,1 @@
-"""Running jobs: the nudge port, and how long what may pass is tried again."""
+"""Running jobs: the nudge port, the runner, and what follows where a job does not come through."""

@@ -9,11 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-# The whole of a write, from its first queue to the last byte of its answer. When it is over we
-# have given up, and what was sent has taken effect or will not be seen to.
-CALL_LIMIT = timedelta(seconds=20)
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
-SILENT = timedelta(days=1)  # without a look at Xero that went well; then the channels are told once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +50,6 @@ AUTO = Patience((300,), 288)
 # A note in Xero's history, Paymo's PDF beside an invoice: only limits are waited for, and nothing
 # is lost with them. The PDF's end is told to whoever exported.
 COURTESY = Patience((5, 15, 60, 180, 600), 5)
-# A message in a channel; about two hours. It is kept, and the log has it.
-NOTICE = Patience((2, 5, 15, 60, 300), 30)
-# A card that is out of date; the next event draws it again.
-CARD = Patience((2, 5, 15, 60, 300), 10)
 # A comparison that somebody waits for, and a month's digest; about a day. It is refused, to whoever
 # asked; the digest's end is in the log, and the next month has its own.
 COMPARISON = Patience((20,), 3)
@@ -65,7 +57,3 @@ DIGEST = Patience((900,), 96)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
 # asks every few minutes anyway.
 HOOK = Patience((60, 60, 3600), 3)
-# The end of a connection at Xero, while somebody waits, and where the app was taken away: the
-# farewell says what is left to do by hand, and the log.
-ENDING = Patience((30, 60, 90, 120), 5)
-ENDING_ALONE = Patience((60, 120, 240, 480, 960, 1920, 3840, 7680, 14400), 14)

@@ -14,7 +14,7 @@ from services.model.jobs import Job
 
 log = structlog.get_logger(__name__)
 
-Runner = Callable[[int], Awaitable[None]]
+Run = Callable[[int], Awaitable[object]]
 
 
 class Work(Protocol):
@@ -28,7 +28,7 @@ class Work(Protocol):
 class Worker:
     """Runs jobs, one call each, for whichever engine carries the nudges."""
 
-    runners: Mapping[Job, Runner]
+    runners: Mapping[Job, Run]
     park: Callable[[Job, int], Awaitable[None]]
 
     async def run(self, job: Job, key: int) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
 from services.errors import Lost
+from services.store import leases
 from services.store.engine import Session
 from services.store.tables import Base
 
@@ -162,6 +163,7 @@ class Machine(Generic[Row, State, Columns]):
             ) -> Sequence[Row]:
                 values = {self._state.key: arrow.target, **columns(*args, **kwargs)}
                 values |= {each.key: each + 1 for each in grows}
+                values = leases.ended(self.table, values)
                 found = await session.scalars(
                     update(self.table)
                     .where(where, self._state.in_(arrow.sources))
@@ -201,6 +203,7 @@ class Machine(Generic[Row, State, Columns]):
     ) -> bool:
         """Write `values` where the row still fits; the row in memory follows."""
         key = inspect(self.table).primary_key[0]
+        values = leases.ended(self.table, values)
         written = await session.execute(
             update(self.table)
             .where(key == getattr(row, key.name), where)

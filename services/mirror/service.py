@@ -14,14 +14,24 @@ from services.clients.paymo.transport import Progress
 from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient, XeroClients
 from services.clients.xero import wire as xero_wire
-from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
+from services.errors import (
+    Lost,
+    NotConnected,
+    ServiceError,
+    StillUnderWay,
+    Throttled,
+    Unavailable,
+)
+from services.jobs import policy
 from services.jobs.backoff import HOOK
+from services.jobs.runner import Step, Turn
 from services.mirror import contacts, edited, mending, sent
 from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
-from services.store import connections, left_out, mirror, tables, turns
+from services.model.jobs import Job
+from services.store import connections, left_out, mirror, schedules, tables
 from services.store.engine import Database, Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +41,6 @@ _PAYMO_IN_FULL_EVERY = timedelta(hours=1)
 _AFTER_TROUBLE = timedelta(minutes=1)
 _SOON = timedelta(seconds=10)
 _PATIENCE = timedelta(minutes=1)  # for Paymo's limit, in one go at the copying
-_LONGEST_PROBLEM = 1000
 _INVOICES = "invoices in Paymo"
 _OVERLAP = timedelta(minutes=5)
 _ACTIVE = "ACTIVE"
@@ -40,13 +49,17 @@ _LIABILITY = "LIABILITY"
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorService:
+class MirrorService(Step[Schedule]):
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
     `books_read_at` and `progress` are what this process knows of its own reading, by connection.
     `read_names` has the contacts' names read by whoever recognises clients by them.
     `webhook_address` is where Paymo's webhooks are received, "" where Paymo cannot reach us.
     """
+
+    job = Job.MIRROR
+    table = Schedule
+    policy = policy.MIRROR
 
     database: Database
     paymo: PaymoClients
@@ -58,23 +71,29 @@ class MirrorService:
     webhook_address: str = ""
     hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
 
-    async def run_mirror(self, connection_id: int) -> None:
+    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
+        """Take the copying of both systems' lists."""
+        return await schedules.take(session, key, Job.MIRROR, now)
+
+    async def run(self, turn: Turn[Schedule]) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
-        async with self.database.sessions.begin() as session:
-            connection = await turns.take_mirror(session, connection_id, self.now())
-        if connection is None:
-            return
+        async with self.database.sessions() as session:
+            connection = await connections.get(session, turn.row.connection_id)
         course = _Course(pause=_EVERY)
         for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
             await self._tried(connection, course, copy)
-        problem = " ".join(course.problems)[:_LONGEST_PROBLEM]
         async with self.database.sessions.begin() as session:
-            due_at = self.now() + course.pause
-            done = course.done | {
-                "mirror_problem": problem,
-                "mirror_held_until": due_at if course.is_limited else None,
-            }
-            await turns.finish_mirror(session, connection, due_at, **done)
+            if not await schedules.finish(
+                session,
+                turn.row,
+                self.now() + course.pause,
+                problem=" ".join(course.problems),
+                is_held=course.is_limited,
+            ):
+                raise Lost
+            row = await connections.get(session, connection.id)
+            for name, value in course.done.items():
+                setattr(row, name, value)
 
     async def _tried(self, connection: Connection, course: "_Course", copy: "_Copy") -> None:
         """Copy one side; what is the matter with it keeps the other from nothing."""

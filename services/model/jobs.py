@@ -1,6 +1,11 @@
-"""What a worker can be nudged to look at."""
+"""What a worker can be nudged to look at, and how long one call of its may take."""
 
+from datetime import timedelta
 from enum import StrEnum
+
+# The whole of a write, from its first queue to the last byte of its answer. When it is over we
+# have given up, and what was sent has taken effect or will not be seen to.
+CALL_LIMIT = timedelta(seconds=20)
 
 
 class Job(StrEnum):

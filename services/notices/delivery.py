@@ -3,33 +3,39 @@
 A message whose fate is not known is posted again, so a lost answer of Slack's can show one twice;
 Slack has no key that would prevent it, and a lost notice would be worse.
 
-An event marks its invoice's cards (`services/store/notices.py`); they are drawn again from what is
-recorded now, wherever they stand and whatever their channel hears, so several events cost one
-drawing.
+Cards that are out of date are drawn again wherever they stand, whatever their channel hears: an
+event marks its invoice's cards (`services/store/notices.py`), and they are drawn from what is
+recorded now, so several events cost one drawing.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
-from services.errors import ChannelClosed, NotFound, ServiceError, Throttled
-from services.jobs.backoff import CARD, NOTICE
+from services.errors import ChannelClosed, Lost, NotFound, ServiceError
+from services.jobs import policy
+from services.jobs.policy import Wait
+from services.jobs.runner import Step, Turn
+from services.model.jobs import Job
 from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.store import (
     cards,
     connections,
     exports,
+    leases,
     notices,
     payments,
     subscriptions,
     workspaces,
 )
 from services.store.engine import Database, Session
+from services.store.fence import fenced
 from services.store.tables import Card, Export, Notice
 
 log = structlog.get_logger(__name__)
@@ -81,74 +87,55 @@ class NoticeBoard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """Posts what channels are owed."""
+class NoticeStep(Step[Notice]):
+    """Posts what a workspace is owed, the oldest first; its key is the workspace's.
+
+    `spoke_at` is when each channel was last posted in, by this process.
+    """
+
+    job = Job.NOTICES
+    table = Notice
+    policy = policy.NOTICE
+    is_queue = True
 
     database: Database
     board: NoticeBoard
-    links: Links
     now: Callable[[], datetime]
-    spoke_at: dict[str, datetime] = field(default_factory=dict)  # by channel, in this process
+    spoke_at: dict[str, datetime] = field(default_factory=dict)
 
-    async def run(self, workspace_id: int) -> None:
-        """Post all that is due, oldest first, then mend cards; the clock has what must wait."""
-        await self._post_all(workspace_id)
-        await self._redraw_all(workspace_id)
+    async def take(self, session: Session, key: int, now: datetime) -> Notice | None:
+        """Take the oldest notice whose turn it is, while the workspace has the app."""
+        workspace = await workspaces.get(session, key)
+        return await notices.take_due(session, key, now) if workspace.is_installed else None
 
-    async def _post_all(self, workspace_id: int) -> None:
-        while True:
-            async with self.database.sessions.begin() as session:
-                workspace = await workspaces.get(session, workspace_id)
-                if not workspace.is_installed:
-                    return
-                notice = await notices.take_due(session, workspace_id, self.now())
-                if notice is None:
-                    return
-                message = await self._message(session, notice)
-            spoke = self.spoke_at.get(notice.channel_id)
+    async def run(self, turn: Turn[Notice]) -> None:
+        """Post it, unless its channel was posted in just now."""
+        notice = turn.row
+        spoke = self.spoke_at.get(notice.channel_id)
+        async with self.database.sessions.begin() as session:
             if spoke is not None and self.now() - spoke < _PACE:
-                await self._put_off(notice, spoke + _PACE, "")
-                continue
-            await self._deliver(notice, message)
-
-    async def _message(self, session: Session, notice: Notice) -> Message:
-        connection = await connections.get(session, notice.connection_id)
-        ids: dict[str, object] = {
-            "connection_id": connection.id,
-            "tenant_id": connection.tenant_id,
-        }
-        thread = ""
-        if notice.export_id is not None:
-            export = await exports.get(session, notice.export_id)
-            card = await notices.find_card(session, export.id, notice.channel_id)
-            is_card = notice.kind is NoticeKind.INVOICE_EXPORTED
-            thread = card.ts if card is not None and not is_card else ""
-            ids |= _ids_of(export)
-        if "payment_id" in notice.facts:
-            payment = await payments.get(session, notice.facts["payment_id"])
-            ids |= {"payment_id": payment.id, "xero_payment_id": payment.xero_payment_id}
-        return Message(
-            workspace_id=notice.workspace_id,
-            channel_id=notice.channel_id,
-            kind=notice.kind,
-            facts=notice.facts,
-            metadata=ids,
-            thread_ts=thread,
-        )
-
-    async def _deliver(self, notice: Notice, message: Message) -> None:
+                await leases.let_go(session, notice, spoke + _PACE, tries=notice.tries - 1)
+                return
+            message = await _message(session, notice)
         try:
             spot = await self._put(notice, message)
         except ChannelClosed as refusal:
-            await self._closed(notice, str(refusal))
-        except Throttled as refusal:
-            pause = max(refusal.retry_after, _PACE)
-            await self._put_off(notice, self.now() + pause, str(refusal))
-        except ServiceError as refusal:
-            await self._try_again(notice, str(refusal))
+            await self._closed(turn, str(refusal))
         else:
             self.spoke_at[notice.channel_id] = self.now()
             await self._note_posted(notice, spot)
+
+    async def put_off(
+        self, session: Session, turn: Turn[Notice], wait: Wait
+    ) -> Mapping[str, object]:
+        """Keep why; what follows in its channel waits for it."""
+        return {"problem": wait.why}
+
+    async def give_up(self, turn: Turn[Notice], refusal: ServiceError) -> None:
+        """Keep it with why it was not posted."""
+        async with self.database.sessions.begin() as session:
+            await notices.refuse(session, turn.row, str(refusal))
+        log.error("notice_given_up", notice=turn.row.id)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""
@@ -161,9 +148,7 @@ class Delivery:
             async with self.database.sessions() as session:
                 card = await notices.find_card(session, notice.export_id, notice.channel_id)
             if card is not None:
-                with contextlib.suppress(
-                    NotFound
-                ):  # somebody deleted the message: it is posted anew
+                with contextlib.suppress(NotFound):  # somebody deleted it: it is posted anew
                     spot = Spot(card.posted_in, card.ts)
                     await self.board.redraw(message, spot)
                     return spot
@@ -171,18 +156,16 @@ class Delivery:
 
     async def _note_posted(self, notice: Notice, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
-            is_ours = await notices.close(session, notice, notice.fence, ts=spot.ts)
-            if (
-                is_ours
-                and notice.kind is NoticeKind.INVOICE_EXPORTED
-                and notice.export_id is not None
-            ):
+            if not await notices.close(session, notice, notice.fence, ts=spot.ts):
+                raise Lost
+            if notice.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
                 await notices.put_card(
                     session, (notice.export_id, notice.channel_id), spot.channel_id, spot.ts
                 )
 
-    async def _closed(self, notice: Notice, because: str) -> None:
-        """Pause the channel's subscription, and tell who made it, at once: nothing is lost."""
+    async def _closed(self, turn: Turn[Notice], because: str) -> None:
+        """Pause the channel's subscription, and tell who made it, there and then."""
+        notice = turn.row
         async with self.database.sessions.begin() as session:
             paused = await subscriptions.pause(
                 session, notice.workspace_id, notice.channel_id, because[:255]
@@ -195,61 +178,34 @@ class Delivery:
             if not moved:
                 await notices.refuse(session, notice, because)
         for each in paused:
-            await self.board.tell_paused(
-                notice.workspace_id, each.set_by, channel_id=channel_id, because=because
-            )
+            tell = partial(self.board.tell_paused, notice.workspace_id, each.set_by)
+            turn.then(partial(tell, channel_id=channel_id, because=because))
 
-    async def _try_again(self, notice: Notice, problem: str) -> None:
-        if NOTICE.is_over(notice.tries):
-            async with self.database.sessions.begin() as session:
-                await notices.refuse(session, notice, problem)
-            log.error("notice_given_up", notice=notice.id)
-            return
-        await self._put_off(notice, self.now() + NOTICE.pause_after(notice.tries), problem)
 
-    async def _put_off(self, notice: Notice, until: datetime, problem: str) -> None:
-        async with self.database.sessions.begin() as session:
-            await notices.put_off(session, notice, until, problem)
-
-    async def _redraw_all(self, workspace_id: int) -> None:
-        """Draw every card of a workspace that is out of date."""
-        while True:
-            async with self.database.sessions.begin() as session:
-                card = await notices.take_card(session, workspace_id, self.now())
-                if card is None:
-                    return
-                message = await self._card_of(session, workspace_id, card)
-            await self._redraw(card, message)
-
-    async def _card_of(self, session: Session, workspace_id: int, card: Card) -> Message:
-        export = await exports.get(session, card.export_id)
-        connection = await connections.get(session, export.connection_id)
-        rows = await payments.list_of(session, [export.id])
-        return Message(
-            workspace_id=workspace_id,
-            channel_id=card.channel_id,
-            kind=NoticeKind.INVOICE_EXPORTED,
-            facts=cards.card_facts(export, connection, self.links, rows),
-            metadata=_ids_of(export),
-        )
-
-    async def _redraw(self, card: Card, message: Message) -> None:
-        due_at = None
-        try:
-            await self.board.redraw(message, Spot(card.posted_in, card.ts))
-        except (ChannelClosed, NotFound) as refusal:
-            # Nobody sees this card any more; the event itself is told all the same.
-            log.info("card_not_redrawn", export=card.export_id, refusal=refusal)
-        except ServiceError as refusal:
-            pause = CARD.pause_after(card.tries)
-            if isinstance(refusal, Throttled):
-                pause = max(pause, refusal.retry_after)
-            if not CARD.is_over(card.tries):
-                due_at = self.now() + pause
-            else:
-                log.warning("card_given_up", export=card.export_id, refusal=refusal)
-        async with self.database.sessions.begin() as session:
-            await notices.write_card(session, card, due_at=due_at)
+async def _message(session: Session, notice: Notice) -> Message:
+    connection = await connections.get(session, notice.connection_id)
+    ids: dict[str, object] = {
+        "connection_id": connection.id,
+        "tenant_id": connection.tenant_id,
+    }
+    thread = ""
+    if notice.export_id is not None:
+        export = await exports.get(session, notice.export_id)
+        card = await notices.find_card(session, export.id, notice.channel_id)
+        is_card = notice.kind is NoticeKind.INVOICE_EXPORTED
+        thread = card.ts if card is not None and not is_card else ""
+        ids |= _ids_of(export)
+    if "payment_id" in notice.facts:
+        payment = await payments.get(session, notice.facts["payment_id"])
+        ids |= {"payment_id": payment.id, "xero_payment_id": payment.xero_payment_id}
+    return Message(
+        workspace_id=notice.workspace_id,
+        channel_id=notice.channel_id,
+        kind=notice.kind,
+        facts=notice.facts,
+        metadata=ids,
+        thread_ts=thread,
+    )
 
 
 def _ids_of(export: Export) -> dict[str, object]:
@@ -261,3 +217,54 @@ def _ids_of(export: Export) -> dict[str, object]:
         "paymo_invoice_id": export.paymo_invoice_id,
         "xero_invoice_id": export.xero_invoice_id or "",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class CardStep(Step[Card]):
+    """Draws a workspace's cards again that are out of date; its key is the workspace's."""
+
+    job = Job.NOTICES
+    table = Card
+    policy = policy.CARD
+    is_queue = True
+
+    database: Database
+    board: NoticeBoard
+    links: Links
+
+    async def take(self, session: Session, key: int, now: datetime) -> Card | None:
+        """Take the card that is out of date for longest."""
+        return await notices.take_card(session, key, now)
+
+    async def run(self, turn: Turn[Card]) -> None:
+        """Draw it; where nobody sees it any more, the event itself is told all the same."""
+        card = turn.row
+        async with self.database.sessions() as session:
+            message = await self._message(session, card)
+        try:
+            await self.board.redraw(message, Spot(card.posted_in, card.ts))
+        except (ChannelClosed, NotFound) as refusal:
+            log.info("card_not_redrawn", export=card.export_id, refusal=refusal)
+        await self._close(card)
+
+    async def give_up(self, turn: Turn[Card], refusal: ServiceError) -> None:
+        """Leave it as it stands; the next event draws it again."""
+        log.warning("card_given_up", export=turn.row.export_id, refusal=refusal)
+        await self._close(turn.row)
+
+    async def _message(self, session: Session, card: Card) -> Message:
+        export = await exports.get(session, card.export_id)
+        connection = await connections.get(session, export.connection_id)
+        rows = await payments.list_of(session, [export.id])
+        return Message(
+            workspace_id=connection.workspace_id,
+            channel_id=card.channel_id,
+            kind=NoticeKind.INVOICE_EXPORTED,
+            facts=cards.card_facts(export, connection, self.links, rows),
+            metadata=_ids_of(export),
+        )
+
+    async def _close(self, card: Card) -> None:
+        """Note that it is up to date, unless it is out of date anew."""
+        async with self.database.sessions.begin() as session:
+            await fenced(session, card, card.fence, due_at=None)

@@ -10,7 +10,6 @@ from services.jobs.work import Work
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.people import Person, Role
-from services.notices.delivery import Delivery
 from services.store import audit, connections, mirror, pairs, roles, subscriptions
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -42,10 +41,9 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class NoticeService:
-    """Subscribing reads and writes rows only; `run_notices` is a job."""
+    """Subscribing reads and writes rows only."""
 
     database: Database
-    delivery: Delivery
     work: Work
     now: Callable[[], datetime]
 
@@ -143,10 +141,6 @@ class NoticeService:
             await roles.require(session, connection, person, Role.EXPORTER)
             others = await connections.list_open(session, person)
             return About(pairs.pair_of(connection), is_only=len(others) == 1)
-
-    async def run_notices(self, workspace_id: int) -> None:
-        """Post what this workspace is owed."""
-        await self.delivery.run(workspace_id)
 
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str

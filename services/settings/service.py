@@ -117,7 +117,7 @@ class SettingsService:
         clean = await automatic.count_clean(session, connection)
         if clean < automatic.NEEDED:
             raise NotAccepted({"auto_export": too_early(clean, automatic.NEEDED)})
-        automatic.switch_on(connection, self.now())
+        await automatic.switch_on(session, connection, self.now())
 
 
 def _name_people(connection: Connection, form: SettingsForm) -> None:

@@ -12,19 +12,14 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.engine import file_of, keep_private
-from services.store.tables import Batch, Card, Connection, Draft, Export, Notice, Payment, Task
+from services.store.tables import Batch, Export, Payment, Task
+from services.store.tables.base import Leased
 
 _LONGEST_LEASE = timedelta(minutes=3)
 _DUE = (
     Batch.due_at,
-    Card.due_at,
-    Connection.disconnect_due_at,
-    Connection.mirror_due_at,
-    Connection.sweep_due_at,
-    Draft.due_at,
     Task.due_at,
     Export.due_at,
-    Notice.due_at,
     Payment.due_at,
 )
 
@@ -52,6 +47,12 @@ async def release(session: AsyncSession, now: datetime) -> None:
 
     What was put off for so short a time comes a little early; it is looked at, and put off again.
     """
+    for table in Leased.__subclasses__():
+        await session.execute(
+            update(table)
+            .where(table.leased_until.is_not(None), table.due_at.is_not(None))
+            .values(due_at=now, leased_until=None)
+        )
     for due_at in _DUE:
         is_leased = (due_at > now) & (due_at <= now + _LONGEST_LEASE)
         await session.execute(update(due_at.class_).where(is_leased).values({due_at: now}))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.export import ExportState
 from services.model.invoice import SENT_IN_PAYMO, InvoiceState
 from services.model.jobs import Job, TaskState
-from services.store import exports
+from services.store import exports, schedules
 from services.store.tables import Connection, Export, InvoiceHeader, Task
 
 NEEDED = 3  # clean exports by hand before the app may export by itself
@@ -83,12 +83,12 @@ async def list_asked_about(
     return (await session.scalars(newest)).all()
 
 
-def switch_on(connection: Connection, now: datetime) -> None:
+async def switch_on(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Begin with what becomes sent from now on; what was sent before is left to people."""
     connection.auto_export = True
     # Paymo's times have no fractions of a second.
     connection.auto_export_since = now.replace(microsecond=0)
-    connection.mirror_due_at = now
+    await schedules.want(session, [connection.id], [Job.MIRROR], now)
 
 
 def queued_by(connection: Connection) -> ColumnElement[bool]:

@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, SeveralConnections, System
 from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import leaving, notices, pairs, roles
+from services.store import leaving, notices, pairs, roles, schedules
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -239,20 +240,17 @@ async def list_ending(session: AsyncSession, workspace_id: int) -> Sequence[Conn
 
 async def end_all(session: AsyncSession, workspace_ids: Sequence[int], now: datetime) -> None:
     """Have every connection of these workspaces ended on both sides, with nobody to tell."""
-    await session.execute(
+    ended = await session.scalars(
         update(Connection)
         .where(Connection.workspace_id.in_(workspace_ids), Connection.state.in_(_ENDABLE))
-        .values(
-            state=ConnectionState.ENDING,
-            disconnect_due_at=now,
-            disconnect_tries=0,
-            disconnect_reply_to=None,
-        )
+        .values(state=ConnectionState.ENDING)
+        .returning(Connection.id)
         .execution_options(synchronize_session=False)
     )
+    await schedules.begin(session, ended.all(), [Job.DISCONNECT], now)
 
 
-def want_fresh_lists(connection: Connection, now: datetime) -> None:
+async def want_fresh_lists(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Have both systems' lists copied soon, unless that happened just now."""
     if connection.state is not ConnectionState.ACTIVE:
         return
@@ -260,7 +258,7 @@ def want_fresh_lists(connection: Connection, now: datetime) -> None:
         connection.xero_mirrored_at = None
     copied = connection.paymo_mirrored_at
     if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_INVOICES:
-        connection.mirror_due_at = now
+        await schedules.want(session, [connection.id], [Job.MIRROR], now)
 
 
 async def mark_broken(
@@ -300,8 +298,7 @@ def common_facts(connection: Connection) -> dict[str, object]:
 
 async def release_parked(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Let everything that waited for this connection come due."""
-    connection.sweep_due_at = now
-    connection.mirror_due_at = now
+    await schedules.begin(session, [connection.id], [Job.SWEEP, Job.MIRROR], now)
     await session.execute(
         update(Export)
         .where(

@@ -1,15 +1,14 @@
 """Export forms on people's screens."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store import leases
 from services.store.tables import Draft
-
-_LEASE = timedelta(seconds=60)
 
 
 async def find(session: AsyncSession, draft_id: int) -> Draft | None:
@@ -17,27 +16,15 @@ async def find(session: AsyncSession, draft_id: int) -> Draft | None:
     return await session.get(Draft, draft_id)
 
 
-async def change(session: AsyncSession, draft: Draft, **values: Any) -> None:
+async def change(session: AsyncSession, draft: Draft, due_at: datetime, **values: Any) -> None:
     """Write what a person chose; a reading that is under way changes nothing any more."""
     await session.execute(
         update(Draft)
         .where(Draft.id == draft.id)
-        .values(fence=Draft.fence + 1, **values)
+        .values(**leases.wanted(Draft, due_at), **values)
         .execution_options(synchronize_session=False)
     )
     await session.refresh(draft)
-
-
-async def take(session: AsyncSession, draft_id: int, now: datetime) -> Draft | None:
-    """Take the reading of this draft's invoice when it is due."""
-    taken: Draft | None = await session.scalar(
-        update(Draft)
-        .where(Draft.id == draft_id, Draft.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Draft.fence + 1)
-        .returning(Draft)
-        .execution_options(populate_existing=True)
-    )
-    return taken
 
 
 async def list_last(

@@ -15,10 +15,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentState
-from services.store import exports, turns
+from services.store import exports, leases, schedules
 from services.store.tables import (
     Batch,
     Card,
@@ -27,6 +26,7 @@ from services.store.tables import (
     Export,
     Notice,
     Payment,
+    Schedule,
     Task,
     Workspace,
 )
@@ -64,21 +64,21 @@ def _drafts() -> _Due:
     return (
         select(Draft.id, Draft.due_at)
         .join(Workspace, Workspace.id == Draft.workspace_id)
-        .where(Workspace.is_installed, Draft.due_at <= _NOW)
+        .where(Workspace.is_installed, leases.is_free(Draft, _NOW))
         .order_by(Draft.due_at, Draft.id)
     )
 
 
-def _sweeps() -> _Due:
+def _schedules(job: Job) -> _Due:
     return (
-        select(Connection.id, Connection.sweep_due_at)
+        select(Schedule.connection_id, Schedule.due_at)
+        .join(Connection, Connection.id == Schedule.connection_id)
         .join(Workspace)
         .where(
-            Workspace.is_installed,
-            Connection.state == ConnectionState.ACTIVE,
-            turns.is_sweep_due(_NOW),
+            or_(Workspace.is_installed, Schedule.job == Job.DISCONNECT),
+            schedules.is_due(job, _NOW),
         )
-        .order_by(Connection.sweep_due_at, Connection.id)
+        .order_by(Schedule.due_at, Schedule.connection_id)
     )
 
 
@@ -88,10 +88,10 @@ def _payments() -> _Due:
         select(Connection.id, since)
         .join(Workspace)
         .join(Payment, Payment.connection_id == Connection.id)
+        .join(Schedule, Schedule.connection_id == Connection.id)
         .where(
             Workspace.is_installed,
-            Connection.state == ConnectionState.ACTIVE,
-            turns.is_sweep_due(_NOW),  # a look that is parked takes no payment along
+            schedules.is_due(Job.SWEEP, _NOW),  # a look that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
             Payment.due_at <= _NOW,
         )
@@ -100,35 +100,12 @@ def _payments() -> _Due:
     )
 
 
-def _mirrors() -> _Due:
-    half = Connection.state == ConnectionState.PENDING
-    has_a_side = or_(Connection.paymo_api_key.is_not(None), Connection.grant_id.is_not(None))
-    return (
-        select(Connection.id, Connection.mirror_due_at)
-        .join(Workspace)
-        .where(
-            Workspace.is_installed,
-            or_(Connection.state == ConnectionState.ACTIVE, half & has_a_side),
-            turns.is_mirror_due(_NOW),
-        )
-        .order_by(Connection.mirror_due_at, Connection.id)
-    )
-
-
-def _disconnects() -> _Due:
-    return (
-        select(Connection.id, Connection.disconnect_due_at)
-        .where(Connection.state == ConnectionState.ENDING, Connection.disconnect_due_at <= _NOW)
-        .order_by(Connection.disconnect_due_at, Connection.id)
-    )
-
-
 def _notices() -> _Due:
     since = func.min(Notice.due_at)
     return (
         select(Workspace.id, since)
         .join(Notice, Notice.workspace_id == Workspace.id)
-        .where(Workspace.is_installed, Notice.due_at <= _NOW)
+        .where(Workspace.is_installed, leases.is_free(Notice, _NOW))
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
     )
@@ -141,7 +118,7 @@ def _cards() -> _Due:
         .join(Connection, Connection.workspace_id == Workspace.id)
         .join(Export, Export.connection_id == Connection.id)
         .join(Card, Card.export_id == Export.id)
-        .where(Workspace.is_installed, Card.due_at <= _NOW)
+        .where(Workspace.is_installed, leases.is_free(Card, _NOW))
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
     )
@@ -176,10 +153,10 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
     asked = [
         (Job.EXPORT, _exports()),
         (Job.PREVIEW, _drafts()),
-        (Job.SWEEP, _sweeps()),
+        (Job.SWEEP, _schedules(Job.SWEEP)),
         (Job.SWEEP, _payments()),
-        (Job.MIRROR, _mirrors()),
-        (Job.DISCONNECT, _disconnects()),
+        (Job.MIRROR, _schedules(Job.MIRROR)),
+        (Job.DISCONNECT, _schedules(Job.DISCONNECT)),
         (Job.NOTICES, _notices()),
         (Job.NOTICES, _cards()),
         (Job.BATCH, _batches()),

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, inspect, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
+from services.store import leases
 from services.store.tables import Base
 
 
@@ -20,12 +21,13 @@ async def write_where(
 ) -> bool:
     """Write `values` if the row in the database still is `as_read`; the row in memory follows."""
     table = type(row)
-    key = inspect(table).primary_key[0]
+    keys = inspect(table).primary_key
+    values = leases.ended(table, values)
     written = await session.scalar(
         update(table)
-        .where(key == getattr(row, key.name), as_read)
+        .where(*(key == getattr(row, key.name) for key in keys), as_read)
         .values(**values)
-        .returning(key)
+        .returning(keys[0])
         .execution_options(synchronize_session=False)
     )
     if written is None:

@@ -3,14 +3,14 @@
 import secrets
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model.connection import ConnectionState
-from services.store import leaving
+from services.model.jobs import Job
+from services.store import leaving, schedules
 from services.store.tables import Connection
 
 
@@ -93,31 +93,22 @@ async def note_checked(session: AsyncSession, connection: Connection, now: datet
 async def queue(
     session: AsyncSession, connection: Connection, soon: datetime, *, sweep: bool, in_full: bool
 ) -> None:
-    """Have Paymo's lists copied soon, and the organisation looked at too where that is wanted.
-
-    The times are compared in the database, so that a look that begins just now is not overlooked.
-    """
-    values: dict[str, Any] = {"mirror_due_at": _sooner(Connection.mirror_due_at, soon)}
-    if sweep:
-        values["sweep_due_at"] = _sooner(Connection.sweep_due_at, soon)
+    """Have Paymo's lists copied soon, and the organisation looked at too where that is wanted."""
     if in_full:
-        values["paymo_mirrored_at"] = None
-    await session.execute(
-        update(Connection)
-        .where(Connection.id == connection.id, Connection.state == ConnectionState.ACTIVE)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+        await session.execute(
+            update(Connection)
+            .where(Connection.id == connection.id, Connection.state == ConnectionState.ACTIVE)
+            .values(paymo_mirrored_at=None)
+            .execution_options(synchronize_session=False)
+        )
+    jobs = [Job.MIRROR, Job.SWEEP] if sweep else [Job.MIRROR]
+    await schedules.want(session, [connection.id], jobs, soon)
 
 
 def forget(connection: Connection) -> None:
     """Know no webhooks any more: whatever they send is refused."""
     connection.paymo_hook_digest = connection.paymo_hook_token = None
     connection.paymo_hook_secret = connection.paymo_hooks_checked_at = None
-
-
-def _sooner(column: Any, soon: datetime) -> Any:
-    return case((column < soon, column), else_=soon)
 
 
 def _digest(token: str) -> str:

@@ -22,7 +22,7 @@ from services.errors import (
     Throttled,
     Unreachable,
 )
-from services.jobs.backoff import CALL_LIMIT
+from services.model.jobs import CALL_LIMIT
 from services.store.fence import fenced
 from services.store.tables import Base
 from services.store.tables.base import Sends

@@ -33,9 +33,3 @@ def said(connection: Connection) -> str:
     more = len(found) - _SHOWN
     listed = ", ".join([*found[:_SHOWN], *([f"{more} more"] if more > 0 else [])])
     return f"Left out because they can't be read: {listed}. Check them there."
-
-
-def trouble_of(connection: Connection) -> str:
-    """Return all that people should know of the copying and the sync of this connection."""
-    problems = (connection.sweep_problem, connection.mirror_problem, said(connection))
-    return " ".join(each for each in problems if each)

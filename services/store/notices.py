@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model.notice import TOPIC_OF, NoticeKind
-from services.store.fence import fenced, write_where
+from services.store import leases
+from services.store.fence import fenced
 from services.store.tables import Card, Connection, Export, Notice, Subscription
 from services.store.upsert import insert_into, put_all
-
-_LEASE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) ->
     await session.execute(
         update(Card)
         .where(Card.export_id == export_id)
-        .values(due_at=now, fence=Card.fence + 1, tries=0)
+        .values(**leases.wanted(Card, now), tries=0)
         .execution_options(synchronize_session=False)
     )
 
@@ -126,29 +125,17 @@ async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> N
     )
     oldest = (
         select(Notice.id)
-        .where(Notice.workspace_id == workspace_id, Notice.due_at <= now, ~overtakes)
+        .where(Notice.workspace_id == workspace_id, leases.is_free(Notice, now), ~overtakes)
         .order_by(Notice.id)
         .limit(1)
         .scalar_subquery()
     )
-    taken: Notice | None = await session.scalar(
-        update(Notice)
-        .where(Notice.id == oldest, Notice.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Notice.fence + 1, tries=Notice.tries + 1)
-        .returning(Notice)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return taken
+    return await leases.take_where(session, Notice, Notice.id == oldest, now)
 
 
 async def close(session: AsyncSession, notice: Notice, fence: int, *, ts: str) -> bool:
     """Note that it was posted, unless somebody else took it since."""
     return await fenced(session, notice, fence, due_at=None, ts=ts, problem="")
-
-
-async def put_off(session: AsyncSession, notice: Notice, until: datetime, problem: str) -> bool:
-    """Try again later; what follows in its channel waits for it."""
-    return await fenced(session, notice, notice.fence, due_at=until, problem=problem)
 
 
 async def refuse(session: AsyncSession, notice: Notice, problem: str) -> bool:
@@ -184,17 +171,11 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
     oldest = await session.scalar(
         select(Card)
         .join(Export, Export.id == Card.export_id)
-        .where(Export.connection_id.in_(mine), Card.due_at <= now)
+        .where(Export.connection_id.in_(mine), leases.is_free(Card, now))
         .order_by(Card.due_at, Card.export_id, Card.channel_id)
         .limit(1)
     )
     if oldest is None:
         return None
-    taken = {"due_at": now + _LEASE, "fence": oldest.fence + 1, "tries": oldest.tries + 1}
-    return oldest if await write_card(session, oldest, **taken) else None
-
-
-async def write_card(session: AsyncSession, card: Card, **values: Any) -> bool:
-    """Write `values` unless the card is out of date anew, or was taken by somebody else."""
-    as_read = (Card.channel_id == card.channel_id) & (Card.fence == card.fence)
-    return await write_where(session, card, as_read, **values)
+    own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
+    return await leases.take_where(session, Card, own, now)

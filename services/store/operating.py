@@ -9,12 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.jobs import TASKS, Job, TaskState
-from services.store import exports, workspaces
+from services.store import exports, schedules, workspaces
 from services.store.tables import (
     Base,
     Batch,
     Connection,
-    Draft,
     Export,
     Grant,
     Task,
@@ -51,9 +50,7 @@ async def make_sweeps_due(session: AsyncSession, workspace: str, now: datetime) 
     if workspace:
         chosen = chosen.where(workspaces.is_named(workspace))
     found = (await session.scalars(chosen)).all()
-    await session.execute(
-        update(Connection).where(Connection.id.in_(found)).values(sweep_due_at=now)
-    )
+    await schedules.want(session, found, [Job.SWEEP], now)
     return found
 
 
@@ -64,10 +61,6 @@ async def put_off(
     job, key = row
     values: dict[Job, tuple[type[Base], dict[str, Any]]] = {
         Job.EXPORT: (Export, {"due_at": until, "reason": problem}),
-        Job.PREVIEW: (Draft, {"due_at": None, "problem": problem}),
-        Job.SWEEP: (Connection, {"sweep_due_at": until, "sweep_problem": problem}),
-        Job.MIRROR: (Connection, {"mirror_due_at": until}),
-        Job.DISCONNECT: (Connection, {"disconnect_due_at": until}),
         Job.BATCH: (Batch, {"due_at": until, "problem": problem}),
         **dict.fromkeys(TASKS, (Task, {"due_at": until, "reason": problem})),
     }

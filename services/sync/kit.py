@@ -7,10 +7,13 @@ from typing import Self
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
+from services.errors import Lost
+from services.jobs.runner import Turn
 from services.jobs.work import Work
 from services.model.links import Links
-from services.store.engine import Database
-from services.store.tables import Connection, Export
+from services.store import leases
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Export, Schedule
 from services.sync.shapes import SyncScreen
 
 
@@ -39,8 +42,17 @@ class Look:
 
     kit: Kit
     connection: Connection
+    turn: Turn[Schedule]
     problems: list[str] = field(default_factory=list)  # what a person should know of
     waits: list[datetime] = field(default_factory=list)  # when what is under way is over
+
+    async def hold(self, session: Session) -> None:
+        """Keep the look for another lease. In a transaction that writes, this is the fence.
+
+        Raises `Lost` when somebody else looks at this organisation by now.
+        """
+        if not await leases.renew(session, self.turn.row, self.kit.now()):
+            raise Lost
 
     @property
     def xero(self) -> XeroClient:

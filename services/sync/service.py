@@ -1,7 +1,7 @@
 """Bringing payments and deletions from Xero to Paymo, and what people decide about them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 
 from services.errors import NotFound, ServiceError
@@ -9,11 +9,11 @@ from services.lifecycle import invoice
 from services.lifecycle import payment as lifecycle
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
-from services.store import audit, connections, exports, payments
+from services.store import audit, connections, exports, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
-from services.sync import hints, sweep
+from services.sync import hints
 from services.sync.kit import Kit
 from services.sync.shapes import Asked
 
@@ -25,7 +25,7 @@ _FRESH = timedelta(minutes=1)  # a look costs calls
 
 @dataclass(frozen=True, slots=True)
 class SyncService(Kit):
-    """What people do in Slack writes rows and nudges; `run_sweep` is a job."""
+    """What people do in Slack writes rows and nudges."""
 
     async def request(self, person: Person, reply_to: ReplyTarget) -> Asked:
         """Have the organisation looked at now, unless that happened just now or happens already."""
@@ -35,13 +35,14 @@ class SyncService(Kit):
             name = connection.organisation_name
             if connection.swept_at is not None and now - connection.swept_at < _FRESH:
                 return Asked(name, is_fresh=True)
-            if connection.asked_by is not None:
-                return Asked(name, is_under_way=True)
-            connection.asked_by = asdict(reply_to)
-            connection.sweep_due_at = connection.mirror_due_at = now
-            connection.xero_mirrored_at = None
             connection_id = connection.id
-            held_until = connection.sweep_held_until
+            sweep = await schedules.find(session, connection_id, Job.SWEEP)
+            if sweep is not None and sweep.reply_to is not None:
+                return Asked(name, is_under_way=True)
+            connection.xero_mirrored_at = None
+            await schedules.want(session, [connection_id], [Job.SWEEP, Job.MIRROR], now)
+            await schedules.expect(session, connection_id, Job.SWEEP, reply_to)
+            held_until = sweep.held_until if sweep is not None else None
             if held_until is not None and held_until <= now:
                 held_until = None
         await self.work.nudge(Job.SWEEP, connection_id)
@@ -55,10 +56,12 @@ class SyncService(Kit):
         """
         soon = self.now() + _MERGED
         async with self.database.sessions.begin() as session:
-            for connection in await connections.list_by_tenants(session, list(named)):
-                if await payments.are_any_known(session, connection, named[connection.tenant_id]):
-                    due_at = connection.sweep_due_at
-                    connection.sweep_due_at = soon if due_at is None else min(due_at, soon)
+            known = [
+                each.id
+                for each in await connections.list_by_tenants(session, list(named))
+                if await payments.are_any_known(session, each, named[each.tenant_id])
+            ]
+            await schedules.want(session, known, [Job.SWEEP], soon)
 
     async def paymo_hint(self, token: str, signature: str, body: bytes) -> bool:
         """Queue a look at what a webhook of Paymo's names; False when it is not Paymo's."""
@@ -84,7 +87,7 @@ class SyncService(Kit):
             for export in decided:
                 what = "breaker_applied" if is_applied else "breaker_kept"
                 self._note(session, connection, export, person, what)
-            self._look_soon(connection)
+            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
         await self.work.nudge(Job.SWEEP, connection_id)
         if not decided:
             return "Nothing waits any more; somebody has decided already."
@@ -104,7 +107,7 @@ class SyncService(Kit):
                 raise ServiceError("Nothing to do: the payment is where it should be.")
             export = await exports.get(session, payment.export_id)
             self._note(session, connection, export, person, "payment_brought_back")
-            self._look_soon(connection)
+            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
             number = export.number
         await self.work.nudge(Job.SWEEP, connection.id)
         return f"The payment on invoice {number} is on its way to Paymo."
@@ -131,21 +134,14 @@ class SyncService(Kit):
             if not await choose(session, export):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
             self._note(session, connection, export, person, what)
-            self._look_soon(connection)
+            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
             number = export.number
         await self.work.nudge(Job.SWEEP, connection.id)
         return number
 
-    async def run_sweep(self, connection_id: int) -> None:
-        """Look at one organisation if its turn has come."""
-        await sweep.run(self, connection_id)
-
     async def _own(self, session: Session, person: Person, connection_id: int) -> Connection:
         found = await connections.get_here(session, person, connection_id)
         return connections.require_ready(found)
-
-    def _look_soon(self, connection: Connection) -> None:
-        connection.sweep_due_at = self.now()
 
     def _note(
         self, session: Session, connection: Connection, export: Export, person: Person, what: str

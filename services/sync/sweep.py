@@ -5,35 +5,32 @@ read is written down; what a page said twice is noted once.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-
-import structlog
+from functools import partial
 
 from services.clients.rows import texts_of
 from services.clients.xero import XeroInvoice
-from services.errors import Lost, NotConnected, ServiceError, Throttled
-from services.jobs.backoff import SILENT
+from services.errors import NotConnected, ServiceError
+from services.jobs import policy
+from services.jobs.policy import SILENT, Policy, Wait
+from services.jobs.runner import Step, Turn
 from services.model.jobs import Job
 from services.model.payment import PaymentState
 from services.model.people import ReplyTarget
-from services.store import connections, exports, left_out, payments, turns
+from services.store import connections, exports, left_out, payments, schedules
 from services.store.engine import Session
-from services.store.tables import Connection
+from services.store.tables import Connection, Schedule
 from services.sync import deletions, drifting, telling, watching
 from services.sync import payments as paying
 from services.sync.kit import Kit, Look
 from services.sync.observing import observe
 from services.sync.shapes import Swept
 
-log = structlog.get_logger(__name__)
-
 _OVERLAP = timedelta(minutes=5)
 _REREAD = timedelta(hours=24)
-_AFTER_TROUBLE = timedelta(seconds=60)
 _WHEN_SHORT = timedelta(hours=1)
-_LONGEST_PROBLEM = 1000
 
 
 @dataclass(slots=True)
@@ -46,36 +43,49 @@ class _Course:
     outcomes: Counter[PaymentState] | None = None
     deletions: int = 0
     problem: str = ""
-    is_broken: bool = False
-    is_cut_short: bool = False
+    refusal: ServiceError | None = None  # what cut it short
     is_limited: bool = False  # then nobody shortens the pause
     read: set[str] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-async def run(kit: Kit, connection_id: int) -> None:
-    """Look at one organisation if its turn has come."""
-    async with kit.database.sessions.begin() as session:
-        connection = await turns.take_sweep(session, connection_id, kit.now())
-    if connection is None:
-        return
-    look = Look(kit, connection)
-    course = _Course(pause=kit.interval)
-    try:
-        await _go(look, course)
-    except Lost:
-        return
-    except ServiceError as refusal:
-        course.problem, course.is_cut_short = str(refusal), True
-        if isinstance(refusal, Throttled):
-            course.pause = max(refusal.retry_after, _AFTER_TROUBLE)
-            course.is_limited = True
-        elif isinstance(refusal, NotConnected):
-            await _note_broken(look, refusal)
-            course.is_broken = True
-        else:
-            course.pause = min(kit.interval, _AFTER_TROUBLE)
-    await _finish(look, course)
+@dataclass(frozen=True, slots=True)
+class SweepStep(Step[Schedule]):
+    """Looks at one organisation."""
+
+    job = Job.SWEEP
+    table = Schedule
+
+    kit: Kit
+
+    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
+        """Take the look at this connection's organisation."""
+        return await schedules.take(session, key, Job.SWEEP, now)
+
+    def policy_for(self, row: Schedule) -> Policy:
+        """Try again with the next look, if that comes sooner."""
+        [usual] = policy.SWEEP.pauses
+        return replace(policy.SWEEP, pauses=(min(usual, self.kit.interval.seconds),))
+
+    async def run(self, turn: Turn[Schedule]) -> None:
+        """Look, and bring Paymo after it."""
+        async with self.kit.database.sessions() as session:
+            connection = await connections.get(session, turn.row.connection_id)
+        look = Look(self.kit, connection, turn)
+        course = _Course(pause=self.kit.interval)
+        try:
+            await _go(look, course)
+        except ServiceError as refusal:
+            course.problem, course.refusal = str(refusal), refusal
+            await _finish(look, course)
+            raise
+        await _finish(look, course)
+
+    async def put_off(
+        self, session: Session, turn: Turn[Schedule], wait: Wait
+    ) -> Mapping[str, object]:
+        """Say why, and shorten no limit's pause."""
+        return schedules.columns(wait.until, problem=wait.why, is_held=wait.is_limit)
 
 
 async def _go(look: Look, course: _Course) -> None:
@@ -124,58 +134,52 @@ async def _note(look: Look, invoices: Sequence[XeroInvoice]) -> None:
     if not invoices:
         return
     async with look.kit.database.sessions.begin() as session:
-        if not await turns.renew_sweep(session, look.connection, look.kit.now()):
-            raise Lost
+        await look.hold(session)
         await observe(session, look.connection, invoices, look.kit.now())
     await drifting.note_in_xero(look, invoices)
-
-
-async def _note_broken(look: Look, refusal: NotConnected) -> None:
-    async with look.kit.database.sessions.begin() as session:
-        await connections.mark_broken(
-            session,
-            look.connection.id,
-            refusal.system,
-            reason=str(refusal),
-            now=look.kit.now(),
-        )
 
 
 async def _tell_silence(session: Session, look: Look, course: _Course) -> None:
     """Tell once where Xero could not be read for long; a broken connection is told as such."""
     since = look.connection.swept_at or look.connection.created_at
-    is_silent = course.reread_at is None and not course.is_broken
+    is_broken = isinstance(course.refusal, NotConnected)
+    is_silent = course.reread_at is None and not is_broken
     if is_silent and look.kit.now() - since >= SILENT:
         await telling.failing(session, look, since, course.problem)
 
 
 async def _finish(look: Look, course: _Course) -> None:
-    connection, now = look.connection, look.kit.now()
-    due_at = now + course.pause
-    values: dict[str, object] = {"sweep_problem": course.problem[:_LONGEST_PROBLEM]}
-    if connection.asked_by is not None:
-        values["asked_by"] = None  # whoever asks while we look is answered by the next look
-    if course.reread_at is not None:
-        values |= {"cursor": course.cursor, "reread_at": course.reread_at, "swept_at": now}
-    if not course.is_broken:
-        values["day_calls_left"] = look.xero.allowance.day_left
-    async with look.kit.database.sessions.begin() as session:
-        waiting = await payments.next_due(session, connection.id)
+    """Write down how far it came; where it was cut short, the runner says when it goes on."""
+    kit, now = look.kit, look.kit.now()
+    reply_to = look.turn.row.reply_to
+    async with kit.database.sessions.begin() as session:
+        await look.hold(session)
+        row = await connections.get(session, look.connection.id)
+        if reply_to is not None:
+            # Whoever asks while we look is answered by the next look.
+            await schedules.answer(session, look.turn.row)
+        if course.reread_at is not None:
+            row.cursor, row.reread_at, row.swept_at = course.cursor, course.reread_at, now
+        if not isinstance(course.refusal, NotConnected):
+            row.day_calls_left = look.xero.allowance.day_left
+        left_out.merge(row, "invoices in Xero", course.left_out, course.read)
+        await telling.caught_up(session, look, _counts(course))
+        await _tell_silence(session, look, course)
         # A look that was cut short may not have come to what waits, and would begin again at once.
-        if not course.is_cut_short:
-            due_at = min([due_at, *look.waits, *([waiting] if waiting is not None else [])])
-        due_at = max(due_at, now)
-        values["sweep_held_until"] = due_at if course.is_limited else None
-        is_ours = await turns.finish_sweep(session, connection, due_at, **values)
-        if is_ours:
-            row = await connections.get(session, connection.id)
-            left_out.merge(row, "invoices in Xero", course.left_out, course.read)
-            await telling.caught_up(session, look, _counts(course))
-            await _tell_silence(session, look, course)
-    await look.kit.work.nudge(Job.NOTICES, connection.workspace_id)
-    if connection.asked_by is not None:
-        swept = await _swept(look, course)
-        await look.kit.screen.show_swept(ReplyTarget(**connection.asked_by), swept)
+        if course.refusal is None:
+            waiting = await payments.next_due(session, row.id)
+            due = [now + course.pause, *look.waits, *([waiting] if waiting is not None else [])]
+            due_at = max(min(due), now)
+            await schedules.finish(
+                session, look.turn.row, due_at, problem=course.problem, is_held=course.is_limited
+            )
+    look.turn.nudge(Job.NOTICES, look.connection.workspace_id)
+    if reply_to is not None:
+        look.turn.then(partial(_show_swept, look, course, ReplyTarget(**reply_to)))
+
+
+async def _show_swept(look: Look, course: _Course, reply_to: ReplyTarget) -> None:
+    await look.kit.screen.show_swept(reply_to, await _swept(look, course))
 
 
 def _counts(course: _Course) -> dict[str, int]:

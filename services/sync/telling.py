@@ -158,7 +158,7 @@ async def caught_up(session: Session, look: Look, counts: dict[str, int]) -> Non
     connection = look.connection
     notification = notices.Notification(
         kind=NoticeKind.CAUGHT_UP,
-        source=f"caught_up:{connection.id}:{connection.sweep_fence}",
+        source=f"caught_up:{connection.id}:{look.turn.row.fence}",
         facts=connections.common_facts(connection) | counts,
     )
     await notices.enqueue(session, connection, notification, look.kit.now())

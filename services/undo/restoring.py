@@ -36,6 +36,7 @@ from services.store import (
     leaving,
     notices,
     numbered,
+    schedules,
     tasks,
 )
 from services.store.audit import AuditNote
@@ -247,8 +248,8 @@ async def _succeed(case: _Case, made: Invoice) -> None:
         before, after = {_MADE: export.paymo_invoice_id}, {_MADE: made.id}
         entry = AuditNote("restored", now, case.task.asked_by, export.id, before, after)
         audit.record(session, case.connection, entry)
-        connection = await connections.get(session, case.connection.id)
-        connection.mirror_due_at = now  # so that the menus know it at once
+        # So that the menus know it at once.
+        await schedules.want(session, [case.connection.id], [Job.MIRROR], now)
     await kit.work.nudge(Job.NOTICES, case.connection.workspace_id)
     await _say(
         case,

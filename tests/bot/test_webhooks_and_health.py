@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.jobs import Job
+from services.store import schedules
 from services.store.tables import Connection, Export, Workspace
 from tests.bot.program import WEBHOOK_KEY
 from tests.bot.town import Town
@@ -39,10 +41,10 @@ async def connected(town: Town, tenant_id: str) -> int:
             created_at=now,
             owner_id="U1",
             tenant_id=tenant_id,
-            sweep_due_at=now + timedelta(days=1),
         )
         session.add(connection)
         await session.flush()
+        await schedules.want(session, [connection.id], [Job.SWEEP], now + timedelta(days=1))
         return connection.id
 
 
@@ -78,8 +80,9 @@ async def test_e63_a_signed_webhook_has_the_organisation_looked_at_soon(town: To
     async with asyncio.timeout(60):
         while True:
             async with town.program.core.database.sessions() as session:
-                found = await session.get_one(Connection, connection_id)
-            if found.sweep_due_at and found.sweep_due_at < datetime.now(UTC) + timedelta(hours=1):
+                found = await schedules.find(session, connection_id, Job.SWEEP)
+            soon = datetime.now(UTC) + timedelta(hours=1)
+            if found is not None and found.due_at is not None and found.due_at < soon:
                 return
             await asyncio.sleep(0.02)
 

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from handlers import names
 from sandbox.slack import Channel, Message, User, View
 from services.model.actions import Action
+from services.model.jobs import Job
 from services.model.people import Role
-from services.store import belongings
+from services.store import belongings, schedules
 from services.store.tables import Batch, Connection, Export, Payment, Workspace
 from tests.walk import Walk, text_in
 
@@ -42,8 +43,8 @@ _SETTINGS = (
     "viewers",
     "channel_viewers",
     "void_means",
-    "asked_by",
 )
+_WAITED_FOR = ("job", "reply_to")
 _STANDING = ("id", "state", "invoice_state", "wanted", "attempt", "due_at", "accepted_difference")
 Json = dict[str, Any]
 
@@ -81,7 +82,8 @@ class Crowd:
             connection = (await session.scalars(select(Connection))).one()
             connection.exporters = [slack.user("Ben").id]
             connection.viewers = [slack.user("Vera").id]
-            connection.sweep_due_at = connection.created_at  # the payment is found
+            # So that the payment is found.
+            await schedules.want(session, [connection.id], [Job.SWEEP], connection.created_at)
         await self.walk.notice("payment_received")
 
     async def _number(self) -> Json:
@@ -169,12 +171,14 @@ class Crowd:
         tables = {name: rows for name, rows in found.items() if name not in _UNTOLD}
         settings = [_some(row, _SETTINGS) for row in tables.pop("connections")]
         exports = [_some(row, _STANDING) for row in tables.pop("exports")]
+        waited_for = [_some(row, _WAITED_FOR) for row in tables.pop("schedules")]
         invoices = [(each.number, each.status) for each in self.walk.books.invoices.values()]
         in_paymo = [(each.number, each.status) for each in self.walk.company.invoices.values()]
         return {
             **tables,
             "settings": settings,
             "exports": exports,
+            "waited_for": sorted(waited_for, key=str),
             "xero": invoices,
             "paymo": in_paymo,
         }

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -21,8 +21,11 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
+from services.export.previews import PreviewStep
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.jobs.runner import Runner
+from services.jobs.work import Run
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
@@ -38,13 +41,16 @@ from services.store.tables import (
     Export,
     Notice,
     Payment,
+    Schedule,
 )
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
+from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
 from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_file, oauth_of
+from tests.services.store_seeds import schedule_of, set_due, times_in
 
 ANNA = Person("", "T1", "U1", "C1")
 BEN = Person("", "T1", "U2", "C1")
@@ -130,6 +136,11 @@ class Bridge:
     reconcile: ReconcileService
     served: list[Served]
     connection_id: int = 0
+
+    @property
+    def runner(self) -> Runner:
+        """Runs the jobs that are steps."""
+        return Runner(self.database, self.sync.work, self.clock)
 
     @property
     def undo(self) -> UndoService:
@@ -239,11 +250,11 @@ class Bridge:
 
     async def run(self) -> None:
         """Do everything that is due, as the clock would, until nothing is."""
-        runners = {
+        runners: dict[Job, Run] = {
             Job.EXPORT: self.export.run_export,
-            Job.PREVIEW: self.export.run_preview,
-            Job.SWEEP: self.sync.run_sweep,
-            Job.MIRROR: self.mirror.run_mirror,
+            Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
+            Job.SWEEP: partial(self.runner.run, SweepStep(self.sync)),
+            Job.MIRROR: partial(self.runner.run, self.mirror),
             Job.RECONCILE: self.reconcile.run_reconcile,
             Job.UNDO: self.undo.run_undo,
             Job.RESTORE: self.restore.run_restore,
@@ -253,14 +264,17 @@ class Bridge:
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:
-                found = [
-                    each for each in await due.list_due(session, self.clock()) if each[0] in runners
-                ]
+                listed = await due.list_due(session, self.clock())
+            found = [each for each in listed if each[0] in runners]
             if not found:
                 return
             for job, key in found:
                 await runners[job](key)
         raise AssertionError(f"Still due after {_ROUNDS} rounds: {found}")
+
+    async def copy(self) -> None:
+        """Copy both systems' lists if that is due."""
+        await self.runner.run(self.mirror, self.connection_id)
 
     async def look(self) -> None:
         """Let the time for the next look at Xero come, and do what is due."""
@@ -322,12 +336,19 @@ class Bridge:
         async with self.database.sessions() as session:
             return await connections.get(session, self.connection_id)
 
+    async def schedule(self, job: Job) -> Schedule:
+        """Return one of the connection's jobs as it stands now."""
+        return await schedule_of(self.database, self.connection_id, job)
+
     async def change(self, **values: object) -> None:
-        """Change the connection's settings."""
+        """Change the connection's settings, and when its jobs are due."""
+        times = times_in(values)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, self.connection_id)
             for name, value in values.items():
                 setattr(row, name, value)
+            for job, due_at in times.items():
+                await set_due(session, self.connection_id, job, due_at)
 
 
 def reply_to() -> ReplyTarget:
@@ -337,11 +358,6 @@ def reply_to() -> ReplyTarget:
 
 async def no_sleep(_: timedelta) -> None:
     """Wait no time at all."""
-
-
-def money(text: str) -> Decimal:
-    """Read an amount."""
-    return Decimal(text)
 
 
 TODAY = date(2026, 11, 25)

@@ -11,21 +11,23 @@ from sandbox.serving import Served
 from sandbox.xero import Organisation, XeroWorld
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
-from services.clients.tokens import Tokens, XeroOAuth
+from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.checklists import Checklist, Checklists
 from services.connect.consents import Consents, StoreVault
+from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
 from services.connect.paymo_page import PaymoPage
 from services.connect.service import ConnectService
 from services.connect.xero_page import Consent, Return, XeroPages
+from services.jobs.runner import Runner
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.store.engine import Database
-from services.store.tables import Connection
+from services.store.tables import Connection, Schedule
 from tests.services.bridge import ANNA, no_sleep
-from tests.services.prepared import KEY, Clock
-from tests.services.store_seeds import Row, rows_of
+from tests.services.prepared import KEY, Clock, oauth_of
+from tests.services.store_seeds import Row, rows_of, schedule_of
 
 # The cookies of two browsers.
 HERE, ELSEWHERE = "here" * 10, "there" * 8
@@ -88,15 +90,7 @@ class Connecting:
         paymo.add_company("Oak Studio", key="oak-key")
         served = [await Served.start(xero.app()), await Served.start(paymo.app())]
         at_xero, at_paymo = (each.url for each in served)
-        oauth = XeroOAuth(
-            client_id=xero.client_id,
-            client_secret=xero.client_secret,
-            login_url=at_xero,
-            identity_url=at_xero,
-            redirect_uri="http://localhost:8000/xero/callback",
-            http_headers={},
-            now=clock,
-        )
+        oauth = oauth_of(xero, at_xero, clock)
         tokens = Tokens(StoreVault(database, clock), oauth, clock)
         paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
         xeros = XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep)
@@ -182,6 +176,15 @@ class Connecting:
         """Return a connection as it is now."""
         async with self.database.sessions() as session:
             return await session.get_one(Connection, connection_id)
+
+    async def end(self, connection: Connection) -> None:
+        """End a connection on both sides if that is due."""
+        runner = Runner(self.database, self.work, self.clock)
+        await runner.run(EndingStep(self.service), connection.id)
+
+    async def schedule(self, connection: Connection, job: Job) -> Schedule:
+        """Return one of a connection's jobs as it stands now."""
+        return await schedule_of(self.database, connection.id, job)
 
     async def change(self, connection: Connection, **values: object) -> None:
         """Change a connection's row."""

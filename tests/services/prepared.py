@@ -18,6 +18,8 @@ from sandbox.xero.oauth import Request
 from sandbox.xero.organisation import Organisation
 from services.clients.tokens import SCOPES, XeroOAuth
 from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.store import schedules
 from services.store.engine import Database
 from services.store.tables import Connection, Grant, Subscription, Workspace
 
@@ -131,6 +133,7 @@ async def connect(database: Database, worlds: Worlds, oauth: XeroOAuth) -> int:
             set_at=clock(),
         )
         session.add(heard)
+        await schedules.want(session, [connection.id], [Job.SWEEP, Job.MIRROR], clock())
     return connection.id
 
 
@@ -146,6 +149,4 @@ def _row(now: datetime, company: Company, books: Organisation) -> Connection:
         organisation_name=books.name,
         base_currency=books.currency,
         short_code=books.short_code,
-        sweep_due_at=now,
-        mirror_due_at=now,
     )

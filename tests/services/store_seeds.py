@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.jobs import Job
+from services.store import schedules
 from services.store.engine import Database
-from services.store.tables import Base, Connection, Export, Grant, Notice, Workspace
+from services.store.tables import Base, Connection, Export, Grant, Notice, Schedule, Workspace
 
 Row = TypeVar("Row", bound=Base)
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -30,9 +32,34 @@ async def connected(database: Database, team_id: str = "T1", **values: Any) -> C
         workspace = Workspace(team_id=team_id, created_at=NOW)
         session.add(workspace)
         await session.flush()
+        times = times_in(values)
         connection = Connection(workspace_id=workspace.id, **{**usual, **values})
         session.add(connection)
+        await session.flush()
+        for job, due_at in times.items():
+            session.add(Schedule(connection_id=connection.id, job=job, due_at=due_at))
     return connection
+
+
+def times_in(values: dict[str, Any]) -> dict[Job, Any]:
+    """Take out of some values when a connection's jobs are due: `sweep_due_at` and so on."""
+    jobs = (Job.SWEEP, Job.MIRROR, Job.DISCONNECT)
+    return {job: values.pop(f"{job}_due_at") for job in jobs if f"{job}_due_at" in values}
+
+
+async def set_due(session: AsyncSession, connection_id: int, job: Job, due_at: Any) -> None:
+    """Have one of a connection's jobs due then, or not at all."""
+    schedule = await schedules.find(session, connection_id, job)
+    assert schedule is not None
+    schedule.due_at = due_at
+
+
+async def schedule_of(database: Database, connection_id: int, job: Job) -> Schedule:
+    """Return one of a connection's jobs as it stands now."""
+    async with database.sessions() as session:
+        found = await schedules.find(session, connection_id, job)
+    assert found is not None
+    return found
 
 
 async def granted(database: Database) -> Grant:

@@ -24,7 +24,6 @@ from services.history.service import HistoryService
 from services.matching.service import MatchChoice
 from services.model.notice import Topic
 from services.model.people import Person, ReplyTarget, Role
-from services.notices.delivery import Delivery
 from services.notices.service import NoticeService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
@@ -194,7 +193,7 @@ def services_of(bridge: Bridge) -> Services:
         export=bridge.export,
         batches=bridge.batches,
         sync=bridge.sync,
-        notices=NoticeService(database, Delivery(database, nothing, links, now), work, now),
+        notices=NoticeService(database, work, now),
         settings=SettingsService(database, work, now),
         reconcile=bridge.reconcile,
         undo=bridge.undo,

@@ -16,7 +16,7 @@ from services.errors import AlreadyRequested
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
-from services.store import connections, exports, payments
+from services.store import exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
@@ -56,8 +56,7 @@ async def forget_payment(bridge: Bridge, **values: object) -> None:
             setattr(payment, name, value)
         payment.due_at = bridge.clock()
         await session.execute(delete(Notice))
-        connection = await connections.get(session, bridge.connection_id)
-        connection.sweep_due_at = bridge.clock()
+    await bridge.change(sweep_due_at=bridge.clock())
 
 
 async def test_e09_an_export_that_never_heard_of_its_invoice_adopts_it(bridge: Bridge) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.model.export import ExportState
+from services.model.jobs import Job
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge
 
@@ -51,5 +52,5 @@ async def test_a_long_refusal_of_paymo_does_not_stop_the_looking(bridge: Bridge)
     bridge.xero.books.delete(result.xero_invoice_id)
     await bridge.look()
     row = await bridge.connection()
-    assert "stays in Paymo" in row.sweep_problem
+    assert "stays in Paymo" in (await bridge.schedule(Job.SWEEP)).problem
     assert row.swept_at == bridge.clock()

@@ -48,8 +48,8 @@ from services.errors import (
     Rejected,
     Unavailable,
 )
-from services.jobs.backoff import CALL_LIMIT
 from services.model import chunks
+from services.model.jobs import CALL_LIMIT
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -35,7 +35,7 @@ from services.clients.xero.transport import (
     tenants_of,
 )
 from services.errors import Forbidden, NotConnected, NotFound, Rejected
-from services.jobs.backoff import CALL_LIMIT
+from services.model.jobs import CALL_LIMIT
 from services.money import folded
 
 log = structlog.get_logger(__name__)

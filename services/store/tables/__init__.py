@@ -6,6 +6,7 @@ from services.store.tables.connections import (
     Connection,
     Grant,
     OneTimeLink,
+    Schedule,
     Workspace,
 )
 from services.store.tables.exports import Draft, Export, Payment
@@ -43,6 +44,7 @@ __all__ = [
     "Notice",
     "OneTimeLink",
     "Payment",
+    "Schedule",
     "SlackBot",
     "SlackInstallation",
     "SlackState",

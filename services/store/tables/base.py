@@ -21,6 +21,19 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
+class Leased:
+    """A row that wants work (services.store.leases).
+
+    While a worker is at it `due_at` is the lease's end, so that a killed one's row comes due by
+    itself; a hint makes it sooner, and leaves the lease alone.
+    """
+
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: no work
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nobody is at it
+    fence: Mapped[int] = mapped_column(default=0)  # grows whenever the row is taken
+    tries: Mapped[int] = mapped_column(default=0)
+
+
 class Sends:
     """A row about which a remote system is written to (services.store.leaving)."""
 

@@ -7,7 +7,8 @@ from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.connection import ConnectionState
-from services.store.tables.base import Base, Sends
+from services.model.jobs import Job
+from services.store.tables.base import Base, Leased, Sends
 from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
 
 _UNANSWERED = text("answered_at IS NULL")
@@ -114,40 +115,41 @@ class Connection(Sends, Base):
     period_lock_on: Mapped[date | None]
     year_lock_on: Mapped[date | None]
 
-    # Mirror: when Xero's and Paymo's lists were last copied in full, and when they are due.
+    # Mirror: when Xero's and Paymo's lists were last copied in full.
     xero_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paymo_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    mirror_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
     contacts_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # all were copied
     contacts_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # or what changed was
-    mirror_fence: Mapped[int] = mapped_column(default=0)
-    mirror_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a limit's pause
-    mirror_problem: Mapped[str] = mapped_column(String(1000), default="")
     # Rows of theirs that cannot be read: by the list's name, its rows' ids with what people read.
     left_out: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
 
-    # Sweep: the newest UpdatedDateUTC that was seen, and when to look again.
+    # Sweep: the newest UpdatedDateUTC that was seen.
     cursor: Mapped[datetime | None] = mapped_column(UtcDateTime)
     swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full look
-    sweep_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    sweep_fence: Mapped[int] = mapped_column(default=0)
-    sweep_held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # whoever asks sooner
-    sweep_problem: Mapped[str] = mapped_column(String(1000), default="")
     day_calls_left: Mapped[int | None]
-    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who typed sync
     is_paused: Mapped[bool] = mapped_column(default=False)  # the breaker tripped
-
-    disconnect_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    disconnect_tries: Mapped[int] = mapped_column(default=0)
-    disconnect_reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     @property
     def locked_until(self) -> date | None:
         """The later of the two lock dates."""
         locks = [each for each in (self.period_lock_on, self.year_lock_on) if each]
         return max(locks, default=None)
+
+
+class Schedule(Leased, Base):
+    """One regular job of a connection: its sweep, its mirror, or the end of it."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (UniqueConstraint("connection_id", "job"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    job: Mapped[Job] = mapped_column(text_enum(Job))
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # whoever asks sooner
+    problem: Mapped[str] = mapped_column(String(1000), default="")  # what people should know of it
+    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who waits for it
 
 
 class AccessRequest(Base):

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.model.export import ExportState, RefusalCode, Wish
 from services.model.invoice import Decision, InvoiceState
 from services.model.payment import PaymentKind, PaymentState
-from services.store.tables.base import Base, Sends
+from services.store.tables.base import Base, Leased, Sends
 from services.store.types import PAYMO_ID, Money, RefusalCodes, UtcDateTime, text_enum
 
 
-class Export(Sends, Base):
+class Export(Leased, Sends, Base):
     """One invoice's way from Paymo to Xero, and its life there.
 
     The unique constraint is what makes two of anything one; a new generation starts only when a
@@ -34,9 +34,6 @@ class Export(Sends, Base):
     generation: Mapped[int] = mapped_column(default=1)
 
     state: Mapped[ExportState] = mapped_column(text_enum(ExportState))
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    fence: Mapped[int] = mapped_column(default=0)  # grows when a worker takes the row
-    tries: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int] = mapped_column(default=1)  # part of the idempotency key
     idempotency_key: Mapped[str] = mapped_column(String(128), default="")
     sent: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the invoice as sent to Xero
@@ -98,7 +95,7 @@ class Export(Sends, Base):
         return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 
-class Payment(Sends, Base):
+class Payment(Leased, Sends, Base):
     """One payment or credit in Xero, and its copy in Paymo."""
 
     __tablename__ = "payments"
@@ -115,9 +112,6 @@ class Payment(Sends, Base):
     amount: Mapped[Decimal] = mapped_column(Money)  # in the invoice's currency
     paid_on: Mapped[date]
     state: Mapped[PaymentState] = mapped_column(text_enum(PaymentState))
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
     paymo_payment_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
@@ -126,7 +120,7 @@ class Payment(Sends, Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Draft(Base):
+class Draft(Leased, Base):
     """An export form on somebody's screen."""
 
     __tablename__ = "drafts"
@@ -150,6 +144,4 @@ class Draft(Base):
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
     problem: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
     is_refreshing: Mapped[bool] = mapped_column(default=False)  # read Xero's lists again first
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    fence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

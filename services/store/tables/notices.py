@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.notice import NoticeKind
-from services.store.tables.base import Base
+from services.store.tables.base import Base, Leased
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 
@@ -29,7 +29,7 @@ class Subscription(Base):
     paused_because: Mapped[str] = mapped_column(String(255), default="")
 
 
-class Notice(Base):
+class Notice(Leased, Base):
     """One message that a channel or a person is owed."""
 
     __tablename__ = "notices"
@@ -43,15 +43,12 @@ class Notice(Base):
     source: Mapped[str] = mapped_column(String(200))  # what happened, so that it is told once
     export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: closed
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
     ts: Mapped[str] = mapped_column(String(32), default="")  # Slack's, once posted
     problem: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Card(Base):
+class Card(Leased, Base):
     """The one message that shows an invoice in a channel for its whole life."""
 
     __tablename__ = "cards"
@@ -60,9 +57,6 @@ class Card(Base):
     channel_id: Mapped[str] = mapped_column(String(32), primary_key=True)  # or a person's id
     posted_in: Mapped[str] = mapped_column(String(32))  # the conversation's own id
     ts: Mapped[str] = mapped_column(String(32))
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: up to date
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
 
 
 class AuditEntry(Base):

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.export import BatchState
 from services.model.jobs import Job, TaskState
-from services.store.tables.base import Base, Sends
+from services.store.tables.base import Base, Leased, Sends
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
 _OPEN = text("state = 'waiting'")
 
 
-class Task(Sends, Base):
+class Task(Leased, Sends, Base):
     """One thing to be done once: the partial unique index makes two presses one task."""
 
     __tablename__ = "tasks"
@@ -37,9 +37,6 @@ class Task(Sends, Base):
     subject: Mapped[str] = mapped_column(String(64))  # an export's id, a month
     export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"), index=True)
     state: Mapped[TaskState] = mapped_column(text_enum(TaskState))
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
     asked_by: Mapped[str] = mapped_column(String(32), default="")  # "" when the app asks itself
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who asked
@@ -47,7 +44,7 @@ class Task(Sends, Base):
     reason: Mapped[str] = mapped_column(Text, default="")  # why it waits, or was refused
 
 
-class Batch(Base):
+class Batch(Leased, Base):
     """An export of many invoices, from the table of what is ready to the report."""
 
     __tablename__ = "batches"
@@ -58,9 +55,6 @@ class Batch(Base):
     asked_numbers: Mapped[list[str]] = mapped_column(JSON, default=list)  # empty: all
     asked_by: Mapped[str] = mapped_column(String(32))
     reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
     problem: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

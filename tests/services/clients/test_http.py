@@ -29,7 +29,7 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.jobs.backoff import CALL_LIMIT
+from services.model.jobs import CALL_LIMIT
 from tests.xero_stand import Pauses
 
 PATH = "/anything"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from services.model.export import ExportState
+from services.model.jobs import Job
 from services.reconcile.report import Outcome
-from services.store import left_out, mirror
+from services.store import mirror, schedules
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services import batching
@@ -36,7 +37,8 @@ def pay_both(bridge: Bridge) -> None:
 
 async def told(bridge: Bridge) -> str:
     """Return what `status` names as left out."""
-    return left_out.trouble_of(await bridge.connection())
+    async with bridge.database.sessions() as session:
+        return await schedules.trouble_of(session, await bridge.connection())
 
 
 def paid_in_paymo(bridge: Bridge) -> list[str]:
@@ -82,7 +84,7 @@ async def test_what_xero_and_paymo_never_said_before_stops_nothing(bridge: Bridg
     await bridge.look()
 
     assert paid_in_paymo(bridge) == ["INV-1", "INV-2"]
-    assert (await bridge.connection()).mirror_problem == ""
+    assert (await bridge.schedule(Job.MIRROR)).problem == ""
 
 
 async def test_a_time_far_ahead_passes_no_later_change_over(bridge: Bridge) -> None:
@@ -126,7 +128,7 @@ async def test_one_invoice_that_cannot_be_read_singly_keeps_no_other_waiting(
     await bridge.look()
 
     assert paid_in_paymo(bridge) == ["INV-2"]
-    assert "INV-1" in (await bridge.connection()).sweep_problem
+    assert "INV-1" in (await bridge.schedule(Job.SWEEP)).problem
 
 
 async def test_a_comparison_never_takes_what_cannot_be_read_for_missing(bridge: Bridge) -> None:
@@ -210,11 +212,11 @@ async def test_the_menus_fill_however_slowly_paymo_lets_us_read(
     await bridge.change(paymo_mirrored_at=None, mirror_due_at=bridge.clock())
     counts, said = [], []
     for _ in range(40):
-        await bridge.mirror.run_mirror(bridge.connection_id)
+        await bridge.copy()
         connection = await bridge.connection()
         async with bridge.database.sessions() as session:
             counts.append(len(await mirror.search_invoices(session, connection.id, "INV", 999)))
-        said.append(connection.mirror_problem)
+        said.append((await bridge.schedule(Job.MIRROR)).problem)
         if connection.paymo_mirrored_at is not None:
             break
         bridge.clock.turn(seconds=window)

@@ -7,6 +7,7 @@ import pytest
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
@@ -52,7 +53,7 @@ async def test_one_invoice_that_paymo_refuses_keeps_no_other_from_being_paid(
     await bridge.look()
     paid = [each.invoice_id for each in bridge.paymo.company.payments.values()]
     assert paid == [bridge.paymo.company.numbered("INV-2").id]
-    assert "INV-1" in (await bridge.connection()).sweep_problem
+    assert "INV-1" in (await bridge.schedule(Job.SWEEP)).problem
 
     bridge.paymo.faults.clear()
     bridge.clock.turn(hours=1)
@@ -65,10 +66,10 @@ async def test_a_list_that_is_refused_is_said_and_the_other_side_is_copied(bridg
     bridge.paymo.company.add_client("Beta")
     await bridge.change(xero_mirrored_at=None, paymo_mirrored_at=None, mirror_due_at=bridge.clock())
     bridge.xero.faults.add(path="TaxRates", times=9, **TIER)
-    await bridge.mirror.run_mirror(bridge.connection_id)
+    await bridge.copy()
     connection = await bridge.connection()
 
-    assert "Not in this tier" in connection.mirror_problem
+    assert "Not in this tier" in (await bridge.schedule(Job.MIRROR)).problem
     assert connection.paymo_mirrored_at is not None
     assert connection.state is ConnectionState.ACTIVE
 

@@ -148,7 +148,7 @@ async def test_a_look_reads_one_invoice_more_only_where_the_list_says_it_changed
     reword(bridge, "Design")
     bridge.clock.turn(minutes=6)
     before = single_reads(bridge)
-    await bridge.mirror.run_mirror(bridge.connection_id)
+    await bridge.copy()
 
     assert single_reads(bridge) == before
     assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
@@ -156,7 +156,7 @@ async def test_a_look_reads_one_invoice_more_only_where_the_list_says_it_changed
     assert single_reads(bridge) == before + 1
     company.delete_invoice(in_paymo(bridge).id)
     bridge.clock.turn(hours=2)
-    await bridge.mirror.run_mirror(bridge.connection_id)
+    await bridge.copy()
     assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
 
 

@@ -56,7 +56,8 @@ async def test_both_sides_connected_start_the_work(stand: Connecting) -> None:
     assert consent.organisation is not None
     assert (consent.organisation.name, consent.organisation.is_demo) == ("Maple Books", True)
     assert (connection.state, connection.base_currency) == (ConnectionState.ACTIVE, "NZD")
-    assert connection.sweep_due_at == connection.mirror_due_at == stand.clock()
+    due = [(await stand.schedule(connection, job)).due_at for job in (Job.SWEEP, Job.MIRROR)]
+    assert due == [stand.clock()] * 2
     assert (Job.MIRROR, connection.id) in stand.work.made
     assert (Job.SWEEP, connection.id) in stand.work.made
     assert (reply_to.view_id, reply_to.user_id) == ("V1", "U1")

@@ -48,7 +48,7 @@ async def exported(stand: Connecting, connection: Connection, **values: object) 
 async def end(stand: Connecting, connection: Connection) -> None:
     """Disconnect, and have the job run."""
     await stand.service.disconnect(replace(ANNA, connection_id=connection.id), PLACE)
-    await stand.service.run_disconnect(connection.id)
+    await stand.end(connection)
 
 
 async def test_only_the_owner_ends_it_and_only_when_there_is_something(stand: Connecting) -> None:
@@ -76,7 +76,7 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     with pytest.raises(NotConnected):
         await stand.service.disconnect(ANNA, PLACE)
     for _ in range(2):
-        await stand.service.run_disconnect(connection.id)
+        await stand.end(connection)
     after = await stand.connection(connection.id)
     states = [each.state for each in await stand.rows(Export)]
     ((reply_to, sentences),) = stand.screen.farewells
@@ -161,12 +161,13 @@ async def test_an_outage_of_xero_is_tried_again_and_in_the_end_left_to_a_person(
     await stand.service.disconnect(ANNA, PLACE)
     waits = []
     while not stand.screen.farewells:
-        await stand.service.run_disconnect(connection.id)
+        await stand.end(connection)
         after = await stand.connection(connection.id)
-        if after.disconnect_due_at is not None:
+        due_at = (await stand.schedule(connection, Job.DISCONNECT)).due_at
+        if due_at is not None:
             assert after.paymo_api_key == KEY
-            waits.append(after.disconnect_due_at - stand.clock())
-            stand.clock.time = after.disconnect_due_at
+            waits.append(due_at - stand.clock())
+            stand.clock.time = due_at
     ((_, sentences),) = stand.screen.farewells
 
     assert len(waits) == 4
@@ -225,7 +226,7 @@ async def test_a_page_that_is_finished_during_the_end_changes_nothing(stand: Con
         await stand.service.open(ANNA)
     with pytest.raises(LinkExpired):
         await stand.give_key(nonce, KEY)
-    await stand.service.run_disconnect(connection.id)
+    await stand.end(connection)
 
     assert (await stand.connection(connection.id)).paymo_api_key is None
 
@@ -261,7 +262,7 @@ async def test_no_end_overtakes_a_webhook_on_its_way(stand: Connecting) -> None:
     ours = {"target_url": "https://bot.example/webhooks/paymo/t", "event": "*.Invoice"}
     stand.paymo.company.add_hook(ours)
     stand.clock.turn(seconds=20)
-    await stand.service.run_disconnect(connection.id)
+    await stand.end(connection)
 
     assert before.state is ConnectionState.ENDING
     assert (await stand.connection(connection.id)).state is ConnectionState.ENDED

@@ -37,7 +37,7 @@ async def oak_studio(stand: Connecting, person: Person, user: str = "person-one"
 async def end(stand: Connecting, connection: Connection, person: Person = ANNA) -> str:
     """Disconnect; return what is said of Xero."""
     await stand.service.disconnect(replace(person, connection_id=connection.id), PLACE)
-    await stand.service.run_disconnect(connection.id)
+    await stand.end(connection)
     _, sentences = stand.screen.farewells[-1]
     return sentences[0]
 
@@ -102,7 +102,7 @@ async def test_two_that_end_at_once_leave_nothing_behind(stand: Connecting) -> N
     both = [await stand.connect(), await oak_studio(stand, ANNA)]
     for each in both:
         await stand.service.disconnect(replace(ANNA, connection_id=each.id), PLACE)
-    await asyncio.gather(*(stand.service.run_disconnect(each.id) for each in both))
+    await asyncio.gather(*(stand.end(each) for each in both))
 
     assert (stand.xero.authority.connections, stand.xero.authority.refreshes) == ({}, {})
     assert {(await stand.connection(each.id)).state for each in both} == {ConnectionState.ENDED}
@@ -113,7 +113,7 @@ async def test_taking_the_app_out_of_one_workspace_leaves_the_other_working(
 ) -> None:
     first, second = await stand.connect(), await oak_studio(stand, ELSEWHERE)
     await WorkspaceService(stand.database, stand.clock).uninstalled("", "T1")
-    await stand.service.run_disconnect(first.id)
+    await stand.end(first)
 
     assert (await stand.connection(first.id)).state is ConnectionState.ENDED
     assert await works(stand, second)

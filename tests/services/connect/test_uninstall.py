@@ -34,7 +34,7 @@ async def run_due(stand: Connecting) -> list[Job]:
         found = await due.list_due(session, stand.clock())
     for job, key in found:
         if job is Job.DISCONNECT:
-            await stand.service.run_disconnect(key)
+            await stand.end(await stand.connection(key))
     return [job for job, _ in found]
 
 
@@ -80,9 +80,10 @@ async def test_an_outage_of_xero_is_waited_out_for_a_day(stand: Connecting) -> N
     began = stand.clock()
     stand.xero.faults.add(method="DELETE", status=503, times=1000)
     await WorkspaceService(stand.database, stand.clock).uninstalled("", "T1")
-    while (row := await stand.connection(connection.id)).disconnect_due_at is not None:
-        stand.clock.turn(seconds=(row.disconnect_due_at - stand.clock()).seconds)
+    while (due_at := (await stand.schedule(connection, Job.DISCONNECT)).due_at) is not None:
+        stand.clock.turn(seconds=(due_at - stand.clock()).seconds)
         await run_due(stand)
+    row = await stand.connection(connection.id)
 
     assert row.state is ConnectionState.ENDED
     assert timedelta(hours=20) < stand.clock() - began < timedelta(hours=40)

@@ -9,6 +9,7 @@ import pytest
 
 from services.model.export import ExportState, Wish
 from services.model.invoice import InvoiceState
+from services.model.jobs import Job
 from services.model.payment import PaymentState
 from services.store import exports
 from services.store.engine import Database
@@ -222,7 +223,7 @@ async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: s
         bridge.paymo.faults.add(method=method, path="payments/", status=500, times=OFTEN)
     bridge.clock.turn(minutes=6)
     await bridge.run()
-    assert "waits" in (await bridge.connection()).sweep_problem
+    assert "waits" in (await bridge.schedule(Job.SWEEP)).problem
     await days(bridge, 2)
     told = [facts for kind, facts in await bridge.notices() if kind == "payment_removed"]
     stuck = copies(bridge)
@@ -344,7 +345,7 @@ async def test_an_automatic_export_that_nobody_can_look_at_asks(bridge: Bridge) 
     company = bridge.paymo.company
     company.set_status(company.numbered(LONG).id, "sent")
     bridge.clock.turn(minutes=6)
-    await bridge.mirror.run_mirror(bridge.connection_id)
+    await bridge.copy()
     bridge.paymo.faults.add(path="/invoices/", status=503, times=OFTEN)
     await bridge.run()
     async with bridge.database.sessions.begin() as session:
@@ -366,13 +367,13 @@ async def test_webhooks_that_paymo_never_takes_are_said_and_tried_less_often(
     bridge.paymo.faults.add(method="POST", path="/hooks$", status=500, times=OFTEN)
     await hours(bridge, 6)
     asked = len(bridge.paymo.calls("POST", "/hooks$"))
-    said = (await bridge.connection()).mirror_problem
+    said = (await bridge.schedule(Job.MIRROR)).problem
     bridge.paymo.faults.clear()
     await hours(bridge, 2)
 
     assert asked < 12
     assert "Paymo" in said
-    assert (await bridge.connection()).mirror_problem == ""
+    assert (await bridge.schedule(Job.MIRROR)).problem == ""
     assert len(bridge.paymo.company.hooks) == 2
 
 

@@ -230,7 +230,7 @@ async def test_a_webhook_that_a_killed_worker_registered_is_there_once(
         each.mirror = replace(each.mirror, webhook_address="https://bot.example/webhooks/paymo")
     bridge.clock.turn(minutes=6)
     departure = bridge.paymo.faults.hold("POST", "/hooks$")
-    async with held(departure, bridge.mirror.run_mirror(1)) as first:
+    async with held(departure, bridge.copy()) as first:
         await first.kill()
         await start_anew(other)
         assert len(bridge.paymo.calls("POST", "/hooks$")) == 1

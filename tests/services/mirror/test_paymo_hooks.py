@@ -15,6 +15,7 @@ from sandbox.paymo.webhooks import Hook, sign
 from sandbox.serving import Served
 from services.model.connection import ConnectionState
 from services.model.invoice import InvoiceState
+from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
@@ -286,11 +287,11 @@ async def test_nothing_but_ids_is_believed(stand: Stand) -> None:
 async def test_e63_what_was_signed_and_cannot_be_read_is_taken_and_changes_nothing(
     stand: Stand, body: bytes
 ) -> None:
-    before = await stand.bridge.connection()
+    before = await stand.bridge.schedule(Job.MIRROR)
     assert await stand.tell(body)
     assert await stand.tell(b'{"id": 99999999999999999999}')
-    after = await stand.bridge.connection()
-    assert after.mirror_due_at == before.mirror_due_at
+    after = await stand.bridge.schedule(Job.MIRROR)
+    assert after.due_at == before.due_at
 
 
 @pytest.mark.parametrize("signature", ["sha1=", "sha1=" + "0" * 40, "\u00e9", "plain"])
@@ -298,6 +299,7 @@ async def test_e64_what_paymo_did_not_sign_is_refused_and_changes_nothing(
     stand: Stand, signature: str
 ) -> None:
     before = await stand.bridge.connection()
+    due = [(await stand.bridge.schedule(job)).due_at for job in (Job.SWEEP, Job.MIRROR)]
     body = json.dumps({"id": stand.invoice_id}).encode()
     token = before.paymo_hook_token or ""
     right = sign(body, before.paymo_hook_secret or "")
@@ -306,8 +308,8 @@ async def test_e64_what_paymo_did_not_sign_is_refused_and_changes_nothing(
     assert not await stand.tell(body, secret="another")
     assert not await stand.bridge.sync.paymo_hint("unknown", sign(body, "unknown"), body)
     assert not await stand.bridge.sync.paymo_hint(token, right.upper(), body)
-    after = await stand.bridge.connection()
-    assert (after.sweep_due_at, after.mirror_due_at) == (before.sweep_due_at, before.mirror_due_at)
+    after = [(await stand.bridge.schedule(job)).due_at for job in (Job.SWEEP, Job.MIRROR)]
+    assert after == due
 
 
 async def test_a_hint_for_a_broken_connection_is_taken_and_waits(stand: Stand) -> None:
@@ -342,14 +344,14 @@ async def test_a_hint_during_a_copy_has_the_next_one_come_soon(stand: Stand) -> 
     stand.bridge.clock.turn(minutes=5)
     stand.bridge.paymo.faults.add(path="/clients$", delay=0.3)
     asked = len(stand.bridge.paymo.calls("GET", "/clients$"))
-    copying = asyncio.create_task(stand.bridge.mirror.run_mirror(stand.bridge.connection_id))
+    copying = asyncio.create_task(stand.bridge.copy())
     while len(stand.bridge.paymo.calls("GET", "/clients$")) == asked:
         await asyncio.sleep(0.01)
     assert await stand.tell(json.dumps({"id": stand.invoice_id}).encode())
     await copying
-    row = await stand.bridge.connection()
+    row = await stand.bridge.schedule(Job.MIRROR)
 
-    assert row.mirror_due_at == stand.bridge.clock() + timedelta(seconds=2)
+    assert row.due_at == stand.bridge.clock() + timedelta(seconds=2)
 
 
 async def test_hooks_added_while_the_connection_was_ended_are_taken_away(
@@ -359,7 +361,7 @@ async def test_hooks_added_while_the_connection_was_ended_are_taken_away(
     bridge.mirror = replace(bridge.mirror, webhook_address="https://bot.example/webhooks/paymo")
     bridge.clock.turn(minutes=5)
     bridge.paymo.faults.add(method="POST", path="/hooks$", delay=0.3)
-    copying = asyncio.create_task(bridge.mirror.run_mirror(bridge.connection_id))
+    copying = asyncio.create_task(bridge.copy())
     while not bridge.paymo.calls("POST", "/hooks$"):
         await asyncio.sleep(0.01)
     await bridge.change(state=ConnectionState.ENDING)

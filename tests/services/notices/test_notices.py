@@ -1,9 +1,11 @@
 """Telling channels: subscribing, and the outbox that is worked off onto a board."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -17,6 +19,7 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
+from services.jobs.runner import Runner, Step
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
@@ -25,7 +28,7 @@ from services.model.links import Links
 from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.people import Person
 from services.model.wording import Member
-from services.notices.delivery import Delivery, Message, Spot
+from services.notices.delivery import CardStep, Message, NoticeStep, Spot
 from services.notices.service import NoticeService
 from services.store import connections, due, notices, workspaces
 from services.store.engine import Database
@@ -90,6 +93,8 @@ class Newsroom:
     work: Nudges
     service: NoticeService
     connection: Connection
+    runner: Runner
+    steps: Sequence[Step[Any]]
 
     async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
         """Let something happen."""
@@ -110,10 +115,10 @@ class Newsroom:
 
     async def run(self, seconds: int = 0) -> None:
         """Look at the outbox now, and once more in each of the next seconds."""
-        await self.service.run_notices(self.connection.workspace_id)
+        await self.runner.run_all(self.steps, self.connection.workspace_id)
         for _ in range(seconds):
             self.clock.turn(seconds=1)
-            await self.service.run_notices(self.connection.workspace_id)
+            await self.runner.run_all(self.steps, self.connection.workspace_id)
 
     async def rows(self) -> list[Notice]:
         """Return the outbox."""
@@ -138,9 +143,11 @@ async def room(database: Database) -> Newsroom:
     """A working connection that no channel listens to yet."""
     clock, board, work = Clock(), Board(), Nudges()
     links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
-    service = NoticeService(database, Delivery(database, board, links, clock), work, clock)
+    service = NoticeService(database, work, clock)
     connection = await connected(database, organisation_name="Maple Books", created_at=clock())
-    return Newsroom(database, clock, board, work, service, connection)
+    steps = (NoticeStep(database, board, clock), CardStep(database, board, links))
+    runner = Runner(database, work, clock)
+    return Newsroom(database, clock, board, work, service, connection, runner, steps)
 
 
 async def test_a_channel_hears_the_usual_four_unless_told_otherwise(room: Newsroom) -> None:

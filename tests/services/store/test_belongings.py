@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Column, Enum, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.export import RefusalCode
 from services.store import belongings
 from services.store.engine import Database
 from services.store.tables import Base, Connection, Workspace
-from services.store.types import Money, Secret
+from services.store.types import Money, RefusalCodes, Secret
 
 TABLES = Base.metadata.sorted_tables
 NOBODYS = {"slack_oauth_states"}  # no workspace is known yet, and ten minutes later they are gone
@@ -28,6 +29,8 @@ def value_of(column: Column[Any], team: str) -> Any:
     if isinstance(column.type, Enum) and column.type.enum_class:
         first: enum.Enum = next(iter(column.type.enum_class))
         return first
+    if isinstance(column.type, RefusalCodes):
+        return [next(iter(RefusalCode))]
     if isinstance(column.type, Money):
         return Decimal("12.50")
     kind = getattr(column.type, "impl_instance", column.type).python_type

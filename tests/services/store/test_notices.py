@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from services.model.notice import NoticeKind
-from services.store import notices, subscriptions
+from services.store import leases, notices, subscriptions
 from services.store.engine import Database
+from services.store.fence import fenced
 from services.store.tables import Connection, Export, Notice, Subscription
 from tests.services.store_seeds import NOW, connected, count_waiting, export_of, read
 
@@ -76,7 +77,7 @@ async def test_what_is_put_off_holds_up_its_channel_until_it_is_refused(
     first = await take(database, connection)
     assert first is not None
     async with database.sessions.begin() as session:
-        assert await notices.put_off(session, first, NOW + timedelta(minutes=5), "busy")
+        assert await leases.let_go(session, first, NOW + timedelta(minutes=5), problem="busy")
     held = await take(database, connection, NOW + timedelta(minutes=4))
     again = await take(database, connection, NOW + timedelta(minutes=5))
     assert again is not None
@@ -99,7 +100,7 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -
     async with database.sessions.begin() as session:
         late = [
             await notices.close(session, asleep, fence - 1, ts="0.1"),
-            await notices.put_off(session, asleep, NOW, "late"),
+            await leases.let_go(session, asleep, NOW, problem="late"),
             await notices.refuse(session, asleep, "late"),
         ]
     timely = await close(database, awake, fence)
@@ -134,7 +135,7 @@ async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
         await happens(kind)
     assert drawn is not None
     async with database.sessions.begin() as session:
-        assert not await notices.write_card(session, drawn, due_at=None)
+        assert not await fenced(session, drawn, drawn.fence, due_at=None)
         kept = await notices.find_card(session, export.id, "C1")
 
     assert kept is not None

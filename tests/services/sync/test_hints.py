@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handlers.connect.sync import asked_text
+from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
@@ -54,7 +55,7 @@ async def hint(bridge: Bridge, named: str) -> timedelta:
     """Have Xero tell of this; return how far off the next look is then."""
     await bridge.change(sweep_due_at=bridge.clock() + LONG)
     await bridge.sync.hint({bridge.xero.books.tenant_id: [named]})
-    due_at = (await bridge.connection()).sweep_due_at
+    due_at = (await bridge.schedule(Job.SWEEP)).due_at
     assert due_at is not None
     return due_at - bridge.clock()
 
@@ -100,7 +101,7 @@ async def test_with_few_calls_left_asking_brings_no_look_before_its_hour(bridge:
     used = bridge.xero.limits.usages[bridge.xero.books.tenant_id].day.used
     bridge.xero.limits.per_day = used + 60
     await bridge.look()
-    assert (await bridge.connection()).sweep_held_until is not None
+    assert (await bridge.schedule(Job.SWEEP)).held_until is not None
     asked = len(bridge.xero.calls("GET", "/Invoices"))
 
     bridge.clock.turn(minutes=2)

@@ -8,9 +8,11 @@ from decimal import Decimal
 
 import pytest
 
+from services.export.previews import PreviewStep
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice
 from services.model.invoice import InvoiceState
+from services.model.jobs import Job
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Connection
@@ -85,7 +87,7 @@ async def test_e45_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge:
     bridge.xero.books.pay(invoice_id(bridge), Decimal(15), date=DAY)
     await bridge.look()
     assert await amounts(bridge) == [Decimal(40), Decimal(15)]
-    assert "locked" in (await bridge.connection()).sweep_problem
+    assert "locked" in (await bridge.schedule(Job.SWEEP)).problem
     bridge.paymo.faults.clear()
     await bridge.look()
     await bridge.look()
@@ -148,7 +150,7 @@ async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) 
     form = await bridge.export.open(ANNA, "INV-1")
     meddling = Meddling(bridge, form.draft_id, [ExportChoice(invoice_id=wanted)])
     reading: ExportService = replace(bridge.export, mirror=meddling)
-    await reading.run_preview(form.draft_id)
+    await bridge.runner.run(PreviewStep(reading), form.draft_id)
     await bridge.run()
     shown = await bridge.export.form(form.draft_id, ANNA)
     assert shown.invoice is not None

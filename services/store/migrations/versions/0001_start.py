@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.store.types import PAYMO_ID, Money, Secret, UtcDateTime
+from services.store.types import PAYMO_ID, Money, RefusalCodes, Secret, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -167,27 +167,15 @@ def upgrade() -> None:
         sa.Column("year_lock_on", sa.Date(), nullable=True),
         sa.Column("xero_mirrored_at", UtcDateTime, nullable=True),
         sa.Column("paymo_mirrored_at", UtcDateTime, nullable=True),
-        sa.Column("mirror_due_at", UtcDateTime, nullable=True),
         sa.Column("contacts_mark", sa.String(length=16), nullable=False),
         sa.Column("contacts_whole_at", UtcDateTime, nullable=True),
         sa.Column("contacts_read_at", UtcDateTime, nullable=True),
-        sa.Column("mirror_fence", sa.Integer(), nullable=False),
-        sa.Column("mirror_held_until", UtcDateTime, nullable=True),
-        sa.Column("mirror_problem", sa.String(length=1000), nullable=False),
         sa.Column("left_out", sa.JSON(), nullable=False),
         sa.Column("cursor", UtcDateTime, nullable=True),
         sa.Column("swept_at", UtcDateTime, nullable=True),
         sa.Column("reread_at", UtcDateTime, nullable=True),
-        sa.Column("sweep_due_at", UtcDateTime, nullable=True),
-        sa.Column("sweep_fence", sa.Integer(), nullable=False),
-        sa.Column("sweep_held_until", UtcDateTime, nullable=True),
-        sa.Column("sweep_problem", sa.String(length=1000), nullable=False),
         sa.Column("day_calls_left", sa.Integer(), nullable=True),
-        sa.Column("asked_by", sa.JSON(), nullable=True),
         sa.Column("is_paused", sa.Boolean(), nullable=False),
-        sa.Column("disconnect_due_at", UtcDateTime, nullable=True),
-        sa.Column("disconnect_tries", sa.Integer(), nullable=False),
-        sa.Column("disconnect_reply_to", sa.JSON(), nullable=True),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["grant_id"], ["xero_grants.id"], name=op.f("fk_connections_grant_id_xero_grants")
@@ -207,21 +195,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index(
-        op.f("ix_connections_disconnect_due_at"), "connections", ["disconnect_due_at"], unique=False
-    )
-    op.create_index(
-        op.f("ix_connections_mirror_due_at"), "connections", ["mirror_due_at"], unique=False
-    )
-    op.create_index(
         "ix_connections_pair",
         "connections",
         ["workspace_id", "paymo_company_id", "tenant_id"],
         unique=True,
         sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
         postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
-    )
-    op.create_index(
-        op.f("ix_connections_sweep_due_at"), "connections", ["sweep_due_at"], unique=False
     )
     op.create_index(
         op.f("ix_connections_workspace_id"), "connections", ["workspace_id"], unique=False
@@ -275,13 +254,14 @@ def upgrade() -> None:
         sa.Column("asked_numbers", sa.JSON(), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
         sa.Column("reply_to", sa.JSON(), nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("started_at", UtcDateTime, nullable=True),
         sa.Column("finished_at", UtcDateTime, nullable=True),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("fk_batches_connection_id_connections")
         ),
@@ -311,9 +291,11 @@ def upgrade() -> None:
         sa.Column("invoice", sa.JSON(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("is_refreshing", sa.Boolean(), nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("fk_drafts_connection_id_connections")
         ),
@@ -401,6 +383,51 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection_id", "invoice_id", name=op.f("pk_paymo_invoices")),
     )
+    op.create_table(
+        "schedules",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "job",
+            sa.Enum(
+                "export",
+                "preview",
+                "sweep",
+                "mirror",
+                "notices",
+                "disconnect",
+                "batch",
+                "undo",
+                "update",
+                "restore",
+                "attach",
+                "annotate",
+                "annotate_batch",
+                "reconcile",
+                "auto",
+                "due",
+                name="job",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("held_until", UtcDateTime, nullable=True),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("reply_to", sa.JSON(), nullable=True),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_schedules_connection_id_connections"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+        sa.UniqueConstraint("connection_id", "job", name=op.f("uq_schedules_connection_id_job")),
+    )
+    op.create_index(op.f("ix_schedules_due_at"), "schedules", ["due_at"], unique=False)
     op.create_table(
         "subscriptions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -534,14 +561,11 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("idempotency_key", sa.String(length=128), nullable=False),
         sa.Column("sent", sa.JSON(), nullable=True),
         sa.Column("missed_at", UtcDateTime, nullable=True),
-        sa.Column("refusals", sa.JSON(), nullable=False),
+        sa.Column("refusals", RefusalCodes, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("remark", sa.Text(), nullable=False),
         sa.Column(
@@ -597,7 +621,7 @@ def upgrade() -> None:
                 "gone",
                 "undoing",
                 "undone",
-                name="invoice_state",
+                name="invoicestate",
                 native_enum=False,
                 length=32,
             ),
@@ -610,6 +634,10 @@ def upgrade() -> None:
         ),
         sa.Column("snapshot", sa.JSON(), nullable=True),
         sa.Column("paymo_checked_at", UtcDateTime, nullable=True),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["batches.id"], name=op.f("fk_exports_batch_id_batches")
@@ -692,6 +720,7 @@ def upgrade() -> None:
         sa.Column("posted_in", sa.String(length=32), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -700,70 +729,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("export_id", "channel_id", name=op.f("pk_cards")),
     )
     op.create_index(op.f("ix_cards_due_at"), "cards", ["due_at"], unique=False)
-    op.create_table(
-        "tasks",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "job",
-            sa.Enum(
-                "export",
-                "preview",
-                "sweep",
-                "mirror",
-                "notices",
-                "disconnect",
-                "batch",
-                "undo",
-                "update",
-                "restore",
-                "attach",
-                "annotate",
-                "annotate_batch",
-                "reconcile",
-                "auto",
-                "due",
-                name="job",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("export_id", sa.Integer(), nullable=True),
-        sa.Column(
-            "state",
-            sa.Enum("waiting", "done", "refused", name="taskstate", native_enum=False, length=32),
-            nullable=False,
-        ),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("asked_by", sa.String(length=32), nullable=False),
-        sa.Column("asked_at", UtcDateTime, nullable=False),
-        sa.Column("reply_to", sa.JSON(), nullable=True),
-        sa.Column("data", sa.JSON(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("sent_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_tasks_connection_id_connections")
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_tasks_export_id_exports")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
-    )
-    op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"], unique=False)
-    op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"], unique=False)
-    op.create_index(
-        "ix_tasks_open",
-        "tasks",
-        ["connection_id", "job", "subject"],
-        unique=True,
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
-    )
     op.create_table(
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -803,12 +768,13 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name=op.f("fk_notices_connection_id_connections")
         ),
@@ -863,15 +829,16 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("paymo_payment_id", PAYMO_ID, nullable=True),
         sa.Column("recorded_amount", Money, nullable=True),
         sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("is_brought_back", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("seen_at", UtcDateTime, nullable=False),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"],
@@ -892,13 +859,78 @@ def upgrade() -> None:
     op.create_index(op.f("ix_payments_connection_id"), "payments", ["connection_id"], unique=False)
     op.create_index(op.f("ix_payments_due_at"), "payments", ["due_at"], unique=False)
     op.create_index(op.f("ix_payments_export_id"), "payments", ["export_id"], unique=False)
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "job",
+            sa.Enum(
+                "export",
+                "preview",
+                "sweep",
+                "mirror",
+                "notices",
+                "disconnect",
+                "batch",
+                "undo",
+                "update",
+                "restore",
+                "attach",
+                "annotate",
+                "annotate_batch",
+                "reconcile",
+                "auto",
+                "due",
+                name="job",
+                native_enum=False,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("export_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum("waiting", "done", "refused", name="taskstate", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", UtcDateTime, nullable=False),
+        sa.Column("reply_to", sa.JSON(), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("sent_at", UtcDateTime, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connections.id"], name=op.f("fk_tasks_connection_id_connections")
+        ),
+        sa.ForeignKeyConstraint(
+            ["export_id"], ["exports.id"], name=op.f("fk_tasks_export_id_exports")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+    )
+    op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"], unique=False)
+    op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"], unique=False)
+    op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"], unique=False)
+    op.create_index(
+        "ix_tasks_open",
+        "tasks",
+        ["connection_id", "job", "subject"],
+        unique=True,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
 
 
 def downgrade() -> None:
     """Come back."""
+    op.drop_table("tasks")
     op.drop_table("payments")
     op.drop_table("notices")
-    op.drop_table("tasks")
     op.drop_table("cards")
     op.drop_table("batch_rows")
     op.drop_table("audit_log")
@@ -909,6 +941,7 @@ def downgrade() -> None:
     op.drop_table("xero_accounts")
     op.drop_table("tax_choices")
     op.drop_table("subscriptions")
+    op.drop_table("schedules")
     op.drop_table("paymo_invoices")
     op.drop_table("paymo_clients")
     op.drop_table("one_time_links")

@@ -1,0 +1,117 @@
+"""What follows where a job does not come through: how long it waits, how often, and when it ends.
+
+Nothing is tried for ever without a word. Each line below: the pauses in seconds after the first
+tries, the last one for all that follow, and how many tries there are in all. What is said, and to
+whom, stands above it; docs/operations.md has the same table for people.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
+
+PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
+SILENT = timedelta(days=1)  # without a look at Xero that went well; then the channels are told once
+AFTER_A_BUG = timedelta(minutes=5)
+BUG = (
+    "Something in the app went wrong here. It is tried again in a few minutes; the log of whoever "
+    "runs the app has the details."
+)
+
+
+class Then(Enum):
+    """What follows on a refusal."""
+
+    RETRY = auto()  # after the next pause; it counts as a try
+    WAIT = auto()  # as long as the remote system asks for; nobody failed, so it is no try
+    PARK = auto()  # until somebody has connected again, or for an hour; it is no try either
+    END = auto()  # it is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Until when a job waits, and why."""
+
+    until: datetime
+    why: str
+    is_try: bool
+    is_limit: bool  # a remote system asked for the pause, so nobody shortens it
+
+    def sentence(self) -> str:
+        """Return what to say of it to people."""
+        return f"{self.why} It goes on by itself at {self.until:%H:%M} UTC on {self.until:%d %b}."
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What follows on each kind of refusal. A write that may still arrive is always waited for."""
+
+    pauses: Sequence[int] = (0,)
+    tries: int = 0  # in all; 0: without end
+    throttled: Then = Then.WAIT
+    disconnected: Then = Then.PARK
+    unavailable: Then = Then.RETRY
+    refused: Then = Then.END
+    bug: Then = Then.RETRY
+    least: timedelta = timedelta(0)  # the shortest pause for a limit
+
+    def pause_after(self, tries: int) -> timedelta:
+        """Return the pause after this many tries, from 1."""
+        return timedelta(seconds=self.pauses[min(tries, len(self.pauses)) - 1])
+
+    def is_over(self, tries: int) -> bool:
+        """Say whether this was the last try."""
+        return bool(self.tries) and tries >= self.tries
+
+    def decide(self, problem: Exception, tries: int, now: datetime) -> Wait | None:
+        """Return how long the job waits after this many tries; None: it is given up."""
+        if isinstance(problem, StillUnderWay):
+            return Wait(problem.until, "", is_try=False, is_limit=False)
+        then = self._then(problem)
+        if then is Then.END or (then is Then.RETRY and self.is_over(tries)):
+            return None
+        is_bug = not isinstance(problem, ServiceError)
+        pause = {Then.RETRY: self.pause_after(tries), Then.PARK: PARKED}.get(then, self.least)
+        if isinstance(problem, Throttled):
+            pause = max(pause, problem.retry_after)
+        return Wait(
+            until=now + (AFTER_A_BUG if is_bug else pause),
+            why=BUG if is_bug else str(problem),
+            is_try=then is Then.RETRY,
+            is_limit=isinstance(problem, Throttled),
+        )
+
+    def _then(self, problem: Exception) -> Then:
+        for kind, then in (
+            (Throttled, self.throttled),
+            (NotConnected, self.disconnected),
+            (Unavailable, self.unavailable),
+            (ServiceError, self.refused),
+        ):
+            if isinstance(problem, kind):
+                return then
+        return self.bug
+
+
+# An invoice that is read for a form: whatever is the matter stands in the form at once.
+PREVIEW = Policy(throttled=Then.END, disconnected=Then.END, unavailable=Then.END, bug=Then.END)
+# A look at an organisation, tried as long as Xero fails. Status says why; after a day without one
+# the channels and the owner are told, once.
+SWEEP = Policy((60,), refused=Then.RETRY, least=timedelta(minutes=1))
+# The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
+MIRROR = Policy((60,), refused=Then.RETRY)
+# A message in a channel; about two hours. It is kept, and the log has it.
+NOTICE = Policy((2, 5, 15, 60, 300), 30, refused=Then.RETRY, least=timedelta(seconds=1))
+# A card that is out of date; the next event draws it again.
+CARD = Policy((2, 5, 15, 60, 300), 10, refused=Then.RETRY, throttled=Then.RETRY)
+# The end of a connection at Xero, while somebody waits, and where the app was taken away: the
+# farewell says what is left to do by hand, and the log.
+ENDING = Policy((30, 60, 90, 120), 5, refused=Then.RETRY, throttled=Then.RETRY)
+ENDING_ALONE = Policy(
+    (60, 120, 240, 480, 960, 1920, 3840, 7680, 14400),
+    14,
+    refused=Then.RETRY,
+    throttled=Then.RETRY,
+)

@@ -1,0 +1,232 @@
+"""The runner: whatever wants work is a row, and this is the one way to bring a row on.
+
+    take     the row that is due, leased to this worker for 20 seconds: fence + 1, tries + 1
+    run      the step; meanwhile the lease is renewed, so that a killed worker's row is soon free
+    policy   a refusal, or a bug, ends in a wait or in giving up (services.jobs.policy)
+    after    what the step collected is done once the row is written: nudges, screens
+    cut off  a step that is cancelled gives its row back at once; what it has sent stays `sent_at`
+
+A new job is a row type (`Leased`), a line in the table of policies, and a step:
+
+    class PreviewStep(Step[Draft]):
+        job, table, policy = Job.PREVIEW, Draft, policy.PREVIEW
+
+        async def run(self, turn: Turn[Draft]) -> None:
+            invoice = await self.paymo.invoice(turn.row.invoice_id)
+            async with self.database.sessions.begin() as session:
+                await lifecycle.mark_read(session, turn.row, invoice)  # under the fence, or Lost
+            turn.then(partial(self.screen.show_form, invoice))
+            turn.nudge(Job.NOTICES, turn.row.workspace_id)
+
+        async def put_off(self, session, turn, wait) -> dict[str, object]:
+            return {"problem": wait.sentence()}  # written together with the time of the next try
+
+        async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
+            ...  # END in the table, or the last try: record it through the lifecycle, say it
+
+Whatever ends a step writes `due_at` (None: no more work), and with that lets go of the row. A step
+that writes no `due_at` is looked at again when its lease would have run out. A row that is worked
+on inside another one's step, such as a payment in a sweep, is run with `Runner.run` likewise.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, ClassVar, Generic, TypeVar
+
+import structlog
+
+from services.errors import Lost, NotConnected, ServiceError
+from services.jobs.policy import BUG, Policy, Wait
+from services.jobs.work import Work
+from services.model.jobs import Job
+from services.store import connections, leases
+from services.store.engine import Database, Session
+from services.store.tables.base import Leased, Sends
+
+log = structlog.get_logger(__name__)
+
+_RENEWED_EVERY = timedelta(seconds=5)
+
+R = TypeVar("R", bound=Leased)
+After = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Turn(Generic[R]):
+    """One go at a row, and what is to be done once it is written."""
+
+    row: R
+    nudges: dict[tuple[Job, int], None] = field(default_factory=dict)
+    afterwards: list[After] = field(default_factory=list)
+
+    def nudge(self, job: Job, key: int) -> None:
+        """Have another row looked at."""
+        self.nudges[job, key] = None
+
+    def then(self, after: After) -> None:
+        """Do this, say draw a screen, once the row is written."""
+        self.afterwards.append(after)
+
+
+class Step(Generic[R]):
+    """One kind of job."""
+
+    job: ClassVar[Job]
+    table: ClassVar[type[Leased]]
+    policy: ClassVar[Policy]
+    is_queue: ClassVar[bool] = False  # its key stands for many rows
+
+    async def take(self, session: Session, key: int, now: datetime) -> R | None:
+        """Take the row with this key if it is due."""
+        taken: Any = await leases.take(session, self.table, key, now)
+        return taken  # type: ignore[no-any-return]
+
+    def policy_for(self, row: R) -> Policy:
+        """Return the line of the table that holds for this row."""
+        return self.policy
+
+    @abstractmethod
+    async def run(self, turn: Turn[R]) -> None:
+        """Bring the row a step on: read, call, record."""
+
+    async def put_off(self, session: Session, turn: Turn[R], wait: Wait) -> Mapping[str, object]:
+        """Return what else to write while the row waits; what is to be said goes into `turn`."""
+        return {}
+
+    async def give_up(self, turn: Turn[R], refusal: ServiceError) -> None:
+        """Record that nothing more is tried."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs steps, a row at a time."""
+
+    database: Database
+    work: Work
+    now: Callable[[], datetime]
+
+    async def run(self, step: Step[R], key: int) -> bool:
+        """Bring a row a step on; False when it is not its turn. Bugs are raised."""
+        async with self.database.sessions.begin() as session:
+            row = await step.take(session, key, self.now())
+        if row is None:
+            return False
+        turn = Turn(row)
+        async with _Held(self, step, turn):
+            await step.run(turn)
+        for after in turn.afterwards:
+            await after()
+        for job, other in turn.nudges:
+            await self.work.nudge(job, other)
+        return True
+
+    async def run_all(self, steps: Sequence[Step[Any]], key: int) -> None:
+        """Bring on what this key stands for: one row, or all of a queue whose turn it is."""
+        for step in steps:
+            while await self.run(step, key) and step.is_queue:
+                pass
+
+    async def settle(self, step: Step[R], turn: Turn[R], problem: BaseException | None) -> bool:
+        """Let go of the row as its step ended; say whether that is all about the problem."""
+        try:
+            if isinstance(problem, Lost):
+                raise problem
+            if isinstance(problem, Exception):
+                await self._refused(step, turn, problem)
+            else:
+                await self._let_go(turn, is_cut_off=problem is not None)
+        except Lost:
+            log.info("job_taken_over", job=step.job)
+            turn.afterwards.clear()
+            turn.nudges.clear()
+        return isinstance(problem, ServiceError | Lost)
+
+    async def _refused(self, step: Step[R], turn: Turn[R], problem: Exception) -> None:
+        wait = step.policy_for(turn.row).decide(problem, turn.row.tries, self.now())
+        if isinstance(problem, NotConnected):
+            await self._mark_broken(turn, problem)
+        if wait is not None:
+            await self._put_off(step, turn, wait)
+        else:
+            refusal = problem if isinstance(problem, ServiceError) else ServiceError(BUG)
+            await step.give_up(turn, refusal)
+
+    async def _put_off(self, step: Step[R], turn: Turn[R], wait: Wait) -> None:
+        row = turn.row
+        values: dict[str, object] = {"tries": row.tries if wait.is_try else max(row.tries - 1, 0)}
+        if isinstance(row, Sends):
+            values["sent_at"] = row.sent_at
+        async with self.database.sessions.begin() as session:
+            values |= await step.put_off(session, turn, wait)
+            if not await leases.let_go(session, row, wait.until, **values):
+                raise Lost
+        seconds = (wait.until - self.now()).total_seconds()
+        log.info("job_put_off", job=step.job, seconds=seconds)
+
+    async def _let_go(self, turn: Turn[R], *, is_cut_off: bool) -> None:
+        row = turn.row
+        if row.leased_until is None:
+            return
+        async with self.database.sessions.begin() as session:
+            if is_cut_off:
+                await leases.let_go(session, row, self.now(), tries=max(row.tries - 1, 0))
+            else:
+                await leases.let_go(session, row)
+
+    async def _mark_broken(self, turn: Turn[R], refusal: NotConnected) -> None:
+        connection_id: int = turn.row.connection_id  # type: ignore[attr-defined]
+        async with self.database.sessions.begin() as session:
+            await connections.mark_broken(
+                session, connection_id, refusal.system, reason=str(refusal), now=self.now()
+            )
+
+    async def keep(
+        self, row: Leased, ended: asyncio.Event, every: timedelta = _RENEWED_EVERY
+    ) -> None:
+        """Renew the lease until the step has ended; it is never cancelled amid a write."""
+        while not await _is_set_within(ended, every):
+            async with self.database.sessions.begin() as session:
+                if not await leases.renew(session, row, self.now()):
+                    return
+
+
+@dataclass(slots=True)
+class _Held(Generic[R]):
+    """Keeps a row leased while its step runs, and settles it in the end."""
+
+    runner: Runner
+    step: Step[R]
+    turn: Turn[R]
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    keeping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        keep = self.runner.keep(self.turn.row, self.ended)
+        self.keeping = asyncio.create_task(keep, name=f"lease of {self.step.job}")
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.ended.set()
+        if self.keeping is not None:
+            [failure] = await asyncio.gather(self.keeping, return_exceptions=True)
+            if failure is not None:
+                log.warning("lease_not_renewed", job=self.step.job, exc_info=failure)
+        return await self.runner.settle(self.step, self.turn, problem)
+
+
+async def _is_set_within(event: asyncio.Event, time: timedelta) -> bool:
+    try:
+        async with asyncio.timeout(time.total_seconds()):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Leases: one worker at a time is at a row, and a killed one keeps it for seconds.
+
+A lease ends where its worker lets go of the row, and runs out where nobody renews it. Whoever wants
+something else of a row meanwhile takes it away (`wanted`), and the worker writes nothing more.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, case, inspect, or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
+
+from services.store.tables.base import Leased
+
+LEASE = timedelta(seconds=20)
+
+R = TypeVar("R", bound=Leased)
+
+
+def is_free(table: type[Leased], now: Any) -> ColumnElement[bool]:
+    """Say whether a row's time has come, and nobody is at it."""
+    return and_(table.due_at <= now, or_(table.leased_until.is_(None), table.leased_until <= now))
+
+
+async def take(session: AsyncSession, table: type[R], key: int, now: datetime) -> R | None:
+    """Take the row with this id if it is free; of several who try, one gets it."""
+    return await take_where(session, table, inspect(table).primary_key[0] == key, now)
+
+
+async def take_where(
+    session: AsyncSession, table: type[R], which: ColumnElement[bool], now: datetime
+) -> R | None:
+    """Take the row that `which` chooses, as `take` does."""
+    until = now + LEASE
+    taking: Any = (
+        update(table)
+        .where(which, is_free(table, now))
+        .values(due_at=until, leased_until=until, fence=table.fence + 1, tries=table.tries + 1)
+        .returning(table)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    taken: R | None = await session.scalar(taking)
+    return taken
+
+
+def ended(table: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
+    """Return what to write: whoever says when a row is wanted next lets go of it."""
+    ends = issubclass(table, Leased) and "due_at" in values
+    return {**({"leased_until": None} if ends else {}), **values}
+
+
+def wanted(table: type[Leased], at: datetime) -> dict[str, Any]:
+    """Return what to write where a row is wanted at `at`, and whoever is at it is to stop."""
+    return {"due_at": at, "leased_until": None, "fence": table.fence + 1}
+
+
+async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
+    """Keep the row for another lease; False where it was let go of, or taken away.
+
+    In a transaction that writes something else, this is the fence.
+    """
+    table, until = type(row), now + LEASE
+    values = {"due_at": _unless_hinted(table, until), "leased_until": until}
+    return await _write(session, row, values) is not None
+
+
+async def let_go(
+    session: AsyncSession, row: Leased, due_at: datetime | None = None, **values: Any
+) -> bool:
+    """Write `values` and end the lease; False where that has happened, or it was taken away.
+
+    The row is due again at `due_at`, or at once where a hint came meanwhile.
+    """
+    if due_at is not None:
+        values["due_at"] = _unless_hinted(type(row), due_at)
+    written = await _write(session, row, {"leased_until": None, **values})
+    for name, value in (written or {}).items():
+        # Already in the database: marking it changed would write it again, unguarded.
+        set_committed_value(row, name, value)
+    return written is not None
+
+
+def _unless_hinted(table: type[Leased], at: datetime) -> Any:
+    return case((table.due_at == table.leased_until, at), else_=table.due_at)
+
+
+async def _write(
+    session: AsyncSession, row: Leased, values: Mapping[str, Any]
+) -> Mapping[Any, Any] | None:
+    table = type(row)
+    own = [column == getattr(row, column.name) for column in inspect(table).primary_key]
+    written = await session.execute(
+        update(table)
+        .where(*own, table.fence == row.fence, table.leased_until.is_not(None))
+        .values(**values)
+        .returning(*(getattr(table, name) for name in values))
+        .execution_options(synchronize_session=False)
+    )
+    return written.mappings().one_or_none()

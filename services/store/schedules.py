@@ -1,0 +1,156 @@
+"""A connection's regular jobs: one row each, which says when it is wanted next."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.model.people import ReplyTarget
+from services.store import leases, left_out
+from services.store.tables import Connection, Schedule
+from services.store.upsert import insert_into
+
+_IS_ACTIVE = Connection.state == ConnectionState.ACTIVE
+_IS_HALF = (Connection.state == ConnectionState.PENDING) & (
+    Connection.paymo_api_key.is_not(None) | Connection.grant_id.is_not(None)
+)
+# For which connections a job is done. Half a connection copies the half that it has.
+_FITTING = {
+    Job.SWEEP: _IS_ACTIVE,
+    Job.MIRROR: _IS_ACTIVE | _IS_HALF,
+    Job.DISCONNECT: Connection.state == ConnectionState.ENDING,
+}
+_LONGEST_PROBLEM = 1000
+
+
+def is_due(job: Job, now: Any) -> ColumnElement[bool]:
+    """Say whether a job of a connection is due; whoever wants it sooner moves no limit's pause."""
+    is_free = or_(Schedule.held_until.is_(None), Schedule.held_until <= now)
+    fitting = select(Connection.id).where(_FITTING[job])
+    return and_(
+        Schedule.job == job,
+        Schedule.connection_id.in_(fitting),
+        leases.is_free(Schedule, now),
+        is_free,
+    )
+
+
+async def take(
+    session: AsyncSession, connection_id: int, job: Job, now: datetime
+) -> Schedule | None:
+    """Take a job of a connection that is due."""
+    own = (Schedule.connection_id == connection_id) & is_due(job, now)
+    return await leases.take_where(session, Schedule, own, now)
+
+
+async def find(session: AsyncSession, connection_id: int, job: Job) -> Schedule | None:
+    """Return when a job of a connection is wanted, if it ever was."""
+    found: Schedule | None = await session.scalar(
+        select(Schedule)
+        .where(Schedule.connection_id == connection_id, Schedule.job == job)
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+async def want(
+    session: AsyncSession, connection_ids: Sequence[int], jobs: Sequence[Job], at: datetime
+) -> None:
+    """Have jobs done at `at`, unless they are due sooner; whoever is at one is not disturbed.
+
+    The times are compared in the database, so that a hint for a job that begins just now is kept.
+    """
+    rows = [
+        {"connection_id": each, "job": job, "due_at": at, "fence": 0, "tries": 0, "problem": ""}
+        for each in connection_ids
+        for job in jobs
+    ]
+    if not rows:
+        return
+    insert = insert_into(session, Schedule).values(rows)
+    sooner = case((Schedule.due_at < at, Schedule.due_at), else_=at)
+    await session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["connection_id", "job"], set_={"due_at": sooner}
+        ),
+        execution_options={"synchronize_session": False},
+    )
+
+
+async def begin(
+    session: AsyncSession,
+    connection_ids: Sequence[int],
+    jobs: Sequence[Job],
+    at: datetime,
+    reply_to: ReplyTarget | None = None,
+) -> None:
+    """Have jobs done at `at`, as if they had never been tried; who waits for it is at `place`."""
+    await want(session, connection_ids, jobs, at)
+    waits = asdict(reply_to) if reply_to is not None else None
+    await _change(session, connection_ids, jobs, tries=0, problem="", reply_to=waits)
+
+
+async def stop(session: AsyncSession, connection_id: int) -> None:
+    """Have nothing done for a connection any more."""
+    await _change(session, [connection_id], list(_FITTING), due_at=None)
+
+
+async def _change(
+    session: AsyncSession, connection_ids: Sequence[int], jobs: Sequence[Job], **values: Any
+) -> None:
+    await session.execute(
+        update(Schedule)
+        .where(Schedule.connection_id.in_(connection_ids), Schedule.job.in_(jobs))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def finish(
+    session: AsyncSession,
+    schedule: Schedule,
+    due_at: datetime,
+    *,
+    problem: str,
+    is_held: bool,
+) -> bool:
+    """Have a job done again at `due_at`, unless a hint asks for it sooner.
+
+    False where somebody took it since. Where a limit `is_held` to, a hint has to wait for it.
+    """
+    values = columns(due_at, problem=problem, is_held=is_held)
+    return await leases.let_go(session, schedule, due_at, tries=0, **values)
+
+
+def columns(due_at: datetime, *, problem: str, is_held: bool) -> dict[str, Any]:
+    """Return what to write of a job that waits until then."""
+    return {"problem": problem[:_LONGEST_PROBLEM], "held_until": due_at if is_held else None}
+
+
+async def expect(
+    session: AsyncSession, connection_id: int, job: Job, reply_to: ReplyTarget
+) -> None:
+    """Note where somebody waits to hear how a job went."""
+    await _change(session, [connection_id], [job], reply_to=asdict(reply_to))
+
+
+async def answer(session: AsyncSession, schedule: Schedule) -> None:
+    """Note that whoever waited for a job hears how it went."""
+    await _change(session, [schedule.connection_id], [schedule.job], reply_to=None)
+
+
+async def trouble_of(session: AsyncSession, connection: Connection) -> str:
+    """Return all that people should know of the copying and the sync of this connection."""
+    found = await session.scalars(
+        select(Schedule).where(
+            Schedule.connection_id == connection.id, Schedule.job.in_((Job.SWEEP, Job.MIRROR))
+        )
+    )
+    by_job = {each.job: each.problem for each in found}
+    problems = (by_job.get(Job.SWEEP), by_job.get(Job.MIRROR), left_out.said(connection))
+    return " ".join(each for each in problems if each)
