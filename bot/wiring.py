@@ -28,7 +28,8 @@ from handlers.export.listeners import SlackExportScreen
 from handlers.notices.board import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
-from services.automatic.service import AutoExportService
+from services.automatic.service import AutoStep
+from services.batch.running import BatchStep
 from services.batch.service import BatchService
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
@@ -43,7 +44,7 @@ from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.connect.xero_page import XeroPages
 from services.explain.service import ExplainService
-from services.export.courtesies import CourtesyService
+from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.kit import Kit as ExportKit
 from services.export.previews import PreviewStep
 from services.export.service import ExportService
@@ -57,16 +58,16 @@ from services.model.jobs import Job
 from services.model.links import Links
 from services.notices.delivery import CardStep, NoticeStep
 from services.notices.service import NoticeService
-from services.reconcile.service import ReconcileService
+from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.sync.kit import Kit as SyncKit
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
-from services.undo.restoring import RestoreService
-from services.undo.service import UndoService
-from services.update.service import UpdateService
+from services.undo.restoring import RestoreService, RestoreStep
+from services.undo.service import UndoService, UndoStep
+from services.update.service import UpdateService, UpdateStep
 
 Engine = EmbeddedWork | DistributedWork
 
@@ -161,16 +162,14 @@ class _Parts:
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export=ExportService.of(export_kit),
-            batches=BatchService(export_kit, SlackBatchScreen(self.slack.clients)),
+            batches=BatchService(database, self.work, now),
             sync=SyncService.of(sync_kit),
             notices=NoticeService(database, self.work, now),
             settings=SettingsService(database, self.work, now),
-            reconcile=self._reconcile(),
-            undo=UndoService.of(export_kit),
-            update=UpdateService.of(export_kit),
-            courtesies=CourtesyService.of(export_kit),
-            restore=RestoreService.of(sync_kit),
-            automatic=AutoExportService(export_kit),
+            reconcile=ReconcileService(database, self.work, now),
+            undo=UndoService(database, self.work, self._links(), now),
+            update=UpdateService(database, self.work, now),
+            restore=RestoreService(database, self.work, now),
             history=HistoryService(database),
             explain=ExplainService(database, self._links(), self.work, now),
             access=AccessService(database, self.work, now),
@@ -234,17 +233,6 @@ class _Parts:
             now=now,
         )
 
-    def _reconcile(self) -> ReconcileService:
-        return ReconcileService(
-            database=self.database,
-            paymo=self.remote.paymo,
-            xero=self.remote.xero,
-            work=self.work,
-            screen=SlackReconcileScreen(self.slack.clients),
-            links=self._links(),
-            now=now,
-        )
-
     def _links(self) -> Links:
         return Links.from_settings(
             xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
@@ -260,6 +248,25 @@ class _Parts:
             EndingStep(services.connect),
             NoticeStep(self.database, board, now),
             CardStep(self.database, board, self._links()),
+            BatchStep(services.export, SlackBatchScreen(self.slack.clients)),
+            *self._task_steps(services.export),
+        )
+
+    def _task_steps(self, exporting: ExportKit) -> Sequence[Step[Any]]:
+        database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
+        links = self._links()
+        told = (database, exporting.screen, links, now)
+        return (
+            UndoStep(*told, xero),
+            UpdateStep(*told, xero, exporting),
+            RestoreStep(database, SlackSyncScreen(self.slack.clients), links, now, paymo),
+            NoteStep(*told, xero),
+            AttachStep(*told, xero, paymo),
+            BatchNotesStep(database, xero, now),
+            AutoStep(database, paymo, exporting.mirror, links, now),
+            ReconcileStep(
+                database, paymo, xero, SlackReconcileScreen(self.slack.clients), links, now
+            ),
         )
 
 
@@ -269,15 +276,6 @@ def _runners(
     by_job = {job: [each for each in steps if each.job is job] for job in Job}
     return {job: partial(runner.run_all, found) for job, found in by_job.items() if found} | {
         Job.EXPORT: services.export.run_export,
-        Job.BATCH: services.batches.run_batch,
-        Job.UNDO: services.undo.run_undo,
-        Job.UPDATE: services.update.run_update,
-        Job.ATTACH: services.courtesies.run_attach,
-        Job.ANNOTATE: services.courtesies.run_annotate,
-        Job.ANNOTATE_BATCH: services.courtesies.run_annotate_batch,
-        Job.RESTORE: services.restore.run_restore,
-        Job.RECONCILE: services.reconcile.run_reconcile,
-        Job.AUTO: services.automatic.run_auto,
         Job.DUE: keeping.find_due,
     }
 

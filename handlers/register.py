@@ -21,12 +21,10 @@ from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.access import Access
 from handlers.settings.listeners import Settings
 from handlers.which import Which
-from services.automatic.service import AutoExportService
 from services.batch.service import BatchService
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.explain.service import ExplainService
-from services.export.courtesies import CourtesyService
 from services.export.service import ExportService
 from services.history.service import HistoryService
 from services.matching.service import MatchingService
@@ -60,9 +58,7 @@ class Services:
     reconcile: ReconcileService
     undo: UndoService
     update: UpdateService
-    courtesies: CourtesyService
     restore: RestoreService
-    automatic: AutoExportService
     history: HistoryService
     explain: ExplainService
     access: AccessService

@@ -1,24 +1,22 @@
 """Exporting without a press what is certain, on the owner's order, and asking about the rest."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from services.clients.paymo import Invoice
+from services.clients.paymo import Invoice, PaymoClients
 from services.errors import (
     AlreadyRequested,
-    Lost,
-    NotConnected,
     NotFound,
     ServiceError,
-    Throttled,
-    Unavailable,
 )
 from services.export import claims
 from services.export.former import said_of_former
-from services.export.kit import Kit
+from services.export.kit import Mirror
+from services.export.one_off import OneOffStep
 from services.export.shapes import ExportChoice
-from services.jobs.backoff import AUTO
+from services.jobs import policy
+from services.jobs.runner import Turn
 from services.lifecycle import task as lifecycle
 from services.mapping import books
 from services.mapping.case import Case
@@ -27,11 +25,12 @@ from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO
 from services.model.jobs import Job
+from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.store import audit, cards, connections, exports, matches, mirror, notices, tasks
+from services.store import audit, cards, connections, exports, matches, mirror, notices
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Task
 
 _FRESH = timedelta(minutes=1)
@@ -42,60 +41,63 @@ _AGAIN = "somebody has to decide whether it goes there again."
 
 
 @dataclass(frozen=True, slots=True)
-class AutoExportService:
+class AutoStep(OneOffStep):
     """Looks at one invoice that became sent: a task whose subject is its id in Paymo."""
 
-    kit: Kit
+    database: Database
+    paymo: PaymoClients
+    mirror: Mirror
+    links: Links
+    now: Callable[[], datetime]
 
-    async def run_auto(self, task_id: int) -> None:
+    job = Job.AUTO
+    policy = policy.AUTO
+
+    async def run(self, turn: Turn[Task]) -> None:
         """Export the invoice if everything is certain, or ask, or wait."""
-        with suppress(Lost):
-            await self._run(task_id)
-
-    async def _run(self, task_id: int) -> None:
-        async with self.kit.database.sessions.begin() as session:
-            task = await tasks.take(session, task_id, self.kit.now())
-            if task is None:
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get(session, turn.row.connection_id)
+            if await self._is_stopped(session, connection, turn.row):
                 return
-            connection = await connections.get(session, task.connection_id)
-            if await self._is_stopped(session, connection, task):
-                return
-        try:
-            export_id = await self._consider(connection, task)
-        except Throttled as refusal:
-            pause = max(refusal.retry_after, _WAITS)
-            await self._later(task, pause, refusal, is_try=False)
-        except Unavailable as refusal:
-            await self._try_again(connection, task, refusal)
-        except NotConnected as refusal:
-            await self._broken(connection, task, refusal)
+        export_id = await self._consider(connection, turn.row)
+        if export_id is None:
+            turn.nudge(Job.NOTICES, connection.workspace_id)
         else:
-            job, key = Job.NOTICES, connection.workspace_id
-            if export_id is not None:
-                job, key = Job.EXPORT, export_id
-            await self.kit.work.nudge(job, key)
+            turn.nudge(Job.EXPORT, export_id)
+
+    async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
+        """Leave it to people, where one side could not be asked for a day."""
+        task = turn.row
+        async with self.database.sessions.begin() as session:
+            await lifecycle.refuse(session, task, _UNASKED)
+            connection = await connections.get(session, task.connection_id)
+            header = await mirror.find_header(session, connection.id, int(task.subject))
+            if header is None:
+                return
+            client = await mirror.find_client(session, connection.id, header.client_id)
+            subject = claims.Subject.unseen(header, client.name if client else "")
+            source = f"export_asked:{connection.id}:{header.invoice_id}:{task.id}"
+            await self._ask(session, connection, subject, source, _UNASKED)
 
     async def _is_stopped(self, session: Session, connection: Connection, task: Task) -> bool:
         if not connection.auto_export:
-            reason = "Automatic export is switched off."
-            await lifecycle.refuse(session, task, reason)
+            await lifecycle.refuse(session, task, "Automatic export is switched off.")
             return True
         if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
             return False
         reason = "The connection does not work now, or waits for somebody's decision."
-        due_at = self.kit.now() + _WAITS
-        await lifecycle.put_off(session, task, due_at, reason, is_try=False)
+        await lifecycle.put_off(session, task, self.now() + _WAITS, reason, is_try=False)
         return True
 
     async def _consider(self, connection: Connection, task: Task) -> int | None:
         """Return the export that was claimed, if any."""
         invoice_id = int(task.subject)
         try:
-            invoice = await self.kit.paymo.client(connection.paymo_api_key).invoice(invoice_id)
+            invoice = await self.paymo.client(connection.paymo_api_key).invoice(invoice_id)
         except NotFound:
             invoice = None
-        await self.kit.mirror.refresh_books(connection, at_most_old=_FRESH)
-        async with self.kit.database.sessions.begin() as session:
+        await self.mirror.refresh_books(connection, at_most_old=_FRESH)
+        async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             if await self._is_stopped(session, row, task):
                 return None
@@ -131,7 +133,7 @@ class AutoExportService:
                 await self._ask(session, connection, subject, source, doubt)
             return doubt, None
         reply_to = ReplyTarget(connection.workspace_id, "")
-        asked = claims.Request(_NOBODY, reply_to, self.kit.now(), choice)
+        asked = claims.Request(_NOBODY, reply_to, self.now(), choice)
         subject = claims.Subject.seen(invoice)
         row = claims.new_row(connection, subject, asked)
         try:
@@ -139,21 +141,6 @@ class AutoExportService:
         except AlreadyRequested:
             return "", None  # somebody was faster, and is answered there
         return "", export.id
-
-    async def _try_again(self, connection: Connection, task: Task, refusal: Unavailable) -> None:
-        """Wait, or leave it to people where one side could not be asked for a day."""
-        if not AUTO.is_over(task.tries):
-            await self._later(task, AUTO.pause_after(task.tries), refusal)
-            return
-        async with self.kit.database.sessions.begin() as session:
-            await lifecycle.refuse(session, task, _UNASKED)
-            header = await mirror.find_header(session, connection.id, int(task.subject))
-            if header is None:
-                return
-            client = await mirror.find_client(session, connection.id, header.client_id)
-            subject = claims.Subject.unseen(header, client.name if client else "")
-            source = f"export_asked:{connection.id}:{header.invoice_id}:{task.id}"
-            await self._ask(session, connection, subject, source, _UNASKED)
 
     async def _ask(
         self,
@@ -170,39 +157,23 @@ class AutoExportService:
             "total": cards.amount_text(invoice.total),
             "currency": invoice.currency,
             "reason": doubt,
-            "paymo_url": self.kit.links.paymo(invoice.id),
+            "paymo_url": self.links.paymo(invoice.id),
         }
         notification = notices.Notification(
             kind=NoticeKind.EXPORT_ASKED,
             source=source,
             facts=connections.common_facts(connection) | facts,
         )
-        if not await notices.enqueue(session, connection, notification, self.kit.now()):
+        if not await notices.enqueue(session, connection, notification, self.now()):
             nobody_hears = notices.Notification(
                 notification.kind,
                 notification.source,
                 notification.facts,
                 also=[connection.owner_id],
             )
-            await notices.enqueue(session, connection, nobody_hears, self.kit.now())
+            await notices.enqueue(session, connection, nobody_hears, self.now())
         told = {"paymo_invoice_id": invoice.id, "number": invoice.number, "reason": doubt}
-        audit.record(
-            session, connection, AuditNote("auto_export_asked", self.kit.now(), after=told)
-        )
-
-    async def _later(
-        self, task: Task, pause: timedelta, refusal: ServiceError, *, is_try: bool = True
-    ) -> None:
-        due_at = self.kit.now() + pause
-        async with self.kit.database.sessions.begin() as session:
-            await lifecycle.put_off(session, task, due_at, str(refusal), is_try=is_try)
-
-    async def _broken(self, connection: Connection, task: Task, refusal: NotConnected) -> None:
-        async with self.kit.database.sessions.begin() as session:
-            await connections.mark_broken(
-                session, connection.id, refusal.system, reason=str(refusal), now=self.kit.now()
-            )
-        await self._later(task, _WAITS, refusal, is_try=False)
+        audit.record(session, connection, AuditNote("auto_export_asked", self.now(), after=told))
 
 
 def _paid(invoice: Invoice) -> str:

@@ -63,11 +63,6 @@ _UNSAID = "Xero’s answer does not say what became of this invoice. It is being
 Member = tuple[BatchRow, Export]
 
 
-async def hold(kit: Kit, session: Session, batch: Batch, *, has_advanced: bool = False) -> None:
-    """Lengthen the lease. Raises `Lost` when somebody else goes on with the batch."""
-    await batch_lifecycle.keep(session, batch, kit.now(), has_advanced=has_advanced)
-
-
 @dataclass(slots=True)
 class GroupSender:
     """Sends what can go in groups; `show` draws the view again, at most once a second."""
@@ -97,7 +92,7 @@ class GroupSender:
 
     async def _unsent(self) -> list[Member]:
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, self.batch)
+            await batch_lifecycle.go_on(session, self.batch)
             found = await batches.list_unsent(session, self.batch.id)
         return [member for member in found if _is_groupable(member[1])]
 
@@ -106,7 +101,7 @@ class GroupSender:
         paymo = self.kit.paymo.client(self.connection.paymo_api_key)
         compared = await _compare(paymo, members)
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, self.batch)
+            await batch_lifecycle.go_on(session, self.batch)
             for row, export, invoice in compared.touched:
                 await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
         for export, refusal in compared.refused:
@@ -143,7 +138,7 @@ class GroupSender:
         for export, created in zip(group, answers_for(group, made), strict=True):
             await self._record(export, created)
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, self.batch, has_advanced=True)
+            await batch_lifecycle.advance(session, self.batch)
         if any(each.is_refused for each in made):
             # What the mirror says is old, and the cures are made of it.
             await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
@@ -153,7 +148,7 @@ class GroupSender:
         refused: list[tuple[Export, Refused]] = []
         group: list[Export] = []
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, self.batch)
+            await batch_lifecycle.go_on(session, self.batch)
             known = await books.load(session, self.connection, "")
             for row, export in members:
                 try:

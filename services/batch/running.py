@@ -4,29 +4,26 @@ A crash between any two lines leaves rows that are taken up again: the batch by 
 invoice that may have been sent by its own, to be looked up first.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from services.batch import reading, table
-from services.batch.groups import GroupSender, hold
+from services.batch.groups import GroupSender
 from services.batch.table import READY, TAKEN, BatchForm, BatchScreen
 from services.clients.paymo import Invoice
 from services.errors import (
     AlreadyRequested,
-    Lost,
-    NotConnected,
     ServiceError,
-    Throttled,
-    Unavailable,
 )
 from services.export import claims, courtesies, endings, recording
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice
-from services.jobs.backoff import BATCH, PARKED
+from services.jobs import policy
+from services.jobs.policy import PARKED, Wait
+from services.jobs.runner import Step, Turn
 from services.lifecycle import batch as lifecycle
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, BatchState, ExportState
@@ -48,57 +45,82 @@ _NOT_NOW = (
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRun:
-    """One go at a batch that was taken."""
+class BatchStep(Step[Batch]):
+    """Brings a batch on as far as it goes; what stands in the way is waited for, and shown."""
+
+    kit: Kit
+    board: BatchScreen
+
+    job = Job.BATCH
+    table = Batch
+    policy = policy.BATCH
+
+    async def run(self, turn: Turn[Batch]) -> None:
+        """Read the table, or send what is left."""
+        await (await self._go(turn)).run()
+
+    async def put_off(
+        self, session: Session, turn: Turn[Batch], wait: Wait
+    ) -> Mapping[str, object]:
+        """Say why it waits, and until when, where the person looks."""
+        go = await self._go(turn)
+        turn.then(go.show)
+        # What waits for somebody to connect again does not go on by itself.
+        is_working = go.connection.state is ConnectionState.ACTIVE
+        return {"problem": wait.sentence() if is_working else wait.why}
+
+    async def give_up(self, turn: Turn[Batch], refusal: ServiceError) -> None:
+        """End what nobody took."""
+        await (await self._go(turn)).give_up(refusal)
+
+    async def _go(self, turn: Turn[Batch]) -> "_Go":
+        async with self.kit.database.sessions() as session:
+            connection = await connections.get(session, turn.row.connection_id)
+        return _Go(self.kit, self.board, connection, turn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Go:
+    """One go at a batch."""
 
     kit: Kit
     board: BatchScreen
     connection: Connection
-    batch: Batch
+    turn: Turn[Batch]
 
-    async def step(self) -> None:
-        """Bring it on as far as it goes; what stands in the way is waited for, and shown."""
-        with suppress(Lost):
-            await self._try_step()
+    @property
+    def batch(self) -> Batch:
+        """The batch itself."""
+        return self.turn.row
 
-    async def _try_step(self) -> None:
-        try:
-            await self._step()
-        except Lost:
-            raise
-        except Throttled as refusal:
-            self.batch.tries -= 1  # nobody failed
-            await self._later(self.kit.now() + refusal.retry_after, str(refusal))
-        except NotConnected as refusal:
-            await self._broken(refusal)
-        except Unavailable as refusal:
-            if BATCH.is_over(self.batch.tries):
-                await self._give_up(refusal)
-            else:
-                pause = BATCH.pause_after(self.batch.tries)
-                await self._later(self.kit.now() + pause, str(refusal))
-        except ServiceError as refusal:
-            await self._later(self.kit.now() + PARKED, str(refusal))
-
-    async def _step(self) -> None:
+    async def run(self) -> None:
+        """Read the table, or send what is left."""
         kit, connection, batch = self.kit, self.connection, self.batch
         if connection.state is ConnectionState.ENDED:
             await self._settle()  # what never left has failed by that
             return
         if connection.state is not ConnectionState.ACTIVE:
-            raise NotConnected(_NOT_NOW, system="Xero")
+            async with kit.database.sessions.begin() as session:
+                due_at = kit.now() + PARKED
+                await lifecycle.put_off(session, batch, due_at, _NOT_NOW, is_try=False)
+            self.turn.then(self.show)
+            return
         if batch.state is BatchState.READING:
             await reading.read(kit, connection, batch)
-            await self._show()
+            self.turn.then(self.show)
             return
         await self._claim_all()
         await self._settle_new_contacts()
-        await GroupSender(kit, connection, batch, self._show).send_all()
+        await GroupSender(kit, connection, batch, self.show).send_all()
         await self._settle()
 
-    async def _show(self) -> None:
+    async def show(self) -> None:
         """Draw the open view again."""
         await self.board.show_batch(table.reply_target(self.batch), await self._form())
+
+    async def _report(self) -> None:
+        """Tell the person what came of it."""
+        await self.board.show_ended(table.reply_target(self.batch), await self._form())
 
     async def _form(self) -> BatchForm:
         async with self.kit.database.sessions() as session:
@@ -108,7 +130,7 @@ class BatchRun:
         """Claim every ready invoice, some at a time; those that somebody else has say so."""
         while True:
             async with self.kit.database.sessions.begin() as session:
-                await hold(self.kit, session, self.batch)
+                await lifecycle.go_on(session, self.batch)
                 rows = await batches.list_unclaimed(session, self.batch.id, READY, _AT_ONCE)
                 for row in rows:
                     await self._claim(session, row)
@@ -148,7 +170,7 @@ class BatchRun:
         """
         released: list[int] = []
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, self.batch)
+            await lifecycle.go_on(session, self.batch)
             unsent = [export for _, export in await batches.list_unsent(session, self.batch.id)]
             adding = {
                 each.client_id
@@ -173,7 +195,7 @@ class BatchRun:
         """End the batch when every invoice has its outcome, or look again when one may have."""
         batch, now = self.batch, self.kit.now()
         async with self.kit.database.sessions.begin() as session:
-            await hold(self.kit, session, batch, has_advanced=True)
+            await lifecycle.advance(session, batch)
             found = await batches.list_exports(session, batch.id)
             waiting = [each for each in found if each.state in exports.WAITING]
             if waiting:
@@ -185,10 +207,7 @@ class BatchRun:
                 await lifecycle.finish(session, batch, now)
                 await batches.forget_invoices(session, batch.id)
                 await self._note_end(session, found)
-        if waiting:
-            await self._show()
-        else:
-            await self.board.show_ended(table.reply_target(batch), await self._form())
+        self.turn.then(self.show if waiting else self._report)
 
     async def _note_end(self, session: Session, found: Sequence[Export]) -> None:
         states = [each.state for each in found]
@@ -200,14 +219,14 @@ class BatchRun:
         audit.record(session, self.connection, entry)
         await courtesies.ask_for_batch(session, self.connection, self.batch.id, self.kit.now())
 
-    async def _give_up(self, refusal: Unavailable) -> None:
+    async def give_up(self, refusal: ServiceError) -> None:
         """End what nobody took: a table that was not read, or the invoices that never left."""
         kit, batch = self.kit, self.batch
         if batch.state is BatchState.READING:
             said = f"{refusal} It was tried for over an hour. Open the table again later."
             async with kit.database.sessions.begin() as session:
                 await lifecycle.give_up_reading(session, batch, said)
-            await self._show()
+            self.turn.then(self.show)
             return
         async with kit.database.sessions() as session:
             unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
@@ -215,22 +234,3 @@ class BatchRun:
             why = endings.no_answer(export)
             await recording.fail(kit, self.connection, export, why)
         await self._settle()
-
-    async def _later(self, due_at: datetime, why: str) -> None:
-        """Go on later, and say when, where the person looks."""
-        said = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
-        async with self.kit.database.sessions.begin() as session:
-            await lifecycle.put_off(session, self.batch, due_at, said)
-        log.info("batch_put_off", batch=self.batch.id, until=due_at.isoformat())
-        await self._show()
-
-    async def _broken(self, refusal: NotConnected) -> None:
-        """Park the batch, and tell that the connection is broken."""
-        batch, now = self.batch, self.kit.now()
-        async with self.kit.database.sessions.begin() as session:
-            if self.connection.state is ConnectionState.ACTIVE:
-                await connections.mark_broken(
-                    session, self.connection.id, refusal.system, reason=str(refusal), now=now
-                )
-            await lifecycle.put_off(session, batch, now + PARKED, str(refusal), is_try=False)
-        await self._show()

@@ -1,13 +1,13 @@
-"""Exporting many invoices: what people do in Slack touches rows only; `run_batch` is the job."""
+"""Exporting many invoices: what people do in Slack touches rows only."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.batch import reading
-from services.batch.running import BatchRun
-from services.batch.table import READY, UNDONE, BatchForm, BatchScreen, form_of
+from services.batch.table import READY, UNDONE, BatchForm, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.export.kit import Kit
+from services.jobs.work import Work
 from services.lifecycle import batch as lifecycle
 from services.lifecycle import releasing
 from services.model.export import BatchState, ExportState
@@ -16,7 +16,7 @@ from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
 from services.store import audit, batches, connections, numbered, untaxed
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Batch, Connection
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
@@ -29,12 +29,13 @@ _LONGEST = 255
 class BatchService:
     """From the table of what is ready to the report of what came of it."""
 
-    kit: Kit
-    board: BatchScreen
+    database: Database
+    work: Work
+    now: Callable[[], datetime]
 
     async def open(self, person: Person, numbers: Sequence[str] = ()) -> BatchForm:
         """Start a table of these invoices, or of all that are not exported yet."""
-        async with self.kit.database.sessions.begin() as session:
+        async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             reply_to = ReplyTarget(
                 workspace_id=connection.workspace_id,
@@ -42,14 +43,14 @@ class BatchService:
                 channel_id=person.channel_id,
             )
             numbers = await _meant(session, connection, numbers)
-            batch = lifecycle.open_table(connection, numbers, reply_to, self.kit.now())
+            batch = lifecycle.open_table(connection, numbers, reply_to, self.now())
             session.add(batch)
             await session.flush()
             return await form_of(session, batch)
 
     async def open_failed(self, person: Person, batch_id: int) -> BatchForm:
         """Start a table of the invoices that failed in a batch."""
-        async with self.kit.database.sessions() as session:
+        async with self.database.sessions() as session:
             former = await _own(session, person, batch_id)
             person = replace(person, connection_id=former.connection_id)
             failed = [
@@ -63,20 +64,20 @@ class BatchService:
 
     async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:
         """Say which modal shows this batch, and have it read."""
-        async with self.kit.database.sessions.begin() as session:
+        async with self.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             batch.reply_to = {**batch.reply_to, "view_id": view_id}
-            batch.due_at = self.kit.now()
-        await self.kit.work.nudge(Job.BATCH, batch_id)
+            batch.due_at = self.now()
+        await self.work.nudge(Job.BATCH, batch_id)
 
     async def form(self, person: Person, batch_id: int) -> BatchForm:
         """Return the batch as it is now."""
-        async with self.kit.database.sessions() as session:
+        async with self.database.sessions() as session:
             return await form_of(session, await _own(session, person, batch_id))
 
     async def matched(self, person: Person, batch_id: int) -> BatchForm:
         """Judge again what waited for a client's contact or account."""
-        async with self.kit.database.sessions.begin() as session:
+        async with self.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             if batch.state is BatchState.READY:
                 connection = await connections.get(session, batch.connection_id)
@@ -86,7 +87,7 @@ class BatchService:
 
     async def choose_untaxed(self, person: Person, batch_id: int, tax_type: str) -> BatchForm:
         """Remember the rate of lines without tax, and judge again what waited for it."""
-        async with self.kit.database.sessions.begin() as session:
+        async with self.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
@@ -94,7 +95,7 @@ class BatchService:
             known = {each.tax_type for each in await untaxed.choices(session, connection)}
             if tax_type in known:
                 await releasing.remember_untaxed(
-                    session, connection, tax_type, by=person.user_id, at=self.kit.now()
+                    session, connection, tax_type, by=person.user_id, at=self.now()
                 )
         return await self.matched(person, batch_id)
 
@@ -105,8 +106,8 @@ class BatchService:
 
         Of what was taken back from Xero before, only what is named goes again.
         """
-        now = self.kit.now()
-        async with self.kit.database.sessions.begin() as session:
+        now = self.now()
+        async with self.database.sessions.begin() as session:
             batch = await _own(session, person, batch_id)
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
@@ -119,17 +120,8 @@ class BatchService:
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
             audit.record(session, connection, entry)
             form = await form_of(session, batch)
-        await self.kit.work.nudge(Job.BATCH, batch_id)
+        await self.work.nudge(Job.BATCH, batch_id)
         return replace(form, state=BatchState.RUNNING)
-
-    async def run_batch(self, batch_id: int) -> None:
-        """Bring one batch a step on, however far it had come."""
-        async with self.kit.database.sessions.begin() as session:
-            batch = await batches.take(session, batch_id, self.kit.now())
-            if batch is None:
-                return
-            connection = await connections.get(session, batch.connection_id)
-        await BatchRun(self.kit, self.board, connection, batch).step()
 
 
 async def _require_some(session: Session, batch: Batch) -> None:

@@ -9,26 +9,30 @@ is no room for is dropped, and the history says so.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 
+from services.clients.paymo import PaymoClients
 from services.clients.tokens import ATTACHMENTS
-from services.errors import Lost, ServiceError, Throttled
+from services.clients.xero import XeroClient, XeroClients
+from services.errors import ServiceError, Throttled
 from services.export.kit import Kit
-from services.export.underway import Taken, postpone, take_about
-from services.jobs.backoff import COURTESY
+from services.export.one_off import About, OneOffStep, XeroTaskStep
+from services.jobs import policy
+from services.jobs.runner import Turn
 from services.lifecycle import task as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget, Said
-from services.store import audit, batches, connections, grants, tasks
+from services.store import audit, batches, connections, exports, grants
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
 
 log = structlog.get_logger(__name__)
@@ -82,107 +86,114 @@ async def _may_attach(session: Session, connection: Connection) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class CourtesyService(Kit):
-    """Three jobs; nobody waits for them."""
+class CourtesyStep(XeroTaskStep):
+    """What is done once for an export; only limits are waited for."""
 
-    async def run_annotate(self, task_id: int) -> None:
-        """Write the note into Xero's history; a refusal is let go without a word."""
-        with suppress(Lost):
-            taken = await self._begin(task_id)
-            if taken is not None:
-                await self._end(taken, await self._tried(taken, self._annotate))
+    policy = policy.COURTESY
 
-    async def run_attach(self, task_id: int) -> None:
-        """Attach Paymo's PDF; that it was refused is told to whoever exported, once."""
-        with suppress(Lost):
-            await self._run_attach(task_id)
-
-    async def _run_attach(self, task_id: int) -> None:
-        taken = await self._begin(task_id)
-        if taken is None:
+    async def go_on(self, about: About) -> None:
+        """Do it, unless it may be done already; a refusal is let go."""
+        task = about.task
+        if task.data.get("is_sent"):
+            await self._end(task, "It may have been done already.")
             return
-        why = await self._tried(taken, self._attach)
-        if await self._end(taken, why) and why and taken.export.reply_to:
-            text = (
-                f"Invoice {taken.export.number} is in Xero; only its PDF could not be attached. "
-                f"{why}"
-            )
-            reply_to = ReplyTarget(**taken.export.reply_to | {"view_id": ""})
-            await self.screen.say(reply_to, Said(text, is_well=False))
-
-    async def _begin(self, task_id: int) -> Taken | None:
-        """Take the task, and write down that it may be done from here on."""
-        async with self.database.sessions.begin() as session:
-            taken = await take_about(session, task_id, self.now())
-            if taken is None:
-                return None
-            if taken.task.data.get("is_sent"):
-                await _finish(session, taken.task, "It may have been done already.")
-                return None
-            await lifecycle.note(session, taken.task, is_sent=True)
-            return taken
-
-    async def _tried(self, taken: Taken, call: Callable[[Taken], Awaitable[None]]) -> str | None:
-        """Return why it was refused, "" when it was done, or None when it comes later."""
-        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
-        if xero.allowance.is_short:
-            return "The day's calls are kept for exports."
+        if self.client(about.connection).allowance.is_short:
+            await self.let_go(about.turn, "The day's calls are kept for exports.")
+            return
+        await self._note(task, is_sent=True)  # from here on it may be done
         try:
-            await call(taken)
-        except Throttled as refusal:
-            if COURTESY.is_over(taken.task.tries):
-                return str(refusal)
+            await self.do(about)
+        except Throttled:
             # Refused at the door: nothing was done, so it may be tried again.
-            async with self.database.sessions.begin() as session:
-                await lifecycle.note(session, taken.task, is_sent=False)
-                await postpone(session, taken, refusal, self.now())
-            return None
+            await self._note(task, is_sent=False)
+            raise
         except ServiceError as refusal:
-            log.info("courtesy_let_go", export=taken.export.id, refusal=refusal)
-            return str(refusal)
-        return ""
+            log.info("courtesy_let_go", export=about.export.id, refusal=refusal)
+            await self.let_go(about.turn, str(refusal))
+        else:
+            await self._end(task, "")
 
-    async def _end(self, taken: Taken, why: str | None) -> bool:
-        if why is None:
-            return False
+    @abstractmethod
+    async def do(self, about: About) -> None:
+        """Ask Xero for it."""
+
+    async def let_go(self, turn: Turn[Task], why: str) -> None:
+        """End it undone."""
+        await self._end(turn.row, why)
+
+    async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
+        """Wait for no more limits."""
+        await self.let_go(turn, str(refusal))
+
+    async def _note(self, task: Task, *, is_sent: bool) -> None:
         async with self.database.sessions.begin() as session:
-            await _finish(session, taken.task, why)
-        return True
+            await lifecycle.note(session, task, is_sent=is_sent)
 
-    async def _annotate(self, taken: Taken) -> None:
-        await self._write_note(taken.connection, taken.export)
+    async def _end(self, task: Task, why: str) -> None:
+        async with self.database.sessions.begin() as session:
+            await _finish(session, task, why)
 
-    async def _write_note(self, connection: Connection, export: Export) -> None:
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        key = f"note-{export.tenant_id}-{export.id}"
-        text = _note_text(connection, export)
-        await xero.add_note(export.xero_invoice_id or "", text, key=key)
 
-    async def _attach(self, taken: Taken) -> None:
-        export = taken.export
-        content = await self.paymo.client(taken.connection.paymo_api_key).pdf(
-            export.paymo_invoice_id
-        )
-        xero = self.xero.client(taken.connection.tenant_id, taken.connection.grant_id)
+@dataclass(frozen=True, slots=True)
+class NoteStep(CourtesyStep):
+    """Writes the note into Xero's history; a refusal is let go without a word."""
+
+    job = Job.ANNOTATE
+
+    async def do(self, about: About) -> None:
+        """Write it."""
+        await _write_note(self.client(about.connection), about.connection, about.export)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachStep(CourtesyStep):
+    """Attaches Paymo's PDF; that it was refused is told to whoever exported, once."""
+
+    paymo: PaymoClients
+
+    job = Job.ATTACH
+
+    async def do(self, about: About) -> None:
+        """Read it from Paymo, and attach it."""
+        export = about.export
+        paymo = self.paymo.client(about.connection.paymo_api_key)
+        content = await paymo.pdf(export.paymo_invoice_id)
         name = _NOT_IN_A_NAME.sub("-", export.number).strip("-.") or str(export.paymo_invoice_id)
+        xero = self.client(about.connection)
         await xero.attach_pdf(export.xero_invoice_id or "", f"{name}.pdf", content)
 
-    async def run_annotate_batch(self, task_id: int) -> None:
-        """Write a batch's next note, or wait for a better time, or leave it at that."""
-        with suppress(Lost):
-            await self._run_annotate_batch(task_id)
+    async def let_go(self, turn: Turn[Task], why: str) -> None:
+        """End it undone, and say so."""
+        await self._end(turn.row, why)
+        async with self.database.sessions() as session:
+            export = await exports.get(session, turn.row.export_id or 0)
+        if export.reply_to:
+            text = f"Invoice {export.number} is in Xero; only its PDF could not be attached. {why}"
+            reply_to = ReplyTarget(**export.reply_to | {"view_id": ""})
+            turn.then(partial(self.screen.say, reply_to, Said(text, is_well=False)))
 
-    async def _run_annotate_batch(self, task_id: int) -> None:
+
+@dataclass(frozen=True, slots=True)
+class BatchNotesStep(OneOffStep):
+    """Writes one note of a batch, and comes back for the next."""
+
+    database: Database
+    xero: XeroClients
+    now: Callable[[], datetime]
+
+    job = Job.ANNOTATE_BATCH
+    policy = policy.COURTESY
+
+    async def run(self, turn: Turn[Task]) -> None:
+        """Write the next note, or wait for a better time, or leave it at that."""
+        task = turn.row
         async with self.database.sessions.begin() as session:
-            task = await tasks.take(session, task_id, self.now())
-            if task is None:
-                return
             connection = await connections.get(session, task.connection_id)
             batch_id, last = int(task.subject), int(task.data.get("last", 0))
             export = await batches.find_annotatable(session, batch_id, last)
             why = self._why_dropped(connection, task)
             if export is None or why:
-                await self._end_batch(session, task, why or task.reason)
+                await self._end(session, task, why or task.reason)
                 return
             if await batches.is_exporting(session, connection):
                 await lifecycle.put_off(session, task, self.now() + _BUSY, task.reason)
@@ -191,6 +202,14 @@ class CourtesyService(Kit):
             await lifecycle.note(session, task, last=export.id)
         await self._write_next(connection, task, export, last)
 
+    async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
+        """Leave it at what is written."""
+        async with self.database.sessions.begin() as session:
+            await self._end(session, turn.row, str(refusal))
+
+    def _client(self, connection: Connection) -> XeroClient:
+        return self.xero.client(connection.tenant_id, connection.grant_id)
+
     def _why_dropped(self, connection: Connection, task: Task) -> str:
         if connection.state is not ConnectionState.ACTIVE:
             return _OFF
@@ -198,7 +217,7 @@ class CourtesyService(Kit):
             return task.reason
         if self.now() - task.asked_at > _LONGEST:
             return _TOO_LATE
-        allowance = self.xero.client(connection.tenant_id, connection.grant_id).allowance
+        allowance = self._client(connection).allowance
         return "" if allowance.has_plenty else _NO_ROOM
 
     async def _write_next(
@@ -207,7 +226,7 @@ class CourtesyService(Kit):
         pause, reason = _PACE, ""
         counts: dict[str, Any] = {"missed": 0, "written": task.data.get("written", 0) + 1}
         try:
-            await self._write_note(connection, export)
+            await _write_note(self._client(connection), connection, export)
         except Throttled as refusal:
             # Refused at the door: nothing was done, so this one is still to be written.
             pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}
@@ -218,7 +237,7 @@ class CourtesyService(Kit):
             await lifecycle.note(session, task, **counts)
             await lifecycle.put_off(session, task, self.now() + pause, reason)
 
-    async def _end_batch(self, session: Session, task: Task, why: str) -> None:
+    async def _end(self, session: Session, task: Task, why: str) -> None:
         """End it, and say how many have no note, or none that is known of."""
         after: dict[str, Any] = {"written": task.data.get("written", 0)}
         missing = await batches.count_annotatable(session, int(task.subject)) - after["written"]
@@ -234,6 +253,11 @@ async def _finish(session: Session, task: Task, why: str) -> None:
         await lifecycle.refuse(session, task, why)
     else:
         await lifecycle.finish(session, task)
+
+
+async def _write_note(xero: XeroClient, connection: Connection, export: Export) -> None:
+    key = f"note-{export.tenant_id}-{export.id}"
+    await xero.add_note(export.xero_invoice_id or "", _note_text(connection, export), key=key)
 
 
 def _note_text(connection: Connection, export: Export) -> str:

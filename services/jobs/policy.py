@@ -115,3 +115,19 @@ ENDING_ALONE = Policy(
     refused=Then.RETRY,
     throttled=Then.RETRY,
 )
+# A batch; then its invoices fail as above, each with a line in its report. A table that is not read
+# says why.
+BATCH = Policy((2, 5, 15, 60, 180, 600), 12, refused=Then.PARK)
+# An undo, an update or a restored invoice; about an hour. It is refused, to whoever pressed, and
+# can be pressed again. While nobody can even look whether it is done, it goes on once an hour, and
+# whoever pressed is told so.
+TASK = Policy((5, 15, 60, 180, 600), 10, refused=Then.RETRY, least=timedelta(seconds=5))
+# Whether an invoice goes by itself; about a day. The channels, or the owner, are asked to export.
+AUTO = Policy((300,), 288, refused=Then.RETRY, disconnected=Then.WAIT, least=timedelta(minutes=5))
+# A note in Xero's history, Paymo's PDF beside an invoice: only limits are waited for, and nothing
+# is lost with them. The PDF's end is told to whoever exported.
+COURTESY = Policy((5, 15, 60, 180, 600), 5, throttled=Then.RETRY)
+# A comparison that somebody waits for, and a month's digest; about a day. It is refused, to whoever
+# asked; the digest's end is in the log, and the next month has its own.
+COMPARISON = Policy((20,), 3, disconnected=Then.END, least=timedelta(seconds=20))
+DIGEST = Policy((900,), 96, disconnected=Then.RETRY, least=timedelta(seconds=20))

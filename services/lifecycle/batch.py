@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.export import BatchState
 from services.model.people import ReplyTarget
 from services.store.tables import Batch, Connection
-
-_LEASE = timedelta(minutes=3)
 
 
 class BatchColumns(TypedDict, total=False):
@@ -61,9 +59,15 @@ def finish(_batch: Batch, now: datetime) -> BatchColumns:
 
 
 @machine.note
-def keep(batch: Batch, now: datetime, *, has_advanced: bool) -> BatchColumns:
-    """Keep the batch for another lease, while it goes on."""
-    return {"due_at": now + _LEASE, "tries": 0 if has_advanced else batch.tries, "problem": ""}
+def go_on(_batch: Batch) -> BatchColumns:
+    """Say that it waits for nothing any more."""
+    return {"problem": ""}
+
+
+@machine.note
+def advance(_batch: Batch) -> BatchColumns:
+    """Note that something came of it, so that its tries count from the start again."""
+    return {"problem": "", "tries": 0}
 
 
 @machine.note

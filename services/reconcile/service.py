@@ -1,16 +1,19 @@
 """Comparing both systems: asked for by a person, or by the clock for a month's digest."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
-from services.errors import Lost, NotConnected, ServiceError, Throttled, Unavailable
-from services.jobs.backoff import COMPARISON, DIGEST
+from services.errors import ServiceError, Throttled
+from services.export.one_off import OneOffStep
+from services.jobs import policy
+from services.jobs.policy import Policy, Wait
+from services.jobs.runner import Turn
 from services.jobs.work import Work
 from services.lifecycle import task as lifecycle
 from services.model import days
@@ -24,7 +27,7 @@ from services.reconcile import months, reading
 from services.reconcile.judging import Judge
 from services.reconcile.months import Month
 from services.reconcile.report import Begun, ReconcileScreen, Report, digest_facts
-from services.store import connections, notices, reconciling, tasks
+from services.store import connections, notices, reconciling
 from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.tables import Connection, Task
@@ -32,22 +35,15 @@ from services.store.tables import Connection, Task
 log = structlog.get_logger(__name__)
 
 _HOUR = timedelta(hours=1)
-_LONGEST = timedelta(minutes=10)
-_SOON = timedelta(seconds=20)
-_LATER = timedelta(minutes=15)
 _WORTH_TELLING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileService:
-    """`ask` writes a row and nudges; `run_reconcile` is a job."""
+    """Asks for comparisons; `ReconcileStep` makes them."""
 
     database: Database
-    paymo: PaymoClients
-    xero: XeroClients
     work: Work
-    screen: ReconcileScreen
-    links: Links
     now: Callable[[], datetime]
 
     async def ask(self, person: Person, text: str, reply_to: ReplyTarget) -> Begun:
@@ -76,36 +72,56 @@ class ReconcileService:
             await self.work.nudge(Job.RECONCILE, task_id)
         return begun
 
-    async def run_reconcile(self, task_id: int) -> None:
-        """Compare both sides if it is this task's turn, and tell whoever asked."""
-        with suppress(Lost):
-            await self._run(task_id)
 
-    async def _run(self, task_id: int) -> None:
-        async with self.database.sessions.begin() as session:
-            task = await tasks.take(session, task_id, self.now())
-            if task is None:
-                return
-            # A long list takes longer than the usual lease; nobody else shall read it meanwhile.
-            await lifecycle.put_off(session, task, self.now() + _LONGEST, "")
-            connection = await connections.get(session, task.connection_id)
+@dataclass(frozen=True, slots=True)
+class ReconcileStep(OneOffStep):
+    """Compares both sides, and tells whoever asked; without anybody it is a month's digest."""
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    screen: ReconcileScreen
+    links: Links
+    now: Callable[[], datetime]
+
+    job = Job.RECONCILE
+
+    def policy_for(self, row: Task) -> Policy:
+        """Try a few times while a person waits, and for a day where a digest is owed."""
+        return policy.DIGEST if row.reply_to is None else policy.COMPARISON
+
+    async def run(self, turn: Turn[Task]) -> None:
+        """Compare a month."""
+        async with self.database.sessions() as session:
+            connection = await connections.get(session, turn.row.connection_id)
         today = days.day_in(connection.time_zone, self.now())
-        month = months.month_of(task.data["month"], today)
-        try:
-            _require_open(connection)
-            self._require_calls(connection)
-            report = await self._compare(connection, month)
-        except Throttled as refusal:
-            await self._wait(task, refusal.retry_after, str(refusal))
-        except NotConnected as refusal:
-            await self._note_broken(connection, refusal)
-            await self._give_up(task, refusal, later=_HOUR)
-        except Unavailable as refusal:
-            await self._give_up(task, refusal, later=_LATER)
-        except ServiceError as refusal:
-            await self._refuse(task, str(refusal))
+        month = months.month_of(turn.row.data["month"], today)
+        _require_open(connection)
+        self._require_calls(connection)
+        await self._record(turn, await self._compare(connection, month))
+
+    async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:
+        """Say once until when it waits for a limit."""
+        task, values = turn.row, await OneOffStep.put_off(self, session, turn, wait)
+        is_worth_telling = wait.is_limit and wait.until - self.now() >= _WORTH_TELLING
+        if not is_worth_telling or task.data.get("told"):
+            return values
+        if task.reply_to is not None:
+            when = f"{wait.until:%H:%M} UTC on {wait.until.day} {wait.until:%b}"
+            text = f"{wait.why} The comparison is tried again by itself at {when}."
+            turn.then(partial(self.screen.show_wait, ReplyTarget(**task.reply_to), text))
+        return {**values, "data": task.data | {"told": True}}
+
+    async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
+        """Say why there is no comparison; the digest's end is in the log."""
+        task = turn.row
+        async with self.database.sessions.begin() as session:
+            await lifecycle.refuse(session, task, str(refusal))
+        if task.reply_to is not None:
+            target = ReplyTarget(**task.reply_to)
+            turn.then(partial(self.screen.show_refusal, target, str(refusal)))
         else:
-            await self._record(task, report)
+            log.warning("digest_given_up", connection=task.connection_id)
 
     async def _compare(self, connection: Connection, month: Month) -> Report:
         source = reading.Source(
@@ -128,8 +144,8 @@ class ReconcileService:
                 problem="day",
             )
 
-    async def _record(self, task: Task, report: Report) -> None:
-        now = self.now()
+    async def _record(self, turn: Turn[Task], report: Report) -> None:
+        task, now = turn.row, self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, task.connection_id)
             data = {"compared": report.compared, "agreeing": report.agreeing}
@@ -141,51 +157,11 @@ class ReconcileService:
                     session, connection, Notification(NoticeKind.DIGEST, source, facts), now
                 )
         if task.reply_to is None:
-            await self.work.nudge(Job.NOTICES, connection.workspace_id)
+            turn.nudge(Job.NOTICES, connection.workspace_id)
             owner = ReplyTarget(connection.workspace_id, connection.owner_id)
-            await self.screen.send_file(owner, report)
+            turn.then(partial(self.screen.send_file, owner, report))
         else:
-            await self.screen.show_report(ReplyTarget(**task.reply_to), report)
-
-    async def _wait(self, task: Task, pause: timedelta, reason: str) -> None:
-        """Put it off, and say once until when; nobody sleeps in a job."""
-        due_at = self.now() + max(pause, _SOON)
-        is_told = bool(task.data.get("told"))
-        is_worth_telling = pause >= _WORTH_TELLING and not is_told
-        async with self.database.sessions.begin() as session:
-            await lifecycle.put_off(session, task, due_at, reason)
-            if is_worth_telling:
-                await lifecycle.note(session, task, told=True)
-        if task.reply_to is not None and is_worth_telling:
-            when = f"{due_at:%H:%M} UTC on {due_at.day} {due_at:%b}"
-            text = f"{reason} The comparison is tried again by itself at {when}."
-            await self.screen.show_wait(ReplyTarget(**task.reply_to), text)
-
-    async def _give_up(self, task: Task, refusal: ServiceError, *, later: timedelta) -> None:
-        """Try again a few times while a person waits, and for a day where a digest is owed."""
-        is_digest = task.reply_to is None
-        patience = DIGEST if is_digest else COMPARISON
-        is_hopeless = not is_digest and isinstance(refusal, NotConnected)
-        if patience.is_over(task.tries) or is_hopeless:
-            await self._refuse(task, str(refusal))
-            return
-        pause = later if is_digest else _SOON
-        async with self.database.sessions.begin() as session:
-            await lifecycle.put_off(session, task, self.now() + pause, str(refusal))
-
-    async def _refuse(self, task: Task, reason: str) -> None:
-        async with self.database.sessions.begin() as session:
-            await lifecycle.refuse(session, task, reason)
-        if task.reply_to is not None:
-            await self.screen.show_refusal(ReplyTarget(**task.reply_to), reason)
-        else:
-            log.warning("digest_given_up", connection=task.connection_id)
-
-    async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
-        async with self.database.sessions.begin() as session:
-            await connections.mark_broken(
-                session, connection.id, refusal.system, reason=str(refusal), now=self.now()
-            )
+            turn.then(partial(self.screen.show_report, ReplyTarget(**task.reply_to), report))
 
 
 def _require_open(connection: Connection) -> None:

@@ -12,13 +12,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.engine import file_of, keep_private
-from services.store.tables import Batch, Export, Payment, Task
+from services.store.tables import Export, Payment
 from services.store.tables.base import Leased
 
 _LONGEST_LEASE = timedelta(minutes=3)
 _DUE = (
-    Batch.due_at,
-    Task.due_at,
     Export.due_at,
     Payment.due_at,
 )

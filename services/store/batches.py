@@ -1,7 +1,7 @@
 """Batches: exports of many invoices, taken by one worker at a time, with a row for each invoice."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
@@ -13,7 +13,6 @@ from services.store import exports
 from services.store.fence import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
-_LEASE = timedelta(minutes=3)
 _WORKING = (BatchState.READING, BatchState.RUNNING)
 _ON_TABLES = (BatchState.READING, BatchState.READY)
 
@@ -21,18 +20,6 @@ _ON_TABLES = (BatchState.READING, BatchState.READY)
 async def find(session: AsyncSession, batch_id: int) -> Batch | None:
     """Return the batch with this id, if there is one."""
     return await session.get(Batch, batch_id)
-
-
-async def take(session: AsyncSession, batch_id: int, now: datetime) -> Batch | None:
-    """Take this batch when it is due; nobody else gets it during the lease."""
-    taken: Batch | None = await session.scalar(
-        update(Batch)
-        .where(Batch.id == batch_id, Batch.state.in_(_WORKING), Batch.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Batch.fence + 1, tries=Batch.tries + 1)
-        .returning(Batch)
-        .execution_options(populate_existing=True)
-    )
-    return taken
 
 
 async def list_candidates(

@@ -129,7 +129,7 @@ def _batches() -> _Due:
         select(Batch.id, Batch.due_at)
         .join(Connection, Connection.id == Batch.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Batch.due_at <= _NOW)
+        .where(Workspace.is_installed, leases.is_free(Batch, _NOW))
         .order_by(Batch.due_at, Batch.id)
     )
 
@@ -142,7 +142,7 @@ def _tasks() -> Select[Job, int, datetime | None]:
         .where(
             Workspace.is_installed,
             Task.state == TaskState.WAITING,
-            Task.due_at <= _NOW,
+            leases.is_free(Task, _NOW),
         )
         .order_by(Task.due_at, Task.id)
     )

@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
-from services.model.jobs import TASKS, Job, TaskState
+from services.model.jobs import Job
 from services.store import exports, schedules, workspaces
 from services.store.tables import (
-    Base,
-    Batch,
     Connection,
     Export,
     Grant,
-    Task,
     Workspace,
 )
 
@@ -59,17 +55,10 @@ async def put_off(
 ) -> None:
     """Have the row of a job looked at later, with the problem where people look."""
     job, key = row
-    values: dict[Job, tuple[type[Base], dict[str, Any]]] = {
-        Job.EXPORT: (Export, {"due_at": until, "reason": problem}),
-        Job.BATCH: (Batch, {"due_at": until, "problem": problem}),
-        **dict.fromkeys(TASKS, (Task, {"due_at": until, "reason": problem})),
-    }
-    if job not in values:
+    if job is not Job.EXPORT:
         return  # its rows are taken under a lease, and come due again by themselves
-    table, changed = values[job]
-    own = table.id == key  # type: ignore[attr-defined]
-    if job is Job.EXPORT:
-        own &= Export.state.in_(exports.WAITING)
-    elif job in TASKS:
-        own &= Task.state == TaskState.WAITING
-    await session.execute(update(table).where(own).values(**changed))
+    await session.execute(
+        update(Export)
+        .where(Export.id == key, Export.state.in_(exports.WAITING))
+        .values(due_at=until, reason=problem)
+    )

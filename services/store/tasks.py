@@ -1,17 +1,15 @@
 """Tasks: asked for once, taken by one worker at a time, and kept as a record afterwards."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.jobs import Job, TaskState
 from services.store import leaving
 from services.store.tables import Task
-
-_LEASE = timedelta(minutes=3)
 
 
 async def add(session: AsyncSession, task: Task) -> Task | None:
@@ -41,18 +39,6 @@ async def is_done(session: AsyncSession, job: Job, export_id: int) -> bool:
         .limit(1)
     )
     return found is not None
-
-
-async def take(session: AsyncSession, task_id: int, now: datetime) -> Task | None:
-    """Take this task when it is due; nobody else gets it during the lease."""
-    taken: Task | None = await session.scalar(
-        update(Task)
-        .where(Task.id == task_id, Task.state == TaskState.WAITING, Task.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Task.fence + 1, tries=Task.tries + 1)
-        .returning(Task)
-        .execution_options(populate_existing=True)
-    )
-    return taken
 
 
 async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime | None:

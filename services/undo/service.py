@@ -1,28 +1,43 @@
-"""Taking an export back, and accepting one that differs: what people ask for.
+"""Taking an export back, and accepting one that differs: what people ask for, and the job.
 
 While an export is taken back the invoice's life is `UNDOING`, so that a look at Xero never takes
 our own doing for a deletion.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from services import money
-from services.errors import AlreadyRequested, NotFound
-from services.export.kit import Kit
-from services.export.underway import take_about
+from services.clients.xero import XeroInvoice
+from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError, Unavailable
+from services.export.one_off import About, XeroTaskStep
+from services.export.refusals import Refused
+from services.jobs.work import Work
 from services.lifecycle import invoice as invoices
+from services.lifecycle import payment
+from services.lifecycle import task as lifecycle
 from services.lifecycle.export import accept_difference
 from services.lifecycle.task import Asked, ask
+from services.mapping import books
+from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
+from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.store import audit, cards, connections, exports, notices, numbered
 from services.store.audit import AuditNote
-from services.store.engine import Session
-from services.store.tables import Connection, Export
-from services.undo import takeback
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Export, Task
+
+_End = Callable[[Session, Export], Awaitable[bool]]
+_ENDED: Mapping[str, _End] = {
+    invoices.DELETED: invoices.mark_deleted_amid_undo,
+    invoices.VOIDED: invoices.mark_voided_amid_undo,
+}
+_LONGEST = 255  # characters of an invoice's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +52,13 @@ class Takeable:
 
 
 @dataclass(frozen=True, slots=True)
-class UndoService(Kit):
-    """A press claims the invoice's life and leaves a task; `run_undo` is a job."""
+class UndoService:
+    """A press claims the invoice's state and leaves a task for `UndoStep`."""
+
+    database: Database
+    work: Work
+    links: Links
+    now: Callable[[], datetime]
 
     async def find(self, person: Person, number: str) -> Takeable:
         """Return the export to take back by its invoice's number, to ask the person about it."""
@@ -100,13 +120,6 @@ class UndoService(Kit):
             "Payments are recorded as if both sides stated the same."
         )
 
-    async def run_undo(self, task_id: int) -> None:
-        """Bring one task a step on, however far it had come."""
-        async with self.database.sessions.begin() as session:
-            taken = await take_about(session, task_id, self.now())
-        if taken is not None:
-            await takeback.run(self, taken)
-
     async def _own(
         self, session: Session, person: Person, export_id: int
     ) -> tuple[Export, Connection]:
@@ -140,3 +153,159 @@ def _why_not_ours(export: Export, connection: Connection) -> str:
     if export.invoice_state is not InvoiceState.LIVE:
         return f"Invoice {export.number} is gone from Xero already, so there is nothing to undo."
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoStep(XeroTaskStep):
+    """Takes an export back, in the way that Xero's books allow; Paymo keeps its invoice.
+
+    A draft is deleted. An approved invoice without payments is renamed, so that its number is free
+    again, and then voided. Anything else is refused, and nothing is changed.
+    """
+
+    job = Job.UNDO
+
+    async def go_on(self, about: About) -> None:
+        """Bring it a step on; what may be done already is read before anything is sent."""
+        try:
+            await self._run(about)
+        except Refused as refusal:
+            await self._refuse(about, f"{refusal} {await self._named_back(about)}".strip())
+
+    async def _run(self, about: About) -> None:
+        xero = self.client(about.connection)
+        try:
+            invoice = await xero.invoice(about.export.xero_invoice_id or "")
+        except NotFound:
+            raise Refused(
+                f"Xero does not find invoice {about.export.number}, so nothing was changed.",
+                RefusalCode.GONE,
+            ) from None
+        sent = str(about.task.data.get("sent", ""))
+        if invoice.status in _ENDED:
+            if sent not in _ENDED:
+                await self._ended_by_others(about, invoice)
+            else:
+                await self._succeed(about, invoice)
+            return
+        self.require_over(about)
+        await self._check(about, invoice)
+        try:
+            await self._end(about, invoice)
+        except Rejected as refusal:
+            raise Refused(
+                f"Invoice {about.export.number} was not taken back. {refusal}", RefusalCode.REJECTED
+            ) from refusal
+
+    async def _check(self, about: About, invoice: XeroInvoice) -> None:
+        """Raise `Refused` where Xero's books do not allow it, or a person should look first."""
+        number, organisation = about.export.number, about.connection.organisation_name
+        settled = [
+            *invoice.payments,
+            *invoice.credit_notes,
+            *invoice.overpayments,
+            *invoice.prepayments,
+        ]
+        if settled or invoice.status == "PAID":
+            raise Refused(
+                f"Invoice {number} has payments or credits in {organisation}, so it stays. Remove "
+                "them in Xero first (a batch or reconciled payment at the bank account it belongs "
+                "to), then undo again.",
+            )
+        async with self.database.sessions() as session:
+            known = await books.load(session, about.connection, "")
+        locked, day = known.locked_until, invoice.issued_on
+        is_approved = invoice.status == "AUTHORISED"
+        if is_approved and locked is not None and day is not None and day <= locked:
+            raise Refused(
+                f"Invoice {number} is dated {day:%d %b %Y} and {organisation} is locked up to "
+                f"{locked:%d %b %Y}, so it stays. Move the lock date in Xero first, or give a "
+                "credit note.",
+                RefusalCode.LOCKED,
+            )
+
+    async def _end(self, about: About, invoice: XeroInvoice) -> None:
+        key = f"undo-{about.export.tenant_id}-{about.task.id}-{about.task.tries}"
+        if invoice.status == "AUTHORISED":
+            free = _freed(about.export, about.task)
+            if invoice.invoice_number != free:
+                await self.leave(about, sent="rename")
+                await self.change(about, {"InvoiceNumber": free}, key=f"{key}-rename")
+            end = "VOIDED"
+        else:
+            end = "DELETED"
+        await self.leave(about, sent=end)
+        ended = await self.change(about, {"Status": end}, key=f"{key}-end")
+        if ended.status != end:
+            raise Unavailable(
+                f"Xero did not say that invoice {about.export.number} is {end.lower()}."
+            )
+        await self._succeed(about, ended)
+
+    async def _named_back(self, about: About) -> str:
+        """Give a refused invoice its number back; say so where Xero does not let us."""
+        if about.task.data.get("sent") not in {"rename", "VOIDED"}:
+            return ""
+        number = about.export.xero_number
+        key = f"undo-{about.export.tenant_id}-{about.task.id}-{about.task.tries}-back"
+        try:
+            await self.leave_anyway(about)
+            await self.change(about, {"InvoiceNumber": number}, key=key)
+        except ServiceError:
+            free = _freed(about.export, about.task)
+            return f"In Xero it may be called {free} now: call it {number}."
+        return ""
+
+    async def _succeed(self, about: About, invoice: XeroInvoice) -> None:
+        export, now = about.export, self.now()
+        how = "deleted" if invoice.status == "DELETED" else "voided"
+        async with self.database.sessions.begin() as session:
+            await lifecycle.finish(session, about.task, {"how": how})
+            await invoices.mark_undone(session, export, invoice.status)
+            # No look at Xero follows it from here on, and it had no payment left when it ended.
+            await payment.check_all(session, export, now)
+            facts = cards.common_facts(export, about.connection, self.links)
+            facts |= {"by": about.task.asked_by, "how": how}
+            notification = notices.Notification(
+                NoticeKind.INVOICE_UNDONE, f"undone:{about.task.id}", facts, export, export.total
+            )
+            await notices.enqueue(session, about.connection, notification, now)
+            before = {"xero_invoice_id": export.xero_invoice_id, "xero_number": export.xero_number}
+            entry = AuditNote("undone", now, about.task.asked_by, export.id, before, {"how": how})
+            audit.record(session, about.connection, entry)
+        about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
+        organisation = about.connection.organisation_name
+        self.tell(
+            about.turn,
+            f"Invoice {export.number} was {how} in {organisation}. Paymo keeps it, and it can be "
+            "exported again.",
+        )
+
+    async def _ended_by_others(self, about: About, invoice: XeroInvoice) -> None:
+        """Leave to the look at Xero what a person did there in the meantime."""
+        await self._refuse(
+            about,
+            f"Somebody has {invoice.status.lower()} invoice {about.export.number} in Xero already, "
+            "so Paymo follows that as usual.",
+            end=_ENDED[invoice.status],
+        )
+
+    async def _refuse(self, about: About, why: str, *, end: _End = invoices.stop_undo) -> None:
+        async with self.database.sessions.begin() as session:
+            await lifecycle.refuse(session, about.task, why)
+            await end(session, about.export)
+            entry = AuditNote(
+                "undo_refused",
+                self.now(),
+                about.task.asked_by,
+                about.export.id,
+                after={"reason": why},
+            )
+            audit.record(session, about.connection, entry)
+        self.tell(about.turn, why, is_well=False)
+
+
+def _freed(export: Export, task: Task) -> str:
+    """Return the name that a void invoice keeps, so that its number can be used again."""
+    suffix = f" undone {task.id}"
+    return f"{export.xero_number[: _LONGEST - len(suffix)]}{suffix}"

@@ -4,27 +4,69 @@ Take, call, record: what will be sent is written down first. An update whose ans
 looked for in Xero before anything is sent again.
 """
 
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
 
-from services import compare
-from services.errors import AlreadyRequested, Lost, NotFound, ServiceError
+import msgspec
+
+from services import compare, money
+from services.clients.paymo import Invoice
+from services.clients.xero import NewLine, XeroInvoice
+from services.compare import Difference, Part, Standing
+from services.errors import AlreadyRequested, Lost, NotFound, Rejected, ServiceError
+from services.export import contacts, preparing, recording
+from services.export.claims import WIDEST
+from services.export.figures import new_invoice
 from services.export.kit import Kit
+from services.export.one_off import About, OneOffStep, XeroTaskStep
+from services.export.reading import read_invoice
 from services.export.refusals import Refused
-from services.export.underway import Taken, Underway, postpone, take_about
-from services.lifecycle import task as lifecycle
+from services.jobs.policy import Wait
+from services.jobs.runner import Turn
+from services.jobs.work import Work
+from services.lifecycle import export as lifecycle
+from services.lifecycle import task as task_lifecycle
+from services.mapping import books
+from services.mapping.case import Case
+from services.mapping.checks import DRAFT, codes_of, examine, reds
+from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.store import audit, connections, exports
+from services.model.wording import Command, Typed
+from services.store import audit, cards, connections, drifts, exports, matches, notices
 from services.store.audit import AuditNote
-from services.store.tables import Connection, Export
-from services.update import rewriting
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Export, Task
+
+_FRESH = timedelta(minutes=1)
+_CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes")
+_NO_CONTACT = (
+    "Its client in Paymo is another one now, and nobody has said which contact in Xero that is. "
+    f"Match it with {Typed(Command.MATCH)}, then press again."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateService(Kit):
-    """`ask` writes a row and nudges; `run_update` is a job."""
+class _Both:
+    """The invoice as both sides state it now, and where its client goes in Xero."""
+
+    invoice: Invoice
+    stated: XeroInvoice
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateService:
+    """A press leaves a task for `UpdateStep`."""
+
+    database: Database
+    work: Work
+    now: Callable[[], datetime]
 
     async def ask(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Have the invoice in Xero made as it is in Paymo now; return a sentence to show."""
@@ -35,7 +77,7 @@ class UpdateService(Kit):
             found = await connections.get_here(session, person, export.connection_id)
             connection = connections.require_ready(found)
             _require_ours(export, connection)
-            asked = lifecycle.Asked(
+            asked = task_lifecycle.Asked(
                 Job.UPDATE,
                 str(export.id),
                 self.now(),
@@ -44,55 +86,12 @@ class UpdateService(Kit):
                 export_id=export.id,
                 data={"told": compare.told(export, compare.PAYMO)},
             )
-            task = await lifecycle.ask(session, connection, asked)
+            task = await task_lifecycle.ask(session, connection, asked)
             if task is None:
                 raise AlreadyRequested(f"Invoice {export.number} is being updated already.")
             task_id = task.id
         await self.work.nudge(Job.UPDATE, task_id)
         return f"Invoice {export.number} is being updated in {connection.organisation_name}."
-
-    async def run_update(self, task_id: int) -> None:
-        """Bring one update a step on, however far it had come."""
-        async with self.database.sessions.begin() as session:
-            taken = await take_about(session, task_id, self.now())
-        if taken is None:
-            return
-        case = Underway(self, taken.connection, taken.export, taken.task)
-        with suppress(Lost):
-            try:
-                said = await rewriting.run(case)
-            except Refused as refusal:
-                await self._refuse(case, str(refusal))
-            except Lost:
-                raise
-            except ServiceError as refusal:
-                await self._later(case, taken, refusal)
-            else:
-                await case.say(said)
-
-    async def _later(self, case: Underway, taken: Taken, refusal: ServiceError) -> None:
-        """Try again when the refusal may have passed, and say so once."""
-        async with self.database.sessions.begin() as session:
-            said = await postpone(session, taken, refusal, self.now())
-        await case.say(said, is_well=False)
-        due_at = case.task.due_at
-        if case.task.tries == 1 and due_at is not None:
-            when = f"{due_at:%H:%M} UTC on {due_at:%d %b}"
-            await case.say(f"{refusal} It goes on by itself at {when}.", is_well=False)
-
-    async def _refuse(self, case: Underway, why: str) -> None:
-        export = case.export
-        async with self.database.sessions.begin() as session:
-            await lifecycle.refuse(session, case.task, why)
-            entry = AuditNote(
-                "update_refused",
-                self.now(),
-                case.task.asked_by,
-                export_id=export.id,
-                after={"reason": why},
-            )
-            audit.record(session, case.connection, entry)
-        await case.say(f"Invoice {export.number} was not updated. {why}", is_well=False)
 
 
 def _require_ours(export: Export, connection: Connection) -> None:
@@ -109,3 +108,260 @@ def _require_ours(export: Export, connection: Connection) -> None:
         raise ServiceError(
             f"Invoice {number} was in Xero before and is only linked. Change it there by hand."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStep(XeroTaskStep):
+    """Reads both sides, looks at everything, sends, and records."""
+
+    kit: Kit
+
+    job = Job.UPDATE
+
+    async def go_on(self, about: About) -> None:
+        """Bring one update a step on, however far it had come."""
+        try:
+            self.tell(about.turn, await self._update(about))
+        except Refused as refusal:
+            await self._refuse(about, str(refusal))
+
+    async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:
+        """Say once that it waits."""
+        if wait.is_try and turn.row.tries == 1:
+            self.tell(turn, wait.sentence(), is_well=False)
+        return await OneOffStep.put_off(self, session, turn, wait)
+
+    async def _refuse(self, about: About, why: str) -> None:
+        async with self.database.sessions.begin() as session:
+            await task_lifecycle.refuse(session, about.task, why)
+            entry = AuditNote(
+                "update_refused",
+                self.now(),
+                about.task.asked_by,
+                export_id=about.export.id,
+                after={"reason": why},
+            )
+            audit.record(session, about.connection, entry)
+        said = f"Invoice {about.export.number} was not updated. {why}"
+        self.tell(about.turn, said, is_well=False)
+
+    async def _update(self, about: About) -> str:
+        """Update it; return a sentence for the person who asked. Raises `Refused`."""
+        if about.export.invoice_state is not InvoiceState.LIVE:
+            self.require_over(about)
+            raise Refused("It is not in Xero any more, or is being taken back.", RefusalCode.GONE)
+        stated = await self._in_xero(about)
+        kept = about.task.data.get("invoice")
+        if kept is not None and self._has_arrived(about, stated):
+            return await self._record(about, Invoice.from_json(kept), stated)
+        self.require_over(about)
+        await self.kit.mirror.refresh_books(about.connection, at_most_old=_FRESH)
+        invoice = await self._in_paymo(about)
+        both = _Both(invoice, stated, await self._contact_of(about, invoice))
+        now = compare.standing_now(about.export, invoice, both.contact_id, stated)
+        if not now.in_paymo:
+            return await self._agree(about)
+        body = await self._checked(about, both, now)
+        former = str((about.export.sent or {}).get("Reference", ""))
+        await self.leave(
+            about,
+            body=body,
+            invoice=invoice.as_json(),
+            before=stated.updated,
+            attempt=about.task.data.get("attempt", 0) + 1,
+        )
+        try:
+            updated = await self.change(
+                about, _fields(body, stated, former), key=self._key(about, body)
+            )
+        except Rejected as refusal:
+            raise Refused(str(refusal), RefusalCode.REJECTED) from refusal
+        return await self._record(about, invoice, updated)
+
+    async def _in_xero(self, about: About) -> XeroInvoice:
+        try:
+            return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
+        except NotFound:
+            raise Refused(
+                "Xero does not find it, so nothing was changed.", RefusalCode.GONE
+            ) from None
+
+    async def _in_paymo(self, about: About) -> Invoice:
+        paymo = self.kit.paymo.client(about.connection.paymo_api_key)
+        try:
+            return await read_invoice(paymo, about.export.paymo_invoice_id)
+        except NotFound:
+            raise Refused("It is not in Paymo any more.", RefusalCode.GONE) from None
+
+    async def _contact_of(self, about: About, invoice: Invoice) -> str:
+        """Return the contact in Xero; one that was merged is followed, and is no change."""
+        export = about.export
+        if export.client_id in (None, invoice.client_id):
+            await contacts.find(self.kit, about.connection, export, invoice)
+            return export.contact_id
+        async with self.database.sessions() as session:
+            return await matches.contact_of(session, about.connection, invoice.client_id)
+
+    def _has_arrived(self, about: About, stated: XeroInvoice) -> bool:
+        """Say whether Xero holds what was sent before, though no answer was heard."""
+        data = about.task.data
+        if stated.updated == data["before"]:
+            return False
+        sent, invoice = data["body"], Invoice.from_json(data["invoice"])
+        texts = {"Reference": stated.reference, "InvoiceNumber": stated.invoice_number}
+        said = {
+            name: when.isoformat() if when is not None else ""
+            for name, when in (("Date", stated.issued_on), ("DueDate", stated.due_on))
+        }
+        lines = compare.in_xero(stated).lines
+        return (
+            stated.total == invoice.total
+            and stated.contact.contact_id == sent["Contact"]["ContactID"]
+            and lines in ("", compare.digest_of_body(sent))
+            and all(sent[name] == each for name, each in said.items() if name in sent)
+            and all(
+                money.folded(sent.get(name, each)) == money.folded(each)
+                for name, each in texts.items()
+            )
+        )
+
+    async def _checked(self, about: About, both: _Both, now: Standing) -> dict[str, Any]:
+        """Look at everything that an export looks at, and at what Xero's invoice still allows."""
+        told = about.task.data.get("told", "")
+        if told and told != compare.fingerprint(now.in_paymo):
+            raise Refused(
+                "It was edited in Paymo again after that message. Look at the newest one, then "
+                "press there.",
+                RefusalCode.CHANGED,
+            )
+        names = [each.name for each in now.in_xero if each.part is not Part.ROUNDING] + (
+            ["lines"] if now.has_own_lines else []
+        )
+        if names:
+            raise Refused(
+                f"Somebody changed it in Xero as well ({', '.join(names)}), so nothing is written "
+                "over. Bring both together by hand.",
+            )
+        async with self.database.sessions() as session:
+            connection = await connections.get(session, about.connection.id)
+            known = await books.load(session, connection, both.contact_id)
+        seen = _as_stated(about.export, both.stated)
+        if why := compare.why_not_updated(seen, connection, now.in_paymo):
+            raise Refused(why)
+        if not both.contact_id:
+            raise Refused(_NO_CONTACT, RefusalCode.CONTACT)
+        return _body(about.export, both, known)
+
+    def _key(self, about: About, body: dict[str, Any]) -> str:
+        """Return another key for every attempt: Xero would answer an old one as it did then."""
+        whole = msgspec.json.encode(body, order="sorted").decode()
+        parts = (about.export.tenant_id, str(about.task.id), str(about.task.data["attempt"]), whole)
+        return sha256("|".join(parts).encode()).hexdigest()
+
+    async def _agree(self, about: About) -> str:
+        """End it where Paymo's invoice is as it was exported by now."""
+        async with self.database.sessions.begin() as session:
+            await task_lifecycle.finish(session, about.task)
+        return (
+            f"Invoice {about.export.number} is the same in Paymo and in Xero, so nothing was sent."
+        )
+
+    async def _record(self, about: About, invoice: Invoice, stated: XeroInvoice) -> str:
+        """Take over what Xero states now, compare its totals, and tell the channels."""
+        export = about.export
+        found = compare.edits_in_paymo(export, compare.compared_of(export).former, invoice)
+        async with self.database.sessions.begin() as session:
+            stated_at = {"stated_at": stated.updated_at.isoformat()}
+            await task_lifecycle.finish(session, about.task, stated_at)
+            if not await self._write(session, about, invoice, stated):
+                raise Lost
+            await self._tell(session, about, found)
+        about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
+        total = money.format_amount(stated.total, export.currency)
+        return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
+
+    async def _write(
+        self, session: Session, about: About, invoice: Invoice, stated: XeroInvoice
+    ) -> bool:
+        export = about.export
+        values: dict[str, Any] = {
+            "sent": about.task.data["body"],
+            "number": invoice.number[:WIDEST],
+            "client_id": invoice.client_id,
+            "client_name": invoice.client_name[:WIDEST],
+            "contact_id": stated.contact.contact_id or export.contact_id,
+            "contact_name": stated.contact.name[:WIDEST] or export.contact_name,
+            "compared": compare.agreed(invoice, stated).as_json(),
+            "total": invoice.total,
+            "xero_number": stated.invoice_number,
+            "xero_total": stated.total,
+            "xero_due": stated.amount_due,
+            "xero_rounding": stated.rounding_amount or None,
+            "xero_seen_status": stated.status,
+            "accepted_difference": None,
+            "drift": "",
+        }
+        if not await drifts.rewrite(session, export, **values):
+            return False
+        differs = recording.difference(export, stated)
+        if differs:
+            await lifecycle.mark_updated_differently(session, export, differs)
+        else:
+            await lifecycle.mark_updated(session, export)
+        return True
+
+    async def _tell(self, session: Session, about: About, found: tuple[Difference, ...]) -> None:
+        export, connection, now = about.export, about.connection, self.now()
+        by = about.task.asked_by
+        facts = cards.common_facts(export, connection, self.links) | {
+            "side": compare.PAYMO,
+            **compare.facts_of(found),
+            "advice": "",
+            "by": by,
+        }
+        source = f"updated:{about.task.id}"
+        notification = notices.Notification(
+            NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
+        )
+        await notices.enqueue(session, connection, notification, now)
+        before, after = compare.values_of(found)
+        entry = AuditNote(
+            "updated_in_xero", now, by, export_id=export.id, before=before, after=after
+        )
+        audit.record(session, connection, entry)
+
+
+def _as_stated(export: Export, stated: XeroInvoice) -> Export:
+    """Return what the judgement needs of the row, as Xero states it now."""
+    return Export(
+        number=export.number,
+        sent=export.sent,
+        is_linked=export.is_linked,
+        drift="",
+        xero_total=stated.total,
+        xero_due=stated.amount_due,
+        xero_seen_status=stated.status,
+    )
+
+
+def _body(export: Export, both: _Both, known: books.Books) -> dict[str, Any]:
+    """Return the whole invoice as an export would send it now; a draft stays one."""
+    status = DRAFT if both.stated.status == DRAFT else "AUTHORISED"
+    choice = replace(preparing.choice_of(export), xero_status=status, contact_id=both.contact_id)
+    checked = Case(both.invoice, choice, known)
+    if wrong := reds(examine(checked)):
+        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
+    leaves_out = export.leave_out_number
+    target = preparing.target_of(checked, contact_id=both.contact_id, leave_out_number=leaves_out)
+    body: dict[str, Any] = msgspec.to_builtins(new_invoice(both.invoice, target).body())
+    return body
+
+
+def _fields(body: dict[str, Any], stated: XeroInvoice, former: str) -> dict[str, object]:
+    """Return what is sent of it: lines without ids take the place of those that are there."""
+    fields = {name: body[name] for name in _CHANGED if name in body}
+    if money.folded(stated.reference) == money.folded(former) != "":
+        fields.setdefault("Reference", "")  # the number stands in its own place now
+    if body["Contact"]["ContactID"] != stated.contact.contact_id:
+        fields["Contact"] = body["Contact"]
+    return {**fields, "LineItems": msgspec.convert(body["LineItems"], list[NewLine])}

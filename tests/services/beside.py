@@ -11,7 +11,6 @@ from typing import Any
 from httpx import Timeout
 
 from sandbox.serving import Fault
-from services.batch.service import BatchService
 from services.store import alone
 from services.store.engine import Database
 from tests.services.bridge import Bridge
@@ -37,10 +36,10 @@ def beside(bridge: Bridge, database: Database) -> Bridge:
         database=database,
         mirror=mirror,
         export=export,
-        batches=BatchService(export, bridge.screen),
+        batches=replace(bridge.batches, database=database),
         sync=replace(bridge.sync, database=database, paymo=paymo, xero=xero),
         matching=replace(bridge.matching, database=database),
-        reconcile=replace(bridge.reconcile, database=database, paymo=paymo, xero=xero),
+        reconcile=replace(bridge.reconcile, database=database),
     )
 
 

@@ -13,7 +13,8 @@ from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
 from sandbox.xero.organisation import Organisation
-from services.automatic.service import AutoExportService
+from services.automatic.service import AutoStep
+from services.batch.running import BatchStep
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.clients.http import open_http
@@ -21,10 +22,12 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
+from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
+from services.export.kit import Mirror
 from services.export.previews import PreviewStep
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
-from services.jobs.runner import Runner
+from services.jobs.runner import Runner, Step
 from services.jobs.work import Run
 from services.matching.index import index_of
 from services.matching.service import MatchingService
@@ -33,7 +36,7 @@ from services.model.jobs import Job
 from services.model.links import Links
 from services.model.people import Person, ReplyTarget, Said
 from services.reconcile.report import Report
-from services.reconcile.service import ReconcileService
+from services.reconcile.service import ReconcileService, ReconcileStep
 from services.store import connections, due
 from services.store.engine import Database
 from services.store.tables import (
@@ -46,15 +49,16 @@ from services.store.tables import (
 from services.sync.service import SyncService
 from services.sync.shapes import Swept
 from services.sync.sweep import SweepStep
-from services.undo.restoring import RestoreService
-from services.undo.service import UndoService
-from services.update.service import UpdateService
+from services.undo.restoring import RestoreService, RestoreStep
+from services.undo.service import UndoService, UndoStep
+from services.update.service import UpdateService, UpdateStep
 from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_file, oauth_of
 from tests.services.store_seeds import schedule_of, set_due, times_in
 
 ANNA = Person("", "T1", "U1", "C1")
 BEN = Person("", "T1", "U2", "C1")
 _ROUNDS = 20
+_TASKS = (Job.RECONCILE, Job.UNDO, Job.RESTORE, Job.AUTO, Job.BATCH, Job.UPDATE)
 
 
 @dataclass(slots=True)
@@ -145,22 +149,39 @@ class Bridge:
     @property
     def undo(self) -> UndoService:
         """Takes exports back."""
-        return UndoService.of(self.export)
-
-    @property
-    def automatic(self) -> AutoExportService:
-        """Exports what became sent."""
-        return AutoExportService(self.export)
+        return UndoService(self.database, self.export.work, self.export.links, self.clock)
 
     @property
     def restore(self) -> RestoreService:
         """Makes invoices again in Paymo."""
-        return RestoreService.of(self.sync)
+        return RestoreService(self.database, self.export.work, self.clock)
 
     @property
     def update(self) -> UpdateService:
         """Brings Xero after what was edited in Paymo."""
-        return UpdateService.of(self.export)
+        return UpdateService(self.database, self.export.work, self.clock)
+
+    def step(self, job: Job) -> Step[Any]:
+        """Return what runs one-off tasks, and batches."""
+        it = self.export
+        told = (self.database, self.screen, it.links, self.clock)
+        mirror: Mirror = it.mirror
+        steps: tuple[Step[Any], ...] = (
+            UndoStep(*told, it.xero),
+            UpdateStep(*told, it.xero, it),
+            RestoreStep(*told, it.paymo),
+            NoteStep(*told, it.xero),
+            AttachStep(*told, it.xero, it.paymo),
+            BatchNotesStep(self.database, it.xero, self.clock),
+            AutoStep(self.database, it.paymo, mirror, it.links, self.clock),
+            ReconcileStep(self.database, it.paymo, it.xero, self.screen, it.links, self.clock),
+            BatchStep(it, self.screen),
+        )
+        return next(each for each in steps if each.job is job)
+
+    async def work_on(self, job: Job, key: int) -> None:
+        """Bring one task, or one batch, a step on if that is due."""
+        await self.runner.run(self.step(job), key)
 
     @classmethod
     async def open(cls, database: Database) -> "Bridge":
@@ -231,13 +252,13 @@ class Bridge:
             paymo=paymo,
             screen=screen,
             export=ExportService(*kit),
-            batches=BatchService(ExportService(*kit), screen),
+            batches=BatchService(database, work, clock),
             sync=SyncService(
                 database, paymos, xeros, work, screen, links, timedelta(minutes=5), clock
             ),
             mirror=mirror,
             matching=MatchingService(database, clock),
-            reconcile=ReconcileService(database, paymos, xeros, work, screen, links, clock),
+            reconcile=ReconcileService(database, work, clock),
             served=served,
         )
 
@@ -255,12 +276,7 @@ class Bridge:
             Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
             Job.SWEEP: partial(self.runner.run, SweepStep(self.sync)),
             Job.MIRROR: partial(self.runner.run, self.mirror),
-            Job.RECONCILE: self.reconcile.run_reconcile,
-            Job.UNDO: self.undo.run_undo,
-            Job.RESTORE: self.restore.run_restore,
-            Job.AUTO: self.automatic.run_auto,
-            Job.BATCH: self.batches.run_batch,
-            Job.UPDATE: self.update.run_update,
+            **{job: partial(self.work_on, job) for job in _TASKS},
         }
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:

@@ -18,7 +18,6 @@ from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.errors import ServiceError
 from services.explain.service import ExplainService
-from services.export.courtesies import CourtesyService
 from services.export.shapes import ExportChoice
 from services.history.service import HistoryService
 from services.matching.service import MatchChoice
@@ -198,9 +197,7 @@ def services_of(bridge: Bridge) -> Services:
         reconcile=bridge.reconcile,
         undo=bridge.undo,
         update=bridge.update,
-        courtesies=CourtesyService.of(bridge.export),
         restore=bridge.restore,
-        automatic=bridge.automatic,
         history=HistoryService(database),
         explain=ExplainService(database, links, work, now),
         access=AccessService(database, work, now),

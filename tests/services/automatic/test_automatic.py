@@ -294,7 +294,7 @@ async def test_switching_off_stops_at_once_even_what_is_claimed(bridge: Bridge) 
     await bridge.mirror.refresh_invoices(await bridge.connection())
     async with bridge.database.sessions() as session:
         first, _ = list(await session.scalars(select(Task.id).where(Task.job == Job.AUTO)))
-    await bridge.automatic.run_auto(first)
+    await bridge.work_on(Job.AUTO, first)
     await set_to(bridge, "off")
     await bridge.look()
     async with bridge.database.sessions() as session:

@@ -15,9 +15,11 @@ from services.batch.table import BatchForm
 from services.errors import Lost
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
+from services.model.jobs import Job
 from services.model.wording import Command, Typed
-from services.store import batches, connections
+from services.store import connections, leases
 from services.store.engine import Database
+from services.store.tables import Batch
 from tests.services.batching import (
     LONG,
     by_reference,
@@ -46,7 +48,7 @@ async def test_a_batch_of_300_killed_half_way_resumes_and_sends_each_once(
     invoices(bridge, 300, prefix=LONG)
     form = await table(bridge)
     await bridge.batches.confirm(ANNA, form.batch_id)
-    work = asyncio.create_task(bridge.batches.run_batch(form.batch_id))
+    work = asyncio.create_task(bridge.work_on(Job.BATCH, form.batch_id))
     while len(bridge.xero.invoices) < 120:
         await asyncio.sleep(0)
     work.cancel()
@@ -119,7 +121,7 @@ async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) 
     bridge.xero.faults.add(path="/Invoices$", method="PUT", status=503, times=2)
     for pause, lost in ((0, 50), (1, 50), (1, 51)):
         bridge.clock.turn(seconds=pause)
-        await bridge.batches.run_batch(form.batch_id)
+        await bridge.work_on(Job.BATCH, form.batch_id)
         states = Counter(each.state for each in await bridge.exports())
         assert (states[ExportState.UNKNOWN], states[ExportState.QUEUED]) == (lost, 51 - lost)
     assert "Xero is busy or down (503)" in bridge.screen.batches[-1].problem
@@ -136,7 +138,7 @@ async def test_e10_two_people_press_and_each_invoice_goes_out_once(bridge: Bridg
     await bridge.batches.confirm(ANNA, mine.batch_id)
     await bridge.batches.confirm(BEN, theirs.batch_id)
     await asyncio.gather(
-        bridge.batches.run_batch(mine.batch_id), bridge.batches.run_batch(theirs.batch_id)
+        bridge.work_on(Job.BATCH, mine.batch_id), bridge.work_on(Job.BATCH, theirs.batch_id)
     )
     await ended(bridge)
     await ended(bridge)
@@ -261,7 +263,7 @@ async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None
     form = await table(bridge)
     await bridge.batches.confirm(ANNA, form.batch_id)
     async with bridge.database.sessions.begin() as session:
-        late = await batches.take(session, form.batch_id, bridge.clock())
+        late = await leases.take(session, Batch, form.batch_id, bridge.clock())
         connection = await connections.get(session, bridge.connection_id)
     assert late is not None
     bridge.clock.turn(minutes=4)

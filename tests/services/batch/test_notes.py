@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from services.export.courtesies import CourtesyService
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job
@@ -37,7 +36,7 @@ async def wait(bridge: Bridge, times: int = 8) -> None:
         async with bridge.database.sessions() as session:
             asked = select(Task.id).where(Task.job == Job.ANNOTATE_BATCH)
             (task_id,) = await session.scalars(asked)
-        await CourtesyService.of(bridge.export).run_annotate_batch(task_id)
+        await bridge.work_on(Job.ANNOTATE_BATCH, task_id)
         bridge.clock.turn(minutes=1)
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from sandbox.xero.oauth import Request
 from services.clients.tokens import ATTACHMENTS, SCOPES, Tokens
-from services.export.courtesies import CourtesyService
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job, TaskState
@@ -31,13 +30,11 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 
 async def annotate(bridge: Bridge, job: Job = Job.ANNOTATE) -> Task:
     """Do what was left to do about the note, or the PDF, twice, and return the task."""
-    service = CourtesyService.of(bridge.export)
-    run = service.run_attach if job is Job.ATTACH else service.run_annotate
     for _ in range(2):
         async with bridge.database.sessions() as session:
             asked = select(Task).where(Task.job == job)
             task = (await session.scalars(asked)).one()
-        await run(task.id)
+        await bridge.work_on(job, task.id)
         bridge.clock.turn(minutes=10)
     async with bridge.database.sessions() as session:
         return (await session.scalars(asked)).one()
