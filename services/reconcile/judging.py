@@ -21,38 +21,10 @@ from services.store.tables import Connection, Export
 
 _Help = tuple[Action | None, str]  # and with what
 _NOTHING: _Help = (None, "")
+_IN_XERO: _Help = (Action.OPEN_XERO, "")
 _UPDATABLE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 _MONEY = frozenset({"paid", "status"})  # nothing that Xero could be brought after
-_ORDER = {
-    outcome: place
-    for place, outcome in enumerate(
-        (
-            Outcome.UNREAD,
-            Outcome.ODD,
-            Outcome.DIFFERS,
-            Outcome.ONLY_XERO,
-            Outcome.ONLY_PAYMO,
-            Outcome.DECIDED,
-            Outcome.GONE,
-            Outcome.AGREES,
-        )
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An export, and its invoice as far as each side shows it."""
-
-    export: Export
-    mine: Invoice | None
-    theirs: XeroInvoice | None
-
-    @property
-    def is_free(self) -> bool:
-        """Say whether the export was taken back, so that the invoice counts as not exported."""
-        is_dead = self.theirs is not None and self.theirs.status in DEAD
-        return is_dead and self.export.invoice_state is InvoiceState.UNDONE
+_ORDER = list(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +44,39 @@ class Judge:
             month=month.key,
             label=month.label,
             at=at,
-            rows=tuple(sorted(rows, key=lambda row: (_ORDER[row.outcome], row.number))),
+            rows=tuple(sorted(rows, key=lambda row: (_ORDER.index(row.outcome), row.number))),
             others=self.read.others,
             connection_id=self.connection.id,
         )
 
+    def _mine(self, export: Export) -> Invoice | None:
+        return self.read.paymo.get(export.paymo_invoice_id)
+
+    def _theirs(self, export: Export) -> XeroInvoice | None:
+        return self.read.xero.get(export.xero_invoice_id or "")
+
+    def _is_free(self, export: Export) -> bool:
+        """Say whether the export was taken back, so that the invoice counts as not exported."""
+        theirs = self._theirs(export)
+        is_dead = theirs is not None and theirs.status in DEAD
+        return is_dead and export.invoice_state is InvoiceState.UNDONE
+
     def _exported(self) -> Iterator[Row]:
         for export in self.read.known.exports.values():
-            if not is_exported(export):
+            ids = {str(export.paymo_invoice_id), export.xero_invoice_id}
+            if not is_exported(export) or self.read.odd.keys() & ids:
                 continue
-            found = self._found(export)
-            if self.read.odd.keys() & {str(export.paymo_invoice_id), export.xero_invoice_id}:
-                continue
-            if found.theirs is None:
-                yield self._unread(found)
-            elif found.mine is None:
-                yield self._only_xero(found, found.theirs)
-            elif not found.is_free:
-                yield self._pair(found, found.mine, found.theirs)
+            mine, theirs = self._mine(export), self._theirs(export)
+            if theirs is None:
+                note = "Xero did not show this invoice. Nothing is concluded from that; look there."
+                yield self._row(export, Outcome.UNREAD, _noted(note))
+            elif mine is None:
+                yield self._only_xero(export, theirs)
+            elif not self._is_free(export):
+                yield self._pair(export, mine, theirs)
 
-    def _found(self, export: Export) -> _Found:
-        mine = self.read.paymo.get(export.paymo_invoice_id)
-        return _Found(export, mine, self.read.xero.get(export.xero_invoice_id or ""))
-
-    def _pair(self, found: _Found, mine: Invoice, theirs: XeroInvoice) -> Row:
-        known, export = self.read.known, found.export
+    def _pair(self, export: Export, mine: Invoice, theirs: XeroInvoice) -> Row:
+        known = self.read.known
         matched = known.matches.get(mine.client_id, "")
         both = BothSides(
             export=export,
@@ -107,28 +87,19 @@ class Judge:
             contacts=frozenset({matched} if matched else ()),
             has_left=export.contact_id in known.left_contacts,
         )
-        findings = compare.mismatches(both)
-        helps = _help(both, findings, self.connection)
-        return self._row(_outcome(findings), found, findings, helps)
+        found = compare.mismatches(both)
+        outcome = Outcome.DECIDED if all(each.is_decided for each in found) else Outcome.DIFFERS
+        helps = _help(both, found, self.connection)
+        return self._row(export, outcome if found else Outcome.AGREES, found, helps)
 
-    def _unread(self, found: _Found) -> Row:
-        note = "Xero did not show this invoice. Nothing is concluded from that; look there."
-        return self._row(Outcome.UNREAD, found, (Mismatch("", note=note),), (Action.OPEN_XERO, ""))
-
-    def _only_xero(self, found: _Found, theirs: XeroInvoice) -> Row:
-        export = found.export
-        if theirs.status in DEAD:
-            was_followed = (
-                export.invoice_state is InvoiceState.DELETED and export.snapshot is not None
-            )
-            is_back = any(each.number == export.number for each in self.read.paymo.values())
-            can_come_back = was_followed and not is_back
-            helps = (Action.RESTORE, str(export.id)) if can_come_back else _NOTHING
-            return self._row(Outcome.GONE, found, (), helps)
-        note = "It was deleted in Paymo, and is still in Xero."
-        return self._row(
-            Outcome.ONLY_XERO, found, (Mismatch("", note=note),), (Action.OPEN_XERO, "")
-        )
+    def _only_xero(self, export: Export, theirs: XeroInvoice) -> Row:
+        if theirs.status not in DEAD:
+            note = "It was deleted in Paymo, and is still in Xero."
+            return self._row(export, Outcome.ONLY_XERO, _noted(note))
+        was_followed = export.invoice_state is InvoiceState.DELETED and export.snapshot is not None
+        is_back = any(each.number == export.number for each in self.read.paymo.values())
+        helps = (Action.RESTORE, str(export.id)) if was_followed and not is_back else _NOTHING
+        return self._row(export, Outcome.GONE, (), helps)
 
     def _odd(self) -> Iterator[Row]:
         """Name what cannot be read; it is not missing."""
@@ -142,7 +113,7 @@ class Judge:
                 outcome=Outcome.ODD,
                 number=export.number if export else odd.name,
                 client=export.client_name if export else "",
-                findings=(Mismatch("", note=f"Part of {odd} can't be read. Look at it there."),),
+                findings=_noted(f"Part of {odd} can't be read. Look at it there."),
                 help=Action.OPEN_PAYMO if is_mine else Action.OPEN_XERO,
                 paymo_id=export.paymo_invoice_id if export else 0,
                 paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
@@ -156,7 +127,7 @@ class Judge:
             export = self.read.known.exports.get(invoice_id)
             if mine.status not in ISSUED_IN_PAYMO:
                 continue
-            if export is None or not is_exported(export) or self._found(export).is_free:
+            if export is None or not is_exported(export) or self._is_free(export):
                 yield self._only_paymo(mine, export)
 
     def _only_paymo(self, mine: Invoice, export: Export | None) -> Row:
@@ -166,13 +137,12 @@ class Judge:
             ExportState.UNKNOWN,
         }
         helps = (Action.OPEN_PAYMO, "") if is_going else (Action.EXPORT, mine.number)
-        findings = (Mismatch("", note=self._why_not(mine, export)),)
         return Row(
             outcome=Outcome.ONLY_PAYMO,
             number=mine.number,
             client=self._client(mine),
             paymo=self._paymo_side(mine),
-            findings=findings,
+            findings=_noted(self._why_not(mine, export)),
             help=helps[0],
             help_value=helps[1],
             paymo_id=mine.id,
@@ -191,9 +161,13 @@ class Judge:
         return "It was not exported, but Xero has another invoice with this number."
 
     def _row(
-        self, outcome: Outcome, found: _Found, findings: tuple[Mismatch, ...], helps: _Help
+        self,
+        export: Export,
+        outcome: Outcome,
+        findings: tuple[Mismatch, ...],
+        helps: _Help = _IN_XERO,
     ) -> Row:
-        export, mine, theirs = found.export, found.mine, found.theirs
+        mine, theirs = self._mine(export), self._theirs(export)
         return Row(
             outcome=outcome,
             number=mine.number if mine else export.number,
@@ -225,10 +199,8 @@ class Judge:
         )
 
 
-def _outcome(findings: tuple[Mismatch, ...]) -> Outcome:
-    if not findings:
-        return Outcome.AGREES
-    return Outcome.DECIDED if all(each.is_decided for each in findings) else Outcome.DIFFERS
+def _noted(note: str) -> tuple[Mismatch, ...]:
+    return (Mismatch("", note=note),)
 
 
 def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connection) -> _Help:
@@ -243,7 +215,7 @@ def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connectio
         return _for_dead(both)
     if _is_safe_to_update(both, findings, connection):
         return Action.UPDATE_IN_XERO, str(both.export.id)
-    return Action.OPEN_XERO, ""
+    return _IN_XERO
 
 
 def _for_dead(both: BothSides) -> _Help:
@@ -252,7 +224,7 @@ def _for_dead(both: BothSides) -> _Help:
         return Action.DELETE_IN_PAYMO, str(both.export.id)
     if both.export.invoice_state in {InvoiceState.KEPT, InvoiceState.VOIDED}:
         return Action.EXPORT, both.paymo.number
-    return Action.OPEN_XERO, ""
+    return _IN_XERO
 
 
 def _is_safe_to_update(

@@ -19,16 +19,16 @@ _LIVE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED", "PAID"})
 
 
 class Outcome(StrEnum):
-    """How one invoice came out."""
+    """How one invoice came out; what needs somebody comes first."""
 
-    AGREES = "agrees"
-    DECIDED = "decided"  # it differs as somebody, or a setting, decided
-    DIFFERS = "differs"
-    ONLY_PAYMO = "only in Paymo"
-    ONLY_XERO = "only in Xero"
     UNREAD = "not shown by Xero"  # nothing is concluded from that
     ODD = "can't be read"  # nor from this
+    DIFFERS = "differs"
+    ONLY_XERO = "only in Xero"
+    ONLY_PAYMO = "only in Paymo"
+    DECIDED = "decided"  # it differs as somebody, or a setting, decided
     GONE = "deleted on both sides"
+    AGREES = "agrees"
 
 
 @dataclass(frozen=True, slots=True)
