@@ -45,7 +45,7 @@ Forget = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BoltAck:
     """What Slack waits for; the first answer counts."""
 
     future: asyncio.Future[Body]
@@ -58,7 +58,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class UrlRespond:
     """Posts to the address that came with a command or a press."""
 
     url: str
@@ -128,7 +128,7 @@ class SlackDoor:
                 log.info("nobody_answers", kind=kind_of(body))
             return _empty(body)
         future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        request = self._request(body, context, Answer(future))
+        request = self._request(body, context, BoltAck(future))
         task = self.tasks.start(self._handle(handler, request), f"slack {kind_of(body)}")
         await asyncio.wait(
             (future, task),
@@ -149,7 +149,7 @@ class SlackDoor:
             self.seats.forget(request.person.enterprise_id, request.person.team_id)
             await self.forget(request.person.enterprise_id, request.person.team_id)
 
-    def _request(self, body: Body, context: AsyncBoltContext, ack: Answer) -> SlackRequest:
+    def _request(self, body: Body, context: AsyncBoltContext, ack: BoltAck) -> SlackRequest:
         name, workspace = labels_of(body)
         return SlackRequest(
             body=body,
@@ -163,7 +163,7 @@ class SlackDoor:
             ),
             client=self.web.client(context.bot_token or ""),
             ack=ack,
-            respond=Response(context.response_url or "", self.web.session),
+            respond=UrlRespond(context.response_url or "", self.web.session),
         )
 
     def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from handlers import names, reply, words
-from handlers.batch.listeners import Batches
-from handlers.connect.listeners import Connect
-from handlers.connect.sync import Sync
-from handlers.export.listeners import Export
+from handlers.batch.listeners import BatchListeners
+from handlers.connect.listeners import ConnectListeners
+from handlers.connect.sync import SyncListeners
+from handlers.export.listeners import ExportListeners
 from handlers.guarding import guarded
-from handlers.history.listeners import History
-from handlers.home.listeners import Home
+from handlers.history.listeners import HistoryListeners
+from handlers.home.listeners import HomeListeners
 from handlers.home.views import help_blocks, unknown_text
-from handlers.invoice.listeners import Invoices
-from handlers.matching.listeners import Matching
-from handlers.notices.listeners import Notices
-from handlers.reconcile.listeners import Reconcile
+from handlers.invoice.listeners import InvoiceListeners
+from handlers.matching.listeners import MatchingListeners
+from handlers.notices.listeners import NoticeListeners
+from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
-from handlers.settings.access import Access
-from handlers.settings.listeners import Settings
+from handlers.settings.access import AccessListeners
+from handlers.settings.listeners import SettingsListeners
 from handlers.which import Which
 from services.batch.service import BatchService
 from services.connect.service import ConnectService
@@ -68,39 +68,39 @@ class Services:
 class _Listeners:
     """The handlers of every capability."""
 
-    connect: Connect
-    export: Export
-    matching: Matching
-    batches: Batches
-    sync: Sync
-    reconcile: Reconcile
-    notices: Notices
-    settings: Settings
-    access: Access
-    home: Home
-    invoices: Invoices
-    history: History
+    connect: ConnectListeners
+    export: ExportListeners
+    matching: MatchingListeners
+    batches: BatchListeners
+    sync: SyncListeners
+    reconcile: ReconcileListeners
+    notices: NoticeListeners
+    settings: SettingsListeners
+    access: AccessListeners
+    home: HomeListeners
+    invoices: InvoiceListeners
+    history: HistoryListeners
 
 
 def router(services: Services) -> Router:
     """Return our handlers by their names in Slack."""
     workspaces = services.workspaces
-    matching = Matching(services.matching)
+    matching = MatchingListeners(services.matching)
     does = _Listeners(
-        connect=Connect(services.connect, services.notices, workspaces),
-        export=Export(services.export, services.matching, workspaces),
+        connect=ConnectListeners(services.connect, services.notices, workspaces),
+        export=ExportListeners(services.export, services.matching, workspaces),
         matching=matching,
-        batches=Batches(services.batches, matching),
-        sync=Sync(services.sync, workspaces),
-        reconcile=Reconcile(services.reconcile, workspaces),
-        notices=Notices(services.notices, services.matching),
-        settings=Settings(services.settings, services.connect),
-        access=Access(services.access),
-        home=Home(services.connect, workspaces),
-        invoices=Invoices(
+        batches=BatchListeners(services.batches, matching),
+        sync=SyncListeners(services.sync, workspaces),
+        reconcile=ReconcileListeners(services.reconcile, workspaces),
+        notices=NoticeListeners(services.notices, services.matching),
+        settings=SettingsListeners(services.settings, services.connect),
+        access=AccessListeners(services.access),
+        home=HomeListeners(services.connect, workspaces),
+        invoices=InvoiceListeners(
             services.undo, services.restore, services.update, services.explain, workspaces
         ),
-        history=History(services.history),
+        history=HistoryListeners(services.history),
     )
     made = Router(
         commands={names.COMMAND: partial(_run_command, does)},
@@ -171,7 +171,7 @@ def _joined(handler: Callable[[SlackRequest, str], Awaitable[None]]) -> _About:
     return run
 
 
-def _export_actions(export: Export) -> dict[str, Handler]:
+def _export_actions(export: ExportListeners) -> dict[str, Handler]:
     fields = (
         names.INVOICE,
         names.CONTACT,

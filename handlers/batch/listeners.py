@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from handlers import blocks, names, reply
 from handlers.batch.views import batch_view, report_blocks, report_text, undone_ids
-from handlers.matching.listeners import Matching
+from handlers.matching.listeners import MatchingListeners
 from handlers.reading import note_of, number_in, pressed
 from handlers.reply import SlackClients
 from handlers.routing import SlackRequest
@@ -19,11 +19,11 @@ _GONE = "This button does not belong to a batch any more."
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class BatchListeners:
     """One call of the batch service for each thing a person does."""
 
     service: BatchService
-    matching: Matching
+    matching: MatchingListeners
 
     async def open_all(self, request: SlackRequest) -> None:
         """Open the table of everything that is not exported yet."""

@@ -28,7 +28,7 @@ _ENDING = "⏳ Xero is being told first, then everything secret is forgotten her
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class ConnectListeners:
     """One call of the connect service for each thing a person does."""
 
     service: ConnectService

@@ -18,7 +18,7 @@ _Decision = Callable[[Person, int], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
+class SyncListeners:
     """One call of the sync service for each thing a person does."""
 
     service: SyncService

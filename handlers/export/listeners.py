@@ -21,7 +21,7 @@ from services.model.people import ReplyTarget, Said
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class ExportListeners:
     """One call of the export or matching service for each thing a person does."""
 
     service: ExportService

@@ -16,7 +16,7 @@ _NO_FILE = (
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HistoryListeners:
     """One call of a service for each thing a person asks."""
 
     service: HistoryService

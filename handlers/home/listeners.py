@@ -13,7 +13,7 @@ from services.errors import NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class HomeListeners:
     """Shows the state of the workspace's connections."""
 
     service: ConnectService

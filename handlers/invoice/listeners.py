@@ -21,7 +21,7 @@ _WHICH = "Say which invoice: `/paymo-xero why INV-1`."
 
 
 @dataclass(frozen=True, slots=True)
-class Invoices:
+class InvoiceListeners:
     """One call of a service for each thing a person asks or does."""
 
     undoing: UndoService

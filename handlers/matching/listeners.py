@@ -19,7 +19,7 @@ _NO_CLIENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class MatchingListeners:
     """One call of the matching service for each thing a person does."""
 
     service: MatchingService

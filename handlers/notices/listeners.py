@@ -40,7 +40,7 @@ _ASK = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notices:
+class NoticeListeners:
     """One call of the notice service for each thing a person does."""
 
     service: NoticeService

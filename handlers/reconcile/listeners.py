@@ -22,7 +22,7 @@ _NO_FILE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reconcile:
+class ReconcileListeners:
     """One call of the service for each thing a person does."""
 
     service: ReconcileService

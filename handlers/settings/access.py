@@ -19,7 +19,7 @@ _CHOICES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessListeners:
     """One call of the access service for each thing a person does."""
 
     service: AccessService

@@ -45,7 +45,7 @@ _ONE_MORE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SettingsListeners:
     """One call of the settings or connect service for each thing a person does."""
 
     service: SettingsService

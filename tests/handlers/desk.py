@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.departing import AfterAnswers
-from bot.slack_app import Answer, Response
+from bot.slack_app import BoltAck, UrlRespond
 from bot.slack_clients import SlackWeb
 from bot.work_embedded import EmbeddedWork
 from handlers.guarding import guarded
@@ -47,7 +47,7 @@ class Desk:
         departure = AfterAnswers(self.work).departure()
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         with departure.awaited():
-            run = guarded(self.handler)(self.request(body, Answer(future)))
+            run = guarded(self.handler)(self.request(body, BoltAck(future)))
             task = asyncio.ensure_future(run)
         self.running.append(task)
         self.bench.sent = departure.leave
@@ -75,7 +75,7 @@ class Desk:
             ),
             client=self.slack,
             ack=ack,
-            respond=Response(str(body.get("response_url") or ""), self.bench.session),
+            respond=UrlRespond(str(body.get("response_url") or ""), self.bench.session),
         )
 
     async def client(self, workspace_id: int) -> AsyncWebClient:
