@@ -9,10 +9,11 @@ from handlers.batch.listeners import BatchListeners
 from handlers.connect.listeners import ConnectListeners
 from handlers.connect.sync import SyncListeners
 from handlers.export.listeners import ExportListeners
-from handlers.guarding import guarded
+from handlers.guarding import Which, guarded
 from handlers.history.listeners import HistoryListeners
 from handlers.home.listeners import HomeListeners
-from handlers.home.views import help_blocks, unknown_text
+from handlers.home.text import unknown_text
+from handlers.home.views import help_blocks
 from handlers.invoice.listeners import InvoiceListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.notices.listeners import NoticeListeners
@@ -20,7 +21,6 @@ from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.access import AccessListeners
 from handlers.settings.listeners import SettingsListeners
-from handlers.which import Which
 from services.batch.service import BatchService
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService

@@ -10,6 +10,7 @@ from typing import Final
 
 from handlers import names, words
 from handlers.blocks import Block
+from handlers.home.text import HELP_LINES
 from services.model.actions import Action
 from services.model.people import Role
 from services.model.wording import Command
@@ -26,27 +27,12 @@ _FORMS = (
     names.UNTAXED_FOR_ALL,
 )
 
-# What can be typed. `connect` is the owner's where something is connected, and anybody's before;
-# `connect another` is anybody's, with a key and a consent of their own.
+# What can be typed, by its first word.
 COMMANDS: Final[dict[str, Role]] = {
+    **{typed.split()[0]: role for role, typed, _ in reversed(HELP_LINES)},
     words.PANEL: Role.VIEWER,
-    Command.STATUS: Role.VIEWER,
-    Command.SHOW: Role.VIEWER,
-    Command.WHY: Role.VIEWER,
-    Command.HISTORY: Role.VIEWER,  # of one invoice; of everything it is an exporter's
-    Command.EXPORT: Role.EXPORTER,
     words.ALL: Role.EXPORTER,
     words.SEVERAL: Role.EXPORTER,
-    Command.MATCH: Role.EXPORTER,
-    Command.SYNC: Role.EXPORTER,
-    Command.RECONCILE: Role.EXPORTER,
-    Command.UNDO: Role.EXPORTER,
-    Command.RESTORE: Role.EXPORTER,
-    Command.SUBSCRIBE: Role.EXPORTER,
-    Command.UNSUBSCRIBE: Role.EXPORTER,
-    Command.CONNECT: Role.OWNER,
-    Command.SETTINGS: Role.OWNER,
-    Command.DISCONNECT: Role.OWNER,
     Command.HELP: ANYBODY,
 }
 

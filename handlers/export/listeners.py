@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from handlers import blocks, names, reply, rights
-from handlers.export.results import result_text, result_view, said_view
-from handlers.export.views import export_choice, export_view
+from handlers.export.text import result_text
+from handlers.export.views import export_choice, export_view, result_view, said_view
 from handlers.notices.board import card_of
 from handlers.reading import note_of, number_in, pressed, typed
 from handlers.reply import SlackClients, reply_target, say

@@ -1,11 +1,11 @@
 """An invoice drawn as Xero will show it, with what was checked and what was found."""
 
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, render_line, shorten
+from handlers.export.text import APPLY_TAX, SET_UP_TAX, day, status_name
 from services import money
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine, InvoicePicture
@@ -18,16 +18,6 @@ _SIGNS = {
     Colour.RED: "⛔ Stops the export:",
 }
 _TAX_CHECKS = frozenset({"tax", "untaxed"})
-SET_UP_TAX = "To set up a tax in Xero: Accounting → Advanced → Tax rates → New tax rate."
-APPLY_TAX = (
-    "To apply it: Accounting → Advanced → Chart of accounts → select the account → Edit details → "
-    "Tax → select the applicable tax."
-)
-
-
-def day(when: date) -> str:
-    """Write a date without a month that could be read as a day."""
-    return f"{when.day} {when:%b %Y}"
 
 
 def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
@@ -73,11 +63,6 @@ def wants_recheck(checks: Iterable[Check]) -> bool:
 def recheck_button(draft_id: int) -> Block:
     """Return the button that reads Xero and Paymo again."""
     return blocks.button("Check Again", names.RECHECK, draft_id)
-
-
-def status_name(xero_status: str) -> str:
-    """Write Xero's status the way Xero's own pages do."""
-    return "Draft" if xero_status == "DRAFT" else "Approved"
 
 
 def _lines(picture: InvoicePicture) -> list[str]:

@@ -2,12 +2,16 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, render
-from handlers.buttons import buttons, whom_to_ask
+from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
+from handlers.export.text import amount_of, result_text, status_name
 from handlers.reading import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
-from services.export.shapes import ExportChoice, ExportForm
+from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.model.actions import Action
+from services.model.export import ExportState
 from services.model.people import Option
+from services.model.wording import some_of
 
 TITLE = "Export Invoice"
 STATUSES = (
@@ -142,3 +146,54 @@ def _preview(form: ExportForm) -> list[Block]:
 
 def _select(name: str, placeholder: str, option: Option | None) -> Block:
     return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)
+
+
+def said_view(sentence: str, channel_id: str = "") -> Block:
+    """Say one thing in place of the form."""
+    note = Note(channel_id=channel_id)
+    drawn = [blocks.section(render(sentence))]
+    return blocks.modal(names.EXPORT, TITLE, drawn, metadata=note.dump())
+
+
+def result_view(result: ExportResult, channel_id: str = "") -> Block:
+    """Show the outcome in place of the form."""
+    note = Note(channel_id=channel_id)
+    return blocks.modal(names.EXPORT, TITLE, result_blocks(result), metadata=note.dump())
+
+
+def result_blocks(result: ExportResult) -> list[Block]:
+    """Draw the outcome: a sentence, the facts, and a button for each thing that helps."""
+    drawn = [blocks.section(result_text(result))]
+    if result.xero_invoice_id:
+        drawn.append(_facts(result))
+    links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
+    helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
+    return [*drawn, *whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
+
+
+def _alike(result: ExportResult) -> list[Block]:
+    """Say before a press which others it lets go as well."""
+    if not result.alike:
+        return []
+    numbers = some_of([one_line(each) for each in result.alike])
+    wait = "waits" if len(result.alike) == 1 else "wait"
+    said = f"{numbers} {wait} for the same. Another date or status that you press here is for all."
+    return [blocks.context(said)]
+
+
+def _after(result: ExportResult) -> list[Block]:
+    """Return what can be done about an invoice that is in Xero."""
+    is_different = result.state is ExportState.DIFFERENT
+    drawn = [button(Action.ACCEPT_DIFFERENCE, result.export_id)] if is_different else []
+    return [*drawn, button(Action.UNDO, result.export_id)] if result.xero_invoice_id else drawn
+
+
+def _facts(result: ExportResult) -> Block:
+    return blocks.columns(
+        [
+            ("Number in Xero", one_line(result.xero_number)),
+            ("Client", one_line(result.client_name)),
+            ("Total", amount_of(result.total, result)),
+            ("Status in Xero", status_name(result.xero_status)),
+        ]
+    )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from handlers import blocks, reply
 from handlers.files import share_csv
-from handlers.history.views import history_blocks, history_file, history_text
+from handlers.history.text import history_text
+from handlers.history.views import history_blocks, history_file
 from handlers.reading import pressed
 from handlers.routing import SlackRequest
 from services.history.service import HistoryService

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from handlers import blocks, reply
 from handlers.blocks import Block
-from handlers.home.views import button_blocks, help_blocks, overview_text, status_blocks
+from handlers.home.text import overview_text
+from handlers.home.views import button_blocks, help_blocks, status_blocks
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService

@@ -5,28 +5,11 @@ from datetime import datetime
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
-from handlers.connect.views import about
-from handlers.words import Words
+from handlers.home.text import HELP_LINES, state_of
 from services.connect.checklists import Overview
 from services.model.connection import ConnectionState
 
-_STATES = {
-    ConnectionState.PENDING: "◻️ Half connected",
-    ConnectionState.ACTIVE: "✅ Connected",
-    ConnectionState.BROKEN: "⛔ Broken",
-    ConnectionState.ENDING: "⏳ Being ended",
-    ConnectionState.ENDED: "Ended",
-}
 _MOST = 10
-_NOTHING = (
-    "Paymo and Xero are not connected yet. Connecting takes a minute: a Paymo API key, and a "
-    "visit to Xero's consent page."
-)
-
-
-def overview_text(found: Sequence[Overview]) -> str:
-    """Say in a line for each connection how it is."""
-    return "\n".join(_state(each) for each in found) or _NOTHING
 
 
 def button_blocks(found: Sequence[Overview]) -> list[Block]:
@@ -45,7 +28,7 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
     """Draw everything there is to know, for each connection."""
     drawn: list[Block] = []
     for place, each in enumerate(found[:_MOST]):
-        name = [blocks.section(_state(each))] if len(found) > 1 else []
+        name = [blocks.section(state_of(each))] if len(found) > 1 else []
         drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, place)]
     return [*drawn, *_more(found)] if found else button_blocks(found)
 
@@ -66,14 +49,6 @@ def _more(found: Sequence[Overview]) -> list[Block]:
 def _names(overview: Overview) -> str:
     known = overview.organisation
     return f"*{one_line(overview.company)}* → *{one_line(known.name if known else '')}*"
-
-
-def _state(overview: Overview) -> str:
-    broken = f" on the side of {overview.broken_side}" if overview.broken_side else ""
-    return (
-        f"*{_STATES[overview.state]}{broken}:* {one_line(overview.company or 'no company yet')} "
-        f"in Paymo → {about(overview.organisation)} in Xero"
-    )
 
 
 def _facts(overview: Overview) -> list[tuple[str, str]]:
@@ -158,30 +133,9 @@ def _connect(word: str) -> Block:
     return blocks.button(word, names.CONNECT, style="primary")
 
 
-_LINES = (
-    ("connect", "connect Paymo and Xero, or mend a connection"),
-    ("connect another", "connect one more Paymo company with its Xero organisation"),
-    ("export INV-1", "look at an invoice as Xero will show it, and export it"),
-    ("export all", "look at everything that is not exported yet, and export what is ready at once"),
-    ("show INV-1", "see how an exported invoice stands on both sides; the number alone will do"),
-    ("undo INV-1", "take an export back from Xero, while its books allow it"),
-    ("restore INV-1", "make an invoice again in Paymo that was deleted there with Xero's"),
-    ("why INV-1", "see why an invoice stands where it does, and what that rests on"),
-    ("history INV-1", "see who did what when, of one invoice or of everything, also as a file"),
-    ("match", "match clients with contacts and accounts"),
-    ("status", "see what is connected, exported and waiting"),
-    ("sync", "look for payments and deletions in Xero now"),
-    ("reconcile november", "compare both sides, this month or another, and see what differs"),
-    ("subscribe", "tell this channel of exports, payments, deletions and failures"),
-    ("unsubscribe", "tell this channel nothing any more"),
-    ("settings", "choose who may export, what voids and credits mean, and export by itself"),
-    ("disconnect", "end the connection on both sides"),
-)
-
-
 def help_blocks() -> list[Block]:
     """List the commands, and say what moves in which direction."""
-    lines = [f"`/paymo-xero {words}` – {meaning}" for words, meaning in _LINES]
+    lines = [f"`/paymo-xero {words}` – {meaning}" for _, words, meaning in HELP_LINES]
     return [
         *blocks.paragraphs(lines),
         blocks.context(
@@ -189,11 +143,3 @@ def help_blocks() -> list[Block]:
             "Nothing else moves."
         ),
     ]
-
-
-def unknown_text(words: Words) -> str:
-    """Say that a word is not known, with the nearest one."""
-    said = f"“{one_line(words.typed)}” is not something I know."
-    if words.nearest:
-        return f"{said} Did you mean `/paymo-xero {words.nearest}`?"
-    return f"{said} This is what you can type:"

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from handlers.blocks import one_line, shorten
-from handlers.export.picture import day
+from handlers.export.text import day
 from services import money
 
 Facts = dict[str, Any]

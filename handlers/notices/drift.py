@@ -5,7 +5,7 @@ from typing import Any
 
 from handlers.blocks import Block, one_line, render
 from handlers.buttons import button
-from handlers.export.picture import day
+from handlers.export.text import day
 from services.model.actions import Action
 
 Facts = dict[str, Any]

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from handlers.blocks import escape, moment, one_line, render
-from handlers.export.picture import day
+from handlers.export.text import day
 from handlers.notices.digest import digest_text
 from handlers.notices.drift import drift_text, edited_line
-from handlers.settings import access
+from handlers.settings.text import answered_text, asked_text, owner_text
 from services import money
 from services.model.notice import NoticeKind
 from services.model.wording import listed
@@ -314,7 +314,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.DIGEST: digest_text,
     NoticeKind.EXPORT_ASKED: _asked,
     NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
-    NoticeKind.ACCESS_ASKED: access.asked_text,
-    NoticeKind.ACCESS_ANSWERED: access.answered_text,
-    NoticeKind.OWNER_CHANGED: access.owner_text,
+    NoticeKind.ACCESS_ASKED: asked_text,
+    NoticeKind.ACCESS_ANSWERED: answered_text,
+    NoticeKind.OWNER_CHANGED: owner_text,
 }

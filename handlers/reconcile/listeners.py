@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from handlers import blocks, reply
 from handlers.files import share_csv
 from handlers.reading import pressed
-from handlers.reconcile.views import report_blocks, report_file, report_text
+from handlers.reconcile.text import report_text
+from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look

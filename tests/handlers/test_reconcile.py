@@ -13,7 +13,8 @@ from handlers import names
 from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
 from handlers.reconcile.listeners import SlackReconcileScreen
-from handlers.reconcile.views import report_blocks, report_text
+from handlers.reconcile.text import report_text
+from handlers.reconcile.views import report_blocks
 from services.compare import Mismatch
 from services.model.actions import Action
 from services.model.notice import NoticeKind

@@ -7,11 +7,13 @@ import pytest
 
 from handlers import names, rights, words
 from handlers.buttons import TEXTS, button, name_of
+from handlers.home.text import HELP_LINES
 from handlers.register import Services, router
 from handlers.routing import Router
 from sandbox.slack import View
 from services.model.actions import Action
 from services.model.people import Role
+from services.model.wording import Command
 from tests.handlers.rights import ROLES, Crowd
 from tests.walk import Walk, text_in, walking
 
@@ -79,6 +81,8 @@ def test_the_table_names_everything_that_people_can_reach() -> None:
     assert set(rights.SHORTCUTS) == set(found.shortcuts)
     assert set(rights.COMMANDS) == {*words.VERBS, words.PANEL, words.ALL, words.SEVERAL}
     assert rights.EVENTS.keys() <= found.events.keys()
+    helped = {typed.split()[0] for _, typed, _ in HELP_LINES}
+    assert helped == set(Command) - {Command.HELP}
 
 
 def test_every_action_is_drawn_and_somebody_answers_it() -> None:

@@ -9,9 +9,10 @@ from handlers import blocks, names
 from handlers.blocks import grouped, listed
 from handlers.connect.sync import swept_text
 from handlers.connect.views import connect_view, connected_text, ending_view, farewell_view
-from handlers.export.results import result_text, result_view
-from handlers.export.views import export_view
-from handlers.home.views import help_blocks, overview_text, status_blocks, unknown_text
+from handlers.export.text import result_text
+from handlers.export.views import export_view, result_view
+from handlers.home.text import overview_text, unknown_text
+from handlers.home.views import help_blocks, status_blocks
 from handlers.matching.listeners import match_view
 from handlers.notices.listeners import subscribe_view
 from handlers.reading import note_of

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers import names
-from handlers.home.views import unknown_text
+from handlers.home.text import unknown_text
 from handlers.words import PANEL, UNKNOWN, VERBS, naming, parse
 from services.model.wording import Command
 from tests.properties import tried

@@ -1,0 +1,68 @@
+"""What is said of an export: how it ended, and what stands in its form."""
+
+from datetime import date
+from decimal import Decimal
+
+from handlers.blocks import escape, one_line, render
+from services import money
+from services.export.shapes import ExportResult
+from services.model.export import ExportState
+
+
+def result_text(result: ExportResult) -> str:
+    """Say in one or two sentences what came of it; safe for a message's `text`."""
+    number, organisation = one_line(result.number), one_line(result.organisation)
+    reason = render(result.reason)
+    if result.state is ExportState.EXPORTED:
+        said = f" {reason}" if reason else ""
+        known = f" ID in Xero: {one_line(result.xero_invoice_id)}"
+        return (
+            f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{said}{known}"
+        )
+    if result.state is ExportState.DIFFERENT:
+        mine, theirs = amount_of(result.total, result), amount_of(result.xero_total, result)
+        return (
+            f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo states "
+            f"{mine}, Xero states {theirs}. {reason}"
+        ).strip()
+    if result.state is ExportState.FAILED:
+        return f"⛔ Invoice {number} was not exported to {organisation}. {reason}".strip()
+    if result.state is ExportState.UNKNOWN:
+        return (
+            f"⏳ It is not known yet whether Xero took invoice {number}. It is being looked up, "
+            f"and nothing is sent twice. {reason}"
+        ).strip()
+    return f"⏳ Invoice {number} is on its way to {organisation}. {reason}".strip()
+
+
+def _left_out(result: ExportResult) -> str:
+    if not result.is_number_left_out:
+        return ""
+    if money.fits_number(result.number):
+        return f" It went without its number; in Xero it is {one_line(result.xero_number)}."
+    return (
+        f" Its number has more than {money.LONGEST_NUMBER} characters and was left out; in Xero it "
+        f"is {one_line(result.xero_number)}, with the full number in the reference."
+    )
+
+
+def amount_of(amount: Decimal | None, result: ExportResult) -> str:
+    """Write an amount of the invoice's currency, or a dash where there is none."""
+    return escape(money.format_amount(amount, result.currency)) if amount is not None else "–"
+
+
+SET_UP_TAX = "To set up a tax in Xero: Accounting → Advanced → Tax rates → New tax rate."
+APPLY_TAX = (
+    "To apply it: Accounting → Advanced → Chart of accounts → select the account → Edit details → "
+    "Tax → select the applicable tax."
+)
+
+
+def day(when: date) -> str:
+    """Write a date without a month that could be read as a day."""
+    return f"{when.day} {when:%b %Y}"
+
+
+def status_name(xero_status: str) -> str:
+    """Write Xero's status the way Xero's own pages do."""
+    return "Draft" if xero_status == "DRAFT" else "Approved"
