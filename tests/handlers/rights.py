@@ -45,7 +45,16 @@ _SETTINGS = (
     "void_means",
 )
 _WAITED_FOR = ("job", "reply_to")
-_STANDING = ("id", "state", "invoice_state", "wanted", "attempt", "due_at", "accepted_difference")
+_STANDING = (
+    "id",
+    "state",
+    "invoice_state",
+    "wish",
+    "decision",
+    "attempt",
+    "due_at",
+    "accepted_difference",
+)
 Json = dict[str, Any]
 
 
