@@ -10,7 +10,7 @@ from services.errors import (
     NotFound,
     ServiceError,
 )
-from services.export import claims
+from services.export import books, claims
 from services.export.former import said_of_former
 from services.export.kit import Mirror
 from services.export.one_off import OneOffStep
@@ -18,7 +18,6 @@ from services.export.shapes import ExportChoice
 from services.jobs import policy
 from services.jobs.runner import Turn
 from services.lifecycle import task as lifecycle
-from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import examine
 from services.model.connection import ConnectionState

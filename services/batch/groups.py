@@ -30,7 +30,7 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.export import contacts, preparing, recording, sending
+from services.export import books, contacts, preparing, recording, sending
 from services.export.kit import Kit
 from services.export.reading import read_invoice
 from services.export.refusals import (
@@ -42,9 +42,8 @@ from services.export.refusals import (
 )
 from services.lifecycle import batch as batch_lifecycle
 from services.lifecycle import export as lifecycle
-from services.mapping import books
-from services.mapping.books import Books
 from services.mapping.case import adding_of
+from services.mapping.ledger import LedgerSettings
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO
@@ -161,11 +160,11 @@ class GroupSender:
         return group
 
     async def _write(
-        self, session: Session, row: BatchRow, export: Export, known: Books
+        self, session: Session, row: BatchRow, export: Export, known: LedgerSettings
     ) -> Export | None:
         preparing.require_same_organisation(self.connection, export)
         invoice = Invoice.from_json(row.invoice or {})
-        known = await books.turned_to(
+        known = await books.for_contact(
             session, self.connection, known, export.contact_id, adding_of(invoice)
         )
         contact_id = known.contact.contact_id if known.contact else export.contact_id

@@ -11,17 +11,18 @@ from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.rows import LeftOut
 from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
-from services.export import claims, proposing
+from services.export import books, claims, proposing
 from services.export.claims import WIDEST
 from services.export.former import said_of_former
 from services.export.kit import Kit
 from services.export.proposing import Proposer
 from services.export.reading import read_invoice
+from services.export.rechecks import requeue_due
 from services.export.shapes import ExportChoice
 from services.lifecycle import batch as lifecycle
-from services.mapping.books import Books, turned_to
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
+from services.mapping.ledger import LedgerSettings
 from services.mapping.taxes import UNTAXED_CHOICE
 from services.mirror.contacts import client_row
 from services.model import days
@@ -68,7 +69,7 @@ class Situation:
     """What is known around the invoices of one batch."""
 
     proposer: Proposer
-    books: Mapping[tuple[str, str], Books]  # by contact and client's name
+    books: Mapping[tuple[str, str], LedgerSettings]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
     former: Mapping[int, str]  # that it was in Xero before, likewise
     undone: Collection[int]  # which of these were taken back
@@ -113,7 +114,8 @@ async def read(kit: Kit, connection: Connection, batch: Batch) -> None:
     await kit.mirror.refresh_invoices(connection)
     await kit.mirror.refresh_contacts(connection)
     await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
-    async with kit.database.sessions() as session:
+    async with kit.database.sessions.begin() as session:
+        await requeue_due(session, connection, kit.now())
         numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
         ids = await _asked(session, connection, numbers)
     paymo = kit.paymo.client(connection.paymo_api_key)
@@ -227,10 +229,10 @@ async def _around(
 
 async def _books(
     session: Session, connection: Connection, proposer: Proposer, invoices: Sequence[Invoice]
-) -> dict[tuple[str, str], Books]:
+) -> dict[tuple[str, str], LedgerSettings]:
     wanted = {(proposer.contact_of(each), each.client_name): adding_of(each) for each in invoices}
     return {
-        key: await turned_to(session, connection, proposer.books, key[0], adding)
+        key: await books.for_contact(session, connection, proposer.books, key[0], adding)
         for key, adding in sorted(wanted.items())
     }
 

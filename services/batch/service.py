@@ -9,15 +9,16 @@ from services.batch.table import READY, UNDONE, BatchForm, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.jobs.work import Work
 from services.lifecycle import batch as lifecycle
-from services.lifecycle import releasing
+from services.lifecycle.task import ask_again
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, batches, connections, numbered, untaxed
+from services.store import audit, batches, connections, numbered, tax_choices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Batch, Connection
+from services.store.tax_choices import UNTAXED
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
@@ -92,11 +93,14 @@ class BatchService:
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
             )
-            known = {each.tax_type for each in await untaxed.choices(session, connection)}
+            known = {
+                each.tax_type for each in await tax_choices.list_zero_rates(session, connection)
+            }
             if tax_type in known:
-                await releasing.remember_untaxed(
-                    session, connection, tax_type, by=person.user_id, at=self.now()
+                await tax_choices.remember(
+                    session, connection, (UNTAXED, tax_type), by=person.user_id, at=self.now()
                 )
+                await ask_again(session, connection, self.now())
         return await self.matched(person, batch_id)
 
     async def confirm(

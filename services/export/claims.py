@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
@@ -18,7 +19,6 @@ from services.model.wording import Member
 from services.store import connections, exports, matches
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
-from services.store.tax_choices import rate_key
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
@@ -59,6 +59,7 @@ class Subject:
     total: Decimal
     updated_on: datetime | None  # None where nobody has seen it yet
     tax_rate: str = ""  # in per cent; "" where only the head is known
+    whole: dict[str, Any] | None = None  # the invoice, where it was shown
 
     @classmethod
     def seen(cls, invoice: Invoice) -> "Subject":
@@ -71,7 +72,8 @@ class Subject:
             currency=invoice.currency,
             total=invoice.total,
             updated_on=invoice.updated_on,
-            tax_rate=rate_key(invoice.rate),
+            tax_rate=money.plain(invoice.rate),
+            whole=invoice.as_json(),
         )
 
     @classmethod
@@ -181,6 +183,7 @@ def _asked_in(wanted: Export) -> ExportColumns:
         "currency": wanted.currency,
         "total": wanted.total,
         "seen_updated_on": wanted.seen_updated_on,
+        "invoice": wanted.invoice,
         "leave_out_number": wanted.leave_out_number,
         "due_at": wanted.due_at,
         "batch_id": wanted.batch_id,
@@ -214,6 +217,7 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         currency=money.currency_code(invoice.currency),
         total=invoice.total,
         seen_updated_on=invoice.updated_on,
+        invoice=invoice.whole,
         leave_out_number=False,
     )
     return lifecycle.queue(row)

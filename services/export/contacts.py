@@ -14,14 +14,13 @@ from services.errors import NotFound, Rejected, ServiceError
 from services.export import claims, departures
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero
-from services.lifecycle import releasing
 from services.lifecycle.export import note
 from services.mapping.case import adding_of
 from services.mapping.parties import taken_text
 from services.mirror.contacts import contact_row
 from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
-from services.store import audit, leaving, mirror, tables
+from services.store import audit, exports, leaving, mirror, tables
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export
 
@@ -195,11 +194,9 @@ async def _mirror(kit: Kit, connection: Connection, contact: Contact) -> None:
     row = contact_row(contact)
     async with kit.database.sessions.begin() as session:
         known = await mirror.find_contact(session, connection.id, contact.contact_id)
-        was_archived = known is not None and not known.is_active
         await mirror.put(session, connection.id, tables.Contact, [row])
-        if row["is_active"] and was_archived:
-            restored = releasing.contacts_restored([contact.contact_id])
-            await releasing.release(session, connection, restored, kit.now())
+        if known is None or known.is_active != row["is_active"]:
+            await exports.nudge_refused(session, connection, kit.now())
 
 
 async def _remember(kit: Kit, connection: Connection, export: Export, contact_id: str) -> None:

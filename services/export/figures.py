@@ -7,7 +7,6 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewInvoice, NewLine
-from services.mapping.books import Books
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.money import XeroLine
 from services.store.tables import Account
@@ -19,7 +18,6 @@ class Target:
 
     contact_id: str
     account: Account
-    books: Books
     xero_status: str
     leave_out_number: bool
     tax_type: str = ""

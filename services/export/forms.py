@@ -6,10 +6,10 @@ from datetime import date, datetime
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import claims, proposing
+from services.export import books, claims, proposing
 from services.export.figures import picture_of
 from services.export.shapes import ExportChoice, ExportForm
-from services.mapping import books, taxes
+from services.mapping import taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, codes_of, examine, reds
 from services.mapping.dates import first_open_day
@@ -150,7 +150,7 @@ async def _examined(
 
 
 def _picture(case: Case) -> InvoicePicture | None:
-    account, contact = case.account, case.books.contact
+    account, contact = case.account, case.ledger.contact
     contact_name = contact.name if contact else case.invoice.client_name
     try:
         picture = picture_of(
@@ -165,8 +165,8 @@ def _picture(case: Case) -> InvoicePicture | None:
 
 def _actions(case: Case, checks: tuple[Check, ...], today: date) -> tuple[Action, ...]:
     """Return the buttons that would really help with what is red."""
-    locked, namesake = case.books.locked_until, case.books.namesake
-    carried = case.books.rate_of(case.account) if case.account is not None else None
+    locked, namesake = case.ledger.locked_until, case.ledger.namesake
+    carried = case.ledger.rate_of(case.account) if case.account is not None else None
     useless = {
         Action.OVERRIDE_TAX: carried is None,
         Action.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),

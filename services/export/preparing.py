@@ -10,7 +10,7 @@ from services import compare, money
 from services.clients.paymo import Header, Invoice
 from services.clients.xero import NewLine
 from services.errors import NotFound
-from services.export import contacts
+from services.export import books, contacts
 from services.export.claims import WIDEST
 from services.export.contacts import Found
 from services.export.figures import Target, new_invoice
@@ -20,15 +20,14 @@ from services.export.refusals import Refused
 from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
-from services.mapping import books, taxes
-from services.mapping.books import Books
+from services.mapping import taxes
 from services.mapping.case import Case
 from services.mapping.checks import codes_of, examine, reds
+from services.mapping.ledger import LedgerSettings
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.store import audit
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export
-from services.store.tax_choices import rate_key
 
 _FRESH = timedelta(minutes=1)
 
@@ -70,14 +69,14 @@ def _url(kit: Kit, invoice: Invoice) -> str:
 
 async def _note_seen(kit: Kit, export: Export, invoice: Invoice) -> None:
     """Keep what was refused, so that it goes on by itself only while it is the same."""
-    seen: ExportColumns = {"seen_updated_on": invoice.updated_on}
-    seen["tax_rate"] = rate_key(invoice.rate)
+    seen: ExportColumns = {"seen_updated_on": invoice.updated_on, "invoice": invoice.as_json()}
+    seen["tax_rate"] = money.plain(invoice.rate)
     async with kit.database.sessions.begin() as session:
         await lifecycle.note(session, export, seen)
 
 
 def checked(
-    export: Export, invoice: Invoice, known: Books, contact_id: str, url: str
+    export: Export, invoice: Invoice, known: LedgerSettings, contact_id: str, url: str
 ) -> dict[str, object]:
     """Look at everything once more, and return what will be sent.
 
@@ -106,7 +105,8 @@ def written(
         "number": invoice.number[:WIDEST],
         # Xero may refuse it, too; it goes on by itself only while it is the same.
         "seen_updated_on": invoice.updated_on,
-        "tax_rate": rate_key(invoice.rate),
+        "invoice": invoice.as_json(),
+        "tax_rate": money.plain(invoice.rate),
         "client_id": invoice.client_id,
         "client_name": invoice.client_name[:WIDEST],
         "contact_name": contact_name[:WIDEST],
@@ -148,7 +148,6 @@ def target_of(case: Case, *, contact_id: str, leave_out_number: bool) -> Target:
     return Target(
         contact_id=contact_id,
         account=account,
-        books=case.books,
         xero_status=case.choice.xero_status,
         leave_out_number=leave_out_number,
         tax_type=taxes.tax_type_of(case),
@@ -220,7 +219,7 @@ def _remark(contact: Found) -> str:
 
 def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
     account = case.account
-    carried = case.books.rate_of(account) if account is not None else None
+    carried = case.ledger.rate_of(account) if account is not None else None
     return AuditNote(
         "tax_overridden",
         at,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from services import money
 from services.clients.paymo import Invoice
-from services.mapping import books
-from services.mapping.books import Books
+from services.export import books
+from services.mapping.ledger import LedgerSettings
 from services.matching.index import Index, index_of
 from services.matching.suggestions import Party, suggest, surest
 from services.store import matches
@@ -18,7 +18,7 @@ from services.store.tables import Connection, Match
 class Proposer:
     """Everything that proposals are made of, read once for one invoice or for hundreds."""
 
-    books: Books
+    books: LedgerSettings
     contacts: Index  # empty where every client's contact is known
     matches: Mapping[int, Match]
     last_account: str

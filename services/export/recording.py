@@ -9,15 +9,16 @@ from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
 from services.export.kit import Kit
+from services.export.rechecks import Recheck
 from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
-from services.lifecycle import releasing
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
 from services.model.actions import Action, settled_by
 from services.model.export import RefusalCode
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
+from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -45,12 +46,10 @@ async def succeed(
         await results.tell_exported(session, export, connection, kit.links, now)
         besides = await courtesies.ask(session, connection, export, kit)
         await pausing.look(session, export, now)
-        freed = await _release(session, connection, export, now)
+        await _recheck_others(session, connection, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     for job, task_id in besides:
         await kit.work.nudge(job, task_id)
-    for each in freed:
-        await kit.work.nudge(Job.EXPORT, each.id)
     await show(kit, connection, export)
 
 
@@ -69,29 +68,20 @@ def _found(export: Export, created: XeroInvoice) -> ExportColumns:
     }
 
 
-async def _release(
+async def _recheck_others(
     session: Session, connection: Connection, export: Export, now: datetime
-) -> list[Export]:
-    """Let go on what waited for what this one has: a contact, an account, an approval."""
-    settled = []
-    if export.client_id is not None:
-        settled.append(
-            releasing.client_matched(
-                export.client_id, contact_id=export.contact_id, account_id=export.account_id
-            )
-        )
-        if not export.override_tax:
-            settled.append(releasing.account_changed(export.client_id, export.account_id))
-    freed = [
-        each
-        for cured in settled
-        for each in await releasing.release(session, connection, cured, now)
-    ]
-    if export.xero_status != DRAFT and not export.is_linked:
-        # Nobody knows how many the plan lets through, so each lets the next one try.
-        opened = releasing.approvals_open()
-        freed += await releasing.release(session, connection, opened, now, most=1)
-    return freed
+) -> None:
+    """Have the checks decide about others: a contact or an account may serve them, too."""
+    await exports.nudge_refused(session, connection, now)
+    if export.xero_status == DRAFT or export.is_linked:
+        return
+    # Nobody knows how many the plan lets through, so each lets the next one try.
+    passed = [RefusalCode.PLAN_LIMIT]
+    for each in await exports.list_refused(session, connection):
+        if RefusalCode.PLAN_LIMIT not in each.refusals or each.xero_status == DRAFT:
+            continue
+        if await Recheck(session, connection, each).requeue(now, {}, passed):
+            return
 
 
 def difference(export: Export, created: XeroInvoice) -> str:
@@ -128,8 +118,10 @@ async def fail(kit: Kit, connection: Connection, export: Export, refusal: Refuse
     """Record the refusal, and tell it with what helps."""
     now = kit.now()
     async with kit.database.sessions.begin() as session:
-        await lifecycle.mark_refused(session, export, refusal.codes, str(refusal))
-        if RefusalCode.CANCELLED not in refusal.codes:
+        codes = refusal.codes
+        grounds = await Recheck(session, connection, export).grounds_for(codes)
+        await lifecycle.mark_refused(session, export, codes, str(refusal), grounds)
+        if RefusalCode.CANCELLED not in codes:
             await results.tell_failed(session, export, connection, kit.links, now)
             await pausing.look(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
@@ -171,5 +163,6 @@ async def _alike(
     if not settled:
         return ()
     async with kit.database.sessions() as session:
-        found = await releasing.list_alike(session, connection, export, settled)
-    return tuple(each.number for each in found)
+        refused = await exports.list_refused(session, connection)
+    others = (each for each in refused if each.id != export.id)
+    return tuple(each.number for each in others if set(each.refusals) <= set(settled))

@@ -1,18 +1,19 @@
 """What people ask for: an export, another try, or a way around a number that is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
+from services import money
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import actions, claims, endings, forms
+from services.export import actions, books, claims, endings, forms
 from services.export.kit import Kit
+from services.export.rechecks import Recheck
 from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
-from services.lifecycle import releasing
 from services.lifecycle.export import ExportColumns
 from services.lifecycle.task import ask_again
-from services.mapping import books, taxes
+from services.mapping import taxes
 from services.mapping.case import adding_of
 from services.mapping.checks import Case, examine
 from services.model import days
@@ -21,18 +22,11 @@ from services.model.export import Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed, some_of
-from services.store import (
-    audit,
-    connections,
-    drafts,
-    exports,
-    leaving,
-    mirror,
-    tax_choices,
-)
+from services.store import audit, connections, drafts, exports, leaving, mirror, tax_choices
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.tables import Connection, Draft, Export, TaxChoice
+from services.store.tables import Connection, Draft, Export
+from services.store.tax_choices import UNTAXED
 
 _CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
@@ -99,26 +93,21 @@ async def _subject(
     known = await books.load(session, connection, choice.contact_id, adding_of(invoice))
     case = Case(invoice, choice, known)
     _require_sendable(case)
-    if choice.untaxed_type in {each.tax_type for each in taxes.untaxed_choices(case)}:
-        await releasing.remember_untaxed(
-            session, connection, choice.untaxed_type, by=asked.person.user_id, at=asked.at
-        )
-    rate, _ = taxes.chosen(case)
-    if rate is not None and rate.tax_type == choice.tax_type:
-        made = TaxChoice(
-            connection_id=connection.id,
-            tenant_id=connection.tenant_id,
-            rate=tax_choices.rate_key(invoice.rate),
-            tax_type=rate.tax_type,
-            set_by=asked.person.user_id,
-            set_at=asked.at,
-        )
-        await tax_choices.remember(session, made)
-        await releasing.release(
-            session, connection, releasing.rate_chosen(made.rate, invoice.id), asked.at
-        )
+    for chosen in _rates_chosen(case):
+        by = asked.person.user_id
+        await tax_choices.remember(session, connection, chosen, by=by, at=asked.at)
         await ask_again(session, connection, asked.at)
     return claims.Subject.seen(invoice)
+
+
+def _rates_chosen(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield the tax types that were chosen in the form, each with the rate of Paymo's."""
+    choice = case.choice
+    if choice.untaxed_type in {each.tax_type for each in taxes.untaxed_choices(case)}:
+        yield UNTAXED, choice.untaxed_type
+    rate, _ = taxes.chosen(case)
+    if rate is not None and rate.tax_type == choice.tax_type:
+        yield money.plain(case.invoice.rate), rate.tax_type
 
 
 async def _unseen(
@@ -209,13 +198,18 @@ async def cure(
 
 
 async def _release_alike(
-    kit: Kit, export: Export, settled: Sequence[RefusalCode], values: ExportColumns
+    kit: Kit, export: Export, settled: Sequence[RefusalCode], decision: ExportColumns
 ) -> list[Export]:
     """Let this decision hold for all others that were refused for the same reasons."""
     async with kit.database.sessions.begin() as session:
         connection = await connections.get(session, export.connection_id)
-        cured = releasing.decided(export, settled, values)
-        freed = await releasing.release(session, connection, cured, kit.now())
+        freed = [
+            each
+            for each in await exports.list_refused(session, connection)
+            if each.id != export.id
+            and set(each.refusals) & set(settled)
+            and await Recheck(session, connection, each).requeue(kit.now(), decision)
+        ]
     for each in freed:
         await kit.work.nudge(Job.EXPORT, each.id)
     return freed

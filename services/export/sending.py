@@ -28,6 +28,7 @@ from services.export import (
     recording,
 )
 from services.export.kit import Kit
+from services.export.rechecks import Recheck
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
 from services.jobs import backoff
 from services.lifecycle import export as lifecycle
@@ -35,6 +36,7 @@ from services.lifecycle.export import ExportColumns
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode, Wish
+from services.model.jobs import Job
 from services.store import connections, exports, leaving
 from services.store.tables import Connection, Export
 
@@ -85,6 +87,9 @@ async def _take(kit: Kit, export_id: int) -> tuple[Connection, Export] | None:
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
+    if export.state is ExportState.FAILED:
+        await _recheck(kit, connection, export)
+        return
     preparing.require_same_organisation(connection, export)
     if backoff.EXPORT.is_over(export.tries - 1):
         raise endings.no_answer(export)
@@ -101,6 +106,16 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
     if await _has_arrived(kit, connection, export):
         return
     await _send(kit, connection, export, is_first=False)
+
+
+async def _recheck(kit: Kit, connection: Connection, export: Export) -> None:
+    """Something that the checks look at changed since it was refused."""
+    async with kit.database.sessions.begin() as session:
+        goes = await Recheck(session, connection, export).requeue(kit.now(), {})
+        if not goes:
+            await lifecycle.note(session, export, {"due_at": None})
+    if goes:
+        await kit.work.nudge(Job.EXPORT, export.id)
 
 
 async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool:

@@ -30,6 +30,7 @@ class ExportColumns(TypedDict, total=False):
     refusals: list[RefusalCode]
     reason: str
     remark: str
+    grounds: dict[str, str] | None
     wish: Wish
     requested_by: str
     requested_at: datetime
@@ -50,6 +51,7 @@ class ExportColumns(TypedDict, total=False):
     xero_status: str
     currency: str
     total: Decimal | None
+    invoice: dict[str, Any] | None
     seen_updated_on: datetime | None
     xero_invoice_id: str | None
     xero_number: str
@@ -134,15 +136,23 @@ _ARRIVED: ExportColumns = {
     "sent_at": None,
     "tries": 0,
     "refusals": [],
+    "grounds": None,
     "remark": "",
     "wish": Wish.NOTHING,
+    "invoice": None,
 }
 
 
 @machine.arrow(WAITING, ExportState.FAILED)
-def mark_refused(export: Export, refusals: Sequence[RefusalCode], reason: str) -> ExportColumns:
-    """It does not go; what may have left is looked for before the next try."""
+def mark_refused(
+    export: Export, refusals: Sequence[RefusalCode], reason: str, grounds: dict[str, str]
+) -> ExportColumns:
+    """It does not go; what may have left is looked for before the next try.
+
+    `grounds` is what Xero knew when it refused something that no check had seen.
+    """
     return {
+        "grounds": grounds,
         "due_at": None,
         "sent_at": export.sent_at,
         "wish": Wish.NOTHING,
@@ -160,6 +170,7 @@ def requeue(_export: Export, asked: ExportColumns) -> ExportColumns:
     return {
         "tries": 0,
         "refusals": [],
+        "grounds": None,
         "reason": "",
         "remark": "",
         "wish": Wish.NOTHING,
@@ -170,7 +181,7 @@ def requeue(_export: Export, asked: ExportColumns) -> ExportColumns:
 @machine.press([ExportState.FAILED], ExportState.FAILED, as_read=[Export.fence])
 def keep_refused(_export: Export, left: ExportColumns) -> ExportColumns:
     """A part of what stopped it is settled, or decided otherwise; the rest still stops it."""
-    return left
+    return {**left, "due_at": None}
 
 
 @machine.press([ExportState.QUEUED, ExportState.FAILED], ExportState.FAILED)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition
 from services.export.shapes import ExportChoice
-from services.mapping.books import Books
+from services.mapping.ledger import LedgerSettings
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Account
 
@@ -24,12 +24,12 @@ class Case:
 
     invoice: Invoice
     choice: ExportChoice
-    books: Books
+    ledger: LedgerSettings
 
     @property
     def account(self) -> Account | None:
         """The account that was chosen, if the mirror knows it."""
-        return self.books.accounts.get(self.choice.account_id)
+        return self.ledger.accounts.get(self.choice.account_id)
 
     @property
     def is_draft(self) -> bool:

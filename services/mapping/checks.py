@@ -11,7 +11,7 @@ from services.errors import ServiceError
 from services.mapping.case import DRAFT, Case
 from services.mapping.dates import check_dates
 from services.mapping.parties import check_account, check_contact
-from services.mapping.taxes import check_tax
+from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
 from services.model.export import Check, Colour, RefusalCode
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
@@ -35,6 +35,39 @@ def reds(checks: Iterable[Check]) -> tuple[Check, ...]:
 def codes_of(checks: Iterable[Check]) -> tuple[RefusalCode, ...]:
     """Return what these checks are about, each once."""
     return tuple(dict.fromkeys(RefusalCode(check.name) for check in checks))
+
+
+def grounds_of(case: Case) -> dict[RefusalCode, str]:
+    """Say what stands behind each refusal that may pass: where this is the same, so is the answer.
+
+    Xero may refuse what no check has seen; it is asked again once something is another way.
+    """
+    ledger, choice, namesake = case.ledger, case.choice, case.ledger.namesake
+    account, contact = case.account, case.ledger.contact
+    rate = ledger.rate_of(account) if account is not None else None
+    found: dict[RefusalCode, tuple[object, ...]] = {
+        RefusalCode.CURRENCY: (case.invoice.currency in ledger.currencies,),
+        RefusalCode.CONTACT: (choice.contact_id, contact is not None and contact.is_active),
+        RefusalCode.CONTACT_TAKEN: (choice.contact_id, archived_namesake(case), namesake is None),
+        RefusalCode.ACCOUNT: (
+            (account.account_id, account.is_usable, account.code, account.tax_type, rate)
+            if account is not None
+            else ()
+        ),
+        RefusalCode.TAX: (choice.account_id, rate, choice.override_tax, tax_type_of(case)),
+        RefusalCode.UNTAXED: tuple(each.tax_type for each in ledger.zero_rates()),
+        RefusalCode.UNTAXED_CHOICE: (untaxed_type_of(case),),
+        RefusalCode.LOCKED: (ledger.locked_until, case.issued_on, case.is_draft),
+        RefusalCode.DUE: (case.due_on, case.is_draft),
+        RefusalCode.PLAN_LIMIT: (case.is_draft,),
+    }
+    return {code: ":".join(str(each) for each in facts) for code, facts in found.items()}
+
+
+def archived_namesake(case: Case) -> str:
+    """Return the archived contact that has the client's name in Xero, or ""."""
+    namesake = case.ledger.namesake
+    return namesake.contact_id if namesake is not None and not namesake.is_active else ""
 
 
 def _status(case: Case) -> Iterable[Check]:
@@ -65,13 +98,13 @@ def _currency(case: Case) -> Iterable[Check]:
     except ServiceError as refusal:
         yield Check("currency", Colour.RED, str(refusal))
         return
-    if code in case.books.currencies:
-        yield Check("currency", Colour.GREEN, f"{case.books.organisation} uses {code}.")
+    if code in case.ledger.currencies:
+        yield Check("currency", Colour.GREEN, f"{case.ledger.organisation} uses {code}.")
         return
     yield Check(
         "currency",
         Colour.RED,
-        f"{case.books.organisation} has not enabled {code}. Add it in Xero at Accounting → "
+        f"{case.ledger.organisation} has not enabled {code}. Add it in Xero at Accounting → "
         "Advanced → Currencies (Settings → Currencies on some plans), then check again.",
     )
 

@@ -33,14 +33,14 @@ def check_dates(case: Case) -> Iterable[Check]:
 
 
 def _is_locked(case: Case) -> bool:
-    locked = case.books.locked_until
+    locked = case.ledger.locked_until
     return locked is not None and case.issued_on <= locked and not case.is_draft
 
 
 def _locked(case: Case) -> str:
     return (
-        f"The invoice is dated {_day(case.issued_on)} and {case.books.organisation} is locked up "
-        f"to {_day(case.books.locked_until)}. Choose another date for Xero, or export it as a "
+        f"The invoice is dated {_day(case.issued_on)} and {case.ledger.organisation} is locked up "
+        f"to {_day(case.ledger.locked_until)}. Choose another date for Xero, or export it as a "
         "draft; Paymo's date stays as it is."
     )
 

@@ -13,7 +13,7 @@ _RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archiv
 
 def check_contact(case: Case) -> Iterable[Check]:
     """Look at the contact, or at what stands in the way of adding one."""
-    chosen, contact, books = case.choice.contact_id, case.books.contact, case.books
+    chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
     if not chosen:
         yield Check("contact", Colour.RED, "Choose the Xero contact that this client is.")
     elif chosen == NEW_CONTACT:
@@ -22,14 +22,14 @@ def check_contact(case: Case) -> Iterable[Check]:
         yield Check(
             "contact",
             Colour.RED,
-            f"{books.organisation} does not list this contact any more. Choose another one.",
+            f"{ledger.organisation} does not list this contact any more. Choose another one.",
         )
     elif not contact.is_active:
         text = f"{contact.name} is archived in Xero. {_RESTORE}"
         yield Check("contact", Colour.RED, text)
-    elif books.merged_from:
+    elif ledger.merged_from:
         text = (
-            f"{books.merged_from} was merged into {contact.name} in Xero, so the invoice goes "
+            f"{ledger.merged_from} was merged into {contact.name} in Xero, so the invoice goes "
             f"to {contact.name}."
         )
         yield Check("contact", Colour.AMBER, text)
@@ -38,7 +38,7 @@ def check_contact(case: Case) -> Iterable[Check]:
 
 
 def _new_contact(case: Case) -> Check:
-    name, taken = case.invoice.client_name, case.books.namesake
+    name, taken = case.invoice.client_name, case.ledger.namesake
     there = name_in_xero(name)
     if not there:
         return Check(

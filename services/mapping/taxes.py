@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from services import money
-from services.mapping.books import Books
 from services.mapping.case import Case
+from services.mapping.ledger import LedgerSettings
 from services.model.export import Check, Colour
 from services.model.wording import some_of
 from services.money import percent
@@ -24,7 +24,7 @@ UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has ch
 
 def account_fits(case: Case) -> bool:
     """Say whether the account's own tax equals the invoice's."""
-    carried = case.books.rate_of(case.account) if case.account is not None else None
+    carried = case.ledger.rate_of(case.account) if case.account is not None else None
     return carried is not None and money.rates_agree(case.invoice.rate, carried)
 
 
@@ -34,7 +34,7 @@ def is_overridden(case: Case) -> bool:
     return (
         case.choice.override_tax
         and account is not None
-        and case.books.rate_of(account) is not None
+        and case.ledger.rate_of(account) is not None
         and not account_fits(case)
     )
 
@@ -44,14 +44,14 @@ def choices(case: Case) -> tuple[TaxRate, ...]:
     account = case.account
     if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
         return ()
-    return rates_of(case.books, case.invoice.rate)
+    return rates_of(case.ledger, case.invoice.rate)
 
 
-def rates_of(books: Books, wanted: Decimal) -> tuple[TaxRate, ...]:
+def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[TaxRate, ...]:
     """Return the rates for sales that come to this many per cent."""
     return tuple(
         rate
-        for rate in books.tax_rates.values()
+        for rate in ledger.tax_rates.values()
         if rate.is_usable and money.rates_agree(rate.effective_rate, wanted)
     )
 
@@ -60,9 +60,9 @@ def chosen(case: Case) -> tuple[TaxRate | None, str]:
     """Return the rate that a person chose, now or for an earlier invoice, and which of these."""
     found = {rate.tax_type: rate for rate in choices(case)}
     if case.choice.tax_type in found:
-        used = case.books.choice_for(case.invoice.rate) == case.choice.tax_type
+        used = case.ledger.choice_for(case.invoice.rate) == case.choice.tax_type
         return found[case.choice.tax_type], "used before" if used else "chosen here"
-    before = case.books.choice_for(case.invoice.rate)
+    before = case.ledger.choice_for(case.invoice.rate)
     return (found[before], "used before") if before in found else (None, "")
 
 
@@ -85,15 +85,15 @@ def has_untaxed(case: Case) -> bool:
 
 def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
     """Return the rates to choose from for lines without tax; none where that is settled."""
-    zeros, chosen_here = case.books.zero_rates(), case.choice.untaxed_type
+    zeros, chosen_here = case.ledger.zero_rates(), case.choice.untaxed_type
     if len(zeros) <= 1 or not has_untaxed(case):
         return ()
-    return zeros if chosen_here or case.books.zero_rate() is None else ()
+    return zeros if chosen_here or case.ledger.zero_rate() is None else ()
 
 
 def untaxed_rate(case: Case) -> TaxRate | None:
     """Return the rate of lines without tax, as chosen in this form or before."""
-    return case.books.zero_rate(case.choice.untaxed_type)
+    return case.ledger.zero_rate(case.choice.untaxed_type)
 
 
 def untaxed_type_of(case: Case) -> str:
@@ -115,7 +115,7 @@ def check_tax(case: Case) -> Iterable[Check]:
 def _compared(case: Case, account: Account) -> Check:
     wanted = case.invoice.rate
     if account_fits(case):
-        name = case.books.tax_rates[account.tax_type].name
+        name = case.ledger.tax_rates[account.tax_type].name
         return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({name}).")
     if is_overridden(case):
         text = (
@@ -130,8 +130,8 @@ def _compared(case: Case, account: Account) -> Check:
 
 
 def _differs(case: Case, account: Account) -> str:
-    carried = case.books.rate_of(account)
-    known = case.books.tax_rates.get(account.tax_type)
+    carried = case.ledger.rate_of(account)
+    known = case.ledger.tax_rates.get(account.tax_type)
     if carried is not None:
         states = f"{account.title} carries {percent(carried)} in Xero"
     elif known is not None:
@@ -142,16 +142,16 @@ def _differs(case: Case, account: Account) -> str:
 
 
 def _ways_on(case: Case, wanted: Decimal) -> str:
-    books = case.books
+    ledger = case.ledger
     fitting = [
         each.title
-        for each in books.accounts.values()
+        for each in ledger.accounts.values()
         if each.is_usable
         and not each.is_liability
-        and (rate := books.rate_of(each)) is not None
+        and (rate := ledger.rate_of(each)) is not None
         and money.rates_agree(rate, wanted)
     ]
-    rates = [rate.name for rate in rates_of(books, wanted)]
+    rates = [rate.name for rate in rates_of(ledger, wanted)]
     if fitting:
         return (
             f"These accounts have {percent(wanted)}: {some_of(fitting)}. Choose one of them, or "
@@ -162,23 +162,23 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
             f"No account has {percent(wanted)}; these rates have: {some_of(rates)}. Choose one of "
             f"them for the invoice. {_TAX_SETUP}"
         )
-    return f"{books.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
+    return f"{ledger.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
 
 
 def _untaxed(case: Case) -> Check:
-    books, zero, zeros = case.books, untaxed_rate(case), case.books.zero_rates()
+    ledger, zero, zeros = case.ledger, untaxed_rate(case), case.ledger.zero_rates()
     if not zeros:
         return Check(
             "untaxed",
             Colour.RED,
-            f"Some lines carry no tax, and {books.organisation} has no rate of 0 % for sales. "
+            f"Some lines carry no tax, and {ledger.organisation} has no rate of 0 % for sales. "
             + _TAX_SETUP,
         )
     if zero is None:
         return Check(
             UNTAXED_CHOICE,
             Colour.RED,
-            f"Some lines carry no tax, and {books.organisation} has several rates of 0 %: "
+            f"Some lines carry no tax, and {ledger.organisation} has several rates of 0 %: "
             f"{some_of([each.name for each in zeros])}. Choose the one for lines without tax; we "
             "ask only once.",
         )

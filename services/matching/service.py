@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
-from services.lifecycle import releasing
 from services.lifecycle.task import ask_again
 from services.matching import menus
 from services.matching.index import index_of
 from services.matching.suggestions import suggest, surest
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup, Person
-from services.store import audit, connections, matches, mirror
+from services.store import audit, connections, exports, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
@@ -105,7 +104,8 @@ class MatchingService:
                 set_at=now,
             )
             await matches.remember(session, match)
-            await _release(session, connection, choice, now)
+            await exports.nudge_refused(session, connection, now)
+            await ask_again(session, connection, now, client_id=choice.client_id)
             after = {
                 "client_id": choice.client_id,
                 "contact_id": choice.contact_id,
@@ -115,21 +115,6 @@ class MatchingService:
                 session, connection, AuditNote("matched", now, person.user_id, after=after)
             )
         return await self.open(person)
-
-
-async def _release(
-    session: Session, connection: Connection, choice: MatchChoice, now: datetime
-) -> None:
-    """Let go on what this match was missing for."""
-    await ask_again(session, connection, now, client_id=choice.client_id)
-    contact_id, account_id = choice.contact_id, choice.account_id
-    matched = releasing.client_matched(
-        choice.client_id, contact_id=contact_id, account_id=account_id
-    )
-    await releasing.release(session, connection, matched, now)
-    if account_id:
-        changed = releasing.account_changed(choice.client_id, account_id)
-        await releasing.release(session, connection, changed, now)
 
 
 async def _require_known(session: Session, connection: Connection, choice: MatchChoice) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from services.clients.paymo import Client
 from services.clients.rows import texts_of
 from services.clients.xero import Contact, XeroClient
-from services.mirror import mending
+from services.lifecycle.task import ask_again
 from services.model import days
-from services.store import connections, left_out
-from services.store.engine import Database
+from services.store import connections, exports, left_out, mirror, tables
+from services.store.engine import Database, Session
 from services.store.tables import Connection
 
 _NAME = "contacts in Xero"
@@ -39,7 +39,21 @@ async def copy(database: Database, xero: XeroClient, connection_id: int, now: da
             left_out.merge(row, _NAME, odd, {each.contact_id for each in found})
         row.contacts_read_at = now
         rows = [contact_row(each) for each in found]
-        await mending.copy_contacts(session, row, rows, now, None if since else odd)
+        usable = {each["contact_id"] for each in rows if each["is_active"]}
+        restored = usable & await mirror.list_archived_ids(session, row.id)
+        if since is None:
+            await mirror.replace(session, row.id, tables.Contact, rows, odd)
+        else:
+            await mirror.put_changed(session, row.id, rows)
+        await _settle(session, row, now, is_restored=bool(restored))
+
+
+async def _settle(
+    session: Session, connection: Connection, now: datetime, *, is_restored: bool
+) -> None:
+    await exports.nudge_refused(session, connection, now)
+    if is_restored:
+        await ask_again(session, connection, now)
 
 
 def _since(known: Connection, now: datetime) -> datetime | None:

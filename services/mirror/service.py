@@ -25,11 +25,12 @@ from services.errors import (
 from services.jobs import policy
 from services.jobs.backoff import HOOK
 from services.jobs.runner import Step, Turn
-from services.mirror import contacts, edited, mending, sent
+from services.lifecycle.task import ask_again
+from services.mirror import contacts, edited, sent
 from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
 from services.model.jobs import Job
-from services.store import connections, left_out, mirror, schedules, tables
+from services.store import connections, exports, left_out, mirror, schedules, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Schedule
 
@@ -138,9 +139,11 @@ class MirrorService(Step[Schedule]):
         books = await _read_books(xero)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
-            before = await mending.known(session, row)
-            after = await _write_books(session, row, books, xero.left_out)
-            await mending.release(session, row, before, after, now)
+            before = await _facts_of(session, row)
+            await _write_books(session, row, books, xero.left_out)
+            if await _facts_of(session, row) != before:
+                await exports.nudge_refused(session, row, now)
+                await ask_again(session, row, now)
         self.books_read_at[connection.id] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
@@ -292,7 +295,7 @@ def _slowed(refusal: Throttled | Unavailable, count: int) -> ServiceError:
 
 async def _write_books(
     session: Session, connection: Connection, books: _Books, odd: Sequence[LeftOut]
-) -> mending.Books:
+) -> None:
     organisation = books.organisation
     connection.organisation_name = organisation.name
     connection.base_currency = organisation.base_currency
@@ -311,7 +314,18 @@ async def _write_books(
         texts = texts_of(each for each in odd if each.what == what)
         left_out.replace(connection, f"{what} in Xero", texts)
         await mirror.replace(session, connection.id, table, rows, texts)
-    return mending.Books.of(accounts, rates, currencies, connection.locked_until)
+
+
+async def _facts_of(session: Session, connection: Connection) -> tuple[object, ...]:
+    """Return what exports can be refused for."""
+    accounts = await mirror.list_accounts(session, connection.id)
+    rates = await mirror.list_tax_rates(session, connection.id)
+    return (
+        {(each.account_id, each.is_usable, each.tax_type, each.code) for each in accounts},
+        {(each.tax_type, each.is_usable, each.effective_rate) for each in rates},
+        set(await mirror.list_currencies(session, connection.id)),
+        connection.locked_until,
+    )
 
 
 def _account_row(account: xero_wire.Account) -> dict[str, Any]:

@@ -6,15 +6,16 @@ from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
 from services.jobs.work import Work
-from services.lifecycle import releasing
 from services.lifecycle.export import stop_automatic
+from services.lifecycle.task import ask_again
 from services.matching.menus import tax_option
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
-from services.store import access, audit, automatic, connections, ownership, roles, untaxed
+from services.store import access, audit, automatic, connections, ownership, roles, tax_choices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection
+from services.store.tax_choices import UNTAXED
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
@@ -86,9 +87,10 @@ class SettingsService:
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
                     raise NotAccepted({"untaxed": _OTHER})
-                await releasing.remember_untaxed(
-                    session, connection, form.untaxed, by=person.user_id, at=self.now()
+                await tax_choices.remember(
+                    session, connection, (UNTAXED, form.untaxed), by=person.user_id, at=self.now()
                 )
+                await ask_again(session, connection, self.now())
             entry = AuditNote(
                 "settings_changed",
                 self.now(),
@@ -138,8 +140,8 @@ def too_early(clean: int, needed: int) -> str:
 
 
 async def _form(session: Session, connection: Connection) -> SettingsForm:
-    rates = await untaxed.choices(session, connection)
-    chosen = await untaxed.remembered(session, connection)
+    rates = await tax_choices.list_zero_rates(session, connection)
+    chosen = (await tax_choices.list_all(session, connection)).get(UNTAXED, "")
     return SettingsForm(
         connection_id=connection.id,
         exporters=tuple(connection.exporters),

@@ -129,7 +129,7 @@ async def renew(
     session: AsyncSession, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
 ) -> bool:
     """Take Paymo's invoice as it was read again for what was shown."""
-    if not await fenced(session, export, export.fence, seen_updated_on=at):
+    if not await fenced(session, export, export.fence, seen_updated_on=at, invoice=invoice):
         return False
     return await write_where(session, row, BatchRow.export_id == export.id, invoice=invoice)
 

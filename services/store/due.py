@@ -55,7 +55,7 @@ def _exports() -> _Due:
         select(Export.id, Export.due_at)
         .join(Connection, Connection.id == Export.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Export.state.in_(exports.WAITING), Export.due_at <= _NOW)
+        .where(Workspace.is_installed, Export.state.in_(exports.TAKEN), Export.due_at <= _NOW)
         .order_by(Export.due_at, Export.id)
     )
 

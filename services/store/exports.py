@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,7 @@ from services.store.tables import Connection, Export, Payment
 
 LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
+TAKEN = (*WAITING, ExportState.FAILED)  # what is refused comes due when something changed
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 FOLLOWED = (
     InvoiceState.LIVE,
@@ -70,12 +71,34 @@ async def take(session: AsyncSession, export_id: int, now: datetime) -> Export |
     """Take this export when it is due; nobody else gets it during the lease."""
     taken: Export | None = await session.scalar(
         update(Export)
-        .where(Export.id == export_id, Export.state.in_(WAITING), Export.due_at <= now)
+        .where(Export.id == export_id, Export.state.in_(TAKEN), Export.due_at <= now)
         .values(due_at=now + LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
         .returning(Export)
         .execution_options(populate_existing=True)
     )
     return taken
+
+
+def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    """What people asked for, with the invoice that it was refused with."""
+    return (
+        Export.connection_id == connection.id,
+        Export.tenant_id == connection.tenant_id,
+        Export.state == ExportState.FAILED,
+        Export.requested_by != "",
+        Export.seen_updated_on.is_not(None),
+    )
+
+
+async def nudge_refused(session: AsyncSession, connection: Connection, now: datetime) -> None:
+    """Have the checks decide anew about what was refused: something that they look at changed."""
+    await session.execute(update(Export).where(*_refused(connection)).values(due_at=now))
+
+
+async def list_refused(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+    """Return what people asked for and was refused, the oldest first."""
+    found = await session.scalars(select(Export).where(*_refused(connection)).order_by(Export.id))
+    return found.all()
 
 
 async def list_by_xero_ids(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import XeroInvoice
 from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError, Unavailable
+from services.export import books
 from services.export.one_off import About, XeroTaskStep
 from services.export.refusals import Refused
 from services.jobs.work import Work
@@ -20,7 +21,6 @@ from services.lifecycle import payment
 from services.lifecycle import task as lifecycle
 from services.lifecycle.export import accept_difference
 from services.lifecycle.task import Asked, ask
-from services.mapping import books
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job

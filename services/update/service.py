@@ -17,7 +17,7 @@ from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
 from services.compare import Difference, Part, Standing
 from services.errors import AlreadyRequested, Lost, NotFound, Rejected, ServiceError
-from services.export import contacts, preparing, recording
+from services.export import books, contacts, preparing, recording
 from services.export.claims import WIDEST
 from services.export.figures import new_invoice
 from services.export.kit import Kit
@@ -29,9 +29,9 @@ from services.jobs.runner import Turn
 from services.jobs.work import Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle import task as task_lifecycle
-from services.mapping import books
 from services.mapping.case import Case
 from services.mapping.checks import DRAFT, codes_of, examine, reds
+from services.mapping.ledger import LedgerSettings
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -344,7 +344,7 @@ def _as_stated(export: Export, stated: XeroInvoice) -> Export:
     )
 
 
-def _body(export: Export, both: _Both, known: books.Books) -> dict[str, Any]:
+def _body(export: Export, both: _Both, known: LedgerSettings) -> dict[str, Any]:
     """Return the whole invoice as an export would send it now; a draft stays one."""
     status = DRAFT if both.stated.status == DRAFT else "AUTHORISED"
     choice = replace(preparing.choice_of(export), xero_status=status, contact_id=both.contact_id)

@@ -7,7 +7,7 @@ from typing import Any
 from services.clients.paymo import Client, Invoice, Item
 from services.export.shapes import ExportChoice
 from services.mapping import checks
-from services.mapping.books import Books
+from services.mapping.ledger import LedgerSettings
 from services.model.export import Check, Colour
 from services.store.tables import Account, Contact, TaxRate
 from tests.services.store_seeds import NOW
@@ -70,7 +70,7 @@ ACCOUNTS = (
     account("260", "Other Revenue", "NONE"),
     account("290", "Closed", "OUTPUT2", is_usable=False, why_not="archived"),
 )
-BOOKS = Books(
+BOOKS = LedgerSettings(
     organisation="Harbour Studio",
     locked_until=date(2026, 10, 31),
     currencies=frozenset({"NZD", "EUR"}),
@@ -82,7 +82,7 @@ CHOICE = ExportChoice(invoice_id=98, contact_id="c1", account_id="200")
 
 
 def case(
-    paymo: Invoice | None = None, choice: ExportChoice = CHOICE, books: Books = BOOKS
+    paymo: Invoice | None = None, choice: ExportChoice = CHOICE, books: LedgerSettings = BOOKS
 ) -> checks.Case:
     return checks.Case(invoice() if paymo is None else paymo, choice, books)
 

@@ -41,6 +41,7 @@ class Export(Leased, Sends, Base):
     refusals: Mapped[list[RefusalCode]] = mapped_column(RefusalCodes, default=list)
     reason: Mapped[str] = mapped_column(Text, default="")  # where it stands, as a sentence
     remark: Mapped[str] = mapped_column(Text, default="")  # to be told once it is exported
+    grounds: Mapped[dict[str, str] | None] = mapped_column(JSON)  # what Xero refused it for
     wish: Mapped[Wish] = mapped_column(text_enum(Wish), default=Wish.NOTHING)
 
     requested_by: Mapped[str] = mapped_column(String(32))
@@ -63,6 +64,7 @@ class Export(Leased, Sends, Base):
     xero_status: Mapped[str] = mapped_column(String(16))
     currency: Mapped[str] = mapped_column(String(8), default="")
     total: Mapped[Decimal | None] = mapped_column(Money)  # as Paymo states it
+    invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, until it is exported
     seen_updated_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # what was previewed
     permalink: Mapped[str] = mapped_column(String(500), default="")
 

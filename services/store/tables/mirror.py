@@ -59,6 +59,11 @@ class TaxRate(Base):
     effective_rate: Mapped[Decimal] = mapped_column(Money)
     is_usable: Mapped[bool] = mapped_column(default=True)  # active and fit for revenue
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether lines without tax could have it."""
+        return self.is_usable and not self.effective_rate
+
 
 class Currency(Base):
     """A currency that the organisation has enabled."""

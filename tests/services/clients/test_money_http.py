@@ -1,7 +1,6 @@
 """Random invoices over HTTP: what Xero answers is what Paymo states, to the last unit."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from hashlib import shake_128
 
 from services.clients.http import open_http
@@ -9,9 +8,8 @@ from services.clients.paymo import Invoice, Item
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.export.figures import Target, expected, new_invoice
-from services.mapping.books import Books
 from services.money import PaymoFigures
-from services.store.tables import Account, TaxRate
+from services.store.tables import Account
 from tests.services.random_invoices import LONGEST, invoice_of, is_spreadable
 from tests.xero_stand import MemoryVault, Pauses, Stand, oauth_of, xero_stand
 
@@ -49,17 +47,8 @@ def paymo_invoice(place: int, figures: PaymoFigures) -> Invoice:
 
 def target_of(stand: Stand) -> Target:
     account = Account(account_id="a", code="200", name="Sales", type="REVENUE", tax_type="OUTPUT2")
-    none = TaxRate(tax_type="NONE", name="No Tax", effective_rate=Decimal(0), is_usable=True)
-    books = Books(
-        organisation=stand.books.name,
-        locked_until=None,
-        currencies=frozenset(stand.books.currencies),
-        accounts={"a": account},
-        tax_rates={"NONE": none},
-        contact=None,
-    )
     contact_id = next(iter(stand.books.contacts))
-    return Target(contact_id, account, books, xero_status="AUTHORISED", leave_out_number=False)
+    return Target(contact_id, account, xero_status="AUTHORISED", leave_out_number=False)
 
 
 def random_invoices() -> list[Invoice]:

@@ -254,9 +254,7 @@ def test_e29_a_line_without_words_is_red_with_its_place() -> None:
 
 
 def target(paymo: Invoice, *, leave_out_number: bool = False) -> Any:
-    where = figures.Target(
-        "c1", ACCOUNTS[0], BOOKS, "AUTHORISED", leave_out_number, untaxed_type="NONE"
-    )
+    where = figures.Target("c1", ACCOUNTS[0], "AUTHORISED", leave_out_number, untaxed_type="NONE")
     return figures.new_invoice(paymo, where)
 
 

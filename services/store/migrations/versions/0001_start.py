@@ -568,6 +568,7 @@ def upgrade() -> None:
         sa.Column("refusals", RefusalCodes, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("remark", sa.Text(), nullable=False),
+        sa.Column("grounds", sa.JSON(), nullable=True),
         sa.Column(
             "wish",
             sa.Enum("", "link_existing", "cancel", name="wish", native_enum=False, length=32),
@@ -592,6 +593,7 @@ def upgrade() -> None:
         sa.Column("xero_status", sa.String(length=16), nullable=False),
         sa.Column("currency", sa.String(length=8), nullable=False),
         sa.Column("total", Money, nullable=True),
+        sa.Column("invoice", sa.JSON(), nullable=True),
         sa.Column("seen_updated_on", UtcDateTime, nullable=True),
         sa.Column("permalink", sa.String(length=500), nullable=False),
         sa.Column("xero_invoice_id", sa.String(length=64), nullable=True),
