@@ -29,18 +29,6 @@ class Job(StrEnum):
     DUE = "due"  # key: 0; finds every row that is due and nudges for it
 
 
-TASKS = (
-    Job.UNDO,
-    Job.UPDATE,
-    Job.RESTORE,
-    Job.ATTACH,
-    Job.ANNOTATE,
-    Job.ANNOTATE_BATCH,
-    Job.RECONCILE,
-    Job.AUTO,
-)
-
-
 class TaskState(StrEnum):
     """Where something that is to be done once stands."""
 
