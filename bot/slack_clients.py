@@ -13,6 +13,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
@@ -73,6 +75,7 @@ class SlackWeb:
 
     api_url: str
     session: aiohttp.ClientSession
+    retries: Callable[[], list[AsyncRetryHandler]] = async_default_handlers
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Return a client with this token."""
@@ -80,6 +83,7 @@ class SlackWeb:
             token=token or None,
             base_url=self.api_url,
             session=self.session,
+            retry_handlers=self.retries(),
             trust_env_in_session=True,
         )
 

@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,7 +118,12 @@ def test_no_test_patches_our_code_or_sleeps(banned: str) -> None:
     assert guilty == []
 
 
-SERVICES = Calls.of(read(ROOT, "services"))
+@cache
+def calls_of_services() -> Calls:
+    """Read once, and only where it is asked for: this takes a second or two."""
+    return Calls.of(read(ROOT, "services"))
+
+
 PLANTED = """
 from services.export.reading import read_invoice
 from services.sync import payments
@@ -145,13 +151,13 @@ async def apart(paymo):
 
 def planted(call: str = "pass", handed: str = "pass") -> list[str]:
     tree = ast.parse(PLANTED.format(call=call, handed=handed))
-    more = SERVICES.with_more({"services.planted": tree})
+    more = calls_of_services().with_more({"services.planted": tree})
     return more.inside_transactions(below="services.planted")
 
 
 def test_no_network_call_stands_inside_a_transaction() -> None:
     """Between `sessions.begin()` and its end, nothing but the store is awaited."""
-    assert SERVICES.inside_transactions() == []
+    assert calls_of_services().inside_transactions() == []
     assert planted() == []
 
 
@@ -187,13 +193,13 @@ def test_nearly_every_call_of_the_clients_is_seen() -> None:
     """So that a way of writing them that hides them all does not pass for none."""
     seen = {
         (each.module, site.lineno)
-        for each in SERVICES.functions
+        for each in calls_of_services().functions
         if ".clients" not in each.module
-        for site in SERVICES.sites(each)
+        for site in calls_of_services().sites(each)
     }
     written = {
         (module, node.lineno)
-        for module, tree in SERVICES.trees.items()
+        for module, tree in calls_of_services().trees.items()
         if ".clients" not in module
         for node in ast.walk(tree)
         if isinstance(node, ast.Await)

@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
+from slack_sdk.http_retry import FixedValueRetryIntervalCalculator
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.departing import AfterAnswers
@@ -85,7 +88,7 @@ class Desk:
     @property
     def slack(self) -> AsyncWebClient:
         """The program's client, with the present token."""
-        web = SlackWeb(f"{self.bench.world.url}/api/", self.bench.session)
+        web = SlackWeb(f"{self.bench.world.url}/api/", self.bench.session, at_once)
         return web.client(self.bench.world.team.bot_token)
 
     @property
@@ -94,6 +97,13 @@ class Desk:
         world = self.bench.world
         told = [*world.ephemerals(self.bench.anna), *world.messages(world.direct(self.bench.anna))]
         return [each.text for each in told]
+
+
+def at_once() -> list[AsyncRetryHandler]:
+    """Try again as often as the program does, without the pause before."""
+    return [
+        AsyncConnectionErrorRetryHandler(interval_calculator=FixedValueRetryIntervalCalculator(0))
+    ]
 
 
 async def _nothing(_job: Job, _key: int) -> None:

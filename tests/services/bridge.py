@@ -1,6 +1,6 @@
 """The services between stand-ins of Xero and Paymo on real sockets, with a clock to turn."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -186,23 +186,13 @@ class Bridge:
     @classmethod
     async def open(cls, database: Database) -> "Bridge":
         """Serve both stand-ins, put the services between them, and connect."""
-
-        async def build() -> "Bridge":
-            clock = Clock()
-            worlds = clock, XeroWorld(now=clock), PaymoWorld(now=clock)
-            made = await cls.between(database, worlds)
-            oauth = oauth_of(made.xero, made.served[0].url, clock)
-            made.connection_id = await connect(database, worlds, oauth)
-            await made.run()
-            return made
-
-        return await cls.prepared(database, (), build)
+        return await _connected(database)
 
     @classmethod
     async def with_acme(cls, database: Database, *numbers: str) -> "Bridge":
         """Open it with the client Acme Ltd, whom Xero knows, and invoices of 115.00 in Paymo."""
 
-        async def build() -> "Bridge":
+        async def build(database: Database) -> "Bridge":
             made = await cls.open(database)
             made.xero.books.add_contact("Acme Ltd")
             acme = made.paymo.company.add_client("Acme Ltd")
@@ -212,28 +202,12 @@ class Bridge:
             await made.run()
             return made
 
-        return await cls.prepared(database, ("Acme Ltd", *numbers), build)
+        return await prepared(database, ("Acme Ltd", *numbers), build)
 
     @classmethod
-    async def prepared(
-        cls, database: Database, name: tuple[str, ...], build: Callable[[], Awaitable["Bridge"]]
+    async def between(
+        cls, database: Database, worlds: Worlds, screen: Notebook | None = None
     ) -> "Bridge":
-        """Build it where nothing of this name was built before; otherwise copy that."""
-        file = await empty_file(database)
-        if file is not None and name in BUILT:
-            kept = BUILT[name].copied_to(file)
-            made = await cls.between(database, kept.worlds)
-            made.connection_id = kept.connection_id
-            made.mirror.books_read_at.update(kept.books_read_at)
-            return made
-        made = await build()
-        if file is not None:
-            worlds = (made.clock, made.xero, made.paymo)
-            BUILT[name] = Built.of(file, worlds, made.connection_id, made.mirror.books_read_at)
-        return made
-
-    @classmethod
-    async def between(cls, database: Database, worlds: Worlds) -> "Bridge":
         """Serve both stand-ins, and put the services between them."""
         clock, xero, paymo = worlds
         served = [await Served.start(xero.app()), await Served.start(paymo.app())]
@@ -242,7 +216,7 @@ class Bridge:
         xeros = XeroClients(open_http(at_xero, user_agent="test"), tokens, sleep=no_sleep)
         paymos = PaymoClients(open_http(f"{at_paymo}/api", user_agent="test"), sleep=no_sleep)
         links = Links(xero_app=at_xero, paymo_app=at_paymo)
-        screen, work = Notebook(), Deaf()
+        screen, work = screen or Notebook(), Deaf()
         mirror = MirrorService(database, paymos, xeros, index_of, clock)
         kit = (database, paymos, xeros, mirror, work, screen, links, clock)
         return cls(
@@ -269,8 +243,8 @@ class Bridge:
         for each in self.served:
             await each.stop()
 
-    async def run(self) -> None:
-        """Do everything that is due, as the clock would, until nothing is."""
+    async def run(self, but: Collection[Job] = ()) -> None:
+        """Do everything that is due, as the clock would, until nothing is; some jobs may wait."""
         runners: dict[Job, Run] = {
             Job.EXPORT: self.export.run_export,
             Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
@@ -281,7 +255,7 @@ class Bridge:
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:
                 listed = await due.list_due(session, self.clock())
-            found = [each for each in listed if each[0] in runners]
+            found = [each for each in listed if each[0] in runners and each[0] not in but]
             if not found:
                 return
             for job, key in found:
@@ -365,6 +339,47 @@ class Bridge:
                 setattr(row, name, value)
             for job, due_at in times.items():
                 await set_due(session, self.connection_id, job, due_at)
+
+
+Builder = Callable[[Database], Awaitable[Bridge]]
+
+
+async def prepared(database: Database, name: tuple[str, ...], build: Builder) -> Bridge:
+    """Build it where nothing of this name was built before; otherwise copy that."""
+    file = await empty_file(database)
+    if file is not None and name in BUILT:
+        worlds, screen, connection_id, books_read_at = BUILT[name].copied_to(file)
+        made = await Bridge.between(database, worlds, screen)
+        made.connection_id = connection_id
+        made.mirror.books_read_at.update(books_read_at)
+        return made
+    made = await build(database)
+    if file is not None:
+        worlds = (made.clock, made.xero, made.paymo)
+        BUILT[name] = Built.of(
+            file, (worlds, made.screen, made.connection_id, made.mirror.books_read_at)
+        )
+    return made
+
+
+def built_once(build: Builder) -> Builder:
+    """Have what this builds copied for every test after the first."""
+
+    async def copied(database: Database) -> Bridge:
+        return await prepared(database, (build.__module__, build.__name__), build)
+
+    return copied
+
+
+@built_once
+async def _connected(database: Database) -> Bridge:
+    clock = Clock()
+    worlds = clock, XeroWorld(now=clock), PaymoWorld(now=clock)
+    made = await Bridge.between(database, worlds)
+    oauth = oauth_of(made.xero, made.served[0].url, clock)
+    made.connection_id = await connect(database, worlds, oauth)
+    await made.run()
+    return made
 
 
 def reply_to() -> ReplyTarget:

@@ -7,9 +7,10 @@ from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.people import Person
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 
+@built_once
 async def open_bridge(database: Database) -> Bridge:
     """Return a connected pair with one exported invoice of 115.00."""
     made = await Bridge.open(database)

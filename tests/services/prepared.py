@@ -8,7 +8,7 @@ import copy
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import func, select, text
 
@@ -46,27 +46,22 @@ Worlds = tuple[Clock, XeroWorld, PaymoWorld]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What has been built once: the database, both systems, and what the process remembers."""
+    """What has been built once: the database, and everything beside it."""
 
     database: sqlite3.Connection
-    worlds: Worlds
-    connection_id: int
-    books_read_at: dict[int, datetime]
+    rest: Any
 
     @classmethod
-    def of(
-        cls, file: str, worlds: Worlds, connection_id: int, books_read_at: dict[int, datetime]
-    ) -> Self:
+    def of(cls, file: str, rest: Any) -> Self:
         """Keep the state as it is now."""
         kept = sqlite3.connect(":memory:")
         _copy(sqlite3.connect(file), kept)
-        return cls(kept, copy.deepcopy(worlds), connection_id, dict(books_read_at))
+        return cls(kept, copy.deepcopy(rest))
 
-    def copied_to(self, file: str) -> Self:
-        """Fill a database with it, and return everything else as it was."""
+    def copied_to(self, file: str) -> Any:
+        """Fill a database with it, and return a copy of the rest."""
         _copy(self.database, sqlite3.connect(file))
-        worlds = copy.deepcopy(self.worlds)
-        return type(self)(self.database, worlds, self.connection_id, self.books_read_at)
+        return copy.deepcopy(self.rest)
 
 
 BUILT: dict[tuple[str, ...], Built] = {}  # by name, for the whole run

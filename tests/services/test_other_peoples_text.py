@@ -7,13 +7,13 @@ import pytest
 from services.model import texts
 from services.model.export import ExportState
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge
+from tests.services.bridge import ANNA, Bridge, built_once
 
 WORST = "\x00\x07\u202e\u200b\x02"  # PostgreSQL refuses the first
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair whose people paste the worst into both systems."""
     made = await Bridge.open(database)
     made.xero.books.add_contact(f"Zebra{WORST} Zoo", email=f"zoo{WORST}@zebra.example")
@@ -24,6 +24,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
         made.paymo.company.add_invoice(number, client, lines, tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -19,17 +19,23 @@ from services.model.payment import PaymentState
 from services.store import exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice
-from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 
 LONG = "INV-2026-11-25-00000001"
 FAR_PAST = date(1999, 12, 31)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00, without a number in Xero."""
     made = await Bridge.with_acme(database, LONG)
     await made.export_it(LONG)
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

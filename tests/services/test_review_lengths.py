@@ -7,13 +7,13 @@ import pytest
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge
+from tests.services.bridge import ANNA, Bridge, built_once
 
 LONG = "Ä" * 300
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with a client that has a lot to say."""
     made = await Bridge.open(database)
     more = {"email": f"{LONG}@long.example", "fiscal_information": LONG}
@@ -21,6 +21,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

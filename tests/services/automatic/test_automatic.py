@@ -17,15 +17,15 @@ from services.settings.service import SettingsService
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Task
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, Deaf, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, Deaf, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
 LINES = [("Design", "Pages", 10, "120.00")]
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A pair with one client that is in Xero, and three invoices to export by hand."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
@@ -35,6 +35,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
         draft(made, f"HAND-{nth}")
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

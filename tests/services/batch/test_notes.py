@@ -13,19 +13,25 @@ from services.store.engine import Database
 from services.store.tables import AuditEntry, Export, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import export_all, invoices, opened
-from tests.services.bridge import Bridge
+from tests.services.bridge import Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
 PATH = "/History"
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A batch of three that has its report."""
     made = await opened(database)
     invoices(made, 3)
     await export_all(made)
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

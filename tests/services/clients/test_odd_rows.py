@@ -14,18 +14,24 @@ from services.store import mirror, schedules
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services import batching
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 LINES = [("Work", "", 1, "100")]
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with two exported invoices of 115.00, and one that was not exported."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
     await made.export_it("INV-1")
     await made.export_it("INV-2")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -10,7 +10,7 @@ from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import Bridge
+from tests.services.bridge import Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
@@ -19,11 +19,17 @@ TIER = {"status": 403, "body": '{"title": "Forbidden", "detail": "Not in this ti
 PAGE = {"status": 403, "body": "<html>", "headers": {"Content-Type": "text/html"}}
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with an exported invoice of 115.00, and one that is not."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2")
     await made.export_it("INV-1")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -19,13 +19,13 @@ from services.model.wording import Member
 from services.store import connections
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one client that is in Xero."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
@@ -33,6 +33,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.paymo.company.add_invoice("INV-1", acme, [("Design", "Pages", 1, "100.00")], tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

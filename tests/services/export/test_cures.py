@@ -18,15 +18,15 @@ from services.model.wording import Member
 from services.store.engine import Database
 from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, TODAY, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, TODAY, Bridge, built_once, reply_to
 
 LOCKED = date(2026, 10, 31)
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one client that is in Xero."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
@@ -34,6 +34,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.paymo.company.add_invoice("INV-1", acme, [("Design", "", 10, "120.00")], tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

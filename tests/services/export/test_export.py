@@ -12,11 +12,11 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.wording import Member
 from services.store.engine import Database
-from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one client that is in Xero, and one that is not."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
@@ -26,6 +26,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.paymo.company.add_invoice("INV-1", acme, lines, tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -9,15 +9,15 @@ import pytest
 
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import Bridge
+from tests.services.bridge import Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 25)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair; INV-1 was exported by another Xero app than INV-2."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2")
     now, authority = made.export, made.xero.authority
@@ -28,6 +28,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     authority.client_id, made.export = own_id, now
     await made.export_it("INV-2")
     await made.look()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

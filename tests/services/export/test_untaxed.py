@@ -13,7 +13,7 @@ from services.settings.service import SettingsService
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import table, words
-from tests.services.bridge import ANNA, Bridge, Deaf, reply_to
+from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -24,14 +24,20 @@ NEW_ZEALAND = {"NONE": "No GST", "ZERORATED": "Zero Rated"}
 STATES = {"NONE": "Tax Exempt", "TAX003": "Out of State"}
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair in Australia; INV-1 and INV-2 have a line without tax."""
     made = await Bridge.with_acme(database)
     have(made, AUSTRALIA)
     for number in ("INV-1", "INV-2"):
         write(made, number)
     await copied(made)
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -14,13 +14,13 @@ from services.store import audit, connections
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.bridge import ANNA, BEN, Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one client's two invoices."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
@@ -29,6 +29,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
         made.paymo.company.add_invoice(number, acme, [("Design", "Pages", 1, "100.00")], tax=15)
     made.clock.turn(hours=2)
     await made.run()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -9,20 +9,26 @@ from sandbox.serving import Seen
 from services.store import mirror
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import Bridge
+from tests.services.bridge import Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
 MANY = 2050
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair whose organisation has many contacts, all of them copied."""
     made = await Bridge.with_acme(database)
     for nth in range(MANY):
         made.xero.books.add_contact(f"Client {nth}")
     await hour(made)
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -17,19 +17,25 @@ from services.reconcile.service import ask_due
 from services.store.engine import Database
 from services.store.tables import Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
 MORNING = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with two exported invoices of 115.00, and one that was not."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
     await made.export_it("INV-1")
     await made.export_it("INV-2")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

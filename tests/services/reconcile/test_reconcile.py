@@ -19,7 +19,7 @@ from services.reconcile.report import Outcome, Report, Row
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -28,8 +28,8 @@ LINES = [("Work", "", 1, "100")]
 LONG = "INV-2026-11-25-00000001"  # 23 characters
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with two exported invoices of 115.00, and two drafts that were not."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd")
@@ -40,6 +40,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     await made.run()
     await made.export_it("INV-1")
     await made.export_it("INV-2")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

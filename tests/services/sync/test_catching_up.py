@@ -11,18 +11,24 @@ from services.model import days
 from services.model.invoice import InvoiceState
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import Bridge
+from tests.services.bridge import Bridge, built_once
 
 pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 20)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00."""
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

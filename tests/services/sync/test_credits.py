@@ -16,7 +16,7 @@ from services.model.notice import NoticeKind
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -24,11 +24,17 @@ BEFORE = date(2026, 9, 17)
 TODAY = date(2026, 11, 25)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00."""
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -10,7 +10,7 @@ from handlers.connect.sync import asked_text
 from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 pytestmark = SQLITE_ALONE
 
@@ -18,8 +18,8 @@ DAY = date(2026, 11, 25)
 LONG = timedelta(hours=6)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice, on which a payment and a credit stand."""
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
@@ -27,6 +27,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     books.pay(invoice.invoice_id, Decimal(20), date=DAY)
     books.apply_credit(invoice.invoice_id, Decimal(10), kind="prepayment")
     await made.look()
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

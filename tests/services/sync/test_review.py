@@ -16,16 +16,22 @@ from services.model.jobs import Job
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Connection
-from tests.services.bridge import ANNA, Bridge
+from tests.services.bridge import ANNA, Bridge, built_once
 
 DAY = date(2026, 11, 20)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00, and one that is not."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2")
     await made.export_it("INV-1")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

@@ -8,16 +8,22 @@ import pytest
 
 from services.model.payment import PaymentState
 from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 
 DAY = date(2026, 11, 20)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00."""
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

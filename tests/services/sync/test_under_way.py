@@ -12,15 +12,15 @@ from services.model.payment import PaymentState
 from services.store.engine import Database
 from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
-from tests.services.bridge import ANNA, Bridge
+from tests.services.bridge import ANNA, Bridge, built_once
 from tests.services.undoing import take_back
 
 DAY = date(2026, 11, 20)
 ADDITION = ("POST", "/invoicepayments$")
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with one exported invoice of 115.00, paid with 40.00 in Xero."""
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
@@ -29,6 +29,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     await made.look()
     made.xero.books.pay(next(iter(made.xero.invoices)), Decimal(40), date=DAY)
     made.clock.turn(minutes=6)
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield beside(made, database)
     await made.close()
 

@@ -18,15 +18,15 @@ from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
 from tests.handlers.judging import buttons
-from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 
 DAY = date(2026, 11, 20)
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair; INV-1 was exported as a draft, and deleted in Xero and so in Paymo."""
     made = await Bridge.open(database)
     made.xero.books.add_contact("Acme Ltd")
@@ -43,6 +43,12 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made.clock.turn(hours=2)
     await made.run()
     await made.export_it("INV-1", xero_status="DRAFT")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 

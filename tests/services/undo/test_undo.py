@@ -13,7 +13,7 @@ from services.model.invoice import InvoiceState
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.bridge import ANNA, BEN, Bridge, built_once
 from tests.services.undoing import take_back
 
 pytestmark = SQLITE_ALONE
@@ -21,12 +21,18 @@ pytestmark = SQLITE_ALONE
 DAY = date(2026, 11, 20)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
+@built_once
+async def pair(database: Database) -> Bridge:
     """A connected pair with an approved invoice and a draft in Xero."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2")
     await made.export_it("INV-1")
     await made.export_it("INV-2", xero_status="DRAFT")
+    return made
+
+
+@pytest.fixture
+async def bridge(database: Database) -> AsyncIterator[Bridge]:
+    made = await pair(database)
     yield made
     await made.close()
 
