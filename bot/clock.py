@@ -8,8 +8,6 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.tasks import Tasks
-from services.jobs.work import Work
-from services.model.jobs import Job
 
 Chore = Callable[[], Awaitable[None]]
 _SILENCE = timedelta(seconds=10)
@@ -17,12 +15,12 @@ _SILENCE = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class Clock:
-    """Nudges for what is due every second, and does the rarer chores.
+    """Has what is due found every second, and does the rarer chores.
 
     Where many processes share a database each has a clock, and their nudges are merged.
     """
 
-    work: Work
+    find_due: Chore
     now: Callable[[], datetime]
     tidy: Chore
     keep_alive: Chore
@@ -57,7 +55,7 @@ class Clock:
 
     async def tick(self) -> None:
         """Have what is due found."""
-        await self.work.nudge(Job.DUE, 0)
+        await self.find_due()
         self.beat_at = self.now()
         self.told(self.beat_at.timestamp())
 

@@ -29,7 +29,7 @@ class Keeping:
     now: Callable[[], datetime]
     retention: timedelta
 
-    async def find_due(self, _key: int) -> None:
+    async def find_due(self) -> None:
         """Nudge for every row that is due."""
         async with self.database.sessions() as session:
             found = await due.list_due(session, self.now())

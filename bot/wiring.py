@@ -13,7 +13,6 @@ from bot.clock import Clock
 from bot.departing import AfterAnswers
 from bot.keeping import Keeping
 from bot.metrics import Metrics
-from bot.parking import Parking
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.starting import take_over
@@ -47,6 +46,7 @@ from services.explain.service import ExplainService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.kit import Kit as ExportKit
 from services.export.previews import PreviewStep
+from services.export.sending import ExportStep
 from services.export.service import ExportService
 from services.history.service import HistoryService
 from services.jobs.runner import Runner, Step
@@ -243,6 +243,7 @@ class _Parts:
         board = SlackNoticeBoard(self.slack.clients)
         return (
             PreviewStep(services.export),
+            ExportStep(services.export),
             SweepStep(services.sync),
             mirror,
             EndingStep(services.connect),
@@ -270,13 +271,9 @@ class _Parts:
         )
 
 
-def _runners(
-    services: register.Services, steps: Sequence[Step[Any]], keeping: Keeping, runner: Runner
-) -> dict[Job, Run]:
-    by_job = {job: [each for each in steps if each.job is job] for job in Job}
-    return {job: partial(runner.run_all, found) for job, found in by_job.items() if found} | {
-        Job.EXPORT: services.export.run_export,
-        Job.DUE: keeping.find_due,
+def _runners(steps: Sequence[Step[Any]], runner: Runner) -> dict[Job, Run]:
+    return {
+        job: partial(runner.run_all, [each for each in steps if each.job is job]) for job in Job
     }
 
 
@@ -290,7 +287,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     slack = await open_slack(settings, database, stack)
     # Services nudge the work, and the work runs services: the table is filled when both exist.
     runners: dict[Job, Run] = {}
-    run = metrics.measured(Worker(runners, Parking(database, metrics.count_bug, now).park).run)
+    run = metrics.measured(Worker(runners, metrics.count_bug).run)
     if database.is_postgres and not alone:
         work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
     else:
@@ -301,8 +298,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, after.remind, now, retention)
     steps, runner = parts.steps(services, mirror), Runner(database, after, now)
-    runners.update(_runners(services, steps, keeping, runner))
-    clock = Clock(work, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
+    runners.update(_runners(steps, runner))
+    clock = Clock(keeping.find_due, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(
         settings=settings,
         database=database,

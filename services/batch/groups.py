@@ -1,7 +1,7 @@
 """Sending many invoices with one request: written down, sent, and each judged by itself.
 
 An invoice whose outcome is not known goes its way alone from there, which looks it up before
-anything is sent again. So does one whose worker died after it was written down: its lease ends.
+anything is sent again. So does one whose worker died after it was written down.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -47,14 +47,16 @@ from services.mapping.ledger import LedgerSettings
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO
+from services.model.jobs import CALL_LIMIT
 from services.model.links import Links
-from services.store import batches, exports
+from services.store import batches
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 log = structlog.get_logger(__name__)
 
 _SOON = timedelta(seconds=5)
+_ALONE_AFTER = CALL_LIMIT + _SOON  # the whole of the request, and what is written of its answer
 _FRESH = timedelta(minutes=1)
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _UNSAID = "Xero’s answer does not say what became of this invoice. It is being looked up."
@@ -174,7 +176,7 @@ class GroupSender:
         values = preparing.written(export, invoice, name, sent)
         values["contact_id"] = contact_id
         now = self.kit.now()
-        if not await lifecycle.send_in_group(session, export, values, now, now + exports.LEASE):
+        if not await lifecycle.send_in_group(session, export, values, now, now + _ALONE_AFTER):
             return None
         return export
 

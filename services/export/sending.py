@@ -4,13 +4,15 @@ A crash between any two lines leaves a row that is picked up again. What may hav
 looked up before anything is sent again.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from services.clients.xero import XeroInvoice
 from services.errors import (
-    Lost,
     NotConnected,
     NotFound,
     Rejected,
@@ -30,14 +32,16 @@ from services.export import (
 from services.export.kit import Kit
 from services.export.rechecks import Recheck
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
-from services.jobs import backoff
+from services.jobs import policy
+from services.jobs.policy import PARKED, Wait
+from services.jobs.runner import Step, Turn
 from services.lifecycle import export as lifecycle
-from services.lifecycle.export import ExportColumns
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.store import connections, exports, leaving
+from services.store.engine import Session
 from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -45,45 +49,68 @@ log = structlog.get_logger(__name__)
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
 
 
-async def run(kit: Kit, export_id: int) -> None:
-    """Bring one export a step on, however far it had come."""
-    taken = await _take(kit, export_id)
-    if taken is None:
-        return
-    connection, export = taken
-    try:
-        await _step(kit, connection, export)
-    except Lost:
-        return
-    except StillUnderWay as refusal:
-        await _wait(kit, export, refusal.until)
-    except Refused as refusal:
-        await recording.fail(kit, connection, export, refusal)
-    except Throttled as refusal:
-        # Nobody failed, so this is no try; that it waits is said the first time.
-        export.tries = max(1, export.tries - 1)
-        await _later(kit, connection, export, refusal.retry_after, str(refusal))
-    except NotConnected as refusal:
-        await _broken(kit, connection, export, refusal)
-    except ServiceError as refusal:
-        await _not_done(kit, connection, export, refusal)
+@dataclass(frozen=True, slots=True)
+class ExportStep(Step[Export]):
+    """Brings one export a step on, however far it had come."""
 
+    job = Job.EXPORT
+    table = Export
+    policy = policy.EXPORT
 
-async def _take(kit: Kit, export_id: int) -> tuple[Connection, Export] | None:
-    """Take the export with its connection; while that does not work it is parked."""
-    async with kit.database.sessions.begin() as session:
-        export = await exports.take(session, export_id, kit.now())
-        if export is None:
-            return None
+    kit: Kit
+
+    async def take(self, session: Session, key: int, now: datetime) -> Export | None:
+        """Take an export that waits to be sent, or to be looked up."""
+        return await exports.take(session, key, now)
+
+    async def run(self, turn: Turn[Export]) -> None:
+        """Send it; while its connection does not work it is parked without a word."""
+        export = turn.row
+        connection = await self._connection(export)
+        has_ended = connection.state is ConnectionState.ENDED
+        if has_ended and export.state is not ExportState.FAILED:
+            raise endings.disconnected(export)
+        if connection.state is not ConnectionState.ACTIVE:
+            due_at = None if has_ended else self.kit.now() + PARKED
+            async with self.kit.database.sessions.begin() as session:
+                await lifecycle.note(session, export, {"due_at": due_at, "tries": export.tries - 1})
+            return
+        try:
+            await _step(self.kit, connection, export)
+        except (Refused, StillUnderWay, Throttled, NotConnected, Unavailable):
+            raise
+        except ServiceError as refusal:
+            if export.state is ExportState.QUEUED:
+                raise Refused(str(refusal), RefusalCode.REJECTED) from refusal
+            # Something may have left, so an odd answer settles nothing.
+            raise Unavailable(str(refusal)) from refusal
+
+    async def put_off(
+        self, session: Session, turn: Turn[Export], wait: Wait
+    ) -> Mapping[str, object]:
+        """Say why it waits where the person looks, and tell them where that takes long."""
+        export, problem = turn.row, wait.problem
+        if isinstance(problem, StillUnderWay):
+            return {}
         connection = await connections.get(session, export.connection_id)
-        if connection.state is ConnectionState.ACTIVE:
-            return connection, export
-        if connection.state is not ConnectionState.ENDED:
-            due_at = kit.now() + backoff.PARKED
-            await lifecycle.note(session, export, {"due_at": due_at, "tries": export.tries - 1})
-            return None
-    await recording.fail(kit, connection, export, endings.disconnected(export))
-    return None
+        show = partial(recording.show, self.kit, connection, export)
+        if isinstance(problem, NotConnected):
+            turn.then(partial(show, actions=(Action.RECONNECT,)))
+            return {"reason": wait.why}
+        is_long = isinstance(problem, ServiceError) and wait.until - self.kit.now() >= _LONG
+        if is_long and export.tries == 1:
+            turn.then(show)
+        return {"reason": wait.sentence() if is_long else wait.why}
+
+    async def give_up(self, turn: Turn[Export], refusal: ServiceError) -> None:
+        """Fail it with what is known of it."""
+        export = turn.row
+        why = refusal if isinstance(refusal, Refused) else endings.no_answer(export)
+        await recording.fail(self.kit, await self._connection(export), export, why)
+
+    async def _connection(self, export: Export) -> Connection:
+        async with self.kit.database.sessions() as session:
+            return await connections.get(session, export.connection_id)
 
 
 async def _step(kit: Kit, connection: Connection, export: Export) -> None:
@@ -91,8 +118,6 @@ async def _step(kit: Kit, connection: Connection, export: Export) -> None:
         await _recheck(kit, connection, export)
         return
     preparing.require_same_organisation(connection, export)
-    if backoff.EXPORT.is_over(export.tries - 1):
-        raise endings.no_answer(export)
     if export.state is ExportState.QUEUED:
         if export.wish is Wish.LINK_EXISTING:
             found = await adopting.same_number(kit, connection, export)
@@ -139,15 +164,9 @@ async def _has_arrived(kit: Kit, connection: Connection, export: Export) -> bool
         await lifecycle.note(session, export, {"missed_at": kit.now()})
     if export.wish is Wish.CANCEL:
         raise Refused(endings.cancelled(export), RefusalCode.CANCELLED)
-    if backoff.SENDING.is_over(export.tries - 1):
+    if policy.SENDING.is_over(export.tries - 1):
         raise endings.no_answer(export)
     return False
-
-
-async def _wait(kit: Kit, export: Export, until: datetime) -> None:
-    """Look again when what was sent has arrived or never will; this was no try."""
-    async with kit.database.sessions.begin() as session:
-        await lifecycle.note(session, export, {"due_at": until, "tries": export.tries - 1})
 
 
 async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: bool) -> None:
@@ -165,7 +184,7 @@ async def _send(kit: Kit, connection: Connection, export: Export, *, is_first: b
             raise why from refusal
         created = await holder_of_number(kit, connection, export)
     except Unavailable as refusal:
-        pause = backoff.SENDING.pause_after(export.tries)
+        pause = policy.SENDING.pause_after(export.tries)
         await recording.unknown(kit, connection, export, refusal, pause)
         return
     except (Throttled, NotConnected):
@@ -205,42 +224,3 @@ async def _leave(kit: Kit, connection: Connection, export: Export) -> XeroInvoic
     earlier = await departures.leave(kit, export)
     with leaving.answered(export, earlier):
         return await xero.create_invoice(preparing.body_of(export), key=export.idempotency_key)
-
-
-async def _not_done(
-    kit: Kit, connection: Connection, export: Export, refusal: ServiceError
-) -> None:
-    """Refuse what never left; where something may have left, an odd answer settles nothing."""
-    if export.state is ExportState.QUEUED and not isinstance(refusal, Unavailable):
-        await recording.fail(kit, connection, export, Refused(str(refusal), RefusalCode.REJECTED))
-    else:
-        pause = backoff.EXPORT.pause_after(export.tries)
-        await _later(kit, connection, export, pause, str(refusal))
-
-
-async def _later(
-    kit: Kit, connection: Connection, export: Export, pause: timedelta, why: str
-) -> None:
-    due_at = kit.now() + pause
-    if pause >= _LONG:
-        why = f"{why} It goes on by itself at {due_at:%H:%M} UTC on {due_at:%d %b}."
-    async with kit.database.sessions.begin() as session:
-        found: ExportColumns = {"due_at": due_at, "reason": why}
-        found |= {"sent_at": export.sent_at, "tries": export.tries}
-        await lifecycle.note(session, export, found)
-    log.info("export_put_off", export=export.id, seconds=pause.total_seconds())
-    if pause >= _LONG and export.tries == 1:
-        await recording.show(kit, connection, export)
-
-
-async def _broken(kit: Kit, connection: Connection, export: Export, refusal: NotConnected) -> None:
-    """Park the row, tell that the connection is broken, and show it to the person."""
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        await connections.mark_broken(
-            session, connection.id, refusal.system, reason=str(refusal), now=now
-        )
-        found: ExportColumns = {"due_at": now + backoff.PARKED, "reason": str(refusal)}
-        found |= {"sent_at": export.sent_at, "tries": export.tries - 1}
-        await lifecycle.note(session, export, found)
-    await recording.show(kit, connection, export, actions=(Action.RECONNECT,))

@@ -6,7 +6,7 @@ from typing import Any
 from services import money
 from services.clients.xero import Addition
 from services.errors import NotFound
-from services.export import actions, forms, requests, sending
+from services.export import actions, forms, requests
 from services.export.claims import WIDEST
 from services.export.kit import Kit
 from services.export.shapes import ExportChoice, ExportForm
@@ -207,10 +207,6 @@ class ExportService(Kit):
     async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Export without the number, so that Xero gives its own."""
         return await requests.without_number(self, person, export_id, reply_to)
-
-    async def run_export(self, export_id: int) -> None:
-        """Bring one export a step on, however far it had come."""
-        await sending.run(self, export_id)
 
     async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
         draft = await requests.draft_of(session, draft_id, person)

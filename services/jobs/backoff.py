@@ -28,17 +28,9 @@ class Patience:
         return tries >= self.tries
 
 
-# An invoice that Xero did not take, and that is not there either: it fails, with Try Again and
-# Cancel, where the person asked and in the channels.
-SENDING = Patience((2, 5, 15, 60, 180), 5)
-# The same where Paymo or Xero cannot be asked at all; about an hour and a quarter.
-EXPORT = Patience((2, 5, 15, 60, 180, 600), 12)
 # A payment on its way into Paymo, or out of it; about a day. Then a person decides: the channels
 # are asked, with Record It in Paymo, and status counts it.
 PAYMENT = Patience((15, 60, 180, 600, 3600), 28)
 # A deletion or voiding that Paymo does not take, tried with every look at Xero; about a day. Then a
 # person decides, likewise.
 DELETION = Patience((300,), 288)
-# Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
-# asks every few minutes anyway.
-HOOK = Patience((60, 60, 3600), 3)

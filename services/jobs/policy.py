@@ -38,6 +38,7 @@ class Wait:
     why: str
     is_try: bool
     is_limit: bool  # a remote system asked for the pause, so nobody shortens it
+    problem: Exception
 
     def sentence(self) -> str:
         """Return what to say of it to people."""
@@ -68,11 +69,10 @@ class Policy:
     def decide(self, problem: Exception, tries: int, now: datetime) -> Wait | None:
         """Return how long the job waits after this many tries; None: it is given up."""
         if isinstance(problem, StillUnderWay):
-            return Wait(problem.until, "", is_try=False, is_limit=False)
-        then = self._then(problem)
-        if then is Then.END or (then is Then.RETRY and self.is_over(tries)):
+            return Wait(problem.until, "", is_try=False, is_limit=False, problem=problem)
+        then, is_bug = self._then(problem), not isinstance(problem, ServiceError)
+        if then is Then.END or (then is Then.RETRY and self.is_over(tries) and not is_bug):
             return None
-        is_bug = not isinstance(problem, ServiceError)
         pause = {Then.RETRY: self.pause_after(tries), Then.PARK: PARKED}.get(then, self.least)
         if isinstance(problem, Throttled):
             pause = max(pause, problem.retry_after)
@@ -81,6 +81,7 @@ class Policy:
             why=BUG if is_bug else str(problem),
             is_try=then is Then.RETRY,
             is_limit=isinstance(problem, Throttled),
+            problem=problem,
         )
 
     def _then(self, problem: Exception) -> Then:
@@ -97,11 +98,20 @@ class Policy:
 
 # An invoice that is read for a form: whatever is the matter stands in the form at once.
 PREVIEW = Policy(throttled=Then.END, disconnected=Then.END, unavailable=Then.END, bug=Then.END)
+# An invoice that Xero did not take, and that is not there either: it fails, with Try Again and
+# Cancel, where the person asked and in the channels.
+SENDING = Policy((2, 5, 15, 60, 180), 5)
+# The same where Paymo or Xero cannot be asked at all; about an hour and a quarter. A longer wait is
+# said where the person asked.
+EXPORT = Policy((2, 5, 15, 60, 180, 600), 12)
 # A look at an organisation, tried as long as Xero fails. Status says why; after a day without one
 # the channels and the owner are told, once.
 SWEEP = Policy((60,), refused=Then.RETRY, least=timedelta(minutes=1))
 # The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
 MIRROR = Policy((60,), refused=Then.RETRY)
+# Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
+# asks every few minutes anyway.
+HOOK = Policy((60, 60, 3600), 3)
 # A message in a channel; about two hours. It is kept, and the log has it.
 NOTICE = Policy((2, 5, 15, 60, 300), 30, refused=Then.RETRY, least=timedelta(seconds=1))
 # A card that is out of date; the next event draws it again.

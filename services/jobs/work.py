@@ -29,13 +29,13 @@ class Worker:
     """Runs jobs, one call each, for whichever engine carries the nudges."""
 
     runners: Mapping[Job, Run]
-    park: Callable[[Job, int], Awaitable[None]]
+    count: Callable[[Job, int], Awaitable[None]]
 
     async def run(self, job: Job, key: int) -> None:
-        """Look at one row. A bug is logged in full, the row is put off, and work goes on."""
+        """Look at one row. A bug is logged in full and counted, and work goes on."""
         try:
             await self.runners[job](key)
         # The only broad one here: a bug in one row must not stop the work on all others.
         except Exception:
             log.exception("job_failed", job=job, key=key)
-            await self.park(job, key)
+            await self.count(job, key)

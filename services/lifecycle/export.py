@@ -20,6 +20,7 @@ class ExportColumns(TypedDict, total=False):
 
     connection_id: int
     due_at: datetime | None
+    leased_until: datetime | None
     sent_at: datetime | None
     fence: int
     tries: int
@@ -93,7 +94,7 @@ def send_in_group(
     _export: Export, prepared: ExportColumns, now: datetime, until: datetime
 ) -> ExportColumns:
     """A batch takes it, and writes down what leaves now with others; alone again after `until`."""
-    return {**prepared, "sent_at": now, "due_at": until}
+    return {**prepared, "sent_at": now, "due_at": until, "leased_until": until}
 
 
 @machine.arrow([ExportState.SENDING], ExportState.QUEUED)

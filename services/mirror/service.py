@@ -23,7 +23,7 @@ from services.errors import (
     Unavailable,
 )
 from services.jobs import policy
-from services.jobs.backoff import HOOK
+from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.task import ask_again
 from services.mirror import contacts, edited, sent

@@ -26,7 +26,6 @@ class Job(StrEnum):
     ANNOTATE_BATCH = "annotate_batch"
     RECONCILE = "reconcile"
     AUTO = "auto"
-    DUE = "due"  # key: 0; finds every row that is due and nudges for it
 
 
 class TaskState(StrEnum):

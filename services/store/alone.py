@@ -6,20 +6,14 @@ took it is gone, waiting for its end would only keep people waiting.
 
 import contextlib
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.engine import file_of, keep_private
-from services.store.tables import Export, Payment
+from services.store.tables import Grant
 from services.store.tables.base import Leased
-
-_LONGEST_LEASE = timedelta(minutes=3)
-_DUE = (
-    Export.due_at,
-    Payment.due_at,
-)
 
 
 def hold(url: str) -> sqlite3.Connection | None:
@@ -41,16 +35,11 @@ def hold(url: str) -> sqlite3.Connection | None:
 
 
 async def release(session: AsyncSession, now: datetime) -> None:
-    """Let everything come due now that would within the longest lease.
-
-    What was put off for so short a time comes a little early; it is looked at, and put off again.
-    """
+    """Let go of everything that is leased."""
     for table in Leased.__subclasses__():
         await session.execute(
             update(table)
             .where(table.leased_until.is_not(None), table.due_at.is_not(None))
             .values(due_at=now, leased_until=None)
         )
-    for due_at in _DUE:
-        is_leased = (due_at > now) & (due_at <= now + _LONGEST_LEASE)
-        await session.execute(update(due_at.class_).where(is_leased).values({due_at: now}))
+    await session.execute(update(Grant).values(lease_until=None))

@@ -55,7 +55,9 @@ def _exports() -> _Due:
         select(Export.id, Export.due_at)
         .join(Connection, Connection.id == Export.connection_id)
         .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, Export.state.in_(exports.TAKEN), Export.due_at <= _NOW)
+        .where(
+            Workspace.is_installed, Export.state.in_(exports.TAKEN), leases.is_free(Export, _NOW)
+        )
         .order_by(Export.due_at, Export.id)
     )
 
@@ -93,7 +95,7 @@ def _payments() -> _Due:
             Workspace.is_installed,
             schedules.is_due(Job.SWEEP, _NOW),  # a look that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
-            Payment.due_at <= _NOW,
+            leases.is_free(Payment, _NOW),
         )
         .group_by(Connection.id)
         .order_by(since, Connection.id)

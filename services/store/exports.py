@@ -1,7 +1,7 @@
 """Exports: claimed once, taken by one worker at a time, found again by what Xero calls them."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
+from services.store import leases
 from services.store.tables import Connection, Export, Payment
 
-LEASE = timedelta(minutes=3)
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 TAKEN = (*WAITING, ExportState.FAILED)  # what is refused comes due when something changed
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
@@ -69,14 +69,8 @@ async def claim(session: AsyncSession, export: Export) -> bool:
 
 async def take(session: AsyncSession, export_id: int, now: datetime) -> Export | None:
     """Take this export when it is due; nobody else gets it during the lease."""
-    taken: Export | None = await session.scalar(
-        update(Export)
-        .where(Export.id == export_id, Export.state.in_(TAKEN), Export.due_at <= now)
-        .values(due_at=now + LEASE, fence=Export.fence + 1, tries=Export.tries + 1)
-        .returning(Export)
-        .execution_options(populate_existing=True)
-    )
-    return taken
+    own = (Export.id == export_id) & Export.state.in_(TAKEN)
+    return await leases.take_where(session, Export, own, now)
 
 
 def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import exports, schedules, workspaces
+from services.store import schedules, workspaces
 from services.store.tables import (
     Connection,
-    Export,
     Grant,
     Workspace,
 )
@@ -48,17 +47,3 @@ async def make_sweeps_due(session: AsyncSession, workspace: str, now: datetime) 
     found = (await session.scalars(chosen)).all()
     await schedules.want(session, found, [Job.SWEEP], now)
     return found
-
-
-async def put_off(
-    session: AsyncSession, row: tuple[Job, int], until: datetime, problem: str
-) -> None:
-    """Have the row of a job looked at later, with the problem where people look."""
-    job, key = row
-    if job is not Job.EXPORT:
-        return  # its rows are taken under a lease, and come due again by themselves
-    await session.execute(
-        update(Export)
-        .where(Export.id == key, Export.state.in_(exports.WAITING))
-        .values(due_at=until, reason=problem)
-    )

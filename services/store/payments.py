@@ -1,17 +1,17 @@
 """Payments that came from Xero, and how far each has come into Paymo."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import chunks
 from services.model.payment import PaymentState
+from services.store import leases
 from services.store.tables import Connection, Export, Payment
 
-_LEASE = timedelta(minutes=3)
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
 
@@ -85,7 +85,7 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
         select(Payment.id, Payment.state).where(
             Payment.connection_id == connection_id,
             Payment.state.in_(_DUE),
-            Payment.due_at <= now,
+            leases.is_free(Payment, now),
         )
     )
     order = {PaymentState.CHECKING: 0, PaymentState.REMOVING: 1, PaymentState.ADDING: 2}
@@ -94,14 +94,8 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
 
 async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment | None:
     """Take this payment when it is due; nobody else gets it during the lease."""
-    taken: Payment | None = await session.scalar(
-        update(Payment)
-        .where(Payment.id == payment_id, Payment.state.in_(_DUE), Payment.due_at <= now)
-        .values(due_at=now + _LEASE, fence=Payment.fence + 1, tries=Payment.tries + 1)
-        .returning(Payment)
-        .execution_options(populate_existing=True)
-    )
-    return taken
+    own = (Payment.id == payment_id) & Payment.state.in_(_DUE)
+    return await leases.take_where(session, Payment, own, now)
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:

@@ -38,7 +38,7 @@ async def test_what_a_killed_process_took_is_due_at_the_next_start_unless_anothe
         now = datetime.now(UTC)
         row = await connected(database, sweep_due_at=now + 9 * MINUTE)
         async with database.sessions.begin() as session:
-            session.add(export_of(row, due_at=now + 2 * MINUTE))
+            session.add(export_of(row, due_at=now + MINUTE, leased_until=now + MINUTE))
         await take_over(sqlite_url, database, mine)
         assert await due_now(database) == set()
 

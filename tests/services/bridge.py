@@ -25,6 +25,7 @@ from services.connect.consents import StoreVault
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.kit import Mirror
 from services.export.previews import PreviewStep
+from services.export.sending import ExportStep
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
 from services.jobs.runner import Runner, Step
@@ -246,7 +247,7 @@ class Bridge:
     async def run(self, but: Collection[Job] = ()) -> None:
         """Do everything that is due, as the clock would, until nothing is; some jobs may wait."""
         runners: dict[Job, Run] = {
-            Job.EXPORT: self.export.run_export,
+            Job.EXPORT: partial(self.runner.run, ExportStep(self.export)),
             Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
             Job.SWEEP: partial(self.runner.run, SweepStep(self.sync)),
             Job.MIRROR: partial(self.runner.run, self.mirror),

@@ -1,0 +1,176 @@
+"""A worker that is killed, or told to stop, amid a write: another goes on within half a minute."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sandbox.paymo import PaymoWorld
+from sandbox.serving import Fault, Served
+from sandbox.slack import SlackWorld
+from sandbox.xero import XeroWorld
+from services.model.export import ExportState
+from services.store.engine import Database
+from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving
+from tests.databases import open_database
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.prepared import Clock, connect, oauth_of
+
+LONG = "INV-2026-11-25-00000001"  # too long for a number in Xero
+SOON = 30  # seconds
+STATES = [ExportState.EXPORTED]
+
+
+class Live(Clock):
+    """The time itself, since the program has no other."""
+
+    def __call__(self) -> datetime:
+        """Return it."""
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Stage:
+    """One invoice that is to be exported, and the programs that may do it."""
+
+    bridge: Bridge
+    folder: Path
+    settings: dict[str, str]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, database: Database, folder: Path, url: str) -> AsyncIterator["Stage"]:
+        """Connect both sides, and have somebody press."""
+        clock, slack = Live(), SlackWorld()
+        worlds = clock, XeroWorld(now=clock), PaymoWorld(now=clock)
+        slack_at: Served = await slack.start()
+        bridge = await Bridge.between(database, worlds)
+        xero_at, paymo_at = (each.url for each in bridge.served)
+        bridge.connection_id = await connect(database, worlds, oauth_of(worlds[1], xero_at, clock))
+        bridge.xero.books.add_contact("Acme Ltd")
+        acme = bridge.paymo.company.add_client("Acme Ltd")
+        bridge.paymo.company.add_invoice(LONG, acme, [("Work", "", 1, "100")], tax=15)
+        await bridge.run()
+        form = await bridge.form_for(LONG)
+        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        settings = {
+            **NEEDED,
+            "DATABASE_URL": url,
+            "SLACK_API_URL": f"{slack_at.url}/api/",
+            "XERO_CLIENT_ID": bridge.xero.client_id,
+            "XERO_CLIENT_SECRET": bridge.xero.client_secret,
+            "XERO_API_URL": xero_at,
+            "XERO_LOGIN_URL": xero_at,
+            "XERO_IDENTITY_URL": xero_at,
+            "PAYMO_API_URL": f"{paymo_at}/api",
+        }
+        yield cls(bridge, folder, settings)
+        await slack_at.stop()
+        await bridge.close()
+
+    @asynccontextmanager
+    async def program(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run `paymo-xero serve`."""
+        async with serving(self.folder, **self.settings) as (process, _):
+            yield process
+
+    async def until_exported(self, began: float) -> float:
+        """Wait until it is; return how long ago that began."""
+        async with asyncio.timeout(4 * SOON):
+            while [each.state for each in await self.bridge.exports()] != STATES:
+                await asyncio.sleep(0.1)
+        return time.monotonic() - began
+
+    def arrive(self, departure: Fault) -> None:
+        """Let what was held take effect, though nobody waits for its answer."""
+        assert departure.gate is not None
+        departure.gate.set()
+
+    @property
+    def invoices(self) -> int:
+        """How many there are in Xero."""
+        return len(self.bridge.xero.invoices)
+
+
+@pytest.fixture
+async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Everything but a program."""
+    database = open_database(database_url)
+    async with Stage.open(database, tmp_path, database_url) as made:
+        yield made
+    await database.close()
+
+
+async def killed(stage: Stage, others: int) -> float:
+    """Kill the program amid its write; return after how many seconds the invoice is exported."""
+    departure = stage.bridge.xero.faults.hold("PUT", "Invoices")
+    async with AsyncExitStack() as stack:
+        program = await stack.enter_async_context(stage.program())
+        async with asyncio.timeout(60):
+            await departure.came.wait()
+        for _ in range(others):
+            await stack.enter_async_context(stage.program())
+        began = time.monotonic()
+        program.kill()
+        await program.wait()
+        stage.arrive(departure)
+        if not others:
+            await stack.enter_async_context(stage.program())
+        return await stage.until_exported(began)
+
+
+async def stopped(stage: Stage, others: int) -> tuple[float, float]:
+    """Tell the program to stop amid a slow call, whose invoice arrives only when it has left.
+
+    Return after how many seconds it has left, and the invoice is exported.
+    """
+    departure = stage.bridge.xero.faults.hold("PUT", "Invoices")
+    async with AsyncExitStack() as stack:
+        program = await stack.enter_async_context(stage.program())
+        async with asyncio.timeout(60):
+            await departure.came.wait()
+        for _ in range(others):
+            await stack.enter_async_context(stage.program())
+        began = time.monotonic()
+        took, _ = await ended(program)
+        stage.arrive(departure)
+        if not others:
+            await stack.enter_async_context(stage.program())
+        return took, await stage.until_exported(began)
+
+
+async def test_a_killed_program_that_is_started_again_goes_on_in_time(stage: Stage) -> None:
+    seconds = await killed(stage, others=0)
+
+    assert stage.invoices == 1
+    assert seconds <= SOON
+
+
+@pytest.mark.databases("postgres")
+async def test_another_program_goes_on_in_time_with_what_a_killed_one_did(stage: Stage) -> None:
+    seconds = await killed(stage, others=1)
+
+    assert stage.invoices == 1
+    assert seconds <= SOON
+
+
+async def test_one_that_is_told_to_stop_goes_on_when_it_is_started_again(stage: Stage) -> None:
+    took, seconds = await stopped(stage, others=0)
+
+    assert stage.invoices == 1
+    assert took < LONGEST_STOP
+    assert seconds <= SOON
+
+
+@pytest.mark.databases("postgres")
+async def test_one_that_is_told_to_stop_hands_its_work_over(stage: Stage) -> None:
+    took, seconds = await stopped(stage, others=1)
+
+    assert stage.invoices == 1
+    assert took < LONGEST_STOP
+    assert seconds <= SOON
