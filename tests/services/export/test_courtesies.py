@@ -90,6 +90,18 @@ async def test_a_throttled_note_comes_later(bridge: Bridge) -> None:
     assert (len(notes(bridge)), task.state) == (1, TaskState.DONE)
 
 
+async def test_a_limit_that_never_ends_is_waited_for_five_times(bridge: Bridge) -> None:
+    await bridge.export_it("INV-1")
+    headers = {"Retry-After": "1", "X-Rate-Limit-Problem": "minute"}
+    bridge.xero.faults.add(method="PUT", path=PATH, status=429, headers=headers, times=99)
+
+    for _ in range(4):
+        task = await annotate(bridge)
+
+    assert (len(notes(bridge)), task.state, task.tries) == (0, TaskState.REFUSED, 5)
+    assert "wait" in task.reason
+
+
 async def allow(bridge: Bridge, scopes: str) -> None:
     """Have somebody consent to these scopes at Xero."""
     tokens = bridge.export.xero.tokens
