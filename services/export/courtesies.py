@@ -22,7 +22,6 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import ATTACHMENTS
 from services.clients.xero import XeroClient, XeroClients
 from services.errors import ServiceError, Throttled
-from services.export.kit import Kit
 from services.export.one_off import About, OneOffStep, XeroTaskStep
 from services.jobs import policy
 from services.jobs.runner import Turn
@@ -49,7 +48,7 @@ _OFF = "The connection does not work any more."
 
 
 async def ask(
-    session: Session, connection: Connection, export: Export, kit: Kit
+    session: Session, connection: Connection, export: Export, now: datetime
 ) -> list[tuple[Job, int]]:
     """Leave the tasks in the transaction that records an export; return what to nudge for."""
     wanted = []
@@ -60,12 +59,8 @@ async def ask(
         wanted.append(Job.ATTACH)
     asked = []
     for job in wanted:
-        task = await lifecycle.ask(
-            session,
-            connection,
-            lifecycle.Asked(job, str(export.id), kit.now(), export_id=export.id),
-        )
-        if task is not None:
+        about = lifecycle.Asked(job, str(export.id), now, export_id=export.id)
+        if task := await lifecycle.ask(session, connection, about):
             asked.append((job, task.id))
     return asked
 

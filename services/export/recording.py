@@ -44,7 +44,7 @@ async def succeed(
         else:
             await lifecycle.mark_exported(session, export, found)
         await results.tell_exported(session, export, connection, kit.links, now)
-        besides = await courtesies.ask(session, connection, export, kit)
+        besides = await courtesies.ask(session, connection, export, kit.now())
         await pausing.look(session, export, now)
         await _recheck_others(session, connection, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
