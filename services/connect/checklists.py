@@ -9,7 +9,7 @@ from services.model.connection import ConnectionState, Organisation
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
-from services.store import exports, links, pairs, payments, schedules, subscriptions
+from services.store import connections, exports, links, payments, schedules, subscriptions
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -107,7 +107,7 @@ class Checklists:
             xero_link=self.link(session, spot, XERO) if needs_xero else "",
             channels=tuple(each.channel_id for each in heard if not each.paused_because),
             takes_over=spot.user_id != connection.owner_id,
-            is_another=await pairs.has_others(session, connection),
+            is_another=await connections.has_others(session, connection),
         )
 
     def link(self, session: Session, spot: OneTimeLink, purpose: str) -> str:

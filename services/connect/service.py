@@ -16,7 +16,6 @@ from services.store import (
     grants,
     links,
     ownership,
-    pairs,
     roles,
     schedules,
     workspaces,
@@ -40,7 +39,7 @@ class ConnectService(Kit):
         """Start one more connection, or go on with one that this person has begun."""
         async with self.database.sessions.begin() as session:
             workspace = await self._locked(session, person)
-            connection = await pairs.find_begun(session, workspace.id, person.user_id)
+            connection = await connections.find_begun(session, workspace.id, person.user_id)
             if connection is None:
                 connection = await self._new(session, workspace, person)
             return await self._start_over(session, connection, person)
@@ -135,7 +134,7 @@ class ConnectService(Kit):
             )
         if current.owner_id != person.user_id and not person.connection_id:
             # Who was half way when somebody else finished goes on with their own.
-            begun = await pairs.find_begun(session, workspace.id, person.user_id)
+            begun = await connections.find_begun(session, workspace.id, person.user_id)
             if begun is not None and checklists.needs_of(begun, person.user_id) != (True, True):
                 current = begun
         if not await ownership.may_take_over(session, current, person.user_id, self.now()):

@@ -7,7 +7,7 @@ from services.connect import checklists
 from services.errors import ServiceError
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
-from services.store import audit, connections, links, notices, pairs
+from services.store import audit, connections, links, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Workspace
@@ -72,7 +72,7 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
     await session.flush()
     # Of two that are completed at once, the second waits here and sees what the first became.
     await session.get_one(Workspace, connection.workspace_id, with_for_update=True)
-    rival = await pairs.find_rival(session, connection)
+    rival = await connections.find_rival(session, connection)
     if rival is not None:
         name = rival.names.get(rival.owner_id, "")
         raise ServiceError(

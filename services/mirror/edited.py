@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.model import chunks
-from services.store import drifts, exports
+from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection
 
@@ -21,7 +21,7 @@ async def consider(
     """Before these heads are copied, have those looked at that changed since the last copy."""
     fresh = {row["invoice_id"]: row["updated_on"] for row in rows}
     for part in [None] if is_whole else chunks(list(fresh), _AT_ONCE):
-        copied = await drifts.list_copied(session, connection, part)
+        copied = await exports.list_copied(session, connection, part)
         due = [export_id for export_id, invoice_id, at in copied if fresh.get(invoice_id) != at]
         for some in chunks(due, _AT_ONCE):
             await exports.uncheck(session, some)

@@ -10,7 +10,7 @@ from services.jobs.work import Work
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.people import Person, Role
-from services.store import audit, connections, mirror, pairs, roles, subscriptions
+from services.store import audit, connections, mirror, roles, subscriptions
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -140,7 +140,7 @@ class NoticeService:
                 return None
             await roles.require(session, connection, person, Role.EXPORTER)
             others = await connections.list_open(session, person)
-            return About(pairs.pair_of(connection), is_only=len(others) == 1)
+            return About(connections.pair_of(connection), is_only=len(others) == 1)
 
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.errors import NotConnected, SeveralConnections, System
+from services.errors import NotConnected, Pair, SeveralConnections, System
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import leaving, notices, pairs, roles, schedules
+from services.store import leaving, notices, roles, schedules
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -26,6 +26,7 @@ _OPEN = (
 _ENDABLE = (ConnectionState.ACTIVE, ConnectionState.BROKEN, ConnectionState.PENDING)
 _OVER = "This connection has been ended. Type the command again to choose another one."
 CONNECT_FIRST = f"Paymo and Xero are not connected yet. Run {Typed(Command.CONNECT)} first."
+IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
 async def get(session: AsyncSession, connection_id: int) -> Connection:
@@ -97,7 +98,7 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
     if person.connection_id:
         return _chosen(found, person.connection_id)
     bound = await _bound_to(session, person.channel_id)
-    rivals = [each for each in found if each.state in pairs.IN_USE]
+    rivals = [each for each in found if each.state in IN_USE]
     here = [each for each in rivals if each.id in bound]
     if len(rivals) > 1:
         return here[0] if len(here) == 1 else await _only_one_known(session, rivals, person)
@@ -116,7 +117,7 @@ async def _only_one_known(
     if not known:
         raise roles.refusal(rivals[-1], Role.VIEWER, Role.NOBODY)
     if len(known) > 1:
-        raise SeveralConnections(tuple(pairs.pair_of(each) for each in known))
+        raise SeveralConnections(tuple(pair_of(each) for each in known))
     return known[0]
 
 
@@ -308,3 +309,57 @@ async def release_parked(session: AsyncSession, connection: Connection, now: dat
         )
         .values(due_at=now)
     )
+
+
+def pair_of(connection: Connection) -> Pair:
+    """Return the connection's two names."""
+    return Pair(
+        connection_id=connection.id,
+        company=connection.paymo_company_name,
+        organisation=connection.organisation_name,
+        is_demo=connection.is_demo,
+        owner_id=connection.owner_id,
+    )
+
+
+async def find_rival(session: AsyncSession, connection: Connection) -> Connection | None:
+    """Return another connection of this workspace that joins the same two, if any."""
+    found: Connection | None = await session.scalar(
+        select(Connection).where(
+            Connection.workspace_id == connection.workspace_id,
+            Connection.id != connection.id,
+            Connection.state.in_((*IN_USE, ConnectionState.ENDING)),
+            Connection.paymo_company_id == connection.paymo_company_id,
+            Connection.tenant_id == connection.tenant_id,
+        )
+    )
+    return found
+
+
+async def has_others(session: AsyncSession, connection: Connection) -> bool:
+    """Say whether the workspace has another connection that is in use."""
+    other = await session.scalar(
+        select(Connection.id)
+        .where(
+            Connection.workspace_id == connection.workspace_id,
+            Connection.id != connection.id,
+            Connection.state.in_(IN_USE),
+        )
+        .limit(1)
+    )
+    return other is not None
+
+
+async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:
+    """Return the connection that this person has begun and not finished."""
+    found: Connection | None = await session.scalar(
+        select(Connection)
+        .where(
+            Connection.workspace_id == workspace_id,
+            Connection.state == ConnectionState.PENDING,
+            Connection.owner_id == user_id,
+        )
+        .order_by(Connection.id.desc())
+        .limit(1)
+    )
+    return found

@@ -10,7 +10,7 @@ from services.compare import Comparison, Difference, Snapshot, Standing
 from services.errors import NotFound, Rejected, ServiceError
 from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
-from services.store import audit, cards, drifts, exports, matches, mirror, notices
+from services.store import audit, cards, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.sync.kit import ExportStep, Look
@@ -68,7 +68,7 @@ async def _note_one(step: ExportStep, invoice: XeroInvoice) -> None:
     if compare.standing(export, seen).in_xero:
         seen = await _with_both(step, seen)
     async with step.run.database.sessions.begin() as session:
-        if not await drifts.is_our_change(session, export, invoice.updated_at):
+        if not await exports.is_our_change(session, export, invoice.updated_at):
             await _settle(session, step, seen)
 
 
@@ -112,7 +112,7 @@ async def _settle(session: Session, step: ExportStep, seen: Comparison) -> None:
     marks = export.drift
     for each in untold:
         marks = compare.with_told(marks, each.name, compare.fingerprint(each.found))
-    if not await drifts.note(session, export, marks, seen.as_json()):
+    if not await exports.note_compared(session, export, marks, seen.as_json()):
         return
     if all(each.is_shared for each in untold):
         untold = untold[:1]  # that both say the same is one thing to tell

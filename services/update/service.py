@@ -38,7 +38,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, cards, connections, drifts, exports, matches, notices
+from services.store import audit, cards, connections, exports, matches, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -301,7 +301,7 @@ class UpdateStep(XeroTaskStep):
             "accepted_difference": None,
             "drift": "",
         }
-        if not await drifts.rewrite(session, export, **values):
+        if not await exports.rewrite(session, export, **values):
             return False
         differs = recording.difference(export, stated)
         if differs:

@@ -278,7 +278,6 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     target_url: str = ""
     event: str = ""
-    last_status_code: int | None = None
 
     def leads_to(self, token: str) -> bool:
         """Say whether its address ends with this token, whatever host it names."""
