@@ -29,6 +29,7 @@ from bot.web import Web, operators_app
 from bot.webhooks import Webhooks
 from bot.wiring import Core, now, open_core
 from services.store.slack import SlackStateStore
+from services.sync.hints import HintService
 
 log = structlog.get_logger(__name__)
 
@@ -174,13 +175,14 @@ def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     if not settings.is_socket_mode:
         verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
         slack = SlackEvents(bolt, verifier, core.after)
+    hints = HintService(core.database, now)
     return Web(
         pages=pages,
         browser=Browser(core.connect_pages, pages),
         webhooks=Webhooks(
             settings.xero_webhook_key.get_secret_value(),
-            core.services.sync.hint,
-            core.services.sync.paymo_hint,
+            hints.from_xero,
+            hints.from_paymo,
             core.tasks,
             core.metrics,
         ),

@@ -62,7 +62,6 @@ from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store.engine import Database
-from services.sync.kit import Kit as SyncKit
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
@@ -156,14 +155,14 @@ class _Parts:
         database = self.database
         mirror = self._mirror()
         connect, pages = self._connect()
-        export_kit, sync_kit = self._export_kit(mirror), self._sync_kit()
+        export_kit = self._export_kit(mirror)
         made = register.Services(
             connect=connect,
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export=ExportService.of(export_kit),
             batches=BatchService(database, self.work, now),
-            sync=SyncService.of(sync_kit),
+            sync=SyncService(database, self.work, now),
             notices=NoticeService(database, self.work, now),
             settings=SettingsService(database, self.work, now),
             reconcile=ReconcileService(database, self.work, now),
@@ -191,23 +190,21 @@ class _Parts:
         database, remote, work = self.database, self.remote, self.work
         screen = SlackConnectScreen(self.slack.clients)
         checklists = Checklists(self.settings.public_url, now)
-        consents = Consents(database, remote.xero, remote.oauth, remote.tokens.vault)
         links = PageLinks(database, work, screen, checklists, now)
-        service = ConnectService(
-            database=database,
-            paymo=remote.paymo,
-            consents=consents,
-            checklists=checklists,
-            work=work,
-            screen=screen,
-            now=now,
-        )
         pages = ConnectPages(
             links,
             PaymoPage(database, remote.paymo, links, now),
-            XeroPages(database, remote.xero, remote.oauth, consents, links, now),
+            XeroPages(database, remote.xero, remote.oauth, self._consents(), links, now),
         )
-        return service, pages
+        return ConnectService(database, work, screen, checklists, now), pages
+
+    def _consents(self) -> Consents:
+        remote = self.remote
+        return Consents(self.database, remote.xero, remote.oauth, remote.tokens.vault)
+
+    def _ending(self) -> EndingStep:
+        screen = SlackConnectScreen(self.slack.clients)
+        return EndingStep(self.database, self.remote.paymo, self._consents(), screen, now)
 
     def _export_kit(self, mirror: MirrorService) -> ExportKit:
         return ExportKit(
@@ -221,14 +218,14 @@ class _Parts:
             now=now,
         )
 
-    def _sync_kit(self) -> SyncKit:
-        return SyncKit(
+    def _sweep(self, runner: Runner) -> SweepStep:
+        return SweepStep(
             database=self.database,
             paymo=self.remote.paymo,
             xero=self.remote.xero,
-            work=self.work,
             screen=SlackSyncScreen(self.slack.clients),
             links=self._links(),
+            runner=runner,
             interval=timedelta(seconds=self.settings.sync_interval_seconds),
             now=now,
         )
@@ -238,15 +235,17 @@ class _Parts:
             xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
         )
 
-    def steps(self, services: register.Services, mirror: MirrorService) -> Sequence[Step[Any]]:
+    def steps(
+        self, services: register.Services, mirror: MirrorService, runner: Runner
+    ) -> Sequence[Step[Any]]:
         """Return every kind of job."""
         board = SlackNoticeBoard(self.slack.clients)
         return (
             PreviewStep(services.export),
             ExportStep(services.export),
-            SweepStep(services.sync),
+            self._sweep(runner),
             mirror,
-            EndingStep(services.connect),
+            self._ending(),
             NoticeStep(self.database, board, now),
             CardStep(self.database, board, self._links()),
             BatchStep(services.export, SlackBatchScreen(self.slack.clients)),
@@ -297,8 +296,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     services, mirror, pages = parts.services()
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, after.remind, now, retention)
-    steps, runner = parts.steps(services, mirror), Runner(database, after, now)
-    runners.update(_runners(steps, runner))
+    runner = Runner(database, after, now)
+    runners.update(_runners(parts.steps(services, mirror, runner), runner))
     clock = Clock(keeping.find_due, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
     return Core(
         settings=settings,

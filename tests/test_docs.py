@@ -8,8 +8,7 @@ from pydantic import SecretStr
 
 from bot.settings import Settings
 from handlers import rights, words
-from services.jobs import backoff, policy
-from services.jobs.backoff import Patience
+from services.jobs import policy
 from services.jobs.policy import Policy
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.model.people import Role
@@ -59,8 +58,8 @@ def test_how_long_everything_is_tried_is_told() -> None:
 
     assert {name: int(tries) for name, tries in rows} == {
         name: each.tries
-        for name, each in {**vars(backoff), **vars(policy)}.items()
-        if isinstance(each, Patience | Policy) and each.tries
+        for name, each in vars(policy).items()
+        if isinstance(each, Policy) and each.tries
     }
 
 

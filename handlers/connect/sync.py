@@ -11,8 +11,8 @@ from handlers.slack_errors import nobody_has_to_look
 from services.connect.workspaces import WorkspaceService
 from services.errors import NotFound
 from services.model.people import Person, ReplyTarget, Said
-from services.sync.service import SyncService
-from services.sync.shapes import Asked, Swept
+from services.sync.run import Swept
+from services.sync.service import Asked, SyncService
 
 _Decision = Callable[[Person, int], Awaitable[str]]
 

@@ -216,12 +216,3 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
 def is_complete(connection: Connection) -> bool:
     """Say whether both sides are connected."""
     return connection.paymo_api_key is not None and connection.grant_id is not None
-
-
-async def start_again(session: Session, connection: Connection, now: datetime) -> None:
-    """Have both systems' lists and Xero's changes read at once."""
-    connection.state, connection.broken_side = ConnectionState.ACTIVE, ""
-    connection.xero_mirrored_at = connection.paymo_mirrored_at = None
-    connection.contacts_whole_at = None
-    await session.flush()
-    await schedules.begin(session, [connection.id], [Job.SWEEP, Job.MIRROR], now)

@@ -1,19 +1,22 @@
 """Ending a connection on both sides, Xero first; what was exported stays known."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 import structlog
 
+from services.clients.paymo import PaymoClients
 from services.connect import consents
-from services.connect.kit import Kit
+from services.connect.checklists import ConnectScreen
+from services.connect.consents import Consents
 from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Policy
 from services.jobs.runner import Step, Turn
+from services.lifecycle import connection as lifecycle
 from services.lifecycle.export import end_with_connection
-from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
@@ -32,7 +35,7 @@ from services.store import (
     subscriptions,
 )
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Schedule
 
 log = structlog.get_logger(__name__)
@@ -51,7 +54,11 @@ class EndingStep(Step[Schedule]):
     table = Schedule
     policy = policy.ENDING
 
-    kit: Kit
+    database: Database
+    paymo: PaymoClients
+    consents: Consents
+    screen: ConnectScreen
+    now: Callable[[], datetime]
 
     async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
         """Take the end of this connection."""
@@ -65,8 +72,8 @@ class EndingStep(Step[Schedule]):
         """End it at Xero, then everywhere else."""
         connection = await self._connection(turn)
         # A webhook that arrives afterwards would stay.
-        leaving.require_over(connection, self.kit.now())
-        await self._conclude(turn, connection, await _end_at_xero(self.kit, connection))
+        leaving.require_over(connection, self.now())
+        await self._conclude(turn, connection, await self._end_at_xero(connection))
 
     async def give_up(self, turn: Turn[Schedule], refusal: ServiceError) -> None:
         """End it without Xero, and say what is left to do by hand."""
@@ -75,103 +82,93 @@ class EndingStep(Step[Schedule]):
         await self._conclude(turn, connection, _BY_HAND)
 
     async def _connection(self, turn: Turn[Schedule]) -> Connection:
-        async with self.kit.database.sessions() as session:
+        async with self.database.sessions() as session:
             return await connections.get(session, turn.row.connection_id)
 
     async def _conclude(self, turn: Turn[Schedule], connection: Connection, at_xero: str) -> None:
-        at_paymo = await _end_at_paymo(self.kit, connection)
+        at_paymo = await self._end_at_paymo(connection)
         reply_to = ReplyTarget(**turn.row.reply_to) if turn.row.reply_to is not None else None
-        exported = await _forget(
-            self.kit, connection, reply_to.user_id if reply_to is not None else ""
-        )
+        exported = await self._forget(connection, reply_to.user_id if reply_to is not None else "")
         if exported and reply_to is not None:
             said = (at_xero, at_paymo, exported)
-            turn.then(partial(self.kit.screen.show_farewell, reply_to, said))
+            turn.then(partial(self.screen.show_farewell, reply_to, said))
             turn.nudge(Job.NOTICES, connection.workspace_id)
 
+    async def _end_at_xero(self, connection: Connection) -> str:
+        name = connection.organisation_name or "Xero"
+        held = consents.held_by(connection)
+        if held is None:
+            return "Xero was not connected."
+        async with self.database.sessions() as session:
+            others = await consents.names_of_others(session, connection)
+        try:
+            await self.consents.let_go(held)
+        except NotConnected:
+            return f"{name} had ended the connection already."
+        if others:
+            return (
+                f"{name} is disconnected here. The access to Xero stays for {some_of(others)}: the "
+                "same person in Xero allowed it."
+            )
+        return f"{name} is disconnected, and the app is not listed there any more."
 
-async def _end_at_xero(kit: Kit, connection: Connection) -> str:
-    name = connection.organisation_name or "Xero"
-    held = consents.held_by(connection)
-    if held is None:
-        return "Xero was not connected."
-    async with kit.database.sessions() as session:
-        others = await consents.names_of_others(session, connection)
-    try:
-        await kit.consents.let_go(held)
-    except NotConnected:
-        return f"{name} had ended the connection already."
-    if others:
-        return (
-            f"{name} is disconnected here. The access to Xero stays for {some_of(others)}: the "
-            "same person in Xero allowed it."
+    async def _end_at_paymo(self, connection: Connection) -> str:
+        """Take our webhooks away; what Paymo cannot do now does not hold up the end."""
+        if connection.paymo_api_key is None:
+            return "Paymo was not connected."
+        name = connection.paymo_company_name or "Paymo"
+        said = (
+            f"The API key of {name} is forgotten here. If nothing else uses it, delete it in Paymo "
+            "at My Account → API Keys."
         )
-    return f"{name} is disconnected, and the app is not listed there any more."
+        if connection.paymo_hook_token is None:
+            return said
+        try:
+            paymo = self.paymo.client(connection.paymo_api_key)
+            await paymo.delete_hooks_to(connection.paymo_hook_token)
+        except ServiceError as refusal:
+            log.info("hooks_left", connection=connection.id, refusal=refusal)
+            return (
+                f"{said} Paymo could not be brought to take our webhooks away, so it may go on "
+                "telling us of changes; whatever it sends is refused unread from now on."
+            )
+        return f"{said} Our webhooks are taken away there."
 
+    async def _forget(self, connection: Connection, by: str) -> str:
+        """Throw the secrets away; exports stay, so that nothing is ever exported twice.
 
-async def _end_at_paymo(kit: Kit, connection: Connection) -> str:
-    """Take our webhooks away; what Paymo cannot do now does not hold up the end."""
-    if connection.paymo_api_key is None:
-        return "Paymo was not connected."
-    name = connection.paymo_company_name or "Paymo"
-    said = (
-        f"The API key of {name} is forgotten here. If nothing else uses it, delete it in Paymo at "
-        "My Account → API Keys."
-    )
-    if connection.paymo_hook_token is None:
-        return said
-    try:
-        paymo = kit.paymo.client(connection.paymo_api_key)
-        await paymo.delete_hooks_to(connection.paymo_hook_token)
-    except ServiceError as refusal:
-        log.info("hooks_left", connection=connection.id, refusal=refusal)
+        Returns "" when a worker that took over was faster.
+        """
+        async with self.database.sessions.begin() as session:
+            row = await connections.get(session, connection.id)
+            grant_id = row.grant_id
+            if not await lifecycle.mark_ended(session, row):
+                return ""
+            hooks.forget(row)
+            if grant_id is not None:
+                await grants.remove_unused(session, grant_id)
+            await schedules.stop(session, row.id)
+            await links.forget(session, row.id)
+            await mirror.forget(session, row.id)
+            reason = "The connection was ended before this invoice was sent."
+            await end_with_connection(session, Export.connection_id == row.id, reason)
+            what = "disconnected" if by else "app_removed"
+            audit.record(session, row, AuditNote(what, self.now(), by))
+            if by:
+                await self._enqueue(session, row, by)
+            kept = await exports.count_live(session, row)
         return (
-            f"{said} Paymo could not be brought to take our webhooks away, so it may go on "
-            "telling us of changes; whatever it sends is refused unread from now on."
+            f"{kept} exported invoices stay as they are on both sides. They are remembered, so "
+            "that connecting the same two again exports nothing twice."
         )
-    return f"{said} Our webhooks are taken away there."
 
-
-async def _forget(kit: Kit, connection: Connection, by: str) -> str:
-    """Throw the secrets away; exports stay, so that nothing is ever exported twice.
-
-    Returns "" when a worker that took over was faster.
-    """
-    async with kit.database.sessions.begin() as session:
-        row = await connections.get(session, connection.id)
-        if row.state is not ConnectionState.ENDING:
-            return ""
-        grant_id, row.grant_id = row.grant_id, None
-        await session.flush()
-        if grant_id is not None:
-            await grants.remove_unused(session, grant_id)
-        row.paymo_api_key, row.xero_connection_id = None, ""
-        hooks.forget(row)
-        row.state, row.broken_side = ConnectionState.ENDED, ""
-        row.auto_export = False  # whoever connects again orders it again
-        await schedules.stop(session, row.id)
-        await links.forget(session, row.id)
-        await mirror.forget(session, row.id)
-        reason = "The connection was ended before this invoice was sent."
-        await end_with_connection(session, Export.connection_id == row.id, reason)
-        what = "disconnected" if by else "app_removed"
-        audit.record(session, row, AuditNote(what, kit.now(), by))
-        if by:
-            await _enqueue(kit, session, row, by)
-        kept = await exports.count_live(session, row)
-    return (
-        f"{kept} exported invoices stay as they are on both sides. They are remembered, so that "
-        "connecting the same two again exports nothing twice."
-    )
-
-
-async def _enqueue(kit: Kit, session: Session, row: Connection, by: str) -> None:
-    """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
-    heard = await subscriptions.list_for(session, row.id)
-    notification = notices.Notification(
-        kind=NoticeKind.CONNECTION_ENDED,
-        source=f"ended:{row.id}:{kit.now().isoformat()}",
-        facts=connections.common_facts(row) | {"by": by},
-        also=[each.channel_id for each in heard if not each.paused_because],
-    )
-    await notices.enqueue(session, row, notification, kit.now())
+    async def _enqueue(self, session: Session, row: Connection, by: str) -> None:
+        """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
+        heard = await subscriptions.list_for(session, row.id)
+        notification = notices.Notification(
+            kind=NoticeKind.CONNECTION_ENDED,
+            source=f"ended:{row.id}:{self.now().isoformat()}",
+            facts=connections.common_facts(row) | {"by": by},
+            also=[each.channel_id for each in heard if not each.paused_because],
+        )
+        await notices.enqueue(session, row, notification, self.now())

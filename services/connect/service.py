@@ -1,11 +1,20 @@
 """Connecting a Paymo company with a Xero organisation, and ending it, on both sides."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.connect import checklists, consents
-from services.connect.checklists import Checklist, Farewell, Overview
-from services.connect.kit import Kit
+from services.connect.checklists import (
+    Checklist,
+    Checklists,
+    ConnectScreen,
+    Farewell,
+    Overview,
+)
 from services.errors import NotConnected
+from services.jobs.work import Work
+from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
@@ -21,13 +30,19 @@ from services.store import (
     workspaces,
 )
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectService(Kit):
+class ConnectService:
     """What people do in Slack reads and writes rows only; pages and the job call Paymo and Xero."""
+
+    database: Database
+    work: Work
+    screen: ConnectScreen
+    checklists: Checklists
+    now: Callable[[], datetime]
 
     async def open(self, person: Person) -> Checklist:
         """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
@@ -117,7 +132,7 @@ class ConnectService(Kit):
         """Have the connection ended on both sides. Raises `NotConnected`, `NotAllowed`."""
         async with self.database.sessions.begin() as session:
             connection = await _to_end(session, person)
-            connection.state = ConnectionState.ENDING
+            await lifecycle.disconnect(session, connection)
             connection_id = connection.id
             await schedules.begin(session, [connection_id], [Job.DISCONNECT], self.now(), reply_to)
             await links.forget(session, connection_id)
@@ -162,12 +177,7 @@ class ConnectService(Kit):
         return locked
 
     async def _new(self, session: Session, workspace: Workspace, person: Person) -> Connection:
-        connection = Connection(
-            workspace_id=workspace.id,
-            state=ConnectionState.PENDING,
-            created_at=self.now(),
-            owner_id=person.user_id,
-        )
+        connection = lifecycle.begin(workspace.id, person.user_id, self.now())
         session.add(connection)
         await session.flush()
         return connection

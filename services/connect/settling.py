@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.connect import checklists
 from services.errors import ServiceError
+from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.store import audit, connections, links, notices
@@ -47,7 +48,7 @@ async def settle(session: Session, connection: Connection, done: Finished) -> Co
     if done.side == "Paymo":
         # The new key may be another person's, who sees and owns no webhooks of ours yet.
         connection.paymo_hooks_checked_at = None
-    if connection.state is ConnectionState.BROKEN and connection.broken_side == done.side:
+    if connection.broken_side == done.side:
         await _mend(session, connection, done)
     elif connection.state is ConnectionState.PENDING and checklists.is_complete(connection):
         connection = await _begin(session, connection, done)
@@ -57,9 +58,9 @@ async def settle(session: Session, connection: Connection, done: Finished) -> Co
 
 
 async def _mend(session: Session, connection: Connection, done: Finished) -> None:
-    await checklists.start_again(session, connection, done.at)
-    await session.flush()
-    await connections.release_parked(session, connection, done.at)
+    if not await lifecycle.mend(session, connection):
+        return
+    await _read_all(session, connection, done)
     notification = notices.Notification(
         kind=NoticeKind.CONNECTION_RESTORED,
         source=f"restored:{connection.id}:{connection.broken_times}",
@@ -83,19 +84,25 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
         )
     former = await connections.find_former(session, connection)
     if former is None:
-        await checklists.start_again(session, connection, done.at)
+        await lifecycle.activate(session, connection)
+        await _read_all(session, connection, done)
         return connection
     for name in _CARRIED:
         setattr(former, name, getattr(connection, name))
-    await checklists.start_again(session, former, done.at)
-    former.is_paused = False
+    await lifecycle.resume(session, former)
     await links.move(session, connection.id, former.id)
-    connection.paymo_api_key = connection.grant_id = connection.paymo_company_id = None
-    connection.tenant_id, connection.state = "", ConnectionState.ENDED
-    await session.flush()
-    await connections.release_parked(session, former, done.at)
+    await lifecycle.give_way(session, connection)
+    await _read_all(session, former, done)
     _note(session, former, "reconnected", done)
     return former
+
+
+async def _read_all(session: Session, connection: Connection, done: Finished) -> None:
+    """Have both systems' lists and Xero's changes read at once, and what was parked go on."""
+    connection.xero_mirrored_at = connection.paymo_mirrored_at = None
+    connection.contacts_whole_at = None
+    await session.flush()
+    await connections.release_parked(session, connection, done.at)
 
 
 def _note(session: Session, connection: Connection, what: str, done: Finished) -> None:

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.lifecycle import connection as lifecycle
+from services.model.jobs import Job
 from services.model.people import Person
-from services.store import connections, workspaces
+from services.store import schedules, workspaces
 from services.store.engine import Database
+from services.store.tables import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class WorkspaceService:
         now = self.now()
         async with self.database.sessions.begin() as session:
             gone = await workspaces.mark_uninstalled(session, enterprise_id, team_id, at or now)
-            await connections.end_all(session, gone, now)
+            ended = await lifecycle.uninstall(session, Connection.workspace_id.in_(gone))
+            ids = [each.id for each in ended]
+            await schedules.begin(session, ids, [Job.DISCONNECT], now)
 
     async def is_installed(self, enterprise_id: str, team_id: str) -> bool:
         """Say whether the app is in a workspace, as far as we were told."""

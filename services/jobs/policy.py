@@ -107,6 +107,18 @@ EXPORT = Policy((2, 5, 15, 60, 180, 600), 12)
 # A look at an organisation, tried as long as Xero fails. Status says why; after a day without one
 # the channels and the owner are told, once.
 SWEEP = Policy((60,), refused=Then.RETRY, least=timedelta(minutes=1))
+# A payment on its way into Paymo, or out of it; about a day. Then a person decides: the channels
+# are asked, with Record It in Paymo, and status counts it.
+PAYMENT = Policy(
+    (15, 60, 180, 600, 3600),
+    28,
+    disconnected=Then.WAIT,
+    refused=Then.RETRY,
+    least=timedelta(seconds=15),
+)
+# A deletion or voiding that Paymo does not take, tried with every look at Xero; about a day. Then a
+# person decides, likewise.
+DELETION = Policy((300,), 288)
 # The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
 MIRROR = Policy((60,), refused=Then.RETRY)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app

@@ -42,8 +42,9 @@ import structlog
 from services.errors import Lost, NotConnected, ServiceError
 from services.jobs.policy import BUG, Policy, Wait
 from services.jobs.work import Work
+from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
-from services.store import connections, leases
+from services.store import leases
 from services.store.engine import Database, Session
 from services.store.tables.base import Leased, Sends
 
@@ -181,7 +182,7 @@ class Runner:
     async def _mark_broken(self, turn: Turn[R], refusal: NotConnected) -> None:
         connection_id: int = turn.row.connection_id  # type: ignore[attr-defined]
         async with self.database.sessions.begin() as session:
-            await connections.mark_broken(
+            await mark_broken(
                 session, connection_id, refusal.system, reason=str(refusal), now=self.now()
             )
 

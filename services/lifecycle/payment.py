@@ -137,16 +137,9 @@ def mark_sent(_payment: Payment, now: datetime) -> PaymentColumns:
     return {"sent_at": now}
 
 
-@machine.note_as_read(Payment.state)
-def put_off(payment: Payment, due_at: datetime, *, is_try: bool = True) -> PaymentColumns:
-    """Try again later; what was no try does not count as one."""
-    tries = payment.tries if is_try else payment.tries - 1
-    return {"sent_at": payment.sent_at, "due_at": due_at, "tries": tries}
-
-
 @machine.note
-def begin_what_is_wanted(payment: Payment, now: datetime) -> PaymentColumns:
-    """End the call about a payment of which something else was wanted meanwhile."""
+def wait_for_call(payment: Payment, now: datetime) -> PaymentColumns:
+    """Take it up again as soon as the call about it that is under way, if any, is over."""
     return {"sent_at": payment.sent_at, "due_at": leaving.over_at(payment, now)}
 
 

@@ -25,6 +25,7 @@ from services.errors import (
 from services.jobs import policy
 from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
+from services.lifecycle.connection import mark_broken
 from services.lifecycle.task import ask_again
 from services.mirror import contacts, edited, sent
 from services.mirror.contacts import client_row
@@ -232,7 +233,7 @@ class MirrorService(Step[Schedule]):
 
     async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
         async with self.database.sessions.begin() as session:
-            await connections.mark_broken(
+            await mark_broken(
                 session, connection.id, refusal.system, reason=str(refusal), now=self.now()
             )
 

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.errors import NotConnected, Pair, SeveralConnections, System
+from services.errors import NotConnected, Pair, SeveralConnections
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.model.notice import NoticeKind
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import leaving, notices, roles, schedules
+from services.store import leaving, roles, schedules
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -23,7 +22,6 @@ _OPEN = (
     ConnectionState.PENDING,
     ConnectionState.ENDING,
 )
-_ENDABLE = (ConnectionState.ACTIVE, ConnectionState.BROKEN, ConnectionState.PENDING)
 _OVER = "This connection has been ended. Type the command again to choose another one."
 CONNECT_FIRST = f"Paymo and Xero are not connected yet. Run {Typed(Command.CONNECT)} first."
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
@@ -239,18 +237,6 @@ async def list_ending(session: AsyncSession, workspace_id: int) -> Sequence[Conn
     return found.all()
 
 
-async def end_all(session: AsyncSession, workspace_ids: Sequence[int], now: datetime) -> None:
-    """Have every connection of these workspaces ended on both sides, with nobody to tell."""
-    ended = await session.scalars(
-        update(Connection)
-        .where(Connection.workspace_id.in_(workspace_ids), Connection.state.in_(_ENDABLE))
-        .values(state=ConnectionState.ENDING)
-        .returning(Connection.id)
-        .execution_options(synchronize_session=False)
-    )
-    await schedules.begin(session, ended.all(), [Job.DISCONNECT], now)
-
-
 async def want_fresh_lists(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Have both systems' lists copied soon, unless that happened just now."""
     if connection.state is not ConnectionState.ACTIVE:
@@ -260,32 +246,6 @@ async def want_fresh_lists(session: AsyncSession, connection: Connection, now: d
     copied = connection.paymo_mirrored_at
     if connection.xero_mirrored_at is None or copied is None or copied < now - _OLD_INVOICES:
         await schedules.want(session, [connection.id], [Job.MIRROR], now)
-
-
-async def mark_broken(
-    session: AsyncSession, connection_id: int, side: System, *, reason: str, now: datetime
-) -> bool:
-    """Note that one side no longer accepts us, and tell it once. Work stays parked, not failed."""
-    connection = await session.scalar(
-        update(Connection)
-        .where(Connection.id == connection_id, Connection.state == ConnectionState.ACTIVE)
-        .values(
-            state=ConnectionState.BROKEN, broken_side=side, broken_times=Connection.broken_times + 1
-        )
-        .returning(Connection)
-        .execution_options(populate_existing=True)
-    )
-    if connection is None:
-        return False
-    facts = {"side": side, "owner": connection.owner_id, "reason": reason}
-    notification = notices.Notification(
-        kind=NoticeKind.CONNECTION_BROKEN,
-        source=f"broken:{connection.id}:{connection.broken_times}",
-        facts=common_facts(connection) | facts,
-        also=[connection.owner_id],
-    )
-    await notices.enqueue(session, connection, notification, now)
-    return True
 
 
 def common_facts(connection: Connection) -> dict[str, object]:

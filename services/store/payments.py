@@ -92,12 +92,6 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
     return [each for each, _ in sorted(rows, key=lambda row: (order[row[1]], row[0]))]
 
 
-async def take(session: AsyncSession, payment_id: int, now: datetime) -> Payment | None:
-    """Take this payment when it is due; nobody else gets it during the lease."""
-    own = (Payment.id == payment_id) & Payment.state.in_(_DUE)
-    return await leases.take_where(session, Payment, own, now)
-
-
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
     """Say whether another payment is an edit of this one, so that its end is not told."""
     found = await session.scalar(

@@ -12,15 +12,15 @@ import structlog
 
 from services.clients.paymo import Invoice
 from services.errors import Lost, NotFound, Rejected, StillUnderWay, Throttled, Unavailable
-from services.jobs.backoff import DELETION
+from services.jobs.policy import DELETION
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle.invoice import DELETED, VOIDED
 from services.model.invoice import Decision
 from services.model.notice import NoticeKind
 from services.store import cards, connections, exports, leaving, payments
 from services.sync import telling, ties
-from services.sync.kit import ExportStep, Look
 from services.sync.payments import is_ours
+from services.sync.run import ExportStep, SweepRun
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ _OVERRULED = frozenset({Decision.DELETE, Decision.VOID})
 _STUCK = "Paymo didn’t follow for a day."
 
 
-async def run_unsettled(run: Look) -> int:
+async def run_unsettled(run: SweepRun) -> int:
     """Follow every deletion and voiding, unless there are too many; return how many were."""
     if await _held(run):
         return 0
@@ -42,7 +42,7 @@ async def run_unsettled(run: Look) -> int:
     return done
 
 
-async def _held(run: Look) -> bool:
+async def _held(run: SweepRun) -> bool:
     """Stop, and ask, when more were deleted or voided than a person does in one go."""
     async with run.database.sessions.begin() as session:
         found = await exports.list_unsettled(session, run.connection)

@@ -13,7 +13,7 @@ from services.model.notice import NoticeKind
 from services.store import audit, cards, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.sync.kit import ExportStep, Look
+from services.sync.run import ExportStep, SweepRun
 
 _IN_XERO = (
     "Nothing moves by itself: change it back in Xero, or make the same change in Paymo, so that "
@@ -46,7 +46,7 @@ async def _with_paymo(step: ExportStep, known: Comparison, invoice: Invoice) -> 
     return compare.checked(export, known, invoice=invoice, contact_id=contact_id)
 
 
-async def note_in_xero(run: Look, invoices: Sequence[XeroInvoice]) -> None:
+async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
     """Tell what somebody changed in Xero, once for each state of it."""
     stated = {each.invoice_id: each for each in invoices}
     async with run.database.sessions() as session:

@@ -7,31 +7,28 @@ people.
 import contextlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as Copy
-from services.errors import (
-    Lost,
-    NotFound,
-    Rejected,
-    ServiceError,
-    StillUnderWay,
-    Throttled,
-    Unavailable,
-)
-from services.jobs.backoff import PAYMENT
+from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError
+from services.jobs import policy
+from services.jobs.policy import Wait
+from services.jobs.runner import Step, Turn
 from services.lifecycle import payment
 from services.model import days
 from services.model.invoice import InvoiceState
+from services.model.jobs import Job
 from services.model.payment import PaymentKind, PaymentState
 from services.store import exports, leaving, payments
+from services.store.engine import Session
 from services.store.tables import Payment
 from services.sync import telling
-from services.sync.kit import ExportStep, Look
 from services.sync.observing import settlements_of
+from services.sync.run import ExportStep, SweepRun
 
 _NO_PAYMENTS = frozenset({"void"})
 _MARKER = "Xero payment "
@@ -43,79 +40,102 @@ class _GivenUp(ServiceError):
     """Neither side has let it through for a day, so a person decides."""
 
 
-async def run_due(run: Look) -> Counter[PaymentState]:
+async def run_due(run: SweepRun) -> Counter[PaymentState]:
     """Bring every payment that is due a step on, and count where they came to stand.
 
-    Removals go first, so that sums never overshoot.
+    Removals go first, so that sums never overshoot. Raises `NotConnected`.
     """
-    outcomes: Counter[PaymentState] = Counter()
+    step = PaymentStep(run)
     async with run.database.sessions() as session:
         due = await payments.list_due(session, run.connection.id, run.now())
     for payment_id in due:
-        async with run.database.sessions.begin() as session:
-            taken = await payments.take(session, payment_id, run.now())
-            if taken is None:
-                continue
-            export = await exports.get(session, taken.export_id)
-        await PaymentStep(run, export, taken).go()
-        outcomes[taken.state] += 1
-    return outcomes
+        await run.runner.run(step, payment_id)
+        if step.broken:
+            raise step.broken[0]
+    return step.outcomes
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentStep(ExportStep):
+class PaymentStep(Step[Payment]):
+    """Brings one payment a step on, within a sweep; what it is refused keeps no other waiting."""
+
+    job = Job.SWEEP
+    table = Payment
+    policy = policy.PAYMENT
+
+    sweep: SweepRun
+    outcomes: Counter[PaymentState] = field(default_factory=Counter)
+    broken: list[NotConnected] = field(default_factory=list)  # then the sweep ends here
+
+    async def run(self, turn: Turn[Payment]) -> None:
+        """Check it, remove it or add it."""
+        async with self.sweep.database.sessions() as session:
+            copying = await self._of(session, turn)
+        try:
+            await copying.go_on()
+        except _GivenUp as refusal:
+            await self.give_up(turn, refusal)
+        except NotConnected as refusal:
+            self.broken.append(refusal)
+            raise
+        except Lost:
+            with contextlib.suppress(Lost):
+                await copying.wait_for_call()
+            raise
+        finally:
+            self.outcomes[turn.row.state] += 1
+
+    async def put_off(
+        self, session: Session, turn: Turn[Payment], wait: Wait
+    ) -> Mapping[str, object]:
+        """Say where people look what does not pass by itself."""
+        if wait.is_try:
+            number = (await exports.get(session, turn.row.export_id)).number
+            self.sweep.problems.append(f"A payment on invoice {number} waits: {wait.why}")
+        return {}
+
+    async def give_up(self, turn: Turn[Payment], refusal: ServiceError) -> None:
+        """Let a person decide, once nothing can arrive any more."""
+        async with self.sweep.database.sessions() as session:
+            copying = await self._of(session, turn)
+        await copying.give_up()
+
+    async def _of(self, session: Session, turn: Turn[Payment]) -> "_Copying":
+        return _Copying(self.sweep, await exports.get(session, turn.row.export_id), turn.row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copying(ExportStep):
     """What is done about one payment that was taken."""
 
     payment: Payment
 
-    async def go(self) -> None:
-        """Bring it a step on; what one payment is refused keeps no other waiting."""
-        run = self.run
-        try:
-            await self._try()
-        except Lost:
-            with contextlib.suppress(Lost):
-                async with run.database.sessions.begin() as session:
-                    await payment.begin_what_is_wanted(session, self.payment, run.now())
-
-    async def _try(self) -> None:
-        try:
-            if self.payment.state is PaymentState.CHECKING:
-                await self._check()
-            elif self.payment.state is PaymentState.REMOVING:
-                await self._remove()
-            else:
-                await self._add()
-        except _GivenUp:
-            await self._give_up()
-        except (StillUnderWay, Throttled, NotFound, Rejected, Unavailable) as refusal:
-            await self._put_off(refusal)
-
-    async def _put_off(self, refusal: ServiceError) -> None:
-        """Try it again, and say so where people look; or let a person decide in the end."""
-        now, tries, is_try = self.run.now(), self.payment.tries, False
-        if isinstance(refusal, StillUnderWay):
-            due_at, is_try = refusal.until, True
-        elif isinstance(refusal, Throttled):  # nobody failed
-            due_at = now + max(PAYMENT.pause_after(1), refusal.retry_after)
+    async def go_on(self) -> None:
+        """Do what its state asks for."""
+        if self.payment.state is PaymentState.CHECKING:
+            await self._check()
+        elif self.payment.state is PaymentState.REMOVING:
+            await self._remove()
         else:
-            self.run.problems.append(f"A payment on invoice {self.export.number} waits: {refusal}")
-            if PAYMENT.is_over(tries - 1) and not leaving.is_under_way(self.payment, now):
-                await self._give_up()
-                return
-            due_at, is_try = now + PAYMENT.pause_after(tries), True
-        async with self.run.database.sessions.begin() as session:
-            await payment.put_off(session, self.payment, due_at, is_try=is_try)
+            await self._add()
 
-    async def _give_up(self) -> None:
-        """Let a person decide on what Paymo does not take, or say what it does not let go."""
-        if self.payment.state is PaymentState.ADDING:
-            await self._ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
-            return
-        why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
+    async def wait_for_call(self) -> None:
+        """End the call about a payment of which something else is wanted by now."""
         async with self.run.database.sessions.begin() as session:
-            await payment.give_removing_up(session, self.payment, why)
-            await telling.removed(session, self, self.payment, by_person=False, is_stuck=True)
+            await payment.wait_for_call(session, self.payment, self.run.now())
+
+    async def give_up(self) -> None:
+        """Let a person decide on what Paymo does not take, or say what it does not let go."""
+        if leaving.is_under_way(self.payment, self.run.now()):
+            async with self.run.database.sessions.begin() as session:
+                await payment.wait_for_call(session, self.payment, self.run.now())
+        elif self.payment.state is PaymentState.ADDING:
+            await self._ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
+        else:
+            why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
+            async with self.run.database.sessions.begin() as session:
+                await payment.give_removing_up(session, self.payment, why)
+                await telling.removed(session, self, self.payment, by_person=False, is_stuck=True)
 
     def _require_over(self) -> None:
         """Raise `StillUnderWay` while what was sent may still stand in Paymo."""
@@ -123,7 +143,7 @@ class PaymentStep(ExportStep):
 
     def _require_patience(self) -> None:
         """Raise `_GivenUp` when it was tried as long as it is."""
-        if PAYMENT.is_over(self.payment.tries - 1):
+        if policy.PAYMENT.is_over(self.payment.tries - 1):
             raise _GivenUp("It was tried for a day.")
 
     async def _leave(self) -> None:

@@ -1,31 +1,42 @@
 """Bringing payments and deletions from Xero to Paymo, and what people decide about them."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.errors import NotFound, ServiceError
+from services.jobs.work import Work
 from services.lifecycle import invoice
 from services.lifecycle import payment as lifecycle
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, payments, schedules
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
-from services.sync import hints
-from services.sync.kit import Kit
-from services.sync.shapes import Asked
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
 
-_MERGED = timedelta(seconds=2)
 _FRESH = timedelta(minutes=1)  # a look costs calls
 
 
 @dataclass(frozen=True, slots=True)
-class SyncService(Kit):
+class Asked:
+    """What comes of asking for a sweep: a new one, unless one is under way or was just done."""
+
+    organisation: str
+    is_fresh: bool = False
+    is_under_way: bool = False
+    held_until: datetime | None = None  # a limit's pause, which nobody shortens
+
+
+@dataclass(frozen=True, slots=True)
+class SyncService:
     """What people do in Slack writes rows and nudges."""
+
+    database: Database
+    work: Work
+    now: Callable[[], datetime]
 
     async def request(self, person: Person, reply_to: ReplyTarget) -> Asked:
         """Have the organisation looked at now, unless that happened just now or happens already."""
@@ -48,24 +59,6 @@ class SyncService(Kit):
         await self.work.nudge(Job.SWEEP, connection_id)
         await self.work.nudge(Job.MIRROR, connection_id)
         return Asked(name, held_until=held_until)
-
-    async def hint(self, named: Mapping[str, Collection[str]]) -> None:
-        """Queue a look where Xero tells of something that is known, by tenant and Xero's ids.
-
-        Hints that come close together are one look. A payment that is new comes with its invoice.
-        """
-        soon = self.now() + _MERGED
-        async with self.database.sessions.begin() as session:
-            known = [
-                each.id
-                for each in await connections.list_by_tenants(session, list(named))
-                if await payments.are_any_known(session, each, named[each.tenant_id])
-            ]
-            await schedules.want(session, known, [Job.SWEEP], soon)
-
-    async def paymo_hint(self, token: str, signature: str, body: bytes) -> bool:
-        """Queue a look at what a webhook of Paymo's names; False when it is not Paymo's."""
-        return await hints.take(self, hints.Told(token, signature, body))
 
     async def apply_breaker(self, person: Person, connection_id: int) -> str:
         """Follow in Paymo everything that the breaker holds."""

@@ -11,7 +11,7 @@ from services.store import audit, cards, connections, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export, Payment
-from services.sync.kit import ExportStep, Look
+from services.sync.run import ExportStep, SweepRun
 
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
@@ -121,9 +121,9 @@ async def ended(
     audit.record(session, run.connection, entry)
 
 
-async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
+async def paused(session: Session, run: SweepRun, held: Sequence[Export]) -> None:
     """Ask a person before many invoices are deleted or voided in Paymo at once."""
-    connection = look.connection
+    connection = run.connection
     facts = connections.common_facts(connection) | {
         "count": len(held),
         "numbers": [each.number for each in held[:_MOST_NUMBERS]],
@@ -135,12 +135,12 @@ async def paused(session: Session, look: Look, held: Sequence[Export]) -> None:
         facts=facts,
         also=[connection.owner_id],
     )
-    await notices.enqueue(session, connection, notification, look.kit.now())
+    await notices.enqueue(session, connection, notification, run.now())
 
 
-async def failing(session: Session, look: Look, since: datetime, problem: str) -> None:
+async def failing(session: Session, run: SweepRun, since: datetime, problem: str) -> None:
     """Tell once that Xero can't be read, so that nobody waits for its payments."""
-    connection = look.connection
+    connection = run.connection
     notification = notices.Notification(
         kind=NoticeKind.SYNC_FAILING,
         source=f"failing:{connection.id}:{since:%Y%m%d%H%M%S}",
@@ -148,17 +148,17 @@ async def failing(session: Session, look: Look, since: datetime, problem: str) -
         | {"since": since.isoformat(), "problem": problem},
         also=[connection.owner_id],
     )
-    await notices.enqueue(session, connection, notification, look.kit.now())
+    await notices.enqueue(session, connection, notification, run.now())
 
 
-async def caught_up(session: Session, look: Look, counts: dict[str, int]) -> None:
+async def caught_up(session: Session, run: SweepRun, counts: dict[str, int]) -> None:
     """After very much at once, say in one line what came; each stands in its own thread, too."""
     if sum(counts.values()) <= _BURST:
         return
-    connection = look.connection
+    connection = run.connection
     notification = notices.Notification(
         kind=NoticeKind.CAUGHT_UP,
-        source=f"caught_up:{connection.id}:{look.turn.row.fence}",
+        source=f"caught_up:{connection.id}:{run.turn.row.fence}",
         facts=connections.common_facts(connection) | counts,
     )
-    await notices.enqueue(session, connection, notification, look.kit.now())
+    await notices.enqueue(session, connection, notification, run.now())

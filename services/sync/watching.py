@@ -17,13 +17,13 @@ from services.model.payment import PaymentState
 from services.store import exports, payments
 from services.store.tables import Payment
 from services.sync import drifting, telling
-from services.sync.kit import ExportStep, Look
+from services.sync.run import ExportStep, SweepRun
 
 _AT_ONCE = 10
 _MOST_BATCHES = 5
 
 
-async def check_next(run: Look) -> None:
+async def check_next(run: SweepRun) -> None:
     """Check the invoices whose turn it is."""
     for _ in range(_MOST_BATCHES):
         async with run.database.sessions() as session:

@@ -14,7 +14,7 @@ from services.errors import ChannelClosed, Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.notices.delivery import Message
-from services.sync.shapes import Swept
+from services.sync.run import Swept
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import said

@@ -23,7 +23,7 @@ from services.errors import NotConnected
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.people import Option, OptionGroup
-from services.sync.shapes import Swept
+from services.sync.run import Swept
 from tests.handlers import samples
 from tests.handlers.judging import (
     buttons,

@@ -37,7 +37,8 @@ def beside(bridge: Bridge, database: Database) -> Bridge:
         mirror=mirror,
         export=export,
         batches=replace(bridge.batches, database=database),
-        sync=replace(bridge.sync, database=database, paymo=paymo, xero=xero),
+        sync=replace(bridge.sync, database=database),
+        hints=replace(bridge.hints, database=database),
         matching=replace(bridge.matching, database=database),
         reconcile=replace(bridge.reconcile, database=database),
     )
@@ -93,7 +94,7 @@ async def held(fault: Fault, work: Awaitable[None]) -> AsyncIterator[Held]:
 async def look_now(bridge: Bridge) -> None:
     """Have Xero say that something changed, and look a moment later."""
     named = list(bridge.xero.invoices)
-    await bridge.sync.hint({(await bridge.connection()).tenant_id: named})
+    await bridge.hints.from_xero({(await bridge.connection()).tenant_id: named})
     bridge.clock.turn(seconds=3)
     await bridge.run()
 

@@ -47,8 +47,9 @@ from services.store.tables import (
     Payment,
     Schedule,
 )
+from services.sync.hints import HintService
+from services.sync.run import Swept
 from services.sync.service import SyncService
-from services.sync.shapes import Swept
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
 from services.undo.service import UndoService, UndoStep
@@ -136,6 +137,7 @@ class Bridge:
     export: ExportService
     batches: BatchService
     sync: SyncService
+    hints: HintService
     mirror: MirrorService
     matching: MatchingService
     reconcile: ReconcileService
@@ -145,7 +147,7 @@ class Bridge:
     @property
     def runner(self) -> Runner:
         """Runs the jobs that are steps."""
-        return Runner(self.database, self.sync.work, self.clock)
+        return Runner(self.database, self.export.work, self.clock)
 
     @property
     def undo(self) -> UndoService:
@@ -163,11 +165,15 @@ class Bridge:
         return UpdateService(self.database, self.export.work, self.clock)
 
     def step(self, job: Job) -> Step[Any]:
-        """Return what runs one-off tasks, and batches."""
+        """Return what runs sweeps, one-off tasks and batches."""
         it = self.export
         told = (self.database, self.screen, it.links, self.clock)
         mirror: Mirror = it.mirror
+        minutes = timedelta(minutes=5)
         steps: tuple[Step[Any], ...] = (
+            SweepStep(
+                self.database, it.paymo, it.xero, *told[1:3], self.runner, minutes, self.clock
+            ),
             UndoStep(*told, it.xero),
             UpdateStep(*told, it.xero, it),
             RestoreStep(*told, it.paymo),
@@ -228,9 +234,8 @@ class Bridge:
             screen=screen,
             export=ExportService(*kit),
             batches=BatchService(database, work, clock),
-            sync=SyncService(
-                database, paymos, xeros, work, screen, links, timedelta(minutes=5), clock
-            ),
+            sync=SyncService(database, work, clock),
+            hints=HintService(database, clock),
             mirror=mirror,
             matching=MatchingService(database, clock),
             reconcile=ReconcileService(database, work, clock),
@@ -249,7 +254,7 @@ class Bridge:
         runners: dict[Job, Run] = {
             Job.EXPORT: partial(self.runner.run, ExportStep(self.export)),
             Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
-            Job.SWEEP: partial(self.runner.run, SweepStep(self.sync)),
+            Job.SWEEP: partial(self.work_on, Job.SWEEP),
             Job.MIRROR: partial(self.runner.run, self.mirror),
             **{job: partial(self.work_on, job) for job in _TASKS},
         }

@@ -72,6 +72,7 @@ class Connecting:
     service: ConnectService
     links: PageLinks
     paymo_page: PaymoPage
+    ending: EndingStep
     xero_page: XeroPages
     tokens: Tokens
     screen: Screen
@@ -102,10 +103,11 @@ class Connecting:
             clock=clock,
             xero=xero,
             paymo=paymo,
-            service=ConnectService(database, paymos, consents, checklists, work, screen, clock),
+            service=ConnectService(database, work, screen, checklists, clock),
             links=links,
             paymo_page=PaymoPage(database, paymos, links, clock),
             xero_page=XeroPages(database, xeros, oauth, consents, links, clock),
+            ending=EndingStep(database, paymos, consents, screen, clock),
             tokens=tokens,
             screen=screen,
             work=work,
@@ -180,7 +182,7 @@ class Connecting:
     async def end(self, connection: Connection) -> None:
         """End a connection on both sides if that is due."""
         runner = Runner(self.database, self.work, self.clock)
-        await runner.run(EndingStep(self.service), connection.id)
+        await runner.run(self.ending, connection.id)
 
     async def schedule(self, connection: Connection, job: Job) -> Schedule:
         """Return one of a connection's jobs as it stands now."""

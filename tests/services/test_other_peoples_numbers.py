@@ -66,8 +66,6 @@ NOBODY_ASKS = {
     "workspaces.installed": "Slack's own answer",
     "workspaces.uninstalled": "Slack's own event",
     "workspaces.is_installed": "a question about a workspace as a whole",
-    "sync.hint": "Xero's signature",
-    "sync.paymo_hint": "Paymo's address and signature",
 }
 
 
@@ -176,15 +174,12 @@ async def _given(
 def services_of(bridge: Bridge) -> Services:
     """Return every service over the bridge's database; a new one is to be added here."""
     database, links, work, now = bridge.database, bridge.export.links, Deaf(), bridge.clock
-    nothing: Any = None
     return Services(
         connect=ConnectService(
             database=database,
-            paymo=bridge.export.paymo,
-            consents=nothing,
-            checklists=Checklists("http://bot.example", now),
             work=work,
             screen=Screen(),
+            checklists=Checklists("http://bot.example", now),
             now=now,
         ),
         workspaces=WorkspaceService(database, now),

@@ -12,11 +12,11 @@ from services.connect.refusals import ConsentRefused, LinkExpired
 from services.connect.workspaces import WorkspaceService
 from services.connect.xero_page import Return
 from services.errors import NotAllowed, ServiceError, System, Unavailable
+from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import Member
-from services.store import connections
 from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN
@@ -37,9 +37,7 @@ async def broken(stand: Connecting, side: System) -> Connection:
     """Connect both sides, and let one of them refuse us."""
     connection = await stand.connect()
     async with stand.database.sessions.begin() as session:
-        await connections.mark_broken(
-            session, connection.id, side, reason="Gone.", now=stand.clock()
-        )
+        await mark_broken(session, connection.id, side, reason="Gone.", now=stand.clock())
     return connection
 
 

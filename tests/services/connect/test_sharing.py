@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from services.connect.workspaces import WorkspaceService
+from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.people import Person
-from services.store import connections
 from services.store.engine import Database
 from services.store.tables import Connection, Grant, Notice
 from tests.services.bridge import ANNA, BEN
@@ -127,7 +127,7 @@ async def test_a_new_consent_in_place_of_a_former_one_leaves_what_others_use(
 ) -> None:
     first, second = await stand.connect(), await oak_studio(stand, ANNA)
     async with stand.database.sessions.begin() as session:
-        await connections.mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+        await mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
     checklist = await stand.service.open(replace(ANNA, connection_id=first.id))
     await stand.press(nonce_of(checklist.xero_link), stand.maple, user=user)
 
@@ -139,7 +139,7 @@ async def test_a_new_consent_in_place_of_a_former_one_leaves_what_others_use(
 async def test_a_consent_of_somebody_else_takes_the_former_one_away(stand: Connecting) -> None:
     first = await stand.connect()
     async with stand.database.sessions.begin() as session:
-        await connections.mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+        await mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
     checklist = await stand.service.open(ANNA)
     await stand.press(nonce_of(checklist.xero_link), stand.maple, user="person-two")
 

@@ -62,7 +62,7 @@ class Stand:
         """Send what Paymo may have sent; signed rightly unless told."""
         row = await self.bridge.connection()
         signed = signature or sign(body, secret or row.paymo_hook_secret or "")
-        return await self.bridge.sync.paymo_hint(row.paymo_hook_token or "", signed, body)
+        return await self.bridge.hints.from_paymo(row.paymo_hook_token or "", signed, body)
 
     async def told(self) -> list[str]:
         """Return the kinds of notices since the export."""
@@ -87,7 +87,7 @@ async def stand(database: Database) -> AsyncIterator[Stand]:
         signature = request.headers.get("X-Paymo-Signature", "")
         body = await request.read()
         token = request.match_info["token"]
-        is_ours = await bridge.sync.paymo_hint(token, signature, body)
+        is_ours = await bridge.hints.from_paymo(token, signature, body)
         return web.Response(status=200 if is_ours else 401)
 
     app = web.Application()
@@ -306,8 +306,8 @@ async def test_e64_what_paymo_did_not_sign_is_refused_and_changes_nothing(
 
     assert not await stand.tell(body, signature=signature)
     assert not await stand.tell(body, secret="another")
-    assert not await stand.bridge.sync.paymo_hint("unknown", sign(body, "unknown"), body)
-    assert not await stand.bridge.sync.paymo_hint(token, right.upper(), body)
+    assert not await stand.bridge.hints.from_paymo("unknown", sign(body, "unknown"), body)
+    assert not await stand.bridge.hints.from_paymo(token, right.upper(), body)
     after = [(await stand.bridge.schedule(job)).due_at for job in (Job.SWEEP, Job.MIRROR)]
     assert after == due
 

@@ -60,7 +60,7 @@ def of_another(bridge: Bridge) -> str:
 async def hint(bridge: Bridge, named: str) -> timedelta:
     """Have Xero tell of this; return how far off the next look is then."""
     await bridge.change(sweep_due_at=bridge.clock() + LONG)
-    await bridge.sync.hint({bridge.xero.books.tenant_id: [named]})
+    await bridge.hints.from_xero({bridge.xero.books.tenant_id: [named]})
     due_at = (await bridge.schedule(Job.SWEEP)).due_at
     assert due_at is not None
     return due_at - bridge.clock()
@@ -89,7 +89,7 @@ async def test_a_pause_for_a_limit_is_shortened_by_nobody(bridge: Bridge) -> Non
     await bridge.look()
     asked = len(bridge.xero.calls("GET", "/Invoices"))
 
-    await bridge.sync.hint({bridge.xero.books.tenant_id: [of_invoice(bridge)]})
+    await bridge.hints.from_xero({bridge.xero.books.tenant_id: [of_invoice(bridge)]})
     answer = await bridge.sync.request(ANNA, reply_to())
     for _ in range(5):
         bridge.clock.turn(hours=1)

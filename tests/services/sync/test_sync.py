@@ -79,7 +79,7 @@ async def test_e36_a_payment_seen_again_and_again_is_recorded_once(bridge: Bridg
     await pay(bridge, "40")
     await bridge.sync.request(ANNA, reply_to())
     await bridge.run()
-    await bridge.sync.hint({bridge.xero.books.tenant_id: [in_xero(bridge).invoice_id]})
+    await bridge.hints.from_xero({bridge.xero.books.tenant_id: [in_xero(bridge).invoice_id]})
     await bridge.look()
     assert paid(bridge) == [Decimal(40)]
     assert await told(bridge) == ["payment_received"]
