@@ -32,7 +32,7 @@ _LIFETIME = timedelta(minutes=5)
 _LONGEST_CALL = 30  # seconds
 _MOST = 10_000
 
-ReplyTarget = tuple[str, str]  # the ids of the organisation, or "", and of the workspace
+TeamKey = tuple[str, str]  # the ids of the organisation, or "", and of the workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +137,27 @@ class CachedSeats:
 
     seats: Seats
     clock: Callable[[], float] = time.monotonic
-    known: dict[ReplyTarget, tuple[float, Seat]] = field(default_factory=dict, repr=False)
+    known: dict[TeamKey, tuple[float, Seat]] = field(default_factory=dict, repr=False)
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
         """Return the bot, if the app is installed there."""
-        reply_to = (enterprise_id, team_id)
-        until, seat = self.known.get(reply_to, (0.0, None))
+        key = (enterprise_id, team_id)
+        until, seat = self.known.get(key, (0.0, None))
         if seat is not None and until > self.clock():
             return seat
-        self.known.pop(reply_to, None)
+        self.known.pop(key, None)
         found = await self.seats.find(enterprise_id, team_id)
         if found is not None and found.bot_id:
             if len(self.known) >= _MOST:
                 self.known.clear()
-            self.known[reply_to] = (self.clock() + _LIFETIME.total_seconds(), found)
+            self.known[key] = (self.clock() + _LIFETIME.total_seconds(), found)
         return found
 
     def forget(self, enterprise_id: str, team_id: str = "") -> None:
         """Ask again for this workspace, or for all of its organisation's."""
-        for reply_to in list(self.known):
-            if reply_to == (enterprise_id, team_id) or (
-                enterprise_id and reply_to[0] == enterprise_id
-            ):
-                del self.known[reply_to]
+        for key in list(self.known):
+            if key == (enterprise_id, team_id) or (enterprise_id and key[0] == enterprise_id):
+                del self.known[key]
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class WorkspaceClients:
     database: Database
     seats: Seats
     web: SlackWeb
-    places: dict[int, ReplyTarget] = field(default_factory=dict)
+    places: dict[int, TeamKey] = field(default_factory=dict)
 
     async def client(self, workspace_id: int) -> AsyncWebClient:
         """Return the workspace's client. Raises `ChannelClosed` where the app is not installed."""
@@ -212,7 +210,7 @@ class WorkspaceClients:
             raise ChannelClosed(_NOT_INSTALLED)
         return self.web.client(seat.token)
 
-    async def _place(self, workspace_id: int) -> ReplyTarget:
+    async def _place(self, workspace_id: int) -> TeamKey:
         known = self.places.get(workspace_id)
         if known is None:
             async with self.database.sessions() as session:

@@ -132,6 +132,23 @@ class ApiClient:
         async with self.bound(method)():
             return await self._send(method, path, repeatable=repeatable, body=body, **extras)
 
+    async def refuses_us(
+        self, path: str, shows_us: Callable[[Answer], bool], **extras: Unpack[Extras]
+    ) -> bool:
+        """Say whether the account is refused as well, and not only one call.
+
+        What is asked here tells; as long as it cannot be read, it is that one call.
+        """
+        try:
+            answer = await self.send("GET", path, **extras)
+        except Forbidden as refusal:
+            return refusal.is_its_own
+        except NotConnected:
+            return True
+        except ServiceError:
+            return False
+        return not shows_us(answer)
+
     async def _send(
         self, method: str, path: str, *, repeatable: bool, body: object, **extras: Unpack[Extras]
     ) -> Answer:

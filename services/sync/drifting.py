@@ -57,14 +57,14 @@ async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
 
 
 async def _note_one(step: ExportStep, invoice: XeroInvoice) -> None:
-    export, face = step.export, compare.in_xero(invoice)
+    export, shown = step.export, compare.in_xero(invoice)
     known = compare.compared_of(export)
-    seen = compare.checked(export, known, stated=face)
+    seen = compare.checked(export, known, stated=shown)
     if seen == known:
         return
-    if seen.changed is not None and await _was_merged(step, face):
-        face = replace(face, contact_id=export.contact_id)
-        seen = compare.checked(export, known, stated=face)
+    if seen.changed is not None and await _was_merged(step, shown):
+        shown = replace(shown, contact_id=export.contact_id)
+        seen = compare.checked(export, known, stated=shown)
     if compare.standing(export, seen).in_xero:
         seen = await _with_both(step, seen)
     async with step.run.database.sessions.begin() as session:
@@ -81,10 +81,10 @@ async def _with_both(step: ExportStep, seen: Comparison) -> Comparison:
     return await _with_paymo(step, seen, invoice)
 
 
-async def _was_merged(step: ExportStep, face: Snapshot) -> bool:
+async def _was_merged(step: ExportStep, shown: Snapshot) -> bool:
     """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
     export = step.export
-    if face.contact_id in {"", export.contact_id}:
+    if shown.contact_id in {"", export.contact_id}:
         return False
     async with step.run.database.sessions() as session:
         contact = await mirror.find_contact(session, export.connection_id, export.contact_id)

@@ -27,7 +27,7 @@ from services.clients.paymo.wire import (
     Project,
 )
 from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
-from services.errors import Forbidden, NotConnected, Rejected, ServiceError, Throttled, Unavailable
+from services.errors import Forbidden, NotConnected, Rejected, Throttled, Unavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -118,19 +118,7 @@ class PaymoTransport:
             raise
 
     async def _is_cut_off(self) -> bool:
-        """Say whether the account is refused as well, and not only one call.
-
-        As long as that cannot be told, it is that one call.
-        """
-        try:
-            await self.api.send("GET", COMPANY, auth=self.auth)
-        except Forbidden as refusal:
-            return refusal.is_its_own
-        except NotConnected:
-            return True
-        except ServiceError:
-            return False
-        return False
+        return await self.api.refuses_us(COMPANY, lambda _: True, auth=self.auth)
 
     async def _wait(self, wait: timedelta) -> None:
         """Let a used-up window pass, or say that it is too long to wait for."""

@@ -14,7 +14,7 @@ from services.clients.http import Answer, ApiClient
 from services.clients.messages import errors_in, messages_in
 from services.clients.rows import Kind, LeftOut, Rows, content_of, objects_of
 from services.clients.xero import wire
-from services.errors import Forbidden, NotConnected, Rejected, ServiceError, Unavailable
+from services.errors import Forbidden, NotConnected, Rejected, Unavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -93,20 +93,12 @@ class XeroTransport:
             raise
 
     async def _is_cut_off(self, token: str) -> bool:
-        """Say whether the organisation is refused as well, and not only one call.
-
-        Xero's connections tell; as long as they cannot be read, it is that one call.
-        """
+        """Say whether the organisation is refused as well; Xero's connections tell."""
         headers = {"Authorization": f"Bearer {token}"}
-        try:
-            answer = await self.api.send("GET", CONNECTIONS, headers=headers)
-        except Forbidden as refusal:
-            return refusal.is_its_own
-        except NotConnected:
-            return True
-        except ServiceError:
-            return False
-        return all(each.tenant_id != self.tenant_id for each in tenants_of(answer).found)
+        return await self.api.refuses_us(CONNECTIONS, self._is_listed, headers=headers)
+
+    def _is_listed(self, answer: Answer) -> bool:
+        return any(each.tenant_id == self.tenant_id for each in tenants_of(answer).found)
 
     async def _send_with(
         self, token: str, method: str, path: str, extras: dict[str, Any]
