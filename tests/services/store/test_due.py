@@ -102,7 +102,8 @@ async def test_a_connection_is_due_by_its_times_and_its_state(
         (ExportState.SENDING, PAST, True),
         (ExportState.UNKNOWN, PAST, True),
         (ExportState.QUEUED, FUTURE, False),
-        (ExportState.FAILED, PAST, False),
+        (ExportState.FAILED, PAST, True),  # the checks are to decide again
+        (ExportState.FAILED, None, False),
         (ExportState.EXPORTED, None, False),
     ],
 )
