@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.model.jobs import Job
 
 Nudge = tuple[Job, int]

@@ -34,7 +34,7 @@ Count = Callable[[int], None]
 async def sync_once(settings: Settings, workspace: str, begin: Count, tell: Told) -> bool:
     """Sweep every organisation now, report each as it ends, and return whether all went well."""
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, stack, alone=True)
+        core = await open_core(settings, stack, is_alone=True)
         async with core.database.sessions.begin() as session:
             connection_ids = await operating.make_sweeps_due(session, workspace, now())
         begin(len(connection_ids))
@@ -104,7 +104,7 @@ async def forget(settings: Settings, name: str, tell: Callable[[str], None]) -> 
     `tell` hears what is left to do by hand. Raises `UnknownWorkspace`.
     """
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, stack, alone=True)
+        core = await open_core(settings, stack, is_alone=True)
         async with core.database.sessions() as session:
             workspace = await _get_named(session, name)
         await core.services.workspaces.uninstalled(workspace.enterprise_id, workspace.team_id)

@@ -15,7 +15,6 @@ from bot.keeping import Keeping
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
-from bot.starting import take_over
 from bot.tasks import Tasks
 from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
@@ -49,8 +48,7 @@ from services.export.previews import PreviewStep
 from services.export.sending import ExportStep
 from services.export.service import ExportService
 from services.history.service import HistoryService
-from services.jobs.runner import Runner, Step
-from services.jobs.work import Run, Work, Worker
+from services.jobs.runner import Run, Runner, Step, Work, Worker
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
@@ -61,6 +59,7 @@ from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
+from services.store import alone, schema
 from services.store.engine import Database
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
@@ -276,8 +275,21 @@ def _runners(steps: Sequence[Step[Any]], runner: Runner) -> dict[Job, Run]:
     }
 
 
-async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = False) -> Core:
-    """Put everything together, and close it with the stack; `alone` shares work with nobody."""
+async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
+    """Free what is taken in a database file that no other process works on; hold it from then."""
+    held = alone.hold(url)
+    if held is None:
+        return
+    stack.callback(held.close)
+    async with database.sessions() as session:
+        is_ready = await schema.is_current(session)
+    if is_ready:
+        async with database.sessions.begin() as session:
+            await alone.release(session, datetime.now(UTC))
+
+
+async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:
+    """Put everything together, and close it with the stack; `is_alone` shares work with nobody."""
     database = open_database(settings)
     stack.push_async_callback(database.close)
     await take_over(settings.database_url.get_secret_value(), database, stack)
@@ -287,7 +299,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, alone: bool = 
     # Services nudge the work, and the work runs services: the table is filled when both exist.
     runners: dict[Job, Run] = {}
     run = metrics.measured(Worker(runners, metrics.count_bug).run)
-    if database.is_postgres and not alone:
+    if database.is_postgres and not is_alone:
         work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
     else:
         work = EmbeddedWork(run)

@@ -79,7 +79,7 @@ def test_the_broad_except_stands_once_and_says_why() -> None:
         if re.search(r"except\s*(\(?\s*(Base)?Exception|:)", line)
     ]
 
-    assert [name for name, _ in broad] == ["services/jobs/work.py"]
+    assert [name for name, _ in broad] == ["services/jobs/runner.py"]
     assert broad[0][1].startswith("# The only broad one here:")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.batch import reading
 from services.batch.table import READY, UNDONE, BatchForm, form_of
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle import batch as lifecycle
 from services.lifecycle.task import ask_again
 from services.model.export import BatchState, ExportState

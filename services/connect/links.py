@@ -7,7 +7,7 @@ from datetime import datetime
 from services.connect import checklists
 from services.connect.checklists import Checklists, ConnectScreen
 from services.connect.refusals import LinkExpired, LinkIncomplete, OtherBrowser
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget

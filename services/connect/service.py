@@ -13,7 +13,7 @@ from services.connect.checklists import (
     Overview,
 )
 from services.errors import NotConnected
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job

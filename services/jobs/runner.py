@@ -24,6 +24,9 @@ A new job is a row type (`Leased`), a line in the table of policies, and a step:
         async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
             ...  # END in the table, or the last try: record it through the lifecycle, say it
 
+A nudge only says "look at row X now": a lost or doubled one is harmless, and nothing here knows
+which engine carries it.
+
 Whatever ends a step writes `due_at` (None: no more work), and with that lets go of the row. A step
 that writes no `due_at` is looked at again when its lease would have run out. A row that is worked
 on inside another one's step, such as a payment in a sweep, is run with `Runner.run` likewise.
@@ -35,13 +38,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
 
 from services.errors import Lost, NotConnected, ServiceError
 from services.jobs.policy import BUG, Policy, Wait
-from services.jobs.work import Work
 from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
 from services.store import leases
@@ -54,6 +56,14 @@ _RENEWED_EVERY = timedelta(seconds=5)
 
 R = TypeVar("R", bound=Leased)
 After = Callable[[], Awaitable[None]]
+Run = Callable[[int], Awaitable[object]]
+
+
+class Work(Protocol):
+    """Where services say that a row wants looking at."""
+
+    async def nudge(self, job: Job, key: int) -> None:
+        """Have a worker look at this row soon; a nudge that already waits is enough."""
 
 
 @dataclass(slots=True)
@@ -222,6 +232,23 @@ class _Held(Generic[R]):
             if failure is not None:
                 log.warning("lease_not_renewed", job=self.step.job, exc_info=failure)
         return await self.runner.settle(self.step, self.turn, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Runs jobs, one call each, for whichever engine carries the nudges."""
+
+    runners: Mapping[Job, Run]
+    count: Callable[[Job, int], Awaitable[None]]
+
+    async def run(self, job: Job, key: int) -> None:
+        """Look at one row. A bug is logged in full and counted, and work goes on."""
+        try:
+            await self.runners[job](key)
+        # The only broad one here: a bug in one row must not stop the work on all others.
+        except Exception:
+            log.exception("job_failed", job=job, key=key)
+            await self.count(job, key)
 
 
 async def _is_set_within(event: asyncio.Event, time: timedelta) -> bool:

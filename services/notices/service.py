@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.errors import NotFound, Pair
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.people import Person, Role

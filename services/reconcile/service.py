@@ -13,8 +13,7 @@ from services.errors import ServiceError, Throttled
 from services.export.one_off import OneOffStep
 from services.jobs import policy
 from services.jobs.policy import Policy, Wait
-from services.jobs.runner import Turn
-from services.jobs.work import Work
+from services.jobs.runner import Turn, Work
 from services.lifecycle import task as lifecycle
 from services.model import days
 from services.model.connection import ConnectionState

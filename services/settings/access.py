@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.errors import AlreadyRequested, NotFound, ServiceError
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.errors import NotAccepted, NotConnected
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle.export import stop_automatic
 from services.lifecycle.task import ask_again
 from services.matching.menus import tax_option

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.errors import NotFound, ServiceError
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle import invoice
 from services.lifecycle import payment as lifecycle
 from services.model.jobs import Job

@@ -20,7 +20,7 @@ from services.errors import (
 )
 from services.export.one_off import About, ExportTaskStep
 from services.export.refusals import Refused
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle import task as lifecycle
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState

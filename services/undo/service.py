@@ -15,7 +15,7 @@ from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError, 
 from services.export import books
 from services.export.one_off import About, XeroTaskStep
 from services.export.refusals import Refused
-from services.jobs.work import Work
+from services.jobs.runner import Work
 from services.lifecycle import invoice as invoices
 from services.lifecycle import payment
 from services.lifecycle import task as lifecycle

@@ -25,8 +25,7 @@ from services.export.one_off import About, OneOffStep, XeroTaskStep
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.jobs.policy import Wait
-from services.jobs.runner import Turn
-from services.jobs.work import Work
+from services.jobs.runner import Turn, Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle import task as task_lifecycle
 from services.mapping.case import Case

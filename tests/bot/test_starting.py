@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.starting import take_over
+from bot.wiring import take_over
 from services.model.jobs import Job
 from services.store import due
 from services.store.engine import Database

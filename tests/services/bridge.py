@@ -28,8 +28,7 @@ from services.export.previews import PreviewStep
 from services.export.sending import ExportStep
 from services.export.service import ExportService
 from services.export.shapes import ExportChoice, ExportForm, ExportResult
-from services.jobs.runner import Runner, Step
-from services.jobs.work import Run
+from services.jobs.runner import Run, Runner, Step
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
