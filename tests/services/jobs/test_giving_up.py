@@ -195,7 +195,7 @@ async def test_a_payment_that_paymo_never_takes_asks_a_person(bridge: Bridge) ->
     fault = bridge.paymo.faults.add(
         method="POST", path="/invoicepayments$", status=500, times=OFTEN
     )
-    await days(bridge, 2)
+    await hours(bridge, 30, every=60)
     (parked,) = await bridge.payments()
     sent = OFTEN - fault.times
     kind, facts = (await bridge.notices())[-1]
@@ -223,12 +223,12 @@ async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: s
     bridge.clock.turn(minutes=6)
     await bridge.run()
     assert "waits" in (await bridge.schedule(Job.SWEEP)).problem
-    await days(bridge, 2)
+    await hours(bridge, 30, every=60)
     told = [facts for kind, facts in await bridge.notices() if kind == "payment_removed"]
     stuck = copies(bridge)
     bridge.xero.faults.clear()
     bridge.paymo.faults.clear()
-    await days(bridge, 2)
+    await days(bridge, 1)
     (row,) = await bridge.payments()
 
     assert [facts["is_stuck"] for facts in told] == [True]
@@ -382,7 +382,7 @@ async def test_a_sync_that_never_works_is_told_once(bridge: Bridge) -> None:
     """After a day, in the channel and to the owner, so that nobody waits for payments."""
     await bridge.look()
     fail(bridge, "GET", "/Invoices$")
-    await days(bridge, 3)
+    await days(bridge, 2)
 
     told = [facts for kind, facts in await bridge.notices() if kind == "sync_failing"]
     assert len(told) == 2
