@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from handlers import names
+from services import money
 from services.model import texts, wording
 from services.model.people import Option, OptionGroup
-from services.model.wording import Member, Typed
+from services.model.wording import Amount, Day, Member, Moment, Typed
 
 Block = dict[str, Any]
 
@@ -50,11 +51,19 @@ def render_plain(sentence: str) -> str:
 
 
 def _plainly(part: str | wording.Fact) -> str:
-    if isinstance(part, Member):
-        return f"<@{part.user_id}>"
-    if isinstance(part, Typed):
-        return f"{names.COMMAND} {part.command} {part.about}".rstrip()
-    return part
+    match part:
+        case Member():
+            return f"<@{part.user_id}>"
+        case Typed():
+            return f"{names.COMMAND} {part.command} {part.about}".rstrip()
+        case Amount():
+            return money.format_amount(part.value, part.currency)
+        case Day():
+            return f"{part.on:%d %b %Y}"
+        case Moment():
+            return f"{part.at:%H:%M} UTC on {part.at:%d %b}"
+        case _:
+            return part
 
 
 def one_line(text: str) -> str:

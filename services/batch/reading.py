@@ -29,7 +29,7 @@ from services.model import days
 from services.model.export import Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
 from services.model.links import Links
-from services.model.wording import Command, Typed
+from services.model.wording import Command, Day, Typed
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
@@ -85,7 +85,7 @@ class Situation:
             return Verdict(TAKEN, taken, contact_id, account_id)
         if self.is_all and invoice.issued_on < self.today - _YEAR:
             reason = (
-                f"Dated {invoice.issued_on:%d %b %Y}, more than 12 months ago. Name it to export "
+                f"Dated {Day(invoice.issued_on)}, more than 12 months ago. Name it to export "
                 f"it all the same: {Typed(Command.EXPORT, invoice.number)}"
             )
             return Verdict(OLD, reason, contact_id, account_id)

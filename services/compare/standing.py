@@ -12,7 +12,7 @@ from services.clients.xero import XeroInvoice
 from services.compare.differences import XERO, Difference, Part, difference, told
 from services.compare.edits import as_exported, edits_in_paymo
 from services.compare.snapshots import Snapshot, as_recorded, as_xero_would, in_xero, sent_of
-from services.model.wording import Command, Typed
+from services.model.wording import Command, Day, Typed
 from services.store.tables import Connection, Export
 
 _OPEN = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
@@ -197,7 +197,7 @@ def _why_closed(export: Export, connection: Connection) -> str:
     issued_on = str(sent_of(export).get("Date", ""))
     if locked_until is not None and issued_on and date.fromisoformat(issued_on) <= locked_until:
         return (
-            f"{connection.organisation_name} is locked up to {locked_until:%d %b %Y}, and the "
+            f"{connection.organisation_name} is locked up to {Day(locked_until)}, and the "
             f"invoice is dated before that, so it cannot be changed there. {instead}"
         )
     return ""

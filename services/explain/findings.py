@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services import compare, money
+from services import compare
 from services.model.connection import ConnectionState
 from services.model.export import Colour, ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import TaskState
 from services.model.payment import PaymentKind, PaymentState
-from services.model.wording import Command, Typed
+from services.model.wording import Amount, Command, Day, Typed
 from services.store import exports
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Schedule, Task
 
@@ -83,9 +83,9 @@ def in_paymo(header: InvoiceHeader | None, connection: Connection) -> Finding:
     if header is None:
         text = f"{company} does not list it any more."
         return Finding("In Paymo", text, Colour.AMBER, copied)
-    total = money.format_amount(header.total, header.currency)
+    total = Amount(header.total, header.currency)
     text = (
-        f"{header.status} in {company}, {total}, dated {header.issued_on:%d %b %Y}, ID "
+        f"{header.status} in {company}, {total}, dated {Day(header.issued_on)}, ID "
         f"{header.invoice_id}."
     )
     return Finding("In Paymo", text, times=_times(("changed", header.updated_on)) + copied)
@@ -114,8 +114,8 @@ def _done(export: Export, generations: int, organisation: str) -> Finding:
     parts = [said, LIVES[export.invoice_state]]
     is_different = export.state is ExportState.DIFFERENT
     if is_different and export.total is not None and export.xero_total is not None:
-        here = money.format_amount(export.total, export.currency)
-        there = money.format_amount(export.xero_total, export.currency)
+        here = Amount(export.total, export.currency)
+        there = Amount(export.xero_total, export.currency)
         parts.append(f"Paymo states {here}, Xero states {there}.")
     if export.accepted_difference:
         parts.append("Somebody accepted that the totals differ.")
@@ -147,7 +147,7 @@ def in_xero(
     left = export.xero_due
     text = f"Last seen there as {export.xero_seen_status or export.xero_status}"
     if left is not None:
-        text += f", {money.format_amount(left, export.currency)} left to pay"
+        text += f", {Amount(left, export.currency)} left to pay"
     return Finding("Look at Xero", f"{text}.", times=times)
 
 
@@ -155,9 +155,9 @@ def paid(rows: Sequence[Payment], export: Export | None) -> Iterable[Finding]:
     """Return each payment and credit, and how far it has come."""
     currency = export.currency if export else ""
     for row in rows[-_MOST_PAYMENTS:]:
-        amount = money.format_amount(row.amount, currency)
+        amount = Amount(row.amount, currency)
         kind = _KINDS[row.kind] + (f" ({row.label})" if row.label else "")
-        text = f"{kind} of {amount} on {row.paid_on:%d %b %Y} {PAYMENTS[row.state]}. {row.reason}"
+        text = f"{kind} of {amount} on {Day(row.paid_on)} {PAYMENTS[row.state]}. {row.reason}"
         colour = Colour.GREEN if row.state in _SETTLED else Colour.AMBER
         times = _times(("seen", row.seen_at), ("next try", row.due_at))
         yield Finding("Payment", text.strip(), colour, times)

@@ -11,6 +11,7 @@ from services.mapping.dates import first_open_day
 from services.model.actions import Action
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.model.people import Person, Role
+from services.model.wording import Day
 from services.store import mirror, roles
 from services.store.engine import Session
 from services.store.tables import Connection
@@ -50,7 +51,7 @@ def _require_open(connection: Connection, day: date) -> None:
     locked = connection.locked_until
     if locked is not None and day <= locked:
         raise ServiceError(
-            f"{connection.organisation_name} is locked up to {locked:%d %b %Y}, so today is no way "
+            f"{connection.organisation_name} is locked up to {Day(locked)}, so today is no way "
             "out. Date it the first open day, or export it as a draft."
         )
 

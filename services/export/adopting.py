@@ -12,6 +12,7 @@ from services.export.refusals import Refused
 from services.lifecycle.export import note
 from services.model.export import RefusalCode
 from services.model.links import Links
+from services.model.wording import Amount
 from services.store import exports
 from services.store.tables import Connection, Export
 
@@ -93,8 +94,8 @@ async def number_taken(kit: Kit, connection: Connection, export: Export) -> Refu
             "Link this export to that one if it is the same invoice, or export without the number.",
             RefusalCode.NUMBER_TAKEN,
         )
-    mine = money.format_amount(export.total or Decimal(0), export.currency)
-    theirs = money.format_amount(found.total, found.currency_code)
+    mine = Amount(export.total or Decimal(0), export.currency)
+    theirs = Amount(found.total, found.currency_code)
     return Refused(
         f"Invoice {export.number} in Xero is another one: {found.contact.name}, {theirs}, "
         f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "

@@ -25,6 +25,7 @@ from services.mapping.case import Case
 from services.mapping.checks import codes_of, examine, reds
 from services.mapping.ledger import LedgerSettings
 from services.model.export import NEW_CONTACT, RefusalCode
+from services.model.wording import Amount
 from services.store import audit
 from services.store.audit import AuditNote
 from services.store.tables import Connection, Export
@@ -199,7 +200,7 @@ def gone(export: Export) -> Refused:
 
 def changed(export: Export, invoice: Invoice | Header) -> Refused:
     """Return the refusal of an invoice that is not what the person saw."""
-    total = money.format_amount(invoice.total, invoice.currency)
+    total = Amount(invoice.total, invoice.currency)
     return Refused(
         f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
         f"{total} now. Look at it again before you export it as it is now.",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from services import compare, money
+from services import compare
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
 from services.export import courtesies, pausing, preparing, results
@@ -18,6 +18,7 @@ from services.model.actions import Action, settled_by
 from services.model.export import RefusalCode
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
+from services.model.wording import Amount
 from services.store import exports
 from services.store.engine import Session
 from services.store.tables import Connection, Export
@@ -99,8 +100,8 @@ def difference(export: Export, created: XeroInvoice) -> str:
         wanted |= {"tax": tax, "subtotal": total - tax}
         stated |= {"tax": created.total_tax, "subtotal": created.sub_total}
     wrong = [
-        f"{name} {money.format_amount(stated[name], export.currency)} in Xero and "
-        f"{money.format_amount(wanted[name], export.currency)} in Paymo"
+        f"{name} {Amount(stated[name], export.currency)} in Xero and "
+        f"{Amount(wanted[name], export.currency)} in Paymo"
         for name in wanted
         if stated[name] != wanted[name]
     ]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
+from services.model.wording import Moment
 
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
 SILENT = timedelta(days=1)  # without a look at Xero that went well; then the channels are told once
@@ -42,7 +43,7 @@ class Wait:
 
     def sentence(self) -> str:
         """Return what to say of it to people."""
-        return f"{self.why} It goes on by itself at {self.until:%H:%M} UTC on {self.until:%d %b}."
+        return f"{self.why} It goes on by itself at {Moment(self.until)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from services.mapping.dates import check_dates
 from services.mapping.parties import check_account, check_contact
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
 from services.model.export import Check, Colour, RefusalCode
+from services.model.wording import Amount
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
 
@@ -83,7 +84,7 @@ def _figures(case: Case) -> Iterable[Check]:
     except ServiceError as refusal:
         yield Check("figures", Colour.RED, str(refusal))
         return
-    total = money.format_amount(figures.total, figures.currency)
+    total = Amount(figures.total, figures.currency)
     yield Check("figures", Colour.GREEN, f"Lines, discount and tax add up to {total}.")
     if silent := money.lines_without_description(figures):
         places = ", ".join(str(place) for place in silent)

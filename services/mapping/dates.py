@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from services.mapping.case import Case
 from services.model.export import DUE_BY_TERMS, Check, Colour
+from services.model.wording import Day
 
 
 def first_open_day(locked_until: date | None) -> date | None:
@@ -55,4 +56,4 @@ def _open(case: Case, due_on: date) -> Check:
 
 
 def _day(day: date | None) -> str:
-    return f"{day:%d %b %Y}" if day is not None else ""
+    return str(Day(day)) if day is not None else ""

@@ -8,12 +8,14 @@ typed, stands in it as a fact, between two control characters that no text from 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from services.model import texts
 
 _MOST_NAMED = 5
-_FACT = re.compile("\x02([@/])([^\x02\x03]*)\x03")
+_FACT = re.compile("\x02([@/#=~])([^\x02\x03]*)\x03")
 
 
 class Command(StrEnum):
@@ -60,7 +62,41 @@ class Typed:
         return _fact("/", f"{self.command} {self.about}".strip())
 
 
-Fact = Member | Typed
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount of money in a sentence."""
+
+    value: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        """Write the fact into a sentence."""
+        return _fact("#", f"{self.value} {self.currency}")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day in a sentence."""
+
+    on: date
+
+    def __str__(self) -> str:
+        """Write the fact into a sentence."""
+        return _fact("=", self.on.isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment in a sentence, such as when something goes on."""
+
+    at: datetime
+
+    def __str__(self) -> str:
+        """Write the fact into a sentence."""
+        return _fact("~", self.at.isoformat())
+
+
+Fact = Member | Typed | Amount | Day | Moment
 
 
 def parts(sentence: str) -> Iterator[str | Fact]:
@@ -90,7 +126,15 @@ def _fact(kind: str, value: str) -> str:
 
 
 def _read(kind: str, value: str) -> Fact:
-    if kind == "@":
-        return Member(value)
-    word, _, about = value.partition(" ")
-    return Typed(Command(word), about)
+    first, _, rest = value.partition(" ")
+    match kind:
+        case "@":
+            return Member(value)
+        case "#":
+            return Amount(Decimal(first), rest)
+        case "=":
+            return Day(date.fromisoformat(value))
+        case "~":
+            return Moment(datetime.fromisoformat(value))
+        case _:
+            return Typed(Command(first), rest)

@@ -3,7 +3,8 @@
 from decimal import Decimal
 from enum import StrEnum
 
-from services.money.currencies import currency_code, decimals_of, format_amount
+from services.model.wording import Amount
+from services.money.currencies import currency_code, decimals_of
 from services.money.figures import (
     DoesNotAddUp,
     NotExportable,
@@ -45,7 +46,7 @@ def check_exportable(figures: PaymoFigures) -> None:
     if not figures.lines:
         raise NotExportable("The invoice has no lines. Add one in Paymo first.")
     if figures.total <= 0:
-        total = format_amount(figures.total, figures.currency)
+        total = Amount(figures.total, figures.currency)
         raise NotExportable(f"The invoice comes to {total}, so there is nothing to be paid.")
 
 
@@ -100,7 +101,7 @@ def _check_decimals(figures: PaymoFigures) -> None:
     for name, amount in amounts.items():
         if decimals_in(amount) > _XERO_DECIMALS:
             raise NotExportable(
-                f"Xero keeps two decimals, and the {name} is {format_amount(amount, currency)}. "
+                f"Xero keeps two decimals, and the {name} is {Amount(amount, currency)}. "
                 "Round the invoice's prices in Paymo."
             )
 
@@ -110,12 +111,11 @@ def _check_total(figures: PaymoFigures) -> None:
     if reached == figures.total:
         return
     sums = ", ".join(
-        f"{name} {format_amount(amount, figures.currency)}"
-        for name, amount in _stated(figures).items()
+        f"{name} {Amount(amount, figures.currency)}" for name, amount in _stated(figures).items()
     )
     raise DoesNotAddUp(
         f"Paymo's figures do not add up to the total: {sums}; by these it would be "
-        f"{format_amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
+        f"{Amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
         "try again."
     )
 
@@ -124,13 +124,13 @@ def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
     """A discount needs lines to come off, and a tax needs taxed lines."""
     if figures.discount_amount != 0 and figures.subtotal == 0:
         raise DoesNotAddUp(
-            f"Paymo states a discount of {format_amount(figures.discount_amount, figures.currency)}"
+            f"Paymo states a discount of {Amount(figures.discount_amount, figures.currency)}"
             " on lines that come to nothing."
         )
     pairs = zip(figures.lines, amounts, strict=True)
     if total_tax(figures) != 0 and sum(amount for line, amount in pairs if line.is_taxed) == 0:
         raise DoesNotAddUp(
-            f"Paymo states {format_amount(total_tax(figures), figures.currency)} of tax, and its "
+            f"Paymo states {Amount(total_tax(figures), figures.currency)} of tax, and its "
             "taxed lines come to nothing."
         )
 
@@ -158,8 +158,8 @@ def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
     if turned is not None:
         return LineSum.HALVES_EITHER_WAY, turned
     raise DoesNotAddUp(
-        f"The invoice's {len(exact)} lines come to {format_amount(reached, figures.currency)}, and "
-        f"Paymo states a subtotal of {format_amount(subtotal, figures.currency)}. Open and "
+        f"The invoice's {len(exact)} lines come to {Amount(reached, figures.currency)}, and "
+        f"Paymo states a subtotal of {Amount(subtotal, figures.currency)}. Open and "
         "save the invoice in Paymo, then try again."
     )
 

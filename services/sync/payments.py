@@ -23,6 +23,7 @@ from services.model import days
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.payment import PaymentKind, PaymentState
+from services.model.wording import Amount, Day
 from services.store import exports, leaving, payments
 from services.store.engine import Session
 from services.store.tables import Payment
@@ -302,11 +303,11 @@ class _Copying(ExportStep):
         twin = self._hand_typed_twin(invoice)
         if twin is not None:
             return (
-                f"Paymo already has a payment of the same amount, of {twin.paid_on:%d %b %Y}, that "
+                f"Paymo already has a payment of the same amount, of {Day(twin.paid_on)}, that "
                 "somebody typed there. It looks like the same one."
             )
         if amount > invoice.left or amount <= 0:
-            left = money.format_amount(invoice.left, self.export.currency)
+            left = Amount(invoice.left, self.export.currency)
             return f"It is more than what is left to pay in Paymo ({left})."
         return ""
 

@@ -27,6 +27,7 @@ from services.model.jobs import Job
 from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
+from services.model.wording import Day
 from services.store import audit, cards, connections, exports, notices, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -218,8 +219,8 @@ class UndoStep(XeroTaskStep):
         is_approved = invoice.status == "AUTHORISED"
         if is_approved and locked is not None and day is not None and day <= locked:
             raise Refused(
-                f"Invoice {number} is dated {day:%d %b %Y} and {organisation} is locked up to "
-                f"{locked:%d %b %Y}, so it stays. Move the lock date in Xero first, or give a "
+                f"Invoice {number} is dated {Day(day)} and {organisation} is locked up to "
+                f"{Day(locked)}, so it stays. Move the lock date in Xero first, or give a "
                 "credit note.",
                 RefusalCode.LOCKED,
             )

@@ -36,7 +36,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.model.wording import Command, Typed
+from services.model.wording import Amount, Command, Typed
 from services.store import audit, cards, connections, exports, matches, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -276,7 +276,7 @@ class UpdateStep(XeroTaskStep):
                 raise Lost
             await self._tell(session, about, found)
         about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
-        total = money.format_amount(stated.total, export.currency)
+        total = Amount(stated.total, export.currency)
         return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
 
     async def _write(
