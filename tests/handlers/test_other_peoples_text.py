@@ -3,15 +3,17 @@
 import html
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
-from handlers import blocks
+from handlers import blocks, reply
 from handlers.guarding import guarded
 from handlers.routing import SlackRequest
-from services.errors import NotAccepted, ServiceError
+from services.errors import NotAccepted, NotConnected, ServiceError
 from services.model import texts, wording
-from services.model.wording import Command, Member, Typed
+from services.model.wording import Amount, Command, Day, Member, Moment, Typed
 from tests.handlers.desk import Desk
 from tests.handlers.judging import marked_up, strings
 from tests.sandbox.slack_bench import entry, modal
@@ -48,11 +50,24 @@ def test_a_name_stays_plain_text_in_whatever_sentence_it_stands(name: str) -> No
 
 
 def test_a_sentence_is_read_back_as_it_was_put_together() -> None:
-    facts = [Member("U1"), Typed(Command.RECONCILE), Typed(Command.SHOW, "INV 7")]
-    said = f"A {facts[0]}b{facts[1]}{facts[2]}."
+    facts = [
+        Member("U1"),
+        Typed(Command.RECONCILE),
+        Amount(Decimal("-1234.500"), "GBP"),
+        Day(date(2026, 11, 5)),
+        Moment(datetime(2026, 11, 5, 9, 30, tzinfo=UTC)),
+        Typed(Command.SHOW, "INV 7"),
+    ]
+    said = "A " + "b".join(str(each) for each in facts)
+    read = list(wording.parts(f"{said}."))
 
-    assert list(wording.parts(said)) == ["A ", facts[0], "b", facts[1], "", facts[2], "."]
-    assert list(wording.parts(said[:-3])) == ["A ", facts[0], "b", facts[1], "/show INV "]
+    assert read[1::2] == facts
+    assert read[::2] == ["A ", *"bbbbb", "."]
+    assert blocks.render_plain(said) == (
+        "A <@U1>b/paymo-xero reconcileb-1,234.50 GBPb05 Nov 2026b09:30 UTC on 05 Novb/paymo-xero "
+        "show INV 7"
+    )
+    assert list(wording.parts(said[:-2]))[-1] == "b/show INV "
 
 
 def test_where_nobody_is_mentioned_the_marks_are_gone() -> None:
@@ -60,6 +75,15 @@ def test_where_nobody_is_mentioned_the_marks_are_gone() -> None:
 
     assert blocks.escape(marked) == blocks.one_line(marked) == "@U1"
     assert blocks.plain(marked)["text"] == "@U1"
+
+
+@pytest.mark.parametrize("name", [VICTIM, "<!channel>", "/paymo-xero connect"])
+def test_a_refusal_shows_a_name_as_plain_text(name: str) -> None:
+    refusal = NotConnected(f"{name} is gone.", system="Xero")
+
+    [said, buttons] = reply.refusal_blocks(refusal)
+    assert said["text"]["text"] == f"⛔ {html.escape(name, quote=False)} is gone."
+    assert [each["action_id"] for each in buttons["elements"]] == ["reconnect"]
 
 
 async def test_an_error_beside_a_field_shows_no_marks(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handlers.blocks import render_plain
 from services.errors import AlreadyRequested, NotAllowed, ServiceError
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -163,7 +164,7 @@ async def test_pressing_update_makes_xeros_invoice_as_paymos_is_now(bridge: Brid
     assert (export.number, export.xero_number, export.drift) == ("INV-9", "INV-9", "")
     assert (export.total, export.xero_total) == (Decimal(230), Decimal(230))
     assert [each["by"] for each in await told(bridge)] == ["", "U1"]
-    assert "its total is 230.00 NZD" in bridge.screen.sayings[-1].text
+    assert "its total is 230.00 NZD" in render_plain(bridge.screen.sayings[-1].text)
     assert len(bridge.xero.invoices) == 1
 
 
@@ -226,7 +227,7 @@ async def test_where_xero_cannot_follow_the_person_is_told_what_to_do(
         "currency": "needs another invoice in Xero",
         "both": "changed it in Xero as well",
     }
-    assert words[case] in facts["advice"]
+    assert words[case] in render_plain(facts["advice"])
     await press(bridge)
     assert bridge.screen.sayings[-1].is_well is False
     assert writes(bridge) == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
 from services.errors import ServiceError
 from services.model.connection import ConnectionState
@@ -225,7 +226,7 @@ async def test_a_long_wait_is_told_with_the_time_when_it_ends(bridge: Bridge) ->
     await press(bridge, "INV-1")
     waiting = bridge.screen.results[-1]
     assert waiting.state is ExportState.QUEUED
-    assert "goes on by itself at 13:00 UTC" in waiting.reason
+    assert "goes on by itself at 13:00 UTC" in render_plain(waiting.reason)
     bridge.clock.turn(hours=3)
     await bridge.run()
     assert bridge.screen.results[-1].state is ExportState.EXPORTED

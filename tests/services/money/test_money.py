@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers.blocks import render_plain
 from services.money import (
     DoesNotAddUp,
     LineSum,
@@ -148,8 +149,9 @@ def test_a_sum_that_paymo_rounded_once_is_met_by_the_lines() -> None:
 def test_figures_off_by_a_cent_or_a_line_are_refused_with_the_figures(
     change: dict[str, Any], figure: str
 ) -> None:
-    with pytest.raises(DoesNotAddUp, match=figure):
+    with pytest.raises(DoesNotAddUp) as refusal:
         xero_lines(replace(text_book(), **change))
+    assert figure in render_plain(str(refusal.value))
 
 
 def test_a_discount_on_lines_that_cancel_out_is_refused() -> None:
@@ -164,26 +166,30 @@ def test_a_tax_on_taxed_lines_that_cancel_out_is_refused() -> None:
     figures = paymo_figures([line("10"), line("-10"), line("5", taxed=False)])
     odd = replace(figures, tax_amount=Decimal(1), total=Decimal(6))
 
-    with pytest.raises(DoesNotAddUp, match=r"1\.00 GBP of tax"):
+    with pytest.raises(DoesNotAddUp) as refusal:
         check_adds_up(odd)
+    assert "1.00 GBP of tax" in render_plain(str(refusal.value))
 
 
 @pytest.mark.parametrize(
     ("lines", "why"), [([], "no lines"), ([line("0")], "0.00 GBP"), ([line("-5")], "-5.00 GBP")]
 )
 def test_nothing_to_pay_is_refused(lines: list[object], why: str) -> None:
-    with pytest.raises(NotExportable, match=why):
+    with pytest.raises(NotExportable) as refusal:
         check_exportable(paymo_figures(lines))  # type: ignore[arg-type]
+    assert why in render_plain(str(refusal.value))
 
 
 def test_a_third_decimal_is_refused_by_name() -> None:
     fine = paymo_figures([line("12.340", "2")], currency="KWD")
     assert xero_lines(fine)[0].unit_amount == Decimal("12.34")
 
-    with pytest.raises(NotExportable, match=r"line 1 is 12\.345 KWD"):
+    with pytest.raises(NotExportable) as of_a_line:
         check_adds_up(paymo_figures([line("12.345")], currency="KWD"))
-    with pytest.raises(NotExportable, match=r"total is 24\.681 KWD"):
+    assert "line 1 is 12.345 KWD" in render_plain(str(of_a_line.value))
+    with pytest.raises(NotExportable) as of_the_total:
         check_adds_up(replace(fine, total=Decimal("24.681")))
+    assert "total is 24.681 KWD" in render_plain(str(of_the_total.value))
 
 
 def test_yen_stay_whole_unless_paymo_itself_states_less() -> None:
