@@ -8,8 +8,7 @@ from datetime import datetime
 import msgspec
 
 from services.clients.tokens import TokenSet, XeroOAuth, auth_event_id, xero_user_id
-from services.clients.xero import Organisation as XeroOrganisation
-from services.clients.xero import Tenant, XeroClients
+from services.clients.xero import Tenant, XeroClients, XeroOrganisation
 from services.connect import checklists, consents, settling
 from services.connect.consents import Consents
 from services.connect.links import PageLinks, require_open

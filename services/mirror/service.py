@@ -240,7 +240,7 @@ class MirrorService(Step[Schedule]):
 
 @dataclass(frozen=True, slots=True)
 class _Books:
-    organisation: xero_wire.Organisation
+    organisation: xero_wire.XeroOrganisation
     accounts: Sequence[xero_wire.Account]
     tax_rates: Sequence[xero_wire.TaxRate]
     currencies: Sequence[xero_wire.Currency]

@@ -106,7 +106,7 @@ class XeroClients:
 class XeroClient(InvoiceCalls):
     """One organisation, reached with one consent."""
 
-    async def organisation(self) -> wire.Organisation:
+    async def organisation(self) -> wire.XeroOrganisation:
         """The organisation."""
         return await self._one("Organisation", ORGANISATIONS)
 

@@ -23,7 +23,7 @@ from services.clients.xero.transport import (
     require_taken,
     rows_of,
 )
-from services.clients.xero.wire import Payment, XeroInvoice
+from services.clients.xero.wire import XeroInvoice, XeroPayment
 from services.errors import NotFound, Rejected, ServiceError, Unavailable, Unreadable
 from services.model import chunks
 from services.money import folded, is_plain
@@ -150,7 +150,7 @@ class InvoiceCalls(XeroTransport):
         """What a filter finds, whole or not: what is there must never seem not to be."""
         return _with_ids((await self._rows("Invoices", INVOICES, params=params)).found)
 
-    async def payment(self, payment_id: str) -> Payment:
+    async def payment(self, payment_id: str) -> XeroPayment:
         """One payment, deleted ones too. Raises `NotFound`."""
         return await self._one(f"Payments/{payment_id}", PAYMENTS)
 

@@ -24,13 +24,13 @@ PAGE = 1000
 CLAMPED = 100  # a page with fewer rows is the last, even where a larger page size was cut down
 XERO = "Xero"
 TENANTS = Kind(wire.Tenant, "connection", XERO)
-ORGANISATIONS = Kind(wire.Organisation, "organisation", XERO)
+ORGANISATIONS = Kind(wire.XeroOrganisation, "organisation", XERO)
 CURRENCIES = Kind(wire.Currency, "currency", XERO)
 ACCOUNTS = Kind(wire.Account, "account", XERO)
 TAX_RATES = Kind(wire.TaxRate, "tax rate", XERO)
 CONTACTS = Kind(wire.Contact, "contact", XERO)
 INVOICES = Kind(wire.XeroInvoice, "invoice", XERO)
-PAYMENTS = Kind(wire.Payment, "payment", XERO)
+PAYMENTS = Kind(wire.XeroPayment, "payment", XERO)
 _KEYS: dict[Kind[Any], str] = {
     ORGANISATIONS: "Organisations",
     CURRENCIES: "Currencies",

@@ -63,7 +63,7 @@ class ContactRef(msgspec.Struct, frozen=True, rename="pascal"):
     name: Name = ""
 
 
-class Organisation(msgspec.Struct, frozen=True, rename="pascal"):
+class XeroOrganisation(msgspec.Struct, frozen=True, rename="pascal"):
     """The organisation itself."""
 
     name: Name
@@ -264,7 +264,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
         return days.read_day(self.due)
 
 
-class Payment(msgspec.Struct, frozen=True, rename="pascal"):
+class XeroPayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment asked for by its id; the only place that says whether it was deleted."""
 
     payment_id: Id = msgspec.field(name="PaymentID")
