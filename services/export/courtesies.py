@@ -22,7 +22,7 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import ATTACHMENTS
 from services.clients.xero import XeroClient, XeroClients
 from services.errors import ServiceError, Throttled
-from services.export.one_off import About, OneOffStep, XeroTaskStep
+from services.export.one_off import Assignment, OneOffStep, XeroTaskStep
 from services.jobs import policy
 from services.jobs.runner import Turn
 from services.lifecycle import task as lifecycle
@@ -59,7 +59,7 @@ async def ask(
         wanted.append(Job.ATTACH)
     asked = []
     for job in wanted:
-        about = lifecycle.Asked(job, str(export.id), now, export_id=export.id)
+        about = lifecycle.TaskRequest(job, str(export.id), now, export_id=export.id)
         if task := await lifecycle.ask(session, connection, about):
             asked.append((job, task.id))
     return asked
@@ -69,7 +69,7 @@ async def ask_for_batch(
     session: Session, connection: Connection, batch_id: int, now: datetime
 ) -> None:
     """Leave the task for a batch's notes in the transaction that ends it."""
-    asked = lifecycle.Asked(Job.ANNOTATE_BATCH, str(batch_id), now, due_at=now + _AFTER)
+    asked = lifecycle.TaskRequest(Job.ANNOTATE_BATCH, str(batch_id), now, due_at=now + _AFTER)
     await lifecycle.ask(session, connection, asked)
 
 
@@ -86,7 +86,7 @@ class CourtesyStep(XeroTaskStep):
 
     policy = policy.COURTESY
 
-    async def go_on(self, about: About) -> None:
+    async def go_on(self, about: Assignment) -> None:
         """Do it, unless it may be done already; a refusal is let go."""
         task = about.task
         if task.data.get("is_sent"):
@@ -109,7 +109,7 @@ class CourtesyStep(XeroTaskStep):
             await self._end(task, "")
 
     @abstractmethod
-    async def do(self, about: About) -> None:
+    async def do(self, about: Assignment) -> None:
         """Ask Xero for it."""
 
     async def let_go(self, turn: Turn[Task], why: str) -> None:
@@ -135,7 +135,7 @@ class NoteStep(CourtesyStep):
 
     job = Job.ANNOTATE
 
-    async def do(self, about: About) -> None:
+    async def do(self, about: Assignment) -> None:
         """Write it."""
         await _write_note(self.client(about.connection), about.connection, about.export)
 
@@ -148,7 +148,7 @@ class AttachStep(CourtesyStep):
 
     job = Job.ATTACH
 
-    async def do(self, about: About) -> None:
+    async def do(self, about: Assignment) -> None:
         """Read it from Paymo, and attach it."""
         export = about.export
         paymo = self.paymo.client(about.connection.paymo_api_key)

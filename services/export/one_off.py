@@ -32,7 +32,7 @@ class TaskScreen(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class Assignment:
     """One go at a task, with the export and the connection that it is about."""
 
     turn: Turn[Task]
@@ -79,10 +79,10 @@ class ExportTaskStep(OneOffStep):
             await self.go_on(about)
 
     @abstractmethod
-    async def go_on(self, about: About) -> None:
+    async def go_on(self, about: Assignment) -> None:
         """Look at what is done already, and do the rest."""
 
-    async def _about(self, turn: Turn[Task]) -> About | None:
+    async def _about(self, turn: Turn[Task]) -> Assignment | None:
         task = turn.row
         async with self.database.sessions.begin() as session:
             export = await exports.get(session, task.export_id or 0)
@@ -98,7 +98,7 @@ class ExportTaskStep(OneOffStep):
             quiet_at = await tasks.quiet_at(session, task, self.now())
         if quiet_at is not None:
             raise StillUnderWay(until=quiet_at)
-        return About(turn, export, connection)
+        return Assignment(turn, export, connection)
 
     async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
         """Go on once an hour, and say so once."""
@@ -109,11 +109,11 @@ class ExportTaskStep(OneOffStep):
             text = f"{refusal} It goes on once an hour until that works."
             self.tell(turn, text, is_well=False)
 
-    def require_over(self, about: About) -> None:
+    def require_over(self, about: Assignment) -> None:
         """Raise `StillUnderWay` while something sent earlier may still take effect."""
         leaving.require_over(about.task, self.now())
 
-    async def leave(self, about: About, **data: Any) -> None:
+    async def leave(self, about: Assignment, **data: Any) -> None:
         """Write down what is sent now. Raises `StillUnderWay`, `Refused` or `Lost`."""
         self.require_over(about)
         if self.policy.is_over(about.task.tries - 1):
@@ -121,7 +121,7 @@ class ExportTaskStep(OneOffStep):
             raise Refused(why, RefusalCode.NO_ANSWER)
         await self.leave_anyway(about, **data)
 
-    async def leave_anyway(self, about: About, **data: Any) -> None:
+    async def leave_anyway(self, about: Assignment, **data: Any) -> None:
         """Write down what is sent, however often it was tried."""
         async with self.database.sessions.begin() as session:
             await lifecycle.leave(session, about.task, self.now(), **data)
@@ -155,7 +155,9 @@ class XeroTaskStep(ExportTaskStep):
         """Return calls to the organisation."""
         return self.xero.client(connection.tenant_id, connection.grant_id)
 
-    async def change(self, about: About, fields: dict[str, object], *, key: str) -> XeroInvoice:
+    async def change(
+        self, about: Assignment, fields: dict[str, object], *, key: str
+    ) -> XeroInvoice:
         """Change the invoice in Xero; call `leave` before."""
         invoice_id = about.export.xero_invoice_id or ""
         with leaving.answered(about.task):

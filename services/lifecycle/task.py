@@ -24,7 +24,7 @@ class TaskColumns(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskRequest:
     """What is to be done, and who wants it; `by` is "" when the app asks itself."""
 
     job: Job
@@ -41,7 +41,7 @@ machine = Machine("task", Task, Task.state, TaskColumns)
 
 
 @machine.start(TaskState.WAITING)
-def begin(connection: Connection, asked: Asked) -> Task:
+def begin(connection: Connection, asked: TaskRequest) -> Task:
     """Make the row of a task."""
     return Task(
         connection_id=connection.id,
@@ -92,7 +92,7 @@ def put_off(task: Task, due_at: datetime, reason: str, *, is_try: bool = True) -
     return {"due_at": due_at, "reason": reason, "sent_at": task.sent_at, "tries": tries}
 
 
-async def ask(session: Session, connection: Connection, asked: Asked) -> Task | None:
+async def ask(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:
     """Add the task, or return None where the same one already waits."""
     return await tasks.add(session, begin(connection, asked))
 
@@ -105,4 +105,4 @@ async def ask_again(
     What is still in doubt is not asked about a second time.
     """
     for invoice_id in await automatic.list_asked_about(session, connection, client_id):
-        await ask(session, connection, Asked(Job.AUTO, str(invoice_id), now))
+        await ask(session, connection, TaskRequest(Job.AUTO, str(invoice_id), now))

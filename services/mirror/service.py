@@ -27,7 +27,7 @@ from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.connection import mark_broken
 from services.lifecycle.task import ask_again
-from services.mirror import contacts, edited, sent
+from services.mirror import contacts, headers
 from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
 from services.model.jobs import Job
@@ -166,8 +166,8 @@ class MirrorService(Step[Schedule]):
             row = await connections.get(session, connection.id)
             read = {str(each["invoice_id"]) for each in rows}
             left_out.merge(row, _INVOICES, texts_of(paymo.left_out), read)
-            await sent.consider(session, row, rows, self.now())
-            await edited.consider(session, row, rows, is_whole=False)
+            await headers.note_sent(session, row, rows, self.now())
+            await headers.note_edited(session, row, rows, is_whole=False)
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
 
     async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
@@ -218,8 +218,8 @@ class MirrorService(Step[Schedule]):
             row = await connections.get(session, connection.id)
             odd = texts_of(progress.left_out)
             left_out.replace(row, _INVOICES, odd)
-            await sent.consider(session, row, rows, self.now())
-            await edited.consider(session, row, rows, is_whole=True)
+            await headers.note_sent(session, row, rows, self.now())
+            await headers.note_edited(session, row, rows, is_whole=True)
             await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
 
     def _progress_of(self, connection: Connection) -> Progress:

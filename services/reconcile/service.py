@@ -51,7 +51,7 @@ class ReconcileService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             month = months.month_of(text, days.day_in(connection.time_zone, now))
-            asked = lifecycle.Asked(
+            asked = lifecycle.TaskRequest(
                 Job.RECONCILE,
                 subject_of(month.key, person.user_id),
                 now,
@@ -176,7 +176,9 @@ async def ask_due(session: Session, now: datetime) -> Sequence[int]:
     """Ask for the digests that are owed, and return the tasks."""
     asked = []
     for connection, month in await reconciling.take_owed_digests(session, now):
-        wanted = lifecycle.Asked(Job.RECONCILE, subject_of(month, ""), now, data={"month": month})
+        wanted = lifecycle.TaskRequest(
+            Job.RECONCILE, subject_of(month, ""), now, data={"month": month}
+        )
         task = await lifecycle.ask(session, connection, wanted)
         asked += [task.id] if task is not None else []
     return asked

@@ -18,7 +18,7 @@ from services.errors import (
     Unavailable,
     Unreadable,
 )
-from services.export.one_off import About, ExportTaskStep
+from services.export.one_off import Assignment, ExportTaskStep
 from services.export.refusals import Refused
 from services.jobs.runner import Work
 from services.lifecycle import task as lifecycle
@@ -84,7 +84,7 @@ class RestoreService:
                 )
             if await tasks.is_done(session, Job.RESTORE, export.id):
                 raise AlreadyRequested(f"Invoice {export.number} is restored already.")
-            asked = lifecycle.Asked(
+            asked = lifecycle.TaskRequest(
                 Job.RESTORE, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
             task = await lifecycle.ask(session, connection, asked)
@@ -104,7 +104,7 @@ class RestoreStep(ExportTaskStep):
     job = Job.RESTORE
     system = "Paymo"
 
-    async def go_on(self, about: About) -> None:
+    async def go_on(self, about: Assignment) -> None:
         """Bring one task a step on, however far it had come."""
         try:
             await self._run(about)
@@ -117,15 +117,15 @@ class RestoreStep(ExportTaskStep):
         paymo_url = self.links.paymo(task.data[_MADE]) if is_made else ""
         return Said(text, is_well=is_well, paymo_url=paymo_url)
 
-    def _paymo(self, about: About) -> PaymoClient:
+    def _paymo(self, about: Assignment) -> PaymoClient:
         return self.paymo.client(about.connection.paymo_api_key)
 
-    async def note(self, about: About, **data: Any) -> None:
+    async def note(self, about: Assignment, **data: Any) -> None:
         """Write down how far it has come."""
         async with self.database.sessions.begin() as session:
             await lifecycle.note(session, about.task, **data)
 
-    async def _run(self, about: About) -> None:
+    async def _run(self, about: Assignment) -> None:
         made, former = await self._made(about), _former(about)
         wanted = "sent" if former.status in {"viewed", "paid"} else former.status
         if made.status == "draft" and wanted not in {"draft", "void"}:
@@ -143,12 +143,12 @@ class RestoreStep(ExportTaskStep):
             await self._set_status(about, made, wanted)
         await self._succeed(about, await self._paymo(about).invoice_with_time(made.id))
 
-    async def _set_status(self, about: About, made: Invoice, status: str) -> None:
+    async def _set_status(self, about: Assignment, made: Invoice, status: str) -> None:
         await self.leave(about)
         with leaving.answered(about.task):
             await self._paymo(about).set_status(made.id, status)
 
-    async def _made(self, about: About) -> Invoice:
+    async def _made(self, about: Assignment) -> Invoice:
         """Return the invoice, made now or by an earlier try whose answer got lost."""
         former = _former(about)
         known = about.task.data.get(_MADE)
@@ -175,7 +175,7 @@ class RestoreStep(ExportTaskStep):
         await self.note(about, **{_MADE: known})
         return await self._paymo(about).invoice(known)
 
-    async def _create(self, about: About, former: Invoice) -> Invoice:
+    async def _create(self, about: Assignment, former: Invoice) -> Invoice:
         """Make it with what hung on it; without, where Paymo refuses that, which made nothing."""
         try:
             return await self._send(about, former)
@@ -185,7 +185,7 @@ class RestoreStep(ExportTaskStep):
                 raise
             return await self._send(about, bare)
 
-    async def _send(self, about: About, former: Invoice) -> Invoice:
+    async def _send(self, about: Assignment, former: Invoice) -> Invoice:
         await self.leave(about, is_sent=True)
         try:
             with leaving.answered(about.task):
@@ -193,7 +193,7 @@ class RestoreStep(ExportTaskStep):
         except Unreadable as refusal:  # it was made, and is looked for before it is made once more
             raise Unavailable(str(refusal)) from refusal
 
-    async def _succeed(self, about: About, made: Invoice) -> None:
+    async def _succeed(self, about: Assignment, made: Invoice) -> None:
         export, now = about.export, self.now()
         kept, former = ties.said(made), _former(about)
         lost = [*await ties.lost(self._paymo(about), former, made)]
@@ -226,7 +226,7 @@ class RestoreStep(ExportTaskStep):
         said = "\n".join([said_of(export.number, kept), *(f"• {each}" for each in lost)])
         self.tell(about.turn, said)
 
-    async def _refuse(self, about: About, why: str) -> None:
+    async def _refuse(self, about: Assignment, why: str) -> None:
         number = about.export.number
         again = Typed(Command.RESTORE, number)
         said = f"Invoice {number} was not restored. {why} To try again: {again}"
@@ -243,7 +243,7 @@ class RestoreStep(ExportTaskStep):
         self.tell(about.turn, said, is_well=False)
 
 
-def _former(about: About) -> Invoice:
+def _former(about: Assignment) -> Invoice:
     """Return the invoice as it was before it was deleted."""
     return Invoice.from_json(about.export.snapshot or {})
 

@@ -13,14 +13,14 @@ from services import money
 from services.clients.xero import XeroInvoice
 from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError, Unavailable
 from services.export import books
-from services.export.one_off import About, XeroTaskStep
+from services.export.one_off import Assignment, XeroTaskStep
 from services.export.refusals import Refused
 from services.jobs.runner import Work
 from services.lifecycle import invoice as invoices
 from services.lifecycle import payment
 from services.lifecycle import task as lifecycle
 from services.lifecycle.export import accept_difference
-from services.lifecycle.task import Asked, ask
+from services.lifecycle.task import TaskRequest, ask
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -83,7 +83,7 @@ class UndoService:
             export, connection = await self._own(session, person, export_id)
             if why := _why_not_ours(export, connection):
                 raise AlreadyRequested(why)
-            asked = Asked(
+            asked = TaskRequest(
                 Job.UNDO, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
             is_taken = await invoices.begin_undo(session, export)
@@ -166,14 +166,14 @@ class UndoStep(XeroTaskStep):
 
     job = Job.UNDO
 
-    async def go_on(self, about: About) -> None:
+    async def go_on(self, about: Assignment) -> None:
         """Bring it a step on; what may be done already is read before anything is sent."""
         try:
             await self._run(about)
         except Refused as refusal:
             await self._refuse(about, f"{refusal} {await self._named_back(about)}".strip())
 
-    async def _run(self, about: About) -> None:
+    async def _run(self, about: Assignment) -> None:
         xero = self.client(about.connection)
         try:
             invoice = await xero.invoice(about.export.xero_invoice_id or "")
@@ -198,7 +198,7 @@ class UndoStep(XeroTaskStep):
                 f"Invoice {about.export.number} was not taken back. {refusal}", RefusalCode.REJECTED
             ) from refusal
 
-    async def _check(self, about: About, invoice: XeroInvoice) -> None:
+    async def _check(self, about: Assignment, invoice: XeroInvoice) -> None:
         """Raise `Refused` where Xero's books do not allow it, or a person should look first."""
         number, organisation = about.export.number, about.connection.organisation_name
         settled = [
@@ -225,7 +225,7 @@ class UndoStep(XeroTaskStep):
                 RefusalCode.LOCKED,
             )
 
-    async def _end(self, about: About, invoice: XeroInvoice) -> None:
+    async def _end(self, about: Assignment, invoice: XeroInvoice) -> None:
         key = f"undo-{about.export.tenant_id}-{about.task.id}-{about.task.tries}"
         if invoice.status == "AUTHORISED":
             free = _freed(about.export, about.task)
@@ -243,7 +243,7 @@ class UndoStep(XeroTaskStep):
             )
         await self._succeed(about, ended)
 
-    async def _named_back(self, about: About) -> str:
+    async def _named_back(self, about: Assignment) -> str:
         """Give a refused invoice its number back; say so where Xero does not let us."""
         if about.task.data.get("sent") not in {"rename", "VOIDED"}:
             return ""
@@ -257,7 +257,7 @@ class UndoStep(XeroTaskStep):
             return f"In Xero it may be called {free} now: call it {number}."
         return ""
 
-    async def _succeed(self, about: About, invoice: XeroInvoice) -> None:
+    async def _succeed(self, about: Assignment, invoice: XeroInvoice) -> None:
         export, now = about.export, self.now()
         how = "deleted" if invoice.status == "DELETED" else "voided"
         async with self.database.sessions.begin() as session:
@@ -282,7 +282,7 @@ class UndoStep(XeroTaskStep):
             "exported again.",
         )
 
-    async def _ended_by_others(self, about: About, invoice: XeroInvoice) -> None:
+    async def _ended_by_others(self, about: Assignment, invoice: XeroInvoice) -> None:
         """Leave to the look at Xero what a person did there in the meantime."""
         await self._refuse(
             about,
@@ -291,7 +291,7 @@ class UndoStep(XeroTaskStep):
             end=_ENDED[invoice.status],
         )
 
-    async def _refuse(self, about: About, why: str, *, end: _End = invoices.stop_undo) -> None:
+    async def _refuse(self, about: Assignment, why: str, *, end: _End = invoices.stop_undo) -> None:
         async with self.database.sessions.begin() as session:
             await lifecycle.refuse(session, about.task, why)
             await end(session, about.export)

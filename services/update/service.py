@@ -21,7 +21,7 @@ from services.export import books, contacts, preparing, recording
 from services.export.claims import WIDEST
 from services.export.figures import new_invoice
 from services.export.kit import Kit
-from services.export.one_off import About, OneOffStep, XeroTaskStep
+from services.export.one_off import Assignment, OneOffStep, XeroTaskStep
 from services.export.reading import read_invoice
 from services.export.refusals import Refused
 from services.jobs.policy import Wait
@@ -76,7 +76,7 @@ class UpdateService:
             found = await connections.get_here(session, person, export.connection_id)
             connection = connections.require_ready(found)
             _require_ours(export, connection)
-            asked = task_lifecycle.Asked(
+            asked = task_lifecycle.TaskRequest(
                 Job.UPDATE,
                 str(export.id),
                 self.now(),
@@ -117,7 +117,7 @@ class UpdateStep(XeroTaskStep):
 
     job = Job.UPDATE
 
-    async def go_on(self, about: About) -> None:
+    async def go_on(self, about: Assignment) -> None:
         """Bring one update a step on, however far it had come."""
         try:
             self.tell(about.turn, await self._update(about))
@@ -130,7 +130,7 @@ class UpdateStep(XeroTaskStep):
             self.tell(turn, wait.sentence(), is_well=False)
         return await OneOffStep.put_off(self, session, turn, wait)
 
-    async def _refuse(self, about: About, why: str) -> None:
+    async def _refuse(self, about: Assignment, why: str) -> None:
         async with self.database.sessions.begin() as session:
             await task_lifecycle.refuse(session, about.task, why)
             entry = AuditNote(
@@ -144,7 +144,7 @@ class UpdateStep(XeroTaskStep):
         said = f"Invoice {about.export.number} was not updated. {why}"
         self.tell(about.turn, said, is_well=False)
 
-    async def _update(self, about: About) -> str:
+    async def _update(self, about: Assignment) -> str:
         """Update it; return a sentence for the person who asked. Raises `Refused`."""
         if about.export.invoice_state is not InvoiceState.LIVE:
             self.require_over(about)
@@ -177,7 +177,7 @@ class UpdateStep(XeroTaskStep):
             raise Refused(str(refusal), RefusalCode.REJECTED) from refusal
         return await self._record(about, invoice, updated)
 
-    async def _in_xero(self, about: About) -> XeroInvoice:
+    async def _in_xero(self, about: Assignment) -> XeroInvoice:
         try:
             return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
         except NotFound:
@@ -185,14 +185,14 @@ class UpdateStep(XeroTaskStep):
                 "Xero does not find it, so nothing was changed.", RefusalCode.GONE
             ) from None
 
-    async def _in_paymo(self, about: About) -> Invoice:
+    async def _in_paymo(self, about: Assignment) -> Invoice:
         paymo = self.kit.paymo.client(about.connection.paymo_api_key)
         try:
             return await read_invoice(paymo, about.export.paymo_invoice_id)
         except NotFound:
             raise Refused("It is not in Paymo any more.", RefusalCode.GONE) from None
 
-    async def _contact_of(self, about: About, invoice: Invoice) -> str:
+    async def _contact_of(self, about: Assignment, invoice: Invoice) -> str:
         """Return the contact in Xero; one that was merged is followed, and is no change."""
         export = about.export
         if export.client_id in (None, invoice.client_id):
@@ -201,7 +201,7 @@ class UpdateStep(XeroTaskStep):
         async with self.database.sessions() as session:
             return await matches.contact_of(session, about.connection, invoice.client_id)
 
-    def _has_arrived(self, about: About, stated: XeroInvoice) -> bool:
+    def _has_arrived(self, about: Assignment, stated: XeroInvoice) -> bool:
         """Say whether Xero holds what was sent before, though no answer was heard."""
         data = about.task.data
         if stated.updated == data["before"]:
@@ -224,7 +224,7 @@ class UpdateStep(XeroTaskStep):
             )
         )
 
-    async def _checked(self, about: About, both: _Both, now: Standing) -> dict[str, Any]:
+    async def _checked(self, about: Assignment, both: _Both, now: Standing) -> dict[str, Any]:
         """Look at everything that an export looks at, and at what Xero's invoice still allows."""
         told = about.task.data.get("told", "")
         if told and told != compare.fingerprint(now.in_paymo):
@@ -251,13 +251,13 @@ class UpdateStep(XeroTaskStep):
             raise Refused(_NO_CONTACT, RefusalCode.CONTACT)
         return _body(about.export, both, known)
 
-    def _key(self, about: About, body: dict[str, Any]) -> str:
+    def _key(self, about: Assignment, body: dict[str, Any]) -> str:
         """Return another key for every attempt: Xero would answer an old one as it did then."""
         whole = msgspec.json.encode(body, order="sorted").decode()
         parts = (about.export.tenant_id, str(about.task.id), str(about.task.data["attempt"]), whole)
         return sha256("|".join(parts).encode()).hexdigest()
 
-    async def _agree(self, about: About) -> str:
+    async def _agree(self, about: Assignment) -> str:
         """End it where Paymo's invoice is as it was exported by now."""
         async with self.database.sessions.begin() as session:
             await task_lifecycle.finish(session, about.task)
@@ -265,7 +265,7 @@ class UpdateStep(XeroTaskStep):
             f"Invoice {about.export.number} is the same in Paymo and in Xero, so nothing was sent."
         )
 
-    async def _record(self, about: About, invoice: Invoice, stated: XeroInvoice) -> str:
+    async def _record(self, about: Assignment, invoice: Invoice, stated: XeroInvoice) -> str:
         """Take over what Xero states now, compare its totals, and tell the channels."""
         export = about.export
         found = compare.edits_in_paymo(export, compare.compared_of(export).former, invoice)
@@ -280,7 +280,7 @@ class UpdateStep(XeroTaskStep):
         return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
 
     async def _write(
-        self, session: Session, about: About, invoice: Invoice, stated: XeroInvoice
+        self, session: Session, about: Assignment, invoice: Invoice, stated: XeroInvoice
     ) -> bool:
         export = about.export
         values: dict[str, Any] = {
@@ -309,7 +309,9 @@ class UpdateStep(XeroTaskStep):
             await lifecycle.mark_updated(session, export)
         return True
 
-    async def _tell(self, session: Session, about: About, found: tuple[Difference, ...]) -> None:
+    async def _tell(
+        self, session: Session, about: Assignment, found: tuple[Difference, ...]
+    ) -> None:
         export, connection, now = about.export, about.connection, self.now()
         by = about.task.asked_by
         facts = cards.common_facts(export, connection, self.links) | {

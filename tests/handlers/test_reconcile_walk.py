@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from sandbox.slack.model import SharedFile
-from services.lifecycle.task import Asked, ask
+from services.lifecycle.task import TaskRequest, ask
 from services.model.jobs import Job
 from services.reconcile.service import subject_of
 from services.store.tables import Connection
@@ -67,7 +67,9 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     core = walk.town.program.core
     async with core.database.sessions.begin() as session:
         (connection,) = await session.scalars(select(Connection))
-        job = Asked(Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month})
+        job = TaskRequest(
+            Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month}
+        )
         await ask(session, connection, job)
 
     told = await walk.notice("digest")

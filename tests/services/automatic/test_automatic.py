@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed
-from services.lifecycle.task import Asked, ask
+from services.lifecycle.task import TaskRequest, ask
 from services.matching.service import MatchChoice
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
@@ -286,7 +286,7 @@ async def test_an_outage_is_waited_for_and_two_workers_make_one_export(bridge: B
     connection = await bridge.connection()
     async with bridge.database.sessions.begin() as session:
         subject = str(bridge.paymo.company.numbered("INV-1").id)
-        await ask(session, connection, Asked(Job.AUTO, subject, bridge.clock()))
+        await ask(session, connection, TaskRequest(Job.AUTO, subject, bridge.clock()))
     await bridge.look()
     await bridge.look()
 

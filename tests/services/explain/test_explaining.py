@@ -9,7 +9,7 @@ from handlers.blocks import render_plain
 from services.errors import NotAllowed, NotConnected, NotFound
 from services.explain.findings import LIVES, PAYMENTS, Finding
 from services.explain.service import ExplainService, Explanation
-from services.lifecycle.task import Asked, ask
+from services.lifecycle.task import TaskRequest, ask
 from services.model.connection import ConnectionState
 from services.model.export import Colour
 from services.model.invoice import InvoiceState
@@ -177,7 +177,7 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
         connection = await connections.get(session, bridge.connection_id)
         connection.is_paused, connection.day_calls_left = True, 0
         connection.state, connection.broken_side = ConnectionState.BROKEN, "Xero"
-        asked = Asked(Job.UNDO, str(export.id), bridge.clock(), by="U2", export_id=export.id)
+        asked = TaskRequest(Job.UNDO, str(export.id), bridge.clock(), by="U2", export_id=export.id)
         await ask(session, connection, asked)
 
     found = await explain.why(ANNA, "INV-1")
