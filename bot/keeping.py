@@ -10,7 +10,7 @@ from services.clients.tokens import Tokens
 from services.errors import ServiceError
 from services.model.jobs import Job
 from services.reconcile.service import ask_due
-from services.store import belongings, due, housekeeping, operating, workspaces
+from services.store import belongings, due, grants, housekeeping, workspaces
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Keeping:
     async def keep_tokens(self) -> None:
         """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""
         async with self.database.sessions() as session:
-            grant_ids = await operating.list_idle_grants(session, self.now() - _QUIET)
+            grant_ids = await grants.list_idle(session, self.now() - _QUIET)
         for grant_id in grant_ids:
             try:
                 await self.tokens.keep_alive(grant_id)

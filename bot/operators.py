@@ -12,7 +12,7 @@ from bot.settings import Settings
 from bot.wiring import Core, now, open_core, open_database
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import belongings, connections, operating, ownership, schedules, workspaces
+from services.store import belongings, connections, ownership, schedules, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Workspace
 
@@ -36,7 +36,7 @@ async def sync_once(settings: Settings, workspace: str, begin: Count, tell: Told
     async with AsyncExitStack() as stack:
         core = await open_core(settings, stack, is_alone=True)
         async with core.database.sessions.begin() as session:
-            connection_ids = await operating.make_sweeps_due(session, workspace, now())
+            connection_ids = await schedules.want_sweeps(session, workspace, now())
         begin(len(connection_ids))
         is_well = True
         for connection_id in connection_ids:

@@ -124,6 +124,21 @@ async def _has(session: AsyncSession, where: ColumnElement[bool]) -> bool:
     return found is not None
 
 
+async def list_idle(session: AsyncSession, before: datetime) -> Sequence[int]:
+    """Return the token sets in use whose access token ran out before this."""
+    found = await session.scalars(
+        select(Grant.id)
+        .join(Connection, Connection.grant_id == Grant.id)
+        .where(
+            ~Grant.is_dead,
+            Grant.expires_at < before,
+            Connection.state != ConnectionState.ENDED,
+        )
+        .distinct()
+    )
+    return found.all()
+
+
 async def remove_unused(session: AsyncSession, grant_id: int) -> None:
     """Throw a token set away unless a connection still names it."""
     users = select(Connection.id).where(Connection.grant_id == grant_id)

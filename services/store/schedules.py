@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
-from services.store import leases, left_out
-from services.store.tables import Connection, Schedule
+from services.store import leases, left_out, workspaces
+from services.store.tables import Connection, Schedule, Workspace
 from services.store.upsert import insert_into
 
 _IS_ACTIVE = Connection.state == ConnectionState.ACTIVE
@@ -80,6 +80,24 @@ async def want(
         ),
         execution_options={"synchronize_session": False},
     )
+
+
+async def want_sweeps(session: AsyncSession, workspace: str, now: datetime) -> Sequence[int]:
+    """Have every working connection swept now, and return them.
+
+    `workspace` narrows it down, by Slack's id of a workspace or by ours.
+    """
+    chosen = (
+        select(Connection.id)
+        .join(Workspace)
+        .where(Workspace.is_installed, _IS_ACTIVE)
+        .order_by(Connection.id)
+    )
+    if workspace:
+        chosen = chosen.where(workspaces.is_named(workspace))
+    found = (await session.scalars(chosen)).all()
+    await want(session, found, [Job.SWEEP], now)
+    return found
 
 
 async def begin(

@@ -21,6 +21,8 @@ from tests.databases import open_database
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.prepared import Clock, connect, oauth_of
 
+pytestmark = pytest.mark.thorough  # programs take their time to start
+
 LONG = "INV-2026-11-25-00000001"  # too long for a number in Xero
 SOON = 30  # seconds
 STATES = [ExportState.EXPORTED]
