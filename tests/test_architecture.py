@@ -125,9 +125,9 @@ def calls_of_services() -> Calls:
 
 
 PLANTED = """
-from services.export.reading import read_invoice
+from services.export.preparing import read_invoice
 from services.sync import payments
-from services.export import reading as other
+from services.export import preparing as other
 
 class Planted:
     async def run(self, key):

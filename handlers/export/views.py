@@ -7,7 +7,8 @@ from handlers.export.picture import check_blocks, picture_blocks, recheck_button
 from handlers.export.text import amount_of, result_text, status_name
 from handlers.reading import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
-from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.export.shapes import ExportForm, ExportResult
+from services.mapping.case import ExportChoice
 from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.people import Option

@@ -11,14 +11,13 @@ from services.errors import (
     ServiceError,
 )
 from services.export import books, claims
-from services.export.former import said_of_former
+from services.export.claims import said_of_former
 from services.export.kit import Mirror
 from services.export.one_off import OneOffStep
-from services.export.shapes import ExportChoice
 from services.jobs import policy
 from services.jobs.runner import Turn
 from services.lifecycle import task as lifecycle
-from services.mapping.case import Case
+from services.mapping.case import Case, ExportChoice
 from services.mapping.checks import examine
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Colour

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 import msgspec
 import structlog
@@ -18,7 +17,7 @@ from services.batch.reading import whole
 from services.clients.paymo import Header, Invoice, PaymoClient
 from services.clients.paymo.transport import HEADS
 from services.clients.xero import XeroInvoice
-from services.clients.xero.invoices import MOST
+from services.clients.xero.invoices import MOST, idempotency_key
 from services.clients.xero.transport import refusal_of
 from services.errors import (
     Lost,
@@ -30,9 +29,9 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.export import books, contacts, preparing, recording, sending
+from services.export import adopting, books, contacts, preparing, recording
 from services.export.kit import Kit
-from services.export.reading import read_invoice
+from services.export.preparing import read_invoice
 from services.export.refusals import (
     Refused,
     from_xero,
@@ -42,8 +41,7 @@ from services.export.refusals import (
 )
 from services.lifecycle import batch as batch_lifecycle
 from services.lifecycle import export as lifecycle
-from services.mapping.case import adding_of
-from services.mapping.ledger import LedgerSettings
+from services.mapping.case import LedgerSettings, adding_of
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO
@@ -118,7 +116,12 @@ class GroupSender:
         group = await self._write_down(members)
         if not group:
             return
-        key = sha256("|".join(each.idempotency_key for each in group).encode()).hexdigest()
+        key = idempotency_key(
+            tenant_id=self.connection.tenant_id,
+            about="group",
+            attempt=0,
+            body=[each.idempotency_key for each in group],
+        )
         xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
         bodies = [preparing.body_of(each) for each in group]
         try:
@@ -192,7 +195,7 @@ class GroupSender:
                     return
                 if not is_taken(refusal):
                     raise await self._why(export, refusal)
-                created = await sending.holder_of_number(self.kit, self.connection, export)
+                created = await adopting.holder_of_number(self.kit, self.connection, export)
         except Refused as refusal:
             await self._refuse(export, refusal)
         except ServiceError as refusal:

@@ -12,17 +12,14 @@ from services.clients.paymo import Invoice, PaymoClient
 from services.clients.rows import LeftOut
 from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
 from services.export import books, claims, proposing
-from services.export.claims import WIDEST
-from services.export.former import said_of_former
+from services.export.claims import WIDEST, said_of_former
 from services.export.kit import Kit
+from services.export.preparing import read_invoice
 from services.export.proposing import Proposer
-from services.export.reading import read_invoice
 from services.export.rechecks import requeue_due
-from services.export.shapes import ExportChoice
 from services.lifecycle import batch as lifecycle
-from services.mapping.case import adding_of
+from services.mapping.case import ExportChoice, LedgerSettings, adding_of
 from services.mapping.checks import Case, examine
-from services.mapping.ledger import LedgerSettings
 from services.mapping.taxes import UNTAXED_CHOICE
 from services.mirror.contacts import client_row
 from services.model import days

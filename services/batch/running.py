@@ -18,13 +18,13 @@ from services.errors import (
     AlreadyRequested,
     ServiceError,
 )
-from services.export import claims, courtesies, endings, recording
+from services.export import claims, courtesies, recording, refusals
 from services.export.kit import Kit
-from services.export.shapes import ExportChoice
 from services.jobs import policy
 from services.jobs.policy import PARKED, Wait
 from services.jobs.runner import Step, Turn
 from services.lifecycle import batch as lifecycle
+from services.mapping.case import ExportChoice
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, BatchState, ExportState
 from services.model.jobs import Job
@@ -231,6 +231,6 @@ class _Go:
         async with kit.database.sessions() as session:
             unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
         for export in unsent:
-            why = endings.no_answer(export)
+            why = refusals.no_answer(export)
             await recording.fail(kit, self.connection, export, why)
         await self._settle()

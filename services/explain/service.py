@@ -10,9 +10,8 @@ from services.errors import NotConnected, NotFound
 from services.explain import findings
 from services.explain.findings import Finding
 from services.export import books, claims, forms, proposing, results
-from services.export.shapes import ExportChoice
 from services.jobs.runner import Work
-from services.mapping.case import adding_of
+from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
 from services.model.actions import Action
 from services.model.connection import ConnectionState

@@ -7,7 +7,7 @@ from services.clients.xero import Addition
 from services.errors import ServiceError
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
-from services.mapping.dates import first_open_day
+from services.mapping.checks import first_open_day
 from services.model.actions import Action
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.model.people import Person, Role

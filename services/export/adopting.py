@@ -1,20 +1,24 @@
 """Finding in Xero what may have been sent before, and what is to be linked."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+import structlog
 
 from services import money
 from services.clients.xero import XeroInvoice
-from services.errors import NotFound, Rejected
+from services.errors import Lost, NotFound, Rejected
 from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.lifecycle.export import note
 from services.model.export import RefusalCode
 from services.model.links import Links
 from services.model.wording import Amount
-from services.store import exports
+from services.store import exports, leaving
 from services.store.tables import Connection, Export
+
+log = structlog.get_logger(__name__)
 
 _EARLIER = timedelta(minutes=10)  # Xero's clock is another one
 
@@ -66,6 +70,33 @@ def _unfindable(connection: Connection, export: Export) -> Refused:
         "if it is not there.",
         RefusalCode.UNFINDABLE,
     )
+
+
+async def leave(kit: Kit, export: Export) -> datetime | None:
+    """Note that a write leaves now; return when an earlier one did that is not settled.
+
+    Raises `StillUnderWay` while that one may still take effect, or `Lost`.
+    """
+    earlier = export.sent_at
+    async with kit.database.sessions.begin() as session:
+        if not await leaving.leave(session, export, kit.now()):
+            raise Lost
+    return earlier
+
+
+async def holder_of_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:
+    """Return our own invoice of a former try, whose number stood in the way. Raises `Refused`.
+
+    One that was typed in Xero may look the same; that one only a person links.
+    """
+    try:
+        created_before = await already_there(kit, connection, export)
+    except Refused as refusal:
+        log.warning("not_looked_up", export=export.id, refusal=refusal)
+        created_before = None
+    if created_before is None:
+        raise await number_taken(kit, connection, export)
+    return created_before
 
 
 async def same_number(kit: Kit, connection: Connection, export: Export) -> XeroInvoice:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.clients.xero import Addition
-from services.mapping.ledger import LedgerSettings
+from services.mapping.case import LedgerSettings
 from services.model.export import NEW_CONTACT
 from services.store import connections, mirror, tax_choices
 from services.store.engine import Session

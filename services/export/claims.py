@@ -8,10 +8,10 @@ from typing import Any
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested
-from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.lifecycle.task import ask_again
+from services.mapping.case import ExportChoice
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget
@@ -221,3 +221,28 @@ def new_row(connection: Connection, invoice: Subject, request: Request) -> Expor
         leave_out_number=False,
     )
     return lifecycle.queue(row)
+
+
+_ENDS = {
+    InvoiceState.UNDONE: "was taken back from {} with undo",
+    InvoiceState.DELETED: "was deleted in {}",
+    InvoiceState.VOIDED: "was voided in {}",
+    InvoiceState.KEPT: "was deleted or voided in {}, and somebody decided that Paymo keeps it",
+}
+
+
+async def said_of_former(
+    session: Session, connection: Connection, invoice: Invoice, latest: Export | None
+) -> str:
+    """Say that the invoice was in Xero before and is not any more, or "".
+
+    An invoice that was restored is another one to Paymo; its number tells which it was.
+    """
+    former = latest
+    if former is None:
+        former = await exports.find_deleted(session, connection, invoice.number)
+    if former is None or former.state not in exports.DONE or former.invoice_state not in _ENDS:
+        return ""
+    end = _ENDS[former.invoice_state].format(connection.organisation_name)
+    then = " and restored in Paymo" if latest is None else ""
+    return f"Invoice {invoice.number} {end}{then}"

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 
 import msgspec
 import structlog
@@ -10,13 +9,14 @@ import structlog
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition, Contact, NewContact, is_email, name_in_xero
+from services.clients.xero.invoices import idempotency_key
 from services.errors import NotFound, Rejected, ServiceError
-from services.export import claims, departures
+from services.export import adopting, claims
 from services.export.kit import Kit
 from services.export.refusals import Refused, from_xero
 from services.lifecycle.export import note
 from services.mapping.case import adding_of
-from services.mapping.parties import taken_text
+from services.mapping.checks import taken_text
 from services.mirror.contacts import contact_row
 from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
@@ -122,10 +122,12 @@ async def _added(
 
 async def _send(kit: Kit, connection: Connection, export: Export, wanted: NewContact) -> Contact:
     xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    key = sha256(f"{connection.tenant_id}|contact|{wanted!r}".encode()).hexdigest()
-    earlier = await departures.leave(kit, export)
+    key = idempotency_key(
+        tenant_id=connection.tenant_id, about="contact", attempt=export.attempt, body=wanted
+    )
+    earlier = await adopting.leave(kit, export)
     with leaving.answered(export, earlier):
-        return await xero.add_contact(wanted, key=f"{key}-{export.attempt}")
+        return await xero.add_contact(wanted, key=key)
 
 
 async def _holder(

@@ -7,12 +7,11 @@ from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
 from services.export import books, claims, proposing
-from services.export.figures import picture_of
-from services.export.shapes import ExportChoice, ExportForm
+from services.export.shapes import ExportForm
 from services.mapping import taxes
-from services.mapping.case import adding_of
-from services.mapping.checks import Case, codes_of, examine, reds
-from services.mapping.dates import first_open_day
+from services.mapping.case import ExportChoice, adding_of
+from services.mapping.checks import Case, codes_of, examine, first_open_day, reds
+from services.mapping.figures import picture_of
 from services.matching import menus
 from services.matching.suggestions import reason_for
 from services.model import days
@@ -86,7 +85,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         company=connection.paymo_company_name,
         is_demo=connection.is_demo,
         is_reading=is_reading,
-        problem=looked.taken or draft.problem,
+        problem=looked.taken or draft.reason,
         invoice=_invoice_option(invoice, header, draft),
         contact=contact,
         contact_reason=reason,

@@ -2,28 +2,25 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import msgspec
 
 from services import compare, money
-from services.clients.paymo import Header, Invoice
+from services.clients.paymo import Header, Invoice, PaymoClient
 from services.clients.xero import NewLine
+from services.clients.xero.invoices import idempotency_key
 from services.errors import NotFound
 from services.export import books, contacts
 from services.export.claims import WIDEST
 from services.export.contacts import Found
-from services.export.figures import Target, new_invoice
 from services.export.kit import Kit
-from services.export.reading import read_invoice
 from services.export.refusals import Refused
-from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.mapping import taxes
-from services.mapping.case import Case
+from services.mapping.case import Case, ExportChoice, LedgerSettings
 from services.mapping.checks import codes_of, examine, reds
-from services.mapping.ledger import LedgerSettings
+from services.mapping.figures import Target, new_invoice
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.wording import Amount
 from services.store import audit
@@ -235,12 +232,19 @@ def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
 
 
 def _key(export: Export, attempt: int, sent: dict[str, object]) -> str:
-    """Return the same key for the same request, and another for any other."""
-    parts = (
-        export.tenant_id,
-        str(export.paymo_invoice_id),
-        str(export.generation),
-        str(attempt),
-        msgspec.json.encode(sent, order="sorted").decode(),
-    )
-    return sha256("|".join(parts).encode()).hexdigest()
+    about = f"invoice:{export.paymo_invoice_id}:{export.generation}"
+    return idempotency_key(tenant_id=export.tenant_id, about=about, attempt=attempt, body=sent)
+
+
+async def read_invoice(paymo: PaymoClient, invoice_id: int) -> Invoice:
+    """Return the invoice; one without a usable due date with the days its client has to pay.
+
+    What a client does not have of its own, Paymo takes from the company.
+    """
+    invoice = await paymo.invoice(invoice_id)
+    is_due = invoice.due_on is not None and invoice.due_on >= invoice.issued_on
+    if is_due or invoice.client is None or invoice.terms is not None:
+        return invoice
+    company = await paymo.company()
+    client = msgspec.structs.replace(invoice.client, due_interval=company.due_interval)
+    return msgspec.structs.replace(invoice, client=client)

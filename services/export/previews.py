@@ -7,7 +7,7 @@ from functools import partial
 from services.errors import Lost, NotFound, ServiceError, SeveralFit
 from services.export import forms
 from services.export.kit import Kit
-from services.export.reading import read_invoice
+from services.export.preparing import read_invoice
 from services.jobs import policy
 from services.jobs.runner import Step, Turn
 from services.mirror.contacts import client_row
@@ -49,7 +49,7 @@ class PreviewStep(Step[Draft]):
         async with self.kit.database.sessions.begin() as session:
             row = await drafts.find(session, turn.row.id)
             if row is None or not await fenced(
-                session, row, turn.row.fence, due_at=None, is_refreshing=False, problem=problem
+                session, row, turn.row.fence, due_at=None, is_refreshing=False, reason=problem
             ):
                 raise Lost
             connection = await connections.get(session, row.connection_id)

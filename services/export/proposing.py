@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from services import money
 from services.clients.paymo import Invoice
 from services.export import books
-from services.mapping.ledger import LedgerSettings
+from services.mapping.case import LedgerSettings
 from services.matching.index import Index, index_of
 from services.matching.suggestions import Party, suggest, surest
 from services.store import matches

@@ -7,19 +7,21 @@ from decimal import Decimal
 from services import compare
 from services.clients.xero import NewLine, XeroInvoice
 from services.errors import Unavailable
-from services.export import courtesies, pausing, preparing, results
+from services.export import courtesies, preparing, results
 from services.export.kit import Kit
 from services.export.rechecks import Recheck
 from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
-from services.lifecycle.export import ExportColumns
+from services.lifecycle.export import ExportColumns, stop_automatic
 from services.mapping.case import DRAFT
 from services.model.actions import Action, settled_by
 from services.model.export import RefusalCode
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Amount
-from services.store import exports
+from services.store import audit, automatic, connections, exports, notices
+from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -46,7 +48,7 @@ async def succeed(
             await lifecycle.mark_exported(session, export, found)
         await results.tell_exported(session, export, connection, kit.links, now)
         besides = await courtesies.ask(session, connection, export, kit.now())
-        await pausing.look(session, export, now)
+        await _pause_automatic(session, export, now)
         await _recheck_others(session, connection, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     for job, task_id in besides:
@@ -124,7 +126,7 @@ async def fail(kit: Kit, connection: Connection, export: Export, refusal: Refuse
         await lifecycle.mark_refused(session, export, codes, str(refusal), grounds)
         if RefusalCode.CANCELLED not in codes:
             await results.tell_failed(session, export, connection, kit.links, now)
-            await pausing.look(session, export, now)
+            await _pause_automatic(session, export, now)
     await kit.work.nudge(Job.NOTICES, connection.workspace_id)
     await show(kit, connection, export)
 
@@ -167,3 +169,35 @@ async def _alike(
         refused = await exports.list_refused(session, connection)
     others = (each for each in refused if each.id != export.id)
     return tuple(each.number for each in others if set(each.refusals) <= set(settled))
+
+
+_STOPPED = (
+    "Automatic export was switched off before this invoice was sent. Export it by hand, or press "
+    "Retry."
+)
+
+
+async def _pause_automatic(session: Session, export: Export, now: datetime) -> None:
+    """Switch it off after a run of failures, and say so, if this was an automatic export."""
+    if export.requested_by:
+        return
+    connection = await connections.get(session, export.connection_id)
+    since = connection.auto_export_since
+    if not connection.auto_export or since is None:
+        return
+    numbers = await automatic.list_failed_run(session, connection)
+    if not numbers:
+        return
+    await stop_automatic(session, automatic.queued_by(connection), _STOPPED)
+    connection.auto_export = False
+    facts = {"numbers": numbers, "owner": connection.owner_id}
+    notification = notices.Notification(
+        kind=NoticeKind.AUTO_EXPORT_PAUSED,
+        source=f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
+        facts=connections.common_facts(connection) | facts,
+        also=[connection.owner_id],
+    )
+    await notices.enqueue(session, connection, notification, now)
+    audit.record(
+        session, connection, AuditNote("auto_export_paused", now, after={"numbers": numbers})
+    )

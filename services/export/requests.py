@@ -1,20 +1,19 @@
 """What people ask for: an export, another try, or a way around a number that is taken."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from services import money
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
-from services.export import actions, books, claims, endings, forms
+from services.export import actions, books, claims, forms, refusals
 from services.export.kit import Kit
 from services.export.rechecks import Recheck
-from services.export.shapes import ExportChoice
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.lifecycle.task import ask_again
 from services.mapping import taxes
-from services.mapping.case import adding_of
+from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
 from services.model import days
 from services.model.actions import Action, settled_by
@@ -33,27 +32,131 @@ _READING = "The invoice is still being read from Paymo. Wait a moment, then pres
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
 
 
-async def request(
-    kit: Kit, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
-) -> str:
-    """Claim the invoice and have it sent; return its number.
+@dataclass(frozen=True, slots=True)
+class Requests(Kit):
+    """What people ask for and press: it is noted in a row, and the job does the rest."""
 
-    Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`, `NotConnected`.
-    """
-    asked = claims.Request(person, reply_to, kit.now(), choice)
-    async with kit.database.sessions.begin() as session:
-        connection = await connections.get_for_exporter(session, person)
-        draft = await draft_of(session, draft_id, person)
-        if draft.connection_id != connection.id:
-            raise ServiceError(_CLOSED)  # it shows another organisation
-        asked = replace(asked, choice=_with_actions(draft, choice))
-        invoice = await _subject(session, connection, draft, asked)
-        row = claims.new_row(connection, invoice, asked)
-        export = await claims.claim(session, connection, invoice, row)
-        await claims.remember_match(session, export, asked.at)
-        export_id, number = export.id, export.number
-    await kit.work.nudge(Job.EXPORT, export_id)
-    return number
+    async def request(
+        self, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
+    ) -> str:
+        """Claim the invoice and have it sent; return its number.
+
+        Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`, `NotConnected`.
+        """
+        asked = claims.Request(person, reply_to, self.now(), choice)
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            draft = await draft_of(session, draft_id, person)
+            if draft.connection_id != connection.id:
+                raise ServiceError(_CLOSED)  # it shows another organisation
+            asked = replace(asked, choice=_with_actions(draft, choice))
+            invoice = await _subject(session, connection, draft, asked)
+            row = claims.new_row(connection, invoice, asked)
+            export = await claims.claim(session, connection, invoice, row)
+            await claims.remember_match(session, export, asked.at)
+            export_id, number = export.id, export.number
+        await self.work.nudge(Job.EXPORT, export_id)
+        return number
+
+    async def retry(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
+        """Try again what was refused, with what is true now; return a sentence to show."""
+        return await self._restart(person, export_id, reply_to, {})
+
+    async def link_existing(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
+        """Link the invoice that has this number in Xero already, if it is the same one."""
+        return await self._restart(person, export_id, reply_to, {"wish": Wish.LINK_EXISTING})
+
+    async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
+        """Export without the number, so that Xero gives its own."""
+        return await self._restart(person, export_id, reply_to, {"leave_out_number": True})
+
+    async def cancel(self, person: Person, export_id: int) -> str:
+        """End an export that did not go; it can be asked for again at any time.
+
+        What may still arrive in Xero is waited for, and looked for: what is there stays exported.
+        """
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            found, connection = await _find(session, person, export_id)
+            export = await exports.hold(session, found)
+            if export.state in exports.DONE:
+                raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+            entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
+            audit.record(session, connection, entry)
+            fence = export.fence if leaving.is_under_way(export, now) else export.fence + 1
+            number = export.number
+            if refusals.may_be_ended_at_once(export):
+                await lifecycle.cancel(session, export, refusals.cancelled(export), fence)
+                return f"The export of invoice {number} is cancelled. {export.reason}"
+            await lifecycle.ask_to_cancel(session, export, leaving.over_at(export, now), fence)
+        await self.work.nudge(Job.EXPORT, export_id)
+        return (
+            f"The export of invoice {number} ends as soon as Xero is known not to have it. If it "
+            "is there, it stays, and you can undo it."
+        )
+
+    async def cure(
+        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
+    ) -> str:
+        """Try again what was refused, with what this button changes; return a sentence to show."""
+        async with self.database.sessions() as session:
+            export, connection = await _find(session, person, export_id)
+            press = actions.Press(
+                pressed,
+                person,
+                Addition.of(export.client_id, export.client_name),
+                days.day_in(connection.time_zone, self.now()),
+            )
+            values = await actions.values_of(session, connection, press)
+            settled = settled_by([pressed], export.refusals)
+        said = await self._restart(person, export_id, reply_to, values)
+        others = await self._release_alike(export, settled, values) if settled else []
+        return f"{said} {so_are(others)}".strip()
+
+    async def _release_alike(
+        self, export: Export, settled: Sequence[RefusalCode], decision: ExportColumns
+    ) -> list[Export]:
+        """Let this decision hold for all others that were refused for the same reasons."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get(session, export.connection_id)
+            freed = [
+                each
+                for each in await exports.list_refused(session, connection)
+                if each.id != export.id
+                and set(each.refusals) & set(settled)
+                and await Recheck(session, connection, each).requeue(self.now(), decision)
+            ]
+        for each in freed:
+            await self.work.nudge(Job.EXPORT, each.id)
+        return freed
+
+    async def _restart(
+        self, person: Person, export_id: int, reply_to: ReplyTarget, values: ExportColumns
+    ) -> str:
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            export, connection = await _find(session, person, export_id)
+            if export.state in exports.DONE:
+                raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+            if export.state is not ExportState.FAILED:
+                if not leaving.is_under_way(export, now):
+                    export.due_at = now  # it waits; look at it at once
+            else:
+                asked: ExportColumns = {
+                    "requested_by": person.user_id,
+                    "requested_at": now,
+                    "reply_to": asdict(replace(reply_to, view_hash="")),
+                    "due_at": now,
+                    "batch_id": None,  # from here on it speaks for itself
+                    "seen_updated_on": None,  # the person has read what changed, and goes on
+                    # Only the owner answers for a tax that differs.
+                    "override_tax": export.override_tax and person.user_id == connection.owner_id,
+                }
+                if await lifecycle.requeue(session, export, {**asked, **values}) and values:
+                    await claims.remember_match(session, export, now)
+            number, organisation = export.number, connection.organisation_name
+        await self.work.nudge(Job.EXPORT, export_id)
+        return f"Invoice {number} is on its way to {organisation}."
 
 
 async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
@@ -120,10 +223,10 @@ async def _unseen(
     """
     if draft.invoice is not None:
         other = choice.invoice_id != draft.invoice_id
-        raise NotAccepted({"invoice": _OTHER_INVOICE if other else draft.problem or _READING})
+        raise NotAccepted({"invoice": _OTHER_INVOICE if other else draft.reason or _READING})
     header = await mirror.find_header(session, connection.id, choice.invoice_id or 0)
     if header is None or not choice.contact_id or not choice.account_id:
-        raise NotAccepted({"invoice": draft.problem or _READING})
+        raise NotAccepted({"invoice": draft.reason or _READING})
     client = await mirror.find_client(session, connection.id, header.client_id)
     return claims.Subject.unseen(header, client.name if client else "")
 
@@ -135,84 +238,6 @@ def _require_sendable(case: Case) -> None:
             wrong.setdefault(forms.red_field(check), check.text)
     if wrong:
         raise NotAccepted(wrong)
-
-
-async def retry(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-    """Try again what was refused, with what is true now; return a sentence to show."""
-    return await _restart(kit, person, export_id, reply_to, {})
-
-
-async def link_existing(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-    """Link the invoice that has this number in Xero already, if it is the same one."""
-    return await _restart(kit, person, export_id, reply_to, {"wish": Wish.LINK_EXISTING})
-
-
-async def without_number(kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-    """Export without the number, so that Xero gives its own."""
-    return await _restart(kit, person, export_id, reply_to, {"leave_out_number": True})
-
-
-async def cancel(kit: Kit, person: Person, export_id: int) -> str:
-    """End an export that did not go; it can be asked for again at any time.
-
-    What may still arrive in Xero is waited for, and looked for: one that is there stays exported.
-    """
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        found, connection = await _find(session, person, export_id)
-        export = await exports.hold(session, found)
-        if export.state in exports.DONE:
-            raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
-        entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
-        audit.record(session, connection, entry)
-        fence = export.fence if leaving.is_under_way(export, now) else export.fence + 1
-        number = export.number
-        if endings.may_be_ended_at_once(export):
-            await lifecycle.cancel(session, export, endings.cancelled(export), fence)
-            return f"The export of invoice {number} is cancelled. {export.reason}"
-        await lifecycle.ask_to_cancel(session, export, leaving.over_at(export, now), fence)
-    await kit.work.nudge(Job.EXPORT, export_id)
-    return (
-        f"The export of invoice {number} ends as soon as Xero is known not to have it. If it is "
-        "there, it stays, and you can undo it."
-    )
-
-
-async def cure(
-    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
-) -> str:
-    """Try again what was refused, with what this button changes; return a sentence to show."""
-    async with kit.database.sessions() as session:
-        export, connection = await _find(session, person, export_id)
-        press = actions.Press(
-            pressed,
-            person,
-            Addition.of(export.client_id, export.client_name),
-            days.day_in(connection.time_zone, kit.now()),
-        )
-        values = await actions.values_of(session, connection, press)
-        settled = settled_by([pressed], export.refusals)
-    said = await _restart(kit, person, export_id, reply_to, values)
-    others = await _release_alike(kit, export, settled, values) if settled else []
-    return f"{said} {so_are(others)}".strip()
-
-
-async def _release_alike(
-    kit: Kit, export: Export, settled: Sequence[RefusalCode], decision: ExportColumns
-) -> list[Export]:
-    """Let this decision hold for all others that were refused for the same reasons."""
-    async with kit.database.sessions.begin() as session:
-        connection = await connections.get(session, export.connection_id)
-        freed = [
-            each
-            for each in await exports.list_refused(session, connection)
-            if each.id != export.id
-            and set(each.refusals) & set(settled)
-            and await Recheck(session, connection, each).requeue(kit.now(), decision)
-        ]
-    for each in freed:
-        await kit.work.nudge(Job.EXPORT, each.id)
-    return freed
 
 
 def so_are(others: Sequence[Export]) -> str:
@@ -229,32 +254,3 @@ async def _find(session: Session, person: Person, export_id: int) -> tuple[Expor
         raise NotFound("This export is not known any more.")
     connection = await connections.get_here(session, person, export.connection_id)
     return export, connections.require_ready(connection)
-
-
-async def _restart(
-    kit: Kit, person: Person, export_id: int, reply_to: ReplyTarget, values: ExportColumns
-) -> str:
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        export, connection = await _find(session, person, export_id)
-        if export.state in exports.DONE:
-            raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
-        if export.state is not ExportState.FAILED:
-            if not leaving.is_under_way(export, now):
-                export.due_at = now  # it waits; look at it at once
-        else:
-            asked: ExportColumns = {
-                "requested_by": person.user_id,
-                "requested_at": now,
-                "reply_to": asdict(replace(reply_to, view_hash="")),
-                "due_at": now,
-                "batch_id": None,  # from here on it speaks for itself
-                "seen_updated_on": None,  # the person has read what changed, and goes on
-                # Only the owner answers for a tax that differs.
-                "override_tax": export.override_tax and person.user_id == connection.owner_id,
-            }
-            if await lifecycle.requeue(session, export, {**asked, **values}) and values:
-                await claims.remember_match(session, export, now)
-        number, organisation = export.number, connection.organisation_name
-    await kit.work.nudge(Job.EXPORT, export_id)
-    return f"Invoice {number} is on its way to {organisation}."

@@ -6,15 +6,15 @@ from typing import Any
 from services import money
 from services.clients.xero import Addition
 from services.errors import NotFound
-from services.export import actions, forms, requests
+from services.export import actions, forms
 from services.export.claims import WIDEST
-from services.export.kit import Kit
-from services.export.shapes import ExportChoice, ExportForm
-from services.mapping.case import adding_of
+from services.export.requests import Requests, draft_of
+from services.export.shapes import ExportForm
+from services.mapping.case import ExportChoice, adding_of
 from services.model import days
 from services.model.actions import Action
 from services.model.jobs import Job
-from services.model.people import Option, Person, ReplyTarget, Role
+from services.model.people import Option, Person, Role
 from services.model.wording import Command, Typed
 from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
 from services.store.engine import Session
@@ -24,8 +24,8 @@ _MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class ExportService(Kit):
-    """What people do in Slack reads and writes rows only; `run_…` are jobs."""
+class ExportService(Requests):
+    """What people do in Slack reads and writes rows only; the jobs do the rest."""
 
     async def open(self, person: Person, number: str = "") -> ExportForm:
         """Start a form, for the invoice with this number if one is given."""
@@ -50,7 +50,7 @@ class ExportService(Kit):
     async def attach_view(self, person: Person, draft_id: int, view_id: str) -> None:
         """Say which modal shows this draft; only then can what it waits for be drawn."""
         async with self.database.sessions.begin() as session:
-            draft = await requests.draft_of(session, draft_id, person)
+            draft = await draft_of(session, draft_id, person)
             draft.view_id = view_id
             is_reading = bool(draft.asked_number or draft.invoice_id)
             if is_reading:
@@ -67,11 +67,11 @@ class ExportService(Kit):
     async def choose(self, draft_id: int, person: Person, choice: ExportChoice) -> ExportForm:
         """Take over what was chosen; another invoice is read first, with fresh proposals."""
         async with self.database.sessions.begin() as session:
-            draft = await requests.draft_of(session, draft_id, person)
+            draft = await draft_of(session, draft_id, person)
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
             draft.xero_status = choice.xero_status
             if is_other:
-                draft.contact_id = draft.account_id = draft.asked_number = draft.problem = ""
+                draft.contact_id = draft.account_id = draft.asked_number = draft.reason = ""
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
@@ -91,7 +91,7 @@ class ExportService(Kit):
     async def recheck(self, draft_id: int, person: Person) -> ExportForm:
         """Read Xero's lists and the invoice again, then draw the form with what is true now."""
         async with self.database.sessions.begin() as session:
-            draft = await requests.draft_of(session, draft_id, person)
+            draft = await draft_of(session, draft_id, person)
             await drafts.change(session, draft, is_refreshing=True, due_at=self.now())
             form = await self._form(session, draft_id, person)
         await self.work.nudge(Job.PREVIEW, draft_id)
@@ -140,7 +140,7 @@ class ExportService(Kit):
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""
         async with self.database.sessions() as session:
-            draft = await requests.draft_of(session, draft_id, person)
+            draft = await draft_of(session, draft_id, person)
             if draft.invoice_id is None:
                 return None
             invoice = forms.kept(draft)
@@ -149,19 +149,10 @@ class ExportService(Kit):
             header = await mirror.find_header(session, draft.connection_id, draft.invoice_id)
             return header.client_id if header else None
 
-    async def request(
-        self, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
-    ) -> str:
-        """Claim the invoice and have it sent; return its number.
-
-        Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`.
-        """
-        return await requests.request(self, person, draft_id, choice, reply_to)
-
     async def cure_form(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""
         async with self.database.sessions.begin() as session:
-            draft = await requests.draft_of(session, draft_id, person)
+            draft = await draft_of(session, draft_id, person)
             connection = await connections.get(session, draft.connection_id)
             invoice = forms.kept(draft)
             adding = adding_of(invoice) if invoice is not None else Addition()
@@ -171,16 +162,6 @@ class ExportService(Kit):
             for name, value in (await actions.values_of(session, connection, press)).items():
                 setattr(draft, name, value)
             return await self._form(session, draft_id, person)
-
-    async def cure(
-        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
-    ) -> str:
-        """Try again what was refused, with what this button changes; return a sentence."""
-        return await requests.cure(self, person, export_id, reply_to, pressed)
-
-    async def cancel(self, person: Person, export_id: int) -> str:
-        """Leave an export that was refused; return a sentence to show."""
-        return await requests.cancel(self, person, export_id)
 
     async def look_again(self, person: Person, export_id: int) -> ExportForm:
         """Start a form for the invoice of an export that was refused, read anew."""
@@ -196,20 +177,8 @@ class ExportService(Kit):
             await session.flush()
             return await forms.form_of(session, connection, draft)
 
-    async def retry(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Try again what was refused; return a sentence to show."""
-        return await requests.retry(self, person, export_id, reply_to)
-
-    async def link_existing(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Link the invoice that has the number in Xero, if it is the same one."""
-        return await requests.link_existing(self, person, export_id, reply_to)
-
-    async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Export without the number, so that Xero gives its own."""
-        return await requests.without_number(self, person, export_id, reply_to)
-
     async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
-        draft = await requests.draft_of(session, draft_id, person)
+        draft = await draft_of(session, draft_id, person)
         connection = await connections.get(session, draft.connection_id)
         return await forms.form_of(session, connection, draft)
 

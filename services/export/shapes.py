@@ -1,7 +1,6 @@
 """What the export form shows, what a person chooses in it, and what came of it."""
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
@@ -9,21 +8,6 @@ from services.model.actions import Action
 from services.model.export import Check, ExportState
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, ReplyTarget, Said
-
-
-@dataclass(frozen=True, slots=True)
-class ExportChoice:
-    """The fields of the export form; empty means nothing chosen."""
-
-    invoice_id: int | None = None
-    contact_id: str = ""  # "new" adds the client to Xero
-    account_id: str = ""
-    tax_type: str = ""
-    untaxed_type: str = ""  # of lines without tax
-    xero_status: str = "AUTHORISED"
-    override_tax: bool = False  # the owner lets the account's tax differ from Paymo's
-    issue_on: date | None = None  # the date in Xero where it is not to be Paymo's
-    due_rule: str = ""  # "terms" or "date" where Paymo's due date does not serve
 
 
 @dataclass(frozen=True, slots=True)

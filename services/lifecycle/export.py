@@ -189,7 +189,8 @@ def keep_refused(_export: Export, left: ExportColumns) -> ExportColumns:
 def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
     """End at once what is in Xero neither now nor later."""
     codes = [RefusalCode.CANCELLED]
-    return {"due_at": None, "refusals": codes, "reason": reason, "fence": fence}
+    ended: ExportColumns = {"due_at": None, "refusals": codes, "reason": reason}
+    return {**ended, "fence": fence, "invoice": None}
 
 
 @machine.press(
@@ -215,7 +216,8 @@ def mark_updated_differently(_export: Export, reason: str) -> ExportColumns:
 @machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])
 def end_with_connection(reason: str) -> ExportColumns:
     """Fail what never left, because its connection ended; what may have left stays unknown."""
-    return {"refusals": [RefusalCode.DISCONNECTED], "reason": reason, "due_at": None}
+    codes = [RefusalCode.DISCONNECTED]
+    return {"refusals": codes, "reason": reason, "due_at": None, "invoice": None}
 
 
 @machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])

@@ -5,15 +5,17 @@ organisation. Red means that nothing is sent; the sentence says what, why, and w
 """
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 
 from services import money
+from services.clients.xero import Addition, is_email, name_in_xero
 from services.errors import ServiceError
-from services.mapping.case import DRAFT, Case
-from services.mapping.dates import check_dates
-from services.mapping.parties import check_account, check_contact
+from services.mapping.case import DRAFT, Case, adding_of
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
-from services.model.export import Check, Colour, RefusalCode
-from services.model.wording import Amount
+from services.model import numbers
+from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour, RefusalCode
+from services.model.wording import Amount, Day
+from services.store.tables import Account, Contact
 
 __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
 
@@ -121,6 +123,145 @@ def _number(case: Case) -> Iterable[Check]:
         f"The number has {len(number)} characters and at most {money.LONGEST_NUMBER} go out, so it "
         f"is left out and Xero gives its own. {number} stands in the reference.",
     )
+
+
+_RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archived."
+
+
+def check_contact(case: Case) -> Iterable[Check]:
+    """Look at the contact, or at what stands in the way of adding one."""
+    chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
+    if not chosen:
+        yield Check("contact", Colour.RED, "Choose the Xero contact that this client is.")
+    elif chosen == NEW_CONTACT:
+        yield _new_contact(case)
+    elif contact is None:
+        yield Check(
+            "contact",
+            Colour.RED,
+            f"{ledger.organisation} does not list this contact any more. Choose another one.",
+        )
+    elif not contact.is_active:
+        text = f"{contact.name} is archived in Xero. {_RESTORE}"
+        yield Check("contact", Colour.RED, text)
+    elif ledger.merged_from:
+        text = (
+            f"{ledger.merged_from} was merged into {contact.name} in Xero, so the invoice goes "
+            f"to {contact.name}."
+        )
+        yield Check("contact", Colour.AMBER, text)
+    else:
+        yield Check("contact", Colour.GREEN, f"Goes to the contact {contact.name}.")
+
+
+def _new_contact(case: Case) -> Check:
+    name, taken = case.invoice.client_name, case.ledger.namesake
+    there = name_in_xero(name)
+    if not there:
+        return Check(
+            "contact", Colour.RED, "The client has no name in Paymo that Xero takes. Give it one."
+        )
+    if taken is not None:
+        return Check("contact_taken", Colour.RED, taken_text(taken, adding_of(case.invoice)))
+    said = f"{name} will be added to Xero as a new contact"
+    if there != name:
+        said += f" called {there}, since Xero takes no other form of the name"
+    email = numbers.spaced(case.invoice.client.email or "") if case.invoice.client else ""
+    if email and not is_email(email):
+        said += f", without {email}, which Xero doesn't take as an e-mail address"
+    return Check("contact", Colour.AMBER, f"{said}.")
+
+
+def taken_text(there: Contact, adding: Addition) -> str:
+    """Say that Xero has a contact for this client, and what to do."""
+    if there.number and there.number == adding.number:
+        said, other = f"This client was added to Xero before, as {there.name}", "choose another one"
+    else:
+        said, other = (
+            f"Xero already has a contact called {there.name}",
+            "rename the client in Paymo",
+        )
+    if there.is_active:
+        return f"{said}. Use that contact, so that nothing is there twice, or {other}."
+    return (
+        f"{said}, and it is archived. Restore it in Xero at Contacts → Archived and check again, "
+        f"or {other}."
+    )
+
+
+def check_account(case: Case) -> Iterable[Check]:
+    """Look at whether the account takes sales."""
+    account = case.account
+    if not case.choice.account_id:
+        yield Check("account", Colour.RED, "Choose the Xero account for all items.")
+    elif account is None:
+        yield Check("account", Colour.RED, "Xero does not list this account. Choose another one.")
+    elif not account.is_usable:
+        yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
+    else:
+        kind = ", a liability account for advance payments" if account.is_liability else ""
+        yield Check("account", Colour.GREEN, f"All items go to {account.title}{kind}.")
+
+
+def _why_not(account: Account) -> str:
+    reasons = {
+        "archived": "is archived in Xero (Accounting → Advanced → Chart of accounts → Archive)",
+        "system": "is one of Xero's own system accounts, which take no sales",
+        "kind": "is neither a revenue account nor a liability account for advance payments",
+    }
+    why = reasons.get(account.why_not or "", "cannot take sales")
+    return f"{account.title} {why}."
+
+
+def first_open_day(locked_until: date | None) -> date | None:
+    """Return the day after the lock, or None where nothing is locked."""
+    return locked_until + timedelta(days=1) if locked_until is not None else None
+
+
+def check_dates(case: Case) -> Iterable[Check]:
+    """Look at the lock dates, then at the due date."""
+    is_locked = _is_locked(case)
+    if is_locked:
+        yield Check("locked", Colour.RED, _locked(case))
+    due_on = case.due_on
+    if due_on is None or due_on < case.issued_on:
+        why = "has no due date" if due_on is None else "is due before its own date"
+        if case.choice.due_rule == DUE_BY_TERMS and case.invoice.terms is None:
+            why += ", and Paymo states no days to pay, neither for the client nor for the company"
+        colour = Colour.AMBER if case.is_draft else Colour.RED
+        yield Check(
+            "due",
+            colour,
+            f"The invoice {why}. Set it in Paymo, choose one for Xero, or export it as a draft.",
+        )
+    elif not is_locked:
+        yield _open(case, due_on)
+
+
+def _is_locked(case: Case) -> bool:
+    locked = case.ledger.locked_until
+    return locked is not None and case.issued_on <= locked and not case.is_draft
+
+
+def _locked(case: Case) -> str:
+    return (
+        f"The invoice is dated {_day(case.issued_on)} and {case.ledger.organisation} is locked up "
+        f"to {_day(case.ledger.locked_until)}. Choose another date for Xero, or export it as a "
+        "draft; Paymo's date stays as it is."
+    )
+
+
+def _open(case: Case, due_on: date) -> Check:
+    said = f"Dated {_day(case.issued_on)}, due {_day(due_on)}."
+    if case.issued_on == case.invoice.issued_on and due_on == case.invoice.due_on:
+        return Check("dates", Colour.GREEN, said)
+    theirs = case.invoice.due_on
+    states = f"{_day(case.invoice.issued_on)}, " + (f"due {_day(theirs)}" if theirs else "no due")
+    return Check("dates", Colour.AMBER, f"{said} Paymo has {states}, which stays.")
+
+
+def _day(day: date | None) -> str:
+    return str(Day(day)) if day is not None else ""
 
 
 _LOOKS: tuple[Callable[[Case], Iterable[Check]], ...] = (

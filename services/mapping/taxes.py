@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from services import money
-from services.mapping.case import Case
-from services.mapping.ledger import LedgerSettings
+from services.mapping.case import Case, LedgerSettings
 from services.model.export import Check, Colour
 from services.model.wording import some_of
 from services.money import percent

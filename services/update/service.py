@@ -7,7 +7,6 @@ looked for in Xero before anything is sent again.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,22 +14,22 @@ import msgspec
 from services import compare, money
 from services.clients.paymo import Invoice
 from services.clients.xero import NewLine, XeroInvoice
+from services.clients.xero.invoices import idempotency_key
 from services.compare import Difference, Part, Standing
 from services.errors import AlreadyRequested, Lost, NotFound, Rejected, ServiceError
 from services.export import books, contacts, preparing, recording
 from services.export.claims import WIDEST
-from services.export.figures import new_invoice
 from services.export.kit import Kit
 from services.export.one_off import Assignment, OneOffStep, XeroTaskStep
-from services.export.reading import read_invoice
+from services.export.preparing import read_invoice
 from services.export.refusals import Refused
 from services.jobs.policy import Wait
 from services.jobs.runner import Turn, Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle import task as task_lifecycle
-from services.mapping.case import Case
+from services.mapping.case import Case, LedgerSettings
 from services.mapping.checks import DRAFT, codes_of, examine, reds
-from services.mapping.ledger import LedgerSettings
+from services.mapping.figures import new_invoice
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -253,9 +252,13 @@ class UpdateStep(XeroTaskStep):
 
     def _key(self, about: Assignment, body: dict[str, Any]) -> str:
         """Return another key for every attempt: Xero would answer an old one as it did then."""
-        whole = msgspec.json.encode(body, order="sorted").decode()
-        parts = (about.export.tenant_id, str(about.task.id), str(about.task.data["attempt"]), whole)
-        return sha256("|".join(parts).encode()).hexdigest()
+        task = about.task
+        return idempotency_key(
+            tenant_id=about.export.tenant_id,
+            about=f"update:{task.id}",
+            attempt=task.data["attempt"],
+            body=body,
+        )
 
     async def _agree(self, about: Assignment) -> str:
         """End it where Paymo's invoice is as it was exported by now."""

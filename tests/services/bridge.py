@@ -27,8 +27,9 @@ from services.export.kit import Mirror
 from services.export.previews import PreviewStep
 from services.export.sending import ExportStep
 from services.export.service import ExportService
-from services.export.shapes import ExportChoice, ExportForm, ExportResult
+from services.export.shapes import ExportForm, ExportResult
 from services.jobs.runner import Run, Runner, Step
+from services.mapping.case import ExportChoice
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
@@ -57,6 +58,7 @@ from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_
 from tests.services.store_seeds import schedule_of, set_due, times_in
 
 ANNA = Person("", "T1", "U1", "C1")
+TODAY = date(2026, 11, 25)
 BEN = Person("", "T1", "U2", "C1")
 _ROUNDS = 20
 _TASKS = (Job.RECONCILE, Job.UNDO, Job.RESTORE, Job.AUTO, Job.BATCH, Job.UPDATE)
@@ -304,9 +306,9 @@ class Bridge:
     def foreign_invoice(self, books: Organisation) -> str:
         """Have somebody write an invoice in Xero by hand; return its id."""
         mine = next(iter(books.invoices.values()))
-        own: dict[str, Any] = {"payments": [], "allocations": [], "history": [], "url": ""}
-        own |= {"reference": "", "created_by": ""}
-        other = replace(mine, invoice_id=new_id(), number="HAND-1", **own)
+        own: dict[str, Any] = dict.fromkeys(("url", "reference", "created_by"), "")
+        own |= {"invoice_id": new_id(), "number": "HAND-1"}
+        other = replace(mine, payments=[], allocations=[], history=[], **own)
         books.invoices[other.invoice_id] = other
         return other.invoice_id
 
@@ -394,6 +396,3 @@ def reply_to() -> ReplyTarget:
 
 async def no_sleep(_: timedelta) -> None:
     """Wait no time at all."""
-
-
-TODAY = date(2026, 11, 25)

@@ -5,9 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from services.clients.paymo import Client, Invoice, Item
-from services.export.shapes import ExportChoice
 from services.mapping import checks
-from services.mapping.ledger import LedgerSettings
+from services.mapping.case import ExportChoice, LedgerSettings
 from services.model.export import Check, Colour
 from services.store.tables import Account, Contact, TaxRate
 from tests.services.store_seeds import NOW

@@ -18,8 +18,8 @@ from services.connect.service import ConnectService
 from services.connect.workspaces import WorkspaceService
 from services.errors import ServiceError
 from services.explain.service import ExplainService
-from services.export.shapes import ExportChoice
 from services.history.service import HistoryService
+from services.mapping.case import ExportChoice
 from services.matching.service import MatchChoice
 from services.model.notice import Topic
 from services.model.people import Person, ReplyTarget, Role

@@ -3,8 +3,10 @@
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from urllib.parse import quote
 
+import msgspec
 import structlog
 
 from services.clients.rows import Rows
@@ -301,3 +303,14 @@ def _in_short(numbers: Sequence[str]) -> Iterator[list[str]]:
         length += len(number) + 1
     if some:
         yield some
+
+
+def idempotency_key(*, tenant_id: str, about: str, attempt: int, body: object) -> str:
+    """Return the same key for the same write, and another for any other.
+
+    `about` is what the write is about, in the whole organisation; `attempt` grows where Xero would
+    answer an old key with an old failure; `body` is what is sent.
+    """
+    whole = msgspec.json.encode(body, order="sorted").decode()
+    parts = (tenant_id, about, str(attempt), whole)
+    return sha256("|".join(parts).encode()).hexdigest()

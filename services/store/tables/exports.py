@@ -144,6 +144,6 @@ class Draft(Leased, Base):
     due_rule: Mapped[str] = mapped_column(String(8), default="")
     xero_status: Mapped[str] = mapped_column(String(16), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
-    problem: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
+    reason: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
     is_refreshing: Mapped[bool] = mapped_column(default=False)  # read Xero's lists again first
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

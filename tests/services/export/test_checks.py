@@ -11,8 +11,7 @@ import pytest
 from handlers.blocks import render_plain
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import figures
-from services.mapping import checks
+from services.mapping import checks, figures
 from services.model.export import NEW_CONTACT, Colour
 from services.store.tables import Contact, TaxRate
 from tests.services.cases import (

@@ -52,7 +52,7 @@ class Reading(Step[Draft]):
     ) -> Mapping[str, object]:
         """Write why."""
         turn.nudge(Job.NOTICES, 1)
-        return {"problem": wait.why}
+        return {"reason": wait.why}
 
     async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
         """Remember it."""
@@ -111,12 +111,12 @@ async def test_a_row_is_taken_by_one_and_let_go_of_when_it_is_written(stand: Sta
 
     async def act(turn: Turn[Draft]) -> None:
         async def say() -> None:
-            told.append((await stand.draft()).problem)
+            told.append((await stand.draft()).reason)
 
         turn.then(say)
         assert not await stand.runner.run(Reading(act), 1), "somebody is at it"
         async with stand.database.sessions.begin() as session:
-            await fenced(session, turn.row, turn.row.fence, due_at=None, problem="read")
+            await fenced(session, turn.row, turn.row.fence, due_at=None, reason="read")
 
     await stand.run(act)
     draft = await stand.draft()
@@ -142,7 +142,7 @@ async def test_a_refusal_puts_the_row_off_as_the_table_has_it(
     draft = await stand.draft()
 
     assert draft.due_at == stand.clock() + pause
-    assert (draft.leased_until, draft.tries, draft.problem) == (None, tries, str(problem))
+    assert (draft.leased_until, draft.tries, draft.reason) == (None, tries, str(problem))
     assert (step.given_up, stand.work.made) == ([], [(Job.NOTICES, 1)])
     async with stand.database.sessions() as session:
         connection = await session.get_one(Connection, 1)
@@ -178,7 +178,7 @@ async def test_a_bug_is_raised_and_its_row_waits(stand: Stand) -> None:
     draft = await stand.draft()
 
     assert draft.due_at == stand.clock() + timedelta(minutes=5)
-    assert (draft.leased_until, draft.problem) == (None, BUG)
+    assert (draft.leased_until, draft.reason) == (None, BUG)
 
 
 async def test_whoever_is_overtaken_writes_and_says_nothing(stand: Stand) -> None:
@@ -204,7 +204,7 @@ async def test_a_refusal_of_one_that_was_overtaken_changes_nothing(stand: Stand)
 
     await stand.run(act)
     draft = await stand.draft()
-    assert (draft.due_at, draft.problem, stand.work.made) == (stand.clock(), "", [])
+    assert (draft.due_at, draft.reason, stand.work.made) == (stand.clock(), "", [])
 
 
 async def test_a_step_that_is_cut_off_gives_its_row_back_at_once(stand: Stand) -> None:

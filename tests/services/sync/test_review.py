@@ -10,7 +10,7 @@ import pytest
 
 from services.export.previews import PreviewStep
 from services.export.service import ExportService
-from services.export.shapes import ExportChoice
+from services.mapping.case import ExportChoice
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.store import exports

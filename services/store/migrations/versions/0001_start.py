@@ -289,7 +289,7 @@ def upgrade() -> None:
         sa.Column("due_rule", sa.String(length=8), nullable=False),
         sa.Column("xero_status", sa.String(length=16), nullable=False),
         sa.Column("invoice", sa.JSON(), nullable=True),
-        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("is_refreshing", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
