@@ -1,19 +1,17 @@
 """Copying both systems' lists into the local mirror, which menus and checks read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from services import money
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.paymo import wire as paymo_wire
 from services.clients.paymo.transport import Progress
-from services.clients.rows import LeftOut, texts_of
-from services.clients.xero import XeroClient, XeroClients
-from services.clients.xero import wire as xero_wire
+from services.clients.rows import texts_of
+from services.clients.xero import XeroClients
 from services.errors import (
     Lost,
     NotConnected,
@@ -27,7 +25,7 @@ from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.connection import mark_broken
 from services.lifecycle.task import ask_again
-from services.mirror import contacts, headers
+from services.mirror import contacts, headers, ledger_settings
 from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
 from services.model.jobs import Job
@@ -45,9 +43,6 @@ _SOON = timedelta(seconds=10)
 _PATIENCE = timedelta(minutes=1)  # for Paymo's limit, in one go at the copying
 _INVOICES = "invoices in Paymo"
 _OVERLAP = timedelta(minutes=5)
-_ACTIVE = "ACTIVE"
-_REVENUE = "REVENUE"
-_LIABILITY = "LIABILITY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class MirrorService(Step[Schedule]):
         for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
             await self._tried(connection, course, copy)
         async with self.database.sessions.begin() as session:
-            if not await schedules.finish(
+            if not await schedules.conclude(
                 session,
                 turn.row,
                 self.now() + course.pause,
@@ -137,12 +132,12 @@ class MirrorService(Step[Schedule]):
         if read_at is not None and now - read_at < at_most_old:
             return
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        books = await _read_books(xero)
+        books = await ledger_settings.read(xero)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
-            before = await _facts_of(session, row)
-            await _write_books(session, row, books, xero.left_out)
-            if await _facts_of(session, row) != before:
+            before = await ledger_settings.facts_of(session, row)
+            await ledger_settings.write(session, row, books, xero.left_out)
+            if await ledger_settings.facts_of(session, row) != before:
                 await exports.nudge_refused(session, row, now)
                 await ask_again(session, row, now)
         self.books_read_at[connection.id] = now
@@ -239,23 +234,6 @@ class MirrorService(Step[Schedule]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Books:
-    organisation: xero_wire.XeroOrganisation
-    accounts: Sequence[xero_wire.Account]
-    tax_rates: Sequence[xero_wire.TaxRate]
-    currencies: Sequence[xero_wire.Currency]
-
-
-async def _read_books(xero: XeroClient) -> _Books:
-    return _Books(
-        organisation=await xero.organisation(),
-        accounts=await xero.accounts(),
-        tax_rates=await xero.tax_rates(),
-        currencies=await xero.currencies(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class _Wait:
     """How often something was tried, until when it waits, and why."""
 
@@ -292,74 +270,6 @@ def _slowed(refusal: Throttled | Unavailable, count: int) -> ServiceError:
     if isinstance(refusal, Throttled):
         return Throttled(said, retry_after=refusal.retry_after, problem=refusal.problem)
     return Unavailable(said, has_answered=refusal.has_answered)
-
-
-async def _write_books(
-    session: Session, connection: Connection, books: _Books, odd: Sequence[LeftOut]
-) -> None:
-    organisation = books.organisation
-    connection.organisation_name = organisation.name
-    connection.base_currency = organisation.base_currency
-    connection.short_code = organisation.short_code
-    connection.time_zone = organisation.timezone
-    connection.period_lock_on = organisation.period_lock_on
-    connection.year_lock_on = organisation.year_lock_on
-    accounts = [_account_row(each) for each in books.accounts]
-    rates = [_tax_row(each) for each in books.tax_rates]
-    currencies = [{"code": each.code} for each in books.currencies]
-    for table, rows, what in (
-        (tables.Account, accounts, "account"),
-        (tables.TaxRate, rates, "tax rate"),
-        (tables.Currency, currencies, "currency"),
-    ):
-        texts = texts_of(each for each in odd if each.what == what)
-        left_out.replace(connection, f"{what} in Xero", texts)
-        await mirror.replace(session, connection.id, table, rows, texts)
-
-
-async def _facts_of(session: Session, connection: Connection) -> tuple[object, ...]:
-    """Return what exports can be refused for."""
-    accounts = await mirror.list_accounts(session, connection.id)
-    rates = await mirror.list_tax_rates(session, connection.id)
-    return (
-        {(each.account_id, each.is_usable, each.tax_type, each.code) for each in accounts},
-        {(each.tax_type, each.is_usable, each.effective_rate) for each in rates},
-        set(await mirror.list_currencies(session, connection.id)),
-        connection.locked_until,
-    )
-
-
-def _account_row(account: xero_wire.Account) -> dict[str, Any]:
-    why_not = ""
-    if account.status != _ACTIVE:
-        why_not = "archived"
-    elif account.system_account:
-        why_not = "system"
-    elif account.class_ not in {_REVENUE, _LIABILITY}:
-        why_not = "kind"
-    return {
-        "account_id": account.account_id,
-        "code": account.code,
-        "name": account.name,
-        "type": account.type,
-        "tax_type": account.tax_type,
-        "is_usable": not why_not,
-        "is_liability": account.class_ == _LIABILITY,
-        "why_not": why_not,
-    }
-
-
-def _tax_row(rate: xero_wire.TaxRate) -> dict[str, Any]:
-    effective = rate.effective_rate
-    if effective is None:
-        parts = [(each.rate, each.is_compound) for each in rate.tax_components]
-        effective = money.tax_components_rate(parts)
-    return {
-        "tax_type": rate.tax_type,
-        "name": rate.name,
-        "effective_rate": effective,
-        "is_usable": rate.status == _ACTIVE and rate.can_apply_to_revenue,
-    }
 
 
 def _header_row(header: paymo_wire.Header) -> dict[str, Any]:

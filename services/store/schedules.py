@@ -129,7 +129,7 @@ async def _change(
     )
 
 
-async def finish(
+async def conclude(
     session: AsyncSession,
     schedule: Schedule,
     due_at: datetime,

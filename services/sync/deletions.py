@@ -20,7 +20,7 @@ from services.model.notice import NoticeKind
 from services.store import cards, connections, exports, leaving, payments
 from services.sync import telling, ties
 from services.sync.payments import is_ours
-from services.sync.run import ExportStep, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ async def _held(run: SweepRun) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionStep(ExportStep):
+class DeletionStep(ExportedInvoice):
     """What is done in Paymo about one invoice that Xero calls deleted or void."""
 
     async def go(self) -> bool:

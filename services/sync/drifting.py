@@ -13,7 +13,7 @@ from services.model.notice import NoticeKind
 from services.store import audit, cards, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.sync.run import ExportStep, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 _IN_XERO = (
     "Nothing moves by itself: change it back in Xero, or make the same change in Paymo, so that "
@@ -30,14 +30,14 @@ class _Side:
     is_shared: bool
 
 
-async def note_in_paymo(step: ExportStep, invoice: Invoice) -> None:
+async def note_in_paymo(step: ExportedInvoice, invoice: Invoice) -> None:
     """Tell what somebody edited in Paymo after the export, once for each state of it."""
     seen = await _with_paymo(step, compare.compared_of(step.export), invoice)
     async with step.run.database.sessions.begin() as session:
         await _settle(session, step, seen)
 
 
-async def _with_paymo(step: ExportStep, known: Comparison, invoice: Invoice) -> Comparison:
+async def _with_paymo(step: ExportedInvoice, known: Comparison, invoice: Invoice) -> Comparison:
     export = step.export
     contact_id = export.contact_id
     if export.client_id not in (None, invoice.client_id):
@@ -53,10 +53,10 @@ async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
         known = await exports.list_by_xero_ids(session, run.connection, list(stated))
     for xero_id, export in known.items():
         if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
-            await _note_one(ExportStep(run, export), stated[xero_id])
+            await _note_one(ExportedInvoice(run, export), stated[xero_id])
 
 
-async def _note_one(step: ExportStep, invoice: XeroInvoice) -> None:
+async def _note_one(step: ExportedInvoice, invoice: XeroInvoice) -> None:
     export, shown = step.export, compare.in_xero(invoice)
     known = compare.compared_of(export)
     seen = compare.checked(export, known, stated=shown)
@@ -72,7 +72,7 @@ async def _note_one(step: ExportStep, invoice: XeroInvoice) -> None:
             await _settle(session, step, seen)
 
 
-async def _with_both(step: ExportStep, seen: Comparison) -> Comparison:
+async def _with_both(step: ExportedInvoice, seen: Comparison) -> Comparison:
     """Look at Paymo's invoice, too: the same change there makes it no difference."""
     try:
         invoice = await step.run.paymo.invoice(step.export.paymo_invoice_id)
@@ -81,7 +81,7 @@ async def _with_both(step: ExportStep, seen: Comparison) -> Comparison:
     return await _with_paymo(step, seen, invoice)
 
 
-async def _was_merged(step: ExportStep, shown: Snapshot) -> bool:
+async def _was_merged(step: ExportedInvoice, shown: Snapshot) -> bool:
     """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
     export = step.export
     if shown.contact_id in {"", export.contact_id}:
@@ -99,7 +99,7 @@ async def _was_merged(step: ExportStep, shown: Snapshot) -> bool:
     return stated.contact_status != "ACTIVE"
 
 
-async def _settle(session: Session, step: ExportStep, seen: Comparison) -> None:
+async def _settle(session: Session, step: ExportedInvoice, seen: Comparison) -> None:
     """Write down what was seen, and tell of each side what is not told of it yet."""
     export = step.export
     now = compare.standing(export, seen)
@@ -127,7 +127,7 @@ def _sides(now: Standing) -> tuple[_Side, _Side]:
     )
 
 
-def _advice(step: ExportStep, side: _Side) -> str:
+def _advice(step: ExportedInvoice, side: _Side) -> str:
     if all(each.part is compare.Part.ROUNDING for each in side.found):
         return ""  # nothing differs, or nothing that anybody has to do something about
     if side.name == compare.XERO:
@@ -135,7 +135,7 @@ def _advice(step: ExportStep, side: _Side) -> str:
     return compare.why_not_updated(step.export, step.run.connection, side.found)
 
 
-async def _tell(session: Session, step: ExportStep, side: _Side) -> None:
+async def _tell(session: Session, step: ExportedInvoice, side: _Side) -> None:
     run, export, now = step.run, step.export, step.run.now()
     facts = cards.common_facts(export, run.connection, run.links) | {
         "side": side.name,

@@ -29,7 +29,7 @@ from services.store.engine import Session
 from services.store.tables import Payment
 from services.sync import telling
 from services.sync.observing import settlements_of
-from services.sync.run import ExportStep, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 _NO_PAYMENTS = frozenset({"void"})
 _MARKER = "Xero payment "
@@ -106,7 +106,7 @@ class PaymentStep(Step[Payment]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Copying(ExportStep):
+class _Copying(ExportedInvoice):
     """What is done about one payment that was taken."""
 
     payment: Payment

@@ -73,8 +73,8 @@ class SweepRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportStep:
-    """What a sweep does about one exported invoice."""
+class ExportedInvoice:
+    """One exported invoice during a sweep."""
 
     run: SweepRun
     export: Export

@@ -77,7 +77,7 @@ class SweepStep(Step[Schedule]):
         try:
             await sweep.go()
         except ServiceError as refusal:
-            sweep.problem, sweep.refusal = str(refusal), refusal
+            sweep.trouble, sweep.refusal = str(refusal), refusal
             await sweep.write_down()
             raise
         await sweep.write_down()
@@ -100,7 +100,7 @@ class _Sweep:
     reread_at: datetime | None = None
     outcomes: Counter[PaymentState] = field(default_factory=Counter)
     deletions: int = 0
-    problem: str = ""
+    trouble: str = ""
     refusal: ServiceError | None = None  # what cut it short
     is_limited: bool = False  # then nobody shortens the pause
     read: set[str] = field(default_factory=set)
@@ -113,12 +113,12 @@ class _Sweep:
         self.outcomes = await payments.run_due(run)
         self.deletions = await deletions.run_unsettled(run)
         await watching.check_next(run)
-        self.problem = " ".join(run.problems)
+        self.trouble = " ".join(run.problems)
         allowance = run.xero.allowance
         if allowance.is_short:
             self.pause = max(self.pause, _WHEN_SHORT)
             self.is_limited = True
-            self.problem = (
+            self.trouble = (
                 f"Xero lets the app make {allowance.day_left} more calls today. They are kept for "
                 "exports, so it looks for payments once an hour until the day's count starts again."
             )
@@ -186,8 +186,8 @@ class _Sweep:
         waiting = await rows.next_due(session, run.connection.id)
         due = [now + self.pause, *run.waits, *([waiting] if waiting is not None else [])]
         due_at = max(min(due), now)
-        await schedules.finish(
-            session, run.turn.row, due_at, problem=self.problem, is_held=self.is_limited
+        await schedules.conclude(
+            session, run.turn.row, due_at, problem=self.trouble, is_held=self.is_limited
         )
 
     async def _tell_silence(self, session: Session) -> None:
@@ -196,7 +196,7 @@ class _Sweep:
         since = run.connection.swept_at or run.connection.created_at
         is_silent = self.reread_at is None and not isinstance(self.refusal, NotConnected)
         if is_silent and run.now() - since >= SILENT:
-            await telling.failing(session, run, since, self.problem)
+            await telling.failing(session, run, since, self.trouble)
 
     @property
     def _counts(self) -> dict[str, int]:
@@ -215,6 +215,6 @@ class _Sweep:
             organisation=run.connection.organisation_name or "Xero",
             **self._counts,
             held=len(held),
-            problem=" ".join(each for each in (self.problem, said) if each),
+            problem=" ".join(each for each in (self.trouble, said) if each),
         )
         await self.screen.show_swept(reply_to, swept)

@@ -11,13 +11,15 @@ from services.store import audit, cards, connections, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Export, Payment
-from services.sync.run import ExportStep, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
 
 
-async def payment_facts(session: Session, step: ExportStep, payment: Payment) -> dict[str, Any]:
+async def payment_facts(
+    session: Session, step: ExportedInvoice, payment: Payment
+) -> dict[str, Any]:
     """Return what every notice of a payment says."""
     run, export = step.run, step.export
     rows = await payments.list_of(session, [export.id])
@@ -35,7 +37,7 @@ async def payment_facts(session: Session, step: ExportStep, payment: Payment) ->
     }
 
 
-async def received(session: Session, step: ExportStep, payment: Payment, **more: Any) -> None:
+async def received(session: Session, step: ExportedInvoice, payment: Payment, **more: Any) -> None:
     """Tell a payment, or why it was not recorded; an edited one once, as a change."""
     facts = {"changed_from": "", "short_by": "", "gone": False, "asked": "", **more}
     if payment.replaces_id is not None:
@@ -48,7 +50,7 @@ async def received(session: Session, step: ExportStep, payment: Payment, **more:
 
 async def removed(
     session: Session,
-    step: ExportStep,
+    step: ExportedInvoice,
     payment: Payment,
     *,
     by_person: bool,
@@ -62,7 +64,7 @@ async def removed(
 
 async def _enqueue(
     session: Session,
-    step: ExportStep,
+    step: ExportedInvoice,
     kind: NoticeKind,
     payment: Payment,
     facts: dict[str, Any],
@@ -87,7 +89,7 @@ async def _enqueue(
 
 async def ended(
     session: Session,
-    step: ExportStep,
+    step: ExportedInvoice,
     kind: NoticeKind,
     *,
     in_paymo: str,

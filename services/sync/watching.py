@@ -17,7 +17,7 @@ from services.model.payment import PaymentState
 from services.store import exports, payments
 from services.store.tables import Payment
 from services.sync import drifting, telling
-from services.sync.run import ExportStep, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 _AT_ONCE = 10
 _MOST_BATCHES = 5
@@ -31,12 +31,12 @@ async def check_next(run: SweepRun) -> None:
         is_urgent = len(found) == _AT_ONCE and found[-1].paymo_checked_at is None
         for export in found:
             with contextlib.suppress(Lost):
-                await _check(ExportStep(run, export))
+                await _check(ExportedInvoice(run, export))
         if not is_urgent:
             return
 
 
-async def _check(step: ExportStep) -> None:
+async def _check(step: ExportedInvoice) -> None:
     run = step.run
     # Noted before Paymo is asked: a hint that comes while it answers has it asked again. Payments
     # are read before, too: what is recorded by then must stand in Paymo's answer.
@@ -61,14 +61,14 @@ async def _check(step: ExportStep) -> None:
         await drifting.note_in_paymo(step, invoice)
 
 
-async def _note_gone(step: ExportStep) -> None:
+async def _note_gone(step: ExportedInvoice) -> None:
     """Tell once that the invoice was deleted in Paymo and stays in Xero."""
     async with step.run.database.sessions.begin() as session:
         await lifecycle.mark_gone(session, step.export)
         await telling.ended(session, step, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
 
 
-async def _note_removed(step: ExportStep, rows: Sequence[Payment], invoice: Invoice) -> None:
+async def _note_removed(step: ExportedInvoice, rows: Sequence[Payment], invoice: Invoice) -> None:
     """Leave a tombstone for every copy that a person deleted, so that it does not come back."""
     standing = {each.id for each in invoice.payments}
     for row in rows:

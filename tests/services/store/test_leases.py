@@ -37,7 +37,7 @@ async def renewed(database: Database, row: Schedule, at: datetime = NOW) -> bool
 async def finished(database: Database, row: Schedule, at: datetime = NOW + HOUR) -> bool:
     """Finish a look, with the next one due at some time."""
     async with database.sessions.begin() as session:
-        return await schedules.finish(session, row, at, problem="", is_held=False)
+        return await schedules.conclude(session, row, at, problem="", is_held=False)
 
 
 async def hinted(database: Database, at: datetime) -> None:
@@ -106,7 +106,7 @@ async def test_a_limits_pause_is_not_shortened_by_a_hint(database: Database) -> 
     await connected(database, sweep_due_at=NOW)
     look = await surely_taken(database)
     async with database.sessions.begin() as session:
-        await schedules.finish(session, look, NOW + HOUR, problem="A limit.", is_held=True)
+        await schedules.conclude(session, look, NOW + HOUR, problem="A limit.", is_held=True)
     await hinted(database, NOW)
 
     assert await taken(database, NOW + HOUR - timedelta(seconds=1)) is None
