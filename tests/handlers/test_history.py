@@ -81,13 +81,13 @@ def shown(drawn: list[Json]) -> list[Json]:
 
 
 def whats_in(tree: ast.AST) -> Iterator[str]:
-    """Yield the names of deeds: given to `Deed` or `_note`, or kept in a `what` before."""
+    """Yield the names of deeds: given to `AuditNote` or `_note`, or kept in a `what` before."""
     for node in ast.walk(tree):
         found: list[ast.AST] = []
         if isinstance(node, ast.Call):
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
             kept = [each.value for each in node.keywords if each.arg == "what"]
-            given = [*node.args[:1], *kept] if called == "Deed" else []
+            given = [*node.args[:1], *kept] if called == "AuditNote" else []
             found = [each for part in given for each in ast.walk(part)]
             found = list(node.args) if called == "_note" else found
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "what":
