@@ -18,6 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"^\| `([A-Z_]+)` \| ([^|]+) \|", re.MULTILINE)
 _TRIES = re.compile(r"^\| `([A-Z_]+)` \| [^|]+ \| ([0-9]+) \|", re.MULTILINE)
+_FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)+\.py)`")
 _ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
@@ -120,3 +121,26 @@ def test_the_guide_says_who_may_type_what() -> None:
 
     own = {words.PANEL, words.ALL, words.SEVERAL}
     assert told == {verb: role for verb, role in rights.COMMANDS.items() if verb not in own}
+
+
+@pytest.mark.parametrize(("walk", "most"), [("One export", 48), ("One payment", 28)])
+def test_a_walk_names_files_that_are_there_and_stays_short(walk: str, most: int) -> None:
+    files = set(_FILE.findall(section(read("docs/architecture.md"), f"{walk}, file by file")))
+
+    assert {each for each in files if not (ROOT / each).exists()} == set()
+    assert len(files) <= most
+
+
+def test_every_folder_of_the_tree_has_its_line_in_the_architecture() -> None:
+    rooms = section(read("docs/architecture.md"), "The rooms")
+    named = set(re.findall(r"[`/]([a-z]+)[`/]", rooms))
+    there = {each.parent.name for each in (ROOT / "services").glob("*/__init__.py")}
+
+    assert there - named == set()
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_engineers_are_sent_to_files_that_exist(page: str) -> None:
+    named = {each for each in _FILE.findall(read(page)) if "/" in each}
+
+    assert {each for each in named if not (ROOT / each).exists()} == set()
