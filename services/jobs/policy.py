@@ -102,7 +102,7 @@ PREVIEW = Policy(throttled=Then.END, disconnected=Then.END, unavailable=Then.END
 # An invoice that Xero did not take, and that is not there either: it fails, with Try Again and
 # Cancel, where the person asked and in the channels.
 SENDING = Policy((2, 5, 15, 60, 180), 5)
-# The same where Paymo or Xero cannot be asked at all; about an hour and a quarter. A longer wait is
+# The same where Paymo or Xero cannot be asked at all; about an hour. A longer wait is
 # said where the person asked.
 EXPORT = Policy((2, 5, 15, 60, 180, 600), 12)
 # A look at an organisation, tried as long as Xero fails. Status says why; after a day without one

@@ -17,7 +17,7 @@ from services.errors import (
     Unreachable,
 )
 from services.jobs.policy import BUG, PARKED, Policy, Then, Wait
-from services.jobs.runner import Runner, Step, Turn
+from services.jobs.runner import Runner, Step, Turn, Worker
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import drafts, leases
@@ -172,11 +172,19 @@ async def test_the_last_try_and_what_the_table_ends_are_given_up(stand: Stand) -
     assert step.given_up == ["Gone."]
 
 
-async def test_a_bug_is_raised_and_its_row_waits(stand: Stand) -> None:
-    with pytest.raises(RuntimeError):
+async def test_a_bug_is_counted_and_its_row_waits(stand: Stand) -> None:
+    counted: list[tuple[Job, int]] = []
+
+    async def count(job: Job, key: int) -> None:
+        counted.append((job, key))
+
+    async def look(_key: int) -> None:
         await stand.run(refusing(RuntimeError("a bug")))
+
+    await Worker({Job.PREVIEW: look}, count).run(Job.PREVIEW, 1)
     draft = await stand.draft()
 
+    assert counted == [(Job.PREVIEW, 1)]
     assert draft.due_at == stand.clock() + timedelta(minutes=5)
     assert (draft.leased_until, draft.reason) == (None, BUG)
 
