@@ -18,9 +18,9 @@ from handlers.slack_errors import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.store.engine import Database
-from services.store.schema import is_current
 from services.store.tables import Base
 from services.store.types import Secret
+from services.store.upkeep import is_current
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from bot.metrics import Metrics
 from services.store.engine import Database
-from services.store.schema import is_current
+from services.store.upkeep import is_current
 
 _PATIENCE = 3  # seconds
 _HOLDS = timedelta(seconds=2)  # so that strangers who ask often cost one write

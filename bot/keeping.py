@@ -10,7 +10,7 @@ from services.clients.tokens import Tokens
 from services.errors import ServiceError
 from services.model.jobs import Job
 from services.reconcile.service import ask_due
-from services.store import belongings, due, grants, housekeeping, workspaces
+from services.store import belongings, due, grants, upkeep, workspaces
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Keeping:
     async def tidy(self) -> None:
         """Throw away what is of no use any more, and ask for the digests of a month that ended."""
         async with self.database.sessions.begin() as session:
-            await housekeeping.purge(session, self.now())
+            await upkeep.purge(session, self.now())
             await ask_due(session, self.now())
         await self._forget_expired()
 

@@ -59,7 +59,7 @@ from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
-from services.store import alone, schema
+from services.store import upkeep
 from services.store.engine import Database
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
@@ -277,15 +277,15 @@ def _runners(steps: Sequence[Step[Any]], runner: Runner) -> dict[Job, Run]:
 
 async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
     """Free what is taken in a database file that no other process works on; hold it from then."""
-    held = alone.hold(url)
+    held = upkeep.hold(url)
     if held is None:
         return
     stack.callback(held.close)
     async with database.sessions() as session:
-        is_ready = await schema.is_current(session)
+        is_ready = await upkeep.is_current(session)
     if is_ready:
         async with database.sessions.begin() as session:
-            await alone.release(session, datetime.now(UTC))
+            await upkeep.release(session, datetime.now(UTC))
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:

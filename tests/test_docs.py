@@ -123,9 +123,9 @@ def test_the_guide_says_who_may_type_what() -> None:
     assert told == {verb: role for verb, role in rights.COMMANDS.items() if verb not in own}
 
 
-@pytest.mark.parametrize(("walk", "most"), [("One export", 48), ("One payment", 28)])
-def test_a_walk_names_files_that_are_there_and_stays_short(walk: str, most: int) -> None:
-    files = set(_FILE.findall(section(read("docs/architecture.md"), f"{walk}, file by file")))
+@pytest.mark.parametrize(("way", "most"), [("One export", 48), ("One payment", 28)])
+def test_a_walk_names_files_that_are_there_and_stays_short(way: str, most: int) -> None:
+    files = set(_FILE.findall(section(read("docs/architecture.md"), f"{way}, file by file")))
 
     assert {each for each in files if not (ROOT / each).exists()} == set()
     assert len(files) <= most

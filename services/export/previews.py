@@ -17,7 +17,7 @@ from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, mirror, numbered, tables
 from services.store.engine import Session
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Connection, Draft
 
 _FRESH_ENOUGH = timedelta(minutes=10)

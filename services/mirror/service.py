@@ -1,6 +1,6 @@
 """Copying both systems' lists into the local mirror, which menus and checks read."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,10 +24,12 @@ from services.jobs import policy
 from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.connection import mark_broken
-from services.lifecycle.task import ask_again
-from services.mirror import contacts, headers, ledger_settings
+from services.lifecycle.task import TaskRequest, ask, ask_again
+from services.mirror import contacts, ledger_settings
 from services.mirror.contacts import client_row
 from services.mirror.hooks import Hooks
+from services.model import chunks
+from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
 from services.store import connections, exports, left_out, mirror, schedules, tables
 from services.store.engine import Database, Session
@@ -43,6 +45,8 @@ _SOON = timedelta(seconds=10)
 _PATIENCE = timedelta(minutes=1)  # for Paymo's limit, in one go at the copying
 _INVOICES = "invoices in Paymo"
 _OVERLAP = timedelta(minutes=5)
+_AT_ONCE = 500  # invoices in one statement
+_DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +165,8 @@ class MirrorService(Step[Schedule]):
             row = await connections.get(session, connection.id)
             read = {str(each["invoice_id"]) for each in rows}
             left_out.merge(row, _INVOICES, texts_of(paymo.left_out), read)
-            await headers.note_sent(session, row, rows, self.now())
-            await headers.note_edited(session, row, rows, is_whole=False)
+            await _note_sent(session, row, rows, self.now())
+            await _note_edited(session, row, rows, is_whole=False)
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
 
     async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
@@ -213,8 +217,8 @@ class MirrorService(Step[Schedule]):
             row = await connections.get(session, connection.id)
             odd = texts_of(progress.left_out)
             left_out.replace(row, _INVOICES, odd)
-            await headers.note_sent(session, row, rows, self.now())
-            await headers.note_edited(session, row, rows, is_whole=True)
+            await _note_sent(session, row, rows, self.now())
+            await _note_edited(session, row, rows, is_whole=True)
             await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
 
     def _progress_of(self, connection: Connection) -> Progress:
@@ -283,3 +287,40 @@ def _header_row(header: paymo_wire.Header) -> dict[str, Any]:
         "total": header.total,
         "updated_on": header.updated_on,
     }
+
+
+async def _note_edited(
+    session: Session, connection: Connection, rows: Sequence[dict[str, Any]], *, is_whole: bool
+) -> None:
+    """Have exported invoices looked at next that changed, or that the list holds no more.
+
+    Nothing is read for it: the list is copied all the same. What the list cannot tell, such as the
+    copy of a payment that somebody deleted, is found when the invoice's turn comes.
+    """
+    fresh = {row["invoice_id"]: row["updated_on"] for row in rows}
+    for part in [None] if is_whole else chunks(list(fresh), _AT_ONCE):
+        copied = await exports.list_copied(session, connection, part)
+        due = [export_id for export_id, invoice_id, at in copied if fresh.get(invoice_id) != at]
+        for some in chunks(due, _AT_ONCE):
+            await exports.uncheck(session, some)
+
+
+async def _note_sent(
+    session: Session, connection: Connection, rows: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """Have those looked at that became sent, where they are exported by themselves.
+
+    One that is paid by now went out as well. Nothing that was sent before it was switched on
+    counts, nor what an empty mirror cannot tell.
+    """
+    since = connection.auto_export_since
+    if not connection.auto_export or since is None:
+        return
+    if await mirror.newest_header(session, connection.id) is None:
+        return
+    sent = [row for row in rows if row["status"] in ISSUED_IN_PAYMO and row["updated_on"] >= since]
+    ids = [row["invoice_id"] for row in sent]
+    known = await mirror.statuses(session, connection.id, ids)
+    for invoice_id in ids:
+        if known.get(invoice_id, _DRAFT) == _DRAFT:
+            await ask(session, connection, TaskRequest(Job.AUTO, str(invoice_id), now))

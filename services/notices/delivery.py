@@ -35,7 +35,7 @@ from services.store import (
     workspaces,
 )
 from services.store.engine import Database, Session
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Card, Export, Notice
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.export import BatchState, ExportState
 from services.model.invoice import InvoiceState
 from services.store import exports
-from services.store.fence import fenced, write_where
+from services.store.leases import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
 _WORKING = (BatchState.READING, BatchState.RUNNING)

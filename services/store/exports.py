@@ -12,7 +12,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.store import leases
-from services.store.fence import write_where
+from services.store.leases import write_where
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
 
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)

@@ -1,7 +1,8 @@
 """Leases: one worker at a time is at a row, and a killed one keeps it for seconds.
 
 A lease ends where its worker lets go of the row, and runs out where nobody renews it. Whoever wants
-something else of a row meanwhile takes it away (`wanted`), and the worker writes nothing more.
+something else of a row meanwhile takes it away (`wanted`), and the worker writes nothing more:
+each of its writes is fenced.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, inspect, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.store.tables.base import Leased
+from services.store.tables.base import Base, Leased
 
 LEASE = timedelta(seconds=20)
 
@@ -99,3 +100,31 @@ async def _write(
         .execution_options(synchronize_session=False)
     )
     return written.mappings().one_or_none()
+
+
+async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) -> bool:
+    """Write `values` unless somebody took the row since; the row in memory follows."""
+    table = type(row)
+    return await write_where(session, row, table.fence == fence, **values)  # type: ignore[attr-defined]
+
+
+async def write_where(
+    session: AsyncSession, row: Base, as_read: ColumnElement[bool], **values: Any
+) -> bool:
+    """Write `values` if the row in the database still is `as_read`; the row in memory follows."""
+    table = type(row)
+    keys = inspect(table).primary_key
+    values = ended(table, values)
+    written = await session.scalar(
+        update(table)
+        .where(*(key == getattr(row, key.name) for key in keys), as_read)
+        .values(**values)
+        .returning(keys[0])
+        .execution_options(synchronize_session=False)
+    )
+    if written is None:
+        return False
+    for name, value in values.items():
+        # Already in the database: marking it changed would write it again, unguarded.
+        set_committed_value(row, name, value)
+    return True

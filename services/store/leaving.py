@@ -23,7 +23,7 @@ from services.errors import (
     Unreachable,
 )
 from services.model.jobs import CALL_LIMIT
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Base
 from services.store.tables.base import Sends
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from services.model.notice import TOPIC_OF, NoticeKind
 from services.store import leases
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Subscription
 from services.store.upsert import insert_into, put_all
 

@@ -11,7 +11,7 @@ from typing import Any
 from httpx import Timeout
 
 from sandbox.serving import Fault
-from services.store import alone
+from services.store import upkeep
 from services.store.engine import Database
 from tests.services.bridge import Bridge
 
@@ -102,7 +102,7 @@ async def look_now(bridge: Bridge) -> None:
 async def start_anew(bridge: Bridge) -> None:
     """Free what was taken, as the only process on a database does at its start, and look."""
     async with bridge.database.sessions.begin() as session:
-        await alone.release(session, bridge.clock())
+        await upkeep.release(session, bridge.clock())
     await look_now(bridge)
 
 

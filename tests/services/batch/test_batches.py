@@ -10,7 +10,7 @@ from services.batch.table import BatchForm
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.matching.service import MatchChoice
 from services.model.export import BatchState, ExportState
-from services.store import batches, housekeeping
+from services.store import batches, upkeep
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
@@ -238,7 +238,7 @@ async def test_a_table_that_nobody_confirms_is_forgotten(bridge: Bridge) -> None
     form = await table(bridge)
     bridge.clock.turn(hours=72)
     async with bridge.database.sessions.begin() as session:
-        await housekeeping.purge(session, bridge.clock())
+        await upkeep.purge(session, bridge.clock())
     with pytest.raises(ServiceError, match="not there any more"):
         await bridge.batches.confirm(ANNA, form.batch_id)
     report = await export_all(bridge)

@@ -22,8 +22,7 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import drafts, leases
 from services.store.engine import Database, Session
-from services.store.fence import fenced
-from services.store.leases import LEASE
+from services.store.leases import LEASE, fenced
 from services.store.tables import Connection, Draft
 from tests.services.connecting import Nudges
 from tests.services.prepared import Clock

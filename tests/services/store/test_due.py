@@ -12,7 +12,7 @@ from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.payment import PaymentKind, PaymentState
-from services.store import due, housekeeping, links, notices, workspaces
+from services.store import due, links, notices, upkeep, workspaces
 from services.store.engine import Database
 from services.store.tables import (
     Base,
@@ -178,7 +178,7 @@ async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database)
             links.add(session, link, then)
             session.add(Grant(access_token="a", refresh_token="r", expires_at=then))
         await session.flush()
-        await housekeeping.purge(session, NOW)
+        await upkeep.purge(session, NOW)
         left = [
             await session.scalar(select(func.count()).select_from(table))
             for table in (Draft, SlackState, OneTimeLink, Grant)

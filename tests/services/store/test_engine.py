@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot import logs
 from services.model.connection import ConnectionState
-from services.store import alone, migrate
+from services.store import migrate, upkeep
 from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
 from services.store.types import generate_key
@@ -100,7 +100,7 @@ def test_a_database_file_and_its_companions_are_the_owners_alone(tmp_path: Path)
     url = f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
     try:
         migrate.upgrade(url)
-        held = alone.hold(url)
+        held = upkeep.hold(url)
         with sqlite3.connect(tmp_path / "app.db") as other:  # keeps the -wal there
             other.execute("CREATE TABLE kept (id INTEGER)")
             modes = {each.name: oct(each.stat().st_mode & 0o777) for each in tmp_path.iterdir()}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Connection, inspect
 
-from services.store import migrate, schema
+from services.store import migrate, upkeep
 from services.store.engine import Database
 from tests.databases import open_database
 
@@ -15,9 +15,9 @@ from tests.databases import open_database
 async def revision_of(url: str) -> tuple[str | None, bool]:
     database = open_database(url)
     async with database.sessions() as session:
-        found = await schema.find_revision(session)
+        found = await upkeep.find_revision(session)
     async with database.sessions() as session:
-        is_current = await schema.is_current(session)
+        is_current = await upkeep.is_current(session)
     await database.close()
     return found, is_current
 
@@ -31,12 +31,12 @@ async def tables_of(database: Database) -> set[str]:
 
 
 def test_the_server_knows_the_newest_migration() -> None:
-    assert migrate.newest() == schema.HEAD
+    assert migrate.newest() == upkeep.HEAD
 
 
 def test_the_server_can_do_without_alembic() -> None:
     asked = (
-        "import sys, services.store.engine, services.store.schema, services.store.slack\n"
+        "import sys, services.store.engine, services.store.upkeep, services.store.slack\n"
         "sys.exit('alembic' in sys.modules)"
     )
 
@@ -44,7 +44,7 @@ def test_the_server_can_do_without_alembic() -> None:
 
 
 def test_a_database_is_current_from_its_last_migration_on(database_url: str) -> None:
-    assert asyncio.run(revision_of(database_url)) == (schema.HEAD, True)
+    assert asyncio.run(revision_of(database_url)) == (upkeep.HEAD, True)
 
     migrate.downgrade(database_url, "base")
 
@@ -64,7 +64,7 @@ def test_servers_that_start_together_migrate_once(database_url: str) -> None:
         done = [threads.submit(migrate.upgrade, database_url) for _ in range(3)]
 
     assert [each.exception() for each in done] == [None] * 3
-    assert asyncio.run(revision_of(database_url)) == (schema.HEAD, True)
+    assert asyncio.run(revision_of(database_url)) == (upkeep.HEAD, True)
 
 
 async def test_the_way_back_leaves_no_table(database_url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from services.model.notice import NoticeKind
 from services.store import leases, notices, subscriptions
 from services.store.engine import Database
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Connection, Export, Notice, Subscription
 from tests.services.store_seeds import NOW, connected, count_waiting, export_of, read
 

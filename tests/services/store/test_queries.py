@@ -15,7 +15,7 @@ from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store import exports, migrate, notices
 from services.store.engine import Database
-from services.store.fence import fenced
+from services.store.leases import fenced
 from services.store.tables import Base, Connection, Export, Notice, Subscription, Workspace
 from tests.databases import open_database
 from tests.services.store_seeds import count_waiting

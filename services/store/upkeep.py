@@ -1,0 +1,78 @@
+"""The database as a whole: is it current, is it ours alone, and what is thrown away.
+
+A lease keeps two processes from doing the same thing. Where the process that took it is known to be
+gone, waiting for its end would only keep people waiting.
+"""
+
+import contextlib
+import sqlite3
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store import batches, links
+from services.store.engine import file_of, keep_private
+from services.store.tables import Connection, Draft, Grant, SlackState
+from services.store.tables.base import Leased
+
+HEAD = "0001"  # the newest migration, told without Alembic
+# Slack closes a forgotten modal within a day.
+_DRAFTS_LIVE = timedelta(days=2)
+# A consent for several organisations waits ten minutes for a choice.
+_CHOICES_LIVE = timedelta(hours=1)
+
+
+async def find_revision(session: AsyncSession) -> str | None:
+    """Return the revision of the database, or None before its first migration."""
+    try:
+        found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    except DBAPIError:
+        return None
+    return found
+
+
+async def is_current(session: AsyncSession) -> bool:
+    """Say whether the database has the tables that this code expects."""
+    return await find_revision(session) == HEAD
+
+
+def hold(url: str) -> sqlite3.Connection | None:
+    """Hold the file beside the database until this is closed, or the process dies.
+
+    None when another process holds it, or when there is no file: then nothing is known.
+    """
+    file = file_of(url)
+    if file is None:
+        return None
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.ExitStack() as undo:
+        held = sqlite3.connect(f"{file}-alone", timeout=0, isolation_level=None)
+        undo.callback(held.close)
+        keep_private(url)
+        held.execute("BEGIN EXCLUSIVE")
+        undo.pop_all()
+        return held
+    return None
+
+
+async def release(session: AsyncSession, now: datetime) -> None:
+    """Let go of everything that is leased."""
+    for table in Leased.__subclasses__():
+        await session.execute(
+            update(table)
+            .where(table.leased_until.is_not(None), table.due_at.is_not(None))
+            .values(due_at=now, leased_until=None)
+        )
+    await session.execute(update(Grant).values(lease_until=None))
+
+
+async def purge(session: AsyncSession, now: datetime) -> None:
+    """Remove old drafts, and what expired: links, states, consents nobody used."""
+    in_use = select(Connection.id).where(Connection.grant_id == Grant.id)
+    unused = Grant.expires_at < now - _CHOICES_LIVE
+    await session.execute(delete(Grant).where(unused, ~in_use.exists()))
+    await session.execute(delete(Draft).where(Draft.created_at < now - _DRAFTS_LIVE))
+    await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
+    await batches.purge(session, now - _DRAFTS_LIVE)
+    await links.purge(session, now)
