@@ -19,7 +19,7 @@ A new job is a row type (`Leased`), a line in the table of policies, and a step:
             turn.nudge(Job.NOTICES, turn.row.workspace_id)
 
         async def put_off(self, session, turn, wait) -> dict[str, object]:
-            return {"problem": wait.sentence()}  # written together with the time of the next try
+            return {"reason": wait.sentence()}  # written together with the time of the next try
 
         async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
             ...  # END in the table, or the last try: record it through the lifecycle, say it

@@ -129,7 +129,7 @@ class NoticeStep(Step[Notice]):
         self, session: Session, turn: Turn[Notice], wait: Wait
     ) -> Mapping[str, object]:
         """Keep why; what follows in its channel waits for it."""
-        return {"problem": wait.why}
+        return {"reason": wait.why}
 
     async def give_up(self, turn: Turn[Notice], refusal: ServiceError) -> None:
         """Keep it with why it was not posted."""

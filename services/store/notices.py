@@ -55,7 +55,7 @@ async def enqueue(
             "fence": 0,
             "tries": 0,
             "ts": "",
-            "problem": "",
+            "reason": "",
             "created_at": now,
         }
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
@@ -135,12 +135,12 @@ async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> N
 
 async def close(session: AsyncSession, notice: Notice, fence: int, *, ts: str) -> bool:
     """Note that it was posted, unless somebody else took it since."""
-    return await fenced(session, notice, fence, due_at=None, ts=ts, problem="")
+    return await fenced(session, notice, fence, due_at=None, ts=ts, reason="")
 
 
-async def refuse(session: AsyncSession, notice: Notice, problem: str) -> bool:
+async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
     """Give it up, and keep why."""
-    return await fenced(session, notice, notice.fence, due_at=None, problem=problem)
+    return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
 async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:

@@ -300,7 +300,7 @@ async def test_a_person_who_cannot_be_reached_is_not_tried_for_ever(room: Newsro
     (notice,) = await room.rows()
 
     assert (room.board.posted, room.board.paused) == ([], [])
-    assert (notice.due_at, notice.problem) == (None, "Nobody there.")
+    assert (notice.due_at, notice.reason) == (None, "Nobody there.")
 
 
 @pytest.mark.parametrize("asked", [0, 30])
@@ -337,7 +337,7 @@ async def test_an_outage_is_tried_again_ever_more_rarely_and_given_up_in_the_end
 
     assert waits == sorted(waits)
     assert (len(waits), waits[-1]) == (29, timedelta(minutes=5))
-    assert notice.problem == "Slack is down."
+    assert notice.reason == "Slack is down."
     assert room.board.told == [("C1", "b")]
 
 

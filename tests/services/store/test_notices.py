@@ -77,7 +77,7 @@ async def test_what_is_put_off_holds_up_its_channel_until_it_is_refused(
     first = await take(database, connection)
     assert first is not None
     async with database.sessions.begin() as session:
-        assert await leases.let_go(session, first, NOW + timedelta(minutes=5), problem="busy")
+        assert await leases.let_go(session, first, NOW + timedelta(minutes=5), reason="busy")
     held = await take(database, connection, NOW + timedelta(minutes=4))
     again = await take(database, connection, NOW + timedelta(minutes=5))
     assert again is not None
@@ -86,7 +86,7 @@ async def test_what_is_put_off_holds_up_its_channel_until_it_is_refused(
     second = await take(database, connection, NOW + timedelta(minutes=5))
 
     assert [read(held), read(again), read(second)] == ["", "1", "2"]
-    assert (again.fence, again.tries, again.problem) == (2, 2, "archived")
+    assert (again.fence, again.tries, again.reason) == (2, 2, "archived")
 
 
 async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -> None:
@@ -100,7 +100,7 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -
     async with database.sessions.begin() as session:
         late = [
             await notices.close(session, asleep, fence - 1, ts="0.1"),
-            await leases.let_go(session, asleep, NOW, problem="late"),
+            await leases.let_go(session, asleep, NOW, reason="late"),
             await notices.refuse(session, asleep, "late"),
         ]
     timely = await close(database, awake, fence)
@@ -109,7 +109,7 @@ async def test_a_worker_that_wakes_up_late_changes_nothing(database: Database) -
         waiting = await count_waiting(session)
 
     assert (late, timely) == ([False] * 3, True)
-    assert (kept.ts, kept.problem, kept.due_at, waiting) == ("1.2", "", None, 0)
+    assert (kept.ts, kept.reason, kept.due_at, waiting) == ("1.2", "", None, 0)
 
 
 async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(

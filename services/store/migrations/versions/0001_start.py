@@ -770,7 +770,7 @@ def upgrade() -> None:
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
-        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
         sa.Column("leased_until", UtcDateTime, nullable=True),
