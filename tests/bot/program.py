@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -47,10 +48,14 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, from those that systems give to nobody by themselves.
+
+    One of the others may become somebody's own before the program listens there.
+    """
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 async def start(folder: Path, *words: str, **settings: str) -> asyncio.subprocess.Process:
