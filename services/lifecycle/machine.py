@@ -11,9 +11,8 @@ from enum import StrEnum
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, and_, inspect, true, update
+from sqlalchemy import ColumnElement, and_, true, update
 from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.errors import Lost
 from services.store import leases
@@ -93,7 +92,7 @@ class Machine(Generic[Row, State, Columns]):
             async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
                 values = {self._state.key: arrow.target, **columns(row, *args, **kwargs)}
                 where = self._fence_of(row) & self._state.in_(arrow.sources)
-                if not await self._write(session, row, where, values):
+                if not await leases.write_where(session, row, where, **values):
                     raise Lost
 
             return _named(go, columns)
@@ -112,7 +111,8 @@ class Machine(Generic[Row, State, Columns]):
         def declared(columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
             async def go(session: Session, row: Row, /, *args: P.args, **kwargs: P.kwargs) -> None:
                 where = self._fence_of(row) & _as_read(row, as_read)
-                if not await self._write(session, row, where, columns(row, *args, **kwargs)):
+                values = columns(row, *args, **kwargs)
+                if not await leases.write_where(session, row, where, **values):
                     raise Lost
 
             return _named(go, columns)
@@ -140,7 +140,7 @@ class Machine(Generic[Row, State, Columns]):
                 values = {self._state.key: arrow.target, **columns(row, *args, **kwargs)}
                 values |= {each.key: each + 1 for each in grows}
                 where = self._state.in_(arrow.sources) & _as_read(row, as_read)
-                return await self._write(session, row, where, values)
+                return await leases.write_where(session, row, where, **values)
 
             return _named(go, columns)
 
@@ -197,24 +197,3 @@ class Machine(Generic[Row, State, Columns]):
         fence: InstrumentedAttribute[int] = self.table.fence  # type: ignore[attr-defined]
         held: ColumnElement[bool] = fence == getattr(row, fence.key)
         return held
-
-    async def _write(
-        self, session: Session, row: Row, where: ColumnElement[bool], values: Mapping[str, object]
-    ) -> bool:
-        """Write `values` where the row still fits; the row in memory follows."""
-        key = inspect(self.table).primary_key[0]
-        values = leases.ended(self.table, values)
-        written = await session.execute(
-            update(self.table)
-            .where(key == getattr(row, key.name), where)
-            .values(**values)
-            .returning(*(getattr(self.table, name) for name in values))
-            .execution_options(synchronize_session=False)
-        )
-        found = written.one_or_none()
-        if found is None:
-            return False
-        for name, value in zip(values, found, strict=True):
-            # Already in the database: marking it changed would write it again, unguarded.
-            set_committed_value(row, name, value)
-        return True

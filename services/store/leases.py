@@ -64,7 +64,7 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
     """
     table, until = type(row), now + LEASE
     values = {"due_at": _unless_hinted(table, until), "leased_until": until}
-    return await _write(session, row, values) is not None
+    return await _write(session, row, _is_held(row), values) is not None
 
 
 async def let_go(
@@ -76,30 +76,16 @@ async def let_go(
     """
     if due_at is not None:
         values["due_at"] = _unless_hinted(type(row), due_at)
-    written = await _write(session, row, {"leased_until": None, **values})
-    for name, value in (written or {}).items():
-        # Already in the database: marking it changed would write it again, unguarded.
-        set_committed_value(row, name, value)
-    return written is not None
+    return await write_where(session, row, _is_held(row), leased_until=None, **values)
 
 
 def _unless_hinted(table: type[Leased], at: datetime) -> Any:
     return case((table.due_at == table.leased_until, at), else_=table.due_at)
 
 
-async def _write(
-    session: AsyncSession, row: Leased, values: Mapping[str, Any]
-) -> Mapping[Any, Any] | None:
+def _is_held(row: Leased) -> ColumnElement[bool]:
     table = type(row)
-    own = [column == getattr(row, column.name) for column in inspect(table).primary_key]
-    written = await session.execute(
-        update(table)
-        .where(*own, table.fence == row.fence, table.leased_until.is_not(None))
-        .values(**values)
-        .returning(*(getattr(table, name) for name in values))
-        .execution_options(synchronize_session=False)
-    )
-    return written.mappings().one_or_none()
+    return and_(table.fence == row.fence, table.leased_until.is_not(None))
 
 
 async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) -> bool:
@@ -109,22 +95,30 @@ async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) ->
 
 
 async def write_where(
-    session: AsyncSession, row: Base, as_read: ColumnElement[bool], **values: Any
+    session: AsyncSession, row: Base | Leased, as_read: ColumnElement[bool], **values: Any
 ) -> bool:
     """Write `values` if the row in the database still is `as_read`; the row in memory follows."""
-    table = type(row)
-    keys = inspect(table).primary_key
-    values = ended(table, values)
-    written = await session.scalar(
-        update(table)
-        .where(*(key == getattr(row, key.name) for key in keys), as_read)
-        .values(**values)
-        .returning(keys[0])
-        .execution_options(synchronize_session=False)
-    )
-    if written is None:
-        return False
-    for name, value in values.items():
+    written = await _write(session, row, as_read, ended(type(row), values))
+    for name, value in (written or {}).items():
         # Already in the database: marking it changed would write it again, unguarded.
         set_committed_value(row, name, value)
-    return True
+    return written is not None
+
+
+async def _write(
+    session: AsyncSession,
+    row: Base | Leased,
+    as_read: ColumnElement[bool],
+    values: Mapping[str, Any],
+) -> Mapping[Any, Any] | None:
+    """Return what the database has written, or None where it wrote nothing."""
+    table = type(row)
+    own = [column == getattr(row, column.name) for column in inspect(table).primary_key]
+    written = await session.execute(
+        update(table)
+        .where(*own, as_read)
+        .values(**values)
+        .returning(*(getattr(table, name) for name in values))
+        .execution_options(synchronize_session=False)
+    )
+    return written.mappings().one_or_none()
