@@ -177,10 +177,10 @@ class _Go:
                 for each in await batches.list_exports(session, self.batch.id)
                 if each.state in exports.WAITING and each.due_at is not None
             }
-            notification = [each for each in unsent if each.contact_id == NEW_CONTACT]
-            client_ids = {each.client_id for each in notification if each.client_id is not None}
+            lacking = [each for each in unsent if each.contact_id == NEW_CONTACT]
+            client_ids = {each.client_id for each in lacking if each.client_id is not None}
             known = await matches.find_all(session, self.connection, client_ids)
-            for export in notification:
+            for export in lacking:
                 match = known.get(export.client_id or 0)
                 if match is not None and match.contact_id not in {"", NEW_CONTACT}:
                     export.contact_id = match.contact_id

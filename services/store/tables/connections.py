@@ -149,7 +149,7 @@ class Schedule(Leased, Base):
     job: Mapped[Job] = mapped_column(text_enum(Job))
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # whoever asks sooner
     problem: Mapped[str] = mapped_column(String(1000), default="")  # what people should know of it
-    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who waits for it
+    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # who waits for it
 
 
 class AccessRequest(Base):

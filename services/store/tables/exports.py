@@ -46,7 +46,7 @@ class Export(Leased, Sends, Base):
 
     requested_by: Mapped[str] = mapped_column(String(32))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
+    reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # of who asked
 
     number: Mapped[str] = mapped_column(String(255), default="")  # Paymo's, whatever its length
     leave_out_number: Mapped[bool] = mapped_column(default=False)

@@ -39,7 +39,7 @@ class Task(Leased, Sends, Base):
     state: Mapped[TaskState] = mapped_column(text_enum(TaskState))
     asked_by: Mapped[str] = mapped_column(String(32), default="")  # "" when the app asks itself
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Place of who asked
+    reply_to: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # of who asked
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # how far it has come
     reason: Mapped[str] = mapped_column(Text, default="")  # why it waits, or was refused
 
@@ -54,7 +54,7 @@ class Batch(Leased, Base):
     state: Mapped[BatchState] = mapped_column(text_enum(BatchState))
     asked_numbers: Mapped[list[str]] = mapped_column(JSON, default=list)  # empty: all
     asked_by: Mapped[str] = mapped_column(String(32))
-    reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # Place of who asked
+    reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # of who asked
     problem: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
