@@ -59,8 +59,11 @@ class Recheck:
         case = await self._case(decided)
         if case is None:
             return False
-        wanted: ExportColumns = {**decided, **await self._chosen_since(case)}
-        left = [each for each in await self._left(wanted) if each not in settled]
+        chosen = await self._chosen_since(case)
+        wanted: ExportColumns = {**decided, **chosen}
+        if chosen:
+            case = await self._case(wanted) or case
+        left = [each for each in self._left(case) if each not in settled]
         if left:
             if left != self.export.refusals or wanted:
                 kept: ExportColumns = {**wanted, "refusals": left}
@@ -75,11 +78,8 @@ class Recheck:
         audit.record(self.session, self.connection, entry)
         return True
 
-    async def _left(self, wanted: ExportColumns) -> list[RefusalCode]:
+    def _left(self, case: Case) -> list[RefusalCode]:
         """Return what still stops it: what is red, and what Xero refused while all was the same."""
-        case = await self._case(wanted)
-        if case is None:
-            return self.export.refusals
         red, now, then = codes_of(reds(examine(case))), grounds_of(case), self.export.grounds or {}
         return [
             each
