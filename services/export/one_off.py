@@ -19,7 +19,8 @@ from services.model.connection import ConnectionState
 from services.model.export import RefusalCode
 from services.model.links import Links
 from services.model.people import ReplyTarget, Said
-from services.store import connections, exports, leaving, tasks
+from services.store import audit, connections, exports, leaving, tasks
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
 
@@ -125,6 +126,13 @@ class ExportTaskStep(OneOffStep):
         """Write down what is sent, however often it was tried."""
         async with self.database.sessions.begin() as session:
             await lifecycle.leave(session, about.task, self.now(), **data)
+
+    async def refuse(self, session: Session, about: Assignment, why: str) -> None:
+        """End the task with a sentence why, and note that in the audit log."""
+        await lifecycle.refuse(session, about.task, why)
+        what, by = f"{self.job}_refused", about.task.asked_by
+        entry = AuditNote(what, self.now(), by, about.export.id, after={"reason": why})
+        audit.record(session, about.connection, entry)
 
     def tell(self, turn: Turn[Task], text: str, *, is_well: bool = True) -> None:
         """Tell whoever asked, if anybody did, once the row is written."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from services import money
 from services.clients.xero import Addition
-from services.errors import AlreadyRequested, NotAccepted, NotFound, ServiceError
+from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export import actions, books, claims, forms, refusals
 from services.export.kit import Kit
 from services.export.rechecks import Recheck
@@ -77,7 +77,7 @@ class Requests(Kit):
         """
         now = self.now()
         async with self.database.sessions.begin() as session:
-            found, connection = await _find(session, person, export_id)
+            found, connection = await exports.get_here(session, person, export_id)
             export = await exports.hold(session, found)
             if export.state in exports.DONE:
                 raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
@@ -100,7 +100,7 @@ class Requests(Kit):
     ) -> str:
         """Try again what was refused, with what this button changes; return a sentence to show."""
         async with self.database.sessions() as session:
-            export, connection = await _find(session, person, export_id)
+            export, connection = await exports.get_here(session, person, export_id)
             press = actions.Press(
                 pressed,
                 person,
@@ -135,7 +135,7 @@ class Requests(Kit):
     ) -> str:
         now = self.now()
         async with self.database.sessions.begin() as session:
-            export, connection = await _find(session, person, export_id)
+            export, connection = await exports.get_here(session, person, export_id)
             if export.state in exports.DONE:
                 raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
             if export.state is not ExportState.FAILED:
@@ -246,11 +246,3 @@ def so_are(others: Sequence[Export]) -> str:
         return ""
     numbers = some_of([each.number for each in others])
     return f"So {'is' if len(others) == 1 else 'are'} {numbers}, which waited for the same."
-
-
-async def _find(session: Session, person: Person, export_id: int) -> tuple[Export, Connection]:
-    export = await exports.find(session, export_id)
-    if export is None:
-        raise NotFound("This export is not known any more.")
-    connection = await connections.get_here(session, person, export.connection_id)
-    return export, connections.require_ready(connection)

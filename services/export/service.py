@@ -166,11 +166,8 @@ class ExportService(Requests):
     async def look_again(self, person: Person, export_id: int) -> ExportForm:
         """Start a form for the invoice of an export that was refused, read anew."""
         async with self.database.sessions.begin() as session:
-            export = await exports.find(session, export_id)
-            if export is None:
-                raise NotFound("This export is not known any more.")
-            connection = await connections.get_here(session, person, export.connection_id)
-            draft = forms.new_draft(connections.require_ready(connection), person, self.now())
+            export, connection = await exports.get_here(session, person, export_id)
+            draft = forms.new_draft(connection, person, self.now())
             draft.invoice_id, draft.xero_status = export.paymo_invoice_id, export.xero_status
             draft.due_at = self.now()
             session.add(draft)

@@ -8,10 +8,12 @@ from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.errors import NotFound
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
-from services.store import leases
+from services.model.people import Person
+from services.store import connections, leases
 from services.store.leases import write_where
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
 
@@ -31,6 +33,20 @@ FOLLOWED = (
 async def get(session: AsyncSession, export_id: int) -> Export:
     """Return the export with this id."""
     return await session.get_one(Export, export_id)
+
+
+async def get_here(
+    session: AsyncSession, person: Person, export_id: int, *, called: str = "export"
+) -> tuple[Export, Connection]:
+    """Return an export with its working connection, where the person may export over that.
+
+    Raises `NotFound` for what is gone, under the word that it is `called` by there.
+    """
+    export = await find(session, export_id)
+    if export is None:
+        raise NotFound(f"This {called} is not known any more.")
+    found = await connections.get_here(session, person, export.connection_id)
+    return export, connections.require_ready(found)
 
 
 async def find(session: AsyncSession, export_id: int) -> Export | None:

@@ -120,10 +120,9 @@ class SyncService:
     async def _choose(self, person: Person, export_id: int, choose: _Choose, what: str) -> str:
         """Note what a person has chosen, and return the invoice's number."""
         async with self.database.sessions.begin() as session:
-            export = await exports.find(session, export_id)
-            if export is None:
-                raise NotFound("This invoice is not known any more.")
-            connection = await self._own(session, person, export.connection_id)
+            export, connection = await exports.get_here(
+                session, person, export_id, called="invoice"
+            )
             if not await choose(session, export):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
             self._note(session, connection, export, person, what)

@@ -72,11 +72,9 @@ class RestoreService:
         """Have an invoice made again in Paymo; return a sentence to show at once."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            export = await exports.find(session, export_id)
-            if export is None:
-                raise NotFound("This invoice is not known any more.")
-            found = await connections.get_here(session, person, export.connection_id)
-            connection = connections.require_ready(found)
+            export, connection = await exports.get_here(
+                session, person, export_id, called="invoice"
+            )
             if export.invoice_state is not InvoiceState.DELETED or export.snapshot is None:
                 raise AlreadyRequested(
                     f"Invoice {export.number} was not deleted in Paymo by the app, so there is "
@@ -231,15 +229,7 @@ class RestoreStep(ExportTaskStep):
         again = Typed(Command.RESTORE, number)
         said = f"Invoice {number} was not restored. {why} To try again: {again}"
         async with self.database.sessions.begin() as session:
-            await lifecycle.refuse(session, about.task, said)
-            entry = AuditNote(
-                "restore_refused",
-                self.now(),
-                about.task.asked_by,
-                about.export.id,
-                after={"reason": said},
-            )
-            audit.record(session, about.connection, entry)
+            await self.refuse(session, about, said)
         self.tell(about.turn, said, is_well=False)
 
 

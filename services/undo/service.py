@@ -12,7 +12,6 @@ from decimal import Decimal
 from services import money
 from services.clients.xero import XeroInvoice
 from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError, Unavailable
-from services.export import books
 from services.export.one_off import Assignment, XeroTaskStep
 from services.export.refusals import Refused
 from services.jobs.runner import Work
@@ -80,7 +79,7 @@ class UndoService:
         """Have an export taken back; return a sentence to show at once."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            export, connection = await self._own(session, person, export_id)
+            export, connection = await exports.get_here(session, person, export_id)
             if why := _why_not_ours(export, connection):
                 raise AlreadyRequested(why)
             asked = TaskRequest(
@@ -98,7 +97,7 @@ class UndoService:
         """Take an invoice that Xero states otherwise than Paymo for a good one."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            export, connection = await self._own(session, person, export_id)
+            export, connection = await exports.get_here(session, person, export_id)
             difference = (export.xero_total or Decimal(0)) - (export.total or Decimal(0))
             difference -= export.xero_rounding or Decimal(0)
             before = {
@@ -120,15 +119,6 @@ class UndoService:
             f"The difference of {after['difference']} on invoice {export.number} is accepted. "
             "Payments are recorded as if both sides stated the same."
         )
-
-    async def _own(
-        self, session: Session, person: Person, export_id: int
-    ) -> tuple[Export, Connection]:
-        export = await exports.find(session, export_id)
-        if export is None:
-            raise NotFound("This export is not known any more.")
-        found = await connections.get_here(session, person, export.connection_id)
-        return export, connections.require_ready(found)
 
 
 def _text(amount: Decimal | None, export: Export) -> str:
@@ -214,8 +204,8 @@ class UndoStep(XeroTaskStep):
                 "to), then undo again.",
             )
         async with self.database.sessions() as session:
-            known = await books.load(session, about.connection, "")
-        locked, day = known.locked_until, invoice.issued_on
+            locked = (await connections.get(session, about.connection.id)).locked_until
+        day = invoice.issued_on
         is_approved = invoice.status == "AUTHORISED"
         if is_approved and locked is not None and day is not None and day <= locked:
             raise Refused(
@@ -293,16 +283,8 @@ class UndoStep(XeroTaskStep):
 
     async def _refuse(self, about: Assignment, why: str, *, end: _End = invoices.stop_undo) -> None:
         async with self.database.sessions.begin() as session:
-            await lifecycle.refuse(session, about.task, why)
+            await self.refuse(session, about, why)
             await end(session, about.export)
-            entry = AuditNote(
-                "undo_refused",
-                self.now(),
-                about.task.asked_by,
-                about.export.id,
-                after={"reason": why},
-            )
-            audit.record(session, about.connection, entry)
         self.tell(about.turn, why, is_well=False)
 
 

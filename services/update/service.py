@@ -69,11 +69,7 @@ class UpdateService:
     async def ask(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Have the invoice in Xero made as it is in Paymo now; return a sentence to show."""
         async with self.database.sessions.begin() as session:
-            export = await exports.find(session, export_id)
-            if export is None:
-                raise NotFound("This export is not known any more.")
-            found = await connections.get_here(session, person, export.connection_id)
-            connection = connections.require_ready(found)
+            export, connection = await exports.get_here(session, person, export_id)
             _require_ours(export, connection)
             asked = task_lifecycle.TaskRequest(
                 Job.UPDATE,
@@ -131,15 +127,7 @@ class UpdateStep(XeroTaskStep):
 
     async def _refuse(self, about: Assignment, why: str) -> None:
         async with self.database.sessions.begin() as session:
-            await task_lifecycle.refuse(session, about.task, why)
-            entry = AuditNote(
-                "update_refused",
-                self.now(),
-                about.task.asked_by,
-                export_id=about.export.id,
-                after={"reason": why},
-            )
-            audit.record(session, about.connection, entry)
+            await self.refuse(session, about, why)
         said = f"Invoice {about.export.number} was not updated. {why}"
         self.tell(about.turn, said, is_well=False)
 
