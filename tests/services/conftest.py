@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import make_url
 
 from services.store.engine import Database
-from tests.databases import LastingDatabase
+from tests.databases import LastingDatabase, open_database
+from tests.services.beside import beside
+from tests.services.bridge import Bridge
 
 
 @pytest.fixture
@@ -19,4 +21,12 @@ async def database(
     lasting_databases[kind] = lasting
     database = lasting.aim(database_url)
     yield database
+    await database.close()
+
+
+@pytest.fixture
+async def other(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
+    """Another process on the same database."""
+    database = open_database(database_url)
+    yield beside(bridge, database)
     await database.close()

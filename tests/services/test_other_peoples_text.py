@@ -1,13 +1,10 @@
 """Names, numbers and words as nobody would type them: they arrive readable, and break nothing."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from services.model import texts
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 WORST = "\x00\x07\u202e\u200b\x02"  # PostgreSQL refuses the first
 
@@ -27,11 +24,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def test_what_reaches_xero_can_be_read_and_the_lists_hold_it(bridge: Bridge) -> None:

@@ -4,7 +4,6 @@ Rows are put back to what they were before the answer; what is due then is done 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -20,6 +19,7 @@ from services.store import exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice
 from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 LONG = "INV-2026-11-25-00000001"
 FAR_PAST = date(1999, 12, 31)
@@ -33,11 +33,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def kinds(bridge: Bridge) -> list[str]:

@@ -1,13 +1,10 @@
 """Text from outside may be longer than a column; PostgreSQL refuses it where SQLite does not."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 LONG = "Ä" * 300
 
@@ -24,11 +21,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def test_a_client_with_a_long_name_is_exported_like_any_other(bridge: Bridge) -> None:

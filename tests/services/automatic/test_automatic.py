@@ -1,6 +1,5 @@
 """Automatic export: what goes by itself, what is asked about, and what stops it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from services.store.engine import Database
 from services.store.tables import AuditEntry, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -38,11 +38,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def draft(bridge: Bridge, number: str, client: str = "ACME Ltd.", **more: Any) -> None:

@@ -1,7 +1,6 @@
 """Exporting many invoices: the table, one confirmation, and the report."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
@@ -11,20 +10,15 @@ from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.matching.service import MatchChoice
 from services.model.export import BatchState, ExportState
 from services.store import batches, upkeep
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one client that Xero surely knows."""
-    made = await opened(database)
-    yield made
-    await made.close()
+bridge = bridge_of(opened)
 
 
 async def test_all_that_is_ready_goes_out_with_one_confirmation(bridge: Bridge) -> None:

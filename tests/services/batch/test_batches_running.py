@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,6 @@ from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.wording import Command, Typed
 from services.store import connections, leases
-from services.store.engine import Database
 from services.store.tables import Batch
 from tests.services.batching import (
     LONG,
@@ -31,14 +29,9 @@ from tests.services.batching import (
     words,
 )
 from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.fixtures import bridge_of
 
-
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one client that Xero surely knows."""
-    made = await opened(database)
-    yield made
-    await made.close()
+bridge = bridge_of(opened)
 
 
 async def test_a_batch_of_300_killed_half_way_resumes_and_sends_each_once(

@@ -1,6 +1,5 @@
 """The notes that a batch leaves in Xero's own history: last of all, slowly, or not at all."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from services.store.tables import AuditEntry, Export, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import export_all, invoices, opened
 from tests.services.bridge import Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -29,11 +29,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def wait(bridge: Bridge, times: int = 8) -> None:

@@ -1,6 +1,5 @@
 """One odd row of Paymo's or Xero's: it is named where people look, and all else goes on."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services import batching
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 LINES = [("Work", "", 1, "100")]
@@ -29,11 +29,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def pay_both(bridge: Bridge) -> None:

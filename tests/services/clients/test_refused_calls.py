@@ -1,6 +1,5 @@
 """What Xero or Paymo refuses is one call's affair; the connection is over when the account is."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -11,6 +10,7 @@ from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -27,11 +27,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 @pytest.mark.parametrize("fault", [TIER, PAGE])

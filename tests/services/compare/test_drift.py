@@ -1,6 +1,5 @@
 """Edited after the export, on either side: said once, and brought together by a press."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 
 from handlers.blocks import render_plain
 from services.errors import AlreadyRequested, NotAllowed, ServiceError
-from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, reply_to
 from tests.services.drifting import (
@@ -23,18 +21,14 @@ from tests.services.drifting import (
     told,
     writes,
 )
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
 PAYMO_STATUSES = ("sent", "viewed", "paid")
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await open_bridge(database)
-    yield made
-    await made.close()
+bridge = bridge_of(open_bridge)
 
 
 @BOTH_DATABASES

@@ -1,25 +1,18 @@
 """A number that is edited in Paymo has one place in Xero, and people keep their reference."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
 from tests.services.drifting import change, edit, in_paymo, in_xero, open_bridge, press, told
+from tests.services.fixtures import bridge_of
 
 LONG = "INV-2026-11-25-00000001"
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one exported invoice."""
-    made = await open_bridge(database)
-    yield made
-    await made.close()
+bridge = bridge_of(open_bridge)
 
 
 async def renumber(bridge: Bridge, number: str) -> None:

@@ -1,16 +1,12 @@
 """Edits that leave the sums alone, the same change on both sides, and what looking costs."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
-
-import pytest
 
 from sandbox.paymo.model import Item
 from services.matching.service import MatchChoice
 from services.model.wording import Command, Typed
 from services.store import cards
-from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, TODAY, Bridge
@@ -25,16 +21,12 @@ from tests.services.drifting import (
     told,
     writes,
 )
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await open_bridge(database)
-    yield made
-    await made.close()
+bridge = bridge_of(open_bridge)
 
 
 def reword(bridge: Bridge, text: str) -> None:

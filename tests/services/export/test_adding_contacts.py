@@ -1,6 +1,5 @@
 """Adding a client to Xero: what Xero refuses of it, and who has its name or number already."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,19 +10,14 @@ from services.errors import NotAccepted
 from services.export.shapes import ExportResult
 from services.model.actions import Action
 from services.model.export import ExportState
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair; Xero knows none of the clients yet."""
-    made = await Bridge.open(database)
-    yield made
-    await made.close()
+bridge = bridge_of(Bridge.open)
 
 
 async def client(bridge: Bridge, name: str, email: str = "") -> int:

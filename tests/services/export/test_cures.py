@@ -1,6 +1,5 @@
 """Every refusal has its cure, and the cure works when it is pressed."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +18,7 @@ from services.store.engine import Database
 from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 LOCKED = date(2026, 10, 31)
 
@@ -37,11 +37,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def add(bridge: Bridge, number: str, client: str = "Acme Ltd", **more: Any) -> None:

@@ -1,6 +1,5 @@
 """Exporting, from the form to the invoice that stands in Xero."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,6 +12,7 @@ from services.model.invoice import InvoiceState
 from services.model.wording import Member
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 
 @built_once
@@ -29,11 +29,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def kiwi_invoice(bridge: Bridge, number: str = "INV-2", **more: object) -> None:

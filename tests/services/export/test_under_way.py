@@ -8,7 +8,6 @@ from sandbox.serving import Fault
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Export
-from tests.databases import open_database
 from tests.services.batching import export_all, invoices
 from tests.services.beside import beside, held, start_anew
 from tests.services.bridge import ANNA, Bridge, reply_to
@@ -23,14 +22,6 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made = await Bridge.with_acme(database, "INV-2026-11-25-00000001")
     yield beside(made, database)
     await made.close()
-
-
-@pytest.fixture
-async def other(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
-    """Another process on the same database."""
-    database = open_database(database_url)
-    yield beside(bridge, database)
-    await database.close()
 
 
 async def order(bridge: Bridge, number: str = "INV-2026-11-25-00000001", **choice: str) -> None:

@@ -1,6 +1,5 @@
 """Lines without tax, where an organisation has several rates of zero: asked once, remembered."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,6 +13,7 @@ from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import table, words
 from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -35,11 +35,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def have(bridge: Bridge, rates: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """Who did what, when: what is kept of a real export, and who may read it."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from services.store.audit import AuditNote
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -32,11 +32,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 @pytest.fixture

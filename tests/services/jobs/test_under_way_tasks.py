@@ -16,7 +16,6 @@ from services.model.jobs import Job, TaskState
 from services.store import exports, tasks
 from services.store.engine import Database
 from services.store.tables import Export, Task
-from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.drifting import in_paymo, in_xero, open_bridge, reprice, writes
@@ -31,14 +30,6 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made = await open_bridge(database)
     yield beside(made, database)
     await made.close()
-
-
-@pytest.fixture
-async def other(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
-    """Another process on the same database."""
-    database = open_database(database_url)
-    yield beside(bridge, database)
-    await database.close()
 
 
 async def row(bridge: Bridge) -> Export:

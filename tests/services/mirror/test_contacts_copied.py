@@ -1,15 +1,13 @@
 """How often Xero's contacts are copied, and what that costs of the day's calls."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-
-import pytest
 
 from sandbox.serving import Seen
 from services.store import mirror
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -26,11 +24,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def hour(bridge: Bridge, hours: int = 1) -> list[Seen]:

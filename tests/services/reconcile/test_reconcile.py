@@ -1,6 +1,5 @@
 """Both systems compared: what differs, what somebody decided, and what is never concluded."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,6 +19,7 @@ from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -43,11 +43,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:

@@ -1,6 +1,5 @@
 """Who may do what: by name, by place, and never beyond."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -13,10 +12,10 @@ from services.model.wording import Command, Member, Typed
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
 from services.store import connections, roles
-from services.store.engine import Database
 from services.store.tables import AccessRequest, AuditEntry, Notice, Subscription
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf
+from tests.services.fixtures import bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -24,12 +23,7 @@ ELSEWHERE = "C9"
 CARL = Person("", "T1", "U3", ELSEWHERE)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair, whose channel C1 is subscribed."""
-    made = await Bridge.open(database)
-    yield made
-    await made.close()
+bridge = bridge_of(Bridge.open)
 
 
 def access_on(bridge: Bridge) -> AccessService:

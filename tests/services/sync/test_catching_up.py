@@ -1,6 +1,5 @@
 """Payments of unusual kinds, what is gone already, and coming back after days."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -9,28 +8,16 @@ import pytest
 from sandbox.paymo import Invoice
 from services.model import days
 from services.model.invoice import InvoiceState
-from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import Bridge, built_once
+from tests.services.bridge import Bridge
+from tests.services.fixtures import bridge_of, one_exported
 
 pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 20)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.with_acme(database, "INV-1")
-    await made.export_it("INV-1")
-    return made
-
-
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(one_exported)
 
 
 def in_paymo(bridge: Bridge) -> Invoice:

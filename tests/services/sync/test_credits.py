@@ -1,6 +1,5 @@
 """Credits that settle an invoice: how much of each, and of which day."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,10 +12,10 @@ from hypothesis import strategies as st
 from handlers.notices.text import text_of
 from services.clients.xero import XeroInvoice, applied_credits
 from services.model.notice import NoticeKind
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
-from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of, one_exported
 
 pytestmark = SQLITE_ALONE
 
@@ -24,19 +23,7 @@ BEFORE = date(2026, 9, 17)
 TODAY = date(2026, 11, 25)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.with_acme(database, "INV-1")
-    await made.export_it("INV-1")
-    return made
-
-
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(one_exported)
 
 
 def ticks(day: str) -> str:

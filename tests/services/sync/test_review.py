@@ -1,7 +1,6 @@
 """What must not happen while looking at Xero: hammering, and touching money of somebody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +16,7 @@ from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, Bridge, built_once
+from tests.services.fixtures import bridge_of
 
 DAY = date(2026, 11, 20)
 
@@ -29,11 +29,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def amounts(bridge: Bridge) -> list[Decimal]:

@@ -1,31 +1,18 @@
 """Payments that do not simply fit: a cent too much, typed by hand already, or nowhere to go."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from services.model.payment import PaymentState
-from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of, one_exported
 
 DAY = date(2026, 11, 20)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.with_acme(database, "INV-1")
-    await made.export_it("INV-1")
-    return made
-
-
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(one_exported)
 
 
 async def pay(bridge: Bridge, amount: str) -> None:

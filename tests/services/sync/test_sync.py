@@ -1,6 +1,5 @@
 """What comes back from Xero, and what never moves: the truth table, one test a row."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 DAY = date(2026, 11, 20)
 
@@ -24,11 +24,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:

@@ -10,7 +10,6 @@ from sandbox.serving import Fault
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
 from services.store.engine import Database
-from tests.databases import open_database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, built_once
 from tests.services.undoing import take_back
@@ -37,14 +36,6 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made = await pair(database)
     yield beside(made, database)
     await made.close()
-
-
-@pytest.fixture
-async def other(bridge: Bridge, database_url: str) -> AsyncIterator[Bridge]:
-    """Another process on the same database."""
-    database = open_database(database_url)
-    yield beside(bridge, database)
-    await database.close()
 
 
 def amounts(bridge: Bridge) -> list[Decimal]:

@@ -1,6 +1,5 @@
 """An invoice that the sync deleted in Paymo is made again from what was kept of it."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +18,7 @@ from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
 from tests.handlers.judging import buttons
 from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
 
 DAY = date(2026, 11, 20)
 
@@ -46,11 +46,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 def tie(bridge: Bridge) -> tuple[Project, Expense, list[Entry]]:

@@ -1,6 +1,5 @@
 """Taking an export back: the legal way, or a refusal that changes nothing."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -14,6 +13,7 @@ from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, built_once
+from tests.services.fixtures import bridge_of
 from tests.services.undoing import take_back
 
 pytestmark = SQLITE_ALONE
@@ -30,11 +30,7 @@ async def pair(database: Database) -> Bridge:
     return made
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await pair(database)
-    yield made
-    await made.close()
+bridge = bridge_of(pair)
 
 
 async def row(bridge: Bridge, number: str = "INV-1") -> Export:
