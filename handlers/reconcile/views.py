@@ -11,7 +11,6 @@ from services.model.actions import Action
 from services.reconcile.report import Outcome, Report, Row, Side
 
 _MOST_ROWS = 15
-_LONGEST_TEXT = 3900
 _SIGNS = {
     Outcome.UNREAD: "❔",
     Outcome.ODD: "❔",
