@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from handlers import names
@@ -69,6 +69,11 @@ def _plainly(part: str | wording.Fact) -> str:
 def one_line(text: str) -> str:
     """Make outside text harmless, and keep it from breaking a list."""
     return escape(" ".join(text.split())) or _BLANK
+
+
+def day(when: date) -> str:
+    """Write a date without a month that could be read as a day."""
+    return f"{when.day} {when:%b %Y}"
 
 
 def moment(at: datetime) -> str:
@@ -323,3 +328,10 @@ def grouped(groups: Sequence[OptionGroup]) -> Block:
 def row_of(found: Option) -> Block:
     """Return a service's option as a row of a menu."""
     return option(found.value, found.text, found.description)
+
+
+# How an invoice arrives in Xero: asked in the export form and in the settings.
+STATUSES = (
+    option("AUTHORISED", "Approved", "Xero takes payments on it"),
+    option("DRAFT", "Draft", "Somebody approves it in Xero first"),
+)

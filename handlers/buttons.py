@@ -112,3 +112,16 @@ def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -
         ("Open in Paymo", names.OPEN_PAYMO, paymo),
     )
     return [blocks.link_button(text, name, url) for text, name, url in places if url]
+
+
+def breaker_buttons(connection_id: int) -> list[Block]:
+    """Return the two ways on when many invoices were deleted or voided at once."""
+    sure = blocks.confirm(
+        "Follow Xero in Paymo?",
+        "Every invoice that waits is deleted or voided in Paymo as it was in Xero.",
+        yes="Follow Xero",
+    )
+    return [
+        blocks.button("Follow Xero", names.BREAKER_APPLY, connection_id, style="danger", ask=sure),
+        blocks.button("Keep in Paymo", names.BREAKER_KEEP, connection_id),
+    ]

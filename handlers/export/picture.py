@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, render_line, shorten
-from handlers.export.text import APPLY_TAX, SET_UP_TAX, day, status_name
+from handlers.blocks import Block, day, one_line, render_line, shorten
+from handlers.export.text import APPLY_TAX, SET_UP_TAX, status_name
 from services import money
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine, InvoicePicture

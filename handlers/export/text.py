@@ -1,6 +1,5 @@
 """What is said of an export: how it ended, and what stands in its form."""
 
-from datetime import date
 from decimal import Decimal
 
 from handlers.blocks import escape, one_line, render
@@ -56,11 +55,6 @@ APPLY_TAX = (
     "To apply it: Accounting → Advanced → Chart of accounts → select the account → Edit details → "
     "Tax → select the applicable tax."
 )
-
-
-def day(when: date) -> str:
-    """Write a date without a month that could be read as a day."""
-    return f"{when.day} {when:%b %Y}"
 
 
 def status_name(xero_status: str) -> str:

@@ -15,10 +15,6 @@ from services.model.people import Option
 from services.model.wording import some_of
 
 TITLE = "Export Invoice"
-STATUSES = (
-    blocks.option("AUTHORISED", "Approved", "Xero takes payments on it"),
-    blocks.option("DRAFT", "Draft", "Somebody approves it in Xero first"),
-)
 _RESPONSIBILITY = (
     "All items of the invoice go to this account. Which account types fit is your responsibility; "
     "the tax comes from the account, and must equal the invoice’s tax in Paymo."
@@ -90,7 +86,7 @@ def _fields(form: ExportForm) -> list[Block]:
         tells=True,
     )
     status = blocks.input_block(
-        blocks.static_select(names.XERO_STATUS, STATUSES, form.xero_status),
+        blocks.static_select(names.XERO_STATUS, blocks.STATUSES, form.xero_status),
         "Status in Xero",
         tells=True,
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
+from handlers.buttons import breaker_buttons
 from handlers.home.text import HELP_LINES, state_of
 from services.connect.checklists import Overview
 from services.model.connection import ConnectionState
@@ -114,19 +115,6 @@ def _ending(overview: Overview) -> list[Block]:
     if not overview.can_edit:
         return []
     return [blocks.button("Disconnect", names.DISCONNECT, style="danger")]
-
-
-def breaker_buttons(connection_id: int) -> list[Block]:
-    """Return the two ways on when many invoices were deleted or voided at once."""
-    sure = blocks.confirm(
-        "Follow Xero in Paymo?",
-        "Every invoice that waits is deleted or voided in Paymo as it was in Xero.",
-        yes="Follow Xero",
-    )
-    return [
-        blocks.button("Follow Xero", names.BREAKER_APPLY, connection_id, style="danger", ask=sure),
-        blocks.button("Keep in Paymo", names.BREAKER_KEEP, connection_id),
-    ]
 
 
 def _connect(word: str) -> Block:

@@ -2,9 +2,8 @@
 
 from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, one_line, render_line
-from handlers.buttons import button, buttons, open_links
+from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.export.picture import check_blocks
-from handlers.home.views import breaker_buttons
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.model.actions import Action

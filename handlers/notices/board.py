@@ -8,8 +8,7 @@ import structlog
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.buttons import button, buttons, open_links
-from handlers.home.views import breaker_buttons
+from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.notices.digest import is_fine
 from handlers.notices.drift import drift_buttons
 from handlers.notices.text import Facts, text_of

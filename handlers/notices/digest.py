@@ -4,8 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from handlers.blocks import one_line, shorten
-from handlers.export.text import day
+from handlers.blocks import day, one_line, shorten
 from services import money
 
 Facts = dict[str, Any]

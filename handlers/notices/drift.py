@@ -3,9 +3,8 @@
 from datetime import date
 from typing import Any
 
-from handlers.blocks import Block, one_line, render
+from handlers.blocks import Block, day, one_line, render
 from handlers.buttons import button
-from handlers.export.text import day
 from services.model.actions import Action
 
 Facts = dict[str, Any]

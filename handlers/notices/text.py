@@ -5,8 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from handlers.blocks import escape, moment, one_line, render
-from handlers.export.text import day
+from handlers.blocks import day, escape, moment, one_line, render
 from handlers.notices.digest import digest_text
 from handlers.notices.drift import drift_text, edited_line
 from handlers.settings.text import answered_text, asked_text, owner_text

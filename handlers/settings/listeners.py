@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.export.views import STATUSES
 from handlers.reading import Note, chosen, field, note_of
 from handlers.routing import SlackRequest
 from services.connect.service import ConnectService
@@ -152,7 +151,7 @@ def settings_view(form: SettingsForm) -> Block:
         ),
         *_people(form),
         blocks.input_block(
-            blocks.static_select(names.XERO_STATUS, STATUSES, form.xero_status),
+            blocks.static_select(names.XERO_STATUS, blocks.STATUSES, form.xero_status),
             "Invoices arrive in Xero as",
         ),
         blocks.input_block(
