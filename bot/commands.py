@@ -15,6 +15,8 @@ from bot import doctor, operators, serving
 from bot.operators import Swept, UnknownWorkspace
 from bot.settings import Settings
 from bot.wiring import open_database
+from handlers.blocks import render_plain
+from services.model.wording import has_facts
 from services.store.engine import rotate
 
 T = TypeVar("T")
@@ -52,7 +54,7 @@ def sync_once(settings: Settings, workspace: str) -> None:
 
         def tell(swept: Swept) -> None:
             progress.advance(bar)
-            said = swept.problem or "up to date"
+            said = render_plain(swept.problem) or "up to date"
             progress.console.print(f"{swept.organisation}: {said}", markup=False, soft_wrap=True)
 
         is_well = _run(operators.sync_once(settings, workspace, begin, tell))
@@ -63,7 +65,8 @@ def examine(settings: Settings) -> None:
     """Print what is well and what is not; exit 1 where something is not."""
 
     def tell(finding: doctor.Finding) -> None:
-        typer.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {finding.text}")
+        said = render_plain(finding.text)
+        typer.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {said}")
 
     if not _run(doctor.examine(settings, tell)):
         raise typer.Exit(1)
@@ -89,7 +92,16 @@ def export_data(settings: Settings, workspace: str) -> None:
         found = _run(operators.export_data(settings, workspace))
     except UnknownWorkspace:
         _refuse_unknown(workspace)
-    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(_written_out(found), indent=2, ensure_ascii=False))
+
+
+def _written_out(found: Any) -> Any:
+    """Write out the facts in sentences that were kept; all else stays as it is."""
+    if isinstance(found, dict):
+        return {name: _written_out(each) for name, each in found.items()}
+    if isinstance(found, list):
+        return [_written_out(each) for each in found]
+    return render_plain(found) if isinstance(found, str) and has_facts(found) else found
 
 
 def set_owner(settings: Settings, workspace: str, user: str) -> None:

@@ -99,6 +99,11 @@ class Moment:
 Fact = Member | Typed | Amount | Day | Moment
 
 
+def has_facts(sentence: str) -> bool:
+    """Say whether there is more in a sentence than plain text."""
+    return _FACT.search(sentence) is not None
+
+
 def parts(sentence: str) -> Iterator[str | Fact]:
     """Yield the plain texts of a sentence and the facts between them, in order."""
     end = 0

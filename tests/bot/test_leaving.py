@@ -12,7 +12,7 @@ from bot.keeping import Keeping
 from services.connect.workspaces import WorkspaceService
 from services.model.export import ExportState
 from services.store.engine import Database
-from services.store.tables import Connection, Export, Workspace
+from services.store.tables import Connection, Export, Grant, Workspace
 from tests.bot.program import NEEDED, Ended, run
 from tests.databases import KEY as ENCRYPTION_KEY
 from tests.databases import open_database
@@ -104,6 +104,27 @@ async def test_data_is_handed_out_as_json_without_secrets(
     assert found["tables"]["exports"][0]["client_name"] == "Zoë Ltd"
     assert found["tables"]["connections"][0]["organisation_name"] == "Maple Books"
     assert KEY not in ended.out
+
+
+async def test_a_terminal_and_the_data_say_in_plain_words_what_slack_would_mark_up(
+    database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    stand = await Connecting.open(database)
+    await connect(stand)
+    async with database.sessions.begin() as session:
+        grant = await session.get_one(Grant, 1)
+        stand.xero.authority.revoke(grant.refresh_token)
+        grant.expires_at = NOW - timedelta(days=1)
+
+    swept = await typed(stand, tmp_path, sqlite_url, "sync", "--once")
+    handed = await typed(stand, tmp_path, sqlite_url, "export-data", "--workspace", "T1")
+    await stand.close()
+
+    why = "Connect Xero again with /paymo-xero connect."
+    assert (swept.status, why in swept.out) == (1, True)
+    problems = [each["problem"] for each in json.loads(handed.out)["tables"]["schedules"]]
+    assert [why in each for each in problems if each] == [True]
+    assert "\\u0002" not in handed.out
 
 
 @pytest.mark.parametrize("command", ["forget", "export-data"])
