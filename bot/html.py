@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.model import texts
+from services.model import wording
 
 _HERE = Path(__file__).parent / "pages"
 POLICY = (
@@ -83,7 +83,7 @@ class Pages:
 
     def say(self, title: str, *paragraphs: str, status: int = 200) -> HTMLResponse:
         """Return a page with a heading and a few sentences."""
-        said = [texts.clean(each) for each in paragraphs]
+        said = [wording.clean(each) for each in paragraphs]
         return self.draw("message.html", status, title=title, paragraphs=said)
 
     async def home(self, _request: Request) -> Response:

@@ -10,7 +10,7 @@ from services.clients.tokens import Tokens
 from services.errors import ServiceError
 from services.model.jobs import Job
 from services.reconcile.service import ask_due
-from services.store import belongings, due, grants, upkeep, workspaces
+from services.store import due, grants, upkeep, workspaces
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Keeping:
             async with self.database.sessions.begin() as session:
                 # Somebody may have installed the app again a moment ago.
                 if await workspaces.lock_removed(session, workspace.id):
-                    await belongings.forget(session, workspace)
+                    await workspaces.forget_rows(session, workspace)
                     log.info("workspace_forgotten", workspace=workspace.id)
 
     async def keep_tokens(self) -> None:

@@ -12,7 +12,7 @@ from bot.settings import Settings
 from bot.wiring import Core, now, open_core, open_database
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import belongings, connections, ownership, schedules, workspaces
+from services.store import access, connections, schedules, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Workspace
 
@@ -94,7 +94,7 @@ async def _get_named(session: Session, name: str) -> Workspace:
 async def export_data(settings: Settings, name: str) -> dict[str, Any]:
     """Return what is kept about a workspace, by table. Raises `UnknownWorkspace`."""
     async with _named(settings, name) as (session, workspace):
-        tables = await belongings.export(session, workspace)
+        tables = await workspaces.export_rows(session, workspace)
         return {"workspace": workspace.team_id, "tables": tables}
 
 
@@ -114,7 +114,7 @@ async def forget(settings: Settings, name: str, tell: Callable[[str], None]) -> 
                 "Xero at Settings > Connected apps."
             )
         async with core.database.sessions.begin() as session:
-            await belongings.forget(session, workspace)
+            await workspaces.forget_rows(session, workspace)
 
 
 async def _end(core: Core, workspace: Workspace) -> list[str]:
@@ -139,7 +139,7 @@ async def set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
     The running server tells both owners. Raises `UnknownWorkspace`.
     """
     async with _named(settings, name) as (session, workspace):
-        found = await ownership.list_in(session, workspace.id)
+        found = await access.list_in(session, workspace.id)
         for each in found:
-            await ownership.change(session, each, user_id, ownership.ORDERED, now())
+            await access.change_owner(session, each, user_id, access.ORDERED, now())
         return [each.organisation_name or "Xero" for each in found]

@@ -52,8 +52,8 @@ from services.jobs.runner import Run, Runner, Step, Work, Worker
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.notices.delivery import CardStep, NoticeStep
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep

@@ -8,7 +8,7 @@ from typing import Any
 
 from handlers import names
 from services import money
-from services.model import texts, wording
+from services.model import wording
 from services.model.people import Option, OptionGroup
 from services.model.wording import Amount, Day, Member, Moment, Typed
 
@@ -26,7 +26,7 @@ _BLANK = "–"
 
 def escape(text: str) -> str:
     """Make outside text harmless in mrkdwn and in a message's `text`."""
-    return html.escape(texts.clean(text), quote=False)
+    return html.escape(wording.clean(text), quote=False)
 
 
 def render(sentence: str) -> str:
@@ -93,7 +93,7 @@ def plain(text: str, longest: int = LONGEST_TEXT) -> Block:
 
     Brackets are escaped all the same: no reader of the payload may take them for a mention.
     """
-    harmless = texts.clean(text).replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
+    harmless = wording.clean(text).replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
     return {"type": "plain_text", "text": shorten(harmless, longest), "emoji": True}
 
 

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.blocks import section
 from handlers.slack_errors import slack_refusals, text_in
 from services.errors import ServiceError
-from services.model import texts
+from services.model import wording
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class CSVFile:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else texts.clean(_BREAKS.sub(" ", str(value)))
+    text = "" if value is None else wording.clean(_BREAKS.sub(" ", str(value)))
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 

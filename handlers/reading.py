@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handlers.blocks import CONNECTION
-from services.model import numbers, texts
+from services.model import numbers, wording
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
@@ -31,7 +31,7 @@ class Note:
 def cleaned(body: Any) -> Any:
     """Return what Slack sent without characters that nobody can see, at any depth."""
     if isinstance(body, str):
-        return texts.clean(body)
+        return wording.clean(body)
     if isinstance(body, dict):
         return {name: cleaned(each) for name, each in body.items()}
     return [cleaned(each) for each in body] if isinstance(body, list) else body

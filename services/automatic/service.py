@@ -21,9 +21,8 @@ from services.mapping.case import Case, ExportChoice
 from services.mapping.checks import examine
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Colour
-from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO
+from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO, Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.store import audit, cards, connections, exports, matches, mirror, notices

@@ -44,9 +44,8 @@ from services.lifecycle import export as lifecycle
 from services.mapping.case import LedgerSettings, adding_of
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
-from services.model.invoice import ISSUED_IN_PAYMO
+from services.model.invoice import ISSUED_IN_PAYMO, Links
 from services.model.jobs import CALL_LIMIT
-from services.model.links import Links
 from services.store import batches
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Connection, Export

@@ -24,8 +24,7 @@ from services.mapping.taxes import UNTAXED_CHOICE
 from services.mirror.contacts import client_row
 from services.model import days
 from services.model.export import Check, Colour
-from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState
-from services.model.links import Links
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.wording import Command, Day, Typed
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Session

@@ -14,11 +14,11 @@ from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, batches, connections, numbered, tax_choices
+from services.store import audit, batches, connections, matches, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.matches import UNTAXED
 from services.store.tables import Batch, Connection
-from services.store.tax_choices import UNTAXED
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
@@ -93,11 +93,9 @@ class BatchService:
             connection = connections.require_ready(
                 await connections.get_here(session, person, batch.connection_id)
             )
-            known = {
-                each.tax_type for each in await tax_choices.list_zero_rates(session, connection)
-            }
+            known = {each.tax_type for each in await matches.list_zero_rates(session, connection)}
             if tax_type in known:
-                await tax_choices.remember(
+                await matches.remember_tax(
                     session, connection, (UNTAXED, tax_type), by=person.user_id, at=self.now()
                 )
                 await ask_again(session, connection, self.now())

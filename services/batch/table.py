@@ -9,7 +9,7 @@ from services import money
 from services.matching.menus import tax_option
 from services.model.export import BatchState, ExportState
 from services.model.people import Option, ReplyTarget
-from services.store import batches, connections, mirror, tax_choices
+from services.store import batches, connections, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Connection, Export
 
@@ -143,9 +143,7 @@ async def _untaxed(
     """Return the rates to choose from, where invoices wait for somebody to choose."""
     if not any(row.verdict == UNTAXED and row.export_id is None for row in rows):
         return ()
-    return tuple(
-        tax_option(each) for each in await tax_choices.list_zero_rates(session, connection)
-    )
+    return tuple(tax_option(each) for each in await matches.list_zero_rates(session, connection))
 
 
 def _unknown(batch: Batch, rows: Iterable[BatchRow]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.model import texts
+from services.model import wording
 from services.model.jobs import CALL_LIMIT
 
 Sleep = Callable[[timedelta], Awaitable[None]]
@@ -197,7 +197,7 @@ class ApiClient:
         self.allowance.read(response.headers)
         body = response.content.removeprefix(codecs.BOM_UTF8)
         if body.lstrip()[:1] in {b"{", b"[", b'"'}:
-            body = texts.clean_json(body).encode()
+            body = wording.clean_json(body).encode()
         return Answer(self.system, response.status_code, response.headers, body)
 
     def _accept(self, answer: Answer) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.clients.http import Answer
-from services.model.texts import clean
+from services.model.wording import clean
 
 _LISTS = {"validationerrors", "errors", "problems"}
 _SPECIFIC = ("message", "detail", "error_description", "errormessage", "description")

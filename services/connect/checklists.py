@@ -9,7 +9,7 @@ from services.model.connection import ConnectionState, Organisation
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
-from services.store import connections, exports, links, payments, schedules, subscriptions
+from services.store import connections, exports, links, notices, payments, schedules
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -95,7 +95,7 @@ class Checklists:
 
     async def draw(self, session: Session, connection: Connection, spot: OneTimeLink) -> Checklist:
         """Return the form; `spot` says for whom, and in which view and channel, links are made."""
-        heard = await subscriptions.list_for(session, connection.id)
+        heard = await notices.list_subscriptions(session, connection.id)
         needs_paymo, needs_xero = needs_of(connection, spot.user_id)
         return Checklist(
             connection_id=connection.id,
@@ -187,7 +187,7 @@ def organisation_of(connection: Connection) -> Organisation | None:
 async def overview_of(session: Session, connection: Connection, role: Role) -> Overview:
     """Return one connection at a glance."""
     counts = await exports.counts(session, connection.id)
-    heard = await subscriptions.list_for(session, connection.id)
+    heard = await notices.list_subscriptions(session, connection.id)
     asking = await exports.count_asking(session, connection.id)
     asking += await payments.count_asking(session, connection.id)
     sweep = await schedules.find(session, connection.id, Job.SWEEP)

@@ -32,7 +32,6 @@ from services.store import (
     mirror,
     notices,
     schedules,
-    subscriptions,
 )
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -164,7 +163,7 @@ class EndingStep(Step[Schedule]):
 
     async def _enqueue(self, session: Session, row: Connection, by: str) -> None:
         """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
-        heard = await subscriptions.list_for(session, row.id)
+        heard = await notices.list_subscriptions(session, row.id)
         notification = notices.Notification(
             kind=NoticeKind.CONNECTION_ENDED,
             source=f"ended:{row.id}:{self.now().isoformat()}",

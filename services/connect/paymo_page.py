@@ -10,7 +10,7 @@ from services.connect.links import PageLinks
 from services.connect.refusals import LinkExpired, TriesSpent
 from services.connect.settling import Finished
 from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
-from services.model import texts
+from services.model import wording
 from services.model.connection import ConnectionState
 from services.model.wording import Command, Typed
 from services.store import links
@@ -34,7 +34,7 @@ class PaymoPage:
         are.
         """
         link, _ = await self.links.find(nonce, checklists.PAYMO, cookie)
-        key = "".join(texts.one_line(api_key).split())
+        key = "".join(wording.one_line(api_key).split())
         if not key:
             raise ServiceError("Paste your Paymo API key into the field.")
         async with self.database.sessions.begin() as session:

@@ -19,12 +19,12 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
 from services.store import (
+    access,
     audit,
     connections,
     exports,
     grants,
     links,
-    ownership,
     roles,
     schedules,
     workspaces,
@@ -152,7 +152,7 @@ class ConnectService:
             begun = await connections.find_begun(session, workspace.id, person.user_id)
             if begun is not None and checklists.needs_of(begun, person.user_id) != (True, True):
                 current = begun
-        if not await ownership.may_take_over(session, current, person.user_id, self.now()):
+        if not await access.may_take_over(session, current, person.user_id, self.now()):
             await roles.require(session, current, person, Role.OWNER)
         return current
 

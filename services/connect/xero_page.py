@@ -17,7 +17,7 @@ from services.connect.settling import Finished
 from services.errors import NotConnected, ServiceError
 from services.model.connection import Organisation
 from services.model.wording import Command, Typed
-from services.store import connections, grants, links, ownership
+from services.store import access, connections, grants, links
 from services.store.engine import Database
 from services.store.tables import Connection, Grant, OneTimeLink
 
@@ -194,7 +194,7 @@ class XeroPages:
             else:
                 connection = await connections.get(session, visit.link.connection_id)
                 require_open(connection)
-            await ownership.require_connector(session, connection, visit.link.user_id, self.now())
+            await access.require_connector(session, connection, visit.link.user_id, self.now())
             before = consents.held_by(connection)
             connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
             connection.organisation_name, connection.country = found.name, found.country_code

@@ -13,7 +13,7 @@ from services.export.kit import Kit
 from services.export.refusals import Refused
 from services.lifecycle.export import note
 from services.model.export import RefusalCode
-from services.model.links import Links
+from services.model.invoice import Links
 from services.model.wording import Amount
 from services.store import exports, leaving
 from services.store.tables import Connection, Export

@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.clients.xero import Addition
 from services.mapping.case import LedgerSettings
 from services.model.export import NEW_CONTACT
-from services.store import connections, mirror, tax_choices
+from services.store import connections, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Connection
 
@@ -26,7 +26,7 @@ async def load(
         accounts={each.account_id: each for each in accounts},
         tax_rates={each.tax_type: each for each in rates},
         contact=None,
-        tax_choices=await tax_choices.list_all(session, connection),
+        tax_choices=await matches.list_tax_choices(session, connection),
     )
     return await for_contact(session, connection, known, contact_id, adding)
 

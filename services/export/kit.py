@@ -9,7 +9,7 @@ from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.export.shapes import ExportScreen
 from services.jobs.runner import Work
-from services.model.links import Links
+from services.model.invoice import Links
 from services.store.engine import Database
 from services.store.tables import Connection
 

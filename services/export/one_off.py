@@ -17,7 +17,7 @@ from services.lifecycle import task as lifecycle
 from services.lifecycle.invoice import stop_undo
 from services.model.connection import ConnectionState
 from services.model.export import RefusalCode
-from services.model.links import Links
+from services.model.invoice import Links
 from services.model.people import ReplyTarget, Said
 from services.store import audit, connections, exports, leaving, tasks
 from services.store.audit import AuditNote

@@ -21,11 +21,11 @@ from services.model.export import Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed, some_of
-from services.store import audit, connections, drafts, exports, leaving, mirror, tax_choices
+from services.store import audit, connections, drafts, exports, leaving, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Session
+from services.store.matches import UNTAXED
 from services.store.tables import Connection, Draft, Export
-from services.store.tax_choices import UNTAXED
 
 _CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
@@ -198,7 +198,7 @@ async def _subject(
     _require_sendable(case)
     for chosen in _rates_chosen(case):
         by = asked.person.user_id
-        await tax_choices.remember(session, connection, chosen, by=by, at=asked.at)
+        await matches.remember_tax(session, connection, chosen, by=by, at=asked.at)
         await ask_again(session, connection, asked.at)
     return claims.Subject.seen(invoice)
 

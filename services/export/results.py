@@ -6,7 +6,7 @@ from services import money
 from services.export.shapes import ExportResult
 from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, Wish
-from services.model.links import Links
+from services.model.invoice import Links
 from services.model.notice import NoticeKind
 from services.store import audit, cards, notices
 from services.store.audit import AuditNote

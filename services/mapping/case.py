@@ -9,8 +9,8 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.store.matches import UNTAXED
 from services.store.tables import Account, Contact, TaxRate
-from services.store.tax_choices import UNTAXED
 
 DRAFT = "DRAFT"
 

@@ -12,7 +12,7 @@ from services.clients.rows import texts_of
 from services.clients.xero import Contact, XeroClient
 from services.lifecycle.task import ask_again
 from services.model import days
-from services.store import connections, exports, left_out, mirror, tables
+from services.store import connections, exports, mirror, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection
 
@@ -33,10 +33,10 @@ async def copy(database: Database, xero: XeroClient, connection_id: int, now: da
         row = await connections.get(session, connection_id)
         odd = texts_of(xero.left_out)
         if since is None:
-            left_out.replace(row, _NAME, odd)
+            mirror.note_left_out(row, _NAME, odd)
             row.contacts_whole_at = now
         else:
-            left_out.merge(row, _NAME, odd, {each.contact_id for each in found})
+            mirror.merge_left_out(row, _NAME, odd, {each.contact_id for each in found})
         row.contacts_read_at = now
         rows = [contact_row(each) for each in found]
         usable = {each["contact_id"] for each in rows if each["is_active"]}

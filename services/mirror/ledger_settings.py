@@ -8,7 +8,7 @@ from services import money
 from services.clients.rows import LeftOut, texts_of
 from services.clients.xero import XeroClient
 from services.clients.xero import wire as xero_wire
-from services.store import left_out, mirror, tables
+from services.store import mirror, tables
 from services.store.engine import Session
 from services.store.tables import Connection
 
@@ -57,7 +57,7 @@ async def write(
         (tables.Currency, currencies, "currency"),
     ):
         texts = texts_of(each for each in odd if each.what == what)
-        left_out.replace(connection, f"{what} in Xero", texts)
+        mirror.note_left_out(connection, f"{what} in Xero", texts)
         await mirror.replace(session, connection.id, table, rows, texts)
 
 

@@ -31,7 +31,7 @@ from services.mirror.hooks import Hooks
 from services.model import chunks
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
-from services.store import connections, exports, left_out, mirror, schedules, tables
+from services.store import connections, exports, mirror, schedules, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Schedule
 
@@ -164,7 +164,7 @@ class MirrorService(Step[Schedule]):
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             read = {str(each["invoice_id"]) for each in rows}
-            left_out.merge(row, _INVOICES, texts_of(paymo.left_out), read)
+            mirror.merge_left_out(row, _INVOICES, texts_of(paymo.left_out), read)
             await _note_sent(session, row, rows, self.now())
             await _note_edited(session, row, rows, is_whole=False)
             await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
@@ -192,7 +192,7 @@ class MirrorService(Step[Schedule]):
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             odd = texts_of(paymo.left_out)
-            left_out.replace(row, "clients in Paymo", odd)
+            mirror.note_left_out(row, "clients in Paymo", odd)
             await mirror.replace(session, connection.id, tables.Client, clients, odd)
         copied = connection.paymo_mirrored_at
         if copied is None or now - copied >= _PAYMO_IN_FULL_EVERY:
@@ -216,7 +216,7 @@ class MirrorService(Step[Schedule]):
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             odd = texts_of(progress.left_out)
-            left_out.replace(row, _INVOICES, odd)
+            mirror.note_left_out(row, _INVOICES, odd)
             await _note_sent(session, row, rows, self.now())
             await _note_edited(session, row, rows, is_whole=True)
             await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)

@@ -1,13 +1,17 @@
 """Money from Paymo's figures to Xero's lines: pure arithmetic, Decimal in and Decimal out."""
 
-from services.money.currencies import currency_code, decimals_of, format_amount
 from services.money.figures import (
     DoesNotAddUp,
     NotExportable,
     PaymoFigures,
     PaymoLine,
     XeroLine,
+    currency_code,
+    decimals_in,
+    decimals_of,
     effective_rate,
+    format_amount,
+    largest_remainder,
     percent,
     plain,
     rates_agree,
@@ -22,7 +26,6 @@ from services.money.lines import (
     lines_without_description,
     xero_lines,
 )
-from services.money.shares import decimals_in, largest_remainder
 from services.money.texts import (
     LONGEST_NUMBER,
     fits_number,

@@ -1,8 +1,9 @@
 """What goes into the arithmetic, what comes out of it, how it refuses; and rates in per cent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+from functools import reduce
 
 from services.errors import ServiceError
 
@@ -88,3 +89,162 @@ def plain(number: Decimal) -> str:
     """Write a number without exponent or closing zeros."""
     text = f"{number or Decimal(0):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+# Inexact traps: whatever needed more digits than these would stop rather than lose one.
+_EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
+_ROUNDING = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+_HALF = Decimal("0.5")
+
+
+def product(quantity: Decimal, price: Decimal) -> Decimal:
+    """The product with all its digits."""
+    return _EXACT.multiply(quantity, price)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum with all its digits."""
+    return reduce(_EXACT.add, amounts, Decimal(0))
+
+
+def largest_remainder(
+    amount: Decimal, shares: Sequence[Decimal], unit: Decimal
+) -> tuple[Decimal, ...]:
+    """Spread the amount in proportion to shares of either sign.
+
+    The parts sum to the amount exactly, and each is less than one unit from its exact share.
+    """
+    if amount == 0:
+        return (Decimal(0),) * len(shares)
+    whole = total(shares)
+    if whole == 0:
+        raise DoesNotAddUp(f"There is nothing that {amount:f} could be spread over.")
+    *portions, whole_count, amount_count, unit_count = _as_counts([*shares, whole, amount, unit])
+    exact = [portion * amount_count for portion in portions]
+    return _round_to_sum(exact, whole_count * unit_count, amount, unit)
+
+
+def round_to_sum(exact: Sequence[Decimal], amount: Decimal, unit: Decimal) -> tuple[Decimal, ...]:
+    """Round each value down or up to the unit so that they sum to the amount.
+
+    The values that lose most by rounding down go up first; whole ones stay as they are.
+    """
+    *counts, unit_count = _as_counts([*exact, unit])
+    return _round_to_sum(counts, unit_count, amount, unit)
+
+
+def _round_to_sum(
+    exact: Sequence[int], divisor: int, amount: Decimal, unit: Decimal
+) -> tuple[Decimal, ...]:
+    """Round each exact/divisor, a number of units, to a whole one."""
+    pairs = [divmod(each, divisor) for each in exact]
+    parts = [part for part, _ in pairs]
+    uneven = [place for place, (_, rest) in enumerate(pairs) if rest]
+    amount_count, unit_count = _as_counts([amount, unit])
+    wanted, odd = divmod(amount_count, unit_count)
+    missing = wanted - sum(parts)
+    if odd or not 0 <= missing <= len(uneven):
+        raise DoesNotAddUp(f"{amount:f} cannot be reached by rounding its parts to {unit:f}.")
+    uneven.sort(key=lambda place: -abs(pairs[place][1]))
+    for place in uneven[:missing]:
+        parts[place] += 1
+    return tuple(part * unit for part in parts)
+
+
+def _as_counts(numbers: Sequence[Decimal]) -> list[int]:
+    """The numbers as whole multiples of the finest step that any of them takes."""
+    places = max(decimals_in(number) for number in numbers)
+    return [int(_EXACT.scaleb(number, places)) for number in numbers]
+
+
+def turn_halves(
+    exact: Sequence[Decimal], rounded: Sequence[Decimal], amount: Decimal, unit: Decimal
+) -> tuple[Decimal, ...] | None:
+    """Round halves the other way until the values sum to the amount, or return None.
+
+    Odd ones turn first: so whoever rounds halves to the even neighbour is followed line by line.
+    """
+    excess = total(rounded) - amount
+    step = unit if excess > 0 else -unit
+    halves = [
+        place
+        for place, value in enumerate(exact)
+        if _EXACT.subtract(rounded[place], value) == step * _HALF
+    ]
+    turns, odd = divmod(excess, step)
+    if odd or turns > len(halves):
+        return None
+    halves.sort(key=lambda place: rounded[place] / unit % 2 == 0)
+    turned = list(rounded)
+    for place in halves[: int(turns)]:
+        turned[place] -= step
+    return tuple(turned)
+
+
+def round_half_up(exact: Decimal, unit: Decimal) -> Decimal:
+    """Round to the unit, a power of ten; halves away from zero, whatever the number of digits."""
+    return exact.quantize(unit, context=_ROUNDING)
+
+
+def decimals_in(number: Decimal) -> int:
+    """How many decimals a number needs; closing zeros do not count."""
+    _, _, fraction = f"{number:f}".partition(".")
+    return len(fraction.rstrip("0"))
+
+
+def _codes(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_PAYMO_CODES = {"CFP": "XPF", "RMB": "CNY", "TBH": "THB", "U$S": "USD", "US$": "USD"}
+_RETIRED = {
+    "ANG": "XCG",
+    "BGN": "EUR",
+    "EEK": "EUR",
+    "HRK": "EUR",
+    "LTL": "EUR",
+    "LVL": "EUR",
+    "SKK": "EUR",
+    "VEF": "VES",
+}
+_NO_DECIMALS = _codes("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF")
+_THREE_DECIMALS = _codes("BHD IQD JOD KWD LYD OMR TND")
+_TWO_DECIMALS = _codes(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+    "CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD "
+    "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL "
+    "MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN "
+    "PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP "
+    "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+)
+_KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
+
+
+def currency_code(paymo_code: str) -> str:
+    """The ISO code for one of Paymo's, or refuse it by name."""
+    code = paymo_code.strip().upper()
+    code = _PAYMO_CODES.get(code, code)
+    if code in _RETIRED:
+        raise NotExportable(
+            f"The currency {code} is no longer in use ({_RETIRED[code]} took its place), and Xero "
+            "does not take it. Change the invoice's currency in Paymo."
+        )
+    if code not in _KNOWN:
+        raise NotExportable(
+            f"{paymo_code!r} is not a currency known here. Change the invoice's currency in Paymo."
+        )
+    return code
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimals a currency has, two if it is unknown."""
+    currency = _PAYMO_CODES.get(currency, currency)
+    if currency in _NO_DECIMALS:
+        return 0
+    return 3 if currency in _THREE_DECIMALS else 2
+
+
+def format_amount(amount: Decimal, currency: str) -> str:
+    """Write an amount as "1,234.50 GBP", and never hide a decimal that it has."""
+    decimals = max(decimals_of(currency), decimals_in(amount))
+    return f"{amount or Decimal(0):,.{decimals}f} {currency}"

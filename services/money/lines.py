@@ -4,18 +4,17 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.model.wording import Amount
-from services.money.currencies import currency_code, decimals_of
 from services.money.figures import (
     DoesNotAddUp,
     NotExportable,
     PaymoFigures,
     PaymoLine,
     XeroLine,
-    plain,
-)
-from services.money.shares import (
+    currency_code,
     decimals_in,
+    decimals_of,
     largest_remainder,
+    plain,
     product,
     round_half_up,
     round_to_sum,

@@ -4,7 +4,7 @@ import html
 import re
 import unicodedata
 
-from services.model import texts
+from services.model import wording
 
 LONGEST_NUMBER = 22
 _LONGEST_REFERENCE = 255
@@ -64,7 +64,7 @@ def plain_text(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _TAG.sub("", _BREAK.sub("\n", _HIDDEN.sub("", text)))
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text).replace("\u00a0", " ")
-    text = _SPACE_AT_END.sub("", texts.clean(text))
+    text = _SPACE_AT_END.sub("", wording.clean(text))
     return _GAP.sub("\n\n", text).strip()
 
 

@@ -21,19 +21,10 @@ from services.errors import ChannelClosed, Lost, NotFound, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import NoticeKind
-from services.store import (
-    cards,
-    connections,
-    exports,
-    leases,
-    notices,
-    payments,
-    subscriptions,
-    workspaces,
-)
+from services.store import cards, connections, exports, leases, notices, payments, workspaces
 from services.store.engine import Database, Session
 from services.store.leases import fenced
 from services.store.tables import Card, Export, Notice
@@ -167,11 +158,11 @@ class NoticeStep(Step[Notice]):
         """Pause the channel's subscription, and tell who made it, there and then."""
         notice = turn.row
         async with self.database.sessions.begin() as session:
-            paused = await subscriptions.pause(
+            paused = await notices.pause_channel(
                 session, notice.workspace_id, notice.channel_id, because[:255]
             )
             channel_id = notice.channel_id
-            heir = await subscriptions.find(session, notice.connection_id, channel_id)
+            heir = await notices.find_subscription(session, notice.connection_id, channel_id)
             moved = heir is not None and await notices.readdress(
                 session, notice, heir.set_by, self.now()
             )

@@ -10,7 +10,7 @@ from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Topic
 from services.model.people import Person, Role
-from services.store import audit, connections, mirror, roles, subscriptions
+from services.store import audit, connections, mirror, notices, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -107,7 +107,7 @@ class NoticeService:
             set_by=person.user_id,
             set_at=self.now(),
         )
-        await subscriptions.put(session, subscription)
+        await notices.subscribe(session, subscription)
         self._note(session, connection, person, "subscribed", wanted.channel_id)
         listening = await _listening(session, connection, wanted.channel_id)
         if listening is None:
@@ -121,7 +121,7 @@ class NoticeService:
             if connection is None:
                 return False
             await roles.require(session, connection, person, Role.EXPORTER)
-            removed = await subscriptions.remove(session, connection.id, channel_id)
+            removed = await notices.unsubscribe(session, connection.id, channel_id)
             if removed:
                 self._note(session, connection, person, "unsubscribed", channel_id)
         return removed
@@ -150,7 +150,7 @@ class NoticeService:
 
 
 async def _listening(session: Session, connection: Connection, channel_id: str) -> Listening | None:
-    found = await subscriptions.find(session, connection.id, channel_id)
+    found = await notices.find_subscription(session, connection.id, channel_id)
     if found is None:
         return None
     client = None

@@ -17,8 +17,8 @@ from services.jobs.runner import Turn, Work
 from services.lifecycle import task as lifecycle
 from services.model import days
 from services.model.connection import ConnectionState
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed

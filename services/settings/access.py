@@ -9,7 +9,7 @@ from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import access, audit, connections, ownership, roles
+from services.store import access, audit, connections, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection
@@ -34,7 +34,7 @@ class AccessService:
             if has >= role:
                 return f"You already are {_a(has)} here."
             wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
-            if await ownership.may_take_over(session, connection, person.user_id, now):
+            if await access.may_take_over(session, connection, person.user_id, now):
                 return _take_over(connection)
             if await access.was_declined(session, connection.id, person.user_id, wanted, now):
                 owner = Member(connection.owner_id)
@@ -54,8 +54,8 @@ class AccessService:
             given = wanted if role is None or request.is_handover else role
             await self._answer(session, connection, request, given.word)
             if request.is_handover:
-                await ownership.change(
-                    session, connection, request.user_id, ownership.GIVEN, self.now()
+                await access.change_owner(
+                    session, connection, request.user_id, access.GIVEN, self.now()
                 )
             else:
                 access.give(connection, request.user_id, given)

@@ -11,11 +11,11 @@ from services.lifecycle.task import ask_again
 from services.matching.menus import tax_option
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
-from services.store import access, audit, automatic, connections, ownership, roles, tax_choices
+from services.store import access, audit, automatic, connections, matches, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.matches import UNTAXED
 from services.store.tables import Connection
-from services.store.tax_choices import UNTAXED
 
 _KNOWN = {
     "xero_status": ("AUTHORISED", "DRAFT"),
@@ -87,7 +87,7 @@ class SettingsService:
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
                     raise NotAccepted({"untaxed": _OTHER})
-                await tax_choices.remember(
+                await matches.remember_tax(
                     session, connection, (UNTAXED, form.untaxed), by=person.user_id, at=self.now()
                 )
                 await ask_again(session, connection, self.now())
@@ -101,8 +101,8 @@ class SettingsService:
             audit.record(session, connection, entry)
             await access.settle(session, connection, entry.at)
             if form.owner_id:
-                await ownership.change(
-                    session, connection, form.owner_id, ownership.GIVEN, entry.at
+                await access.change_owner(
+                    session, connection, form.owner_id, access.GIVEN, entry.at
                 )
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
 
@@ -140,8 +140,8 @@ def too_early(clean: int, needed: int) -> str:
 
 
 async def _form(session: Session, connection: Connection) -> SettingsForm:
-    rates = await tax_choices.list_zero_rates(session, connection)
-    chosen = (await tax_choices.list_all(session, connection)).get(UNTAXED, "")
+    rates = await matches.list_zero_rates(session, connection)
+    chosen = (await matches.list_tax_choices(session, connection)).get(UNTAXED, "")
     return SettingsForm(
         connection_id=connection.id,
         exporters=tuple(connection.exporters),

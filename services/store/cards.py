@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
-from services.model.links import Links
+from services.model.invoice import InvoiceState, Links
 from services.model.payment import PaymentState
 from services.store.tables import Connection, Export, Payment
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import Connection, Engine, event, inspect, make_url, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -182,3 +183,25 @@ async def rotate(sessions: Sessions) -> int:
                     await session.execute(update(table).where(*same).values({column: value}))
                     count += 1
     return count
+
+
+def insert_into(session: AsyncSession, table: type[Base]) -> Any:
+    """Return the dialect's own insert, which knows ON CONFLICT."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows, or bring those that are there up to date."""
+    if not rows:
+        return
+    keys = [column.name for column in inspect(table).primary_key]
+    insert = insert_into(session, table)
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    if changed:
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+    else:
+        statement = insert.on_conflict_do_nothing()
+    connection = await session.connection()
+    await connection.execute(statement, list(rows))

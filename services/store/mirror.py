@@ -1,7 +1,7 @@
 """The local mirror of Xero's and Paymo's lists, and the searches that menus make in it."""
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services import money
 from services.model import chunks
 from services.store import contacts
+from services.store.engine import put_all
 from services.store.tables import (
     Account,
     Base,
@@ -21,7 +22,6 @@ from services.store.tables import (
     InvoiceHeader,
     TaxRate,
 )
-from services.store.upsert import put_all
 
 _WIDEST = 255  # the folded columns' width; folding can make a text longer
 _AT_ONCE = 500
@@ -336,3 +336,34 @@ async def search_invoices(
         .limit(limit)
     )
     return [(header, name) for header, name in rows]
+
+
+_MOST_LEFT_OUT = 200  # rows of one list that are kept by name
+_SHOWN_LEFT_OUT = 3
+
+
+def note_left_out(connection: Connection, name: str, rows: Mapping[str, str]) -> None:
+    """Note what a whole list left out; `rows` are the sentences' parts by the rows' ids."""
+    kept = dict(list(rows.items())[:_MOST_LEFT_OUT])
+    others = {key: value for key, value in (connection.left_out or {}).items() if key != name}
+    connection.left_out = {**others, name: kept} if kept else others
+
+
+def merge_left_out(
+    connection: Connection, name: str, rows: Mapping[str, str], read: Collection[str]
+) -> None:
+    """Note what a part of a list left out; what was `read` is left out no longer."""
+    before = (connection.left_out or {}).get(name, {})
+    after = {key: text for key, text in before.items() if key not in read} | dict(rows)
+    if after != before:
+        note_left_out(connection, name, after)
+
+
+def left_out_of(connection: Connection) -> str:
+    """Return a sentence that names what is left out, or ""."""
+    found = [text for rows in (connection.left_out or {}).values() for text in rows.values()]
+    if not found:
+        return ""
+    more = len(found) - _SHOWN_LEFT_OUT
+    listed = ", ".join([*found[:_SHOWN_LEFT_OUT], *([f"{more} more"] if more > 0 else [])])
+    return f"Left out because they can't be read: {listed}. Check them there."

@@ -1,20 +1,20 @@
 """The outbox: each subscribed channel is owed each message once, in order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model.notice import TOPIC_OF, NoticeKind
 from services.store import leases
+from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Subscription
-from services.store.upsert import insert_into, put_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +179,76 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
         return None
     own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
     return await leases.take_where(session, Card, own, now)
+
+
+async def find_subscription(
+    session: AsyncSession, connection_id: int, channel_id: str
+) -> Subscription | None:
+    """Return what a channel hears of a connection, if it does."""
+    found: Subscription | None = await session.scalar(
+        select(Subscription)
+        .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
+        .execution_options(populate_existing=True)
+    )
+    return found
+
+
+async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
+    """Subscribe the channel, or change what it hears; a paused one goes on."""
+    row = {
+        "connection_id": subscription.connection_id,
+        "channel_id": subscription.channel_id,
+        "topics": subscription.topics,
+        "client_id": subscription.client_id,
+        "minimum": subscription.minimum,
+        "set_by": subscription.set_by,
+        "set_at": subscription.set_at,
+        "paused_because": "",
+    }
+    insert = insert_into(session, Subscription).values(**row)
+    keys = ["connection_id", "channel_id"]
+    changed = {name: insert.excluded[name] for name in row if name not in keys}
+    await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str) -> bool:
+    """Unsubscribe the channel; say whether it was subscribed."""
+    removed = await session.scalar(
+        delete(Subscription)
+        .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
+        .returning(Subscription.id)
+        .execution_options(synchronize_session=False)
+    )
+    return removed is not None
+
+
+async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
+    """Return who hears of a connection, oldest first, the paused ones too."""
+    found = await session.scalars(
+        select(Subscription)
+        .where(Subscription.connection_id == connection_id)
+        .order_by(Subscription.id)
+    )
+    return found.all()
+
+
+async def pause_channel(
+    session: AsyncSession, workspace_id: int, channel_id: str, because: str
+) -> Sequence[Subscription]:
+    """Pause what a channel of this workspace hears; return what was not paused before.
+
+    The workspace matters: a channel shared by two companies has one id in both.
+    """
+    here = select(Connection.id).where(Connection.workspace_id == workspace_id)
+    paused = await session.scalars(
+        update(Subscription)
+        .where(
+            Subscription.channel_id == channel_id,
+            Subscription.connection_id.in_(here),
+            Subscription.paused_because == "",
+        )
+        .values(paused_because=because)
+        .returning(Subscription)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return paused.all()

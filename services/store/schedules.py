@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
-from services.store import leases, left_out, workspaces
+from services.store import leases, mirror, workspaces
+from services.store.engine import insert_into
 from services.store.tables import Connection, Schedule, Workspace
-from services.store.upsert import insert_into
 
 _IS_ACTIVE = Connection.state == ConnectionState.ACTIVE
 _IS_HALF = (Connection.state == ConnectionState.PENDING) & (
@@ -170,5 +170,5 @@ async def trouble_of(session: AsyncSession, connection: Connection) -> str:
         )
     )
     by_job = {each.job: each.problem for each in found}
-    problems = (by_job.get(Job.SWEEP), by_job.get(Job.MIRROR), left_out.said(connection))
+    problems = (by_job.get(Job.SWEEP), by_job.get(Job.MIRROR), mirror.left_out_of(connection))
     return " ".join(each for each in problems if each)

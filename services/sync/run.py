@@ -9,7 +9,7 @@ from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
 from services.errors import Lost
 from services.jobs.runner import Runner, Turn
-from services.model.links import Links
+from services.model.invoice import Links
 from services.model.people import ReplyTarget, Said
 from services.store import leases
 from services.store.engine import Database, Session

@@ -17,11 +17,11 @@ from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import SILENT, Policy, Wait
 from services.jobs.runner import Runner, Step, Turn
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.payment import PaymentState
 from services.model.people import ReplyTarget
-from services.store import connections, exports, left_out, schedules
+from services.store import connections, exports, mirror, schedules
 from services.store import payments as rows
 from services.store.engine import Database, Session
 from services.store.tables import Schedule
@@ -171,7 +171,7 @@ class _Sweep:
                 row.cursor, row.reread_at, row.swept_at = self.cursor, self.reread_at, now
             if not isinstance(self.refusal, NotConnected):
                 row.day_calls_left = run.xero.allowance.day_left
-            left_out.merge(row, "invoices in Xero", self.left_out, self.read)
+            mirror.merge_left_out(row, "invoices in Xero", self.left_out, self.read)
             await telling.caught_up(session, run, self._counts)
             await self._tell_silence(session)
             # One that was cut short may not have come to what waits, and would begin again at once.
@@ -210,7 +210,7 @@ class _Sweep:
         run = self.run
         async with run.database.sessions() as session:
             held = await exports.list_held(session, run.connection.id)
-            said = left_out.said(await connections.get(session, run.connection.id))
+            said = mirror.left_out_of(await connections.get(session, run.connection.id))
         swept = Swept(
             organisation=run.connection.organisation_name or "Xero",
             **self._counts,

@@ -21,9 +21,8 @@ from services.lifecycle import task as lifecycle
 from services.lifecycle.export import accept_difference
 from services.lifecycle.task import TaskRequest, ask
 from services.model.export import RefusalCode
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Day

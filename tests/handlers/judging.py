@@ -14,7 +14,7 @@ from sandbox.slack.rules.surfaces import (
     too_large,
     view_problems,
 )
-from services.model import texts
+from services.model import wording
 
 Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.
@@ -54,7 +54,7 @@ def judge_words(drawn: Any) -> None:
     """Accept no mention, link or special word that came from outside, nor addresses made links."""
     for text in strings(drawn):
         assert "<" not in MEANT.sub("", text), text
-        assert texts.clean(text) == text
+        assert wording.clean(text) == text
     assert all(each.get("verbatim") for each in marked_up(drawn))
 
 

@@ -13,7 +13,7 @@ from sandbox.slack import Channel, Message, User, View
 from services.model.actions import Action
 from services.model.jobs import Job
 from services.model.people import Role
-from services.store import belongings, schedules
+from services.store import schedules, workspaces
 from services.store.tables import Batch, Connection, Export, Payment, Workspace
 from tests.walk import Walk, text_in
 
@@ -176,7 +176,7 @@ class Crowd:
         await self.settled()
         async with self.walk.town.program.core.database.sessions() as session:
             workspace = (await session.scalars(select(Workspace))).one()
-            found: Json = await belongings.export(session, workspace)
+            found: Json = await workspaces.export_rows(session, workspace)
         tables = {name: rows for name, rows in found.items() if name not in _UNTOLD}
         settings = [_some(row, _SETTINGS) for row in tables.pop("connections")]
         exports = [_some(row, _STANDING) for row in tables.pop("exports")]

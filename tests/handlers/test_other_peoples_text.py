@@ -12,7 +12,7 @@ from handlers import blocks, reply
 from handlers.guarding import guarded
 from handlers.routing import SlackRequest
 from services.errors import NotAccepted, NotConnected, ServiceError
-from services.model import texts, wording
+from services.model import wording
 from services.model.wording import Amount, Command, Day, Member, Moment, Typed
 from tests.handlers.desk import Desk
 from tests.handlers.judging import marked_up, strings
@@ -37,7 +37,7 @@ def test_a_sentence_names_the_person_that_a_service_marks_and_nobody_else() -> N
 )
 def test_a_name_stays_plain_text_in_whatever_sentence_it_stands(name: str) -> None:
     """Text from outside is cleaned where it comes in; a name in what is typed is cleaned there."""
-    known = texts.clean(name)
+    known = wording.clean(name)
     said = f"{known} is locked. Ask {Member('U1')}, or run {Typed(Command.WHY, name)}."
 
     assert blocks.render(said) == (

@@ -33,8 +33,8 @@ from services.mapping.case import ExportChoice
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.people import Person, ReplyTarget, Said
 from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService, ReconcileStep

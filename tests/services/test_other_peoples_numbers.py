@@ -26,7 +26,7 @@ from services.model.people import Person, ReplyTarget, Role
 from services.notices.service import NoticeService
 from services.settings.access import AccessService
 from services.settings.service import SettingsService
-from services.store import belongings
+from services.store import workspaces
 from services.store.engine import Database
 from services.store.tables import (
     AccessRequest,
@@ -109,7 +109,7 @@ class Stand:
         async with self.database.sessions() as session:
             workspace = await session.scalar(select(Workspace).where(Workspace.team_id == "T1"))
             assert workspace is not None
-            return await belongings.export(session, workspace)
+            return await workspaces.export_rows(session, workspace)
 
 
 @pytest.fixture

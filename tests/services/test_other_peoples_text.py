@@ -1,6 +1,6 @@
 """Names, numbers and words as nobody would type them: they arrive readable, and break nothing."""
 
-from services.model import texts
+from services.model import wording
 from services.model.export import ExportState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, built_once
@@ -55,4 +55,4 @@ async def test_menus_show_what_the_other_system_holds_without_what_nobody_sees(
     shown = [row.text for group in (*contacts, *accounts) for row in group.options]
 
     assert shown == ["Zebra Zoo", "Side sales (201)"]
-    assert all(texts.clean(each) == each for each in shown)
+    assert all(wording.clean(each) == each for each in shown)

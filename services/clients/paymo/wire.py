@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from services.clients.rows import Decisive
-from services.model import texts
+from services.model import wording
 from services.money import PaymoFigures, PaymoLine, effective_rate, line_text
 
 _ZERO = Decimal(0)
@@ -111,7 +111,7 @@ class _Numbered(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Fold blanks, and drop what has no width, before anybody compares it."""
-        msgspec.structs.force_setattr(self, "number", texts.one_line(self.number))
+        msgspec.structs.force_setattr(self, "number", wording.one_line(self.number))
 
 
 class Header(_Numbered, frozen=True, kw_only=True, rename={"issued_on": "date"}):

@@ -1,7 +1,6 @@
 """Xero's accounting API and its connections, as far as the bridge needs them."""
 
-from services.clients.xero.client import XeroClient, XeroClients
-from services.clients.xero.credits import AppliedCredit, applied_credits
+from services.clients.xero.client import AppliedCredit, XeroClient, XeroClients, applied_credits
 from services.clients.xero.wire import (
     LONGEST_NAME,
     Account,

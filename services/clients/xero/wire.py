@@ -16,7 +16,7 @@ import msgspec
 from services import money
 from services.clients import rows
 from services.clients.messages import errors_in
-from services.model import days, texts
+from services.model import days, wording
 
 NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
 
@@ -366,5 +366,5 @@ def name_in_xero(client_name: str) -> str:
 
     Xero refuses angle brackets in a contact's name (its contacts page), and drops emoji.
     """
-    plain = texts.one_line(client_name.replace("<", " ").replace(">", " "))
+    plain = wording.one_line(client_name.replace("<", " ").replace(">", " "))
     return money.kept(plain)[:LONGEST_NAME].strip()

@@ -7,9 +7,12 @@ from services.store.tables.connections import (
     Grant,
     OneTimeLink,
     Schedule,
+    SlackBot,
+    SlackInstallation,
+    SlackState,
     Workspace,
 )
-from services.store.tables.exports import Draft, Export, Payment
+from services.store.tables.exports import Batch, BatchRow, Draft, Export, Payment, Task
 from services.store.tables.mirror import (
     Account,
     Client,
@@ -21,8 +24,6 @@ from services.store.tables.mirror import (
     TaxRate,
 )
 from services.store.tables.notices import AuditEntry, Card, Notice, Subscription
-from services.store.tables.slack import SlackBot, SlackInstallation, SlackState
-from services.store.tables.tasks import Batch, BatchRow, Task
 
 __all__ = [
     "AccessRequest",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.model.links import Links
+from services.model.invoice import Links
 
 
 @pytest.mark.parametrize(

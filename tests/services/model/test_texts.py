@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.model import texts
+from services.model import wording
 from tests.properties import tried
 
 ANY = st.text(
@@ -33,7 +33,7 @@ ANY = st.text(
     ],
 )
 def test_what_nobody_can_see_is_taken_out(text: str, seen: str) -> None:
-    assert texts.clean(text) == seen
+    assert wording.clean(text) == seen
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_nobody_can_see_is_taken_out(text: str, seen: str) -> None:
     ],
 )
 def test_a_name_for_another_system_is_one_line_that_can_be_seen(text: str, line: str) -> None:
-    assert texts.one_line(text) == line
+    assert wording.one_line(text) == line
 
 
 @tried(300)
@@ -58,14 +58,14 @@ def test_a_document_holds_clean_texts_and_every_other_character(
     document = json.dumps({"name": text, "n": 1}, ensure_ascii=is_escaped)
     body = document.encode("utf-8", "surrogatepass")
 
-    found = msgspec.json.decode(texts.clean_json(body))
+    found = msgspec.json.decode(wording.clean_json(body))
 
     whole = json.loads(document)["name"] if is_escaped else text  # two halves make a pair
     assert found["n"] == 1
-    assert found["name"].replace("\ufffd", "") == texts.clean(whole).replace("\ufffd", "")
+    assert found["name"].replace("\ufffd", "") == wording.clean(whole).replace("\ufffd", "")
 
 
 def test_bytes_that_are_no_text_leave_the_rest_readable() -> None:
-    assert msgspec.json.decode(texts.clean_json(b'{"name": "caf\xe9 \xed\xa0\x80"}')) == {
+    assert msgspec.json.decode(wording.clean_json(b'{"name": "caf\xe9 \xed\xa0\x80"}')) == {
         "name": "caf\ufffd \ufffd\ufffd\ufffd"
     }

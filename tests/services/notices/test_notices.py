@@ -22,9 +22,8 @@ from services.errors import (
 from services.jobs.runner import Runner, Step
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, Links
 from services.model.jobs import Job
-from services.model.links import Links
 from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.people import Person
 from services.model.wording import Member

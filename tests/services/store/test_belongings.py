@@ -11,7 +11,7 @@ from sqlalchemy import Column, Enum, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import RefusalCode
-from services.store import belongings
+from services.store import workspaces
 from services.store.engine import Database
 from services.store.tables import Base, Connection, Workspace
 from services.store.types import Money, RefusalCodes, Secret
@@ -87,7 +87,7 @@ async def two(database: Database) -> list[Workspace]:
 def test_every_table_is_somebodys() -> None:
     somebody = Workspace(id=1, team_id="T1", enterprise_id="")
 
-    found = {each.name for each in TABLES if belongings.owned_by(each, somebody) is None}
+    found = {each.name for each in TABLES if workspaces.owned_by(each, somebody) is None}
 
     assert found == NOBODYS
 
@@ -96,12 +96,12 @@ async def test_forgetting_leaves_nothing_and_takes_nothing_of_others(
     database: Database, two: list[Workspace]
 ) -> None:
     async with database.sessions.begin() as session:
-        await belongings.forget(session, two[0])
+        await workspaces.forget_rows(session, two[0])
 
     async with database.sessions() as session:
         left = {each.name: await count(session, each) for each in TABLES}
-        others = await belongings.export(session, two[1])
-        gone = await belongings.export(session, two[0])
+        others = await workspaces.export_rows(session, two[1])
+        gone = await workspaces.export_rows(session, two[0])
     assert left == {each.name: 2 if each.name in NOBODYS else 1 for each in TABLES}
     assert {len(rows) for rows in others.values()} == {1}
     assert {len(rows) for rows in gone.values()} == {0}
@@ -117,10 +117,10 @@ async def test_a_consent_that_two_workspaces_share_outlives_one_of_them(
         await session.execute(
             update(Connection).where(Connection.workspace_id == two[1].id).values(grant_id=used)
         )
-        await belongings.forget(session, two[0])
+        await workspaces.forget_rows(session, two[0])
 
     async with database.sessions() as session:
-        kept = await belongings.export(session, two[1])
+        kept = await workspaces.export_rows(session, two[1])
     assert [each["id"] for each in kept["xero_grants"]] == [used]
 
 
@@ -128,12 +128,12 @@ async def test_an_export_of_data_has_every_row_and_no_secret(
     database: Database, two: list[Workspace]
 ) -> None:
     async with database.sessions() as session:
-        found = await belongings.export(session, two[0])
+        found = await workspaces.export_rows(session, two[0])
 
     written = json.dumps(found)
     assert found.keys() == {each.name for each in TABLES} - NOBODYS
     assert {len(rows) for rows in found.values()} == {1}
-    assert found["connections"][0]["paymo_api_key"] == belongings.HIDDEN
+    assert found["connections"][0]["paymo_api_key"] == workspaces.HIDDEN
     assert found["exports"][0]["total"] == "12.50"
     assert SECRET not in written
     assert "T22" not in written
@@ -144,7 +144,7 @@ async def test_an_id_that_was_forgotten_never_means_anything_else(database: Data
     async with database.sessions.begin() as session:
         gone = await fill(session, "T1")
         before = await ids_of(session)
-        await belongings.forget(session, gone)
+        await workspaces.forget_rows(session, gone)
         await fill(session, "T2")
         after = await ids_of(session)
 

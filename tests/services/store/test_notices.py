@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.model.notice import NoticeKind
-from services.store import leases, notices, subscriptions
+from services.store import leases, notices
 from services.store.engine import Database
 from services.store.leases import fenced
 from services.store.tables import Connection, Export, Notice, Subscription
@@ -185,7 +185,7 @@ async def test_a_channel_hears_only_of_its_client_and_from_its_minimum_on(
     export: Export = export_of(connection, client_id=5)
     async with database.sessions.begin() as session:
         session.add(export)
-        await subscriptions.put(session, wanted(connection, **filters))
+        await notices.subscribe(session, wanted(connection, **filters))
         await session.flush()
         notification = notices.Notification(
             NoticeKind.PAYMENT_RECEIVED, "payment:1", {}, export=export, amount=Decimal(50)
@@ -200,16 +200,16 @@ async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
     mine, other = await connected(database, "T1"), await connected(database, "T2")
     async with database.sessions.begin() as session:
         for each in (mine, other):
-            await subscriptions.put(session, wanted(each))
-        paused = await subscriptions.pause(session, mine.workspace_id, "C1", "archived")
-        again = await subscriptions.pause(session, mine.workspace_id, "C1", "archived")
+            await notices.subscribe(session, wanted(each))
+        paused = await notices.pause_channel(session, mine.workspace_id, "C1", "archived")
+        again = await notices.pause_channel(session, mine.workspace_id, "C1", "archived")
         owed = [
             await notices.enqueue(session, each, news_of(each, "before"), NOW)
             for each in (mine, other)
         ]
-        await subscriptions.put(session, wanted(mine, topics=["payments", "digest"]))
+        await notices.subscribe(session, wanted(mine, topics=["payments", "digest"]))
         owed.append(await notices.enqueue(session, mine, news_of(mine, "after"), NOW))
-        now = await subscriptions.find(session, mine.id, "C1")
+        now = await notices.find_subscription(session, mine.id, "C1")
 
     assert ([each.connection_id for each in paused], list(again)) == ([mine.id], [])
     assert owed == [0, 1, 1]
@@ -224,10 +224,10 @@ def news_of(connection: Connection, source: str) -> notices.Notification:
 async def test_a_channel_can_leave_once(database: Database) -> None:
     connection = await connected(database)
     async with database.sessions.begin() as session:
-        await subscriptions.put(session, wanted(connection, "C1"))
-        await subscriptions.put(session, wanted(connection, "C2"))
-        left = [await subscriptions.remove(session, connection.id, "C1") for _ in range(2)]
-        stay = await subscriptions.list_for(session, connection.id)
+        await notices.subscribe(session, wanted(connection, "C1"))
+        await notices.subscribe(session, wanted(connection, "C2"))
+        left = [await notices.unsubscribe(session, connection.id, "C1") for _ in range(2)]
+        stay = await notices.list_subscriptions(session, connection.id)
 
     assert (left, [each.channel_id for each in stay]) == ([True, False], ["C2"])
 
