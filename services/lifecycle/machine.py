@@ -27,8 +27,6 @@ P = ParamSpec("P")
 Guarded = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, None]]
 Pressed = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, bool]]
 Many = Callable[Concatenate[Session, ColumnElement[bool], P], Coroutine[Any, Any, Sequence[Row]]]
-
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

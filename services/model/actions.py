@@ -52,8 +52,6 @@ CHANGES_CHOICE = (
     Action.DUE_AT_ONCE,
     Action.USE_CONTACT,
 )
-
-
 _IN_THE_FORM = {
     RefusalCode.TAX: (Action.OVERRIDE_TAX,),
     RefusalCode.LOCKED: (Action.FIRST_OPEN_DAY, Action.TODAY, Action.AS_DRAFT),

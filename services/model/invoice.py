@@ -1,4 +1,4 @@
-"""An invoice on both sides."""
+"""An invoice on both sides: its states, how it looks, and where a person finds it."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
 SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
-
-
 ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
+_XERO_LOGIN = "login.xero.com"
+_XERO_APP = "https://go.xero.com"
+_INVOICE = "#accounting/invoices/"
+_PAYMO_ID = re.compile(rf"{_INVOICE}(\d{{1,18}})/?\Z")
 
 
 class InvoiceState(StrEnum):
@@ -63,12 +65,6 @@ class InvoicePicture:
     sub_total: Decimal
     tax_total: Decimal
     total: Decimal
-
-
-_XERO_LOGIN = "login.xero.com"
-_XERO_APP = "https://go.xero.com"
-_INVOICE = "#accounting/invoices/"
-_PAYMO_ID = re.compile(rf"{_INVOICE}(\d{{1,18}})/?\Z")
 
 
 @dataclass(frozen=True, slots=True)

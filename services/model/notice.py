@@ -40,8 +40,6 @@ class Topic(StrEnum):
 
 
 USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
-
-
 TOPIC_OF = {
     NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
     NoticeKind.EXPORT_FAILED: Topic.FAILURES,

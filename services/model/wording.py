@@ -1,8 +1,11 @@
 """What sentences for people are put together from.
 
 A sentence is plain text. What each surface says in its own way, such as a person or what is to be
-typed, stands in it as a fact, between two control characters that no text from outside holds (see
-`texts`): a client's name is never taken for one. `parts` reads a sentence back.
+typed, stands in it as a fact, between two control characters that no text from outside holds: a
+client's name is never taken for one. `parts` reads a sentence back. `clean` takes out of texts from
+outside what nobody can see and what breaks whatever keeps or shows it: PostgreSQL refuses NUL,
+nothing encodes half a surrogate pair, marks of direction turn a sentence around, and what has no
+width makes two names of one.
 """
 
 import re
@@ -15,6 +18,19 @@ from enum import StrEnum
 
 _MOST_NAMED = 5
 _FACT = re.compile("\x02([@/#=~])([^\x02\x03]*)\x03")
+# Controls but for tab and line ends, marks of direction, what has no width, and no characters.
+_UNSEEN = (
+    "\\x00-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\xad\\u061c\\u180e\\u200b\\u200e\\u200f"
+    "\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffe\\uffff"
+)
+_GONE = re.compile(f"[{_UNSEEN}\\ud800-\\udfff]")
+_GONE_IN_JSON = re.compile(f"[{_UNSEEN}]")
+_BREAKS = re.compile("[\\x0b\\x0c\\x85\\u2028\\u2029]")
+_SUSPECT = re.compile(r"\\(?:[bf]|u(?:00|06|18|20|[dD][89a-fA-F]|[fF][eEfF]))")
+_SHORT = {r"\b": "", r"\f": r"\n"}
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\."
+)
 
 
 class Command(StrEnum):
@@ -142,21 +158,6 @@ def _read(kind: str, value: str) -> Fact:
             return Moment(datetime.fromisoformat(value))
         case _:
             return Typed(Command(first), rest)
-
-
-# Controls but for tab and line ends, marks of direction, what has no width, and no characters.
-_UNSEEN = (
-    "\\x00-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\xad\\u061c\\u180e\\u200b\\u200e\\u200f"
-    "\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffe\\uffff"
-)
-_GONE = re.compile(f"[{_UNSEEN}\\ud800-\\udfff]")
-_GONE_IN_JSON = re.compile(f"[{_UNSEEN}]")
-_BREAKS = re.compile("[\\x0b\\x0c\\x85\\u2028\\u2029]")
-_SUSPECT = re.compile(r"\\(?:[bf]|u(?:00|06|18|20|[dD][89a-fA-F]|[fF][eEfF]))")
-_SHORT = {r"\b": "", r"\f": r"\n"}
-_ESCAPE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\."
-)
 
 
 def clean(text: str) -> str:

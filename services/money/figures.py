@@ -1,4 +1,4 @@
-"""What goes into the arithmetic, what comes out of it, how it refuses; and rates in per cent."""
+"""Exact arithmetic: its figures, how it refuses, rates in per cent, shares, and currencies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,34 @@ from functools import reduce
 from services.errors import ServiceError
 
 _FOUR_DECIMALS = Decimal("0.0001")
+# Inexact traps: whatever needed more digits than these would stop rather than lose one.
+_EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
+_ROUNDING = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+_HALF = Decimal("0.5")
+_PAYMO_CODES = {"CFP": "XPF", "RMB": "CNY", "TBH": "THB", "U$S": "USD", "US$": "USD"}
+_RETIRED = {
+    "ANG": "XCG",
+    "BGN": "EUR",
+    "EEK": "EUR",
+    "HRK": "EUR",
+    "LTL": "EUR",
+    "LVL": "EUR",
+    "SKK": "EUR",
+    "VEF": "VES",
+}
+_NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_TWO_DECIMALS = frozenset(
+    (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+        "CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD "
+        "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL "
+        "MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN "
+        "PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP "
+        "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+    ).split()
+)
+_KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
 
 
 class NotExportable(ServiceError):
@@ -89,12 +117,6 @@ def plain(number: Decimal) -> str:
     """Write a number without exponent or closing zeros."""
     text = f"{number or Decimal(0):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-# Inexact traps: whatever needed more digits than these would stop rather than lose one.
-_EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
-_ROUNDING = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
-_HALF = Decimal("0.5")
 
 
 def product(quantity: Decimal, price: Decimal) -> Decimal:
@@ -190,34 +212,6 @@ def decimals_in(number: Decimal) -> int:
     """How many decimals a number needs; closing zeros do not count."""
     _, _, fraction = f"{number:f}".partition(".")
     return len(fraction.rstrip("0"))
-
-
-def _codes(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_PAYMO_CODES = {"CFP": "XPF", "RMB": "CNY", "TBH": "THB", "U$S": "USD", "US$": "USD"}
-_RETIRED = {
-    "ANG": "XCG",
-    "BGN": "EUR",
-    "EEK": "EUR",
-    "HRK": "EUR",
-    "LTL": "EUR",
-    "LVL": "EUR",
-    "SKK": "EUR",
-    "VEF": "VES",
-}
-_NO_DECIMALS = _codes("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF")
-_THREE_DECIMALS = _codes("BHD IQD JOD KWD LYD OMR TND")
-_TWO_DECIMALS = _codes(
-    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
-    "CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD "
-    "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL "
-    "MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN "
-    "PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP "
-    "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
-)
-_KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
 
 
 def currency_code(paymo_code: str) -> str:

@@ -1,4 +1,7 @@
-"""Asking the owner for a role: one open request a person, answered once, whoever presses."""
+"""Who owns a connection, and asking the owner for a role or to hand it over.
+
+A person has one open request, which is answered once, whoever presses.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +20,10 @@ from services.store.tables import AccessRequest, Connection
 
 PATIENCE = timedelta(days=7)  # that an owner has to answer whoever asks to take over
 ASK_AGAIN = timedelta(days=1)  # after a no
+GIVEN = "given"  # the owner handed it over
+TAKEN = "taken"  # the owner did not answer, and an exporter connected Xero again
+ORDERED = "ordered"  # the operator decided
+_OWNED = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
 async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
@@ -155,12 +162,6 @@ def give(connection: Connection, user_id: str, role: Role) -> None:
     else:
         viewers.append(user_id)
     connection.viewers = viewers
-
-
-GIVEN = "given"  # the owner handed it over
-TAKEN = "taken"  # the owner did not answer, and an exporter connected Xero again
-ORDERED = "ordered"  # the operator decided
-_OWNED = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
 async def change_owner(

@@ -1,4 +1,4 @@
-"""Which contact and account each Paymo client goes to."""
+"""What people chose once: each client's contact and account, and Xero's rates for Paymo's."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -10,6 +10,8 @@ from services.model.export import NEW_CONTACT
 from services.store import exports, mirror
 from services.store.engine import insert_into
 from services.store.tables import Client, Connection, Match, TaxChoice, TaxRate
+
+UNTAXED = "untaxed"  # among the choices, beside Paymo's rates: for lines without tax
 
 
 async def find(
@@ -113,9 +115,6 @@ async def list_unmatched_clients(
         .order_by(Client.folded_name, Client.client_id)
     )
     return found.all()
-
-
-UNTAXED = "untaxed"  # among the choices, beside Paymo's rates: for lines without tax
 
 
 async def list_tax_choices(session: AsyncSession, connection: Connection) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The local mirror of Xero's and Paymo's lists, and the searches that menus make in it."""
+"""The local mirror of Xero's and Paymo's lists, what they left out, and the menus' searches."""
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +34,8 @@ _KEYS = {
     Client: "client_id",
     InvoiceHeader: "invoice_id",
 }
+_MOST_LEFT_OUT = 200  # rows of one list that are kept by name
+_SHOWN_LEFT_OUT = 3
 
 
 def folded(number: str) -> str:
@@ -336,10 +338,6 @@ async def search_invoices(
         .limit(limit)
     )
     return [(header, name) for header, name in rows]
-
-
-_MOST_LEFT_OUT = 200  # rows of one list that are kept by name
-_SHOWN_LEFT_OUT = 3
 
 
 def note_left_out(connection: Connection, name: str, rows: Mapping[str, str]) -> None:

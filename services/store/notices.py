@@ -1,4 +1,4 @@
-"""The outbox: each subscribed channel is owed each message once, in order."""
+"""Subscriptions, and the outbox: each channel is owed each message once, in order."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

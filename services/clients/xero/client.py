@@ -45,6 +45,7 @@ from services.money import folded
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 5  # calls at a time for each organisation
+_ZERO = Decimal(0)
 
 
 @dataclass(slots=True)
@@ -196,9 +197,6 @@ class XeroClient(InvoiceCalls):
         if rows.left_out and (made := rows.left_out[0].key):
             return wire.Contact(contact_id=made, name=contact.name, contact_number=contact.number)
         return one_written(rows)
-
-
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Workspaces, connections, token sets and one-time links."""
+"""Workspaces, Slack's installations, connections, token sets and one-time links."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Exports, the payments that came back, and the drafts of the export form."""
+"""Exports, the payments that came back, drafts of the form, tasks and batches."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,8 @@ from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.tables.base import Base, Leased, Sends
 from services.store.types import PAYMO_ID, Money, RefusalCodes, UtcDateTime, text_enum
+
+_OPEN = text("state = 'waiting'")
 
 
 class Export(Leased, Sends, Base):
@@ -148,9 +150,6 @@ class Draft(Leased, Base):
     reason: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
     is_refreshing: Mapped[bool] = mapped_column(default=False)  # read Xero's lists again first
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-
-
-_OPEN = text("state = 'waiting'")
 
 
 class Task(Leased, Sends, Base):
