@@ -35,7 +35,7 @@ async def find_open(
     session: AsyncSession, connection_id: int, user_id: str, *, is_handover: bool
 ) -> AccessRequest | None:
     """Return what this person asked for and nobody has answered yet."""
-    found: AccessRequest | None = await session.scalar(
+    return await session.scalar(
         select(AccessRequest).where(
             AccessRequest.connection_id == connection_id,
             AccessRequest.user_id == user_id,
@@ -43,7 +43,6 @@ async def find_open(
             AccessRequest.answered_at.is_(None),
         )
     )
-    return found
 
 
 async def was_declined(

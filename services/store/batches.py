@@ -145,13 +145,12 @@ def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
 
 async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> Export | None:
     """Return the batch's next invoice that can have a note in Xero's history."""
-    found: Export | None = await session.scalar(
+    return await session.scalar(
         select(Export)
         .where(*_annotatable(batch_id), Export.id > after)
         .order_by(Export.id)
         .limit(1)
     )
-    return found
 
 
 async def count_annotatable(session: AsyncSession, batch_id: int) -> int:

@@ -185,7 +185,7 @@ async def find_here(session: AsyncSession, person: Person, connection_id: int) -
 
 async def find_last_ended(session: AsyncSession, person: Person) -> Connection | None:
     """Return the connection that ended last in this workspace, if its two sides were known."""
-    found: Connection | None = await session.scalar(
+    return await session.scalar(
         select(Connection)
         .join(Workspace)
         .where(
@@ -197,12 +197,11 @@ async def find_last_ended(session: AsyncSession, person: Person) -> Connection |
         .order_by(Connection.id.desc())
         .limit(1)
     )
-    return found
 
 
 async def find_former(session: AsyncSession, connection: Connection) -> Connection | None:
     """Return the ended connection of the same company with the same organisation, if any."""
-    found: Connection | None = await session.scalar(
+    return await session.scalar(
         select(Connection)
         .where(
             Connection.workspace_id == connection.workspace_id,
@@ -214,7 +213,6 @@ async def find_former(session: AsyncSession, connection: Connection) -> Connecti
         .order_by(Connection.id.desc())
         .limit(1)
     )
-    return found
 
 
 async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> Sequence[Connection]:
@@ -284,7 +282,7 @@ def pair_of(connection: Connection) -> Pair:
 
 async def find_rival(session: AsyncSession, connection: Connection) -> Connection | None:
     """Return another connection of this workspace that joins the same two, if any."""
-    found: Connection | None = await session.scalar(
+    return await session.scalar(
         select(Connection).where(
             Connection.workspace_id == connection.workspace_id,
             Connection.id != connection.id,
@@ -293,7 +291,6 @@ async def find_rival(session: AsyncSession, connection: Connection) -> Connectio
             Connection.tenant_id == connection.tenant_id,
         )
     )
-    return found
 
 
 async def has_others(session: AsyncSession, connection: Connection) -> bool:
@@ -312,7 +309,7 @@ async def has_others(session: AsyncSession, connection: Connection) -> bool:
 
 async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:
     """Return the connection that this person has begun and not finished."""
-    found: Connection | None = await session.scalar(
+    return await session.scalar(
         select(Connection)
         .where(
             Connection.workspace_id == workspace_id,
@@ -322,4 +319,3 @@ async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> 
         .order_by(Connection.id.desc())
         .limit(1)
     )
-    return found

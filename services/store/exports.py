@@ -58,7 +58,7 @@ async def find_latest(
     session: AsyncSession, connection: Connection, invoice_id: int
 ) -> Export | None:
     """Return the newest generation of this invoice in this organisation."""
-    found: Export | None = await session.scalar(
+    return await session.scalar(
         select(Export)
         .where(
             Export.paymo_company_id == connection.paymo_company_id,
@@ -68,7 +68,6 @@ async def find_latest(
         .order_by(Export.generation.desc())
         .limit(1)
     )
-    return found
 
 
 async def hold(session: AsyncSession, export: Export) -> Export:
@@ -149,7 +148,7 @@ async def list_followed_ids(
 
 async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:
     """Return the newest export with this number that the app deleted in Paymo."""
-    found: Export | None = await session.scalar(
+    return await session.scalar(
         select(Export)
         .where(
             Export.connection_id == connection.id,
@@ -159,7 +158,6 @@ async def find_deleted(session: AsyncSession, connection: Connection, number: st
         .order_by(Export.id.desc())
         .limit(1)
     )
-    return found
 
 
 async def list_deleted_numbers(session: AsyncSession, connection: Connection) -> set[str]:

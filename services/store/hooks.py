@@ -36,10 +36,9 @@ async def ensure(session: AsyncSession, connection_id: int) -> Connection:
 
 async def find(session: AsyncSession, token: str) -> Connection | None:
     """Return the connection whose webhooks' address ends with this token."""
-    found: Connection | None = await session.scalar(
+    return await session.scalar(
         select(Connection).where(Connection.paymo_hook_digest == _digest(token))
     )
-    return found
 
 
 async def leave(session: AsyncSession, connection: Connection, now: datetime) -> bool:

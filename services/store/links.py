@@ -27,10 +27,7 @@ async def find(
     session: AsyncSession, nonce: str, purpose: str, now: datetime
 ) -> OneTimeLink | None:
     """Return the link while it can be used, without using it up."""
-    found: OneTimeLink | None = await session.scalar(
-        select(OneTimeLink).where(*_usable(nonce, purpose, now))
-    )
-    return found
+    return await session.scalar(select(OneTimeLink).where(*_usable(nonce, purpose, now)))
 
 
 async def take(

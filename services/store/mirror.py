@@ -232,12 +232,11 @@ async def count_clients(session: AsyncSession, connection_id: int) -> int:
 
 async def newest_header(session: AsyncSession, connection_id: int) -> datetime | None:
     """Return when the invoice that changed last did so, as far as the mirror knows."""
-    found: datetime | None = await session.scalar(
+    return await session.scalar(
         select(func.max(InvoiceHeader.updated_on)).where(
             InvoiceHeader.connection_id == connection_id
         )
     )
-    return found
 
 
 async def find_header(
@@ -251,7 +250,7 @@ async def find_header_by_number(
     session: AsyncSession, connection_id: int, number: str
 ) -> InvoiceHeader | None:
     """Return the invoice with this number, however it was typed; of two, the newer."""
-    found: InvoiceHeader | None = await session.scalar(
+    return await session.scalar(
         select(InvoiceHeader)
         .where(
             InvoiceHeader.connection_id == connection_id,
@@ -264,7 +263,6 @@ async def find_header_by_number(
         )
         .limit(1)
     )
-    return found
 
 
 async def search_contacts(

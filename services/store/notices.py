@@ -185,12 +185,11 @@ async def find_subscription(
     session: AsyncSession, connection_id: int, channel_id: str
 ) -> Subscription | None:
     """Return what a channel hears of a connection, if it does."""
-    found: Subscription | None = await session.scalar(
+    return await session.scalar(
         select(Subscription)
         .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
         .execution_options(populate_existing=True)
     )
-    return found
 
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:

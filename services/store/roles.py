@@ -79,11 +79,10 @@ async def _heard(
     session: AsyncSession, connection: Connection, person: Person
 ) -> Subscription | None:
     """Return what the person's channel hears of this connection now, if anything."""
-    found: Subscription | None = await session.scalar(
+    return await session.scalar(
         select(Subscription).where(
             Subscription.connection_id == connection.id,
             Subscription.channel_id == (person.channel_id or None),
             Subscription.paused_because == "",
         )
     )
-    return found

@@ -50,12 +50,11 @@ async def take(
 
 async def find(session: AsyncSession, connection_id: int, job: Job) -> Schedule | None:
     """Return when a job of a connection is wanted, if it ever was."""
-    found: Schedule | None = await session.scalar(
+    return await session.scalar(
         select(Schedule)
         .where(Schedule.connection_id == connection_id, Schedule.job == job)
         .execution_options(populate_existing=True)
     )
-    return found
 
 
 async def want(
