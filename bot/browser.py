@@ -12,16 +12,15 @@ from bot import bodies
 from bot.html import POLICY, Pages
 from handlers.blocks import render_plain
 from services.connect.checklists import PAYMO, XERO
-from services.connect.links import PageLinks
-from services.connect.paymo_page import PaymoPage
-from services.connect.refusals import (
+from services.connect.links import (
     ConsentRefused,
     ForeignForm,
     LinkExpired,
     NotConfirmed,
     OtherBrowser,
+    PageLinks,
 )
-from services.connect.xero_page import Consent, Return, XeroPages
+from services.connect.pages import Consent, PaymoPage, Return, XeroPages
 from services.errors import ServiceError, Throttled, Unavailable
 
 TICK = "is_me"

@@ -29,7 +29,7 @@ from bot.web import Web, operators_app
 from bot.webhooks import Webhooks
 from bot.wiring import Core, now, open_core
 from services.store.slack import SlackStateStore
-from services.sync.hints import HintService
+from services.sync.service import HintService
 
 log = structlog.get_logger(__name__)
 

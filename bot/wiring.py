@@ -37,10 +37,8 @@ from services.connect.checklists import Checklists
 from services.connect.consents import Consents, StoreVault
 from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
-from services.connect.paymo_page import PaymoPage
-from services.connect.service import ConnectService
-from services.connect.workspaces import WorkspaceService
-from services.connect.xero_page import XeroPages
+from services.connect.pages import PaymoPage, XeroPages
+from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.kit import Kit as ExportKit

@@ -22,8 +22,7 @@ from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.access import AccessListeners
 from handlers.settings.listeners import SettingsListeners
 from services.batch.service import BatchService
-from services.connect.service import ConnectService
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService
 from services.export.service import ExportService
 from services.history.service import HistoryService

@@ -20,7 +20,7 @@ from handlers.slack_errors import (
     nobody_has_to_look,
     slack_refusals,
 )
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.errors import NotAllowed, NotFound, ServiceError
 from services.model.actions import Action, actions_for
 from services.model.people import Person, ReplyTarget, Said

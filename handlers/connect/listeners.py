@@ -14,8 +14,7 @@ from handlers.routing import SlackRequest
 from handlers.sharing import require_ours
 from handlers.slack_errors import nobody_has_to_look
 from services.connect.checklists import Checklist
-from services.connect.service import ConnectService
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAccepted, ServiceError
 from services.model.connection import ConnectionState
 from services.model.people import Person, ReplyTarget

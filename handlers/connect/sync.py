@@ -8,7 +8,7 @@ from handlers.reading import number_in, pressed
 from handlers.reply import SlackClients, reply_target, say
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.errors import NotFound
 from services.model.people import Person, ReplyTarget, Said
 from services.sync.run import Swept

@@ -12,7 +12,7 @@ from handlers.reading import note_of, number_in, pressed, typed
 from handlers.reply import SlackClients, reply_target, say
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.export.service import ExportService
 from services.export.shapes import ExportForm, ExportResult
 from services.matching.service import MatchingService

@@ -8,8 +8,7 @@ from handlers.blocks import Block
 from handlers.home.text import overview_text
 from handlers.home.views import button_blocks, help_blocks, status_blocks
 from handlers.routing import SlackRequest
-from services.connect.service import ConnectService
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
 
 

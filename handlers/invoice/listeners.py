@@ -9,7 +9,7 @@ from handlers.invoice.views import why_blocks, why_text
 from handlers.reading import pressed
 from handlers.reply import reply_target
 from handlers.routing import SlackRequest
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.explain.service import ExplainService
 from services.model.actions import Action

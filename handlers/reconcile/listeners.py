@@ -11,7 +11,7 @@ from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack_errors import nobody_has_to_look
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.model.people import ReplyTarget
 from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService

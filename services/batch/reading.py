@@ -21,7 +21,7 @@ from services.lifecycle import batch as lifecycle
 from services.mapping.case import ExportChoice, LedgerSettings, adding_of
 from services.mapping.checks import Case, examine
 from services.mapping.taxes import UNTAXED_CHOICE
-from services.mirror.contacts import client_row
+from services.mirror.lists import client_row
 from services.model import days
 from services.model.export import Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links

@@ -6,20 +6,22 @@ nor is what somebody decided for the export, such as its date. To reconcile a mo
 compared with one another as they are now, and what was decided is named as such.
 """
 
-from services.compare.differences import (
+from services.compare.edits import as_exported, edits_in_paymo
+from services.compare.mismatches import DEAD, BothSides, Mismatch, mismatches
+from services.compare.snapshots import (
     PAYMO,
     XERO,
     Difference,
     Part,
+    Snapshot,
+    digest_of_body,
     facts_of,
     fingerprint,
+    in_xero,
     told,
     values_of,
     with_told,
 )
-from services.compare.edits import as_exported, edits_in_paymo
-from services.compare.mismatches import DEAD, BothSides, Mismatch, mismatches
-from services.compare.snapshots import Snapshot, digest_of_body, in_xero
 from services.compare.standing import (
     Comparison,
     Standing,

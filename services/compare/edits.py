@@ -9,8 +9,16 @@ import msgspec
 
 from services import money
 from services.clients.paymo import Client, Invoice, Item
-from services.compare.differences import Difference, Part, code_of, difference
-from services.compare.snapshots import are_lines_read, as_sent, in_paymo, sent_of
+from services.compare.snapshots import (
+    Difference,
+    Part,
+    are_lines_read,
+    as_sent,
+    code_of,
+    difference,
+    in_paymo,
+    sent_of,
+)
 from services.store.tables import Export
 
 _ZERO = Decimal(0)

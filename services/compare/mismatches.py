@@ -12,8 +12,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice, applied_credits
-from services.compare.differences import Part, code_of
-from services.compare.snapshots import as_sent, in_xero, stated_in_paymo
+from services.compare.snapshots import Part, as_sent, code_of, in_xero, stated_in_paymo
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.tables import Export, Payment

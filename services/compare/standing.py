@@ -9,9 +9,19 @@ import msgspec
 
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
-from services.compare.differences import XERO, Difference, Part, difference, told
 from services.compare.edits import as_exported, edits_in_paymo
-from services.compare.snapshots import Snapshot, as_recorded, as_xero_would, in_xero, sent_of
+from services.compare.snapshots import (
+    XERO,
+    Difference,
+    Part,
+    Snapshot,
+    as_recorded,
+    as_xero_would,
+    difference,
+    in_xero,
+    sent_of,
+    told,
+)
 from services.model.wording import Command, Day, Typed
 from services.store.tables import Connection, Export
 

@@ -1,4 +1,7 @@
-"""The one-time links of our pages, and what happens in Slack when a page is done."""
+"""The one-time links of our pages: what can go wrong with them, and what a page that is done does.
+
+A side is connected then: half, whole, mended, or back after an end.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +9,129 @@ from datetime import datetime
 
 from services.connect import checklists
 from services.connect.checklists import Checklists, ConnectScreen
-from services.connect.refusals import LinkExpired, LinkIncomplete, OtherBrowser
+from services.errors import ServiceError
 from services.jobs.runner import Work
+from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.store import connections, links, workspaces
+from services.model.wording import Command, Typed
+from services.store import audit, connections, links, notices, workspaces
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import Connection, OneTimeLink
+from services.store.tables import Connection, OneTimeLink, Workspace
 
 _OVER = (ConnectionState.ENDING, ConnectionState.ENDED)
+_CARRIED = (
+    "paymo_api_key",
+    "paymo_company_name",
+    "grant_id",
+    "xero_connection_id",
+    "organisation_name",
+    "country",
+    "base_currency",
+    "short_code",
+    "time_zone",
+    "is_demo",
+    "owner_id",
+    "names",
+)
+_AGAIN = f"To try again, go back to Slack and type {Typed(Command.CONNECT)}."
+_LONGEST_ERROR = 100  # characters; it comes from an address that anybody can write
+_CANCELLED = frozenset({"", "access_denied"})
+TWO_APPS = (
+    "An organisation takes two uncertified apps at most: if it has two, disconnect one in Xero at "
+    "Settings → Connected apps."
+)
+_SCOPES = frozenset({"invalid_scope", "unauthorized_client"})
+
+
+class LinkExpired(ServiceError):
+    """A one-time link that was used, is too old, or was never handed out."""
+
+    def __init__(self) -> None:
+        """Say where a fresh one is to be had."""
+        super().__init__(
+            "This link was used already, was replaced by a newer one, or is older than ten "
+            f"minutes. Go back to Slack and start again with {Typed(Command.CONNECT)}."
+        )
+
+
+class LinkIncomplete(LinkExpired):
+    """An address without the code that every link of ours carries."""
+
+    def __init__(self) -> None:
+        """Say what is missing."""
+        ServiceError.__init__(
+            self,
+            "This address is incomplete: the code of your link is missing. Type "
+            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there.",
+        )
+
+
+class TriesSpent(LinkExpired):
+    """Too many keys did not work on one link."""
+
+    def __init__(self) -> None:
+        """Say where to go on."""
+        ServiceError.__init__(
+            self,
+            "Five keys didn't work, so this link is closed. No key was kept. The form in Slack has "
+            f"a new link, or type {Typed(Command.CONNECT)}.",
+        )
+
+
+class OtherBrowser(ServiceError):
+    """A step was taken in another browser than the one before."""
+
+    def __init__(self) -> None:
+        """Say in which browser to go on."""
+        super().__init__(
+            "Nothing was connected, because this step belongs to another browser. Open the link "
+            "from Slack and finish in the same browser, with cookies allowed."
+        )
+
+
+class NotConfirmed(ServiceError):
+    """Nobody ticked that they are the person who asked."""
+
+    def __init__(self) -> None:
+        """Say what to tick."""
+        super().__init__(
+            "Tick the box to confirm that you asked for this page. If you didn't, close it."
+        )
+
+
+class ForeignForm(ServiceError):
+    """A form that did not come from a page of ours."""
+
+    def __init__(self) -> None:
+        """Say how to get to our page."""
+        super().__init__(
+            "Nothing was connected, because this form was sent from another site. Type "
+            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there."
+        )
+
+
+class ConsentRefused(ServiceError):
+    """The person did not allow the access at Xero."""
+
+
+def why_not_allowed(error: str) -> str:
+    """Say what to do about the error with which Xero's consent page sent somebody back."""
+    if error in _CANCELLED:
+        return f"Access was not allowed at Xero, so nothing was connected. {_AGAIN}"
+    if error in _SCOPES:
+        return (
+            "Xero doesn't give this app what it asks for, so nothing was connected. A Xero app "
+            "made since March 2026 has granular scopes only. Whoever runs paymo-xero finds the "
+            f"ones it needs in its operations page. {_AGAIN}"
+        )
+    return (
+        f"Xero answered with an error ({error[:_LONGEST_ERROR]}), so nothing was connected. "
+        f"{TWO_APPS} {_AGAIN}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +235,83 @@ def require_open(connection: Connection) -> None:
     """Refuse a link whose connection was ended since. Raises `LinkExpired`."""
     if connection.state in _OVER:
         raise LinkExpired
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A side that somebody has connected just now."""
+
+    side: str  # "Paymo" or "Xero"
+    by: str  # Slack user; not always the owner
+    at: datetime
+
+
+async def settle(session: Session, connection: Connection, done: Finished) -> Connection:
+    """Bring a connection on after a side was connected; return the row that goes on.
+
+    The same company with the same organisation goes on in its former row, so that nothing is
+    exported twice.
+    """
+    _note(session, connection, f"{done.side.lower()}_connected", done)
+    if done.side == "Paymo":
+        # The new key may be another person's, who sees and owns no webhooks of ours yet.
+        connection.paymo_hooks_checked_at = None
+    if connection.broken_side == done.side:
+        await _mend(session, connection, done)
+    elif connection.state is ConnectionState.PENDING and checklists.is_complete(connection):
+        connection = await _begin(session, connection, done)
+    # What else was handed out for this side could only fill it anew.
+    await links.forget(session, connection.id, purposes=checklists.PURPOSES[done.side])
+    return connection
+
+
+async def _mend(session: Session, connection: Connection, done: Finished) -> None:
+    if not await lifecycle.mend(session, connection):
+        return
+    await _read_all(session, connection, done)
+    notification = notices.Notification(
+        kind=NoticeKind.CONNECTION_RESTORED,
+        source=f"restored:{connection.id}:{connection.broken_times}",
+        facts=connections.common_facts(connection) | {"by": done.by},
+    )
+    await notices.enqueue(session, connection, notification, done.at)
+
+
+async def _begin(session: Session, connection: Connection, done: Finished) -> Connection:
+    await session.flush()
+    # Of two that are completed at once, the second waits here and sees what the first became.
+    await session.get_one(Workspace, connection.workspace_id, with_for_update=True)
+    rival = await connections.find_rival(session, connection)
+    if rival is not None:
+        name = rival.names.get(rival.owner_id, "")
+        raise ServiceError(
+            f"{connection.paymo_company_name} in Paymo is connected with "
+            f"{connection.organisation_name} in Xero already"
+            f"{f', by {name}' if name else ''}. Use that connection, or choose another company "
+            "or organisation."
+        )
+    former = await connections.find_former(session, connection)
+    if former is None:
+        await lifecycle.activate(session, connection)
+        await _read_all(session, connection, done)
+        return connection
+    for name in _CARRIED:
+        setattr(former, name, getattr(connection, name))
+    await lifecycle.resume(session, former)
+    await links.move(session, connection.id, former.id)
+    await lifecycle.give_way(session, connection)
+    await _read_all(session, former, done)
+    _note(session, former, "reconnected", done)
+    return former
+
+
+async def _read_all(session: Session, connection: Connection, done: Finished) -> None:
+    """Have both systems' lists and Xero's changes read at once, and what was parked go on."""
+    connection.xero_mirrored_at = connection.paymo_mirrored_at = None
+    connection.contacts_whole_at = None
+    await session.flush()
+    await connections.release_parked(session, connection, done.at)
+
+
+def _note(session: Session, connection: Connection, what: str, done: Finished) -> None:
+    audit.record(session, connection, AuditNote(what, done.at, done.by))

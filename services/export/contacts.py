@@ -17,7 +17,7 @@ from services.export.refusals import Refused, from_xero
 from services.lifecycle.export import note
 from services.mapping.case import adding_of
 from services.mapping.checks import taken_text
-from services.mirror.contacts import contact_row
+from services.mirror.lists import contact_row
 from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.store import audit, exports, leaving, mirror, tables

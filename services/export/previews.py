@@ -10,7 +10,7 @@ from services.export.kit import Kit
 from services.export.preparing import read_invoice
 from services.jobs import policy
 from services.jobs.runner import Step, Turn
-from services.mirror.contacts import client_row
+from services.mirror.lists import client_row
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget

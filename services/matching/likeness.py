@@ -7,8 +7,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from services.matching.readings import Reading, Word, readings
-from services.matching.spelling import sound_of
+from services.matching.readings import Reading, Word, readings, sound_of
 from services.matching.vocabulary import COMMON, COUNTRIES, EITHER, FILLERS, NICKNAMES
 
 _FILLER_WEIGHT, _ASIDE_WEIGHT, _COMMON_WEIGHT, _RARE_WEIGHT = 1, 2, 4, 10

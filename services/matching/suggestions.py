@@ -5,8 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from services.matching.identifiers import domain_of, email_of, label_of, tax_numbers
-from services.matching.index import Index, Party, Recognisable
+from services.matching.index import (
+    Index,
+    Party,
+    Recognisable,
+    domain_of,
+    email_of,
+    label_of,
+    tax_numbers,
+)
 from services.matching.likeness import OTHER_FORM, Likeness, likeness
 from services.matching.readings import readings
 from services.store import mirror

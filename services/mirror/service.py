@@ -25,9 +25,9 @@ from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.connection import mark_broken
 from services.lifecycle.task import TaskRequest, ask, ask_again
-from services.mirror import contacts, ledger_settings
-from services.mirror.contacts import client_row
+from services.mirror import lists
 from services.mirror.hooks import Hooks
+from services.mirror.lists import client_row
 from services.model import chunks
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
@@ -136,12 +136,12 @@ class MirrorService(Step[Schedule]):
         if read_at is not None and now - read_at < at_most_old:
             return
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        books = await ledger_settings.read(xero)
+        books = await lists.read_settings(xero)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
-            before = await ledger_settings.facts_of(session, row)
-            await ledger_settings.write(session, row, books, xero.left_out)
-            if await ledger_settings.facts_of(session, row) != before:
+            before = await lists.refusal_facts(session, row)
+            await lists.write_settings(session, row, books, xero.left_out)
+            if await lists.refusal_facts(session, row) != before:
                 await exports.nudge_refused(session, row, now)
                 await ask_again(session, row, now)
         self.books_read_at[connection.id] = now
@@ -149,7 +149,7 @@ class MirrorService(Step[Schedule]):
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy what changed of Xero's contacts now, or all of them after a night."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        await contacts.copy(self.database, xero, connection.id, self.now())
+        await lists.copy_contacts(self.database, xero, connection.id, self.now())
         # Whoever asks about a client next should not wait until all names are read.
         async with self.database.sessions() as session:
             await self.read_names(session, connection.id)

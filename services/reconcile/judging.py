@@ -13,9 +13,8 @@ from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.payment import PaymentState
-from services.reconcile.months import Month
 from services.reconcile.reading import Statements, is_exported
-from services.reconcile.report import Outcome, Report, Row, Side
+from services.reconcile.report import Month, Outcome, Report, Row, Side
 from services.store.tables import Connection, Export
 
 _Help = tuple[Action | None, str]  # and with what

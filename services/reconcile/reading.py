@@ -15,7 +15,7 @@ from services.clients.xero import XeroClient, XeroInvoice
 from services.compare import DEAD
 from services.errors import NotFound, Unavailable, Unreadable
 from services.model.invoice import InvoiceState
-from services.reconcile.months import Month
+from services.reconcile.report import Month
 from services.store import exports, reconciling
 from services.store.engine import Database
 from services.store.reconciling import Recorded

@@ -22,10 +22,16 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.reconcile import months, reading
+from services.reconcile import reading
 from services.reconcile.judging import Judge
-from services.reconcile.months import Month
-from services.reconcile.report import Begun, ReconcileScreen, Report, digest_facts
+from services.reconcile.report import (
+    Begun,
+    Month,
+    ReconcileScreen,
+    Report,
+    digest_facts,
+    month_of,
+)
 from services.store import connections, notices, reconciling
 from services.store.engine import Database, Session
 from services.store.notices import Notification
@@ -50,7 +56,7 @@ class ReconcileService:
         now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            month = months.month_of(text, days.day_in(connection.time_zone, now))
+            month = month_of(text, days.day_in(connection.time_zone, now))
             asked = lifecycle.TaskRequest(
                 Job.RECONCILE,
                 subject_of(month.key, person.user_id),
@@ -94,7 +100,7 @@ class ReconcileStep(OneOffStep):
         async with self.database.sessions() as session:
             connection = await connections.get(session, turn.row.connection_id)
         today = days.day_in(connection.time_zone, self.now())
-        month = months.month_of(turn.row.data["month"], today)
+        month = month_of(turn.row.data["month"], today)
         _require_open(connection)
         self._require_calls(connection)
         await self._record(turn, await self._compare(connection, month))

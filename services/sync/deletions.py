@@ -18,7 +18,7 @@ from services.lifecycle.invoice import DELETED, VOIDED
 from services.model.invoice import Decision
 from services.model.notice import NoticeKind
 from services.store import cards, connections, exports, leaving, payments
-from services.sync import telling, ties
+from services.sync import ties
 from services.sync.payments import is_ours
 from services.sync.run import ExportedInvoice, SweepRun
 
@@ -53,7 +53,7 @@ async def _held(run: SweepRun) -> bool:
         for export in new:
             await lifecycle.hold(session, export)
         connection.is_paused = True
-        await telling.paused(session, run, await exports.list_held(session, connection.id))
+        await run.tell_paused(session, await exports.list_held(session, connection.id))
     return len(new) == len(found)
 
 
@@ -166,13 +166,13 @@ class DeletionStep(ExportedInvoice):
     async def _ask(self, status: str, **facts: str) -> None:
         async with self.run.database.sessions.begin() as session:
             await lifecycle.ask(session, self.export)
-            await telling.ended(session, self, _kind(status), in_paymo="asked", **facts)
+            await self.tell_ended(session, _kind(status), in_paymo="asked", **facts)
 
     async def _end(self, status: str, *, in_paymo: str) -> None:
         mark = lifecycle.mark_voided if in_paymo == "void" else lifecycle.mark_deleted
         async with self.run.database.sessions.begin() as session:
             await mark(session, self.export)
-            await telling.ended(session, self, _kind(status), in_paymo=in_paymo)
+            await self.tell_ended(session, _kind(status), in_paymo=in_paymo)
 
     async def _keep_snapshot(self, invoice: Invoice) -> None:
         """Keep the invoice as it was before we touched it, also when that is done a second time.

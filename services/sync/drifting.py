@@ -1,5 +1,12 @@
-"""Telling once that an exported invoice was edited in Paymo, or changed in Xero; nothing moves."""
+"""What people do by hand to exported invoices: edits on either side, deletions in Paymo.
 
+It is told once, and nothing moves. Xero says by itself what changed there; Paymo is asked about a
+few at a time, the longest unchecked first, so that one sweep stays cheap: ten calls, each for one
+invoice. Those that Paymo told something of, or that its list says were changed, come before all
+others, and at most fifty at once.
+"""
+
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,18 +14,46 @@ from services import compare
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.compare import Comparison, Difference, Snapshot, Standing
-from services.errors import NotFound, Rejected, ServiceError
+from services.errors import Lost, NotFound, Rejected, ServiceError
+from services.lifecycle import invoice as lifecycle
+from services.lifecycle import payment
 from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
-from services.store import audit, cards, exports, matches, mirror, notices
-from services.store.audit import AuditNote
+from services.model.payment import PaymentState
+from services.store import exports, matches, mirror, payments
 from services.store.engine import Session
+from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun
 
+_AT_ONCE = 10
+_MOST_BATCHES = 5
 _IN_XERO = (
     "Nothing moves by itself: change it back in Xero, or make the same change in Paymo, so that "
     "both say the same."
 )
+
+
+async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
+    """Tell what somebody changed in Xero, once for each state of it."""
+    stated = {each.invoice_id: each for each in invoices}
+    async with run.database.sessions() as session:
+        known = await exports.list_by_xero_ids(session, run.connection, list(stated))
+    for xero_id, export in known.items():
+        if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
+            await _Watched(run, export).note_in_xero(stated[xero_id])
+
+
+async def check_next(run: SweepRun) -> None:
+    """Check the invoices in Paymo whose turn it is."""
+    for _ in range(_MOST_BATCHES):
+        async with run.database.sessions() as session:
+            found = await exports.list_longest_unchecked(session, run.connection, _AT_ONCE)
+        is_urgent = len(found) == _AT_ONCE and found[-1].paymo_checked_at is None
+        for export in found:
+            with contextlib.suppress(Lost):
+                await _Watched(run, export).check_in_paymo()
+        if not is_urgent:
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,94 +65,152 @@ class _Side:
     is_shared: bool
 
 
-async def note_in_paymo(step: ExportedInvoice, invoice: Invoice) -> None:
-    """Tell what somebody edited in Paymo after the export, once for each state of it."""
-    seen = await _with_paymo(step, compare.compared_of(step.export), invoice)
-    async with step.run.database.sessions.begin() as session:
-        await _settle(session, step, seen)
+@dataclass(frozen=True, slots=True)
+class _Watched(ExportedInvoice):
+    """One invoice that is compared with what it was."""
 
+    # ---- in Paymo
 
-async def _with_paymo(step: ExportedInvoice, known: Comparison, invoice: Invoice) -> Comparison:
-    export = step.export
-    contact_id = export.contact_id
-    if export.client_id not in (None, invoice.client_id):
-        async with step.run.database.sessions() as session:
-            contact_id = await matches.contact_of(session, step.run.connection, invoice.client_id)
-    return compare.checked(export, known, invoice=invoice, contact_id=contact_id)
+    async def check_in_paymo(self) -> None:
+        """Ask Paymo about it. Raises `Lost` where it became something else meanwhile."""
+        run = self.run
+        # Noted before Paymo is asked: a hint that comes while it answers has it asked again.
+        # Payments are read before, too: what is recorded by then must stand in Paymo's answer.
+        async with run.database.sessions.begin() as session:
+            await lifecycle.mark_checked(session, self.export, run.now())
+            rows = await payments.list_of(session, [self.export.id])
+        try:
+            invoice = await run.paymo.invoice(self.export.paymo_invoice_id)
+        except NotFound:
+            # The key may open another company by now than the one it was exported from.
+            if (await run.paymo.company()).id == run.connection.paymo_company_id:
+                await self._note_gone()
+        except Rejected as refusal:
+            # What is the matter with one invoice must not keep all others waiting.
+            run.problems.append(f"Invoice {self.export.number} could not be compared: {refusal}")
+        except ServiceError:
+            async with run.database.sessions.begin() as session:
+                await exports.uncheck(session, [self.export.id])
+            raise
+        else:
+            await self._note_removed(rows, invoice)
+            seen = await self._with_paymo(compare.compared_of(self.export), invoice)
+            async with run.database.sessions.begin() as session:
+                await self._settle(session, seen)
 
+    async def _note_gone(self) -> None:
+        """Tell once that the invoice was deleted in Paymo and stays in Xero."""
+        async with self.run.database.sessions.begin() as session:
+            await lifecycle.mark_gone(session, self.export)
+            await self.tell_ended(session, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
 
-async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
-    """Tell what somebody changed in Xero, once for each state of it."""
-    stated = {each.invoice_id: each for each in invoices}
-    async with run.database.sessions() as session:
-        known = await exports.list_by_xero_ids(session, run.connection, list(stated))
-    for xero_id, export in known.items():
-        if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
-            await _note_one(ExportedInvoice(run, export), stated[xero_id])
+    async def _note_removed(self, rows: Sequence[Payment], invoice: Invoice) -> None:
+        """Leave a tombstone for every copy that a person deleted, so that it does not come back."""
+        standing = {each.id for each in invoice.payments}
+        for row in rows:
+            if row.state is PaymentState.RECORDED and row.paymo_payment_id not in standing:
+                with contextlib.suppress(Lost):
+                    async with self.run.database.sessions.begin() as session:
+                        await payment.mark_deleted_by_person(session, row)
+                        await self.tell_removed(session, row, by_person=True)
 
+    async def _with_paymo(self, known: Comparison, invoice: Invoice) -> Comparison:
+        export = self.export
+        contact_id = export.contact_id
+        if export.client_id not in (None, invoice.client_id):
+            async with self.run.database.sessions() as session:
+                contact_id = await matches.contact_of(
+                    session, self.run.connection, invoice.client_id
+                )
+        return compare.checked(export, known, invoice=invoice, contact_id=contact_id)
 
-async def _note_one(step: ExportedInvoice, invoice: XeroInvoice) -> None:
-    export, shown = step.export, compare.in_xero(invoice)
-    known = compare.compared_of(export)
-    seen = compare.checked(export, known, stated=shown)
-    if seen == known:
-        return
-    if seen.changed is not None and await _was_merged(step, shown):
-        shown = replace(shown, contact_id=export.contact_id)
+    # ---- in Xero
+
+    async def note_in_xero(self, invoice: XeroInvoice) -> None:
+        """Tell what somebody changed in Xero, unless Paymo shows the same change."""
+        export, shown = self.export, compare.in_xero(invoice)
+        known = compare.compared_of(export)
         seen = compare.checked(export, known, stated=shown)
-    if compare.standing(export, seen).in_xero:
-        seen = await _with_both(step, seen)
-    async with step.run.database.sessions.begin() as session:
-        if not await exports.is_our_change(session, export, invoice.updated_at):
-            await _settle(session, step, seen)
+        if seen == known:
+            return
+        if seen.changed is not None and await self._was_merged(shown):
+            shown = replace(shown, contact_id=export.contact_id)
+            seen = compare.checked(export, known, stated=shown)
+        if compare.standing(export, seen).in_xero:
+            seen = await self._with_both(seen)
+        async with self.run.database.sessions.begin() as session:
+            if not await exports.is_our_change(session, export, invoice.updated_at):
+                await self._settle(session, seen)
 
+    async def _with_both(self, seen: Comparison) -> Comparison:
+        """Read Paymo's invoice, too: the same change there makes it no difference."""
+        try:
+            invoice = await self.run.paymo.invoice(self.export.paymo_invoice_id)
+        except ServiceError:
+            return seen  # what is the matter in Paymo is told where it is checked there
+        return await self._with_paymo(seen, invoice)
 
-async def _with_both(step: ExportedInvoice, seen: Comparison) -> Comparison:
-    """Look at Paymo's invoice, too: the same change there makes it no difference."""
-    try:
-        invoice = await step.run.paymo.invoice(step.export.paymo_invoice_id)
-    except ServiceError:
-        return seen  # what is the matter there is told where Paymo is watched
-    return await _with_paymo(step, seen, invoice)
+    async def _was_merged(self, shown: Snapshot) -> bool:
+        """Say whether the contact was archived, as by a merge: then Xero moved the invoice."""
+        export = self.export
+        if shown.contact_id in {"", export.contact_id}:
+            return False
+        async with self.run.database.sessions() as session:
+            contact = await mirror.find_contact(session, export.connection_id, export.contact_id)
+        if contact is not None and not contact.is_active:
+            return True
+        try:
+            stated = await self.run.xero.contact(export.contact_id)
+        except NotFound:
+            return True
+        except Rejected:
+            return False  # while it cannot be read, only that the contact is another one is sure
+        return stated.contact_status != "ACTIVE"
 
+    # ---- both
 
-async def _was_merged(step: ExportedInvoice, shown: Snapshot) -> bool:
-    """Say whether the contact was archived, as a merge leaves it: then Xero moved the invoice."""
-    export = step.export
-    if shown.contact_id in {"", export.contact_id}:
-        return False
-    async with step.run.database.sessions() as session:
-        contact = await mirror.find_contact(session, export.connection_id, export.contact_id)
-    if contact is not None and not contact.is_active:
-        return True
-    try:
-        stated = await step.run.xero.contact(export.contact_id)
-    except NotFound:
-        return True
-    except Rejected:
-        return False  # as long as it cannot be read, only that the contact is another one is sure
-    return stated.contact_status != "ACTIVE"
+    async def _settle(self, session: Session, seen: Comparison) -> None:
+        """Write down what was seen, and tell of each side what was not told yet."""
+        export = self.export
+        sides = _sides(compare.standing(export, seen))
+        untold = [
+            each
+            for each in sides
+            if compare.fingerprint(each.found) != compare.told(export, each.name)
+        ]
+        if not untold and seen == compare.compared_of(export):
+            return
+        marks = export.drift
+        for each in untold:
+            marks = compare.with_told(marks, each.name, compare.fingerprint(each.found))
+        if not await exports.note_compared(session, export, marks, seen.as_json()):
+            return
+        if all(each.is_shared for each in untold):
+            untold = untold[:1]  # that both say the same is one thing to tell
+        for each in untold:
+            await self._tell_side(session, each)
 
+    async def _tell_side(self, session: Session, side: _Side) -> None:
+        facts = {
+            "side": side.name,
+            **compare.facts_of(side.found),
+            "is_shared": side.is_shared,
+            "advice": self._advice(side),
+            "by": "",
+        }
+        mark = f"{compare.fingerprint(side.found)}:{int(self.run.now().timestamp())}"
+        source = f"drifted:{self.export.id}:{side.name}:{mark}"
+        await self.tell(session, NoticeKind.INVOICE_DRIFTED, source, facts, self.export.total)
+        before, after = compare.values_of(side.found)
+        what = "drifted" if side.found else "drift_ended"
+        self.note(session, what, before=before, after=after | {"side": side.name})
 
-async def _settle(session: Session, step: ExportedInvoice, seen: Comparison) -> None:
-    """Write down what was seen, and tell of each side what is not told of it yet."""
-    export = step.export
-    now = compare.standing(export, seen)
-    sides = _sides(now)
-    untold = [
-        each for each in sides if compare.fingerprint(each.found) != compare.told(export, each.name)
-    ]
-    if not untold and seen == compare.compared_of(export):
-        return
-    marks = export.drift
-    for each in untold:
-        marks = compare.with_told(marks, each.name, compare.fingerprint(each.found))
-    if not await exports.note_compared(session, export, marks, seen.as_json()):
-        return
-    if all(each.is_shared for each in untold):
-        untold = untold[:1]  # that both say the same is one thing to tell
-    for each in untold:
-        await _tell(session, step, each)
+    def _advice(self, side: _Side) -> str:
+        if all(each.part is compare.Part.ROUNDING for each in side.found):
+            return ""  # nothing differs, or nothing that anybody has to do something about
+        if side.name == compare.XERO:
+            return _IN_XERO
+        return compare.why_not_updated(self.export, self.run.connection, side.found)
 
 
 def _sides(now: Standing) -> tuple[_Side, _Side]:
@@ -125,37 +218,3 @@ def _sides(now: Standing) -> tuple[_Side, _Side]:
         _Side(compare.PAYMO, now.in_paymo, is_shared=now.is_edited and not now.in_paymo),
         _Side(compare.XERO, now.in_xero, is_shared=now.is_changed and not now.in_xero),
     )
-
-
-def _advice(step: ExportedInvoice, side: _Side) -> str:
-    if all(each.part is compare.Part.ROUNDING for each in side.found):
-        return ""  # nothing differs, or nothing that anybody has to do something about
-    if side.name == compare.XERO:
-        return _IN_XERO
-    return compare.why_not_updated(step.export, step.run.connection, side.found)
-
-
-async def _tell(session: Session, step: ExportedInvoice, side: _Side) -> None:
-    run, export, now = step.run, step.export, step.run.now()
-    facts = cards.common_facts(export, run.connection, run.links) | {
-        "side": side.name,
-        **compare.facts_of(side.found),
-        "is_shared": side.is_shared,
-        "advice": _advice(step, side),
-        "by": "",
-    }
-    mark = compare.fingerprint(side.found)
-    source = f"drifted:{export.id}:{side.name}:{mark}:{int(now.timestamp())}"
-    notification = notices.Notification(
-        NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
-    )
-    await notices.enqueue(session, run.connection, notification, now)
-    before, after = compare.values_of(side.found)
-    entry = AuditNote(
-        "drifted" if side.found else "drift_ended",
-        now,
-        export_id=export.id,
-        before=before,
-        after=after | {"side": side.name},
-    )
-    audit.record(session, run.connection, entry)

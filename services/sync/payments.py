@@ -19,7 +19,6 @@ from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
 from services.lifecycle import payment
-from services.model import days
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.payment import PaymentKind, PaymentState
@@ -27,9 +26,7 @@ from services.model.wording import Amount, Day
 from services.store import exports, leaving, payments
 from services.store.engine import Session
 from services.store.tables import Payment
-from services.sync import telling
-from services.sync.observing import settlements_of
-from services.sync.run import ExportedInvoice, SweepRun
+from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 
 _NO_PAYMENTS = frozenset({"void"})
 _MARKER = "Xero payment "
@@ -136,7 +133,7 @@ class _Copying(ExportedInvoice):
             why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
             async with self.run.database.sessions.begin() as session:
                 await payment.give_removing_up(session, self.payment, why)
-                await telling.removed(session, self, self.payment, by_person=False, is_stuck=True)
+                await self.tell_removed(session, self.payment, by_person=False, is_stuck=True)
 
     def _require_over(self) -> None:
         """Raise `StillUnderWay` while what was sent may still stand in Paymo."""
@@ -176,8 +173,7 @@ class _Copying(ExportedInvoice):
             invoice = await xero.invoice(self.export.xero_invoice_id or "")
         except NotFound:
             return False
-        today = days.day_in(self.run.connection.time_zone, self.run.now())
-        listed = {each.key for each in settlements_of(invoice, today)}
+        listed = {each.key for each in settlements_of(invoice, self.run.today)}
         return self.payment.xero_payment_id not in listed
 
     # ---- out of Paymo
@@ -200,7 +196,7 @@ class _Copying(ExportedInvoice):
                 return
             await payment.mark_removed(session, self.payment)
             if was_there and not await payments.is_replaced(session, self.payment.id):
-                await telling.removed(session, self, self.payment, by_person=False)
+                await self.tell_removed(session, self.payment, by_person=False)
 
     async def _standing_copy(self) -> int | None:
         """Return the copy that stands in Paymo, be it one that a lost answer has left there.
@@ -331,9 +327,8 @@ class _Copying(ExportedInvoice):
         leaving.settle(self.payment)
         async with self.run.database.sessions.begin() as session:
             await payment.mark_recorded(session, self.payment, copy.id, copy.amount)
-            await telling.received(
+            await self.tell_received(
                 session,
-                self,
                 self.payment,
                 short_by=format(short, "f") if short > 0 else "",
                 over_by=format(-short, "f") if short < 0 else "",
@@ -343,13 +338,13 @@ class _Copying(ExportedInvoice):
     async def _ask(self, why: str) -> None:
         async with self.run.database.sessions.begin() as session:
             await payment.ask(session, self.payment, why)
-            await telling.received(session, self, self.payment, gone=False, asked=why)
+            await self.tell_received(session, self.payment, gone=False, asked=why)
 
     async def _park(self, *, gone: bool) -> None:
         why = "The invoice is not in Paymo any more." if gone else ""
         async with self.run.database.sessions.begin() as session:
             await payment.park(session, self.payment, why)
-            await telling.received(session, self, self.payment, gone=gone, asked=why)
+            await self.tell_received(session, self.payment, gone=gone, asked=why)
 
 
 def is_ours(copy: Copy) -> bool:

@@ -1,19 +1,33 @@
-"""One sweep of one organisation: what its steps share, and what comes of it."""
+"""One sweep of one organisation: what its steps share, and what people are told of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
 
 from services.clients.paymo import PaymoClient, PaymoClients
-from services.clients.xero import XeroClient, XeroClients
+from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
 from services.errors import Lost
 from services.jobs.runner import Runner, Turn
+from services.model import days
 from services.model.invoice import Links
+from services.model.notice import NoticeKind
+from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.model.people import ReplyTarget, Said
-from services.store import leases
+from services.store import audit, cards, connections, leases, notices, payments
+from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Export, Schedule
+from services.store.notices import Notification
+from services.store.tables import Connection, Export, Payment, Schedule
+
+_MOST_NUMBERS = 10
+_BURST = 10  # more than these at once are also told in one line
+_NAMES = {
+    PaymentKind.CREDIT_NOTE: "Credit note",
+    PaymentKind.OVERPAYMENT: "Overpayment",
+    PaymentKind.PREPAYMENT: "Prepayment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +85,156 @@ class SweepRun:
         """Calls to the company."""
         return self.paymos.client(self.connection.paymo_api_key)
 
+    @property
+    def today(self) -> date:
+        """The day where the books are kept."""
+        return days.day_in(self.connection.time_zone, self.now())
+
+    async def tell_paused(self, session: Session, held: Sequence[Export]) -> None:
+        """Ask a person before many invoices are deleted or voided in Paymo at once."""
+        facts = {
+            "count": len(held),
+            "numbers": [each.number for each in held[:_MOST_NUMBERS]],
+            "kind": "deleted or voided",
+        }
+        source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
+        await self._tell(session, NoticeKind.SYNC_PAUSED, source, facts)
+
+    async def tell_failing(self, session: Session, since: datetime, problem: str) -> None:
+        """Say once that Xero can't be read, so that nobody waits for its payments."""
+        facts = {"since": since.isoformat(), "problem": problem}
+        source = f"failing:{self.connection.id}:{since:%Y%m%d%H%M%S}"
+        await self._tell(session, NoticeKind.SYNC_FAILING, source, facts)
+
+    async def tell_caught_up(self, session: Session, counts: Mapping[str, int]) -> None:
+        """After very much at once, say in one line what came beside the notice of each."""
+        if sum(counts.values()) > _BURST:
+            source = f"caught_up:{self.connection.id}:{self.turn.row.fence}"
+            await self._tell(session, NoticeKind.CAUGHT_UP, source, counts)
+
+    async def _tell(
+        self, session: Session, kind: NoticeKind, source: str, more: Mapping[str, object]
+    ) -> None:
+        """Tell the channels; the owner as well of what somebody has to see to."""
+        facts = {**connections.common_facts(self.connection), **more}
+        also = () if kind is NoticeKind.CAUGHT_UP else (self.connection.owner_id,)
+        notification = Notification(kind, source, facts, also=also)
+        await notices.enqueue(session, self.connection, notification, self.now())
+
 
 @dataclass(frozen=True, slots=True)
 class ExportedInvoice:
-    """One exported invoice during a sweep."""
+    """One exported invoice during a sweep, and what is told of it and its payments."""
 
     run: SweepRun
     export: Export
+
+    async def tell_received(self, session: Session, payment: Payment, **more: Any) -> None:
+        """Tell a payment, or why it was not recorded; an edited one once, as a change."""
+        facts = {"changed_from": "", "short_by": "", "gone": False, "asked": "", **more}
+        if payment.replaces_id is not None:
+            former = await payments.get(session, payment.replaces_id)
+            if former.state is PaymentState.REMOVED:
+                facts["changed_from"] = cards.amount_text(_recorded(former))
+        await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
+
+    async def tell_removed(
+        self, session: Session, payment: Payment, *, by_person: bool, is_stuck: bool = False
+    ) -> None:
+        """Tell that a payment is gone, from Xero or by a person in Paymo, or stuck in Paymo."""
+        facts = {"by_person_in_paymo": by_person, "is_stuck": is_stuck}
+        await self._tell_payment(session, NoticeKind.PAYMENT_REMOVED, payment, facts)
+
+    async def _tell_payment(
+        self, session: Session, kind: NoticeKind, payment: Payment, more: Mapping[str, object]
+    ) -> None:
+        paid = cards.paid_of(await payments.list_of(session, [self.export.id]))
+        left = (self.export.total or Decimal(0)) - paid
+        amount = cards.amount_text(_recorded(payment))
+        facts = {
+            "payment_id": payment.id,
+            "amount": amount,
+            "paid_on": payment.paid_on.isoformat(),
+            "kind": payment.kind.value,
+            "label": payment.label,
+            "paid": cards.amount_text(paid),
+            "left": cards.amount_text(left),
+            "is_paid": left <= 0,
+            **more,
+        }
+        source = f"payment:{payment.id}:{kind.value}:{payment.fence}"
+        await self.tell(session, kind, source, facts, payment.amount)
+        after = {
+            "xero_payment_id": payment.xero_payment_id,
+            "amount": amount,
+            "state": payment.state.value,
+        }
+        self.note(session, kind.value, after=after)
+
+    async def tell_ended(
+        self, session: Session, kind: NoticeKind, *, in_paymo: str, **more: str
+    ) -> None:
+        """Tell what became of an invoice that is deleted or void in Xero, or deleted in Paymo.
+
+        `why`, `hand_typed` and `cuts` say why a person is asked first.
+        """
+        facts = {"in_paymo": in_paymo, "hand_typed": "", "cuts": "", "why": "", **more}
+        source = f"ended:{self.export.id}:{kind.value}:{in_paymo}"
+        if facts["why"]:
+            # A person may have it tried again, and it may fail again.
+            source += f":{self.run.now():%Y%m%d}"
+        await self.tell(session, kind, source, facts)
+        before = self.export.snapshot or {}
+        self.note(session, kind.value, before=before, after={"in_paymo": in_paymo})
+
+    async def tell(
+        self,
+        session: Session,
+        kind: NoticeKind,
+        source: str,
+        more: Mapping[str, object],
+        amount: Decimal | None = None,
+    ) -> None:
+        """Tell the channels, with what every notice of an invoice says."""
+        run, export = self.run, self.export
+        facts = {**cards.common_facts(export, run.connection, run.links), **more}
+        notification = Notification(kind, source, facts, export, amount)
+        await notices.enqueue(session, run.connection, notification, run.now())
+
+    def note(
+        self,
+        session: Session,
+        what: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any],
+    ) -> None:
+        """Keep in the audit log what was done by itself."""
+        entry = AuditNote(what, self.run.now(), "", self.export.id, dict(before or {}), dict(after))
+        audit.record(session, self.run.connection, entry)
+
+
+def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
+    """Return everything that settles a part of this invoice in Xero."""
+    paid = [
+        Settlement(
+            each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today
+        )
+        for each in invoice.payments
+    ]
+    paid += [
+        Settlement(
+            key=f"{each.id}:{invoice.invoice_id}",
+            kind=each.kind,
+            label=f"{_NAMES[each.kind]} {each.number}".strip(),
+            amount=each.amount,
+            paid_on=each.applied_on or today,
+        )
+        for each in applied_credits(invoice)
+    ]
+    return [each for each in paid if each.amount > 0]
+
+
+def _recorded(payment: Payment) -> Decimal:
+    """Return what Paymo has of a payment, or is to have."""
+    return payment.recorded_amount or payment.amount

@@ -5,7 +5,7 @@ read is written down; what a page said twice is noted once.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,21 +17,28 @@ from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import SILENT, Policy, Wait
 from services.jobs.runner import Runner, Step, Turn
-from services.model.invoice import Links
+from services.lifecycle import invoice as lifecycle
+from services.lifecycle import payment
+from services.model.invoice import InvoiceState, Links
 from services.model.jobs import Job
-from services.model.payment import PaymentState
+from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.model.people import ReplyTarget
-from services.store import connections, exports, mirror, schedules
-from services.store import payments as rows
+from services.store import connections, exports, mirror, notices, payments, schedules
 from services.store.engine import Database, Session
-from services.store.tables import Schedule
-from services.sync import deletions, drifting, payments, telling, watching
-from services.sync.observing import observe
-from services.sync.run import SweepRun, Swept, SyncScreen
+from services.store.tables import Export, Payment, Schedule
+from services.sync import drifting
+from services.sync.deletions import run_unsettled
+from services.sync.payments import run_due
+from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
 
 _OVERLAP = timedelta(minutes=5)
 _REREAD = timedelta(hours=24)
 _WHEN_SHORT = timedelta(hours=1)
+_SEEN = {
+    lifecycle.DELETED: lifecycle.mark_deletion_seen,
+    lifecycle.VOIDED: lifecycle.mark_voiding_seen,
+}
+_IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,9 @@ class _Sweep:
         """Read everything that changed, then do what it asks for."""
         run = self.run
         await self._read()
-        self.outcomes = await payments.run_due(run)
-        self.deletions = await deletions.run_unsettled(run)
-        await watching.check_next(run)
+        self.outcomes = await run_due(run)
+        self.deletions = await run_unsettled(run)
+        await drifting.check_next(run)
         self.trouble = " ".join(run.problems)
         allowance = run.xero.allowance
         if allowance.is_short:
@@ -154,7 +161,7 @@ class _Sweep:
         run = self.run
         async with run.database.sessions.begin() as session:
             await run.hold(session)
-            await observe(session, run.connection, invoices, run.now())
+            await observe(session, run, invoices)
         await drifting.note_in_xero(run, invoices)
 
     async def write_down(self) -> None:
@@ -172,7 +179,7 @@ class _Sweep:
             if not isinstance(self.refusal, NotConnected):
                 row.day_calls_left = run.xero.allowance.day_left
             mirror.merge_left_out(row, "invoices in Xero", self.left_out, self.read)
-            await telling.caught_up(session, run, self._counts)
+            await run.tell_caught_up(session, self._counts)
             await self._tell_silence(session)
             # One that was cut short may not have come to what waits, and would begin again at once.
             if self.refusal is None:
@@ -183,7 +190,7 @@ class _Sweep:
 
     async def _finish(self, session: Session) -> None:
         run, now = self.run, self.run.now()
-        waiting = await rows.next_due(session, run.connection.id)
+        waiting = await payments.next_due(session, run.connection.id)
         due = [now + self.pause, *run.waits, *([waiting] if waiting is not None else [])]
         due_at = max(min(due), now)
         await schedules.conclude(
@@ -196,7 +203,7 @@ class _Sweep:
         since = run.connection.swept_at or run.connection.created_at
         is_silent = self.reread_at is None and not isinstance(self.refusal, NotConnected)
         if is_silent and run.now() - since >= SILENT:
-            await telling.failing(session, run, since, self.trouble)
+            await run.tell_failing(session, since, self.trouble)
 
     @property
     def _counts(self) -> dict[str, int]:
@@ -218,3 +225,75 @@ class _Sweep:
             problem=" ".join(each for each in (self.trouble, said) if each),
         )
         await self.screen.show_swept(reply_to, swept)
+
+
+# ---- what Xero states is compared with what is recorded: rows are written, and nothing is called
+
+
+async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoice]) -> None:
+    """Note what changed on these invoices; those that were never exported are left alone."""
+    stated, now = {each.invoice_id: each for each in invoices}, run.now()
+    known = await exports.list_by_xero_ids(session, run.connection, list(stated))
+    rows: dict[int, list[Payment]] = {}
+    for row in await payments.hold(session, [each.id for each in known.values()]):
+        rows.setdefault(row.export_id, []).append(row)
+    for xero_id, export in known.items():
+        invoice = stated[xero_id]
+        if export.xero_seen_status != invoice.status:
+            export.xero_seen_status = invoice.status
+            await notices.outdate_cards(session, export.id, now)
+        export.xero_due = invoice.amount_due
+        export.xero_rounding = invoice.rounding_amount or None
+        if export.invoice_state is InvoiceState.LIVE and invoice.status in _SEEN:
+            await _SEEN[invoice.status](session, export)
+        found = {each.key: each for each in settlements_of(invoice, run.today)}
+        if export.invoice_state in exports.FOLLOWED:
+            for row in rows.get(export.id, []):
+                await _compare(session, row, found.get(row.xero_payment_id), now)
+        # Of one that is gone from Paymo, that its client paid is told all the same.
+        if export.invoice_state in {*exports.FOLLOWED, InvoiceState.GONE}:
+            await _add_new(session, export, found, rows.get(export.id, []), now)
+
+
+async def _compare(
+    session: Session, row: Payment, listed: Settlement | None, now: datetime
+) -> None:
+    if listed is None:
+        if row.state in payment.STANDING:
+            await payment.check(session, row, now)
+        return
+    is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
+    if row.state is not PaymentState.REMOVED and not is_changed:
+        return
+    # Only a credit can come back, or be applied to another amount, under its old id.
+    is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
+    change = payment.replace if is_recorded else payment.restart
+    await change(session, row, listed, now)
+
+
+async def _add_new(
+    session: Session,
+    export: Export,
+    found: Mapping[str, Settlement],
+    rows: Sequence[Payment],
+    now: datetime,
+) -> None:
+    known = {row.xero_payment_id for row in rows}
+    gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
+    for key, settlement in found.items():
+        if key not in known:
+            replaced = _replaced_by(settlement, gone)
+            if replaced is not None:
+                gone.remove(replaced)
+            await payments.add(session, payment.begin(export, settlement, replaced, now))
+
+
+def _is_wanted_gone(row: Payment) -> bool:
+    return row.kind is PaymentKind.PAYMENT and row.state is PaymentState.CHECKING
+
+
+def _replaced_by(settlement: Settlement, gone: Sequence[Payment]) -> Payment | None:
+    """Return the payment that this one is an edit of: Xero edits by deleting and adding."""
+    if settlement.kind is not PaymentKind.PAYMENT or len(gone) != 1:
+        return None
+    return gone[0]

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.keeping import Keeping
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Grant, Workspace

@@ -47,9 +47,8 @@ from services.store.tables import (
     Payment,
     Schedule,
 )
-from services.sync.hints import HintService
 from services.sync.run import Swept
-from services.sync.service import SyncService
+from services.sync.service import HintService, SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
 from services.undo.service import UndoService, UndoStep

@@ -17,9 +17,8 @@ from services.connect.checklists import Checklist, Checklists
 from services.connect.consents import Consents, StoreVault
 from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
-from services.connect.paymo_page import PaymoPage
+from services.connect.pages import Consent, PaymoPage, Return, XeroPages
 from services.connect.service import ConnectService
-from services.connect.xero_page import Consent, Return, XeroPages
 from services.jobs.runner import Runner
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget

@@ -14,8 +14,7 @@ from sqlalchemy import select
 
 from handlers.register import Services
 from services.connect.checklists import Checklists
-from services.connect.service import ConnectService
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import ConnectService, WorkspaceService
 from services.errors import ServiceError
 from services.explain.service import ExplainService
 from services.history.service import HistoryService

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from services.connect.refusals import ConsentRefused, LinkExpired
-from services.connect.workspaces import WorkspaceService
-from services.connect.xero_page import Return
+from services.connect.links import ConsentRefused, LinkExpired
+from services.connect.pages import Return
+from services.connect.service import WorkspaceService
 from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.connect.refusals import LinkExpired
+from services.connect.links import LinkExpired
 from services.errors import NotAllowed, NotConnected
 from services.model.connection import ConnectionState
 from services.model.export import ExportState

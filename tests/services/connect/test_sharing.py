@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.people import Person

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from services.connect.refusals import LinkExpired
+from services.connect.links import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model.connection import ConnectionState
 from services.model.wording import Member

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job

@@ -7,7 +7,7 @@ import pytest
 
 from services.clients.tokens import Tokens
 from services.connect.consents import StoreVault
-from services.connect.workspaces import WorkspaceService
+from services.connect.service import WorkspaceService
 from services.errors import NotConnected
 from services.model.people import Person
 from services.store.engine import Database

@@ -13,8 +13,7 @@ from services.compare import Mismatch
 from services.errors import ServiceError
 from services.model.actions import Action
 from services.model.invoice import InvoiceState
-from services.reconcile.months import month_of
-from services.reconcile.report import Outcome, Report, Row
+from services.reconcile.report import Outcome, Report, Row, month_of
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE

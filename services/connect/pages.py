@@ -1,4 +1,7 @@
-"""Our way through Xero's consent: sending a browser there, taking its answer, the organisation."""
+"""Our one-time pages: the way through Xero's consent, and the field for Paymo's API key.
+
+A browser waits on them, and not Slack, so Xero and Paymo may be called; never in a transaction.
+"""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -7,15 +10,25 @@ from datetime import datetime
 
 import msgspec
 
+from services.clients.paymo import Company, PaymoClients
 from services.clients.tokens import TokenSet, XeroOAuth, auth_event_id, xero_user_id
 from services.clients.xero import Tenant, XeroClients, XeroOrganisation
-from services.connect import checklists, consents, settling
+from services.connect import checklists, consents
 from services.connect.consents import Consents
-from services.connect.links import PageLinks, require_open
-from services.connect.refusals import TWO_APPS, ConsentRefused, LinkExpired, why_not_allowed
-from services.connect.settling import Finished
-from services.errors import NotConnected, ServiceError
-from services.model.connection import Organisation
+from services.connect.links import (
+    TWO_APPS,
+    ConsentRefused,
+    Finished,
+    LinkExpired,
+    PageLinks,
+    TriesSpent,
+    require_open,
+    settle,
+    why_not_allowed,
+)
+from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
+from services.model import wording
+from services.model.connection import ConnectionState, Organisation
 from services.model.wording import Command, Typed
 from services.store import access, connections, grants, links
 from services.store.engine import Database
@@ -60,7 +73,7 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class XeroPages:
-    """A browser waits here, and not Slack, so Xero may be called; never in a transaction."""
+    """Sends a browser to Xero, takes its answer, and connects the organisation."""
 
     database: Database
     xero: XeroClients
@@ -202,7 +215,7 @@ class XeroPages:
             connection.is_demo, connection.time_zone = found.is_demo_company, found.timezone
             connection.grant_id = visit.grant_id
             done = Finished("Xero", visit.link.user_id, self.now())
-            connection = await settling.settle(session, connection, done)
+            connection = await settle(session, connection, done)
         await self.links.go_on(visit.link, connection)
         if before is not None and before.grant_id != visit.grant_id:
             await self.consents.let_go_former(before)
@@ -223,4 +236,85 @@ def _shown(tenant_id: str, found: XeroOrganisation) -> Organisation:
         currency=found.base_currency,
         short_code=found.short_code,
         is_demo=found.is_demo_company,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaymoPage:
+    """Tries a key first, and keeps it when it works."""
+
+    database: Database
+    paymo: PaymoClients
+    links: PageLinks
+    now: Callable[[], datetime]
+
+    async def submit_key(self, nonce: str, api_key: str, cookie: str) -> str:
+        """Try the key, keep it, and return the company's name.
+
+        A try is taken before Paymo is asked, so that many at once are not more than the few there
+        are.
+        """
+        link, _ = await self.links.find(nonce, checklists.PAYMO, cookie)
+        key = "".join(wording.one_line(api_key).split())
+        if not key:
+            raise ServiceError("Paste your Paymo API key into the field.")
+        async with self.database.sessions.begin() as session:
+            if not await links.take_try(session, link.id, cookie):
+                raise LinkExpired
+        try:
+            return await self._keep(nonce, key, await self._company(key))
+        except (Unavailable, Throttled):
+            async with self.database.sessions.begin() as session:
+                await links.give_try_back(session, link.id)
+            raise
+        except ServiceError:
+            async with self.database.sessions.begin() as session:
+                is_spent = await links.end_spent(session, link.id)
+            if is_spent:
+                await self.links.redraw(link, link.connection_id)
+                raise TriesSpent from None
+            raise
+
+    async def _company(self, key: str) -> Company:
+        """Return the company that the key opens. Raises `ServiceError` where it doesn't do."""
+        paymo = self.paymo.client(key)
+        try:
+            company = await paymo.company()
+        except NotConnected:
+            raise ServiceError(
+                "Paymo does not accept this key. Make a new one in Paymo at My Account → API "
+                "Keys, and paste it whole."
+            ) from None
+        try:
+            await paymo.try_invoices()
+        except Forbidden as refusal:
+            raise ServiceError(
+                f"This key may not read invoices. {refusal} Use the key of somebody whose role in "
+                "Paymo includes invoices, or have that role extended."
+            ) from None
+        return company
+
+    async def _keep(self, nonce: str, key: str, company: Company) -> str:
+        async with self.database.sessions.begin() as session:
+            link, connection = await self.links.take(session, nonce, checklists.PAYMO)
+            if link.user_id != connection.owner_id:
+                raise LinkExpired  # somebody else owns the connection since
+            _require_same_company(connection, company)
+            connection.paymo_api_key = key
+            connection.paymo_company_id, connection.paymo_company_name = company.id, company.name
+            done = Finished("Paymo", link.user_id, self.now())
+            connection = await settle(session, connection, done)
+        await self.links.go_on(link, connection)
+        return company.name
+
+
+def _require_same_company(connection: Connection, company: Company) -> None:
+    """Refuse to change the company below clients and invoices that came from another one."""
+    is_new = connection.state is ConnectionState.PENDING
+    if is_new or connection.paymo_company_id in {None, company.id}:
+        return
+    raise ServiceError(
+        f"This connection is with {connection.paymo_company_name}, and the key opens "
+        f"{company.name}. Use a key of {connection.paymo_company_name}, or run "
+        f"{Typed(Command.DISCONNECT)} first."
     )

@@ -1,0 +1,192 @@
+"""Copying Xero's lists: the contacts, and the settings that an export can be refused for.
+
+Of contacts, what changed is copied whenever that is due, and everything once a night: twenty
+thousand are twenty calls. What was archived or merged counts as changed; what is not there any more
+only shows in the whole list.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services import money
+from services.clients.paymo import Client
+from services.clients.rows import LeftOut, texts_of
+from services.clients.xero import Contact, XeroClient
+from services.clients.xero import wire as xero_wire
+from services.lifecycle.task import ask_again
+from services.model import days
+from services.store import connections, exports, mirror, tables
+from services.store.engine import Database, Session
+from services.store.tables import Connection
+
+_NAME = "contacts in Xero"
+_NIGHT = timedelta(hours=2)  # after midnight, where the books are kept
+_CLOCKS_DIFFER = timedelta(minutes=30)  # at most, between Xero and us
+_ACTIVE = "ACTIVE"
+_REVENUE = "REVENUE"
+_LIABILITY = "LIABILITY"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """What was read of it just now."""
+
+    organisation: xero_wire.XeroOrganisation
+    accounts: Sequence[xero_wire.Account]
+    tax_rates: Sequence[xero_wire.TaxRate]
+    currencies: Sequence[xero_wire.Currency]
+
+
+async def copy_contacts(
+    database: Database, xero: XeroClient, connection_id: int, now: datetime
+) -> None:
+    """Copy what changed, or everything where that was not done since the last night."""
+    async with database.sessions() as session:
+        known = await connections.get(session, connection_id)
+    since = _since(known, now)
+    if _is_night_over(known, now) and not xero.allowance.is_short:
+        since = None
+    found = await xero.contacts(changed_since=since)
+    async with database.sessions.begin() as session:
+        row = await connections.get(session, connection_id)
+        odd = texts_of(xero.left_out)
+        if since is None:
+            mirror.note_left_out(row, _NAME, odd)
+            row.contacts_whole_at = now
+        else:
+            mirror.merge_left_out(row, _NAME, odd, {each.contact_id for each in found})
+        row.contacts_read_at = now
+        rows = [contact_row(each) for each in found]
+        usable = {each["contact_id"] for each in rows if each["is_active"]}
+        restored = usable & await mirror.list_archived_ids(session, row.id)
+        if since is None:
+            await mirror.replace(session, row.id, tables.Contact, rows, odd)
+        else:
+            await mirror.put_changed(session, row.id, rows)
+        await _settle(session, row, now, is_restored=bool(restored))
+
+
+async def _settle(
+    session: Session, connection: Connection, now: datetime, *, is_restored: bool
+) -> None:
+    await exports.nudge_refused(session, connection, now)
+    if is_restored:
+        await ask_again(session, connection, now)
+
+
+def _since(known: Connection, now: datetime) -> datetime | None:
+    """Return since when to ask; None where nothing was copied whole yet."""
+    if known.contacts_whole_at is None or known.contacts_read_at is None:
+        return None
+    return min(known.contacts_read_at, now) - _CLOCKS_DIFFER
+
+
+def _is_night_over(known: Connection, now: datetime) -> bool:
+    zone, whole_at = known.time_zone, known.contacts_whole_at or now
+    return days.day_in(zone, whole_at - _NIGHT) < days.day_in(zone, now - _NIGHT)
+
+
+def contact_row(contact: Contact) -> dict[str, Any]:
+    """Return the mirror's row for a contact."""
+    return {
+        "contact_id": contact.contact_id,
+        "name": contact.name,
+        "email": contact.email_address,
+        "tax_number": contact.tax_number,
+        "is_active": contact.contact_status == "ACTIVE",
+        "merged_to": contact.merged_to,
+        "number": contact.contact_number,
+    }
+
+
+def client_row(client: Client) -> dict[str, Any]:
+    """Return the mirror's row for a client."""
+    return {
+        "client_id": client.id,
+        "name": client.name,
+        "email": client.email or "",
+        "tax_number": client.fiscal_information or "",
+        "details": {},
+        "is_active": client.active,
+    }
+
+
+async def read_settings(xero: XeroClient) -> LedgerSettings:
+    """Read all of it: four calls."""
+    return LedgerSettings(
+        organisation=await xero.organisation(),
+        accounts=await xero.accounts(),
+        tax_rates=await xero.tax_rates(),
+        currencies=await xero.currencies(),
+    )
+
+
+async def write_settings(
+    session: Session, connection: Connection, found: LedgerSettings, odd: Sequence[LeftOut]
+) -> None:
+    """Copy it into the mirror; `odd` are the rows that cannot be read."""
+    organisation = found.organisation
+    connection.organisation_name = organisation.name
+    connection.base_currency = organisation.base_currency
+    connection.short_code = organisation.short_code
+    connection.time_zone = organisation.timezone
+    connection.period_lock_on = organisation.period_lock_on
+    connection.year_lock_on = organisation.year_lock_on
+    accounts = [_account_row(each) for each in found.accounts]
+    rates = [_tax_row(each) for each in found.tax_rates]
+    currencies = [{"code": each.code} for each in found.currencies]
+    for table, rows, what in (
+        (tables.Account, accounts, "account"),
+        (tables.TaxRate, rates, "tax rate"),
+        (tables.Currency, currencies, "currency"),
+    ):
+        texts = texts_of(each for each in odd if each.what == what)
+        mirror.note_left_out(connection, f"{what} in Xero", texts)
+        await mirror.replace(session, connection.id, table, rows, texts)
+
+
+async def refusal_facts(session: Session, connection: Connection) -> tuple[object, ...]:
+    """Return what exports can be refused for."""
+    accounts = await mirror.list_accounts(session, connection.id)
+    rates = await mirror.list_tax_rates(session, connection.id)
+    return (
+        {(each.account_id, each.is_usable, each.tax_type, each.code) for each in accounts},
+        {(each.tax_type, each.is_usable, each.effective_rate) for each in rates},
+        set(await mirror.list_currencies(session, connection.id)),
+        connection.locked_until,
+    )
+
+
+def _account_row(account: xero_wire.Account) -> dict[str, Any]:
+    why_not = ""
+    if account.status != _ACTIVE:
+        why_not = "archived"
+    elif account.system_account:
+        why_not = "system"
+    elif account.class_ not in {_REVENUE, _LIABILITY}:
+        why_not = "kind"
+    return {
+        "account_id": account.account_id,
+        "code": account.code,
+        "name": account.name,
+        "type": account.type,
+        "tax_type": account.tax_type,
+        "is_usable": not why_not,
+        "is_liability": account.class_ == _LIABILITY,
+        "why_not": why_not,
+    }
+
+
+def _tax_row(rate: xero_wire.TaxRate) -> dict[str, Any]:
+    effective = rate.effective_rate
+    if effective is None:
+        parts = [(each.rate, each.is_compound) for each in rate.tax_components]
+        effective = money.tax_components_rate(parts)
+    return {
+        "tax_type": rate.tax_type,
+        "name": rate.name,
+        "effective_rate": effective,
+        "is_usable": rate.status == _ACTIVE and rate.can_apply_to_revenue,
+    }
