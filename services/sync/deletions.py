@@ -53,7 +53,7 @@ async def _held(run: SweepRun) -> bool:
         for export in new:
             await lifecycle.hold(session, export)
         connection.is_paused = True
-        await run.tell_paused(session, await exports.list_held(session, connection.id))
+        await run.tell_held(session, await exports.list_held(session, connection.id))
     return len(new) == len(found)
 
 

@@ -90,7 +90,7 @@ class SweepRun:
         """The day where the books are kept."""
         return days.day_in(self.connection.time_zone, self.now())
 
-    async def tell_paused(self, session: Session, held: Sequence[Export]) -> None:
+    async def tell_held(self, session: Session, held: Sequence[Export]) -> None:
         """Ask a person before many invoices are deleted or voided in Paymo at once."""
         facts = {
             "count": len(held),
