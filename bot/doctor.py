@@ -14,7 +14,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.wiring import Remote, now, open_database, open_remote
-from handlers.slack_errors import TROUBLE, code_of
+from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.store.engine import Database

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from bot.html import Pages
 from bot.settings import Settings
 from bot.slack_clients import CachedSeats, SlackWeb
-from handlers.slack_errors import TROUBLE
+from handlers.slack import TROUBLE
 from services.store.slack import SlackInstallationStore, SlackStateStore
 
 log = structlog.get_logger(__name__)

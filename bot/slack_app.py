@@ -25,8 +25,7 @@ from bot.metrics import Metrics
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
 from bot.tasks import Tasks
 from handlers.blocks import Block, modal, paragraphs
-from handlers.reading import Body, labels_of
-from handlers.routing import Handler, Router, SlackRequest
+from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
 from services.model.people import Person
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
 from handlers.reply import SlackClients
-from handlers.slack_errors import TROUBLE, code_of, is_passing, name_of, slack_refusals
+from handlers.slack import TROUBLE, code_of, is_passing, name_of, slack_refusals
 from services.errors import ChannelClosed
 from services.store import workspaces
 from services.store.engine import Database

@@ -23,7 +23,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.departing import AfterAnswers, Departure
 from bot.slack_clients import SlackWeb
 from bot.tasks import Tasks
-from handlers.slack_errors import TROUBLE, name_of, wait_of
+from handlers.slack import TROUBLE, name_of, wait_of
 
 log = structlog.get_logger(__name__)
 

@@ -20,10 +20,9 @@ from bot.work_distributed import DistributedWork
 from bot.work_embedded import EmbeddedWork
 from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
-from handlers.connect.listeners import SlackConnectScreen
-from handlers.connect.sync import SlackSyncScreen
+from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
 from handlers.export.listeners import SlackExportScreen
-from handlers.notices.board import SlackNoticeBoard
+from handlers.notices.listeners import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
 from services.automatic.service import AutoStep

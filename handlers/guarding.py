@@ -8,9 +8,18 @@ import structlog
 
 from handlers import blocks, names, reply, words
 from handlers.blocks import Block, one_line
-from handlers.reading import Body, cleaned, connection_in, has_field, is_outsider, pressed
-from handlers.routing import Handler, Router, SlackRequest
-from handlers.slack_errors import passing_troubles
+from handlers.routing import (
+    Body,
+    Handler,
+    Router,
+    SlackRequest,
+    cleaned,
+    connection_in,
+    has_field,
+    is_outsider,
+    pressed,
+)
+from handlers.slack import passing_troubles
 from services.errors import (
     NotAccepted,
     NotAllowed,

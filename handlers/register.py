@@ -6,21 +6,18 @@ from functools import partial
 
 from handlers import names, reply, words
 from handlers.batch.listeners import BatchListeners
-from handlers.connect.listeners import ConnectListeners
-from handlers.connect.sync import SyncListeners
+from handlers.connect.listeners import ConnectListeners, SyncListeners
 from handlers.export.listeners import ExportListeners
 from handlers.guarding import Which, guarded
-from handlers.history.listeners import HistoryListeners
+from handlers.history.listeners import HistoryListeners, InvoiceListeners
 from handlers.home.listeners import HomeListeners
 from handlers.home.text import unknown_text
 from handlers.home.views import help_blocks
-from handlers.invoice.listeners import InvoiceListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.notices.listeners import NoticeListeners
 from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
-from handlers.settings.access import AccessListeners
-from handlers.settings.listeners import SettingsListeners
+from handlers.settings.listeners import AccessListeners, SettingsListeners
 from services.batch.service import BatchService
 from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService

@@ -10,9 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers import blocks, names
 from handlers.blocks import Block, render
 from handlers.buttons import button, open_links
-from handlers.reading import Body, Note, note_of, number_in, pressed
-from handlers.routing import SlackRequest
-from handlers.slack_errors import (
+from handlers.routing import Body, Note, SlackRequest, note_of, number_in, pressed
+from handlers.slack import (
     TROUBLE,
     closed_views_are_fine,
     may_work_again,

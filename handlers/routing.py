@@ -1,14 +1,20 @@
-"""Which of our handlers answers what Slack sends."""
+"""What Slack hands to our handlers, how it is read, and which of them answers."""
 
+import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.blocks import Block
-from handlers.reading import Body
+from handlers.blocks import CONNECTION, Block
+from services.model import numbers, wording
 from services.model.people import Person
+
+Body = dict[str, Any]
+_LONGEST_ID = 18  # figures; no database takes more
+_ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
 
 class Ack(Protocol):
@@ -83,3 +89,137 @@ class Router:
         if kind == "shortcut":
             return self.shortcuts.get(callback_id)
         return self.events.get((body.get("event") or {}).get("type", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a view carries in `private_metadata`: ids only, checked again by every service."""
+
+    draft_id: int = 0
+    connection_id: int = 0
+    client_id: int = 0
+    batch_id: int = 0
+    channel_id: str = ""
+
+    def dump(self) -> str:
+        """Write it, without what is empty."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+
+def cleaned(body: Any) -> Any:
+    """Return what Slack sent without characters that nobody can see, at any depth."""
+    if isinstance(body, str):
+        return wording.clean(body)
+    if isinstance(body, dict):
+        return {name: cleaned(each) for name, each in body.items()}
+    return [cleaned(each) for each in body] if isinstance(body, list) else body
+
+
+def note_of(view: Body) -> Note:
+    """Read what we left in a view; anything else counts as nothing."""
+    try:
+        kept = json.loads(view.get("private_metadata") or "{}")
+        return Note(**kept)
+    except (ValueError, TypeError):
+        return Note()
+
+
+def field_of(view: Body, name: str) -> Body:
+    """Return the state of one field; empty when the view does not have it."""
+    values = view.get("state", {}).get("values", {})
+    state: Body = values.get(name, {}).get(name) or {}
+    return state
+
+
+def chosen(view: Body, name: str) -> str:
+    """Return the value of the option that is selected, or ""."""
+    return str((field_of(view, name).get("selected_option") or {}).get("value", ""))
+
+
+def all_chosen(view: Body, name: str) -> tuple[str, ...]:
+    """Return the values of the boxes that are ticked."""
+    return tuple(each["value"] for each in field_of(view, name).get("selected_options") or ())
+
+
+def number_in(text: str) -> int | None:
+    """Read an id out of a button's or an option's value; None when it is not one."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+    return int(text) if is_number else None
+
+
+def has_field(view: Body, name: str) -> bool:
+    """Say whether the view shows this field, so that an error can stand beside it."""
+    return any(block.get("block_id") == name for block in view.get("blocks", ()))
+
+
+def typed(body: Body) -> str:
+    """Return what a person has typed into a menu so far."""
+    return numbers.spaced(str(body.get("value") or ""))
+
+
+def pressed(body: Body) -> Body:
+    """Return the action that was taken: a button pressed, or an option chosen."""
+    action: Body = (body.get("actions") or [{}])[0]
+    return action
+
+
+def connection_in(body: Body) -> int:
+    """Return the connection that a press or a view is about; 0 where the place decides."""
+    named = _ABOUT.fullmatch(str(pressed(body).get("block_id", "")))
+    return int(named[1]) if named else note_of(body.get("view") or {}).connection_id
+
+
+def labels_of(body: Body) -> tuple[str, str]:
+    """Return what Slack calls the person who acts and the workspace, each "" if it does not say."""
+    user, team, grid = (_dict(body.get(name)) for name in ("user", "team", "enterprise"))
+    name = body.get("user_name") or user.get("name") or user.get("username")
+    workspace = body.get("team_domain") or team.get("domain") or grid.get("name")
+    return str(name or ""), str(workspace or "")
+
+
+def _dict(found: Any) -> Body:
+    return found if isinstance(found, dict) else {}
+
+
+def is_outsider(body: Body) -> bool:
+    """Say whether this act comes from another company, through a shared channel.
+
+    Where Slack does not tell both sides there is nothing to compare, and roles decide.
+    """
+    theirs, ours = _team_of_actor(body), _installed_team(body)
+    if not theirs or not ours or theirs == ours:
+        return False
+    team = _object(body, "team")
+    if not team and ours == _object(body, "enterprise").get("id"):
+        return False  # installed in a whole organisation, whose workspaces are not told
+    # Slack names a workspace or its organisation; what it names together belongs together.
+    return not {theirs, ours} <= {team.get("id"), team.get("enterprise_id")}
+
+
+def _team_of_actor(body: Body) -> str:
+    """Return the workspace of whoever acts; for events Slack tells it in shared channels alone."""
+    told = _object(body, "user").get("team_id")
+    if told is None and _object(body, "view").get("app_installed_team_id"):
+        told = _object(body, "team").get("id")  # theirs, where the view says which is ours
+    if told is None and body.get("is_ext_shared_channel"):
+        event = _object(body, "event")
+        told = event.get("user_team") or event.get("team")
+    return str(told or "")
+
+
+def _installed_team(body: Body) -> str:
+    """Return the workspace, or the organisation, that the app is installed in."""
+    view = _object(body, "view")
+    if view.get("app_installed_team_id"):
+        return str(view["app_installed_team_id"])
+    [first, *_] = body.get("authorizations") or [{}]
+    if first.get("is_enterprise_install"):
+        return str(first.get("enterprise_id") or "")
+    team = body.get("team")
+    named = _object(body, "team").get("id") if isinstance(team, dict) else team
+    return str(first.get("team_id") or named or body.get("team_id") or "")
+
+
+def _object(body: Body, name: str) -> Body:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}

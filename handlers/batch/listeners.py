@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from handlers import blocks, names, reply
-from handlers.batch.views import batch_view, report_blocks, report_text, undone_ids
+from handlers.batch.text import report_text
+from handlers.batch.views import batch_view, report_blocks, undone_ids
 from handlers.matching.listeners import MatchingListeners
-from handlers.reading import note_of, number_in, pressed
 from handlers.reply import SlackClients
-from handlers.routing import SlackRequest
-from handlers.slack_errors import nobody_has_to_look
+from handlers.routing import SlackRequest, note_of, number_in, pressed
+from handlers.slack import nobody_has_to_look
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.errors import NotFound

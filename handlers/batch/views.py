@@ -1,39 +1,29 @@
 """A batch as it is drawn: the table of what is ready, how far it is, and the report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, render, render_line, shorten
+from handlers.batch.text import (
+    DONE,
+    MOST_LINES,
+    bar,
+    counted,
+    failure_lines,
+    group_lines,
+    invoice_line,
+    report_text,
+    short_name,
+)
+from handlers.blocks import Block, one_line, render, shorten
 from handlers.export.views import whither
-from handlers.reading import Body, Note, all_chosen, number_in
-from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine, Missing
+from handlers.routing import Body, Note, all_chosen, number_in
+from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchLine, Missing
 from services.model import chunks
 from services.model.export import BatchState, ExportState
 
 TITLE = "Export Invoices"
-_HEADINGS = {
-    READY: "✅ Ready",
-    UNDONE: "↩️ Taken back from Xero before",
-    "contact": "👤 Needs a match with a contact",
-    "account": "📒 Needs an account",
-    UNTAXED: "⚖️ Needs a tax rate for lines without tax",
-    "tax": "⚖️ Tax differs",
-    "old": "📅 Too old, or in a locked period",
-    "taken": "🔁 Exported already, on its way, or the number is taken",
-    "other": "⛔ Cannot go as it is",
-}
-_MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
-_MOST_OTHERS = 74  # of any other group
-_MOST_REASONS = 5  # of one group; they repeat each other
-_MOST_FAILED = 40
 _MOST_ASKED = 10
-_LONGEST_REASON = 220
-_LONGEST_NAME = 40
 _MOST_IN_MESSAGE = 45
-_BAR = 10
-_ONE_BY_ONE = {"tax", "old", "other"}
-_ONE = "Open one with `/paymo-xero export` and its number: the form has what helps."
-_DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
 
 def batch_view(form: BatchForm) -> Block:
@@ -48,17 +38,6 @@ def batch_view(form: BatchForm) -> Block:
         submit = f"Export {ready} and Ticked" if ready and undone else submit
         return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), submit=submit, metadata=note)
     return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), metadata=note)
-
-
-def report_text(form: BatchForm) -> str:
-    """Say in one line what came of it; safe for a message's `text`."""
-    organisation = one_line(form.organisation)
-    done, failed = len(form.sent_as(*_DONE)), len(form.sent_as(ExportState.FAILED))
-    left = sum(len(each.lines) for each in form.groups)
-    said = [f"{_invoices(done)} exported to {organisation}"]
-    said += [f"{failed} failed"] if failed else []
-    said += [f"{left} not sent"] if left else []
-    return f"{'⚠️' if failed else '✅'} {', '.join(said)}."
 
 
 def report_blocks(form: BatchForm) -> list[Block]:
@@ -97,7 +76,7 @@ def _table(form: BatchForm) -> list[Block]:
         drawn += (
             undone_fields(group.lines)
             if group.verdict == UNDONE
-            else blocks.paragraphs(_lines(group))
+            else blocks.paragraphs(group_lines(group))
         )
     return drawn
 
@@ -114,8 +93,9 @@ def _missing(missing: Sequence[Missing]) -> list[Block]:
     """Offer to say where each client goes; one answer releases all its invoices."""
     drawn = [
         blocks.section(
-            f"*{_named(each.name)}* needs {'a contact' if each.what == 'contact' else 'an account'}"
-            f" · holds up {_invoices(each.count)}",
+            f"*{short_name(each.name)}* needs "
+            f"{'a contact' if each.what == 'contact' else 'an account'} · holds up "
+            f"{counted(each.count)}",
             accessory=blocks.button("Match", names.MATCH_CLIENT, each.client_id),
         )
         for each in missing[:_MOST_ASKED]
@@ -133,41 +113,15 @@ def _untaxed(form: BatchForm) -> list[Block]:
     rows = [blocks.row_of(each) for each in form.untaxed_options]
     choice = blocks.static_select(names.UNTAXED_FOR_ALL, rows)
     choice["placeholder"] = blocks.plain("Choose a tax rate", 150)
-    held = _invoices(form.count(UNTAXED))
+    held = counted(form.count(UNTAXED))
     text = f"*Lines without tax* need one of Xero’s rates of 0 % · holds up {held}"
     return [blocks.section(text, accessory=choice)]
-
-
-def _lines(group: BatchGroup) -> Iterator[str]:
-    totals = " · ".join(one_line(each) for each in group.totals)
-    yield f"*{_HEADINGS.get(group.verdict, group.verdict)}: {len(group.lines)}* · {totals}"
-    if group.verdict in _ONE_BY_ONE:
-        yield f"_{_ONE}_"
-    most = _MOST_LINES if group.verdict == READY else _MOST_OTHERS
-    for place, line in enumerate(group.lines[:most]):
-        yield _line(line)
-        if line.reason and (group.verdict == READY or place < _MOST_REASONS):
-            yield f"      _{_reason(line)}_"
-    if len(group.lines) > most:
-        yield f"… and {len(group.lines) - most} more"
-
-
-def _line(line: BatchLine) -> str:
-    return f"{_named(line.number)} · {_named(line.client_name)} · {one_line(line.total)}"
-
-
-def _named(name: str) -> str:
-    return shorten(one_line(name), _LONGEST_NAME)
-
-
-def _reason(line: BatchLine) -> str:
-    return shorten(render_line(line.reason), _LONGEST_REASON)
 
 
 def _progress(form: BatchForm) -> list[Block]:
     waiting = len(form.sent_as(ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN))
     waiting += form.count(READY)
-    done, failed = len(form.sent_as(*_DONE)), len(form.sent_as(ExportState.FAILED))
+    done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     total = done + failed + waiting
     return [
         *whither(form),
@@ -178,43 +132,25 @@ def _progress(form: BatchForm) -> list[Block]:
     ]
 
 
-def bar(done: int, total: int) -> str:
-    """Return how far it is as a bar; only the whole fills it."""
-    filled = done * _BAR // total if total else 0
-    return "▓" * filled + "░" * (_BAR - filled)
-
-
 def _report(form: BatchForm) -> list[Block]:
     failed = form.sent_as(ExportState.FAILED)
     different = form.sent_as(ExportState.DIFFERENT)
     drawn = [*whither(form), blocks.section(report_text(form))]
     if failed:
-        drawn += blocks.paragraphs(_failures("*Failed*", failed))
+        drawn += blocks.paragraphs(failure_lines("*Failed*", failed))
         fix = f"Fix the {len(failed)} That Failed" if len(failed) > 1 else "Fix the One That Failed"
         drawn += blocks.actions(
             [blocks.button(fix, names.FIX_FAILED, form.batch_id, style="primary")]
         )
     if different:
-        drawn += blocks.paragraphs(_failures("*Exported with a difference*", different))
+        drawn += blocks.paragraphs(failure_lines("*Exported with a difference*", different))
     for group in form.groups:
-        drawn += blocks.paragraphs(_lines(group))
+        drawn += blocks.paragraphs(group_lines(group))
     if exported := form.sent_as(ExportState.EXPORTED):
         drawn += blocks.paragraphs(
-            ["*Exported*", *(_line(each) for each in exported[:_MOST_LINES])]
+            ["*Exported*", *(invoice_line(each) for each in exported[:MOST_LINES])]
         )
     return drawn
-
-
-def _failures(heading: str, failed: Sequence[BatchLine]) -> Iterator[str]:
-    yield f"{heading} · _{_ONE}_"
-    for line in failed[:_MOST_FAILED]:
-        yield f"{_line(line)}\n      _{_reason(line)}_"
-    if len(failed) > _MOST_FAILED:
-        yield f"… and {len(failed) - _MOST_FAILED} more"
-
-
-def _invoices(count: int) -> str:
-    return f"{count} invoice{'' if count == 1 else 's'}"
 
 
 _ROWS = 10  # that one group of boxes holds

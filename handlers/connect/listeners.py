@@ -1,29 +1,29 @@
-"""Connecting and disconnecting from Slack."""
+"""Connecting, syncing and disconnecting, and what people decide about payments and deletions."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.connect.views import TITLE, connect_view, connected_text, ending_view, farewell_view
+from handlers.connect.text import ENDING, FIRST, READY, asked_text, connected_text, swept_text
+from handlers.connect.views import TITLE, connect_view, ending_view, farewell_view
 from handlers.notices.text import intro_text
-from handlers.reading import field, note_of
-from handlers.reply import SlackClients, reply_target
-from handlers.routing import SlackRequest
-from handlers.sharing import require_ours
-from handlers.slack_errors import nobody_has_to_look
+from handlers.reply import SlackClients, reply_target, say
+from handlers.routing import SlackRequest, field_of, note_of, number_in, pressed
+from handlers.slack import nobody_has_to_look, require_ours
 from services.connect.checklists import Checklist
 from services.connect.service import ConnectService, WorkspaceService
-from services.errors import NotAccepted, ServiceError
+from services.errors import NotAccepted, NotFound, ServiceError
 from services.model.connection import ConnectionState
-from services.model.people import Person, ReplyTarget
+from services.model.people import Person, ReplyTarget, Said
 from services.notices.service import NoticeService
+from services.sync.run import Swept
+from services.sync.service import SyncService
 
-_FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
 _MORE = {"another", "more", "new"}
-_READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
-_ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
+
+_Decision = Callable[[Person, int], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ class ConnectListeners:
         """Take the organisation for confirmed, have the channel hear what happens, and close."""
         view, note = request.body["view"], note_of(request.body["view"])
         person = replace(request.person, channel_id=note.channel_id)
-        channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
+        channel_id = str(field_of(view, names.CHANNEL).get("selected_conversation") or "")
         found = await self.service.overviews(person)
         mine = [each.state for each in found if each.connection_id == note.connection_id]
         if mine != [ConnectionState.ACTIVE]:
-            raise NotAccepted({names.CHANNEL: _FIRST})
+            raise NotAccepted({names.CHANNEL: FIRST})
         is_told = await self._is_told(person, channel_id)
         if not is_told:
             await require_ours(request, channel_id)
         await self.service.confirm(person, note.connection_id)
-        said = [_READY, f"Notices go to <#{channel_id}>."] if channel_id else [_READY]
+        said = [READY, f"Notices go to <#{channel_id}>."] if channel_id else [READY]
         try:
             if channel_id and not is_told:
                 listening, _ = await self.notices.add(person, channel_id)
@@ -106,7 +106,7 @@ class ConnectListeners:
         person = replace(request.person, channel_id=note.channel_id)
         reply_to = await reply_target(self.workspaces, request)
         await self.service.disconnect(person, reply_to)
-        await request.ack({"response_action": "update", "view": ending_view((_ENDING,))})
+        await request.ack({"response_action": "update", "view": ending_view((ENDING,))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +137,66 @@ class SlackConnectScreen:
 def _done(said: list[str]) -> dict[str, Any]:
     view = blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said))
     return {"response_action": "update", "view": view}
+
+
+@dataclass(frozen=True, slots=True)
+class SyncListeners:
+    """One call of the sync service for each thing a person does."""
+
+    service: SyncService
+    workspaces: WorkspaceService
+
+    async def request(self, request: SlackRequest) -> None:
+        """Have Xero looked at now."""
+        await request.ack()
+        reply_to = await reply_target(self.workspaces, request)
+        asked = await self.service.request(request.person, reply_to)
+        await reply.tell(request, asked_text(asked))
+
+    async def bring_back(self, request: SlackRequest) -> None:
+        """Record a payment in Paymo after all."""
+        await self._decide(request, self.service.bring_back)
+
+    async def delete_in_paymo(self, request: SlackRequest) -> None:
+        """Delete an invoice in Paymo too."""
+        await self._decide(request, self.service.delete_in_paymo)
+
+    async def void_in_paymo(self, request: SlackRequest) -> None:
+        """Void an invoice in Paymo instead."""
+        await self._decide(request, self.service.void_in_paymo)
+
+    async def apply_breaker(self, request: SlackRequest) -> None:
+        """Follow everything that the breaker holds."""
+        await self._decide(request, self.service.apply_breaker)
+
+    async def keep_breaker(self, request: SlackRequest) -> None:
+        """Keep everything that the breaker holds."""
+        await self._decide(request, self.service.keep_breaker)
+
+    async def _decide(self, request: SlackRequest, decision: _Decision) -> None:
+        await request.ack()
+        row_id = number_in(pressed(request.body).get("value", ""))
+        if row_id is None:
+            raise NotFound("This button does not belong to anything any more.")
+        said = blocks.render(await decision(request.person, row_id))
+        await reply.tell(request, f"✅ {said}")
+        await reply.settle(request, said)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSyncScreen:
+    """Whispers to the person who asked."""
+
+    clients: SlackClients
+
+    async def show_swept(self, reply_to: ReplyTarget, swept: Swept) -> None:
+        """Say what a look at Xero found."""
+        text = swept_text(swept)
+        said = blocks.paragraphs(text.split("\n"))
+        with nobody_has_to_look():
+            client = await self.clients.client(reply_to.workspace_id)
+            await reply.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+
+    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
+        """Say it in the open view, or to the person alone when it was closed."""
+        await say(self.clients, reply_to, said)

@@ -2,24 +2,14 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
-from handlers.reading import Note
+from handlers.connect.text import READ, SIGN_IN, WRITTEN, about
+from handlers.routing import Note
 from services.connect.checklists import Checklist, Farewell
-from services.model.connection import ConnectionState, Organisation
+from services.model.connection import ConnectionState
 from services.model.wording import some_of
 
 TITLE = "Connect Paymo & Xero"
 GOODBYE = "Disconnect"
-_READ = (
-    "*What is read:* from Paymo the company's name, clients, invoices and their payments; from "
-    "Xero the organisation's name, contacts, accounts, tax rates, currencies, invoices and "
-    "payments."
-)
-_WRITTEN = (
-    "*What is written:* in Xero the invoices that you export and contacts that you add; in Paymo "
-    "the payments made in Xero, the status they bring, and deletions made in Xero. Nothing else "
-    "moves, and nothing that did not go through this app is touched."
-)
-_SIGN_IN = "Sign in to Xero in your browser first; the account is then found by itself."
 
 
 def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
@@ -27,7 +17,7 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
     # Slack's menu leaves out channels that are shared; what is chosen already, it does not look at.
     chosen = next(iter(checklist.channels), "")
     drawn = [
-        blocks.section(f"{_READ}\n{_WRITTEN}"),
+        blocks.section(f"{READ}\n{WRITTEN}"),
         blocks.divider(),
         *_paymo(checklist),
         *_xero(checklist),
@@ -67,39 +57,14 @@ def _xero(checklist: Checklist) -> list[Block]:
         )
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
-    word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {_SIGN_IN}"
+    word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {SIGN_IN}"
     if checklist.takes_over:
-        said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {_SIGN_IN}"
+        said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {SIGN_IN}"
     if checklist.broken_side == "Xero":
         word = "Reconnect Xero"
-        said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {_SIGN_IN}"
+        said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {SIGN_IN}"
     button = blocks.link_button(word, names.CONNECT_XERO, checklist.xero_link, style="primary")
     return [blocks.section(said, accessory=button)]
-
-
-def about(organisation: Organisation | None) -> str:
-    """Describe an organisation so that nobody takes it for another one."""
-    if organisation is None:
-        return "not connected"
-    demo = " · 🟨 demo company" if organisation.is_demo else ""
-    return (
-        f"{one_line(organisation.name)} · {one_line(organisation.country)} · base currency "
-        f"{one_line(organisation.currency)}{demo}"
-    )
-
-
-def connected_text(checklist: Checklist) -> str:
-    """Say in a sentence how far connecting has come."""
-    if checklist.state is not ConnectionState.ACTIVE:
-        missing = "Xero" if checklist.xero_link else "Paymo"
-        words = "connect another" if checklist.is_another else "connect"
-        if checklist.xero_link and checklist.paymo_link:
-            return f"Nothing is connected yet. Type /paymo-xero {words} for new links."
-        return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
-    return (
-        f"✅ {one_line(checklist.company)} in Paymo is connected with "
-        f"{about(checklist.organisation)} in Xero. Type /paymo-xero export to begin."
-    )
 
 
 def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:

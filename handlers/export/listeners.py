@@ -7,11 +7,10 @@ from functools import partial
 from handlers import blocks, names, reply, rights
 from handlers.export.text import result_text
 from handlers.export.views import export_choice, export_view, result_view, said_view
-from handlers.notices.board import card_of
-from handlers.reading import note_of, number_in, pressed, typed
+from handlers.notices.views import card_of
 from handlers.reply import SlackClients, reply_target, say
-from handlers.routing import SlackRequest
-from handlers.slack_errors import nobody_has_to_look
+from handlers.routing import SlackRequest, note_of, number_in, pressed, typed
+from handlers.slack import nobody_has_to_look
 from services.connect.service import WorkspaceService
 from services.export.service import ExportService
 from services.export.shapes import ExportForm, ExportResult

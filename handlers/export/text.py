@@ -2,10 +2,24 @@
 
 from decimal import Decimal
 
-from handlers.blocks import escape, one_line, render
+from handlers.blocks import escape, one_line, render, shorten
 from services import money
 from services.export.shapes import ExportResult
-from services.model.export import ExportState
+from services.model.export import Colour, ExportState
+from services.model.invoice import InvoiceLine, InvoicePicture
+
+RESPONSIBILITY = (
+    "All items of the invoice go to this account. Which account types fit is your responsibility; "
+    "the tax comes from the account, and must equal the invoice’s tax in Paymo."
+)
+
+_MOST_LINES = 60
+_LONGEST_DESCRIPTION = 200
+CHECK_SIGNS = {
+    Colour.GREEN: "✅ OK:",
+    Colour.AMBER: "⚠️ Note:",
+    Colour.RED: "⛔ Stops the export:",
+}
 
 
 def result_text(result: ExportResult) -> str:
@@ -60,3 +74,23 @@ APPLY_TAX = (
 def status_name(xero_status: str) -> str:
     """Write Xero's status the way Xero's own pages do."""
     return "Draft" if xero_status == "DRAFT" else "Approved"
+
+
+def picture_lines(picture: InvoicePicture) -> list[str]:
+    """Write a line for each of the invoice's lines."""
+    drawn = [_line(line, picture.currency) for line in picture.lines[:_MOST_LINES]]
+    if more := len(picture.lines) - _MOST_LINES:
+        drawn += [f"… and {more} more lines, all of which go to Xero."] if more > 0 else []
+    return ["*Lines*", *drawn]
+
+
+def _line(line: InvoiceLine, currency: str) -> str:
+    words = one_line(shorten(" ".join(line.description.split()), _LONGEST_DESCRIPTION))
+    amount = money.format_amount(line.amount, currency)
+    tax = money.format_amount(line.tax, currency)
+    return f"• {words}: {_exact(line.quantity)} × {_exact(line.unit_amount)} = {amount}, tax {tax}"
+
+
+def _exact(number: Decimal) -> str:
+    text = f"{number:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

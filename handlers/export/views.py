@@ -1,24 +1,34 @@
 """The export form: how it is drawn, and what a person chose in it."""
 
+from collections.abc import Iterable
+
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, render
+from handlers.blocks import Block, day, one_line, render, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
-from handlers.export.picture import check_blocks, picture_blocks, recheck_button, wants_recheck
-from handlers.export.text import amount_of, result_text, status_name
-from handlers.reading import Body, Note, chosen, number_in
+from handlers.export.text import (
+    APPLY_TAX,
+    CHECK_SIGNS,
+    RESPONSIBILITY,
+    SET_UP_TAX,
+    amount_of,
+    picture_lines,
+    result_text,
+    status_name,
+)
+from handlers.routing import Body, Note, chosen, number_in
+from services import money
 from services.batch.table import BatchForm
 from services.export.shapes import ExportForm, ExportResult
 from services.mapping.case import ExportChoice
 from services.model.actions import Action
-from services.model.export import ExportState
+from services.model.export import Check, Colour, ExportState
+from services.model.invoice import InvoicePicture
 from services.model.people import Option
 from services.model.wording import some_of
 
 TITLE = "Export Invoice"
-_RESPONSIBILITY = (
-    "All items of the invoice go to this account. Which account types fit is your responsibility; "
-    "the tax comes from the account, and must equal the invoice’s tax in Paymo."
-)
+
+_TAX_CHECKS = frozenset({"tax", "untaxed"})
 
 
 def export_view(form: ExportForm, channel_id: str = "") -> Block:
@@ -82,7 +92,7 @@ def _fields(form: ExportForm) -> list[Block]:
     account = blocks.input_block(
         _select(names.ACCOUNT, "For example Sales", form.account),
         "Account in Xero",
-        hint=_RESPONSIBILITY,
+        hint=RESPONSIBILITY,
         tells=True,
     )
     status = blocks.input_block(
@@ -194,3 +204,48 @@ def _facts(result: ExportResult) -> Block:
             ("Status in Xero", status_name(result.xero_status)),
         ]
     )
+
+
+def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
+    """Draw an invoice: its head, its lines with the tax of each, and its totals."""
+    currency = picture.currency
+    left_out = "" if money.fits_number(picture.number) else " (left out, Xero gives its own)"
+    head = blocks.columns(
+        [
+            ("Number", one_line(picture.number) + left_out),
+            ("Contact", one_line(picture.contact_name)),
+            ("Account", one_line(picture.account_name)),
+            ("Status in Xero", status_name(xero_status)),
+            ("Date", day(picture.issued_on)),
+            ("Due", day(picture.due_on) if picture.due_on else "no due date"),
+        ]
+    )
+    totals = blocks.columns(
+        [
+            ("Subtotal", money.format_amount(picture.sub_total, currency)),
+            ("Tax", money.format_amount(picture.tax_total, currency)),
+            ("Total", f"*{money.format_amount(picture.total, currency)}*"),
+        ]
+    )
+    return [head, *blocks.paragraphs(picture_lines(picture)), totals]
+
+
+def check_blocks(checks: Iterable[Check]) -> list[Block]:
+    """Write one line for each check, what stops the export first; and the cure for a wrong tax."""
+    worst_first = sorted(checks, key=lambda check: list(reversed(Colour)).index(check.colour))
+    drawn = blocks.paragraphs(
+        f"{CHECK_SIGNS[each.colour]} {render_line(each.text)}" for each in worst_first
+    )
+    if any(each.name in _TAX_CHECKS and each.colour is Colour.RED for each in worst_first):
+        drawn.append(blocks.context(SET_UP_TAX, APPLY_TAX))
+    return drawn
+
+
+def wants_recheck(checks: Iterable[Check]) -> bool:
+    """Say whether something was found that a person may put right elsewhere and look again."""
+    return any(each.colour is not Colour.GREEN for each in checks)
+
+
+def recheck_button(draft_id: int) -> Block:
+    """Return the button that reads Xero and Paymo again."""
+    return blocks.button("Check Again", names.RECHECK, draft_id)

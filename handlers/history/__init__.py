@@ -1,1 +1,1 @@
-"""What was done, by whom."""
+"""What was done, by whom, and one exported invoice."""

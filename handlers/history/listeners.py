@@ -1,19 +1,23 @@
-"""Who did what when, of one invoice or of everything, also as a file."""
+"""Who did what when, and one exported invoice: why, undo, update, restore."""
 
+import html
 from dataclasses import dataclass
 
 from handlers import blocks, reply
-from handlers.files import share_csv
-from handlers.history.text import history_text
-from handlers.history.views import history_blocks, history_file
-from handlers.reading import pressed
-from handlers.routing import SlackRequest
+from handlers.buttons import UNDO_MEANS
+from handlers.history.text import NO_FILE, WHICH, history_text, why_text
+from handlers.history.views import history_blocks, history_file, why_blocks
+from handlers.reply import reply_target
+from handlers.routing import SlackRequest, pressed
+from handlers.slack import share_csv
+from services.connect.service import WorkspaceService
+from services.errors import AlreadyRequested, ServiceError
+from services.explain.service import ExplainService
 from services.history.service import HistoryService
-
-_NO_FILE = (
-    "⛔ Slack did not take the file. If the app was installed before it sent files, install it "
-    "again from its page."
-)
+from services.model.actions import Action
+from services.undo.restoring import RestoreService
+from services.undo.service import UndoService
+from services.update.service import UpdateService
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +45,79 @@ class HistoryListeners:
         said = f"Who did what, of {about}: {found.total} rows."
         sent = await share_csv(request.client, request.person.user_id, history_file(found), said)
         if not sent:
-            await reply.tell(request, _NO_FILE)
+            await reply.tell(request, NO_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceListeners:
+    """One call of a service for each thing a person asks or does."""
+
+    undoing: UndoService
+    restoring: RestoreService
+    updating: UpdateService
+    explain: ExplainService
+    workspaces: WorkspaceService
+
+    async def undo_number(self, request: SlackRequest, number: str) -> None:
+        """Ask before the invoice with this number is taken back, as the button does."""
+        await request.ack()
+        found = await self.undoing.find(request.person, _named(number, "undo"))
+        whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
+        question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
+        button = blocks.button("Undo", Action.UNDO, found.export_id, style="danger")
+        await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
+
+    async def restore_number(self, request: SlackRequest, number: str) -> None:
+        """Make the invoice with this number again in Paymo."""
+        await request.ack()
+        number = _named(number, "restore")
+        reply_to = await reply_target(self.workspaces, request)
+        said = await self.restoring.restore_number(request.person, number, reply_to)
+        await reply.tell(request, f"⏳ {blocks.render(said)}")
+
+    async def undo(self, request: SlackRequest) -> None:
+        """Take back the invoice of the button."""
+        await reply.begin(request, self.workspaces, self.undoing.undo)
+
+    async def restore(self, request: SlackRequest) -> None:
+        """Make the invoice of the button again in Paymo; the button has done its work then."""
+        try:
+            said = await reply.begin(request, self.workspaces, self.restoring.restore)
+        except AlreadyRequested as refusal:
+            await reply.settle(request, blocks.render(str(refusal)))
+            raise
+        await reply.settle(request, said)
+
+    async def accept_difference(self, request: SlackRequest) -> None:
+        """Take an invoice that differs for a good one."""
+        await request.ack()
+        said = await self.undoing.accept(request.person, reply.export_id_of(request))
+        await reply.tell(request, f"✅ {blocks.render(said)}")
+
+    async def update(self, request: SlackRequest) -> None:
+        """Have the invoice in Xero made as it is in Paymo now."""
+        await request.ack()
+        export_id = reply.export_id_of(request)
+        reply_to = await reply_target(self.workspaces, request)
+        said = await self.updating.ask(request.person, export_id, reply_to)
+        await reply.tell(request, f"⏳ {blocks.render(said)}")
+
+    async def why_again(self, request: SlackRequest) -> None:
+        """Say it of the invoice that a button names."""
+        await self.why(request, html.unescape(str(pressed(request.body).get("value", ""))))
+
+    async def why(self, request: SlackRequest, number: str) -> None:
+        """Say everything that is known about one invoice, and what it rests on."""
+        await request.ack()
+        if not number.strip():
+            await reply.tell(request, WHICH)
+            return
+        found = await self.explain.why(request.person, number)
+        await reply.tell(request, why_text(found), why_blocks(found))
+
+
+def _named(number: str, verb: str) -> str:
+    """Return the number that was typed, or say what is missing."""
+    if not number:
+        raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
+    return number

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import escape, one_line, render_line
+from handlers.blocks import escape, moment, one_line, render_line
+from services.explain.findings import Finding
+from services.explain.service import Explanation
 from services.history.service import Done, History
+from services.model.export import Colour
 
 _APP = "The app"
 _MOST_CHARACTERS = 300
@@ -73,6 +76,14 @@ _LABELS = {
     "channel_viewers": "subscribed channels may ask",
     "problem": "reason",
 }
+
+_SIGNS = {Colour.GREEN: "✅", Colour.AMBER: "⚠️", Colour.RED: "⛔"}
+
+NO_FILE = (
+    "⛔ Slack did not take the file. If the app was installed before it sent files, install it "
+    "again from its page."
+)
+WHICH = "Say which invoice: `/paymo-xero why INV-1`."
 
 
 def history_text(found: History) -> str:
@@ -146,3 +157,18 @@ def as_json(value: dict[str, Any]) -> str:
         for name, each in value.items()
     }
     return json.dumps(said, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def why_text(found: Explanation) -> str:
+    """Say which invoice this is, and how far its export has come."""
+    client = f" of {one_line(found.client_name)}" if found.client_name else ""
+    head = f"*Invoice {one_line(found.number)}{client}*, for {one_line(found.organisation)}"
+    return f"{head}\n{finding_line(found.export)}"
+
+
+def finding_line(finding: Finding) -> str:
+    """Say one thing that is known, and what it rests on."""
+    rests_on = [f"{word} <@{user_id}>".strip() for word, user_id in finding.people]
+    rests_on += [f"{word} {moment(at)}" for word, at in finding.times]
+    shown = f" _({', '.join(rests_on)})_" if rests_on else ""
+    return f"{_SIGNS[finding.colour]} *{finding.name}:* {render_line(finding.text)}{shown}"

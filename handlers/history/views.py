@@ -4,9 +4,13 @@ from datetime import UTC
 
 from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, shorten
-from handlers.files import CSVFile
-from handlers.history.text import as_json, sentence_of
+from handlers.buttons import breaker_buttons, button, buttons, open_links
+from handlers.export.views import check_blocks
+from handlers.history.text import as_json, finding_line, sentence_of
+from handlers.slack import CSVFile
+from services.explain.service import Explanation
 from services.history.service import Done, History
+from services.model.actions import Action
 
 
 def history_blocks(found: History) -> list[Block]:
@@ -65,3 +69,34 @@ def _row(act: Done, organisation: str) -> tuple[object, ...]:
         shorten(as_json(act.before), _WIDEST),
         shorten(as_json(act.after), _WIDEST),
     )
+
+
+def why_blocks(found: Explanation) -> list[Block]:
+    """Draw everything else, every check, and a button for each thing that helps."""
+    drawn = blocks.paragraphs(finding_line(each) for each in found.findings)
+    if found.checks:
+        drawn += [blocks.header("Checks"), *check_blocks(found.checks)]
+    if found.unread:
+        drawn.append(blocks.context(found.unread))
+    buttons = blocks.actions(_buttons(found), about=found.connection_id)
+    return [*drawn, *rights.within(found.role, buttons)]
+
+
+def _buttons(found: Explanation) -> list[Block]:
+    drawn = buttons(found.actions, found.export_id)
+    drawn += buttons(found.more_actions, found.export_id, first=False)
+    if found.is_being_read:
+        drawn.append(blocks.button("Ask Again", names.WHY, found.number))
+    if found.can_export:
+        style = "" if drawn else "primary"
+        drawn.append(blocks.button("Export Invoice", names.EXPORT, found.number, style=style))
+    # An action id is unique in its row, so one payment is decided after another.
+    drawn += [
+        button(Action.BRING_BACK if is_deleted else Action.RECORD_PAYMENT, payment_id)
+        for payment_id, is_deleted in found.payments[:1]
+    ]
+    if found.paused_connection:
+        drawn += breaker_buttons(found.paused_connection)
+    if found.export_id:
+        drawn.append(blocks.button("History", names.HISTORY, found.number))
+    return drawn + open_links(xero=found.xero_url, paymo=found.paymo_url)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from handlers.blocks import one_line
-from handlers.connect.views import about
+from handlers.connect.text import about
 from handlers.words import Words
 from services.connect.checklists import Overview
 from services.model.connection import ConnectionState

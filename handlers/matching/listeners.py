@@ -4,18 +4,11 @@ import html
 from dataclasses import dataclass
 
 from handlers import blocks, names, reply
-from handlers.blocks import Block, one_line
-from handlers.reading import Body, Note, chosen, note_of, number_in, pressed, typed
-from handlers.routing import SlackRequest
+from handlers.blocks import one_line
+from handlers.matching.views import TITLE, match_view
+from handlers.routing import Body, SlackRequest, chosen, note_of, number_in, pressed, typed
 from services.errors import NotAccepted
 from services.matching.service import MatchChoice, MatchForm, MatchingService
-from services.model.people import Option
-
-TITLE = "Match Clients"
-_NO_CLIENTS = (
-    "⏳ No client of Paymo's is known here yet. Right after connecting they are still being read: "
-    "close this, and open it again in a moment."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,53 +89,6 @@ class MatchingListeners:
         """Offer accounts that can take sales, each with its tax."""
         found = await self.service.account_options(request.person, typed(request.body))
         await request.ack(blocks.grouped(found))
-
-
-def match_view(
-    form: MatchForm, *, said: str = "", is_bare: bool = False, batch_id: int = 0
-) -> Block:
-    """Draw the form; bare, it has no fields yet that depend on the client."""
-    if not form.total:
-        return blocks.modal(names.MATCH, TITLE, [blocks.section(_NO_CLIENTS)])
-    matched = form.total - form.unmatched
-    intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
-    drawn = [blocks.section(said)] if said else []
-    drawn.append(blocks.context(intro))
-    if form.client is None and said:
-        drawn.append(blocks.section("Every client is matched."))
-        return blocks.modal(names.MATCH, TITLE, drawn)
-    drawn.append(
-        blocks.input_block(
-            _menu(names.CLIENT, "Choose a client", form.client), "Client in Paymo", tells=True
-        )
-    )
-    if not is_bare:
-        drawn += _fields(form)
-    note = Note(
-        connection_id=form.connection_id,
-        client_id=int(form.client.value) if form.client else 0,
-        batch_id=batch_id,
-    )
-    return blocks.modal(names.MATCH, TITLE, drawn, submit="Save Match", metadata=note.dump())
-
-
-def _fields(form: MatchForm) -> list[Block]:
-    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
-    contact = _menu(names.CONTACT, "Who this client is in Xero", form.contact)
-    account = _menu(names.ACCOUNT, "For example Sales", form.account)
-    return [
-        blocks.input_block(contact, "Contact in Xero", hint=reason),
-        blocks.input_block(
-            account,
-            "Account in Xero",
-            hint="Where this client's invoices usually go. It can be changed for each export.",
-            optional=True,
-        ),
-    ]
-
-
-def _menu(name: str, placeholder: str, option: Option | None) -> Block:
-    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)
 
 
 def _named(view: Body) -> str:

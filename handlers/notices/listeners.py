@@ -1,4 +1,4 @@
-"""Subscribing channels: by command at once, or in a modal with everything that can be chosen."""
+"""Subscribing channels, by command or in a modal, and posting what they are told."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,37 +6,32 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import structlog
+
 from handlers import blocks, names, reply
-from handlers.blocks import Block, one_line
-from handlers.notices.text import intro_text
-from handlers.reading import Note, all_chosen, chosen, field, note_of, number_in, pressed
-from handlers.routing import SlackRequest
-from handlers.sharing import Sharing, require_ours, sharing_of
+from handlers.notices.text import ANYWAY, ASK, NOTHING, has_text, intro_text, text_of
+from handlers.notices.views import TITLE, metadata_of, notice_blocks, subscribe_view
+from handlers.reply import SlackClients
+from handlers.routing import (
+    SlackRequest,
+    all_chosen,
+    chosen,
+    field_of,
+    note_of,
+    number_in,
+    pressed,
+)
+from handlers.slack import Sharing, require_ours, sharing_of, slack_refusals, text_in
 from services.errors import NotAccepted, ServiceError
 from services.matching.service import MatchingService
-from services.model.notice import USUAL_TOPICS, Topic
-from services.model.wording import listed
-from services.notices.service import About, Listening, NoticeService
+from services.model.notice import Topic
+from services.notices.delivery import Message, Spot
+from services.notices.service import NoticeService
 
-TITLE = "Notices"
-_TOPICS = (
-    blocks.option("exports", "Exports", "An invoice arrived in Xero"),
-    blocks.option("payments", "Payments", "Received, changed or removed"),
-    blocks.option("deletions", "Deletions", "An invoice was deleted or voided"),
-    blocks.option("failures", "Failures", "Something needs a person"),
-    blocks.option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
-)
+log = structlog.get_logger(__name__)
+
 _NOT_A_CHANNEL = ("D", "")
 _LIST = "list"
-_NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
-_ANYWAY = "Subscribe This Channel"
-_ASK = {
-    Sharing.YES: "⚠️ This channel is shared with another company, or will be. People of other "
-    "companies would read invoice numbers, clients and amounts here. Subscribe it all the same?",
-    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
-    "is, people of other companies may read along: invoice numbers, clients and amounts. "
-    "Subscribe it?",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +58,9 @@ class NoticeListeners:
             await self._add(request, topics)
         else:
             value = " ".join(each.value for each in topics)
-            button = blocks.button(_ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
+            button = blocks.button(ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
             about = request.person.connection_id
-            await reply.tell(request, _ASK[sharing], blocks.actions([button], about=about))
+            await reply.tell(request, ASK[sharing], blocks.actions([button], about=about))
 
     async def subscribe_here(self, request: SlackRequest) -> None:
         """Subscribe the channel of the question, now that somebody has read who reads along."""
@@ -77,7 +72,7 @@ class NoticeListeners:
         before = await self.service.listening(request.person, channel_id)
         listening, is_news = await self.service.add(request.person, channel_id, topics)
         if not is_news:
-            await reply.tell(request, _has_text(listening))
+            await reply.tell(request, has_text(listening))
             return
         text = intro_text(listening)
         # The answer's own address reaches channels that the app is not in.
@@ -90,7 +85,7 @@ class NoticeListeners:
 
     async def _tell_all(self, request: SlackRequest, channel_id: str) -> None:
         found = await self.service.listening(request.person, channel_id)
-        await reply.tell(request, _has_text(found) if found else _NOTHING)
+        await reply.tell(request, has_text(found) if found else NOTHING)
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one that no other company reads."""
@@ -109,7 +104,7 @@ class NoticeListeners:
     async def submit(self, request: SlackRequest) -> None:
         """Subscribe the chosen channel."""
         view = request.body["view"]
-        channel_id = str(field(view, names.CHANNEL).get("selected_conversation") or "")
+        channel_id = str(field_of(view, names.CHANNEL).get("selected_conversation") or "")
         topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
         person = replace(request.person, channel_id=channel_id)
         if await self.service.listening(person, channel_id) is None:
@@ -119,7 +114,7 @@ class NoticeListeners:
             channel_id,
             topics,
             client_id=number_in(chosen(view, names.CLIENT)),
-            minimum=_amount(str(field(view, names.MINIMUM).get("value") or "")),
+            minimum=_amount(str(field_of(view, names.MINIMUM).get("value") or "")),
         )
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
@@ -135,51 +130,9 @@ class NoticeListeners:
         await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
 
 
-def _has_text(listening: Listening) -> str:
-    """Say what the channel gets now."""
-    topics = listed([each.value for each in listening.topics])
-    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
-    return f"✅ This channel gets {topics}{only}. Type `/paymo-xero unsubscribe` to end it."
-
-
 def _done(said: list[str]) -> dict[str, Any]:
     view = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
     return {"response_action": "update", "view": view}
-
-
-def subscribe_view(found: Listening | None, channel_id: str, about: About | None = None) -> Block:
-    """Draw the modal with what the channel hears now, or the usual."""
-    topics = found.topics if found else USUAL_TOPICS
-    client = None
-    if found is not None and found.client_id is not None:
-        client = blocks.option(str(found.client_id), one_line(found.client_name))
-    minimum = f"{found.minimum:f}" if found is not None and found.minimum is not None else ""
-    drawn = [
-        blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
-        blocks.input_block(
-            blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
-            "What should be told there",
-        ),
-        blocks.input_block(
-            blocks.external_select(names.CLIENT, "Any client", client),
-            "Only for this client",
-            optional=True,
-        ),
-        blocks.input_block(
-            blocks.number_input(names.MINIMUM, minimum),
-            "Only for amounts from here on",
-            hint="In the invoice's own currency. Failures are always told.",
-            optional=True,
-        ),
-    ]
-    if found is not None and found.paused_because:
-        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.render(found.paused_because)}"))
-    if about is not None and not about.is_only:
-        company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
-        drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))
-    connection_id = about.pair.connection_id if about else 0
-    note = Note(connection_id=connection_id, channel_id=channel_id)
-    return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
 
 
 def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
@@ -205,3 +158,54 @@ def _amount(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         raise NotAccepted({names.MINIMUM: "Type an amount, such as 500."}) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SlackNoticeBoard:
+    """Posts with the token of the workspace that a notice belongs to."""
+
+    clients: SlackClients
+
+    async def post(self, message: Message) -> Spot:
+        """Post one notice and return where it stands."""
+        client = await self.clients.client(message.workspace_id)
+        text, drawn = text_of(message), notice_blocks(message)
+        with slack_refusals():
+            answer = await client.chat_postMessage(
+                channel=message.channel_id,
+                text=text,
+                blocks=drawn,
+                metadata=metadata_of(message),
+                thread_ts=message.thread_ts or None,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
+
+    async def redraw(self, message: Message, spot: Spot) -> None:
+        """Draw an invoice's card again in place."""
+        client = await self.clients.client(message.workspace_id)
+        text, drawn = text_of(message), notice_blocks(message)
+        with slack_refusals():
+            await client.chat_update(
+                channel=spot.channel_id,
+                ts=spot.ts,
+                text=text,
+                blocks=drawn,
+                metadata=metadata_of(message),
+            )
+
+    async def tell_paused(
+        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+    ) -> None:
+        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
+        text = (
+            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.render(because)} What happens "
+            "meanwhile is told to you here."
+        )
+        try:
+            client = await self.clients.client(workspace_id)
+            with slack_refusals():
+                await reply.ephemeral(client, "", user_id, text, [blocks.section(text)])
+        except ServiceError as refusal:
+            log.warning("pause_not_told", refusal=refusal)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from handlers.blocks import day, escape, moment, one_line, render
-from handlers.notices.digest import digest_text
-from handlers.notices.drift import drift_text, edited_line
-from handlers.settings.text import answered_text, asked_text, owner_text
+from handlers.reconcile.text import digest_text
+from handlers.settings.text import access_asked_text, answered_text, owner_text
+from handlers.slack import Sharing
 from services import money
 from services.model.notice import NoticeKind
 from services.model.wording import listed
@@ -34,6 +34,19 @@ _SIGNS = {
     "voided": "🚫",
     "part_paid": "💰",
     "paid": "💰",
+}
+
+_ROUNDING = "rounding"
+_DAYS = {"date", "due date"}
+
+NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
+ANYWAY = "Subscribe This Channel"
+ASK = {
+    Sharing.YES: "⚠️ This channel is shared with another company, or will be. People of other "
+    "companies would read invoice numbers, clients and amounts here. Subscribe it all the same?",
+    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
+    "is, people of other companies may read along: invoice numbers, clients and amounts. "
+    "Subscribe it?",
 }
 
 
@@ -294,6 +307,65 @@ def _caught_up(facts: Facts) -> str:
     )
 
 
+def drift_text(facts: Facts) -> str:
+    """Say what differs, or that it does not any more, or that somebody updated Xero."""
+    invoice = f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])}"
+    organisation = one_line(facts["organisation"])
+    differences = facts.get("differences") or []
+    if facts.get("by"):
+        return (
+            f"✅ <@{facts['by']}> updated {invoice} in {organisation}, as it is in Paymo now.\n"
+            f"{_listed(facts)}"
+        ).rstrip()
+    side = one_line(facts["side"])
+    if facts.get("is_shared"):
+        return f"✅ {invoice} was changed in the same way in Paymo and in Xero: both agree again."
+    if not differences:
+        return f"✅ {invoice} is in {side} as it was exported again."
+    if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
+        by = one_line(differences[0][2])
+        return (
+            f"ℹ️ {invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
+            "payments are recorded all the same."
+        )
+    verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
+    said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(facts)}"
+    other = "Xero" if side == "Paymo" else "Paymo"
+    return f"{said}\n{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
+
+
+def edited_line(sides: list[str]) -> str:
+    """Say in a line of the invoice's card where it was edited since, or ""."""
+    if not sides:
+        return ""
+    verbs = {"Paymo": "edited in Paymo", "Xero": "changed in Xero"}
+    said = " and ".join(verbs[each] for each in sides if each in verbs)
+    return f"✏️ It was {said} after its export, so the two differ."
+
+
+def _listed(facts: Facts) -> str:
+    said = [
+        f"• {one_line(name)}: {_value(name, was)} → {_value(name, now)}"
+        for name, was, now in facts.get("differences") or []
+    ]
+    if facts.get("more"):
+        said.append(f"• and {facts['more']} more")
+    return "\n".join(said)
+
+
+def _value(name: str, text: str) -> str:
+    if name not in _DAYS or not text:
+        return one_line(text)
+    return day(date.fromisoformat(text))
+
+
+def has_text(listening: Listening) -> str:
+    """Say what the channel gets now."""
+    topics = listed([each.value for each in listening.topics])
+    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
+    return f"✅ This channel gets {topics}{only}. Type `/paymo-xero unsubscribe` to end it."
+
+
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
     NoticeKind.EXPORT_FAILED: _failed,
@@ -313,7 +385,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.DIGEST: digest_text,
     NoticeKind.EXPORT_ASKED: _asked,
     NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
-    NoticeKind.ACCESS_ASKED: asked_text,
+    NoticeKind.ACCESS_ASKED: access_asked_text,
     NoticeKind.ACCESS_ANSWERED: answered_text,
     NoticeKind.OWNER_CHANGED: owner_text,
 }

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers import blocks, reply
-from handlers.files import share_csv
-from handlers.reading import pressed
 from handlers.reconcile.text import report_text
 from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import SlackClients, reply_target
-from handlers.routing import SlackRequest
-from handlers.slack_errors import nobody_has_to_look
+from handlers.routing import SlackRequest, pressed
+from handlers.slack import nobody_has_to_look, share_csv
 from services.connect.service import WorkspaceService
 from services.model.people import ReplyTarget
 from services.reconcile.report import Report

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from handlers import blocks
 from handlers.blocks import Block, one_line, shorten
 from handlers.buttons import button, open_links
-from handlers.files import CSVFile
 from handlers.reconcile.text import LONGEST_NAME, finding_text, plain_finding, report_text
+from handlers.slack import CSVFile
 from services.model.actions import Action
 from services.reconcile.report import Outcome, Report, Row, Side
 

@@ -1,11 +1,18 @@
 """What the owner, and whoever asked for access, are told."""
 
 from handlers.blocks import one_line
-from handlers.reading import Body
+from handlers.routing import Body
 from services.model.people import Role
 
+UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
+ONE_MORE = (
+    "✅ The settings are saved. For the PDF, Xero has to allow the app to attach files: press "
+    "*Connect Xero*, and allow it for {organisation}. Until then invoices go without it."
+)
+GONE = "This button is too old. Type the command again."
 
-def asked_text(facts: Body) -> str:
+
+def access_asked_text(facts: Body) -> str:
     """Tell the owner who asks for what."""
     by, pair = f"<@{facts['by']}>", _pair(facts)
     if facts["role"] == Role.OWNER.word:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from handlers import blocks, reply
-from handlers.reading import connection_in, is_outsider, number_in
-from handlers.routing import Handler, SlackRequest
+from handlers.routing import Handler, SlackRequest, connection_in, is_outsider, number_in
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model.people import ReplyTarget
 from tests.handlers.desk import Desk

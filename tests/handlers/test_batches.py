@@ -8,9 +8,10 @@ import pytest
 
 from handlers import names
 from handlers.batch.listeners import SlackBatchScreen
-from handlers.batch.views import bar, batch_view, report_blocks, report_text
-from handlers.matching.listeners import match_view
-from handlers.reading import note_of
+from handlers.batch.text import bar, report_text
+from handlers.batch.views import batch_view, report_blocks
+from handlers.matching.views import match_view
+from handlers.routing import note_of
 from services.batch.table import VERDICTS, BatchForm, BatchGroup, BatchLine, Missing
 from services.model.export import BatchState, ExportState
 from services.model.people import ReplyTarget

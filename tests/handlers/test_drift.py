@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from handlers import names
-from handlers.notices.board import notice_blocks
-from handlers.notices.drift import drift_buttons
 from handlers.notices.text import text_of
+from handlers.notices.views import drift_buttons, notice_blocks
 from services.model.actions import Action
 from services.model.notice import NoticeKind
 from tests.handlers import samples

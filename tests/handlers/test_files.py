@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.files import CSVFile, share_csv
+from handlers.slack import CSVFile, share_csv
 from tests.handlers.desk import Desk
 
 

@@ -13,9 +13,8 @@ import pytest
 
 import services
 from handlers import names
-from handlers.history.text import SENTENCES, history_text, sentence_of
-from handlers.history.views import HEADINGS, history_blocks, history_file
-from handlers.invoice.views import why_blocks, why_text
+from handlers.history.text import SENTENCES, history_text, sentence_of, why_text
+from handlers.history.views import HEADINGS, history_blocks, history_file, why_blocks
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.service import Done, History

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.reading import labels_of
+from handlers.routing import labels_of
 
 ANNA = {"id": "U1", "name": "anna", "username": "anna", "team_id": "T1"}
 

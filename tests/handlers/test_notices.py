@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from handlers.notices.board import metadata_of, notice_blocks
 from handlers.notices.text import intro_text, text_of
+from handlers.notices.views import metadata_of, notice_blocks
 from services.model.notice import NoticeKind
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, judge_words

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from handlers import names
-from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
+from handlers.notices.views import notice_blocks
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.reconcile.text import report_text
 from handlers.reconcile.views import report_blocks

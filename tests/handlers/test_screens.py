@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.connect.listeners import SlackConnectScreen
-from handlers.connect.sync import SlackSyncScreen
+from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
 from handlers.export.listeners import SlackExportScreen
-from handlers.notices.board import SlackNoticeBoard
+from handlers.notices.listeners import SlackNoticeBoard
 from services.errors import ChannelClosed, Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget

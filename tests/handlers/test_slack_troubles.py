@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from handlers import blocks, reply
-from handlers.connect.listeners import SlackConnectScreen
-from handlers.connect.sync import SlackSyncScreen
+from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
 from handlers.export.listeners import SlackExportScreen
-from handlers.files import CSVFile, share_csv
-from handlers.notices.board import SlackNoticeBoard
+from handlers.notices.listeners import SlackNoticeBoard
 from handlers.routing import SlackRequest
+from handlers.slack import CSVFile, share_csv
 from services.errors import Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget

@@ -7,17 +7,17 @@ import pytest
 
 from handlers import blocks, names
 from handlers.blocks import grouped, listed
-from handlers.connect.sync import swept_text
-from handlers.connect.views import connect_view, connected_text, ending_view, farewell_view
+from handlers.connect.text import connected_text, swept_text
+from handlers.connect.views import connect_view, ending_view, farewell_view
 from handlers.export.text import result_text
 from handlers.export.views import export_view, result_view
 from handlers.home.text import overview_text, unknown_text
 from handlers.home.views import help_blocks, status_blocks
-from handlers.matching.listeners import match_view
-from handlers.notices.listeners import subscribe_view
-from handlers.reading import note_of
+from handlers.matching.views import match_view
+from handlers.notices.views import subscribe_view
 from handlers.reply import refusal_view, working_view
-from handlers.settings.listeners import settings_view
+from handlers.routing import note_of
+from handlers.settings.views import settings_view
 from handlers.words import parse
 from services.errors import NotConnected
 from services.model.connection import ConnectionState

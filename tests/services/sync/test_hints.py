@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.connect.sync import asked_text
+from handlers.connect.text import asked_text
 from services.model.jobs import Job
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.notices.board import notice_blocks
 from handlers.notices.text import text_of
+from handlers.notices.views import notice_blocks
 from sandbox.paymo import Invoice
 from sandbox.paymo.projects import Entry, Expense, Project
 from sandbox.serving import Seen

@@ -1,18 +1,35 @@
-"""Slack's refusals: which of them are nobody's fault, and what the others mean to us."""
+"""Calls to Slack: what its refusals mean to us, who reads a channel, and files for one person."""
 
-from collections.abc import Iterator
+import asyncio
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any
 
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import names
-from services.errors import ChannelClosed, NotFound, ServiceError, Throttled, Unavailable
+from handlers.blocks import section
+from handlers.routing import SlackRequest
+from services.errors import (
+    ChannelClosed,
+    NotAccepted,
+    NotFound,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
+from services.model import wording
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +68,23 @@ _SHORTEST, _LONGEST = Decimal(1), Decimal(600)  # seconds to wait, whatever Slac
 
 # All that a call of Slack's client may raise: refusals, and troubles on the way there and back.
 TROUBLE = (SlackClientError, aiohttp.ClientError, OSError)
+
+# Slack waits three seconds for an answer, and this is asked before some are given.
+_PATIENCE = timedelta(seconds=1)
+_OTHERS = ("is_ext_shared", "is_pending_ext_shared", "pending_shared", "pending_connected_team_ids")
+_SHARED = (
+    "This channel is shared with another company. To subscribe it all the same, type /paymo-xero "
+    "subscribe there."
+)
+
+_MARK = "\ufeff"  # without it a spreadsheet takes the accents for something else
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)*")
+# Some spreadsheets split cells at semicolons, whatever the quotes say, skip blanks before a
+# formula, and read full-width signs as plain ones.
+_FORMULA = re.compile(
+    r"(^|;)(?=[\s\ufeff\u200b-\u200f\"']*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u2212])"
+)
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
 def code_of(error: SlackApiError) -> str:
@@ -167,3 +201,81 @@ def closed_views_are_fine() -> Iterator[None]:
         if not is_passing(error):
             raise
         log.warning("slack_not_reached", error=name_of(error))
+
+
+class Sharing(Enum):
+    """What is known about who reads a channel."""
+
+    NO = "no"  # people of this company alone
+    YES = "yes"  # people of other companies, too, or they are invited
+    UNKNOWN = "unknown"  # Slack did not say, or the app may not ask
+
+
+async def sharing_of(client: AsyncWebClient, channel_id: str) -> Sharing:
+    """Ask Slack; without `channels:read` and `groups:read` it is not known."""
+    try:
+        with slack_refusals():
+            asked = client.conversations_info(channel=channel_id)
+            answer = await asyncio.wait_for(asked, _PATIENCE.total_seconds())
+    except ServiceError:
+        return Sharing.UNKNOWN
+    found: Any = answer.get("channel")
+    if not isinstance(found, dict) or found.get("is_ext_shared") not in {True, False}:
+        return Sharing.UNKNOWN
+    is_org_wide = bool(found.get("is_org_shared"))
+    is_shared = bool(found.get("is_shared")) and not is_org_wide
+    return Sharing.YES if is_shared or any(found.get(each) for each in _OTHERS) else Sharing.NO
+
+
+async def require_ours(request: SlackRequest, channel_id: str) -> None:
+    """Refuse, beside a form's field, a channel that another company reads; typing can confirm it.
+
+    Slack's menu leaves such channels out, so what Slack does not say more of is taken as chosen.
+    """
+    if channel_id and await sharing_of(request.client, channel_id) is Sharing.YES:
+        raise NotAccepted({names.CHANNEL: _SHARED})
+
+
+@dataclass(frozen=True, slots=True)
+class CSVFile:
+    """A list with a line of headings."""
+
+    name: str  # of the file, such as "compared-2026-11.csv"
+    title: str
+    headings: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+    def content(self) -> str:
+        """Write it; text that a spreadsheet would take for a formula stays text."""
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\r\n")
+        writer.writerow(self.headings)
+        writer.writerows([_cell(each) for each in row] for row in self.rows)
+        return _MARK + written.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else wording.clean(_BREAKS.sub(" ", str(value)))
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
+
+
+async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: str) -> bool:
+    """Send a file to one person directly, below a line of text; say whether it arrived.
+
+    A channel would show everything to everybody in it. Slack takes files by the conversation's own
+    id only, which the answer to the line of text tells.
+    """
+    try:
+        with slack_refusals():
+            said = await client.chat_postMessage(channel=user_id, text=text, blocks=[section(text)])
+            await client.files_upload_v2(
+                channel=text_in(said, "channel"),
+                filename=file.name,
+                title=file.title,
+                content=file.content(),
+            )
+    # The last two: the client walks on through an answer that lacks what it needs.
+    except (ServiceError, ValueError, TypeError) as refusal:
+        log.warning("file_not_sent", refusal=refusal)
+        return False
+    return True

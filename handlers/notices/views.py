@@ -1,77 +1,71 @@
-"""Posting notices: text, buttons that help, and metadata by which other programs know them."""
+"""How notices are drawn, with the buttons that help, and the form that subscribes a channel."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
-from handlers import blocks, names, reply
-from handlers.blocks import Block
+from handlers import blocks, names
+from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.digest import is_fine
-from handlers.notices.drift import drift_buttons
 from handlers.notices.text import Facts, text_of
-from handlers.reply import SlackClients
-from handlers.settings import access
-from handlers.slack_errors import slack_refusals, text_in
-from services.errors import ServiceError
+from handlers.reconcile.text import is_fine
+from handlers.routing import Note
+from handlers.settings.views import asked_buttons
 from services.model.actions import Action
-from services.model.notice import NoticeKind
-from services.notices.delivery import Message, Spot
+from services.model.notice import USUAL_TOPICS, NoticeKind
+from services.notices.delivery import Message
+from services.notices.service import About, Listening
 
-log = structlog.get_logger(__name__)
+TITLE = "Notices"
+_TOPICS = (
+    blocks.option("exports", "Exports", "An invoice arrived in Xero"),
+    blocks.option("payments", "Payments", "Received, changed or removed"),
+    blocks.option("deletions", "Deletions", "An invoice was deleted or voided"),
+    blocks.option("failures", "Failures", "Something needs a person"),
+    blocks.option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class SlackNoticeBoard:
-    """Posts with the token of the workspace that a notice belongs to."""
+def subscribe_view(found: Listening | None, channel_id: str, about: About | None = None) -> Block:
+    """Draw the modal with what the channel hears now, or the usual."""
+    topics = found.topics if found else USUAL_TOPICS
+    client = None
+    if found is not None and found.client_id is not None:
+        client = blocks.option(str(found.client_id), one_line(found.client_name))
+    minimum = f"{found.minimum:f}" if found is not None and found.minimum is not None else ""
+    drawn = [
+        blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
+        blocks.input_block(
+            blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
+            "What should be told there",
+        ),
+        blocks.input_block(
+            blocks.external_select(names.CLIENT, "Any client", client),
+            "Only for this client",
+            optional=True,
+        ),
+        blocks.input_block(
+            blocks.number_input(names.MINIMUM, minimum),
+            "Only for amounts from here on",
+            hint="In the invoice's own currency. Failures are always told.",
+            optional=True,
+        ),
+    ]
+    if found is not None and found.paused_because:
+        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.render(found.paused_because)}"))
+    if about is not None and not about.is_only:
+        company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
+        drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))
+    connection_id = about.pair.connection_id if about else 0
+    note = Note(connection_id=connection_id, channel_id=channel_id)
+    return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
 
-    clients: SlackClients
 
-    async def post(self, message: Message) -> Spot:
-        """Post one notice and return where it stands."""
-        client = await self.clients.client(message.workspace_id)
-        text, drawn = text_of(message), notice_blocks(message)
-        with slack_refusals():
-            answer = await client.chat_postMessage(
-                channel=message.channel_id,
-                text=text,
-                blocks=drawn,
-                metadata=metadata_of(message),
-                thread_ts=message.thread_ts or None,
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-        return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
-
-    async def redraw(self, message: Message, spot: Spot) -> None:
-        """Draw an invoice's card again in place."""
-        client = await self.clients.client(message.workspace_id)
-        text, drawn = text_of(message), notice_blocks(message)
-        with slack_refusals():
-            await client.chat_update(
-                channel=spot.channel_id,
-                ts=spot.ts,
-                text=text,
-                blocks=drawn,
-                metadata=metadata_of(message),
-            )
-
-    async def tell_paused(
-        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
-    ) -> None:
-        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
-        text = (
-            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.render(because)} What happens "
-            "meanwhile is told to you here."
-        )
-        try:
-            client = await self.clients.client(workspace_id)
-            with slack_refusals():
-                await reply.ephemeral(client, "", user_id, text, [blocks.section(text)])
-        except ServiceError as refusal:
-            log.warning("pause_not_told", refusal=refusal)
+def drift_buttons(facts: Facts) -> list[Block]:
+    """Return the button that brings Xero after Paymo, where that is safe."""
+    is_safe = facts.get("side") == "Paymo" and not (facts.get("advice") or facts.get("by"))
+    if not is_safe or not facts.get("differences"):
+        return []
+    return [button(Action.UPDATE_IN_XERO, facts["export_id"])]
 
 
 def metadata_of(message: Message) -> Block:
@@ -151,6 +145,6 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.EXPORT_ASKED: lambda facts: [
         button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],
-    NoticeKind.ACCESS_ASKED: access.asked_buttons,
+    NoticeKind.ACCESS_ASKED: asked_buttons,
     NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],
 }

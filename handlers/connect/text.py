@@ -1,0 +1,78 @@
+"""What is said of connecting, disconnecting and syncing."""
+
+from handlers import blocks
+from handlers.blocks import one_line
+from services.connect.checklists import Checklist
+from services.model.connection import ConnectionState, Organisation
+from services.sync.run import Swept
+from services.sync.service import Asked
+
+READ = (
+    "*What is read:* from Paymo the company's name, clients, invoices and their payments; from "
+    "Xero the organisation's name, contacts, accounts, tax rates, currencies, invoices and "
+    "payments."
+)
+WRITTEN = (
+    "*What is written:* in Xero the invoices that you export and contacts that you add; in Paymo "
+    "the payments made in Xero, the status they bring, and deletions made in Xero. Nothing else "
+    "moves, and nothing that did not go through this app is touched."
+)
+SIGN_IN = "Sign in to Xero in your browser first; the account is then found by itself."
+
+FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
+ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
+
+
+def asked_text(asked: Asked) -> str:
+    """Say what comes of asking for a sync."""
+    name = blocks.one_line(asked.organisation)
+    if asked.is_fresh:
+        return f"✅ {name} was synced a moment ago."
+    if asked.held_until is not None:
+        when = blocks.moment(asked.held_until)
+        return f"⏳ {name} limits how often it can be asked. The next sync is at {when}."
+    return f"⏳ Still looking at {name}." if asked.is_under_way else f"⏳ Looking at {name} now."
+
+
+def swept_text(swept: Swept) -> str:
+    """Say what was found, or that there was nothing."""
+    organisation = blocks.one_line(swept.organisation)
+    counts = [
+        (swept.payments, "recorded in Paymo", "payment"),
+        (swept.removals, "removed from Paymo", "payment"),
+        (swept.deletions, "followed in Paymo", "deletion"),
+        (swept.held, "waiting for a decision", "deletion"),
+    ]
+    found = [
+        f"{count} {noun}{'' if count == 1 else 's'} {what}" for count, what, noun in counts if count
+    ]
+    said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
+    if swept.problem:
+        said = f"⚠️ {organisation}: {blocks.render(swept.problem)}\n{said if found else ''}"
+    return said.strip()
+
+
+def about(organisation: Organisation | None) -> str:
+    """Describe an organisation so that nobody takes it for another one."""
+    if organisation is None:
+        return "not connected"
+    demo = " · 🟨 demo company" if organisation.is_demo else ""
+    return (
+        f"{one_line(organisation.name)} · {one_line(organisation.country)} · base currency "
+        f"{one_line(organisation.currency)}{demo}"
+    )
+
+
+def connected_text(checklist: Checklist) -> str:
+    """Say in a sentence how far connecting has come."""
+    if checklist.state is not ConnectionState.ACTIVE:
+        missing = "Xero" if checklist.xero_link else "Paymo"
+        words = "connect another" if checklist.is_another else "connect"
+        if checklist.xero_link and checklist.paymo_link:
+            return f"Nothing is connected yet. Type /paymo-xero {words} for new links."
+        return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
+    return (
+        f"✅ {one_line(checklist.company)} in Paymo is connected with "
+        f"{about(checklist.organisation)} in Xero. Type /paymo-xero export to begin."
+    )

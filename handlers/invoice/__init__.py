@@ -1,1 +1,0 @@
-"""One exported invoice: why, undo, restore, update."""

@@ -1,0 +1,57 @@
+"""The form that matches one client, as it is drawn."""
+
+from handlers import blocks, names
+from handlers.blocks import Block, one_line
+from handlers.matching.text import NO_CLIENTS
+from handlers.routing import Note
+from services.matching.service import MatchForm
+from services.model.people import Option
+
+TITLE = "Match Clients"
+
+
+def match_view(
+    form: MatchForm, *, said: str = "", is_bare: bool = False, batch_id: int = 0
+) -> Block:
+    """Draw the form; bare, it has no fields yet that depend on the client."""
+    if not form.total:
+        return blocks.modal(names.MATCH, TITLE, [blocks.section(NO_CLIENTS)])
+    matched = form.total - form.unmatched
+    intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
+    drawn = [blocks.section(said)] if said else []
+    drawn.append(blocks.context(intro))
+    if form.client is None and said:
+        drawn.append(blocks.section("Every client is matched."))
+        return blocks.modal(names.MATCH, TITLE, drawn)
+    drawn.append(
+        blocks.input_block(
+            _menu(names.CLIENT, "Choose a client", form.client), "Client in Paymo", tells=True
+        )
+    )
+    if not is_bare:
+        drawn += _fields(form)
+    note = Note(
+        connection_id=form.connection_id,
+        client_id=int(form.client.value) if form.client else 0,
+        batch_id=batch_id,
+    )
+    return blocks.modal(names.MATCH, TITLE, drawn, submit="Save Match", metadata=note.dump())
+
+
+def _fields(form: MatchForm) -> list[Block]:
+    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
+    contact = _menu(names.CONTACT, "Who this client is in Xero", form.contact)
+    account = _menu(names.ACCOUNT, "For example Sales", form.account)
+    return [
+        blocks.input_block(contact, "Contact in Xero", hint=reason),
+        blocks.input_block(
+            account,
+            "Account in Xero",
+            hint="Where this client's invoices usually go. It can be changed for each export.",
+            optional=True,
+        ),
+    ]
+
+
+def _menu(name: str, placeholder: str, option: Option | None) -> Block:
+    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)

@@ -1,0 +1,150 @@
+"""The settings as they are drawn, and the reply to whoever asks for access."""
+
+from handlers import blocks, names
+from handlers.blocks import Block
+from handlers.routing import Body, Note
+from handlers.settings.text import ONE_MORE, UNTAXED_HINT
+from services.model.people import Role
+from services.settings.service import SettingsForm, too_early
+
+_CHOICES = (
+    blocks.option(Role.VIEWER.word, "As viewer", "Sees how invoices stand"),
+    blocks.option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+)
+
+TITLE = "Settings"
+_VOID = (
+    blocks.option("void", "Void in Paymo", "The same in both ledgers, and it can be undone"),
+    blocks.option("delete", "Delete in Paymo", "Voiding then means the same as deleting"),
+)
+_CREDITS = (
+    blocks.option("record", "Record in Paymo", "As a payment that says what it is"),
+    blocks.option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
+)
+_AUTO = (
+    blocks.option("off", "Off", "Somebody presses Export for every invoice"),
+    blocks.option("on", "On", "On your order; three failures in a row stop it"),
+)
+_PDF = (
+    blocks.option("off", "Off", "The invoice alone goes to Xero"),
+    blocks.option("on", "On", "Xero is asked to allow attachments, too"),
+)
+_CHANNELS = (
+    blocks.option("on", "Subscribed channels, there", "They get notifications of invoices anyway"),
+    blocks.option("off", "Nobody else", "Only the people named here"),
+)
+_SURE = blocks.confirm(
+    "Hand over?",
+    "When you save, this person becomes the owner. Only they can give it back.",
+    yes="Hand Over",
+)
+
+
+def asked_buttons(facts: Body) -> list[Block]:
+    """Return the owner's reply."""
+    request_id = facts["request_id"]
+    decline = blocks.button("Decline", names.DECLINE_ACCESS, request_id)
+    if facts["role"] == Role.OWNER.word:
+        sure = blocks.confirm(
+            "Hand over?",
+            "They decide about settings, roles and connecting from then on. You stay an exporter.",
+            yes="Hand Over",
+        )
+        return [blocks.button("Allow", names.ALLOW_ACCESS, request_id, ask=sure), decline]
+    return [
+        blocks.static_select(names.ACCESS_ROLE, _CHOICES, facts["role"]),
+        blocks.button("Allow", names.ALLOW_ACCESS, request_id, style="primary"),
+        decline,
+    ]
+
+
+def one_more_view(link: str) -> Block:
+    """Say what Xero has to allow, with the link to its consent."""
+    button = blocks.link_button("Connect Xero", names.CONNECT_XERO, link, style="primary")
+    said = ONE_MORE.format(organisation="the same organisation")
+    return blocks.modal(names.SETTINGS, TITLE, [blocks.section(said), *blocks.actions([button])])
+
+
+def _auto_export(form: SettingsForm) -> Block:
+    """Draw the choice, or what is missing before there is one."""
+    if form.auto_export == "off" and form.clean < form.needed:
+        missing = too_early(form.clean, form.needed)
+        said = blocks.section(f"*Export by itself what is sent in Paymo*\n{missing}")
+        return said | {"block_id": names.AUTO_EXPORT}
+    return blocks.input_block(
+        blocks.static_select(names.AUTO_EXPORT, _AUTO, form.auto_export),
+        "Export by itself what is sent in Paymo",
+        hint="Only invoices that are sent from now on, whose client was exported before and whose "
+        "checks are all green. Channels are asked about all others.",
+    )
+
+
+def _untaxed(form: SettingsForm) -> list[Block]:
+    """Draw the choice among several rates of zero; there is none where Xero has but one."""
+    if not form.untaxed_options:
+        return []
+    rows = [blocks.row_of(each) for each in form.untaxed_options]
+    element = blocks.static_select(names.UNTAXED, rows, form.untaxed)
+    return [
+        blocks.input_block(
+            element, "Tax rate of lines without tax", optional=True, hint=UNTAXED_HINT
+        )
+    ]
+
+
+def _people(form: SettingsForm) -> list[Block]:
+    """Draw who else may ask, and whom the connection belongs to."""
+    return [
+        blocks.input_block(
+            blocks.users_select(names.VIEWERS, form.viewers),
+            "Who may ask how invoices stand, anywhere",
+            hint="They can't export or change anything.",
+            optional=True,
+        ),
+        blocks.input_block(
+            blocks.static_select(names.CHANNEL_VIEWERS, _CHANNELS, form.channel_viewers),
+            "Who else may ask",
+        ),
+        blocks.input_block(
+            blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
+            "Owner",
+            hint="Choose somebody else to hand over. You stay an exporter.",
+        ),
+    ]
+
+
+def settings_view(form: SettingsForm) -> Block:
+    """Draw the settings as they are."""
+    drawn = [
+        blocks.context(
+            f"Settings of {blocks.one_line(form.organisation)}. Only the owner, "
+            f"<@{form.owner_id}>, can change them."
+        ),
+        blocks.input_block(
+            blocks.users_select(names.EXPORTERS, form.exporters),
+            "Who may export besides you",
+            hint="They may also match clients and press the buttons under notices.",
+            optional=True,
+        ),
+        *_people(form),
+        blocks.input_block(
+            blocks.static_select(names.XERO_STATUS, blocks.STATUSES, form.xero_status),
+            "Invoices arrive in Xero as",
+        ),
+        blocks.input_block(
+            blocks.static_select(names.VOID_MEANS, _VOID, form.void_means),
+            "When an invoice is voided in Xero",
+        ),
+        blocks.input_block(
+            blocks.static_select(names.CREDITS, _CREDITS, form.credits),
+            "When a credit note or an overpayment settles an invoice in Xero",
+        ),
+        _auto_export(form),
+        blocks.input_block(
+            blocks.static_select(names.ATTACH_PDF, _PDF, form.attach_pdf),
+            "Attach Paymo’s PDF to the invoice in Xero",
+        ),
+        *_untaxed(form),
+    ]
+    note = Note(connection_id=form.connection_id)
+    return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())
