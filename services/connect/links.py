@@ -6,6 +6,7 @@ A side is connected then: half, whole, mended, or back after an end.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from services.connect import checklists
 from services.connect.checklists import Checklists, ConnectScreen
@@ -37,6 +38,7 @@ _CARRIED = (
     "owner_id",
     "names",
 )
+_IN_SLACK = f"Type {Typed(Command.CONNECT)} in Slack and open the page from the button there."
 _AGAIN = f"To try again, go back to Slack and type {Typed(Command.CONNECT)}."
 _LONGEST_ERROR = 100  # characters; it comes from an address that anybody can write
 _CANCELLED = frozenset({"", "access_denied"})
@@ -47,71 +49,59 @@ TWO_APPS = (
 _SCOPES = frozenset({"invalid_scope", "unauthorized_client"})
 
 
-class LinkExpired(ServiceError):
-    """A one-time link that was used, is too old, or was never handed out."""
+class PageRefusal(ServiceError):
+    """What can go wrong on one of our pages; each kind has one sentence."""
+
+    sentence: ClassVar[str]
 
     def __init__(self) -> None:
-        """Say where a fresh one is to be had."""
-        super().__init__(
-            "This link was used already, was replaced by a newer one, or is older than ten "
-            f"minutes. Go back to Slack and start again with {Typed(Command.CONNECT)}."
-        )
+        """Say the sentence."""
+        super().__init__(self.sentence)
+
+
+class LinkExpired(PageRefusal):
+    """A one-time link that was used, is too old, or was never handed out."""
+
+    sentence = (
+        "This link was used already, was replaced by a newer one, or is older than ten minutes. Go "
+        f"back to Slack and start again with {Typed(Command.CONNECT)}."
+    )
 
 
 class LinkIncomplete(LinkExpired):
     """An address without the code that every link of ours carries."""
 
-    def __init__(self) -> None:
-        """Say what is missing."""
-        ServiceError.__init__(
-            self,
-            "This address is incomplete: the code of your link is missing. Type "
-            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there.",
-        )
+    sentence = f"This address is incomplete: the code of your link is missing. {_IN_SLACK}"
 
 
 class TriesSpent(LinkExpired):
     """Too many keys did not work on one link."""
 
-    def __init__(self) -> None:
-        """Say where to go on."""
-        ServiceError.__init__(
-            self,
-            "Five keys didn't work, so this link is closed. No key was kept. The form in Slack has "
-            f"a new link, or type {Typed(Command.CONNECT)}.",
-        )
+    sentence = (
+        "Five keys didn't work, so this link is closed. No key was kept. The form in Slack has a "
+        f"new link, or type {Typed(Command.CONNECT)}."
+    )
 
 
-class OtherBrowser(ServiceError):
+class OtherBrowser(PageRefusal):
     """A step was taken in another browser than the one before."""
 
-    def __init__(self) -> None:
-        """Say in which browser to go on."""
-        super().__init__(
-            "Nothing was connected, because this step belongs to another browser. Open the link "
-            "from Slack and finish in the same browser, with cookies allowed."
-        )
+    sentence = (
+        "Nothing was connected, because this step belongs to another browser. Open the link from "
+        "Slack and finish in the same browser, with cookies allowed."
+    )
 
 
-class NotConfirmed(ServiceError):
+class NotConfirmed(PageRefusal):
     """Nobody ticked that they are the person who asked."""
 
-    def __init__(self) -> None:
-        """Say what to tick."""
-        super().__init__(
-            "Tick the box to confirm that you asked for this page. If you didn't, close it."
-        )
+    sentence = "Tick the box to confirm that you asked for this page. If you didn't, close it."
 
 
-class ForeignForm(ServiceError):
+class ForeignForm(PageRefusal):
     """A form that did not come from a page of ours."""
 
-    def __init__(self) -> None:
-        """Say how to get to our page."""
-        super().__init__(
-            "Nothing was connected, because this form was sent from another site. Type "
-            f"{Typed(Command.CONNECT)} in Slack and open the page from the button there."
-        )
+    sentence = f"Nothing was connected, because this form was sent from another site. {_IN_SLACK}"
 
 
 class ConsentRefused(ServiceError):
