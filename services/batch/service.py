@@ -10,14 +10,13 @@ from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.jobs.runner import Work
 from services.lifecycle import batch as lifecycle
 from services.lifecycle.task import ask_again
-from services.model.export import BatchState, ExportState
+from services.model.export import UNTAXED, BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
 from services.store import audit, batches, connections, matches, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.matches import UNTAXED
 from services.store.tables import Batch, Connection
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."

@@ -196,7 +196,7 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
     match row.state:
         case PaymentState.TOMBSTONE:
             yield _Reason(amount, f"Somebody deleted in Paymo: {what}.", is_decided=True)
-        case PaymentState.PARKED if not row.reason:
+        case PaymentState.PARKED if row.is_only_told:
             yield _Reason(amount, f"{what} is only told, as the settings say.", is_decided=True)
         case PaymentState.ASKED | PaymentState.PARKED:
             yield _Reason(amount, f"{what} is not recorded in Paymo. {row.reason}")

@@ -17,14 +17,13 @@ from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
 from services.model import days
 from services.model.actions import Action, settled_by
-from services.model.export import Colour, ExportState, RefusalCode, Wish
+from services.model.export import UNTAXED, Colour, ExportState, RefusalCode, Wish
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed, some_of
 from services.store import audit, connections, drafts, exports, leaving, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.matches import UNTAXED
 from services.store.tables import Connection, Draft, Export
 
 _CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."

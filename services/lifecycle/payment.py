@@ -33,6 +33,7 @@ class PaymentColumns(TypedDict, total=False):
     paymo_payment_id: int | None
     recorded_amount: Decimal | None
     is_brought_back: bool
+    is_only_told: bool
     reason: str
 
 
@@ -193,8 +194,14 @@ def ask(payment: Payment, why: str) -> PaymentColumns:
 
 @machine.arrow([PaymentState.ADDING], PaymentState.PARKED)
 def park(payment: Payment, why: str) -> PaymentColumns:
-    """Leave it out: Paymo has no such invoice, or credits are only told."""
+    """Leave it out: Paymo has no such invoice."""
     return _without_copy(payment, why)
+
+
+@machine.arrow([PaymentState.ADDING], PaymentState.PARKED)
+def only_tell(payment: Payment) -> PaymentColumns:
+    """Leave a credit out, as the settings say."""
+    return {**_without_copy(payment, ""), "is_only_told": True}
 
 
 @machine.arrow([PaymentState.CHECKING, PaymentState.REMOVING], PaymentState.PARKED)
@@ -210,4 +217,10 @@ def mark_deleted_by_person(_payment: Payment) -> PaymentColumns:
 
 
 def _without_copy(payment: Payment, why: str) -> PaymentColumns:
-    return {"sent_at": payment.sent_at, "due_at": None, "is_brought_back": False, "reason": why}
+    return {
+        "sent_at": payment.sent_at,
+        "due_at": None,
+        "is_brought_back": False,
+        "is_only_told": False,
+        "reason": why,
+    }

@@ -8,8 +8,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
-from services.store.matches import UNTAXED
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, UNTAXED
 from services.store.tables import Account, Contact, TaxRate
 
 DRAFT = "DRAFT"

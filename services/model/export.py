@@ -6,6 +6,7 @@ from enum import StrEnum
 NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
 DUE_BY_TERMS = "terms"  # due after the days that Paymo gives the client
 DUE_ON_DATE = "date"  # due on the invoice's own date
+UNTAXED = "untaxed"  # among the choices of tax types, beside Paymo's rates: for lines without tax
 
 
 class ExportState(StrEnum):

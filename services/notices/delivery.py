@@ -26,7 +26,6 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.store import cards, connections, exports, leases, notices, payments, workspaces
 from services.store.engine import Database, Session
-from services.store.leases import fenced
 from services.store.tables import Card, Export, Notice
 
 log = structlog.get_logger(__name__)
@@ -256,6 +255,5 @@ class CardStep(Step[Card]):
         )
 
     async def _close(self, card: Card) -> None:
-        """Note that it is up to date, unless it is out of date anew."""
         async with self.database.sessions.begin() as session:
-            await fenced(session, card, card.fence, due_at=None)
+            await notices.close_card(session, card)

@@ -9,12 +9,12 @@ from services.jobs.runner import Work
 from services.lifecycle.export import stop_automatic
 from services.lifecycle.task import ask_again
 from services.matching.menus import tax_option
+from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
 from services.store import access, audit, automatic, connections, matches, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.matches import UNTAXED
 from services.store.tables import Connection
 
 _KNOWN = {

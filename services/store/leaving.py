@@ -8,7 +8,6 @@ was done. Nothing is sent again, and nothing is said not to be there, before the
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +23,7 @@ from services.errors import (
 )
 from services.model.jobs import CALL_LIMIT
 from services.store.leases import fenced
-from services.store.tables import Base
+from services.store.tables import Export
 from services.store.tables.base import Sends
 
 _NOTHING_DONE = (NotConnected, NotFound, Rejected, Throttled, Unreachable)
@@ -51,15 +50,13 @@ def has_ended(table: type[Sends], now: datetime) -> ColumnElement[bool]:
     return or_(table.sent_at.is_(None), table.sent_at <= now - CALL_LIMIT)
 
 
-async def leave(session: AsyncSession, row: Base, now: datetime, **values: Any) -> bool:
-    """Note that a write leaves now; False when somebody took the row since.
+async def leave(session: AsyncSession, row: Export, now: datetime) -> bool:
+    """Note that a write about it leaves now; False when somebody took the row since.
 
     Raises `StillUnderWay` while an earlier one may still take effect.
     """
-    if isinstance(row, Sends):
-        require_over(row, now)
-    fence: int = row.fence  # type: ignore[attr-defined]
-    return await fenced(session, row, fence, sent_at=now, **values)
+    require_over(row, now)
+    return await fenced(session, row, row.fence, sent_at=now)
 
 
 @contextmanager

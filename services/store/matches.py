@@ -11,8 +11,6 @@ from services.store import exports, mirror
 from services.store.engine import insert_into
 from services.store.tables import Client, Connection, Match, TaxChoice, TaxRate
 
-UNTAXED = "untaxed"  # among the choices, beside Paymo's rates: for lines without tax
-
 
 async def find(
     session: AsyncSession, connection_id: int, tenant_id: str, client_id: int

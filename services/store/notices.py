@@ -143,6 +143,11 @@ async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
     return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
+async def close_card(session: AsyncSession, card: Card) -> bool:
+    """Note that it is up to date, unless it is out of date anew."""
+    return await fenced(session, card, card.fence, due_at=None)
+
+
 async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
     """Owe it to somebody else instead, unless they are told already."""
     told = await session.scalar(

@@ -343,7 +343,10 @@ class _Copying(ExportedInvoice):
     async def _park(self, *, gone: bool) -> None:
         why = "The invoice is not in Paymo any more." if gone else ""
         async with self.run.database.sessions.begin() as session:
-            await payment.park(session, self.payment, why)
+            if gone:
+                await payment.park(session, self.payment, why)
+            else:
+                await payment.only_tell(session, self.payment)
             await self.tell_received(session, self.payment, gone=gone, asked=why)
 
 

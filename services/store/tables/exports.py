@@ -121,6 +121,7 @@ class Payment(Leased, Sends, Base):
     recorded_amount: Mapped[Decimal | None] = mapped_column(Money)  # as added to Paymo
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
     is_brought_back: Mapped[bool] = mapped_column(default=False)  # though Paymo may have it
+    is_only_told: Mapped[bool] = mapped_column(default=False)  # parked, as the settings say
     reason: Mapped[str] = mapped_column(Text, default="")
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
