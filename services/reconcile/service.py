@@ -22,8 +22,8 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.reconcile import reading
 from services.reconcile.judging import Judge
+from services.reconcile.reading import StatementReader
 from services.reconcile.report import (
     Begun,
     Month,
@@ -129,14 +129,14 @@ class ReconcileStep(OneOffStep):
             log.warning("digest_given_up", connection=task.connection_id)
 
     async def _compare(self, connection: Connection, month: Month) -> Report:
-        source = reading.Source(
+        reader = StatementReader(
             self.database,
             connection,
             self.paymo.client(connection.paymo_api_key),
             self.xero.client(connection.tenant_id, connection.grant_id),
         )
-        books = await reading.read(source, month)
-        return Judge(connection, books, self.links).report(month, self.now())
+        read = await reader.read(month)
+        return Judge(connection, read, self.links).report(month, self.now())
 
     def _require_calls(self, connection: Connection) -> None:
         """Leave the day's last calls to exports: the row knows what all processes used."""

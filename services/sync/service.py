@@ -6,7 +6,7 @@ nothing to do, and there it ends.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -104,10 +104,8 @@ class SyncService:
                 if await _decide(session, each, is_applied=is_applied)
             ]
             connection.is_paused = False
-            for export in decided:
-                what = "breaker_applied" if is_applied else "breaker_kept"
-                self._note(session, connection, export, person, what)
-            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
+            what = "breaker_applied" if is_applied else "breaker_kept"
+            await self._note(session, connection, decided, person, what)
         await self.work.nudge(Job.SWEEP, connection_id)
         if not decided:
             return "Nothing waits any more; somebody has decided already."
@@ -126,11 +124,9 @@ class SyncService:
             if not await lifecycle.bring_back(session, payment, self.now()):
                 raise ServiceError("Nothing to do: the payment is where it should be.")
             export = await exports.get(session, payment.export_id)
-            self._note(session, connection, export, person, "payment_brought_back")
-            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
-            number = export.number
+            await self._note(session, connection, [export], person, "payment_brought_back")
         await self.work.nudge(Job.SWEEP, connection.id)
-        return f"The payment on invoice {number} is on its way to Paymo."
+        return f"The payment on invoice {export.number} is on its way to Paymo."
 
     async def delete_in_paymo(self, person: Person, export_id: int) -> str:
         """Delete in Paymo an invoice that is deleted or void in Xero, whatever stands there."""
@@ -152,21 +148,27 @@ class SyncService:
             )
             if not await choose(session, export):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
-            self._note(session, connection, export, person, what)
-            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
-            number = export.number
+            await self._note(session, connection, [export], person, what)
         await self.work.nudge(Job.SWEEP, connection.id)
-        return number
+        return export.number
 
     async def _own(self, session: Session, person: Person, connection_id: int) -> Connection:
         found = await connections.get_here(session, person, connection_id)
         return connections.require_ready(found)
 
-    def _note(
-        self, session: Session, connection: Connection, export: Export, person: Person, what: str
+    async def _note(
+        self,
+        session: Session,
+        connection: Connection,
+        decided: Sequence[Export],
+        person: Person,
+        what: str,
     ) -> None:
-        entry = AuditNote(what, self.now(), person.user_id, export_id=export.id)
-        audit.record(session, connection, entry)
+        """Note who decided, and have the next sweep follow it."""
+        for export in decided:
+            entry = AuditNote(what, self.now(), person.user_id, export_id=export.id)
+            audit.record(session, connection, entry)
+        await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
 
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:
