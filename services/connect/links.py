@@ -146,7 +146,7 @@ class PageLinks:
     now: Callable[[], datetime]
 
     async def invitation(self, nonce: str, purpose: str) -> Invitation:
-        """Return what the page behind a link shows; looking changes nothing."""
+        """Return what the page behind a link shows; reading changes nothing."""
         link, connection = await self.find(nonce, purpose)
         workspace = link.workspace_name
         if not workspace:
@@ -165,7 +165,7 @@ class PageLinks:
     async def find(
         self, nonce: str, purpose: str, cookie: str | None = None
     ) -> tuple[OneTimeLink, Connection]:
-        """Look a link up without using it; for strangers that is one read and no lock.
+        """Find a link without using it; for strangers that is one read and no lock.
 
         With a cookie, the link must be for the browser that sent it. Raises `LinkExpired`,
         `OtherBrowser`.

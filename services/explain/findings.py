@@ -67,7 +67,7 @@ _MOST_EDITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what was found, and the people and times it rests on."""
+    """One thing that was checked: what was found, and the people and times it rests on."""
 
     name: str
     text: str
@@ -134,7 +134,7 @@ def _done(export: Export, generations: int, organisation: str) -> Finding:
 def in_xero(
     export: Export | None, connection: Connection, sweep: Schedule | None, trouble: str
 ) -> Finding:
-    """Return what the last look at Xero saw, and when the next one comes."""
+    """Return what the last sweep saw in Xero, and when the next one comes."""
     times = _times(
         ("looked at", connection.swept_at),
         ("next look", sweep.due_at if sweep is not None else None),

@@ -44,8 +44,6 @@ _FOR_VIEWERS = f"{_UNREAD}, once an exporter looks at it."
 _CLOSED = f"{_UNREAD}, and that needs a connection that works."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
-# What one press can do about an invoice that was exported.
-
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -284,16 +282,16 @@ async def _checked(
     if header is None:
         return (), True
     invoice = await _last_read(session, connection, header)
-    looked = invoice or await _head(session, connection, header)
-    proposer = await proposing.load(session, connection, [looked.client_id])
+    shown = invoice or await _head(session, connection, header)
+    proposer = await proposing.load(session, connection, [shown.client_id])
     choice = ExportChoice(
-        invoice_id=looked.id,
-        contact_id=proposer.contact_of(looked),
-        account_id=proposer.account_of(looked),
+        invoice_id=shown.id,
+        contact_id=proposer.contact_of(shown),
+        account_id=proposer.account_of(shown),
         xero_status=connection.xero_status,
     )
-    known = await books.load(session, connection, choice.contact_id, adding_of(looked))
-    checks = examine(Case(looked, choice, known))
+    known = await books.load(session, connection, choice.contact_id, adding_of(shown))
+    checks = examine(Case(shown, choice, known))
     if invoice is not None:
         return checks, True
     return tuple(each for each in checks if each.name in _OF_THE_HEAD), False

@@ -1,4 +1,4 @@
-"""Everything that is looked at before an invoice goes out, each with what was found.
+"""Everything that is checked before an invoice goes out, each with what was found.
 
 A check is pure: the invoice as Paymo states it, the choices of the person, the books of the
 organisation. Red means that nothing is sent; the sentence says what, why, and what to do.
@@ -21,8 +21,8 @@ __all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
 
 
 def examine(case: Case) -> tuple[Check, ...]:
-    """Look at everything, and leave nothing out because something before it was red."""
-    return tuple(found for look in _LOOKS for found in look(case))
+    """Run every check, whatever the ones before it found."""
+    return tuple(found for check in _CHECKS for found in check(case))
 
 
 def first_red(checks: Iterable[Check]) -> Check | None:
@@ -129,7 +129,7 @@ _RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archiv
 
 
 def check_contact(case: Case) -> Iterable[Check]:
-    """Look at the contact, or at what stands in the way of adding one."""
+    """Check the contact, or what stands in the way of adding one."""
     chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
     if not chosen:
         yield Check("contact", Colour.RED, "Choose the Xero contact that this client is.")
@@ -190,7 +190,7 @@ def taken_text(there: Contact, adding: Addition) -> str:
 
 
 def check_account(case: Case) -> Iterable[Check]:
-    """Look at whether the account takes sales."""
+    """Check that the account takes sales."""
     account = case.account
     if not case.choice.account_id:
         yield Check("account", Colour.RED, "Choose the Xero account for all items.")
@@ -219,7 +219,7 @@ def first_open_day(locked_until: date | None) -> date | None:
 
 
 def check_dates(case: Case) -> Iterable[Check]:
-    """Look at the lock dates, then at the due date."""
+    """Check the lock dates, then the due date."""
     is_locked = _is_locked(case)
     if is_locked:
         yield Check("locked", Colour.RED, _locked(case))
@@ -264,7 +264,7 @@ def _day(day: date | None) -> str:
     return str(Day(day)) if day is not None else ""
 
 
-_LOOKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
+_CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     _status,
     _figures,
     _currency,

@@ -14,7 +14,7 @@ from services.store.tables import Account
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one invoice goes in Xero, everything looked up; empty means as the account has it."""
+    """Where one invoice goes in Xero, everything resolved; empty means as the account has it."""
 
     contact_id: str
     account: Account

@@ -102,7 +102,7 @@ def untaxed_type_of(case: Case) -> str:
 
 
 def check_tax(case: Case) -> Iterable[Check]:
-    """Compare both sides' rates, and look for a rate of zero where lines need one."""
+    """Compare both sides' rates, and find a rate of zero where lines need one."""
     account = case.account
     if account is None or not account.is_usable:
         return

@@ -141,7 +141,7 @@ class Index:
             self._by_proof[proof].discard(contact_id)
 
     def shortlist(self, party: Party) -> Sequence[Recognisable]:
-        """The contacts that are worth a closer look."""
+        """The contacts that are worth comparing in full."""
         proven: set[str] = set()
         found: set[str] = set()
         for proof in _proofs(party.email, party.tax_number):

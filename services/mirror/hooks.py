@@ -1,4 +1,4 @@
-"""Paymo's webhooks: registered by a job, and looked after once a day.
+"""Paymo's webhooks: registered by a job, and checked once a day.
 
 Token and secret are stored before Paymo is asked, and what Paymo has is listed before anything is
 added, so that an answer that was lost never makes two.

@@ -113,7 +113,7 @@ class MirrorService(Step[Schedule]):
             log.warning("mirror_failed", connection=connection.id, refusal=refusal)
 
     async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
-        """Look after Paymo's webhooks; what does not pass is tried less often, and still said."""
+        """Keep Paymo's webhooks; what does not pass is tried less often, and still said."""
         wait = self.hooks_waits.get(connection.id, _Wait())
         if wait.until is not None and self.now() < wait.until:
             raise _Waits(wait.reason)
@@ -292,7 +292,7 @@ def _header_row(header: paymo_wire.Header) -> dict[str, Any]:
 async def _note_edited(
     session: Session, connection: Connection, rows: Sequence[dict[str, Any]], *, is_whole: bool
 ) -> None:
-    """Have exported invoices looked at next that changed, or that the list holds no more.
+    """Have exported invoices checked next that changed, or that the list no longer holds.
 
     Nothing is read for it: the list is copied all the same. What the list cannot tell, such as the
     copy of a payment that somebody deleted, is found when the invoice's turn comes.
@@ -308,7 +308,7 @@ async def _note_edited(
 async def _note_sent(
     session: Session, connection: Connection, rows: Sequence[dict[str, Any]], now: datetime
 ) -> None:
-    """Have those looked at that became sent, where they are exported by themselves.
+    """Have those exported that became sent, where automatic export is on.
 
     One that is paid by now went out as well. Nothing that was sent before it was switched on
     counts, nor what an empty mirror cannot tell.

@@ -202,7 +202,7 @@ def _noted(note: str) -> tuple[Mismatch, ...]:
 
 
 def _help(both: BothSides, findings: tuple[Mismatch, ...], connection: Connection) -> _Help:
-    """The button: a payment first, then the invoice itself, then a look at Xero."""
+    """Choose the button: a payment first, then the invoice itself, then opening Xero."""
     if not findings:
         return _NOTHING
     if deleted := both.payment_in(PaymentState.TOMBSTONE):

@@ -86,7 +86,7 @@ class PaymentStep(Step[Payment]):
     async def put_off(
         self, session: Session, turn: Turn[Payment], wait: Wait
     ) -> Mapping[str, object]:
-        """Say where people look what does not pass by itself."""
+        """Show on the sweep what does not pass by itself."""
         if wait.is_try:
             number = (await exports.get(session, turn.row.export_id)).number
             self.sweep.problems.append(f"A payment on invoice {number} waits: {wait.why}")

@@ -27,7 +27,7 @@ from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
-_FRESH = timedelta(minutes=1)  # a look costs calls
+_FRESH = timedelta(minutes=1)  # a sweep costs calls
 _MERGED = timedelta(seconds=2)
 
 
@@ -50,7 +50,7 @@ class Named(msgspec.Struct, frozen=True):
 
     @property
     def ids(self) -> list[int]:
-        """All of them; which is which does not matter, a look too many does no harm."""
+        """All of them; which is which does not matter, and one sweep too many does no harm."""
         return [self.id] if self.invoice_id is None else [self.id, self.invoice_id]
 
 
@@ -66,7 +66,7 @@ class SyncService:
     now: Callable[[], datetime]
 
     async def request(self, person: Person, reply_to: ReplyTarget) -> Asked:
-        """Have the organisation looked at now, unless that happened just now or happens already."""
+        """Have the organisation swept now, unless that is under way or was just done."""
         now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
