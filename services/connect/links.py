@@ -173,11 +173,8 @@ class PageLinks:
         if not nonce:
             raise LinkIncomplete
         async with self.database.sessions() as session:
-            link = await links.find(session, nonce, purpose, self.now())
-            if link is None:
-                raise LinkExpired
-            connection = await connections.get(session, link.connection_id)
-        require_open(connection)
+            found = await links.find(session, nonce, purpose, self.now())
+            link, connection = await _opened(session, found)
         if cookie is not None and (not cookie or link.browser not in {"", links.digest(cookie)}):
             raise OtherBrowser
         return link, connection
@@ -186,12 +183,7 @@ class PageLinks:
         self, session: Session, nonce: str, purpose: str
     ) -> tuple[OneTimeLink, Connection]:
         """Use a link up, unless what follows in this transaction fails; return what it is for."""
-        link = await links.take(session, nonce, purpose, self.now())
-        if link is None:
-            raise LinkExpired
-        connection = await connections.get(session, link.connection_id)
-        require_open(connection)
-        return link, connection
+        return await _opened(session, await links.take(session, nonce, purpose, self.now()))
 
     async def redraw(self, link: OneTimeLink, connection_id: int) -> None:
         """Show the person in Slack how far they are, with links that work."""
@@ -219,6 +211,15 @@ class PageLinks:
             (Job.NOTICES, connection.workspace_id),
         ):
             await self.work.nudge(job, key)
+
+
+async def _opened(session: Session, link: OneTimeLink | None) -> tuple[OneTimeLink, Connection]:
+    """Return a link with its connection. Raises `LinkExpired`."""
+    if link is None:
+        raise LinkExpired
+    connection = await connections.get(session, link.connection_id)
+    require_open(connection)
+    return link, connection
 
 
 def require_open(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """Which contact and account a client goes to: suggested, chosen by a person, remembered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
@@ -106,14 +106,8 @@ class MatchingService:
             await matches.remember(session, match)
             await exports.nudge_refused(session, connection, now)
             await ask_again(session, connection, now, client_id=choice.client_id)
-            after = {
-                "client_id": choice.client_id,
-                "contact_id": choice.contact_id,
-                "account_id": choice.account_id,
-            }
-            audit.record(
-                session, connection, AuditNote("matched", now, person.user_id, after=after)
-            )
+            entry = AuditNote("matched", now, person.user_id, after=asdict(choice))
+            audit.record(session, connection, entry)
         return await self.open(person)
 
 
@@ -144,8 +138,9 @@ async def _form(session: Session, connection: Connection, client_id: int | None)
             raise ServiceError(_UNKNOWN_CLIENT)
     contact, reason, account = None, "", None
     if client is not None:
-        contact, reason = await _contact_of(session, connection, client)
-        account = await _account_of(session, connection, client)
+        known = await matches.find(session, connection.id, connection.tenant_id, client.client_id)
+        contact, reason = await _contact_of(session, connection, client, known)
+        account = await _account_of(session, connection, known)
     return MatchForm(
         connection_id=connection.id,
         organisation=connection.organisation_name,
@@ -159,9 +154,8 @@ async def _form(session: Session, connection: Connection, client_id: int | None)
 
 
 async def _contact_of(
-    session: Session, connection: Connection, client: Client
+    session: Session, connection: Connection, client: Client, known: Match | None
 ) -> tuple[Option | None, str]:
-    known = await matches.find(session, connection.id, connection.tenant_id, client.client_id)
     if known is not None and known.contact_id == NEW_CONTACT:
         return menus.new_option(client.name), ""
     if known is not None and known.contact_id:
@@ -172,8 +166,9 @@ async def _contact_of(
     return (menus.contact_option(best.contact), best.reason) if best else (None, "")
 
 
-async def _account_of(session: Session, connection: Connection, client: Client) -> Option | None:
-    known = await matches.find(session, connection.id, connection.tenant_id, client.client_id)
+async def _account_of(
+    session: Session, connection: Connection, known: Match | None
+) -> Option | None:
     if known is None or not known.account_id:
         return None
     account = await mirror.find_account(session, connection.id, known.account_id)

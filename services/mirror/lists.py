@@ -5,14 +5,12 @@ thousand are twenty calls. What was archived or merged counts as changed; what i
 only shows in the whole list.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from services import money
 from services.clients.paymo import Client
-from services.clients.rows import LeftOut, texts_of
+from services.clients.rows import texts_of
 from services.clients.xero import Contact, XeroClient
 from services.clients.xero import wire as xero_wire
 from services.lifecycle.task import ask_again
@@ -29,25 +27,14 @@ _REVENUE = "REVENUE"
 _LIABILITY = "LIABILITY"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSettings:
-    """What was read of it just now."""
-
-    organisation: xero_wire.XeroOrganisation
-    accounts: Sequence[xero_wire.Account]
-    tax_rates: Sequence[xero_wire.TaxRate]
-    currencies: Sequence[xero_wire.Currency]
-
-
 async def copy_contacts(
     database: Database, xero: XeroClient, connection_id: int, now: datetime
 ) -> None:
     """Copy what changed, or everything where that was not done since the last night."""
     async with database.sessions() as session:
         known = await connections.get(session, connection_id)
-    since = _since(known, now)
-    if _is_night_over(known, now) and not xero.allowance.is_short:
-        since = None
+    is_night_over = _is_night_over(known, now) and not xero.allowance.is_short
+    since = None if is_night_over else _since(known, now)
     found = await xero.contacts(changed_since=since)
     async with database.sessions.begin() as session:
         row = await connections.get(session, connection_id)
@@ -65,15 +52,9 @@ async def copy_contacts(
             await mirror.replace(session, row.id, tables.Contact, rows, odd)
         else:
             await mirror.put_changed(session, row.id, rows)
-        await _settle(session, row, now, is_restored=bool(restored))
-
-
-async def _settle(
-    session: Session, connection: Connection, now: datetime, *, is_restored: bool
-) -> None:
-    await exports.nudge_refused(session, connection, now)
-    if is_restored:
-        await ask_again(session, connection, now)
+        await exports.nudge_refused(session, row, now)
+        if restored:
+            await ask_again(session, row, now)
 
 
 def _since(known: Connection, now: datetime) -> datetime | None:
@@ -113,41 +94,37 @@ def client_row(client: Client) -> dict[str, Any]:
     }
 
 
-async def read_settings(xero: XeroClient) -> LedgerSettings:
-    """Read all of it: four calls."""
-    return LedgerSettings(
-        organisation=await xero.organisation(),
-        accounts=await xero.accounts(),
-        tax_rates=await xero.tax_rates(),
-        currencies=await xero.currencies(),
-    )
-
-
-async def write_settings(
-    session: Session, connection: Connection, found: LedgerSettings, odd: Sequence[LeftOut]
+async def copy_settings(
+    database: Database, xero: XeroClient, connection_id: int, now: datetime
 ) -> None:
-    """Copy it into the mirror; `odd` are the rows that cannot be read."""
-    organisation = found.organisation
-    connection.organisation_name = organisation.name
-    connection.base_currency = organisation.base_currency
-    connection.short_code = organisation.short_code
-    connection.time_zone = organisation.timezone
-    connection.period_lock_on = organisation.period_lock_on
-    connection.year_lock_on = organisation.year_lock_on
-    accounts = [_account_row(each) for each in found.accounts]
-    rates = [_tax_row(each) for each in found.tax_rates]
-    currencies = [{"code": each.code} for each in found.currencies]
-    for table, rows, what in (
-        (tables.Account, accounts, "account"),
-        (tables.TaxRate, rates, "tax rate"),
-        (tables.Currency, currencies, "currency"),
-    ):
-        texts = texts_of(each for each in odd if each.what == what)
-        mirror.note_left_out(connection, f"{what} in Xero", texts)
-        await mirror.replace(session, connection.id, table, rows, texts)
+    """Copy accounts, tax rates, currencies and lock dates: four calls."""
+    organisation = await xero.organisation()
+    accounts = [_account_row(each) for each in await xero.accounts()]
+    rates = [_tax_row(each) for each in await xero.tax_rates()]
+    currencies = [{"code": each.code} for each in await xero.currencies()]
+    async with database.sessions.begin() as session:
+        row = await connections.get(session, connection_id)
+        before = await _refusal_facts(session, row)
+        row.organisation_name = organisation.name
+        row.base_currency = organisation.base_currency
+        row.short_code = organisation.short_code
+        row.time_zone = organisation.timezone
+        row.period_lock_on = organisation.period_lock_on
+        row.year_lock_on = organisation.year_lock_on
+        for table, rows, what in (
+            (tables.Account, accounts, "account"),
+            (tables.TaxRate, rates, "tax rate"),
+            (tables.Currency, currencies, "currency"),
+        ):
+            odd = texts_of(each for each in xero.left_out if each.what == what)
+            mirror.note_left_out(row, f"{what} in Xero", odd)
+            await mirror.replace(session, row.id, table, rows, odd)
+        if await _refusal_facts(session, row) != before:
+            await exports.nudge_refused(session, row, now)
+            await ask_again(session, row, now)
 
 
-async def refusal_facts(session: Session, connection: Connection) -> tuple[object, ...]:
+async def _refusal_facts(session: Session, connection: Connection) -> tuple[object, ...]:
     """Return what exports can be refused for."""
     accounts = await mirror.list_accounts(session, connection.id)
     rates = await mirror.list_tax_rates(session, connection.id)

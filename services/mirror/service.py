@@ -24,7 +24,7 @@ from services.jobs import policy
 from services.jobs.policy import HOOK
 from services.jobs.runner import Step, Turn
 from services.lifecycle.connection import mark_broken
-from services.lifecycle.task import TaskRequest, ask, ask_again
+from services.lifecycle.task import TaskRequest, ask
 from services.mirror import lists
 from services.mirror.hooks import Hooks
 from services.mirror.lists import client_row
@@ -136,14 +136,7 @@ class MirrorService(Step[Schedule]):
         if read_at is not None and now - read_at < at_most_old:
             return
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        books = await lists.read_settings(xero)
-        async with self.database.sessions.begin() as session:
-            row = await connections.get(session, connection.id)
-            before = await lists.refusal_facts(session, row)
-            await lists.write_settings(session, row, books, xero.left_out)
-            if await lists.refusal_facts(session, row) != before:
-                await exports.nudge_refused(session, row, now)
-                await ask_again(session, row, now)
+        await lists.copy_settings(self.database, xero, connection.id, now)
         self.books_read_at[connection.id] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:

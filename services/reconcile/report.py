@@ -217,11 +217,13 @@ class ReconcileScreen(Protocol):
 
 def digest_facts(connection: Connection, report: Report, today: date) -> dict[str, Any]:
     """What a month's digest is worded from; amounts by currency, as Xero states them."""
-    exported = [row for row in report.rows if row.xero and row.xero.status in _LIVE]
-    paid = [row for row in exported if _xero(row).status == "PAID"]
-    unpaid = [row for row in exported if _xero(row).status != "PAID"]
-    overdue = [row for row in unpaid if _is_overdue(row, today)]
-    missing = [row for row in report.rows if row.outcome is Outcome.ONLY_PAYMO]
+    exported = [(row, row.xero) for row in report.rows if row.xero and row.xero.status in _LIVE]
+    paid = [(row, there) for row, there in exported if there.status == "PAID"]
+    unpaid = [(row, there) for row, there in exported if there.status != "PAID"]
+    overdue = [(row, there) for row, there in unpaid if _is_overdue(there, today)]
+    missing = [
+        (row, row.paymo) for row in report.rows if row.paymo and row.outcome is Outcome.ONLY_PAYMO
+    ]
     lock = connection.locked_until
     return {
         "connection_id": connection.id,
@@ -236,27 +238,18 @@ def digest_facts(connection: Connection, report: Report, today: date) -> dict[st
         "only_xero": report.count(Outcome.ONLY_XERO),
         "unread": report.count(Outcome.UNREAD),
         "others": report.others or 0,
-        "exported": _group((row, _xero(row).total) for row in exported),
-        "settled": _group((row, _xero(row).paid) for row in paid),
-        "open": _group((row, _xero(row).due or Decimal(0)) for row in unpaid),
-        "overdue": _group((row, _xero(row).due or Decimal(0)) for row in overdue),
-        "credits": _group((row, _xero(row).credited) for row in exported if _xero(row).credited),
-        "not_exported": _group((row, row.paymo.total) for row in missing if row.paymo),
-        "locked": _group(
-            (row, row.paymo.total) for row in missing if row.paymo and _is_behind(row.paymo, lock)
-        ),
+        "exported": _group((row, there.total) for row, there in exported),
+        "settled": _group((row, there.paid) for row, there in paid),
+        "open": _group((row, there.due or Decimal(0)) for row, there in unpaid),
+        "overdue": _group((row, there.due or Decimal(0)) for row, there in overdue),
+        "credits": _group((row, there.credited) for row, there in exported if there.credited),
+        "not_exported": _group((row, here.total) for row, here in missing),
+        "locked": _group((row, here.total) for row, here in missing if _is_behind(here, lock)),
         "lock_on": lock.isoformat() if lock else "",
     }
 
 
-def _xero(row: Row) -> Side:
-    if row.xero is None:
-        raise LookupError(row.number)
-    return row.xero
-
-
-def _is_overdue(row: Row, today: date) -> bool:
-    side = _xero(row)
+def _is_overdue(side: Side, today: date) -> bool:
     is_late = side.due_on is not None and side.due_on < today
     return is_late and side.status == "AUTHORISED" and bool(side.due)
 

@@ -18,10 +18,10 @@ from services.store.engine import Database, Session
 from services.store.tables import Connection
 
 _KNOWN = {
+    "channel_viewers": ("on", "off"),
     "xero_status": ("AUTHORISED", "DRAFT"),
     "void_means": ("void", "delete"),
     "credits": ("record", "notify"),
-    "channel_viewers": ("on", "off"),
     "auto_export": ("off", "on"),
     "attach_pdf": ("off", "on"),
 }
@@ -160,14 +160,6 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
 
 
 def _values(form: SettingsForm) -> dict[str, object]:
-    return {
-        "exporters": list(form.exporters),
-        "viewers": list(form.viewers),
-        "channel_viewers": form.channel_viewers,
-        "xero_status": form.xero_status,
-        "void_means": form.void_means,
-        "credits": form.credits,
-        "auto_export": form.auto_export,
-        "attach_pdf": form.attach_pdf,
-        "untaxed": form.untaxed,
-    }
+    """Return what the audit log keeps of the settings."""
+    people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
+    return people | {name: getattr(form, name) for name in (*_KNOWN, "untaxed")}
