@@ -264,6 +264,22 @@ class Record:
         return response
 
 
+class Recorded:
+    """A stand-in that can be asked what was asked of it."""
+
+    __slots__ = ()
+    record: Record
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Everything that was asked so far."""
+        return self.record.requests
+
+    def calls(self, method: str = "", path: str = "") -> list[Seen]:
+        """The requests so far with this method, whose path holds this regular expression."""
+        return self.record.calls(method, path)
+
+
 @dataclass(slots=True)
 class Served:
     """A stand-in on its socket, from `start` to `stop`."""

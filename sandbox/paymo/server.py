@@ -18,7 +18,7 @@ from sandbox.serving import (
     Handler,
     Numbers,
     Record,
-    Seen,
+    Recorded,
     as_json,
     control_routes,
     utc_now,
@@ -79,7 +79,7 @@ class Limit:
 
 
 @dataclass(slots=True)
-class PaymoWorld:
+class PaymoWorld(Recorded):
     """The stand-in; give it a clock to rule its time."""
 
     now: Clock = utc_now
@@ -107,15 +107,6 @@ class PaymoWorld:
     def company(self) -> Company:
         """The first company."""
         return next(iter(self.companies.values()))
-
-    @property
-    def requests(self) -> list[Seen]:
-        """Everything that was asked so far."""
-        return self.record.requests
-
-    def calls(self, method: str = "", path: str = "") -> list[Seen]:
-        """The requests so far with this method, whose path holds this regular expression."""
-        return self.record.calls(method, path)
 
     def reset(self) -> None:
         """Forget companies, requests and what the limit counted."""

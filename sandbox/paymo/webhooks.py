@@ -1,10 +1,8 @@
-"""Paymo's webhooks: who asked to be told of what, and the telling, in the background."""
+"""Paymo's webhooks: who asked to hear of what, and what each is sent."""
 
-import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -12,12 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.paymo.model import Refused, invalid, stamp
-from sandbox.serving import Bell, Json
+from sandbox.serving import Json
+from sandbox.webhooks import Delivery, Queue
 
-_PATIENCE = ClientTimeout(total=5)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _VERBS = ("insert", "update", "delete")
 _OBJECTS = (
@@ -90,83 +87,30 @@ def _event(value: Any) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What was sent, and the status that came back; 0 stands for no answer."""
-
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    status: int
-
-
 @dataclass(slots=True)
-class Courier:
+class Courier(Queue[tuple[dict[int, Hook], int, str, bytes]]):
     """Sends what happened, in order, each once: Paymo promises no second try."""
-
-    deliveries: list[Delivery] = field(default_factory=list)
-    _waiting: list[tuple[dict[int, Hook], int, str, bytes]] = field(default_factory=list)
-    _wake: Bell = field(default_factory=Bell)
-    _idle: Bell = field(default_factory=Bell)
 
     def announce(self, hooks: dict[int, Hook], event: str, body: Json) -> None:
         """Queue an event for whoever is to hear of it."""
-        heard = [each.id for each in hooks.values() if each.fits(event)]
         raw = _ENCODER.encode(body)
-        self._waiting += [(hooks, hook_id, event, raw) for hook_id in heard]
-        if heard:
-            self._idle.clear()
-            self._wake.set()
-
-    async def running(self, _: web.Application) -> AsyncIterator[None]:
-        """Deliver for as long as the stand-in is served."""
-        task = asyncio.create_task(self._deliver_waiting())
-        yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    async def settled(self) -> None:
-        """Wait until all that was announced has been tried."""
-        if self._waiting or self._wake.is_set():
-            self._idle.clear()
-        await self._idle.wait()
+        heard = [each.id for each in hooks.values() if each.fits(event)]
+        self._add(*((hooks, hook_id, event, raw) for hook_id in heard))
 
     def forget(self) -> None:
         """Send nothing of what waits, and forget what was sent."""
         self._waiting.clear()
         self.deliveries.clear()
 
-    async def _deliver_waiting(self) -> None:
-        while True:
-            if not self._waiting:
-                self._idle.set()
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                hooks, hook_id, event, raw = self._waiting.pop(0)
-                hook = hooks.get(hook_id)
-                if hook is not None:
-                    await self._deliver(hooks, hook, event, raw)
-
-    async def _deliver(self, hooks: dict[int, Hook], hook: Hook, event: str, raw: bytes) -> None:
-        headers = _headers(hook, event, raw)
-        status = await self._post(hook.target_url, raw, headers)
-        self.deliveries.append(Delivery(hook.target_url, headers, raw, status))
+    async def _send_next(self) -> None:
+        hooks, hook_id, event, raw = self._waiting.pop(0)
+        hook = hooks.get(hook_id)
+        if hook is None:
+            return
+        status = await self._deliver(hook.target_url, _headers(hook, event, raw), raw)
         hook.last_status = status or None
         if status == HTTPStatus.GONE:
             hooks.pop(hook.id, None)
-
-    async def _post(self, url: str, raw: bytes, headers: dict[str, str]) -> int:
-        try:
-            async with (
-                ClientSession(timeout=_PATIENCE) as session,
-                session.post(url, data=raw, headers=headers) as response,
-            ):
-                await response.read()
-                return response.status
-        except (ClientError, TimeoutError):
-            return 0
 
 
 def _headers(hook: Hook, event: str, raw: bytes) -> dict[str, str]:

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from sandbox.serving import Clock, Faults, Json, Record, Seen, control_routes, utc_now
+from sandbox.serving import Clock, Faults, Json, Record, Recorded, control_routes, utc_now
 from sandbox.xero import contacts, credit_notes, extras, invoices, payments, settings
 from sandbox.xero.control import Control
 from sandbox.xero.http import Door
@@ -22,7 +22,7 @@ _MOST_BODY = 10 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class XeroWorld:
+class XeroWorld(Recorded):
     """The stand-in; give it a clock to rule its time."""
 
     now: Clock = utc_now
@@ -88,15 +88,6 @@ class XeroWorld:
     def disconnect(self, tenant_id: str) -> None:
         """Somebody removes the app inside Xero."""
         self.authority.disconnect(tenant_id)
-
-    @property
-    def requests(self) -> list[Seen]:
-        """Everything that was asked so far."""
-        return self.record.requests
-
-    def calls(self, method: str = "", path: str = "") -> list[Seen]:
-        """The requests so far with this method, whose path holds this regular expression."""
-        return self.record.calls(method, path)
 
     def reset(self) -> None:
         """Forget organisations, tokens, requests, limits and keys; settings stay."""
