@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from yarl import URL
 
-from bot import bodies
+from bot import http
 from bot.html import POLICY, Pages
 from handlers.blocks import render_plain
 from services.connect.checklists import PAYMO, XERO
@@ -195,7 +195,7 @@ class Browser:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    return bodies.form(await bodies.read(request, _FORM_LIMIT))
+    return http.form_of(await http.read_body(request, _FORM_LIMIT))
 
 
 def _require_tick(form: dict[str, str]) -> None:

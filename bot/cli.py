@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from bot import logs
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import Settings, SettingsError
 from services.store.types import generate_key
 
-USAGE = 2
+_USAGE = 2
 app = typer.Typer(
     name="paymo-xero",
     help="Carries invoices from Paymo to Xero, and payments and deletions back.",
@@ -36,6 +36,7 @@ def _say_version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands it over so
 _Version = Annotated[
     bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which one.")
 ]
+_Workspace = Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
 
 
 @app.callback()
@@ -44,29 +45,24 @@ def _root(*, version: _Version = False) -> None:
 
 
 def _settings() -> Settings:
-    """Return the settings, or say all that is wrong with them and stop."""
+    """Read the settings, or say all that is wrong with them and stop."""
     try:
-        settings = load_settings()
+        settings = Settings()
     except SettingsError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(USAGE) from None
+        raise typer.Exit(_USAGE) from None
     logs.configure(settings.log_level, settings.log_format)
     return settings
 
 
-def _program() -> Any:
-    """Return the bodies of the commands, and the program with them."""
-    return importlib.import_module("bot.commands")
+def _commands(settings: Settings) -> Any:
+    """Load the program, and return its commands."""
+    return importlib.import_module("bot.commands").Commands(settings)
 
 
 def _begin_migrating() -> subprocess.Popen[bytes]:
     """Alembic is heavy, so it runs and ends in a process of its own."""
-    return subprocess.Popen([sys.executable, "-m", "bot.migrating"])
-
-
-def _end_migrating(child: subprocess.Popen[bytes]) -> None:
-    if status := child.wait():
-        raise typer.Exit(status)
+    return subprocess.Popen([sys.executable, "-m", "bot", "migrate"], stdout=subprocess.DEVNULL)
 
 
 @app.command("generate-key")
@@ -75,8 +71,8 @@ def generate_key_command() -> None:
     typer.echo(generate_key())
 
 
-@app.command("serve")
-def serve_command(
+@app.command()
+def serve(
     *,
     migrate: Annotated[
         bool, typer.Option("--migrate/--no-migrate", help="Bring the database up first.")
@@ -84,11 +80,12 @@ def serve_command(
 ) -> None:
     """Run the program until it is told to stop."""
     settings = _settings()
+    # The program loads while the child works.
     child = _begin_migrating() if migrate else None
-    program = _program()  # loads while the child works
-    if child is not None:
-        _end_migrating(child)
-    program.serve(settings)
+    commands = _commands(settings)
+    if child is not None and (status := child.wait()):
+        raise typer.Exit(status)
+    commands.serve()
 
 
 @app.command()
@@ -114,62 +111,54 @@ def sync(
     if workspace and not once:
         raise typer.BadParameter("--workspace goes with --once")
     if once:
-        _program().sync_once(settings, workspace)
+        _commands(settings).sync_once(workspace)
     else:
-        _program().sync_on(settings)
+        _commands(settings).sync_on()
 
 
-@app.command("doctor")
-def doctor_command() -> None:
+@app.command()
+def doctor() -> None:
     """Check settings, database, keys, Slack, Xero and Paymo."""
-    settings = _settings()
-    _program().examine(settings)
+    _commands(_settings()).examine()
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest version."""
-    _settings()
-    _end_migrating(_begin_migrating())
+    url = _settings().database_url.get_secret_value()
+    importlib.import_module("services.store.migrate").upgrade(url)
     typer.echo("The database is at the newest version.")
 
 
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every secret again with the first key of ENCRYPTION_KEYS."""
-    settings = _settings()
-    _program().rotate_keys(settings)
+    _commands(_settings()).rotate_keys()
 
 
 @app.command("export-data")
-def export_data_command(
-    *, workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
-) -> None:
+def export_data(*, workspace: _Workspace) -> None:
     """Print as JSON all that is kept about a workspace; secrets are left out."""
-    settings = _settings()
-    _program().export_data(settings, workspace)
+    _commands(_settings()).export_data(workspace)
 
 
 @app.command("set-owner")
-def set_owner_command(
+def set_owner(
     *,
-    workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")],
+    workspace: _Workspace,
     user: Annotated[str, typer.Option(help="Slack's id of the new owner (U…).")],
 ) -> None:
     """Make somebody the owner of a workspace's connections."""
-    settings = _settings()
-    _program().set_owner(settings, workspace, user)
+    _commands(_settings()).set_owner(workspace, user)
 
 
-@app.command("forget")
-def forget_command(
-    *, workspace: Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
-) -> None:
+@app.command()
+def forget(*, workspace: _Workspace) -> None:
     """End a workspace's connections, then delete all that is kept about it."""
     settings = _settings()
     if sys.stdin.isatty():
         typer.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)
-    _program().forget(settings, workspace)
+    _commands(settings).forget(workspace)
 
 
 def main() -> None:

@@ -1,16 +1,76 @@
-"""The clock inside each process: it ticks, and the work is the jobs'."""
+"""The clock inside each process: it ticks, has what is due found, and does a few chores."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.tasks import Tasks
+from bot.work import Run, Tasks
+from services.clients.tokens import Tokens
+from services.errors import ServiceError
+from services.reconcile.service import ask_due
+from services.store import due, grants, upkeep, workspaces
+from services.store.engine import Database
 
-Chore = Callable[[], Awaitable[None]]
+log = structlog.get_logger(__name__)
+
 _SILENCE = timedelta(seconds=10)
+_QUIET = timedelta(days=1)
+_ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
+
+Chore = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What keeps the program going whatever becomes of nudges."""
+
+    database: Database
+    tokens: Tokens
+    remind: Run
+    now: Callable[[], datetime]
+    retention: timedelta
+
+    async def find_due(self) -> None:
+        """Nudge for every row that is due."""
+        async with self.database.sessions() as session:
+            found = await due.list_due(session, self.now())
+        for job, key in found:
+            await self.remind(job, key)
+
+    async def tidy(self) -> None:
+        """Throw away what is of no use any more, and ask for the digests of a month that ended."""
+        async with self.database.sessions.begin() as session:
+            await upkeep.purge(session, self.now())
+            await ask_due(session, self.now())
+        await self._forget_expired()
+
+    async def _forget_expired(self) -> None:
+        """Delete what is kept about workspaces that took the app away long enough ago."""
+        removed_before = self.now() - self.retention
+        ended_before = removed_before - _ENDING_TAKES
+        async with self.database.sessions() as session:
+            expired = await workspaces.list_expired(session, removed_before, ended_before)
+        for workspace in expired:
+            async with self.database.sessions.begin() as session:
+                # Somebody may have installed the app again a moment ago.
+                if await workspaces.lock_removed(session, workspace.id):
+                    await workspaces.forget_rows(session, workspace)
+                    log.info("workspace_forgotten", workspace=workspace.id)
+
+    async def keep_tokens(self) -> None:
+        """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""
+        async with self.database.sessions() as session:
+            grant_ids = await grants.list_idle(session, self.now() - _QUIET)
+        for grant_id in grant_ids:
+            try:
+                await self.tokens.keep_alive(grant_id)
+            except ServiceError as refusal:
+                log.info("token_not_kept", grant_id=grant_id, refusal=refusal)
 
 
 @dataclass(slots=True)
@@ -20,13 +80,9 @@ class Clock:
     Where many processes share a database each has a clock, and their nudges are merged.
     """
 
-    find_due: Chore
-    now: Callable[[], datetime]
-    tidy: Chore
-    keep_alive: Chore
+    keeping: Keeping
     told: Callable[[float], None]
     tasks: Tasks
-    every: timedelta = timedelta(seconds=1)
     beat_at: datetime | None = None
     running: set[str] = field(default_factory=set)
     scheduler: AsyncIOScheduler = field(init=False)
@@ -38,42 +94,34 @@ class Clock:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        soon = self.now() + timedelta(milliseconds=100)
-        for name, chore, every in (
-            ("tick", self.tick, self.every),
-            ("tidy", self.tidy, timedelta(minutes=1)),
-            ("keep_alive", self.keep_alive, timedelta(hours=1)),
+        soon = self.keeping.now() + timedelta(milliseconds=100)
+        for name, chore, seconds in (
+            ("tick", self.tick, 1),
+            ("tidy", self.keeping.tidy, 60),
+            ("keep_alive", self.keeping.keep_tokens, 3600),
         ):
             self.scheduler.add_job(
-                self._begin,
-                "interval",
-                args=(name, chore),
-                seconds=every.total_seconds(),
-                next_run_time=soon,
+                self._begin, "interval", args=(name, chore), seconds=seconds, next_run_time=soon
             )
         self.scheduler.start()
 
     async def tick(self) -> None:
         """Have what is due found."""
-        await self.find_due()
-        self.beat_at = self.now()
+        await self.keeping.find_due()
+        self.beat_at = self.keeping.now()
         self.told(self.beat_at.timestamp())
 
     def is_beating(self) -> bool:
         """Say whether it ticked lately."""
-        return self.beat_at is not None and self.now() - self.beat_at < _SILENCE
+        return self.beat_at is not None and self.keeping.now() - self.beat_at < _SILENCE
 
     async def _begin(self, name: str, chore: Chore) -> None:
         """The scheduler cancels what it runs when it stops; a task of ours is let end."""
         if name not in self.running:
             self.running.add(name)
-            task = self.tasks.start(_do(chore), f"clock {name}")
+            task = self.tasks.start(chore(), f"clock {name}")
             task.add_done_callback(lambda _: self.running.discard(name))
 
     def stop(self) -> None:
         """Tick no more."""
         self.scheduler.shutdown(wait=False)
-
-
-async def _do(chore: Chore) -> None:
-    await chore()

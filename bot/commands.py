@@ -4,23 +4,96 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
 import typer
 import uvloop
 from rich.progress import Progress
 
-from bot import doctor, operators, serving
-from bot.operators import Swept, UnknownWorkspace
+from bot import doctor, serving
 from bot.settings import Settings
-from bot.wiring import open_database
+from bot.wiring import Core, now, open_core, open_database
 from handlers.blocks import render_plain
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.model.wording import has_facts
-from services.store.engine import rotate
+from services.store import access, connections, schedules, workspaces
+from services.store.engine import Session, rotate
+from services.store.tables import Workspace
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
+_PATIENCE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The commands that need settings; each exits with 1 where it did not go well."""
+
+    settings: Settings
+
+    def serve(self) -> None:
+        """Run the program until it is told to stop."""
+        try:
+            _run(serving.serve(self.settings))
+        except serving.CannotListen as error:
+            _fail(str(error))
+
+    def sync_on(self) -> None:
+        """Sweep organisations whenever they are due, until told to stop."""
+        _run(sync_on(self.settings))
+
+    def sync_once(self, workspace: str) -> None:
+        """Sweep each organisation, with a bar on a terminal."""
+        with Progress(disable=not sys.stdout.isatty()) as progress:
+            bar = progress.add_task("Organisations", total=None)
+
+            def begin(count: int) -> None:
+                progress.update(bar, total=count)
+                if not count:
+                    progress.console.print("Nothing is connected yet.")
+
+            def tell(organisation: str, problem: str) -> None:
+                progress.advance(bar)
+                said = render_plain(problem) or "up to date"
+                progress.console.print(f"{organisation}: {said}", markup=False, soft_wrap=True)
+
+            is_well = _run(sync_once(self.settings, workspace, begin, tell))
+        raise typer.Exit(0 if is_well else 1)
+
+    def examine(self) -> None:
+        """Print what is well and what is not."""
+        if not _run(doctor.examine(self.settings)):
+            raise typer.Exit(1)
+
+    def rotate_keys(self) -> None:
+        """Encrypt every secret again with the newest key."""
+        count = _run(_rotate_keys(self.settings))
+        typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
+
+    def export_data(self, workspace: str) -> None:
+        """Print as JSON all that is kept about a workspace."""
+        found = _written_out(_run(_export_data(self.settings, workspace)))
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+    def set_owner(self, workspace: str, user: str) -> None:
+        """Make somebody the owner of a workspace's connections, and say of which."""
+        if not _SLACK_USER.fullmatch(user):
+            raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
+        organisations = _run(_set_owner(self.settings, workspace, user))
+        if not organisations:
+            _fail(f"Nothing is connected in workspace {workspace}.")
+        for each in organisations:
+            typer.echo(f"{user} is now the owner of {each}.")
+
+    def forget(self, workspace: str) -> None:
+        """End a workspace's connections, then delete all that is kept about it."""
+        _run(_forget(self.settings, workspace))
+        typer.echo(f"Nothing is kept about workspace {workspace} any more.")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -28,71 +101,80 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def serve(settings: Settings) -> None:
-    """Run the program until it is told to stop."""
+def _fail(problem: str) -> NoReturn:
+    typer.echo(problem, err=True)
+    raise typer.Exit(1) from None
+
+
+async def sync_once(
+    settings: Settings,
+    workspace: str,
+    begin: Callable[[int], None],
+    tell: Callable[[str, str], None],
+) -> bool:
+    """Sweep every organisation now, and return whether all went well.
+
+    `begin` hears how many there are; `tell` hears each one's name and problem when it is done.
+    """
+    async with AsyncExitStack() as stack:
+        core = await open_core(settings, stack, is_alone=True)
+        async with core.database.sessions.begin() as session:
+            connection_ids = await schedules.want_sweeps(session, workspace, now())
+        begin(len(connection_ids))
+        is_well = True
+        for connection_id in connection_ids:
+            await core.work.nudge(Job.SWEEP, connection_id)
+            await core.work.settle()
+            async with core.database.sessions() as session:
+                connection = await connections.get(session, connection_id)
+                problem = await schedules.trouble_of(session, connection)
+            is_well = is_well and not problem
+            tell(connection.organisation_name, problem)
+        return is_well
+
+
+async def sync_on(settings: Settings) -> None:
+    """Sweep organisations whenever they are due, without a web server, until told to stop."""
+    stop = serving.told_to_stop()
+    async with AsyncExitStack() as stack:
+        core = await open_core(settings, stack)
+        await core.work.start()
+        core.clock.start()
+        await stop.wait()
+        core.clock.stop()
+        await core.work.stop(_PATIENCE)
+
+
+async def _rotate_keys(settings: Settings) -> int:
+    database = open_database(settings)
     try:
-        _run(serving.serve(settings))
-    except serving.CannotListen as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        return await rotate(database.sessions)
+    finally:
+        await database.close()
 
 
-def sync_on(settings: Settings) -> None:
-    """Sweep organisations whenever they are due, until told to stop."""
-    _run(operators.sync_on(settings))
-
-
-def sync_once(settings: Settings, workspace: str) -> None:
-    """Sweep each organisation, with a bar on a terminal; exit 1 where one did not go well."""
-    with Progress(disable=not sys.stdout.isatty()) as progress:
-        bar = progress.add_task("Organisations", total=None)
-
-        def begin(count: int) -> None:
-            progress.update(bar, total=count)
-            if not count:
-                progress.console.print("Nothing is connected yet.")
-
-        def tell(swept: Swept) -> None:
-            progress.advance(bar)
-            said = render_plain(swept.problem) or "up to date"
-            progress.console.print(f"{swept.organisation}: {said}", markup=False, soft_wrap=True)
-
-        is_well = _run(operators.sync_once(settings, workspace, begin, tell))
-    raise typer.Exit(0 if is_well else 1)
-
-
-def examine(settings: Settings) -> None:
-    """Print what is well and what is not; exit 1 where something is not."""
-
-    def tell(finding: doctor.Finding) -> None:
-        said = render_plain(finding.text)
-        typer.echo(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.name}: {said}")
-
-    if not _run(doctor.examine(settings, tell)):
-        raise typer.Exit(1)
-
-
-def rotate_keys(settings: Settings) -> None:
-    """Encrypt every secret again with the newest key."""
-
-    async def run() -> int:
-        database = open_database(settings)
-        try:
-            return await rotate(database.sessions)
-        finally:
-            await database.close()
-
-    count = _run(run())
-    typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
-
-
-def export_data(settings: Settings, workspace: str) -> None:
-    """Print as JSON all that is kept about a workspace."""
+@asynccontextmanager
+async def _named(settings: Settings, name: str) -> AsyncIterator[tuple[Session, Workspace]]:
+    """Open the database, and a transaction in which the workspace is at hand."""
+    database = open_database(settings)
     try:
-        found = _run(operators.export_data(settings, workspace))
-    except UnknownWorkspace:
-        _refuse_unknown(workspace)
-    typer.echo(json.dumps(_written_out(found), indent=2, ensure_ascii=False))
+        async with database.sessions.begin() as session:
+            yield session, await _get_named(session, name)
+    finally:
+        await database.close()
+
+
+async def _get_named(session: Session, name: str) -> Workspace:
+    workspace = await workspaces.find_named(session, name)
+    if workspace is None:
+        _fail(f"Nothing is kept about a workspace {name}.")
+    return workspace
+
+
+async def _export_data(settings: Settings, name: str) -> dict[str, Any]:
+    async with _named(settings, name) as (session, workspace):
+        tables = await workspaces.export_rows(session, workspace)
+        return {"workspace": workspace.team_id, "tables": tables}
 
 
 def _written_out(found: Any) -> Any:
@@ -104,30 +186,40 @@ def _written_out(found: Any) -> Any:
     return render_plain(found) if isinstance(found, str) and has_facts(found) else found
 
 
-def set_owner(settings: Settings, workspace: str, user: str) -> None:
-    """Make somebody the owner of a workspace's connections, and say of which."""
-    if not _SLACK_USER.fullmatch(user):
-        raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
-    try:
-        organisations = _run(operators.set_owner(settings, workspace, user))
-    except UnknownWorkspace:
-        _refuse_unknown(workspace)
-    if not organisations:
-        typer.echo(f"Nothing is connected in workspace {workspace}.", err=True)
-        raise typer.Exit(1)
-    for each in organisations:
-        typer.echo(f"{user} is now the owner of {each}.")
+async def _set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
+    """Return the organisations' names; the running server tells both owners."""
+    async with _named(settings, name) as (session, workspace):
+        found = await access.list_in(session, workspace.id)
+        for each in found:
+            await access.change_owner(session, each, user_id, access.ORDERED, now())
+        return [each.organisation_name or "Xero" for each in found]
 
 
-def forget(settings: Settings, workspace: str) -> None:
-    """End a workspace's connections, then delete all that is kept about it."""
-    try:
-        _run(operators.forget(settings, workspace, lambda said: typer.echo(said, err=True)))
-    except UnknownWorkspace:
-        _refuse_unknown(workspace)
-    typer.echo(f"Nothing is kept about workspace {workspace} any more.")
+async def _forget(settings: Settings, name: str) -> None:
+    """End its connections on both sides as far as they answer, then delete everything."""
+    async with AsyncExitStack() as stack:
+        core = await open_core(settings, stack, is_alone=True)
+        async with core.database.sessions() as session:
+            workspace = await _get_named(session, name)
+        await core.services.workspaces.uninstalled(workspace.enterprise_id, workspace.team_id)
+        for organisation in await _end(core, workspace):
+            typer.echo(
+                f"{organisation} did not answer, so the app is still listed there. Remove it in "
+                "Xero at Settings > Connected apps.",
+                err=True,
+            )
+        async with core.database.sessions.begin() as session:
+            await workspaces.forget_rows(session, workspace)
 
 
-def _refuse_unknown(workspace: str) -> NoReturn:
-    typer.echo(f"Nothing is kept about a workspace {workspace}.", err=True)
-    raise typer.Exit(1) from None
+async def _end(core: Core, workspace: Workspace) -> list[str]:
+    """End every connection; return the organisations where that did not succeed."""
+    async with core.database.sessions() as session:
+        ending = await connections.list_ending(session, workspace.id)
+    for each in ending:
+        await core.work.nudge(Job.DISCONNECT, each.id)
+    await core.work.settle()
+    async with core.database.sessions() as session:
+        found = [await connections.get(session, each.id) for each in ending]
+    left = [each for each in found if each.state is not ConnectionState.ENDED]
+    return [each.organisation_name or "Xero" for each in left]

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ import typer
 from aiohttp import web
 
 from bot import logs
-from bot.serving import running
+from bot.serving import running, told_to_stop
 from bot.settings import Settings
 from sandbox import agency
 from sandbox.paymo import PaymoWorld
@@ -38,10 +37,7 @@ def run() -> None:
 
 
 async def _run() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
+    stop = told_to_stop()
     typer.echo("Starting Slack, Xero and Paymo as stand-ins, and the program between them …")
     async with serving(int(os.environ.get("PORT") or _PORT)) as address:
         typer.echo(f"\n  Open {address}\n\nThe steps are on the page. Ctrl+C ends the demo.")

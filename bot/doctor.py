@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import typer
 from cryptography.fernet import InvalidToken
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import inspect, select, text
@@ -14,6 +15,7 @@ from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.wiring import Remote, now, open_database, open_remote
+from handlers.blocks import render_plain
 from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
@@ -30,39 +32,27 @@ class Ill(Exception):
     """What a check found wrong, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one check came out."""
-
-    name: str
-    is_well: bool
-    text: str
-
-
-async def examine(settings: Settings, tell: Callable[[Finding], None]) -> bool:
-    """Run every check, tell of each when it is done, and say whether all is well."""
+async def examine(settings: Settings) -> bool:
+    """Run every check, print each result when it is there, and return whether all is well."""
     async with AsyncExitStack() as stack:
         database = open_database(settings)
         stack.push_async_callback(database.close)
         remote = open_remote(settings, database, Metrics(), stack)
         slack = await open_slack(settings, database, stack)
-        patient = _Patient(settings, database, remote, slack)
         is_well = True
-        for name, check in patient.checks().items():
-            finding = await _look(name, check)
-            is_well = is_well and finding.is_well
-            tell(finding)
+        for name, check in _Patient(settings, database, remote, slack).checks().items():
+            problem = said = ""
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    said = await check()
+            except Ill as ill:
+                problem = str(ill)
+            except TimeoutError:
+                problem = "no answer in time"
+            is_well = is_well and not problem
+            mark = "FAIL" if problem else "ok  "
+            typer.echo(f"{mark}  {name}: {render_plain(problem or said)}")
     return is_well
-
-
-async def _look(name: str, check: Callable[[], Awaitable[str]]) -> Finding:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return Finding(name, is_well=True, text=await check())
-    except Ill as problem:
-        return Finding(name, is_well=False, text=str(problem))
-    except TimeoutError:
-        return Finding(name, is_well=False, text="no answer in time")
 
 
 @dataclass(frozen=True, slots=True)

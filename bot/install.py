@@ -38,14 +38,6 @@ Installed = Callable[[str, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """Where installations and what proves their beginning are kept."""
-
-    installations: SlackInstallationStore
-    states: SlackStateStore
-
-
-@dataclass(frozen=True, slots=True)
 class Install:
     """The two addresses of an installation."""
 
@@ -126,7 +118,11 @@ class Callbacks:
 
 
 def install_flow(
-    settings: Settings, web: SlackWeb, stores: Stores, callbacks: Callbacks
+    settings: Settings,
+    web: SlackWeb,
+    installations: SlackInstallationStore,
+    states: SlackStateStore,
+    callbacks: Callbacks,
 ) -> AsyncOAuthFlow:
     """Return Bolt's flow, told of our stores, addresses and pages."""
     return AsyncOAuthFlow(
@@ -141,8 +137,8 @@ def install_flow(
             redirect_uri_path="/slack/oauth_redirect",
             redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
             authorization_url=settings.slack_authorize_url,
-            installation_store=stores.installations,
-            state_store=stores.states,
+            installation_store=installations,
+            state_store=states,
             install_page_rendering_enabled=False,
             callback_options=AsyncCallbackOptions(
                 success=callbacks.succeed, failure=callbacks.fail

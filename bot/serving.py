@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import FrameType
 
 import structlog
 import uvicorn
@@ -17,16 +16,14 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.types import ASGIApp
 
 from bot.browser import Browser
-from bot.health import Health
 from bot.html import Pages
-from bot.http_limits import BoundedProtocol
-from bot.install import Callbacks, Install, Stores, install_flow
+from bot.http import BoundedProtocol
+from bot.install import Callbacks, Install, install_flow
 from bot.settings import Settings
 from bot.slack_app import PATIENCE, SlackDoor
 from bot.slack_http import SlackEvents
 from bot.slack_socket import SlackSocket
-from bot.web import Web, operators_app
-from bot.webhooks import Webhooks
+from bot.web import Health, Web, Webhooks, operators_app
 from bot.wiring import Core, now, open_core
 from services.store.slack import SlackStateStore
 from services.sync.service import HintService
@@ -52,9 +49,6 @@ class Server(uvicorn.Server):
         """Leave signals to the program."""
         yield
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Leave signals to the program."""
-
 
 @dataclass(slots=True)
 class Program:
@@ -65,11 +59,6 @@ class Program:
     metrics_url: str = ""
     socket: SlackSocket | None = None  # in Socket Mode
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it takes no more work."""
-        return self.stopping.is_set()
 
     async def drain(self) -> None:
         """Begin nothing more, and let everything that began end; requests are still answered."""
@@ -93,7 +82,7 @@ async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> Asyn
         core = await open_core(settings, stack)
         program = Program(core, _address(listener))
         bolt = _door(core, patience).app()
-        health = _health(program)
+        health = Health(core.database, core.metrics, core.clock, program.stopping.is_set)
         if settings.metrics_port is not None:
             other = stack.enter_context(listen(settings.metrics_host, settings.metrics_port))
             program.metrics_url = _address(other)
@@ -124,14 +113,20 @@ async def _serving(listener: socket.socket, app: ASGIApp) -> AsyncIterator[None]
 
 async def serve(settings: Settings) -> None:
     """Run until told to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
+    stop = told_to_stop()
     async with running(settings):
         await stop.wait()
         log.info("stopping")
     log.info("stopped")
+
+
+def told_to_stop() -> asyncio.Event:
+    """Listen for what ends the program: SIGTERM, and Ctrl+C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    return stop
 
 
 def _door(core: Core, patience: timedelta) -> SlackDoor:
@@ -160,13 +155,6 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _health(program: Program) -> Health:
-    core = program.core
-    return Health(
-        core.database, core.metrics, core.clock.is_beating, lambda: program.is_stopping, now
-    )
-
-
 def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     core, settings = program.core, program.core.settings
     can_install = core.slack.store is not None
@@ -175,14 +163,12 @@ def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
     if not settings.is_socket_mode:
         verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
         slack = SlackEvents(bolt, verifier, core.after)
-    hints = HintService(core.database, now)
     return Web(
         pages=pages,
         browser=Browser(core.connect_pages, pages),
         webhooks=Webhooks(
             settings.xero_webhook_key.get_secret_value(),
-            hints.from_xero,
-            hints.from_paymo,
+            HintService(core.database, now),
             core.tasks,
             core.metrics,
         ),
@@ -193,11 +179,13 @@ def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
 
 
 def _install(core: Core, pages: Pages) -> Install | None:
-    if core.slack.store is None:
+    store = core.slack.store
+    if store is None:
         return None
-    stores = Stores(core.slack.store, SlackStateStore(core.database, now, _STATE_LIVES))
     callbacks = Callbacks(pages, core.slack.seats, core.services.workspaces.installed)
-    return Install(install_flow(core.settings, core.slack.web, stores, callbacks), pages)
+    states = SlackStateStore(core.database, now, _STATE_LIVES)
+    flow = install_flow(core.settings, core.slack.web, store, states, callbacks)
+    return Install(flow, pages)
 
 
 def _socket(core: Core, bolt: AsyncApp) -> SlackSocket:

@@ -133,7 +133,10 @@ def _content(path: str) -> str | _NoFile:
 
 
 class Settings(BaseSettings):
-    """Everything that differs from one place to another."""
+    """Everything that differs from one place to another.
+
+    Raises `SettingsError` with all that is wrong.
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -226,11 +229,6 @@ class Settings(BaseSettings):
         """Whether Paymo can reach the program."""
         paymo_host = urlsplit(self.paymo_api_url).hostname
         return self.public_url.startswith("https://") or paymo_host in _LOOPBACK
-
-
-def load_settings() -> Settings:
-    """Return the settings, or raise `SettingsError` with all that is wrong."""
-    return Settings()
 
 
 def _missing(values: dict[str, Any]) -> list[str]:

@@ -2,6 +2,9 @@
 
 Bolt asks each listener in turn whether it matches, and polls for the answer; both cost more than
 our handlers do. So it knows one listener for each kind of request, and waits for none of them.
+
+What a listener nudges for begins when Slack has the answer. A quick job would otherwise draw its
+result before the answer arrives, and the answer's own view would then cover it for good.
 """
 
 import asyncio
@@ -9,7 +12,8 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +24,13 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot import departing
 from bot.metrics import Metrics
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
-from bot.tasks import Tasks
+from bot.work import Nudge, Tasks
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
+from services.jobs.runner import Work
+from services.model.jobs import Job
 from services.model.people import Person
 
 log = structlog.get_logger(__name__)
@@ -40,7 +45,64 @@ _APOLOGY = (
 _NO_INSTALLATION = (
     "This workspace is not connected to the app any more. Ask an admin to install it again."
 )
+_AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
+
 Forget = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Departure:
+    """One answer on its way to Slack, and the nudges that wait for it."""
+
+    work: Work
+    open: "set[Departure]"  # all that have not left yet
+    waiting: dict[Nudge, None] = field(default_factory=dict)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Have every task that begins in here wait for this answer."""
+        before = _AWAITED.set(self)
+        try:
+            yield
+        finally:
+            _AWAITED.reset(before)
+
+    async def leave(self) -> None:
+        """The answer has left, or never will: pass on what waited, and from now on everything."""
+        self.gone.set()
+        self.open.discard(self)
+        while self.waiting:
+            first = next(iter(self.waiting))
+            del self.waiting[first]
+            await self.work.nudge(*first)
+
+
+@dataclass(frozen=True, slots=True)
+class AfterAnswers:
+    """Nudges at once, but for listeners whose answer has not left yet."""
+
+    work: Work
+    open: set[Departure] = field(default_factory=set)
+
+    def departure(self) -> Departure:
+        """Begin to answer Slack."""
+        departure = Departure(self.work, self.open)
+        self.open.add(departure)
+        return departure
+
+    async def nudge(self, job: Job, key: int) -> None:
+        """Have this row looked at soon, and not before Slack has its answer."""
+        departure = _AWAITED.get()
+        if departure is None or departure.gone.is_set():
+            await self.work.nudge(job, key)
+        else:
+            departure.waiting[job, key] = None
+
+    async def remind(self, job: Job, key: int) -> None:
+        """Do what the clock asks for, unless a listener asked for it and has not answered yet."""
+        if not any((job, key) in departure.waiting for departure in self.open):
+            await self.work.nudge(job, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +115,9 @@ class BoltAck:
         """Answer, empty without a body; a handler goes on when the answer has left."""
         if not self.future.done():
             self.future.set_result(answer or {})
-        await departing.until_gone()
+        departure = _AWAITED.get()
+        if departure is not None:
+            await departure.gone.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +179,7 @@ class SlackDoor:
 
     def _listener(self) -> Callable[..., Awaitable[BoltResponse]]:
         async def listen(body: Body, context: AsyncBoltContext) -> BoltResponse:
-            with self.metrics.acking(kind_of(body)):
+            with self.metrics.acks.labels(kind_of(body)).time():
                 return await self._listen(body, context)
 
         return listen

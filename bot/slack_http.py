@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot import bodies
-from bot.departing import AfterAnswers
+from bot import http
+from bot.slack_app import AfterAnswers
 
 # Slack's verifier stumbles over anything else.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -41,7 +41,7 @@ class SlackEvents:
             await departure.leave()
 
     async def _answer(self, request: Request) -> Response:
-        raw = bodies.text(await bodies.read(request))
+        raw = http.text_of(await http.read_body(request))
         if not self._is_signed(request, raw):
             return Response(status_code=401)
         body = _body(raw, request.headers.get("content-type", ""))
@@ -60,15 +60,15 @@ class SlackEvents:
 def _body(raw: str, content_type: str) -> dict[str, Any]:
     """Return what Slack sent: JSON, an interaction's payload in a form, or a command's form."""
     if raw.startswith("{") or content_type.startswith("application/json"):
-        return _checked(bodies.json_object(raw))
-    payload = bodies.payload_of(raw)
+        return _checked(http.json_object(raw))
+    payload = http.payload_of(raw)
     if payload is not None:
-        return _checked(bodies.json_object(payload))
-    fields: dict[str, Any] = dict(bodies.form(raw.encode()))
+        return _checked(http.json_object(payload))
+    fields: dict[str, Any] = dict(http.form_of(raw.encode()))
     if "payload" in fields:
-        return _checked(bodies.json_object(fields["payload"]))
+        return _checked(http.json_object(fields["payload"]))
     if not fields:
-        raise bodies.BadBody(400)
+        raise http.BadBody(400)
     return _checked(fields)
 
 
@@ -76,13 +76,13 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """Refuse a body that neither Bolt nor our handlers could walk through."""
     for name in _OBJECTS:
         if not isinstance(body.get(name), dict | None) and not _is_id(body, name):
-            raise bodies.BadBody(400)
+            raise http.BadBody(400)
     for name in _TEXTS:
         if not isinstance(body.get(name), str | None):
-            raise bodies.BadBody(400)
+            raise http.BadBody(400)
     for name in ("actions", "authorizations"):
         if name in body and not _is_list_of_objects(body[name]):
-            raise bodies.BadBody(400)
+            raise http.BadBody(400)
     return body
 
 

@@ -20,9 +20,9 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.departing import AfterAnswers, Departure
+from bot.slack_app import AfterAnswers, Departure
 from bot.slack_clients import SlackWeb
-from bot.tasks import Tasks
+from bot.work import Tasks
 from handlers.slack import TROUBLE, name_of, wait_of
 
 log = structlog.get_logger(__name__)

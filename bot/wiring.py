@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from importlib import metadata
 from typing import Any
 
 from bot.browser import ConnectPages
-from bot.clock import Clock
-from bot.departing import AfterAnswers
-from bot.keeping import Keeping
+from bot.clock import Clock, Keeping
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.slack_app import AfterAnswers
 from bot.slack_clients import Slack, open_slack
-from bot.tasks import Tasks
-from bot.work_distributed import DistributedWork
-from bot.work_embedded import EmbeddedWork
+from bot.work import DistributedWork, EmbeddedWork, Tasks
 from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
@@ -40,7 +37,6 @@ from services.connect.pages import PaymoPage, XeroPages
 from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
-from services.export.kit import Kit as ExportKit
 from services.export.previews import PreviewStep
 from services.export.sending import ExportStep
 from services.export.service import ExportService
@@ -136,9 +132,9 @@ def open_remote(
     return Remote(xeros, PaymoClients(paymo), oauth, tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Parts:
-    """What services are made of."""
+    """What services and steps are made of; each part is there once."""
 
     settings: Settings
     database: Database
@@ -146,32 +142,64 @@ class _Parts:
     slack: Slack
     work: Work
 
-    def services(self) -> tuple[register.Services, MirrorService, ConnectPages]:
-        """Return every service."""
-        database = self.database
-        mirror = self._mirror()
-        connect, pages = self._connect()
-        export_kit = self._export_kit(mirror)
-        made = register.Services(
-            connect=connect,
+    def services(self) -> register.Services:
+        """Every service."""
+        database, work = self.database, self.work
+        usual = (database, work, now)
+        return register.Services(
+            connect=ConnectService(database, work, self.connect_screen, self.checklists, now),
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
-            export=ExportService.of(export_kit),
-            batches=BatchService(database, self.work, now),
-            sync=SyncService(database, self.work, now),
-            notices=NoticeService(database, self.work, now),
-            settings=SettingsService(database, self.work, now),
-            reconcile=ReconcileService(database, self.work, now),
-            undo=UndoService(database, self.work, self._links(), now),
-            update=UpdateService(database, self.work, now),
-            restore=RestoreService(database, self.work, now),
+            export=self.exporting,
+            batches=BatchService(*usual),
+            sync=SyncService(*usual),
+            notices=NoticeService(*usual),
+            settings=SettingsService(*usual),
+            reconcile=ReconcileService(*usual),
+            undo=UndoService(database, work, self.links, now),
+            update=UpdateService(*usual),
+            restore=RestoreService(*usual),
             history=HistoryService(database),
-            explain=ExplainService(database, self._links(), self.work, now),
-            access=AccessService(database, self.work, now),
+            explain=ExplainService(database, self.links, work, now),
+            access=AccessService(*usual),
         )
-        return made, mirror, pages
 
-    def _mirror(self) -> MirrorService:
+    @cached_property
+    def links(self) -> Links:
+        """Addresses of invoices in both systems."""
+        return Links.from_settings(
+            xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
+        )
+
+    @cached_property
+    def connect_screen(self) -> SlackConnectScreen:
+        """The form of connecting."""
+        return SlackConnectScreen(self.slack.clients)
+
+    @cached_property
+    def checklists(self) -> Checklists:
+        """What that form shows."""
+        return Checklists(self.settings.public_url, now)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Access to Xero: kept, and given back."""
+        remote = self.remote
+        return Consents(self.database, remote.xero, remote.oauth, remote.tokens.vault)
+
+    def connect_pages(self) -> ConnectPages:
+        """What is behind the pages of connecting."""
+        database, remote = self.database, self.remote
+        links = PageLinks(database, self.work, self.connect_screen, self.checklists, now)
+        return ConnectPages(
+            links,
+            PaymoPage(database, remote.paymo, links, now),
+            XeroPages(database, remote.xero, remote.oauth, self.consents, links, now),
+        )
+
+    @cached_property
+    def mirror(self) -> MirrorService:
+        """The copies of both systems' lists."""
         reached = f"{self.settings.public_url}/webhooks/paymo"
         return MirrorService(
             database=self.database,
@@ -182,36 +210,34 @@ class _Parts:
             webhook_address=reached if self.settings.has_paymo_webhooks else "",
         )
 
-    def _connect(self) -> tuple[ConnectService, ConnectPages]:
-        database, remote, work = self.database, self.remote, self.work
-        screen = SlackConnectScreen(self.slack.clients)
-        checklists = Checklists(self.settings.public_url, now)
-        links = PageLinks(database, work, screen, checklists, now)
-        pages = ConnectPages(
-            links,
-            PaymoPage(database, remote.paymo, links, now),
-            XeroPages(database, remote.xero, remote.oauth, self._consents(), links, now),
-        )
-        return ConnectService(database, work, screen, checklists, now), pages
-
-    def _consents(self) -> Consents:
-        remote = self.remote
-        return Consents(self.database, remote.xero, remote.oauth, remote.tokens.vault)
-
-    def _ending(self) -> EndingStep:
-        screen = SlackConnectScreen(self.slack.clients)
-        return EndingStep(self.database, self.remote.paymo, self._consents(), screen, now)
-
-    def _export_kit(self, mirror: MirrorService) -> ExportKit:
-        return ExportKit(
+    @cached_property
+    def exporting(self) -> ExportService:
+        """Exports, for services and steps alike."""
+        return ExportService(
             database=self.database,
             paymo=self.remote.paymo,
             xero=self.remote.xero,
-            mirror=mirror,
+            mirror=self.mirror,
             work=self.work,
             screen=SlackExportScreen(self.slack.clients),
-            links=self._links(),
+            links=self.links,
             now=now,
+        )
+
+    def steps(self, runner: Runner) -> Sequence[Step[Any]]:
+        """Every kind of job."""
+        database, clients, links = self.database, self.slack.clients, self.links
+        board = SlackNoticeBoard(clients)
+        return (
+            PreviewStep(self.exporting),
+            ExportStep(self.exporting),
+            self._sweep(runner),
+            self.mirror,
+            EndingStep(database, self.remote.paymo, self.consents, self.connect_screen, now),
+            NoticeStep(database, board, now),
+            CardStep(database, board, links),
+            BatchStep(self.exporting, SlackBatchScreen(clients)),
+            *self._task_steps(),
         )
 
     def _sweep(self, runner: Runner) -> SweepStep:
@@ -220,56 +246,26 @@ class _Parts:
             paymo=self.remote.paymo,
             xero=self.remote.xero,
             screen=SlackSyncScreen(self.slack.clients),
-            links=self._links(),
+            links=self.links,
             runner=runner,
             interval=timedelta(seconds=self.settings.sync_interval_seconds),
             now=now,
         )
 
-    def _links(self) -> Links:
-        return Links.from_settings(
-            xero_login_url=self.settings.xero_login_url, paymo_api_url=self.settings.paymo_api_url
-        )
-
-    def steps(
-        self, services: register.Services, mirror: MirrorService, runner: Runner
-    ) -> Sequence[Step[Any]]:
-        """Return every kind of job."""
-        board = SlackNoticeBoard(self.slack.clients)
-        return (
-            PreviewStep(services.export),
-            ExportStep(services.export),
-            self._sweep(runner),
-            mirror,
-            self._ending(),
-            NoticeStep(self.database, board, now),
-            CardStep(self.database, board, self._links()),
-            BatchStep(services.export, SlackBatchScreen(self.slack.clients)),
-            *self._task_steps(services.export),
-        )
-
-    def _task_steps(self, exporting: ExportKit) -> Sequence[Step[Any]]:
+    def _task_steps(self) -> Sequence[Step[Any]]:
         database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
-        links = self._links()
-        told = (database, exporting.screen, links, now)
+        clients, links = self.slack.clients, self.links
+        told = (database, self.exporting.screen, links, now)
         return (
             UndoStep(*told, xero),
-            UpdateStep(*told, xero, exporting),
-            RestoreStep(database, SlackSyncScreen(self.slack.clients), links, now, paymo),
+            UpdateStep(*told, xero, self.exporting),
+            RestoreStep(database, SlackSyncScreen(clients), links, now, paymo),
             NoteStep(*told, xero),
             AttachStep(*told, xero, paymo),
             BatchNotesStep(database, xero, now),
-            AutoStep(database, paymo, exporting.mirror, links, now),
-            ReconcileStep(
-                database, paymo, xero, SlackReconcileScreen(self.slack.clients), links, now
-            ),
+            AutoStep(database, paymo, self.mirror, links, now),
+            ReconcileStep(database, paymo, xero, SlackReconcileScreen(clients), links, now),
         )
-
-
-def _runners(steps: Sequence[Step[Any]], runner: Runner) -> dict[Job, Run]:
-    return {
-        job: partial(runner.run_all, [each for each in steps if each.job is job]) for job in Job
-    }
 
 
 async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
@@ -302,12 +298,13 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
         work = EmbeddedWork(run)
     after = AfterAnswers(work)
     parts = _Parts(settings, database, remote, slack, after)
-    services, mirror, pages = parts.services()
+    runner = Runner(database, after, now)
+    steps = parts.steps(runner)
+    for job in Job:
+        runners[job] = partial(runner.run_all, [each for each in steps if each.job is job])
     retention = timedelta(days=settings.retention_days)
     keeping = Keeping(database, remote.tokens, after.remind, now, retention)
-    runner = Runner(database, after, now)
-    runners.update(_runners(parts.steps(services, mirror, runner), runner))
-    clock = Clock(keeping.find_due, now, keeping.tidy, keeping.keep_tokens, metrics.beat.set, tasks)
+    services = parts.services()
     return Core(
         settings=settings,
         database=database,
@@ -315,9 +312,9 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
         tasks=tasks,
         work=work,
         after=after,
-        clock=clock,
+        clock=Clock(keeping, metrics.beat.set, tasks),
         slack=slack,
         services=services,
-        connect_pages=pages,
+        connect_pages=parts.connect_pages(),
         router=register.router(services),
     )

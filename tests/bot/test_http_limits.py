@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bot.http_limits import LARGEST_HEAD, BoundedProtocol
+from bot.http import LARGEST_HEAD, BoundedProtocol
 from bot.serving import Server
 from tests.bot.town import Town
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
-from bot.operators import Swept, sync_once
+from bot.commands import sync_once
 from services.model.connection import ConnectionState
 from services.store.tables import Connection
 from tests.bot.town import PAYMO_KEY, Town, press
@@ -69,12 +69,16 @@ async def test_a_look_from_the_command_line_is_told_by_organisation(sqlite_url: 
         settings, team = town.program.core.settings, town.slack.team.id
 
         counts: list[int] = []
-        looked: list[Swept] = []
-        went = await sync_once(settings, team, counts.append, looked.append)
-        elsewhere = await sync_once(settings, "T9999", counts.append, looked.append)
+        looked: list[tuple[str, str]] = []
+
+        def tell(organisation: str, problem: str) -> None:
+            looked.append((organisation, problem))
+
+        went = await sync_once(settings, team, counts.append, tell)
+        elsewhere = await sync_once(settings, "T9999", counts.append, tell)
 
         assert (went, elsewhere, counts) == (True, True, [1, 0])
-        assert looked == [Swept("Kiwi Books", "")]
+        assert looked == [("Kiwi Books", "")]
 
 
 async def _is_swept(town: Town) -> bool:

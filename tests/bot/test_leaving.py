@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from bot.keeping import Keeping
+from bot.clock import Keeping
 from services.connect.service import WorkspaceService
 from services.model.export import ExportState
 from services.store.engine import Database

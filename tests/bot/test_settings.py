@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import Settings, SettingsError
 from tests.bot.program import NEEDED
 from tests.databases import KEY
 
@@ -28,7 +28,7 @@ def put(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 def problems() -> list[str]:
     with pytest.raises(SettingsError) as raised:
-        load_settings()
+        Settings()
     return raised.value.problems
 
 
@@ -72,7 +72,7 @@ def test_each_way_to_reach_slack_is_enough(
 ) -> None:
     put(monkeypatch, XERO_CLIENT_ID="x", XERO_CLIENT_SECRET="y", ENCRYPTION_KEYS=KEY, **way)
 
-    assert load_settings().keys == [KEY]
+    assert Settings().keys == [KEY]
 
 
 def test_half_of_a_pair_names_the_other_half(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_the_environment_wins_over_the_file(
     (tmp_path / ".env").write_text("PORT=9001\nHOST=0.0.0.0\n", encoding="utf-8")
     put(monkeypatch, PORT="9002", **NEEDED)
 
-    settings = load_settings()
+    settings = Settings()
 
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 - only read
 
@@ -112,7 +112,7 @@ def test_every_secret_may_stand_in_a_file(
         (tmp_path / ".env").write_text(lines, encoding="utf-8")
     put(monkeypatch, XERO_CLIENT_ID="x")
 
-    settings = load_settings()
+    settings = Settings()
 
     assert {name: getattr(settings, name).get_secret_value() for name in wanted} == wanted
     assert "hunter2" not in repr(settings)
@@ -127,7 +127,7 @@ def test_a_secret_itself_wins_over_its_file(
     monkeypatch.delenv("XERO_CLIENT_SECRET")
     put(monkeypatch, XERO_CLIENT_SECRET_FILE=str(tmp_path / "other"))
 
-    settings = load_settings()
+    settings = Settings()
 
     assert settings.slack_bot_token.get_secret_value() == NEEDED["SLACK_BOT_TOKEN"]
     assert settings.xero_client_secret.get_secret_value() == "other"
@@ -158,7 +158,7 @@ def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch
     put(monkeypatch, PUBLIC_URL="https://app.example/", SLACK_API_URL="http://127.0.0.1:1/api")
     put(monkeypatch, **NEEDED)
 
-    settings = load_settings()
+    settings = Settings()
 
     assert settings.public_url == "https://app.example"
     assert settings.slack_api_url == "http://127.0.0.1:1/api/"
@@ -166,7 +166,7 @@ def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch
 
 def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, **NEEDED, DATABASE_URL="postgresql://me:hunter2@host/name")
-    shown = repr(load_settings())
+    shown = repr(Settings())
     put(monkeypatch, ENCRYPTION_KEYS=f"{KEY},broken-key", XERO_CLIENT_SECRET="two words")
 
     told = "\n".join(problems())

@@ -17,7 +17,7 @@ from slack_bolt.response import BoltResponse
 from bot.metrics import Metrics
 from bot.slack_app import SlackDoor
 from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
-from bot.tasks import Tasks
+from bot.work import Tasks
 from handlers.routing import Handler, Router, SlackRequest
 from sandbox.slack import SlackWorld
 

@@ -1,22 +1,30 @@
 """Nudges between processes on one PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text, update
 
-from bot.work_distributed import DistributedWork, Pace
+from bot.work import DistributedWork, Run
+from services.jobs import policy
+from services.jobs.runner import Runner, Step, Turn
 from services.model.jobs import Job
+from services.store.engine import Database
+from services.store.tables import Draft
+from tests.databases import open_database
+from tests.services.connecting import Nudges
+from tests.services.store_seeds import connected
 
 PATIENCE = timedelta(seconds=5)
-FAST = Pace(
-    heartbeat=timedelta(milliseconds=200),
-    silence=timedelta(seconds=1),
-    poll=timedelta(milliseconds=200),
-)
+FAST = timedelta(milliseconds=200)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass
@@ -38,10 +46,8 @@ class Looks:
 
 
 @asynccontextmanager
-async def working(
-    url: str, run: Callable[[Job, int], Awaitable[None]]
-) -> AsyncIterator[DistributedWork]:
-    work = DistributedWork(url, run, FAST)
+async def working(url: str, run: Run) -> AsyncIterator[DistributedWork]:
+    work = DistributedWork(url, run, poll=FAST)
     await work.start()
     try:
         yield work
@@ -55,29 +61,65 @@ async def until(is_true: Callable[[], bool], seconds: float = 60) -> None:
             await asyncio.sleep(0.02)
 
 
+@dataclass
+class Looking(Step[Draft]):
+    """A row that a worker holds for as long as it looks."""
+
+    looks: Looks
+
+    job = Job.PREVIEW
+    table = Draft
+    policy = policy.PREVIEW
+
+    async def run(self, turn: Turn[Draft]) -> None:
+        """Look until let go."""
+        await self.looks.run(Job.PREVIEW, turn.row.id)
+
+
+async def drafts(database: Database) -> None:
+    """Keep two that are due."""
+    connection = await connected(database)
+    ids = {"connection_id": connection.id, "workspace_id": connection.workspace_id}
+    async with database.sessions.begin() as session:
+        for _ in range(2):
+            session.add(Draft(**ids, user_id="U1", due_at=now(), created_at=now()))
+
+
 async def test_e61_a_row_is_looked_at_by_one_of_several_processes_at_a_time(
     postgres_url: str,
 ) -> None:
-    looks = Looks()
+    database, looks = open_database(postgres_url), Looks()
+    await drafts(database)
+    runner = Runner(database, Nudges(), now)
+
+    async def run(_job: Job, key: int) -> None:
+        await runner.run(Looking(looks), key)
+
     async with AsyncExitStack() as stack:
-        works = [await stack.enter_async_context(working(postgres_url, looks.run)) for _ in "abc"]
-        await works[0].nudge(Job.SWEEP, 1)
-        await until(lambda: looks.seen == [(Job.SWEEP, 1)])
+        stack.push_async_callback(database.close)
+        works = [await stack.enter_async_context(working(postgres_url, run)) for _ in "abc"]
+        await works[0].nudge(Job.PREVIEW, 1)
+        await until(lambda: looks.seen == [(Job.PREVIEW, 1)])
+        async with database.sessions.begin() as session:
+            await session.execute(update(Draft).where(Draft.id == 1).values(due_at=now()))
         for work in works * 2:
-            await work.nudge(Job.SWEEP, 1)
+            await work.nudge(Job.PREVIEW, 1)
         looks.go.set()
-        await until(lambda: len(looks.seen) == 2)
-        await works[2].nudge(Job.EXPORT, 9)
-        await until(lambda: looks.seen[-1] == (Job.EXPORT, 9))
+        async with asyncio.timeout(60):
+            while len(looks.seen) < 2:  # as the clock does
+                await works[1].nudge(Job.PREVIEW, 1)
+                await asyncio.sleep(0.02)
+        await works[2].nudge(Job.PREVIEW, 2)
+        await until(lambda: looks.seen[-1] == (Job.PREVIEW, 2))
 
     assert looks.overlaps == 0
-    assert looks.seen == [(Job.SWEEP, 1), (Job.SWEEP, 1), (Job.EXPORT, 9)]
+    assert looks.seen == [(Job.PREVIEW, 1), (Job.PREVIEW, 1), (Job.PREVIEW, 2)]
 
 
 async def test_processes_that_start_together_make_the_tables_once(postgres_url: str) -> None:
     looks = Looks()
     looks.go.set()
-    works = [DistributedWork(postgres_url, looks.run, FAST) for _ in range(3)]
+    works = [DistributedWork(postgres_url, looks.run, poll=FAST) for _ in range(3)]
     await asyncio.gather(*(work.start() for work in works))
     await works[1].nudge(Job.EXPORT, 1)
 
@@ -87,23 +129,31 @@ async def test_processes_that_start_together_make_the_tables_once(postgres_url: 
 
 async def test_what_a_killed_worker_was_doing_is_done_by_another(postgres_url: str) -> None:
     looks = Looks()
-    killed = DistributedWork(postgres_url, looks.run, FAST)
+    killed = DistributedWork(postgres_url, looks.run, poll=FAST)
     await killed.start()
     await killed.nudge(Job.EXPORT, 7)
     await until(lambda: looks.seen == [(Job.EXPORT, 7)])
     # Nothing of a killed process answers the database any more.
     await killed.app.connector.close_async()
+    database = open_database(postgres_url)
+    async with database.sessions.begin() as session:
+        long_ago = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        await session.execute(text(long_ago))
 
     others: list[tuple[Job, int]] = []
 
     async def run(job: Job, key: int) -> None:
         others.append((job, key))
 
-    async with working(postgres_url, run):
+    async with working(postgres_url, run) as work, database.sessions() as session:
+        left = await session.scalar(text("SELECT count(*) FROM procrastinate_jobs"))
+        await work.nudge(Job.EXPORT, 7)  # as the clock does when the row is free again
         await until(lambda: others == [(Job.EXPORT, 7)])
 
+    assert left == 0
     looks.go.set()
     await killed.stop(PATIENCE)
+    await database.close()
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgresql+asyncpg"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.work_embedded import EmbeddedWork
+from bot.work import EmbeddedWork
 from services.model.jobs import Job
 
 PATIENCE = timedelta(seconds=5)

@@ -11,10 +11,9 @@ from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.departing import AfterAnswers
-from bot.slack_app import BoltAck, UrlRespond
+from bot.slack_app import AfterAnswers, BoltAck, UrlRespond
 from bot.slack_clients import SlackWeb
-from bot.work_embedded import EmbeddedWork
+from bot.work import EmbeddedWork
 from handlers.guarding import guarded
 from handlers.routing import Ack, Handler, SlackRequest
 from services.model.jobs import Job
