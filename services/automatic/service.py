@@ -25,7 +25,7 @@ from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO, Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.store import audit, cards, connections, exports, matches, mirror, notices
+from services.store import audit, connections, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Task
@@ -151,7 +151,7 @@ class AutoStep(OneOffStep):
         facts = {
             "number": invoice.number,
             "client": invoice.client_name,
-            "total": cards.amount_text(invoice.total),
+            "total": notices.amount_text(invoice.total),
             "currency": invoice.currency,
             "reason": doubt,
             "paymo_url": self.links.paymo(invoice.id),

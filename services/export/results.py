@@ -8,7 +8,7 @@ from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, Wish
 from services.model.invoice import Links
 from services.model.notice import NoticeKind
-from services.store import audit, cards, notices
+from services.store import audit, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.tables import Connection, Export
@@ -60,7 +60,7 @@ async def tell_exported(
     notification = notices.Notification(
         kind=NoticeKind.INVOICE_EXPORTED,
         source=f"exported:{export.id}",
-        facts=cards.card_facts(export, connection, links, ()),
+        facts=notices.card_facts(export, connection, links, ()),
         export=export,
         amount=export.total,
     )
@@ -74,7 +74,7 @@ async def tell_exported(
             "xero_invoice_id": export.xero_invoice_id,
             "xero_number": export.xero_number,
             "total": money.format_amount(export.total, export.currency) if export.total else "",
-            **cards.order_of(export, connection),
+            **notices.order_of(export, connection),
         },
     )
     audit.record(session, connection, entry)
@@ -89,12 +89,12 @@ async def tell_failed(
         "reason": export.reason,
         "by": export.requested_by,
         "cures": list(actions_of(export)),
-        **cards.order_of(export, connection),
+        **notices.order_of(export, connection),
     }
     notification = notices.Notification(
         kind=NoticeKind.EXPORT_FAILED,
         source=f"failed:{export.id}:{export.fence}",
-        facts=cards.common_facts(export, connection, links) | why,
+        facts=notices.common_facts(export, connection, links) | why,
         export=export,
     )
     await notices.enqueue(session, connection, notification, now)
@@ -103,6 +103,6 @@ async def tell_failed(
         now,
         export.requested_by,
         export_id=export.id,
-        after={"problem": ",".join(export.refusals), **cards.order_of(export, connection)},
+        after={"problem": ",".join(export.refusals), **notices.order_of(export, connection)},
     )
     audit.record(session, connection, entry)

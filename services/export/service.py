@@ -16,7 +16,7 @@ from services.model.actions import Action
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
 from services.model.wording import Command, Typed
-from services.store import cards, connections, drafts, exports, mirror, numbered, payments, roles
+from services.store import connections, drafts, exports, mirror, notices, numbered, payments, roles
 from services.store.engine import Session
 from services.store.tables import Connection
 
@@ -135,7 +135,7 @@ class ExportService(Requests):
                 return None
             role = await roles.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
-            return cards.card_facts(export, connection, self.links, rows), role
+            return notices.card_facts(export, connection, self.links, rows), role
 
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""

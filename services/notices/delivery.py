@@ -24,7 +24,7 @@ from services.jobs.runner import Step, Turn
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.store import cards, connections, exports, leases, notices, payments, workspaces
+from services.store import connections, exports, leases, notices, payments, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Card, Export, Notice
 
@@ -250,7 +250,7 @@ class CardStep(Step[Card]):
             workspace_id=connection.workspace_id,
             channel_id=card.channel_id,
             kind=NoticeKind.INVOICE_EXPORTED,
-            facts=cards.card_facts(export, connection, self.links, rows),
+            facts=notices.card_facts(export, connection, self.links, rows),
             metadata=_ids_of(export),
         )
 

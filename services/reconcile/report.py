@@ -13,7 +13,7 @@ from services.compare import Mismatch
 from services.errors import ServiceError
 from services.model.actions import Action
 from services.model.people import ReplyTarget
-from services.store.cards import amount_text
+from services.store.notices import amount_text
 from services.store.tables import Connection
 
 _MOST = 10  # invoices that a digest names in each list

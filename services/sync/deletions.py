@@ -17,7 +17,7 @@ from services.lifecycle import invoice as lifecycle
 from services.lifecycle.invoice import DELETED, VOIDED
 from services.model.invoice import Decision
 from services.model.notice import NoticeKind
-from services.store import cards, connections, exports, leaving, payments
+from services.store import connections, exports, leaving, notices, payments
 from services.sync import ties
 from services.sync.payments import is_ours
 from services.sync.run import ExportedInvoice, SweepRun
@@ -107,7 +107,7 @@ class DeletionStep(ExportedInvoice):
         hand_typed = await self._hand_typed(invoice)
         cuts = "" if self._is_kept_as_void(status) else ties.said(invoice)
         if (hand_typed or cuts) and self.export.decision not in _OVERRULED:
-            return {"hand_typed": cards.amount_text(hand_typed or None), "cuts": cuts}
+            return {"hand_typed": notices.amount_text(hand_typed or None), "cuts": cuts}
         return {}
 
     async def _require_quiet(self) -> None:

@@ -15,7 +15,7 @@ from services.model.invoice import Links
 from services.model.notice import NoticeKind
 from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.model.people import ReplyTarget, Said
-from services.store import audit, cards, connections, leases, notices, payments
+from services.store import audit, connections, leases, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.notices import Notification
@@ -135,7 +135,7 @@ class ExportedInvoice:
         if payment.replaces_id is not None:
             former = await payments.get(session, payment.replaces_id)
             if former.state is PaymentState.REMOVED:
-                facts["changed_from"] = cards.amount_text(_recorded(former))
+                facts["changed_from"] = notices.amount_text(_recorded(former))
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
     async def tell_removed(
@@ -148,17 +148,17 @@ class ExportedInvoice:
     async def _tell_payment(
         self, session: Session, kind: NoticeKind, payment: Payment, more: Mapping[str, object]
     ) -> None:
-        paid = cards.paid_of(await payments.list_of(session, [self.export.id]))
+        paid = notices.paid_of(await payments.list_of(session, [self.export.id]))
         left = (self.export.total or Decimal(0)) - paid
-        amount = cards.amount_text(_recorded(payment))
+        amount = notices.amount_text(_recorded(payment))
         facts = {
             "payment_id": payment.id,
             "amount": amount,
             "paid_on": payment.paid_on.isoformat(),
             "kind": payment.kind.value,
             "label": payment.label,
-            "paid": cards.amount_text(paid),
-            "left": cards.amount_text(left),
+            "paid": notices.amount_text(paid),
+            "left": notices.amount_text(left),
             "is_paid": left <= 0,
             **more,
         }
@@ -197,7 +197,7 @@ class ExportedInvoice:
     ) -> None:
         """Tell the channels, with what every notice of an invoice says."""
         run, export = self.run, self.export
-        facts = {**cards.common_facts(export, run.connection, run.links), **more}
+        facts = {**notices.common_facts(export, run.connection, run.links), **more}
         notification = Notification(kind, source, facts, export, amount)
         await notices.enqueue(session, run.connection, notification, run.now())
 

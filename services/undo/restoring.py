@@ -27,17 +27,7 @@ from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import Command, Typed, listed
-from services.store import (
-    audit,
-    cards,
-    connections,
-    exports,
-    leaving,
-    notices,
-    numbered,
-    schedules,
-    tasks,
-)
+from services.store import audit, connections, exports, leaving, notices, numbered, schedules, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Task
@@ -199,7 +189,7 @@ class RestoreStep(ExportTaskStep):
             lost.append(f"Its total is {made.total:f} now, where it was {former.total:f}.")
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, about.task, {_MADE: made.id})
-            facts = cards.common_facts(export, about.connection, self.links)
+            facts = notices.common_facts(export, about.connection, self.links)
             facts |= {
                 "by": about.task.asked_by,
                 "kept": kept,

@@ -26,7 +26,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Day
-from services.store import audit, cards, connections, exports, notices, numbered
+from services.store import audit, connections, exports, notices, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -108,7 +108,7 @@ class UndoService:
             after = {"difference": _text(difference, export)}
             entry = AuditNote("difference_accepted", now, person.user_id, export.id, before, after)
             audit.record(session, connection, entry)
-            facts = cards.card_facts(export, connection, self.links, ())
+            facts = notices.card_facts(export, connection, self.links, ())
             notification = notices.Notification(
                 NoticeKind.INVOICE_EXPORTED, f"accepted:{export.id}", facts, export, export.total
             )
@@ -254,7 +254,7 @@ class UndoStep(XeroTaskStep):
             await invoices.mark_undone(session, export, invoice.status)
             # No look at Xero follows it from here on, and it had no payment left when it ended.
             await payment.check_all(session, export, now)
-            facts = cards.common_facts(export, about.connection, self.links)
+            facts = notices.common_facts(export, about.connection, self.links)
             facts |= {"by": about.task.asked_by, "how": how}
             notification = notices.Notification(
                 NoticeKind.INVOICE_UNDONE, f"undone:{about.task.id}", facts, export, export.total

@@ -36,7 +36,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Amount, Command, Typed
-from services.store import audit, cards, connections, exports, matches, notices
+from services.store import audit, connections, exports, matches, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -305,7 +305,7 @@ class UpdateStep(XeroTaskStep):
     ) -> None:
         export, connection, now = about.export, about.connection, self.now()
         by = about.task.asked_by
-        facts = cards.common_facts(export, connection, self.links) | {
+        facts = notices.common_facts(export, connection, self.links) | {
             "side": compare.PAYMO,
             **compare.facts_of(found),
             "advice": "",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sandbox.paymo.model import Item
 from services.matching.service import MatchChoice
 from services.model.wording import Command, Typed
-from services.store import cards
+from services.store import notices
 from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, TODAY, Bridge
@@ -39,7 +39,7 @@ async def edited_in(bridge: Bridge) -> list[str]:
     """Return the sides that the invoice's card calls edited."""
     (export,) = await bridge.exports()
     connection = await bridge.connection()
-    facts = cards.card_facts(export, connection, bridge.export.links, [])
+    facts = notices.card_facts(export, connection, bridge.export.links, [])
     found: list[str] = facts["edited_in"]
     return found
 
