@@ -23,8 +23,9 @@ from handlers.notices.listeners import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
 from services.automatic.service import AutoStep
-from services.batch.running import BatchStep
-from services.batch.service import BatchService
+from services.batch.groups import GroupSender
+from services.batch.reading import TableReader
+from services.batch.service import BatchService, BatchStep
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens, XeroOAuth
@@ -37,9 +38,11 @@ from services.connect.pages import PaymoPage, XeroPages
 from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
-from services.export.previews import PreviewStep
-from services.export.sending import ExportStep
-from services.export.service import ExportService
+from services.export.drafts import ExportForms, PreviewStep
+from services.export.existing import Contacts, ExistingInvoices
+from services.export.recording import Recorder
+from services.export.requests import ExportRequests
+from services.export.sending import ExportStep, Preparer
 from services.history.service import HistoryService
 from services.jobs.runner import Run, Runner, Step, Work, Worker
 from services.matching.index import index_of
@@ -150,7 +153,8 @@ class _Parts:
             connect=ConnectService(database, work, self.connect_screen, self.checklists, now),
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
-            export=self.exporting,
+            export_forms=ExportForms(database, work, self.links, now),
+            export_requests=ExportRequests(*usual),
             batches=BatchService(*usual),
             sync=SyncService(*usual),
             notices=NoticeService(*usual),
@@ -210,34 +214,41 @@ class _Parts:
             webhook_address=reached if self.settings.has_paymo_webhooks else "",
         )
 
-    @cached_property
-    def exporting(self) -> ExportService:
-        """Exports, for services and steps alike."""
-        return ExportService(
-            database=self.database,
-            paymo=self.remote.paymo,
-            xero=self.remote.xero,
-            mirror=self.mirror,
-            work=self.work,
-            screen=SlackExportScreen(self.slack.clients),
-            links=self.links,
-            now=now,
-        )
-
     def steps(self, runner: Runner) -> Sequence[Step[Any]]:
         """Every kind of job."""
         database, clients, links = self.database, self.slack.clients, self.links
         board = SlackNoticeBoard(clients)
         return (
-            PreviewStep(self.exporting),
-            ExportStep(self.exporting),
             self._sweep(runner),
             self.mirror,
             EndingStep(database, self.remote.paymo, self.consents, self.connect_screen, now),
             NoticeStep(database, board, now),
             CardStep(database, board, links),
-            BatchStep(self.exporting, SlackBatchScreen(clients)),
+            *self._export_steps(),
             *self._task_steps(),
+        )
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Xero's contacts, for exports and updates."""
+        return Contacts(self.database, self.remote.xero, now)
+
+    def _export_steps(self) -> Sequence[Step[Any]]:
+        database, links, work = self.database, self.links, self.work
+        paymo, xero, mirror = self.remote.paymo, self.remote.xero, self.mirror
+        screen = SlackExportScreen(self.slack.clients)
+        batch_screen = SlackBatchScreen(self.slack.clients)
+        existing = ExistingInvoices(database, xero)
+        recorder = Recorder(database, xero, work, screen, links, now)
+        preparer = Preparer(database, paymo, mirror, self.contacts, links, now)
+        reader = TableReader(database, paymo, xero, mirror, now)
+        sender = GroupSender(
+            database, paymo, xero, mirror, self.contacts, existing, recorder, links, now
+        )
+        return (
+            PreviewStep(database, paymo, mirror, screen),
+            ExportStep(database, xero, mirror, preparer, existing, recorder, now),
+            BatchStep(database, work, batch_screen, reader, sender, recorder, now),
         )
 
     def _sweep(self, runner: Runner) -> SweepStep:
@@ -255,10 +266,10 @@ class _Parts:
     def _task_steps(self) -> Sequence[Step[Any]]:
         database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
         clients, links = self.slack.clients, self.links
-        told = (database, self.exporting.screen, links, now)
+        told = (database, SlackExportScreen(clients), links, now)
         return (
             UndoStep(*told, xero),
-            UpdateStep(*told, xero, self.exporting),
+            UpdateStep(*told, xero, paymo, self.mirror, self.contacts),
             RestoreStep(database, SlackSyncScreen(clients), links, now, paymo),
             NoteStep(*told, xero),
             AttachStep(*told, xero, paymo),

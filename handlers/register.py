@@ -21,7 +21,8 @@ from handlers.settings.listeners import AccessListeners, SettingsListeners
 from services.batch.service import BatchService
 from services.connect.service import ConnectService, WorkspaceService
 from services.explain.service import ExplainService
-from services.export.service import ExportService
+from services.export.drafts import ExportForms
+from services.export.requests import ExportRequests
 from services.history.service import HistoryService
 from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
@@ -46,7 +47,8 @@ class Services:
     connect: ConnectService
     workspaces: WorkspaceService
     matching: MatchingService
-    export: ExportService
+    export_forms: ExportForms
+    export_requests: ExportRequests
     batches: BatchService
     sync: SyncService
     notices: NoticeService
@@ -84,7 +86,9 @@ def router(services: Services) -> Router:
     matching = MatchingListeners(services.matching)
     does = _Listeners(
         connect=ConnectListeners(services.connect, services.notices, workspaces),
-        export=ExportListeners(services.export, services.matching, workspaces),
+        export=ExportListeners(
+            services.export_forms, services.export_requests, services.matching, workspaces
+        ),
         matching=matching,
         batches=BatchListeners(services.batches, matching),
         sync=SyncListeners(services.sync, workspaces),
@@ -179,14 +183,14 @@ def _export_actions(export: ExportListeners) -> dict[str, Handler]:
     return {
         **dict.fromkeys(fields, export.choose),
         names.EXPORT: export.open,
-        names.RECHECK: export.recheck,
-        Action.RETRY: export.retry,
-        Action.LINK_EXISTING: export.link_existing,
-        Action.WITHOUT_NUMBER: export.without_number,
-        Action.LOOK_AGAIN: export.look_again,
-        Action.CHANGE: export.look_again,
+        names.RECHECK: export.refresh,
+        Action.RETRY: export.act,
+        Action.LINK_EXISTING: export.act,
+        Action.WITHOUT_NUMBER: export.act,
+        Action.LOOK_AGAIN: export.reopen,
+        Action.CHANGE: export.reopen,
         Action.CANCEL: export.cancel,
-        **dict.fromkeys(CHANGES_CHOICE, export.cure),
+        **dict.fromkeys(CHANGES_CHOICE, export.act),
     }
 
 

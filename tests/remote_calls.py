@@ -2,7 +2,7 @@
 
 Where a call begins is known: methods of the clients, and of the screens and boards behind which
 Slack is. From there it is followed to every function that awaits such a call, however it is named
-on the way: `self.paymo.client(key).company()`, `paymo.company()`, `_read(kit, connection)`.
+on the way: `self.paymo.client(key).company()`, `paymo.company()`, `_read(xero, key)`.
 """
 
 import ast

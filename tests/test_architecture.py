@@ -125,9 +125,9 @@ def calls_of_services() -> Calls:
 
 
 PLANTED = """
-from services.export.preparing import read_invoice
+from services.batch.reading import whole
 from services.sync import payments
-from services.export import preparing as other
+from services.batch import reading as other
 
 class Planted:
     async def run(self, key):
@@ -171,8 +171,8 @@ def test_no_network_call_stands_inside_a_transaction() -> None:
         "await asyncio.wait_for(self.paymo.client(key).invoice(1), 3)",
         "task = asyncio.create_task(paymo.company())",
         "async for page in self.xero.client(key).contacts(): pass",
-        "await read_invoice(paymo, key)",
-        "await other.read_invoice(paymo, key)",
+        "await whole(paymo, key)",
+        "await other.whole(paymo, key)",
         "await self._reads(key)",
         "await self._further(key)",
         "await apart(paymo)",

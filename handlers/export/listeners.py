@@ -12,10 +12,12 @@ from handlers.reply import SlackClients, reply_target, say
 from handlers.routing import SlackRequest, note_of, number_in, pressed, typed
 from handlers.slack import nobody_has_to_look
 from services.connect.service import WorkspaceService
-from services.export.service import ExportService
-from services.export.shapes import ExportForm, ExportResult
+from services.export.drafts import ExportForms
+from services.export.forms import ExportForm
+from services.export.recording import ExportResult
+from services.export.requests import ExportRequests
 from services.matching.service import MatchingService
-from services.model.actions import Action
+from services.model.actions import CHANGES_CHOICE, Action
 from services.model.people import ReplyTarget, Said
 
 
@@ -23,7 +25,8 @@ from services.model.people import ReplyTarget, Said
 class ExportListeners:
     """One call of the export or matching service for each thing a person does."""
 
-    service: ExportService
+    forms: ExportForms
+    requests: ExportRequests
     matching: MatchingService
     workspaces: WorkspaceService
 
@@ -35,22 +38,22 @@ class ExportListeners:
     async def open_for(self, request: SlackRequest, number: str) -> None:
         """Open the form for the invoice with this number."""
         await request.ack()
-        form = await self.service.open(request.person, number)
+        form = await self.forms.open(request.person, number)
         channel_id = request.person.channel_id
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
         view = export_view(form, channel_id)
         view_id = await reply.open_view(request, view, again=again)
         if view_id:
-            await self.service.attach_view(request.person, form.draft_id, view_id)
+            await self.forms.attach_view(request.person, form.draft_id, view_id)
 
     async def is_number(self, request: SlackRequest, typed: str) -> bool:
         """Say whether these several words are the number of one invoice."""
-        return await self.service.is_number(request.person, typed)
+        return await self.forms.is_number(request.person, typed)
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
         await request.ack()
-        found = await self.service.card(request.person, number) if number else None
+        found = await self.forms.card(request.person, number) if number else None
         if found is None:
             await self.open_for(request, number)
             return
@@ -65,29 +68,29 @@ class ExportListeners:
         if view.get("callback_id") != names.EXPORT:
             return
         note = note_of(view)
-        form = await self.service.choose(note.draft_id, request.person, export_choice(view))
+        form = await self.forms.choose(note.draft_id, request.person, export_choice(view))
         drawn = export_view(form, note.channel_id)
         await reply.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
 
-    async def recheck(self, request: SlackRequest) -> None:
+    async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
         await request.ack()
         view = reply.view_of(request.body)
         draft_id = number_in(pressed(request.body).get("value", "")) or note_of(view).draft_id
-        form = await self.service.recheck(draft_id, request.person)
+        form = await self.forms.refresh(draft_id, request.person)
         drawn = export_view(form, note_of(view).channel_id)
         await reply.redraw(request.client, view.get("id", ""), drawn)
 
-    async def cure(self, request: SlackRequest) -> None:
+    async def act(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
         view = reply.view_of(request.body)
         action = Action(pressed(request.body)["action_id"])
         draft_id = note_of(view).draft_id
-        if not draft_id:
-            await reply.begin(request, self.workspaces, partial(self.service.cure, pressed=action))
+        if not draft_id or action not in CHANGES_CHOICE:
+            await reply.begin(request, self.workspaces, partial(self.requests.act, pressed=action))
             return
         await request.ack()
-        form = await self.service.cure_form(draft_id, request.person, action)
+        form = await self.forms.act(draft_id, request.person, action)
         channel_id = note_of(view).channel_id
         # Slack keeps what a field shows for as long as the field is there: away with it first.
         for drawn in (replace(form, is_reading=True), form):
@@ -96,7 +99,7 @@ class ExportListeners:
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
         await request.ack()
-        said = await self.service.cancel(request.person, reply.export_id_of(request))
+        said = await self.requests.cancel(request.person, reply.export_id_of(request))
         view = reply.view_of(request.body)
         if view:
             drawn = said_view(said, note_of(view).channel_id)
@@ -104,10 +107,10 @@ class ExportListeners:
         else:
             await reply.tell(request, blocks.render(said))
 
-    async def look_again(self, request: SlackRequest) -> None:
+    async def reopen(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""
         await request.ack()
-        form = await self.service.look_again(request.person, reply.export_id_of(request))
+        form = await self.forms.reopen(request.person, reply.export_id_of(request))
         view = reply.view_of(request.body)
         channel_id = note_of(view).channel_id or request.person.channel_id
         drawn = export_view(form, channel_id)
@@ -120,7 +123,7 @@ class ExportListeners:
             )
             view_id = await reply.open_view(request, drawn, again=again)
         if view_id:
-            await self.service.attach_view(request.person, form.draft_id, view_id)
+            await self.forms.attach_view(request.person, form.draft_id, view_id)
 
     async def submit(self, request: SlackRequest) -> None:
         """Claim the invoice; what comes of it is drawn over the form."""
@@ -129,32 +132,20 @@ class ExportListeners:
         person = replace(request.person, channel_id=note.channel_id)
         reply_to = await reply_target(self.workspaces, request)
         choice = export_choice(view)
-        number = await self.service.request(person, note.draft_id, choice, reply_to)
+        number = await self.requests.request(person, note.draft_id, choice, reply_to)
         said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
         update = {"response_action": "update", "view": reply.working_view(said, note.channel_id)}
         await request.ack(update)
 
-    async def retry(self, request: SlackRequest) -> None:
-        """Try again."""
-        await reply.begin(request, self.workspaces, self.service.retry)
-
-    async def link_existing(self, request: SlackRequest) -> None:
-        """Link the invoice that has the number in Xero."""
-        await reply.begin(request, self.workspaces, self.service.link_existing)
-
-    async def without_number(self, request: SlackRequest) -> None:
-        """Export without the number."""
-        await reply.begin(request, self.workspaces, self.service.without_number)
-
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
-        found = await self.service.invoice_options(request.person, typed(request.body))
+        found = await self.forms.invoice_options(request.person, typed(request.body))
         await request.ack(blocks.listed(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
         draft_id = note_of(request.body.get("view") or {}).draft_id
-        client_id = await self.service.client_of(request.person, draft_id)
+        client_id = await self.forms.client_of(request.person, draft_id)
         found = await self.matching.contact_options(
             request.person, typed(request.body), client_id=client_id
         )

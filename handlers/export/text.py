@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from handlers.blocks import escape, one_line, render, shorten
 from services import money
-from services.export.shapes import ExportResult
+from services.export.recording import ExportResult
 from services.model.export import Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 

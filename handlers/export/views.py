@@ -18,7 +18,8 @@ from handlers.export.text import (
 from handlers.routing import Body, Note, chosen, number_in
 from services import money
 from services.batch.table import BatchForm
-from services.export.shapes import ExportForm, ExportResult
+from services.export.forms import ExportForm
+from services.export.recording import ExportResult
 from services.mapping.case import ExportChoice
 from services.model.actions import Action
 from services.model.export import Check, Colour, ExportState

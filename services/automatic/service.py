@@ -1,7 +1,7 @@
 """Exporting without a press what is certain, on the owner's order, and asking about the rest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.clients.paymo import Invoice, PaymoClients
@@ -10,9 +10,9 @@ from services.errors import (
     NotFound,
     ServiceError,
 )
-from services.export import books, claims
+from services.export import claims, ledger_settings
 from services.export.claims import said_of_former
-from services.export.kit import Mirror
+from services.export.ledger_settings import Mirror
 from services.export.one_off import OneOffStep
 from services.jobs import policy
 from services.jobs.runner import Turn
@@ -93,7 +93,7 @@ class AutoStep(OneOffStep):
             invoice = await self.paymo.client(connection.paymo_api_key).invoice(invoice_id)
         except NotFound:
             invoice = None
-        await self.mirror.refresh_books(connection, at_most_old=_FRESH)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             if await self._is_stopped(session, row, task):
@@ -131,10 +131,8 @@ class AutoStep(OneOffStep):
             return doubt, None
         reply_to = ReplyTarget(connection.workspace_id, "")
         asked = claims.Request(_NOBODY, reply_to, self.now(), choice)
-        subject = claims.Subject.seen(invoice)
-        row = claims.new_row(connection, subject, asked)
         try:
-            export = await claims.claim(session, connection, subject, row)
+            export = await claims.claim(session, connection, claims.Subject.seen(invoice), asked)
         except AlreadyRequested:
             return "", None  # somebody was faster, and is answered there
         return "", export.id
@@ -162,13 +160,8 @@ class AutoStep(OneOffStep):
             facts=connections.common_facts(connection) | facts,
         )
         if not await notices.enqueue(session, connection, notification, self.now()):
-            nobody_hears = notices.Notification(
-                notification.kind,
-                notification.source,
-                notification.facts,
-                also=[connection.owner_id],
-            )
-            await notices.enqueue(session, connection, nobody_hears, self.now())
+            to_owner = replace(notification, also=[connection.owner_id])
+            await notices.enqueue(session, connection, to_owner, self.now())
         told = {"paymo_invoice_id": invoice.id, "number": invoice.number, "reason": doubt}
         audit.record(session, connection, AuditNote("auto_export_asked", self.now(), after=told))
 
@@ -200,6 +193,6 @@ async def _doubt(
     if choice.contact_id in {"", NEW_CONTACT} or not choice.account_id:
         name = invoice.client_name or "This client"
         return f"{name} has no contact and account in Xero that somebody has chosen before."
-    known = await books.load(session, connection, choice.contact_id)
-    checks = examine(Case(invoice, choice, known))
+    ledger = await ledger_settings.load(session, connection, choice.contact_id)
+    checks = examine(Case(invoice, choice, ledger))
     return next((each.text for each in checks if each.colour is not Colour.GREEN), "")

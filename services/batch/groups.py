@@ -14,9 +14,9 @@ import structlog
 
 from services import money
 from services.batch.reading import whole
-from services.clients.paymo import Header, Invoice, PaymoClient
+from services.clients.paymo import Header, Invoice, PaymoClient, PaymoClients
 from services.clients.paymo.transport import HEADS
-from services.clients.xero import XeroInvoice
+from services.clients.xero import XeroClients, XeroInvoice
 from services.clients.xero.invoices import MOST, idempotency_key
 from services.clients.xero.transport import refusal_of
 from services.errors import (
@@ -29,9 +29,10 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.export import adopting, books, contacts, preparing, recording
-from services.export.kit import Kit
-from services.export.preparing import read_invoice
+from services.export import checking, ledger_settings
+from services.export.existing import Contacts, ExistingInvoices
+from services.export.ledger_settings import Mirror
+from services.export.recording import Recorder
 from services.export.refusals import (
     Refused,
     from_xero,
@@ -47,7 +48,7 @@ from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO, Links
 from services.model.jobs import CALL_LIMIT
 from services.store import batches
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 log = structlog.get_logger(__name__)
@@ -62,67 +63,83 @@ Member = tuple[BatchRow, Export]
 
 
 @dataclass(slots=True)
-class GroupSender:
-    """Sends what can go in groups; `show` draws the view again, at most once a second."""
+class _Go:
+    """One go at a batch, and what it has learned on the way; `show` draws the view again."""
 
-    kit: Kit
     connection: Connection
     batch: Batch
     show: Callable[[], Awaitable[None]]
-    looked_at: set[str] = field(default_factory=set)  # contacts that Xero has refused
+    contacts_checked: set[str] = field(default_factory=set)  # of those that Xero has refused
     leaves_out_url: bool = False  # Xero has refused the link to Paymo
 
-    async def send_all(self) -> None:
-        """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
-        kit = self.kit
-        await kit.mirror.refresh_books(self.connection, at_most_old=_FRESH)
-        drawn_at = None
-        while members := (await self._unsent())[:HEADS]:
-            members = await self._unchanged(members)
-            looked_at = kit.now()
-            for group in chunks(members, MOST):
-                if kit.now() - looked_at > _FRESH:
-                    break  # Paymo is asked about the rest again
-                await self._send(group)
-                if drawn_at is None or kit.now() - drawn_at >= timedelta(seconds=1):
-                    drawn_at = kit.now()
-                    await self.show()
 
-    async def _unsent(self) -> list[Member]:
-        async with self.kit.database.sessions.begin() as session:
-            await batch_lifecycle.go_on(session, self.batch)
-            found = await batches.list_unsent(session, self.batch.id)
+@dataclass(frozen=True, slots=True)
+class GroupSender:
+    """Sends what can go in groups, and draws the view again, at most once a second."""
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    mirror: Mirror
+    contacts: Contacts
+    existing: ExistingInvoices
+    recorder: Recorder
+    links: Links
+    now: Callable[[], datetime]
+
+    async def send_all(
+        self, connection: Connection, batch: Batch, show: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
+        go = _Go(connection, batch, show)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        drawn_at = None
+        while members := (await self._unsent(batch))[:HEADS]:
+            members = await self._unchanged(go, members)
+            compared_at = self.now()
+            for group in chunks(members, MOST):
+                if self.now() - compared_at > _FRESH:
+                    break  # Paymo is asked about the rest again
+                await self._send(go, group)
+                if drawn_at is None or self.now() - drawn_at >= timedelta(seconds=1):
+                    drawn_at = self.now()
+                    await show()
+
+    async def _unsent(self, batch: Batch) -> list[Member]:
+        async with self.database.sessions.begin() as session:
+            await batch_lifecycle.go_on(session, batch)
+            found = await batches.list_unsent(session, batch.id)
         return [member for member in found if _is_groupable(member[1])]
 
-    async def _unchanged(self, members: Sequence[Member]) -> list[Member]:
+    async def _unchanged(self, go: _Go, members: Sequence[Member]) -> list[Member]:
         """Return what Paymo still has as it was shown; the others are refused."""
-        paymo = self.kit.paymo.client(self.connection.paymo_api_key)
+        paymo = self.paymo.client(go.connection.paymo_api_key)
         compared = await _compare(paymo, members)
-        async with self.kit.database.sessions.begin() as session:
-            await batch_lifecycle.go_on(session, self.batch)
+        async with self.database.sessions.begin() as session:
+            await batch_lifecycle.go_on(session, go.batch)
             for row, export, invoice in compared.touched:
                 await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
         for export, refusal in compared.refused:
-            await self._refuse(export, refusal)
+            await self._refuse(go, export, refusal)
         touched = [(row, export) for row, export, _ in compared.touched]
         return sorted([*compared.unchanged, *touched], key=lambda member: member[0].id)
 
-    async def _refuse(self, export: Export, refusal: Refused) -> None:
+    async def _refuse(self, go: _Go, export: Export, refusal: Refused) -> None:
         with suppress(Lost):
-            await recording.fail(self.kit, self.connection, export, refusal)
+            await self.recorder.fail(go.connection, export, refusal)
 
-    async def _send(self, members: Sequence[Member]) -> None:
-        group = await self._write_down(members)
+    async def _send(self, go: _Go, members: Sequence[Member]) -> None:
+        group = await self._write_down(go, members)
         if not group:
             return
         key = idempotency_key(
-            tenant_id=self.connection.tenant_id,
+            tenant_id=go.connection.tenant_id,
             about="group",
             attempt=0,
             body=[each.idempotency_key for each in group],
         )
-        xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
-        bodies = [preparing.body_of(each) for each in group]
+        xero = self.xero.client(go.connection.tenant_id, go.connection.grant_id)
+        bodies = [checking.body_of(each) for each in group]
         try:
             made = await xero.create_invoices(bodies, key=key)
         except (Throttled, NotConnected, Unreachable):
@@ -131,94 +148,95 @@ class GroupSender:
             raise
         except Unavailable as refusal:
             # What is left waits until Xero is well again, instead of getting lost as well.
-            await self._lose(group, refusal)
+            await self._lose(go, group, refusal)
             raise
         except ServiceError as refusal:
             # Nothing was taken, and which one is to blame is not said: each goes alone.
-            log.warning("group_refused", batch=self.batch.id, refusal=refusal)
+            log.warning("group_refused", batch=go.batch.id, refusal=refusal)
             await self._take_back(group, is_alone=True)
             return
         for export, created in zip(group, answers_for(group, made), strict=True):
-            await self._record(export, created)
-        async with self.kit.database.sessions.begin() as session:
-            await batch_lifecycle.advance(session, self.batch)
+            await self._record(go, export, created)
+        async with self.database.sessions.begin() as session:
+            await batch_lifecycle.advance(session, go.batch)
         if any(each.is_refused for each in made):
             # What the mirror says is old, and the cures are made of it.
-            await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
+            await self.mirror.refresh_ledger(go.connection, at_most_old=timedelta(0))
 
-    async def _write_down(self, members: Sequence[Member]) -> list[Export]:
+    async def _write_down(self, go: _Go, members: Sequence[Member]) -> list[Export]:
         """Write what will be sent of each, under which key; what is refused is left out."""
         refused: list[tuple[Export, Refused]] = []
         group: list[Export] = []
-        async with self.kit.database.sessions.begin() as session:
-            await batch_lifecycle.go_on(session, self.batch)
-            known = await books.load(session, self.connection, "")
-            for row, export in members:
+        async with self.database.sessions.begin() as session:
+            await batch_lifecycle.go_on(session, go.batch)
+            ledger = await ledger_settings.load(session, go.connection, "")
+            for member in members:
                 try:
-                    if taken := await self._write(session, row, export, known):
+                    if taken := await self._write(go, session, member, ledger):
                         group.append(taken)
                 except Refused as refusal:
-                    refused.append((export, refusal))
+                    refused.append((member[1], refusal))
         for export, why in refused:
-            await self._refuse(export, why)
+            await self._refuse(go, export, why)
         return group
 
     async def _write(
-        self, session: Session, row: BatchRow, export: Export, known: LedgerSettings
+        self, go: _Go, session: Session, member: Member, ledger: LedgerSettings
     ) -> Export | None:
-        preparing.require_same_organisation(self.connection, export)
+        row, export = member
+        checking.require_same_organisation(go.connection, export)
         invoice = Invoice.from_json(row.invoice or {})
-        known = await books.for_contact(
-            session, self.connection, known, export.contact_id, adding_of(invoice)
+        ledger = await ledger_settings.with_contact(
+            session, go.connection, ledger, export.contact_id, adding_of(invoice)
         )
-        contact_id = known.contact.contact_id if known.contact else export.contact_id
-        url = "" if self.leaves_out_url else self.kit.links.paymo_for_xero(invoice.id)
-        sent = preparing.checked(export, invoice, known, contact_id, url)
-        name = known.contact.name if known.contact else ""
-        values = preparing.written(export, invoice, name, sent)
+        contact_id = ledger.contact.contact_id if ledger.contact else export.contact_id
+        url = "" if go.leaves_out_url else self.links.paymo_for_xero(invoice.id)
+        sent = checking.checked(export, invoice, ledger, contact_id, url)
+        name = ledger.contact.name if ledger.contact else ""
+        values = checking.written(export, invoice, name, sent)
         values["contact_id"] = contact_id
-        now = self.kit.now()
+        now = self.now()
         if not await lifecycle.send_in_group(session, export, values, now, now + _ALONE_AFTER):
             return None
         return export
 
-    async def _record(self, export: Export, created: XeroInvoice | None) -> None:
+    async def _record(self, go: _Go, export: Export, created: XeroInvoice | None) -> None:
         try:
             if created is None or not (created.invoice_id or created.is_refused):
                 raise Unavailable(_UNSAID)
             if created.is_refused:
                 refusal = refusal_of(created)
                 if is_url_refused(refusal) and "Url" in (export.sent or {}):
-                    self.leaves_out_url = True
+                    go.leaves_out_url = True
                     await self._take_back([export], is_alone=False)
                     return
                 if not is_taken(refusal):
-                    raise await self._why(export, refusal)
-                created = await adopting.holder_of_number(self.kit, self.connection, export)
+                    raise await self._why(go, export, refusal)
+                created = await self.existing.holder_of_number(go.connection, export)
         except Refused as refusal:
-            await self._refuse(export, refusal)
+            await self._refuse(go, export, refusal)
         except ServiceError as refusal:
-            await self._lose([export], Unavailable(str(refusal)))
+            await self._lose(go, [export], Unavailable(str(refusal)))
         else:
             with suppress(Lost):
-                await recording.succeed(self.kit, self.connection, export, created)
+                await self.recorder.succeed(go.connection, export, created)
 
-    async def _why(self, export: Export, refusal: Rejected) -> Refused:
+    async def _why(self, go: _Go, export: Export, refusal: Rejected) -> Refused:
         why = from_xero(refusal)
-        if is_about_contact(why) and export.contact_id not in self.looked_at:
-            self.looked_at.add(export.contact_id)
-            await contacts.look(self.kit, self.connection, export.contact_id)
+        if is_about_contact(why) and export.contact_id not in go.contacts_checked:
+            go.contacts_checked.add(export.contact_id)
+            await self.contacts.check(go.connection, export.contact_id)
         return why
 
-    async def _lose(self, group: Sequence[Export], refusal: Unavailable) -> None:
+    async def _lose(self, go: _Go, group: Sequence[Export], refusal: Unavailable) -> None:
         """Have each looked up by itself, for nobody knows what was done."""
         for export in group:
             with suppress(Lost):
-                await recording.unknown(self.kit, self.connection, export, refusal, _SOON)
+                await self.recorder.lose(go.connection, export, refusal, _SOON)
 
     async def _take_back(self, group: Sequence[Export], *, is_alone: bool) -> None:
-        due_at = self.kit.now() if is_alone else None
-        async with self.kit.database.sessions.begin() as session:
+        due_at = self.now() if is_alone else None
+        async with self.database.sessions.begin() as session:
             for export in group:
                 with suppress(Lost):  # somebody has it by now, and goes on with it alone
                     await lifecycle.regroup(session, export, due_at)
@@ -283,11 +301,11 @@ async def _compare(paymo: PaymoClient, members: Sequence[Member]) -> _Compared:
         if why := unread.get(row.paymo_invoice_id):
             compared.refused.append((export, Refused(why, RefusalCode.REJECTED)))
         elif invoice is None:
-            compared.refused.append((export, preparing.gone(export)))
+            compared.refused.append((export, checking.gone(export)))
         elif _is_same(Invoice.from_json(row.invoice or {}), invoice):
             compared.touched.append((row, export, invoice))
         else:
-            compared.refused.append((export, preparing.changed(export, invoice)))
+            compared.refused.append((export, checking.changed(export, invoice)))
     return compared
 
 
@@ -309,7 +327,7 @@ async def _read_again(
     unread: dict[int, str] = {}
     for missing in (each for each in ids if each not in found):
         try:
-            found[missing] = await read_invoice(paymo, missing)
+            found[missing] = await paymo.invoice_with_terms(missing)
         except NotFound:
             continue
         except Rejected as refusal:

@@ -1,22 +1,21 @@
 """The first half of a batch: Paymo's invoices are read, and each gets its verdict."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
 from services import money
 from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX, UNDONE, UNTAXED
-from services.clients.paymo import Invoice, PaymoClient
+from services.clients.paymo import Invoice, PaymoClient, PaymoClients
 from services.clients.rows import LeftOut
+from services.clients.xero import XeroClients
 from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
-from services.export import books, claims, proposing
+from services.export import claims, ledger_settings
+from services.export.checking import requeue_due
 from services.export.claims import WIDEST, said_of_former
-from services.export.kit import Kit
-from services.export.preparing import read_invoice
-from services.export.proposing import Proposer
-from services.export.rechecks import requeue_due
+from services.export.ledger_settings import Mirror, Proposer
 from services.lifecycle import batch as lifecycle
 from services.mapping.case import ExportChoice, LedgerSettings, adding_of
 from services.mapping.checks import Case, examine
@@ -27,7 +26,7 @@ from services.model.export import Check, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.wording import Command, Day, Typed
 from services.store import batches, exports, mirror, numbered
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
 
 log = structlog.get_logger(__name__)
@@ -65,7 +64,7 @@ class Situation:
     """What is known around the invoices of one batch."""
 
     proposer: Proposer
-    books: Mapping[tuple[str, str], LedgerSettings]  # by contact and client's name
+    ledgers: Mapping[tuple[str, str], LedgerSettings]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
     former: Mapping[int, str]  # that it was in Xero before, likewise
     undone: Collection[int]  # which of these were taken back
@@ -91,7 +90,7 @@ class Situation:
             account_id=account_id,
             xero_status=self.xero_status,
         )
-        known = self.books[contact_id, invoice.client_name]
+        known = self.ledgers[contact_id, invoice.client_name]
         red = _worst(examine(Case(invoice, choice, known)))
         if red is None:
             word = UNDONE if self.is_all and invoice.id in self.undone else READY
@@ -105,33 +104,64 @@ def _worst(checks: tuple[Check, ...]) -> Check | None:
     return min(reds, key=lambda each: _RANK.get(each.name, 0), default=None)
 
 
-async def read(kit: Kit, connection: Connection, batch: Batch) -> None:
-    """Read what was asked for, and judge it."""
-    await kit.mirror.refresh_invoices(connection)
-    await kit.mirror.refresh_contacts(connection)
-    await kit.mirror.refresh_books(connection, at_most_old=_FRESH)
-    async with kit.database.sessions.begin() as session:
-        await requeue_due(session, connection, kit.now())
-        numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
-        ids = await _asked(session, connection, numbers)
-    paymo = kit.paymo.client(connection.paymo_api_key)
-    listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
-    invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
-    odd = {each.key: each for each in paymo.left_out}
-    held = await _held(kit, connection, invoices)
-    async with kit.database.sessions.begin() as session:
-        await lifecycle.show_table(session, batch, numbers)
-        clients = [client_row(each.client) for each in invoices if each.client is not None]
-        # The menus know these clients at once, however old the mirror's list is.
-        unique = {row["client_id"]: row for row in clients}
-        await mirror.put(session, connection.id, Client, list(unique.values()))
-        around = await _around(session, connection, batch, invoices)
-        around = replace(around, taken={**held, **around.taken})
-        rows = [_row(batch, each, around.judge(each)) for each in invoices]
-        for invoice_id in (each for each in ids if each not in listed and str(each) in odd):
-            head = await mirror.find_header(session, connection.id, invoice_id)
-            rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
-        await batches.replace_rows(session, batch, rows)
+@dataclass(frozen=True, slots=True)
+class TableReader:
+    """Reads from Paymo what a batch's table shows."""
+
+    database: Database
+    paymo: PaymoClients
+    xero: XeroClients
+    mirror: Mirror
+    now: Callable[[], datetime]
+
+    async def read(self, connection: Connection, batch: Batch) -> None:
+        """Read what was asked for, and judge it."""
+        await self.mirror.refresh_invoices(connection)
+        await self.mirror.refresh_contacts(connection)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        async with self.database.sessions.begin() as session:
+            await requeue_due(session, connection, self.now())
+            numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
+            ids = await _asked(session, connection, numbers)
+        paymo = self.paymo.client(connection.paymo_api_key)
+        listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
+        invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
+        odd = {each.key: each for each in paymo.left_out}
+        held = await self._held(connection, invoices)
+        async with self.database.sessions.begin() as session:
+            await lifecycle.show_table(session, batch, numbers)
+            clients = [client_row(each.client) for each in invoices if each.client is not None]
+            # The menus know these clients at once, however old the mirror's list is.
+            unique = {row["client_id"]: row for row in clients}
+            await mirror.put(session, connection.id, Client, list(unique.values()))
+            around = await _around(session, connection, batch, invoices)
+            around = replace(around, taken={**held, **around.taken})
+            rows = [_row(batch, each, around.judge(each)) for each in invoices]
+            for invoice_id in (each for each in ids if each not in listed and str(each) in odd):
+                head = await mirror.find_header(session, connection.id, invoice_id)
+                rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
+            await batches.replace_rows(session, batch, rows)
+
+    async def _held(self, connection: Connection, invoices: Sequence[Invoice]) -> dict[int, str]:
+        """Return which of these have a number that Xero knows from somewhere else, and say so."""
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        numbers = {
+            money.folded(each.number): each for each in invoices if money.fits_number(each.number)
+        }
+        try:
+            holders = await xero.holders_of([each.number for each in numbers.values()])
+        except Rejected as refusal:  # then Xero says it of each, once it is sent
+            log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
+            return {}
+        return {
+            invoice.id: (
+                f"{connection.organisation_name} already has an invoice with the number "
+                f"{invoice.number}. To link it, or to export without the number: "
+                f"{Typed(Command.EXPORT, invoice.number)}"
+            )
+            for number, invoice in numbers.items()
+            if number in holders and Links.paymo_id(holders[number].url) != invoice.id
+        }
 
 
 async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:
@@ -173,32 +203,10 @@ async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:
         money.check_adds_up(invoice.figures)
     except ServiceError:
         try:
-            return await read_invoice(paymo, invoice.id)
+            return await paymo.invoice_with_terms(invoice.id)
         except (NotFound, Unreadable):
             return invoice  # its figures say that something is wrong
     return invoice
-
-
-async def _held(kit: Kit, connection: Connection, invoices: Sequence[Invoice]) -> dict[int, str]:
-    """Return which of these have a number that Xero knows from somewhere else, and say so."""
-    xero = kit.xero.client(connection.tenant_id, connection.grant_id)
-    numbers = {
-        money.folded(each.number): each for each in invoices if money.fits_number(each.number)
-    }
-    try:
-        holders = await xero.holders_of([each.number for each in numbers.values()])
-    except Rejected as refusal:  # then Xero says it of each, once it is sent
-        log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
-        return {}
-    return {
-        invoice.id: (
-            f"{connection.organisation_name} already has an invoice with the number "
-            f"{invoice.number}. To link it, or to export without the number: "
-            f"{Typed(Command.EXPORT, invoice.number)}"
-        )
-        for number, invoice in numbers.items()
-        if number in holders and Links.paymo_id(holders[number].url) != invoice.id
-    }
 
 
 async def _around(
@@ -209,11 +217,11 @@ async def _around(
     suggested: Mapping[int, str] | None = None,
 ) -> Situation:
     client_ids = {each.client_id for each in invoices}
-    proposer = await proposing.load(session, connection, client_ids, suggested)
+    proposer = await ledger_settings.proposer_for(session, connection, client_ids, suggested)
     taken, former, undone = await _history(session, connection, invoices)
     return Situation(
         proposer=proposer,
-        books=await _books(session, connection, proposer, invoices),
+        ledgers=await _ledgers(session, connection, proposer, invoices),
         taken=taken,
         former=former,
         undone=undone,
@@ -223,12 +231,14 @@ async def _around(
     )
 
 
-async def _books(
+async def _ledgers(
     session: Session, connection: Connection, proposer: Proposer, invoices: Sequence[Invoice]
 ) -> dict[tuple[str, str], LedgerSettings]:
     wanted = {(proposer.contact_of(each), each.client_name): adding_of(each) for each in invoices}
     return {
-        key: await books.for_contact(session, connection, proposer.books, key[0], adding)
+        key: await ledger_settings.with_contact(
+            session, connection, proposer.ledger, key[0], adding
+        )
         for key, adding in sorted(wanted.items())
     }
 

@@ -1,28 +1,43 @@
-"""Exporting many invoices: what people do in Slack touches rows only."""
+"""Exporting many invoices: the table and the press in Slack, and the job behind them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from services.batch import reading
-from services.batch.table import READY, UNDONE, BatchForm, form_of
+from services.batch.groups import GroupSender
+from services.batch.reading import TableReader
+from services.batch.table import READY, TAKEN, UNDONE, BatchForm, BatchScreen, form_of
+from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.jobs.runner import Work
+from services.export import claims, courtesies, refusals
+from services.export.recording import Recorder
+from services.jobs import policy
+from services.jobs.policy import PARKED, Wait
+from services.jobs.runner import Step, Turn, Work
 from services.lifecycle import batch as lifecycle
 from services.lifecycle.task import ask_again
-from services.model.export import UNTAXED, BatchState, ExportState
+from services.mapping.case import ExportChoice
+from services.model.connection import ConnectionState
+from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, batches, connections, matches, numbered
+from services.store import audit, batches, connections, exports, matches, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import Batch, Connection
+from services.store.tables import Batch, BatchRow, Connection, Export
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
 _NOTHING = "No invoice is ready, so there is nothing to export."
 _UNTICKED = "Tick the invoices to export again."
 _LONGEST = 255
+_PACE = timedelta(seconds=2)
+_AT_ONCE = 50
+_NOT_NOW = (
+    f"The connection does not work now. Run {Typed(Command.CONNECT)}; this goes on afterwards."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +164,176 @@ async def _meant(session: Session, connection: Connection, numbers: Sequence[str
     """
     found = [await numbered.meant(session, connection, each) for each in numbers]
     return [each.strip()[:_LONGEST] for each in dict.fromkeys(found)]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStep(Step[Batch]):
+    """Brings a batch on as far as it goes; what stands in the way is waited for, and shown.
+
+    A crash between any two lines leaves rows that are taken up again: the batch by its lease, and
+    an invoice that may have been sent by its own, to be looked up first.
+    """
+
+    database: Database
+    work: Work
+    screen: BatchScreen
+    reader: TableReader
+    sender: GroupSender
+    recorder: Recorder
+    now: Callable[[], datetime]
+
+    job = Job.BATCH
+    table = Batch
+    policy = policy.BATCH
+
+    async def run(self, turn: Turn[Batch]) -> None:
+        """Read the table, or send what is left."""
+        batch, connection = turn.row, await self._connection(turn.row)
+        if connection.state is ConnectionState.ENDED:
+            await self._settle(turn, connection)  # what never left has failed by that
+        elif connection.state is not ConnectionState.ACTIVE:
+            async with self.database.sessions.begin() as session:
+                due_at = self.now() + PARKED
+                await lifecycle.put_off(session, batch, due_at, _NOT_NOW, is_try=False)
+            turn.then(partial(self._show, batch))
+        elif batch.state is BatchState.READING:
+            await self.reader.read(connection, batch)
+            turn.then(partial(self._show, batch))
+        else:
+            await self._claim_all(connection, batch)
+            await self._settle_new_contacts(connection, batch)
+            await self.sender.send_all(connection, batch, partial(self._show, batch))
+            await self._settle(turn, connection)
+
+    async def put_off(
+        self, session: Session, turn: Turn[Batch], wait: Wait
+    ) -> Mapping[str, object]:
+        """Say why it waits, and until when, where the person looks."""
+        turn.then(partial(self._show, turn.row))
+        connection = await connections.get(session, turn.row.connection_id)
+        # What waits for somebody to connect again does not go on by itself.
+        is_working = connection.state is ConnectionState.ACTIVE
+        return {"problem": wait.sentence() if is_working else wait.why}
+
+    async def give_up(self, turn: Turn[Batch], refusal: ServiceError) -> None:
+        """End what nobody took: a table that was not read, or the invoices that never left."""
+        batch = turn.row
+        if batch.state is BatchState.READING:
+            said = f"{refusal} It was tried for over an hour. Open the table again later."
+            async with self.database.sessions.begin() as session:
+                await lifecycle.give_up_reading(session, batch, said)
+            turn.then(partial(self._show, batch))
+            return
+        connection = await self._connection(batch)
+        async with self.database.sessions() as session:
+            unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
+        for export in unsent:
+            await self.recorder.fail(connection, export, refusals.no_answer(export))
+        await self._settle(turn, connection)
+
+    async def _connection(self, batch: Batch) -> Connection:
+        async with self.database.sessions() as session:
+            return await connections.get(session, batch.connection_id)
+
+    async def _show(self, batch: Batch) -> None:
+        """Draw the open view again."""
+        await self.screen.show_batch(ReplyTarget(**batch.reply_to), await self._form(batch))
+
+    async def _report(self, batch: Batch) -> None:
+        """Tell the person what came of it."""
+        await self.screen.show_ended(ReplyTarget(**batch.reply_to), await self._form(batch))
+
+    async def _form(self, batch: Batch) -> BatchForm:
+        async with self.database.sessions() as session:
+            return await form_of(session, batch)
+
+    async def _claim_all(self, connection: Connection, batch: Batch) -> None:
+        """Claim every ready invoice, some at a time; those that somebody else has say so."""
+        while True:
+            async with self.database.sessions.begin() as session:
+                await lifecycle.go_on(session, batch)
+                rows = await batches.list_unclaimed(session, batch.id, READY, _AT_ONCE)
+                for row in rows:
+                    await self._claim(session, connection, batch, row)
+            if len(rows) < _AT_ONCE:
+                return
+
+    async def _claim(
+        self, session: Session, connection: Connection, batch: Batch, row: BatchRow
+    ) -> None:
+        choice = ExportChoice(
+            invoice_id=row.paymo_invoice_id,
+            contact_id=row.contact_id,
+            account_id=row.account_id,
+            xero_status=connection.xero_status,
+        )
+        # Its own answers are silent, and belong to no view once the batch is over.
+        reply_to = replace(ReplyTarget(**batch.reply_to), view_id="", view_hash="")
+        person = Person("", "", batch.asked_by)
+        asked = claims.Request(person, reply_to, self.now(), choice, batch.id)
+        subject = claims.Subject.seen(Invoice.from_json(row.invoice or {}))
+        try:
+            export = await claims.claim(session, connection, subject, asked)
+        except AlreadyRequested as refusal:
+            row.verdict, row.reason = TAKEN, str(refusal)
+            return
+        if export.sent_at is not None:
+            export.due_at = self.now()  # it goes alone: what was sent before is looked for
+        row.export_id = export.id
+        await claims.remember_match(session, export, self.now())
+
+    async def _settle_new_contacts(self, connection: Connection, batch: Batch) -> None:
+        """Let one invoice of each client that Xero lacks go its way alone: it adds the contact.
+
+        The client's others wait for it, and then go with all the rest.
+        """
+        alone: list[int] = []
+        async with self.database.sessions.begin() as session:
+            await lifecycle.go_on(session, batch)
+            unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
+            adding = {
+                each.client_id
+                for each in await batches.list_exports(session, batch.id)
+                if each.state in exports.WAITING and each.due_at is not None
+            }
+            lacking = [each for each in unsent if each.contact_id == NEW_CONTACT]
+            client_ids = {each.client_id for each in lacking if each.client_id is not None}
+            known = await matches.find_all(session, connection, client_ids)
+            for export in lacking:
+                match = known.get(export.client_id or 0)
+                if match is not None and match.contact_id not in {"", NEW_CONTACT}:
+                    export.contact_id = match.contact_id
+                elif export.client_id not in adding:
+                    adding.add(export.client_id)
+                    export.due_at = self.now()
+                    alone.append(export.id)
+        for export_id in alone:
+            await self.work.nudge(Job.EXPORT, export_id)
+
+    async def _settle(self, turn: Turn[Batch], connection: Connection) -> None:
+        """End the batch when every invoice has its outcome, or go on when one may have."""
+        batch, now = turn.row, self.now()
+        async with self.database.sessions.begin() as session:
+            await lifecycle.advance(session, batch)
+            found = await batches.list_exports(session, batch.id)
+            waiting = [each for each in found if each.state in exports.WAITING]
+            if waiting:
+                times = [each.due_at for each in waiting if each.due_at is not None]
+                due_at = max(now + _PACE, min(times, default=now))
+                problem = next((each.reason for each in waiting if each.reason), "")
+                await lifecycle.put_off(session, batch, due_at, problem)
+            else:
+                await lifecycle.finish(session, batch, now)
+                await batches.forget_invoices(session, batch.id)
+                audit.record(session, connection, _ended(batch, found, now))
+                await courtesies.ask_for_batch(session, connection, batch.id, now)
+        turn.then(partial(self._show if waiting else self._report, batch))
+
+
+def _ended(batch: Batch, found: Sequence[Export], now: datetime) -> AuditNote:
+    states = [each.state for each in found]
+    after = {
+        "exported": sum(each in exports.DONE for each in states),
+        "failed": states.count(ExportState.FAILED),
+    }
+    return AuditNote("batch_exported", now, batch.asked_by, after=after)

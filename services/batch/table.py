@@ -107,17 +107,12 @@ class BatchScreen(Protocol):
         """Show the end in the open view, or to the person alone when it was closed."""
 
 
-def reply_target(batch: Batch) -> ReplyTarget:
-    """Return where the person who asked looks."""
-    return ReplyTarget(**batch.reply_to)
-
-
 async def form_of(session: Session, batch: Batch) -> BatchForm:
     """Return the batch as it is to be drawn now."""
     connection = await connections.get(session, batch.connection_id)
     rows = await batches.list_rows(session, batch.id)
     sent = await batches.list_exports(session, batch.id)
-    reply_to = reply_target(batch)
+    reply_to = ReplyTarget(**batch.reply_to)
     return BatchForm(
         batch_id=batch.id,
         view_id=reply_to.view_id,

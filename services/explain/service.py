@@ -9,7 +9,7 @@ from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
 from services.explain import findings
 from services.explain.findings import Finding
-from services.export import books, claims, forms, proposing, results
+from services.export import claims, forms, ledger_settings, recording
 from services.jobs.runner import Work
 from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
@@ -173,7 +173,7 @@ def _unread(*, is_open: bool, can_export: bool) -> str:
 
 def _actions(export: Export, role: Role) -> tuple[Action, ...]:
     """Return what this person can press; only the owner goes past a tax that differs."""
-    found = results.actions_of(export)
+    found = recording.actions_of(export)
     if role is Role.OWNER:
         return found
     return tuple(each for each in found if each != Action.OVERRIDE_TAX)
@@ -283,14 +283,14 @@ async def _checked(
         return (), True
     invoice = await _last_read(session, connection, header)
     shown = invoice or await _head(session, connection, header)
-    proposer = await proposing.load(session, connection, [shown.client_id])
+    proposer = await ledger_settings.proposer_for(session, connection, [shown.client_id])
     choice = ExportChoice(
         invoice_id=shown.id,
         contact_id=proposer.contact_of(shown),
         account_id=proposer.account_of(shown),
         xero_status=connection.xero_status,
     )
-    known = await books.load(session, connection, choice.contact_id, adding_of(shown))
+    known = await ledger_settings.load(session, connection, choice.contact_id, adding_of(shown))
     checks = examine(Case(shown, choice, known))
     if invoice is not None:
         return checks, True

@@ -1,22 +1,26 @@
-"""Who may export an invoice now: the row that stands for it decides, never a look at a list."""
+"""Who may export an invoice now, and what is asked for: the row that stands for it decides."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
-from services.errors import AlreadyRequested
+from services.clients.xero import Addition
+from services.errors import AlreadyRequested, ServiceError
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.lifecycle.task import ask_again
-from services.mapping.case import ExportChoice
-from services.model.export import ExportState
+from services.mapping.case import DRAFT, ExportChoice
+from services.mapping.checks import first_open_day
+from services.model import days
+from services.model.actions import Action
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, ExportState, Wish
 from services.model.invoice import InvoiceState
-from services.model.people import Person, ReplyTarget
-from services.model.wording import Member
-from services.store import connections, exports, matches
+from services.model.people import Person, ReplyTarget, Role
+from services.model.wording import Day, Member
+from services.store import connections, exports, matches, mirror, roles
 from services.store.engine import Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match
 
@@ -45,6 +49,7 @@ class Request:
     reply_to: ReplyTarget
     at: datetime
     choice: ExportChoice
+    batch_id: int | None = None  # the batch that sends it; without one it goes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,91 +141,67 @@ def why_taken(export: Export, connection: Connection) -> str:
 
 
 async def claim(
-    session: Session, connection: Connection, invoice: Subject, wanted: Export
+    session: Session, connection: Connection, invoice: Subject, request: Request
 ) -> Export:
-    """Make `wanted` the one row for this invoice. Raises `AlreadyRequested`."""
+    """Make the one row for this invoice say what is asked for. Raises `AlreadyRequested`."""
+    asked = _asked(connection, invoice, request)
+    wanted = Export(
+        **asked,
+        paymo_company_id=connection.paymo_company_id or 0,
+        tenant_id=connection.tenant_id,
+        paymo_invoice_id=invoice.id,
+    )
     latest = await exports.find_latest(session, connection, invoice.id)
     if latest is not None:
         if taken := why_taken(latest, connection):
             raise AlreadyRequested(taken)
         if latest.state is ExportState.FAILED:
-            return await _again(session, connection, latest, wanted)
+            return await _again(session, connection, latest, asked)
         wanted.generation = latest.generation + 1
-    if await exports.claim(session, wanted):
+    if await exports.claim(session, lifecycle.queue(wanted)):
         return wanted
     winner = await exports.find_latest(session, connection, invoice.id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
 
 
 async def _again(
-    session: Session, connection: Connection, failed: Export, wanted: Export
+    session: Session, connection: Connection, failed: Export, asked: ExportColumns
 ) -> Export:
     """Take up a row whose last try was refused; of two people, one gets it."""
-    if not await lifecycle.requeue(session, failed, _asked_in(wanted)):
+    if not await lifecycle.requeue(session, failed, asked):
         latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
         raise AlreadyRequested(why_taken(latest or failed, connection))
     return failed
 
 
-def _asked_in(wanted: Export) -> ExportColumns:
-    return {
-        "connection_id": wanted.connection_id,
-        "requested_by": wanted.requested_by,
-        "requested_at": wanted.requested_at,
-        "reply_to": wanted.reply_to,
-        "number": wanted.number,
-        "client_id": wanted.client_id,
-        "client_name": wanted.client_name,
-        "contact_id": wanted.contact_id,
-        "contact_name": wanted.contact_name,
-        "account_id": wanted.account_id,
-        "tax_type": wanted.tax_type,
-        "tax_rate": wanted.tax_rate,
-        "override_tax": wanted.override_tax,
-        "issue_on": wanted.issue_on,
-        "due_rule": wanted.due_rule,
-        "xero_status": wanted.xero_status,
-        "currency": wanted.currency,
-        "total": wanted.total,
-        "seen_updated_on": wanted.seen_updated_on,
-        "invoice": wanted.invoice,
-        "leave_out_number": wanted.leave_out_number,
-        "due_at": wanted.due_at,
-        "batch_id": wanted.batch_id,
-    }
-
-
-def new_row(connection: Connection, invoice: Subject, request: Request) -> Export:
-    """Return the row that says what will be exported, where to, and who asked."""
+def _asked(connection: Connection, invoice: Subject, request: Request) -> ExportColumns:
+    """Return what the row says of what will be exported, where to, and who asked."""
     choice = request.choice
-    row = Export(
-        connection_id=connection.id,
-        paymo_company_id=connection.paymo_company_id or 0,
-        tenant_id=connection.tenant_id,
-        paymo_invoice_id=invoice.id,
-        due_at=request.at,
-        requested_by=request.person.user_id,
-        requested_at=request.at,
-        reply_to=asdict(request.reply_to),
-        number=invoice.number[:WIDEST],
-        client_id=invoice.client_id,
-        client_name=invoice.client_name[:WIDEST],
-        contact_id=choice.contact_id,
-        contact_name="",
-        account_id=choice.account_id,
-        tax_type=choice.tax_type,
-        tax_rate=invoice.tax_rate,
-        override_tax=choice.override_tax,
-        issue_on=choice.issue_on,
-        due_rule=choice.due_rule,
-        xero_status=choice.xero_status,
-        currency=money.currency_code(invoice.currency),
-        total=invoice.total,
-        seen_updated_on=invoice.updated_on,
-        invoice=invoice.whole,
-        leave_out_number=False,
-    )
-    return lifecycle.queue(row)
+    return {
+        "connection_id": connection.id,
+        "due_at": request.at if request.batch_id is None else None,
+        "batch_id": request.batch_id,
+        "requested_by": request.person.user_id,
+        "requested_at": request.at,
+        "reply_to": asdict(request.reply_to),
+        "number": invoice.number[:WIDEST],
+        "client_id": invoice.client_id,
+        "client_name": invoice.client_name[:WIDEST],
+        "contact_id": choice.contact_id,
+        "contact_name": "",
+        "account_id": choice.account_id,
+        "tax_type": choice.tax_type,
+        "tax_rate": invoice.tax_rate,
+        "override_tax": choice.override_tax,
+        "issue_on": choice.issue_on,
+        "due_rule": choice.due_rule,
+        "leave_out_number": choice.leave_out_number,
+        "xero_status": choice.xero_status,
+        "currency": money.currency_code(invoice.currency),
+        "total": invoice.total,
+        "seen_updated_on": invoice.updated_on,
+        "invoice": invoice.whole,
+    }
 
 
 _ENDS = {
@@ -246,3 +227,55 @@ async def said_of_former(
     end = _ENDS[former.invoice_state].format(connection.organisation_name)
     then = " and restored in Paymo" if latest is None else ""
     return f"Invoice {invoice.number} {end}{then}"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What somebody pressed, when, and how the invoice's client would be added to Xero."""
+
+    action: Action
+    person: Person
+    at: datetime
+    adding: Addition
+
+
+async def decided_by(session: Session, connection: Connection, press: Press) -> ExportColumns:
+    """Return what the press changes, in a form or in an export alike. Raises a refusal."""
+    today = days.day_in(connection.time_zone, press.at)
+    if press.action == Action.OVERRIDE_TAX:
+        await roles.require(session, connection, press.person, Role.OWNER)
+        return {"override_tax": True}
+    if press.action == Action.USE_CONTACT:
+        return {"contact_id": await _namesake(session, connection, press.adding)}
+    if press.action == Action.FIRST_OPEN_DAY:
+        return {"issue_on": first_open_day(connection.locked_until)}
+    if press.action == Action.TODAY:
+        _require_open(connection, today)
+    plain: dict[Action, ExportColumns] = {
+        Action.AS_DRAFT: {"xero_status": DRAFT},
+        Action.TODAY: {"issue_on": today},
+        Action.DUE_BY_TERMS: {"due_rule": DUE_BY_TERMS},
+        Action.DUE_AT_ONCE: {"due_rule": DUE_ON_DATE},
+        Action.RETRY: {},
+        Action.LINK_EXISTING: {"wish": Wish.LINK_EXISTING},
+        Action.WITHOUT_NUMBER: {"leave_out_number": True},
+    }
+    return plain[press.action]
+
+
+def _require_open(connection: Connection, day: date) -> None:
+    locked = connection.locked_until
+    if locked is not None and day <= locked:
+        raise ServiceError(
+            f"{connection.organisation_name} is locked up to {Day(locked)}, so today is no way "
+            "out. Date it the first open day, or export it as a draft."
+        )
+
+
+async def _namesake(session: Session, connection: Connection, adding: Addition) -> str:
+    found = await mirror.find_namesake(session, connection.id, adding.name, adding.number)
+    if found is None or not found.is_active:
+        raise ServiceError(
+            f"Xero has no active contact called {adding.name}. Choose one in the form."
+        )
+    return found.contact_id

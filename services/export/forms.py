@@ -6,8 +6,7 @@ from datetime import date, datetime
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.export import books, claims, proposing
-from services.export.shapes import ExportForm
+from services.export import claims, ledger_settings
 from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, codes_of, examine, first_open_day, reds
@@ -24,8 +23,40 @@ from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft, InvoiceHeader
 
 
+@dataclass(frozen=True, slots=True)
+class ExportForm:
+    """The export form as it is to be drawn now.
+
+    `is_reading` says that the invoice is being read from Paymo and the form will be drawn again.
+    `checks` is empty until there is an invoice to check. `tax_options` is filled only where the
+    person must choose a tax rate, and `untaxed_options` where they must for lines without tax.
+    """
+
+    draft_id: int
+    organisation: str
+    company: str
+    is_demo: bool
+    is_reading: bool
+    problem: str  # a sentence: why the invoice could not be read
+    invoice: Option | None
+    contact: Option | None
+    contact_reason: str  # why this contact is suggested, e.g. "used before"
+    account: Option | None
+    xero_status: str
+    tax_options: tuple[Option, ...] = ()
+    tax: Option | None = None
+    tax_reason: str = ""  # why this tax rate is selected
+    picture: InvoicePicture | None = None
+    checks: tuple[Check, ...] = ()
+    actions: tuple[Action, ...] = ()
+    untaxed_options: tuple[Option, ...] = ()
+    untaxed: Option | None = None
+    ask: str = ""  # who may override a tax that differs, where the reader may not
+    connection_id: int = 0
+
+
 def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:
-    """Return the form that a person opens in this channel, or in none."""
+    """Begin the form that a person opens in this channel, or in none."""
     return Draft(
         connection_id=connection.id,
         workspace_id=connection.workspace_id,
@@ -61,83 +92,58 @@ def choice_of(draft: Draft) -> ExportChoice:
 
 async def propose(session: Session, connection: Connection, draft: Draft, invoice: Invoice) -> None:
     """Select what was used before, or what surely fits; a person still presses the button."""
-    proposer = await proposing.load(session, connection, [invoice.client_id])
+    proposer = await ledger_settings.proposer_for(session, connection, [invoice.client_id])
     draft.contact_id = proposer.contact_of(invoice)
     draft.account_id = proposer.account_of(invoice)
-    account = proposer.books.accounts.get(draft.account_id)
+    account = proposer.ledger.accounts.get(draft.account_id)
     if account is not None and not account.is_usable:
         # The form says why it cannot be used; it is not proposed again.
         await matches.forget_account(session, connection, account.account_id)
 
 
 async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
-    """Return the form as it is to be drawn now."""
+    """Read what the form shows now, and check the invoice if it was read."""
     invoice = kept(draft)
-    is_reading = draft.due_at is not None and invoice is None
     header = None
     if draft.invoice_id is not None:
         header = await mirror.find_header(session, connection.id, draft.invoice_id)
     contact, reason = await _contact(session, connection, draft, invoice)
-    looked = await _examined(session, connection, draft, invoice)
-    return ExportForm(
+    form = ExportForm(
         draft_id=draft.id,
         organisation=connection.organisation_name,
         company=connection.paymo_company_name,
         is_demo=connection.is_demo,
-        is_reading=is_reading,
-        problem=looked.taken or draft.reason,
+        is_reading=draft.due_at is not None and invoice is None,
+        problem=draft.reason,
         invoice=_invoice_option(invoice, header, draft),
         contact=contact,
         contact_reason=reason,
         account=await _account(session, connection, draft),
-        tax_options=looked.tax_options,
-        tax=looked.tax,
-        tax_reason=looked.tax_reason,
-        untaxed_options=looked.untaxed_options,
-        untaxed=looked.untaxed,
         xero_status=draft.xero_status,
-        picture=looked.picture,
-        checks=looked.checks,
-        actions=looked.actions,
-        ask=looked.ask,
         connection_id=connection.id,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What was found of an invoice, and what can be done about it."""
-
-    checks: tuple[Check, ...] = ()
-    picture: InvoicePicture | None = None
-    taken: str = ""
-    tax_options: tuple[Option, ...] = ()
-    tax: Option | None = None
-    tax_reason: str = ""
-    untaxed_options: tuple[Option, ...] = ()
-    untaxed: Option | None = None
-    actions: tuple[Action, ...] = ()
-    ask: str = ""
-
-
-async def _examined(
-    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
-) -> _Looked:
     if invoice is None:
-        return _Looked()
-    known = await books.load(session, connection, draft.contact_id, adding_of(invoice))
-    case = Case(invoice, choice_of(draft), known)
+        return form
     latest = await exports.find_latest(session, connection, invoice.id)
+    taken = claims.why_taken(latest, connection) if latest is not None else ""
+    form = replace(form, problem=taken or draft.reason)
+    adding = adding_of(invoice)
+    ledger = await ledger_settings.load(session, connection, draft.contact_id, adding)
+    return _checked(form, Case(invoice, choice_of(draft), ledger), connection, draft)
+
+
+def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft) -> ExportForm:
+    """Add to the form what the checks find, and what can be done about it."""
     checks = examine(case)
     rate, why = taxes.chosen(case)
     zero = taxes.untaxed_rate(case)
     today = days.day_in(connection.time_zone, draft.created_at)  # a form lives for minutes
     helpful = _actions(case, checks, today)
     is_owner = draft.user_id == connection.owner_id
-    return _Looked(
+    return replace(
+        form,
         checks=checks,
         picture=_picture(case),
-        taken=claims.why_taken(latest, connection) if latest is not None else "",
         tax_options=tuple(menus.tax_option(each) for each in taxes.choices(case)),
         tax=menus.tax_option(rate) if rate is not None else None,
         tax_reason=why,
@@ -197,7 +203,7 @@ async def _reason(
     known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
     if known is not None and known.contact_id == contact.contact_id:
         return "used before"
-    return reason_for(proposing.party_of(invoice), contact)
+    return reason_for(ledger_settings.party_of(invoice), contact)
 
 
 async def _account(session: Session, connection: Connection, draft: Draft) -> Option | None:

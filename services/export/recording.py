@@ -1,59 +1,285 @@
 """Writing down what came of an export, and telling it."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
-from services import compare
-from services.clients.xero import NewLine, XeroInvoice
+from services import compare, money
+from services.clients.xero import NewLine, XeroClients, XeroInvoice
 from services.errors import Unavailable
-from services.export import courtesies, preparing, results
-from services.export.kit import Kit
-from services.export.rechecks import Recheck
+from services.export import checking, courtesies
+from services.export.checking import Recheck
 from services.export.refusals import Refused
+from services.jobs.runner import Work
 from services.lifecycle import export as lifecycle
-from services.lifecycle.export import ExportColumns, stop_automatic
+from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
-from services.model.actions import Action, settled_by
-from services.model.export import RefusalCode
+from services.model.actions import Action, after_a_refusal, settled_by
+from services.model.export import ExportState, RefusalCode, Wish
+from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Amount
 from services.store import audit, automatic, connections, exports, notices
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
+_STOPPED = (
+    "Automatic export was switched off before this invoice was sent. Export it by hand, or press "
+    "Retry."
+)
 
-async def succeed(
-    kit: Kit,
-    connection: Connection,
-    export: Export,
-    created: XeroInvoice,
-    *,
-    is_linked: bool = False,
-) -> None:
-    """Record the invoice, compare its totals with Paymo's, and tell the person and the channels."""
-    created = await kit.xero.client(connection.tenant_id, connection.grant_id).read_whole(created)
-    differs = difference(export, created)
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What came of an export, for the person who asked.
+
+    `cures` names what can help, such as `retry`, `as_draft` or `link_existing`.
+    """
+
+    export_id: int
+    state: ExportState
+    organisation: str
+    number: str  # as Paymo has it
+    xero_number: str  # as Xero has it; "" before the export
+    is_number_left_out: bool
+    client_name: str
+    total: Decimal | None
+    currency: str
+    xero_total: Decimal | None
+    xero_status: str
+    paymo_invoice_id: int
+    xero_invoice_id: str
+    tenant_id: str
+    xero_url: str
+    paymo_url: str
+    reason: str
+    actions: tuple[Action, ...]
+    ask: str = ""  # who may override a tax that differs, where the reader may not
+    rival_url: str = ""  # the invoice in Xero that has the number
+    alike: tuple[str, ...] = ()  # numbers of others that wait for the same decision
+
+
+class ResultScreen(Protocol):
+    """Where the person who exports sees what came of it."""
+
+    async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
+        """Show the outcome in the open view, or to the person alone when it was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Records the outcome of an export, and tells the person and the channels."""
+
+    database: Database
+    xero: XeroClients
+    work: Work
+    screen: ResultScreen
+    links: Links
+    now: Callable[[], datetime]
+
+    async def succeed(
+        self,
+        connection: Connection,
+        export: Export,
+        created: XeroInvoice,
+        *,
+        is_linked: bool = False,
+    ) -> None:
+        """Record the invoice, with any difference between its totals and Paymo's."""
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        created = await xero.read_whole(created)
+        differs = difference(export, created)
         found = _found(export, created)
-        found |= {"is_linked": is_linked, "made_by": "" if is_linked else kit.xero.app}
-        found["exported_at"] = now
-        if differs:
-            await lifecycle.mark_different(session, export, found, differs)
-        else:
-            await lifecycle.mark_exported(session, export, found)
-        await results.tell_exported(session, export, connection, kit.links, now)
-        besides = await courtesies.ask(session, connection, export, kit.now())
-        await _pause_automatic(session, export, now)
-        await _recheck_others(session, connection, export, now)
-    await kit.work.nudge(Job.NOTICES, connection.workspace_id)
-    for job, task_id in besides:
-        await kit.work.nudge(job, task_id)
-    await show(kit, connection, export)
+        found |= {"is_linked": is_linked, "made_by": "" if is_linked else self.xero.app}
+        found["exported_at"] = self.now()
+        async with self.database.sessions.begin() as session:
+            if differs:
+                await lifecycle.mark_different(session, export, found, differs)
+            else:
+                await lifecycle.mark_exported(session, export, found)
+            await self._tell_exported(session, connection, export)
+            besides = await courtesies.ask(session, connection, export, self.now())
+            await self._pause_automatic(session, export)
+            await self._recheck_others(session, connection, export)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        for job, task_id in besides:
+            await self.work.nudge(job, task_id)
+        await self.show(connection, export)
+
+    async def fail(self, connection: Connection, export: Export, refusal: Refused) -> None:
+        """Record the refusal, and tell it with what helps."""
+        codes = refusal.codes
+        async with self.database.sessions.begin() as session:
+            grounds = await Recheck(session, connection, export).grounds_for(codes)
+            await lifecycle.mark_refused(session, export, codes, str(refusal), grounds)
+            if RefusalCode.CANCELLED not in codes:
+                await self._tell_failed(session, connection, export)
+                await self._pause_automatic(session, export)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        await self.show(connection, export)
+
+    async def lose(
+        self, connection: Connection, export: Export, refusal: Unavailable, pause: timedelta
+    ) -> None:
+        """Record that no answer was heard; it is looked up before anything is sent again."""
+        async with self.database.sessions.begin() as session:
+            renewed = checking.next_attempt(export) if refusal.has_answered else {}
+            due_at = self.now() + pause
+            await lifecycle.mark_unknown(session, export, str(refusal), due_at, renewed)
+        if export.tries == 1:
+            await self.show(connection, export)
+
+    async def show(
+        self, connection: Connection, export: Export, actions: tuple[Action, ...] = ()
+    ) -> None:
+        """Show the person who asked where their export stands; a batch speaks for all of its own.
+
+        Of an automatic export the channels are told, since nobody waits for it.
+        """
+        if export.batch_id is not None or not export.requested_by:
+            return
+        result = _result_of(export, connection, self.links)
+        alike = await self._alike(connection, export, result.actions)
+        reply_to = ReplyTarget(**export.reply_to)
+        result = replace(result, actions=actions or result.actions, alike=alike)
+        await self.screen.show_result(reply_to, result)
+
+    async def _alike(
+        self, connection: Connection, export: Export, actions: tuple[Action, ...]
+    ) -> tuple[str, ...]:
+        """Return the numbers of the others that a decision about this one lets go as well."""
+        settled = settled_by(actions, export.refusals)
+        if not settled:
+            return ()
+        async with self.database.sessions() as session:
+            refused = await exports.list_refused(session, connection)
+        others = (each for each in refused if each.id != export.id)
+        return tuple(each.number for each in others if set(each.refusals) <= set(settled))
+
+    async def _tell_exported(
+        self, session: Session, connection: Connection, export: Export
+    ) -> None:
+        """Owe every subscribed channel its card, and note who did it."""
+        notification = notices.Notification(
+            kind=NoticeKind.INVOICE_EXPORTED,
+            source=f"exported:{export.id}",
+            facts=notices.card_facts(export, connection, self.links, ()),
+            export=export,
+            amount=export.total,
+        )
+        await notices.enqueue(session, connection, notification, self.now())
+        after = {
+            "xero_invoice_id": export.xero_invoice_id,
+            "xero_number": export.xero_number,
+            "total": money.format_amount(export.total, export.currency) if export.total else "",
+            **notices.order_of(export, connection),
+        }
+        entry = AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
+        audit.record(session, connection, entry)
+
+    async def _tell_failed(self, session: Session, connection: Connection, export: Export) -> None:
+        """Owe every subscribed channel the reason, once for each time somebody asked."""
+        order = notices.order_of(export, connection)
+        why = {
+            "rival_url": _result_of(export, connection, self.links).rival_url,
+            "reason": export.reason,
+            "by": export.requested_by,
+            "cures": list(actions_of(export)),
+            **order,
+        }
+        notification = notices.Notification(
+            kind=NoticeKind.EXPORT_FAILED,
+            source=f"failed:{export.id}:{export.fence}",
+            facts=notices.common_facts(export, connection, self.links) | why,
+            export=export,
+        )
+        await notices.enqueue(session, connection, notification, self.now())
+        after = {"problem": ",".join(export.refusals), **order}
+        entry = AuditNote("export_failed", self.now(), export.requested_by, export.id, after=after)
+        audit.record(session, connection, entry)
+
+    async def _recheck_others(
+        self, session: Session, connection: Connection, export: Export
+    ) -> None:
+        """Have the checks decide about others: a contact or an account may serve them, too."""
+        await exports.nudge_refused(session, connection, self.now())
+        if export.xero_status == DRAFT or export.is_linked:
+            return
+        # Nobody knows how many the plan lets through, so each lets the next one try.
+        passed = [RefusalCode.PLAN_LIMIT]
+        for each in await exports.list_refused(session, connection):
+            if RefusalCode.PLAN_LIMIT not in each.refusals or each.xero_status == DRAFT:
+                continue
+            if await Recheck(session, connection, each).requeue(self.now(), {}, passed):
+                return
+
+    async def _pause_automatic(self, session: Session, export: Export) -> None:
+        """Switch it off after a run of failures, and say so, if this was an automatic export."""
+        if export.requested_by:
+            return
+        connection = await connections.get(session, export.connection_id)
+        since = connection.auto_export_since
+        if not connection.auto_export or since is None:
+            return
+        numbers = await automatic.list_failed_run(session, connection)
+        if not numbers:
+            return
+        await lifecycle.stop_automatic(session, automatic.queued_by(connection), _STOPPED)
+        connection.auto_export = False
+        facts = {"numbers": numbers, "owner": connection.owner_id}
+        notification = notices.Notification(
+            kind=NoticeKind.AUTO_EXPORT_PAUSED,
+            source=f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
+            facts=connections.common_facts(connection) | facts,
+            also=[connection.owner_id],
+        )
+        await notices.enqueue(session, connection, notification, self.now())
+        entry = AuditNote("auto_export_paused", self.now(), after={"numbers": numbers})
+        audit.record(session, connection, entry)
+
+
+def _result_of(export: Export, connection: Connection, links: Links) -> ExportResult:
+    """Return the outcome as it stands in the row."""
+    is_done = export.xero_invoice_id is not None
+    found = actions_of(export)
+    is_owner = export.requested_by == connection.owner_id
+    is_taken = Action.WITHOUT_NUMBER in found
+    return ExportResult(
+        export_id=export.id,
+        state=export.state,
+        organisation=connection.organisation_name,
+        number=export.number,
+        xero_number=export.xero_number,
+        is_number_left_out=is_done and export.xero_number != export.number,
+        client_name=export.client_name,
+        total=export.total,
+        currency=export.currency,
+        xero_total=export.xero_total,
+        xero_status=export.xero_status,
+        paymo_invoice_id=export.paymo_invoice_id,
+        xero_invoice_id=export.xero_invoice_id or "",
+        tenant_id=export.tenant_id,
+        xero_url=links.xero(connection.short_code, export.xero_invoice_id),
+        paymo_url=links.paymo(export.paymo_invoice_id),
+        reason=export.reason,
+        actions=tuple(each for each in found if is_owner or each != Action.OVERRIDE_TAX),
+        ask="" if is_owner or Action.OVERRIDE_TAX not in found else connection.owner_id,
+        rival_url=links.xero(connection.short_code, export.rival_id) if is_taken else "",
+    )
+
+
+def actions_of(export: Export) -> tuple[Action, ...]:
+    """Return what helps where the export stands now."""
+    if export.state is ExportState.UNKNOWN and export.wish is not Wish.CANCEL:
+        return (Action.CANCEL,)
+    if export.state is not ExportState.FAILED:
+        return ()
+    return after_a_refusal(export.refusals)
 
 
 def _found(export: Export, created: XeroInvoice) -> ExportColumns:
@@ -71,22 +297,6 @@ def _found(export: Export, created: XeroInvoice) -> ExportColumns:
     }
 
 
-async def _recheck_others(
-    session: Session, connection: Connection, export: Export, now: datetime
-) -> None:
-    """Have the checks decide about others: a contact or an account may serve them, too."""
-    await exports.nudge_refused(session, connection, now)
-    if export.xero_status == DRAFT or export.is_linked:
-        return
-    # Nobody knows how many the plan lets through, so each lets the next one try.
-    passed = [RefusalCode.PLAN_LIMIT]
-    for each in await exports.list_refused(session, connection):
-        if RefusalCode.PLAN_LIMIT not in each.refusals or each.xero_status == DRAFT:
-            continue
-        if await Recheck(session, connection, each).requeue(now, {}, passed):
-            return
-
-
 def difference(export: Export, created: XeroInvoice) -> str:
     """Say how Xero's totals differ from Paymo's, or ""."""
     if created.lacks:
@@ -97,7 +307,7 @@ def difference(export: Export, created: XeroInvoice) -> str:
     if created.total - created.rounding_amount == total:
         stated["total"] = total  # what somebody rounded in Xero is no difference
     if export.sent:
-        lines = preparing.body_of(export)["LineItems"]
+        lines = checking.body_of(export)["LineItems"]
         tax = _tax(lines)
         wanted |= {"tax": tax, "subtotal": total - tax}
         stated |= {"tax": created.total_tax, "subtotal": created.sub_total}
@@ -114,90 +324,4 @@ def _tax(lines: object) -> Decimal:
     each_line = lines if isinstance(lines, list) else []
     return sum(
         (each.tax_amount for each in each_line if isinstance(each, NewLine)), start=Decimal(0)
-    )
-
-
-async def fail(kit: Kit, connection: Connection, export: Export, refusal: Refused) -> None:
-    """Record the refusal, and tell it with what helps."""
-    now = kit.now()
-    async with kit.database.sessions.begin() as session:
-        codes = refusal.codes
-        grounds = await Recheck(session, connection, export).grounds_for(codes)
-        await lifecycle.mark_refused(session, export, codes, str(refusal), grounds)
-        if RefusalCode.CANCELLED not in codes:
-            await results.tell_failed(session, export, connection, kit.links, now)
-            await _pause_automatic(session, export, now)
-    await kit.work.nudge(Job.NOTICES, connection.workspace_id)
-    await show(kit, connection, export)
-
-
-async def unknown(
-    kit: Kit, connection: Connection, export: Export, refusal: Unavailable, pause: timedelta
-) -> None:
-    """Record that no answer was heard; it is looked up before anything is sent again."""
-    async with kit.database.sessions.begin() as session:
-        renewed = preparing.next_attempt(export) if refusal.has_answered else {}
-        await lifecycle.mark_unknown(session, export, str(refusal), kit.now() + pause, renewed)
-    if export.tries == 1:
-        await show(kit, connection, export)
-
-
-async def show(
-    kit: Kit, connection: Connection, export: Export, actions: tuple[Action, ...] = ()
-) -> None:
-    """Show the person who asked where their export stands; a batch speaks for all of its own.
-
-    Of an automatic export the channels are told, since nobody waits for it.
-    """
-    if export.batch_id is not None or not export.requested_by:
-        return
-    result = results.result_of(export, connection, kit.links)
-    alike = await _alike(kit, connection, export, result.actions)
-    reply_to = ReplyTarget(**export.reply_to)
-    result = replace(result, actions=actions or result.actions, alike=alike)
-    await kit.screen.show_result(reply_to, result)
-
-
-async def _alike(
-    kit: Kit, connection: Connection, export: Export, actions: tuple[Action, ...]
-) -> tuple[str, ...]:
-    """Return the numbers of the others that a decision about this one lets go as well."""
-    settled = settled_by(actions, export.refusals)
-    if not settled:
-        return ()
-    async with kit.database.sessions() as session:
-        refused = await exports.list_refused(session, connection)
-    others = (each for each in refused if each.id != export.id)
-    return tuple(each.number for each in others if set(each.refusals) <= set(settled))
-
-
-_STOPPED = (
-    "Automatic export was switched off before this invoice was sent. Export it by hand, or press "
-    "Retry."
-)
-
-
-async def _pause_automatic(session: Session, export: Export, now: datetime) -> None:
-    """Switch it off after a run of failures, and say so, if this was an automatic export."""
-    if export.requested_by:
-        return
-    connection = await connections.get(session, export.connection_id)
-    since = connection.auto_export_since
-    if not connection.auto_export or since is None:
-        return
-    numbers = await automatic.list_failed_run(session, connection)
-    if not numbers:
-        return
-    await stop_automatic(session, automatic.queued_by(connection), _STOPPED)
-    connection.auto_export = False
-    facts = {"numbers": numbers, "owner": connection.owner_id}
-    notification = notices.Notification(
-        kind=NoticeKind.AUTO_EXPORT_PAUSED,
-        source=f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
-        facts=connections.common_facts(connection) | facts,
-        also=[connection.owner_id],
-    )
-    await notices.enqueue(session, connection, notification, now)
-    audit.record(
-        session, connection, AuditNote("auto_export_paused", now, after={"numbers": numbers})
     )

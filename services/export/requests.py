@@ -1,39 +1,43 @@
-"""What people ask for: an export, another try, or a way around a number that is taken."""
+"""What people ask for: an export, another try, or a way around what stands in its way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 
 from services import money
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.export import actions, books, claims, forms, refusals
-from services.export.kit import Kit
-from services.export.rechecks import Recheck
+from services.export import claims, forms, ledger_settings, refusals
+from services.export.checking import Recheck
+from services.export.drafts import CLOSED, draft_of
+from services.jobs.runner import Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.lifecycle.task import ask_again
 from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
-from services.model import days
 from services.model.actions import Action, settled_by
-from services.model.export import UNTAXED, Colour, ExportState, RefusalCode, Wish
+from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
-from services.model.wording import Command, Typed, some_of
-from services.store import audit, connections, drafts, exports, leaving, matches, mirror
+from services.model.wording import some_of
+from services.store import audit, connections, exports, leaving, matches, mirror
 from services.store.audit import AuditNote
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Draft, Export
 
-_CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
 _OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
 
 
 @dataclass(frozen=True, slots=True)
-class Requests(Kit):
+class ExportRequests:
     """What people ask for and press: it is noted in a row, and the job does the rest."""
+
+    database: Database
+    work: Work
+    now: Callable[[], datetime]
 
     async def request(
         self, person: Person, draft_id: int, choice: ExportChoice, reply_to: ReplyTarget
@@ -47,27 +51,28 @@ class Requests(Kit):
             connection = await connections.get_for_exporter(session, person)
             draft = await draft_of(session, draft_id, person)
             if draft.connection_id != connection.id:
-                raise ServiceError(_CLOSED)  # it shows another organisation
+                raise ServiceError(CLOSED)  # it shows another organisation
             asked = replace(asked, choice=_with_actions(draft, choice))
             invoice = await _subject(session, connection, draft, asked)
-            row = claims.new_row(connection, invoice, asked)
-            export = await claims.claim(session, connection, invoice, row)
+            export = await claims.claim(session, connection, invoice, asked)
             await claims.remember_match(session, export, asked.at)
             export_id, number = export.id, export.number
         await self.work.nudge(Job.EXPORT, export_id)
         return number
 
-    async def retry(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Try again what was refused, with what is true now; return a sentence to show."""
-        return await self._restart(person, export_id, reply_to, {})
-
-    async def link_existing(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Link the invoice that has this number in Xero already, if it is the same one."""
-        return await self._restart(person, export_id, reply_to, {"wish": Wish.LINK_EXISTING})
-
-    async def without_number(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Export without the number, so that Xero gives its own."""
-        return await self._restart(person, export_id, reply_to, {"leave_out_number": True})
+    async def act(
+        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
+    ) -> str:
+        """Try again what was refused, with what this button changes; return a sentence to show."""
+        async with self.database.sessions() as session:
+            export, connection = await exports.get_here(session, person, export_id)
+            adding = Addition.of(export.client_id, export.client_name)
+            press = claims.Press(pressed, person, self.now(), adding)
+            decided = await claims.decided_by(session, connection, press)
+            settled = settled_by([pressed], export.refusals)
+        said = await self._restart(person, export_id, reply_to, decided)
+        others = await self._settle_others(export, settled, decided) if settled else []
+        return f"{said} {so_are(others)}".strip()
 
     async def cancel(self, person: Person, export_id: int) -> str:
         """End an export that did not go; it can be asked for again at any time.
@@ -78,8 +83,7 @@ class Requests(Kit):
         async with self.database.sessions.begin() as session:
             found, connection = await exports.get_here(session, person, export_id)
             export = await exports.hold(session, found)
-            if export.state in exports.DONE:
-                raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+            _require_not_done(export, connection)
             entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
             audit.record(session, connection, entry)
             fence = export.fence if leaving.is_under_way(export, now) else export.fence + 1
@@ -94,52 +98,33 @@ class Requests(Kit):
             "is there, it stays, and you can undo it."
         )
 
-    async def cure(
-        self, person: Person, export_id: int, reply_to: ReplyTarget, pressed: Action
-    ) -> str:
-        """Try again what was refused, with what this button changes; return a sentence to show."""
-        async with self.database.sessions() as session:
-            export, connection = await exports.get_here(session, person, export_id)
-            press = actions.Press(
-                pressed,
-                person,
-                Addition.of(export.client_id, export.client_name),
-                days.day_in(connection.time_zone, self.now()),
-            )
-            values = await actions.values_of(session, connection, press)
-            settled = settled_by([pressed], export.refusals)
-        said = await self._restart(person, export_id, reply_to, values)
-        others = await self._release_alike(export, settled, values) if settled else []
-        return f"{said} {so_are(others)}".strip()
-
-    async def _release_alike(
-        self, export: Export, settled: Sequence[RefusalCode], decision: ExportColumns
+    async def _settle_others(
+        self, export: Export, settled: Sequence[RefusalCode], decided: ExportColumns
     ) -> list[Export]:
         """Let this decision hold for all others that were refused for the same reasons."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, export.connection_id)
-            freed = [
+            requeued = [
                 each
                 for each in await exports.list_refused(session, connection)
                 if each.id != export.id
                 and set(each.refusals) & set(settled)
-                and await Recheck(session, connection, each).requeue(self.now(), decision)
+                and await Recheck(session, connection, each).requeue(self.now(), decided)
             ]
-        for each in freed:
+        for each in requeued:
             await self.work.nudge(Job.EXPORT, each.id)
-        return freed
+        return requeued
 
     async def _restart(
-        self, person: Person, export_id: int, reply_to: ReplyTarget, values: ExportColumns
+        self, person: Person, export_id: int, reply_to: ReplyTarget, decided: ExportColumns
     ) -> str:
         now = self.now()
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
-            if export.state in exports.DONE:
-                raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+            _require_not_done(export, connection)
             if export.state is not ExportState.FAILED:
                 if not leaving.is_under_way(export, now):
-                    export.due_at = now  # it waits; look at it at once
+                    export.due_at = now  # it waits; try it at once
             else:
                 asked: ExportColumns = {
                     "requested_by": person.user_id,
@@ -151,20 +136,16 @@ class Requests(Kit):
                     # Only the owner answers for a tax that differs.
                     "override_tax": export.override_tax and person.user_id == connection.owner_id,
                 }
-                if await lifecycle.requeue(session, export, {**asked, **values}) and values:
+                if await lifecycle.requeue(session, export, {**asked, **decided}) and decided:
                     await claims.remember_match(session, export, now)
             number, organisation = export.number, connection.organisation_name
         await self.work.nudge(Job.EXPORT, export_id)
         return f"Invoice {number} is on its way to {organisation}."
 
 
-async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
-    """Return this person's own draft."""
-    draft = await drafts.find(session, draft_id)
-    if draft is None or draft.user_id != person.user_id:
-        raise ServiceError(_CLOSED)
-    await connections.get_here(session, person, draft.connection_id)
-    return draft
+def _require_not_done(export: Export, connection: Connection) -> None:
+    if export.state in exports.DONE:
+        raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
 
 
 def _with_actions(draft: Draft, choice: ExportChoice) -> ExportChoice:
@@ -192,7 +173,7 @@ async def _subject(
     invoice = forms.kept(draft) if choice.invoice_id == draft.invoice_id else None
     if invoice is None:
         return await _unseen(session, connection, draft, choice)
-    known = await books.load(session, connection, choice.contact_id, adding_of(invoice))
+    known = await ledger_settings.load(session, connection, choice.contact_id, adding_of(invoice))
     case = Case(invoice, choice, known)
     _require_sendable(case)
     for chosen in _rates_chosen(case):

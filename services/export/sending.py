@@ -4,12 +4,14 @@ A crash between any two lines leaves a row that is picked up again. What may hav
 looked up before anything is sent again.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.clients.xero import XeroInvoice
+from services import money
+from services.clients.paymo import Invoice, PaymoClients
+from services.clients.xero import XeroClients, XeroInvoice
 from services.errors import (
     NotConnected,
     NotFound,
@@ -19,34 +21,114 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.export import adopting, contacts, preparing, recording, refusals
-from services.export.kit import Kit
-from services.export.rechecks import Recheck
+from services.export import checking, ledger_settings, refusals
+from services.export.checking import Recheck
+from services.export.existing import Contacts, ExistingInvoices, Found
+from services.export.ledger_settings import Mirror
+from services.export.recording import Recorder
 from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
 from services.jobs import policy
 from services.jobs.policy import PARKED, Wait
 from services.jobs.runner import Step, Turn
 from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns
+from services.mapping import taxes
+from services.mapping.case import Case, LedgerSettings
 from services.model.actions import Action
 from services.model.connection import ConnectionState
-from services.model.export import ExportState, RefusalCode, Wish
+from services.model.export import NEW_CONTACT, ExportState, RefusalCode, Wish
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.store import connections, exports, leaving
-from services.store.engine import Session
+from services.store import audit, connections, exports, leaving
+from services.store.audit import AuditNote
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
+_FRESH = timedelta(minutes=1)
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Makes of a claimed row the invoice as it will be sent, written down before it is sent."""
+
+    database: Database
+    paymo: PaymoClients
+    mirror: Mirror
+    contacts: Contacts
+    links: Links
+    now: Callable[[], datetime]
+
+    async def prepare(self, connection: Connection, export: Export) -> None:
+        """Read, check and write down what will be sent, under which key. Raises `Refused`.
+
+        Everything is checked before anything is written to Xero, a new contact included.
+        """
+        invoice = await self._invoice(connection, export)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        found = await self.contacts.find_chosen(connection, export, invoice)
+        ledger = await self._ledger(connection, found.contact_id)
+        ledger = replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
+        url = self.links.paymo_for_xero(invoice.id)
+        try:
+            sent = checking.checked(export, invoice, ledger, found.contact_id, url)
+        except Refused:
+            async with self.database.sessions.begin() as session:
+                await lifecycle.note(session, export, checking.seen(invoice))
+            raise
+        if found.contact_id == NEW_CONTACT:
+            found = await self.contacts.add_client(connection, export, invoice)
+            ledger = await self._ledger(connection, found.contact_id)
+            sent = checking.checked(export, invoice, ledger, found.contact_id, url)
+        values = checking.written(export, invoice, found.name, sent)
+        values["remark"] = _remark(found)
+        case = Case(invoice, checking.choice_of(export), ledger)
+        is_new = values["idempotency_key"] != export.idempotency_key
+        async with self.database.sessions.begin() as session:
+            await lifecycle.mark_sending(session, export, values)
+            if is_new and taxes.is_overridden(case):
+                audit.record(session, connection, _overridden(export, case, self.now()))
+
+    async def leave_out_url(self, export: Export) -> bool:
+        """Write down that it goes without the link to Paymo, under a new key; False if it did."""
+        sent = {name: value for name, value in (export.sent or {}).items() if name != "Url"}
+        if sent == export.sent:
+            return False
+        key = checking.key_of(export, export.attempt, sent)
+        async with self.database.sessions.begin() as session:
+            await lifecycle.note(session, export, {"sent": sent, "idempotency_key": key})
+        return True
+
+    async def _invoice(self, connection: Connection, export: Export) -> Invoice:
+        paymo = self.paymo.client(connection.paymo_api_key)
+        try:
+            invoice = await paymo.invoice_with_terms(export.paymo_invoice_id)
+        except NotFound:
+            raise checking.gone(export) from None
+        if export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on:
+            raise checking.changed(export, invoice)
+        return invoice
+
+    async def _ledger(self, connection: Connection, contact_id: str) -> LedgerSettings:
+        async with self.database.sessions() as session:
+            return await ledger_settings.load(session, connection, contact_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportStep(Step[Export]):
     """Brings one export a step on, however far it had come."""
 
+    database: Database
+    xero: XeroClients
+    mirror: Mirror
+    preparer: Preparer
+    existing: ExistingInvoices
+    recorder: Recorder
+    now: Callable[[], datetime]
+
     job = Job.EXPORT
     table = Export
     policy = policy.EXPORT
-
-    kit: Kit
 
     async def take(self, session: Session, key: int, now: datetime) -> Export | None:
         """Take an export that waits to be sent, or to be looked up."""
@@ -60,12 +142,19 @@ class ExportStep(Step[Export]):
         if has_ended and export.state is not ExportState.FAILED:
             raise refusals.disconnected(export)
         if connection.state is not ConnectionState.ACTIVE:
-            due_at = None if has_ended else self.kit.now() + PARKED
-            async with self.kit.database.sessions.begin() as session:
-                await lifecycle.note(session, export, {"due_at": due_at, "tries": export.tries - 1})
+            due_at = None if has_ended else self.now() + PARKED
+            await self._note(export, {"due_at": due_at, "tries": export.tries - 1})
+            return
+        if export.state is ExportState.FAILED:
+            await self._recheck(turn, connection)
             return
         try:
-            await _Sending(self.kit, connection, export, turn).run()
+            checking.require_same_organisation(connection, export)
+            if export.wish is Wish.LINK_EXISTING and export.state is ExportState.QUEUED:
+                found = await self.existing.find_same_number(connection, export)
+                await self.recorder.succeed(connection, export, found, is_linked=True)
+            else:
+                await self._send(connection, export)
         except (Refused, StillUnderWay, Throttled, NotConnected, Unavailable):
             raise
         except ServiceError as refusal:
@@ -82,11 +171,11 @@ class ExportStep(Step[Export]):
         if isinstance(problem, StillUnderWay):
             return {}
         connection = await connections.get(session, export.connection_id)
-        show = partial(recording.show, self.kit, connection, export)
+        show = partial(self.recorder.show, connection, export)
         if isinstance(problem, NotConnected):
             turn.then(partial(show, actions=(Action.RECONNECT,)))
             return {"reason": wait.why}
-        is_long = isinstance(problem, ServiceError) and wait.until - self.kit.now() >= _LONG
+        is_long = isinstance(problem, ServiceError) and wait.until - self.now() >= _LONG
         if is_long and export.tries == 1:
             turn.then(show)
         return {"reason": wait.sentence() if is_long else wait.why}
@@ -95,120 +184,124 @@ class ExportStep(Step[Export]):
         """Fail it with what is known of it."""
         export = turn.row
         why = refusal if isinstance(refusal, Refused) else refusals.no_answer(export)
-        await recording.fail(self.kit, await self._connection(export), export, why)
+        await self.recorder.fail(await self._connection(export), export, why)
 
     async def _connection(self, export: Export) -> Connection:
-        async with self.kit.database.sessions() as session:
+        async with self.database.sessions() as session:
             return await connections.get(session, export.connection_id)
 
+    async def _note(self, export: Export, found: ExportColumns) -> None:
+        async with self.database.sessions.begin() as session:
+            await lifecycle.note(session, export, found)
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """One go at an export."""
-
-    kit: Kit
-    connection: Connection
-    export: Export
-    turn: Turn[Export]
-
-    async def run(self) -> None:
-        """Go on from where it stands. Raises `Refused`, or what has to be waited for."""
-        kit, connection, export = self.kit, self.connection, self.export
-        if export.state is ExportState.FAILED:
-            await self._recheck()
-        elif export.wish is Wish.LINK_EXISTING and export.state is ExportState.QUEUED:
-            preparing.require_same_organisation(connection, export)
-            found = await adopting.same_number(kit, connection, export)
-            await recording.succeed(kit, connection, export, found, is_linked=True)
-        else:
-            preparing.require_same_organisation(connection, export)
-            await self._send()
-
-    async def _note(self, found: lifecycle.ExportColumns) -> None:
-        async with self.kit.database.sessions.begin() as session:
-            await lifecycle.note(session, self.export, found)
-
-    async def _recheck(self) -> None:
-        """Something that the checks look at changed since it was refused."""
-        async with self.kit.database.sessions.begin() as session:
-            recheck = Recheck(session, self.connection, self.export)
-            if await recheck.requeue(self.kit.now(), {}):
-                self.turn.nudge(Job.EXPORT, self.export.id)
+    async def _recheck(self, turn: Turn[Export], connection: Connection) -> None:
+        """Decide anew what was refused: something that the checks look at changed since."""
+        export = turn.row
+        async with self.database.sessions.begin() as session:
+            if await Recheck(session, connection, export).requeue(self.now(), {}):
+                turn.nudge(Job.EXPORT, export.id)
             else:
-                await lifecycle.note(session, self.export, {"due_at": None})
+                await lifecycle.note(session, export, {"due_at": None})
 
-    async def _send(self) -> None:
-        if await self._has_arrived():
+    async def _send(self, connection: Connection, export: Export) -> None:
+        if await self._has_arrived(connection, export):
             return
-        is_first = self.export.state is ExportState.QUEUED
+        is_first = export.state is ExportState.QUEUED
         if is_first:
-            await preparing.prepare(self.kit, self.connection, self.export)
+            await self.preparer.prepare(connection, export)
         try:
-            created = await self._create()
+            created = await self._create(connection, export)
         except NotFound as refusal:
             raise from_xero(refusal) from refusal
         except Rejected as refusal:
-            created = await self._after_refusal(refusal)
+            created = await self._after_refusal(connection, export, refusal)
         except Unavailable as refusal:
-            pause = policy.SENDING.pause_after(self.export.tries)
-            await recording.unknown(self.kit, self.connection, self.export, refusal, pause)
+            pause = policy.SENDING.pause_after(export.tries)
+            await self.recorder.lose(connection, export, refusal, pause)
             return
         except (Throttled, NotConnected):
             if is_first:
-                async with self.kit.database.sessions.begin() as session:
-                    await lifecycle.put_back(session, self.export)
+                async with self.database.sessions.begin() as session:
+                    await lifecycle.put_back(session, export)
             raise
-        await recording.succeed(self.kit, self.connection, self.export, created)
+        await self.recorder.succeed(connection, export, created)
 
-    async def _has_arrived(self) -> bool:
+    async def _has_arrived(self, connection: Connection, export: Export) -> bool:
         """Look for what an earlier request has left in Xero, whoever gave up on it, and record it.
 
         Raises `StillUnderWay` where nothing is there yet.
         """
-        kit, export = self.kit, self.export
         if export.state is ExportState.QUEUED and (export.sent is None or export.sent_at is None):
             return False
         try:
-            sent = await adopting.already_there(kit, self.connection, export)
+            sent = await self.existing.find_earlier(connection, export)
         except Refused:
-            leaving.require_over(export, kit.now())
+            leaving.require_over(export, self.now())
             leaving.settle(export)  # a person was asked to look
             raise
         if sent is not None:
-            await recording.succeed(kit, self.connection, export, sent)
+            await self.recorder.succeed(connection, export, sent)
             return True
-        leaving.require_over(export, kit.now())
-        await self._note({"missed_at": kit.now()})
+        leaving.require_over(export, self.now())
+        await self._note(export, {"missed_at": self.now()})
         if export.wish is Wish.CANCEL:
             raise Refused(refusals.cancelled(export), RefusalCode.CANCELLED)
         if policy.SENDING.is_over(export.tries - 1):
             raise refusals.no_answer(export)
         return False
 
-    async def _after_refusal(self, refusal: Rejected) -> XeroInvoice:
+    async def _after_refusal(
+        self, connection: Connection, export: Export, refusal: Rejected
+    ) -> XeroInvoice:
         """Return what Xero has from a former try, whose number is taken. Raises `Refused`."""
         if is_taken(refusal):
-            return await adopting.holder_of_number(self.kit, self.connection, self.export)
+            return await self.existing.holder_of_number(connection, export)
         # What the copies say is old, and the actions are made of it.
-        await self.kit.mirror.refresh_books(self.connection, at_most_old=timedelta(0))
+        await self.mirror.refresh_ledger(connection, at_most_old=timedelta(0))
         why = from_xero(refusal)
         if is_about_contact(why):
-            await contacts.look(self.kit, self.connection, self.export.contact_id)
+            await self.preparer.contacts.check(connection, export.contact_id)
         raise why from refusal
 
-    async def _create(self) -> XeroInvoice:
+    async def _create(self, connection: Connection, export: Export) -> XeroInvoice:
         try:
-            return await self._leave()
+            return await self._create_once(connection, export)
         except Rejected as refusal:
-            if not is_url_refused(refusal) or not await preparing.leave_out_url(
-                self.kit, self.export
-            ):
+            if not is_url_refused(refusal) or not await self.preparer.leave_out_url(export):
                 raise
-        return await self._leave()
+        return await self._create_once(connection, export)
 
-    async def _leave(self) -> XeroInvoice:
-        xero = self.kit.xero.client(self.connection.tenant_id, self.connection.grant_id)
-        earlier = await adopting.leave(self.kit, self.export)
-        with leaving.answered(self.export, earlier):
-            body = preparing.body_of(self.export)
-            return await xero.create_invoice(body, key=self.export.idempotency_key)
+    async def _create_once(self, connection: Connection, export: Export) -> XeroInvoice:
+        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        earlier = export.sent_at
+        async with self.database.sessions.begin() as session:
+            await lifecycle.leave(session, export, self.now())
+        with leaving.answered(export, earlier):
+            body = checking.body_of(export)
+            return await xero.create_invoice(body, key=export.idempotency_key)
+
+
+def _remark(contact: Found) -> str:
+    """Return what is told with the outcome: whom it went to, or what was left out of a contact."""
+    if contact.merged_from:
+        return (
+            f"{contact.merged_from} was merged into {contact.name} in Xero, so it went to "
+            f"{contact.name}."
+        )
+    return contact.said
+
+
+def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
+    account = case.account
+    carried = case.ledger.rate_of(account) if account is not None else None
+    return AuditNote(
+        "tax_overridden",
+        at,
+        export.requested_by,
+        export_id=export.id,
+        before={
+            "account": account.title if account is not None else "",
+            "xero": money.percent(carried) if carried is not None else "",
+        },
+        after={"paymo": money.percent(case.invoice.rate)},
+    )

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.export import ExportState, RefusalCode, Wish
+from services.store import leaving
 from services.store.exports import DONE, WAITING
 from services.store.tables import Export
 
@@ -236,3 +237,13 @@ def note(_export: Export, found: ExportColumns) -> ExportColumns:
 def ask_to_cancel(_export: Export, due_at: datetime, fence: int) -> ExportColumns:
     """End it once Xero is known not to have it."""
     return {"wish": Wish.CANCEL, "due_at": due_at, "fence": fence}
+
+
+@machine.note
+def leave(export: Export, now: datetime) -> ExportColumns:
+    """Write down that a request leaves now, before it does.
+
+    Raises `StillUnderWay` while an earlier one may still take effect.
+    """
+    leaving.require_over(export, now)
+    return {"sent_at": now}

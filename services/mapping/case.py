@@ -32,6 +32,7 @@ class ExportChoice:
     override_tax: bool = False  # the owner lets the account's tax differ from Paymo's
     issue_on: date | None = None  # the date in Xero where it is not to be Paymo's
     due_rule: str = ""  # "terms" or "date" where Paymo's due date does not serve
+    leave_out_number: bool = False  # so that Xero gives its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ _DRAFT = "draft"
 class MirrorService(Step[Schedule]):
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
-    `books_read_at` and `progress` are what this process knows of its own reading, by connection.
+    `ledger_read_at` and `progress` are what this process knows of its own reading, by connection.
     `read_names` has the contacts' names read by whoever recognises clients by them.
     `webhook_address` is where Paymo's webhooks are received, "" where Paymo cannot reach us.
     """
@@ -67,7 +67,7 @@ class MirrorService(Step[Schedule]):
     xero: XeroClients
     read_names: Callable[[Session, int], Awaitable[object]]
     now: Callable[[], datetime]
-    books_read_at: dict[int, datetime] = field(default_factory=dict)
+    ledger_read_at: dict[int, datetime] = field(default_factory=dict)
     progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
     webhook_address: str = ""
     hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
@@ -129,15 +129,15 @@ class MirrorService(Step[Schedule]):
         self.hooks_waits.pop(connection.id, None)
         return {}
 
-    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+    async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
         """Have accounts, tax rates, currencies and lock dates no older than this."""
         now = self.now()
-        read_at = self.books_read_at.get(connection.id)
+        read_at = self.ledger_read_at.get(connection.id)
         if read_at is not None and now - read_at < at_most_old:
             return
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         await lists.copy_settings(self.database, xero, connection.id, now)
-        self.books_read_at[connection.id] = now
+        self.ledger_read_at[connection.id] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy what changed of Xero's contacts now, or all of them after a night."""
@@ -172,7 +172,7 @@ class MirrorService(Step[Schedule]):
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         if xero.allowance.is_short and connection.contacts_whole_at is not None:
             return {}  # what is left of the day's calls is kept for exports
-        await self.refresh_books(connection, at_most_old=timedelta(0))
+        await self.refresh_ledger(connection, at_most_old=timedelta(0))
         await self.refresh_contacts(connection)
         return {"xero_mirrored_at": now}
 

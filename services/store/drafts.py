@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,15 +15,33 @@ async def find(session: AsyncSession, draft_id: int) -> Draft | None:
     return await session.get(Draft, draft_id)
 
 
-async def change(session: AsyncSession, draft: Draft, due_at: datetime, **values: Any) -> None:
-    """Write what a person chose; a reading that is under way changes nothing any more."""
+async def choose_invoice(
+    session: AsyncSession, draft: Draft, invoice_id: int | None, now: datetime
+) -> None:
+    """Have another invoice read; a reading that is under way changes nothing any more."""
+    await _want(session, draft, now, invoice_id=invoice_id)
+
+
+async def want_refresh(session: AsyncSession, draft: Draft, now: datetime) -> None:
+    """Have everything read anew; a reading that is under way changes nothing any more."""
+    await _want(session, draft, now, is_refreshing=True)
+
+
+async def _want(session: AsyncSession, draft: Draft, now: datetime, **values: object) -> None:
     await session.execute(
         update(Draft)
         .where(Draft.id == draft.id)
-        .values(**leases.wanted(Draft, due_at), **values)
+        .values(**leases.wanted(Draft, now), **values)
         .execution_options(synchronize_session=False)
     )
     await session.refresh(draft)
+
+
+async def end_reading(session: AsyncSession, draft: Draft, fence: int, problem: str) -> bool:
+    """Note what stopped the reading, if anything did; False where somebody wants another one."""
+    return await leases.fenced(
+        session, draft, fence, due_at=None, is_refreshing=False, reason=problem
+    )
 
 
 async def list_last(

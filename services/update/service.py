@@ -12,24 +12,23 @@ from typing import Any
 import msgspec
 
 from services import compare, money
-from services.clients.paymo import Invoice
+from services.clients.paymo import Invoice, PaymoClients
 from services.clients.xero import NewLine, XeroInvoice
 from services.clients.xero.invoices import idempotency_key
 from services.compare import Difference, Part, Standing
 from services.errors import AlreadyRequested, Lost, NotFound, Rejected, ServiceError
-from services.export import books, contacts, preparing, recording
+from services.export import checking, ledger_settings, recording
 from services.export.claims import WIDEST
-from services.export.kit import Kit
+from services.export.existing import Contacts
+from services.export.ledger_settings import Mirror
 from services.export.one_off import Assignment, OneOffStep, XeroTaskStep
-from services.export.preparing import read_invoice
 from services.export.refusals import Refused
 from services.jobs.policy import Wait
 from services.jobs.runner import Turn, Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle import task as task_lifecycle
 from services.mapping.case import Case, LedgerSettings
-from services.mapping.checks import DRAFT, codes_of, examine, reds
-from services.mapping.figures import new_invoice
+from services.mapping.checks import DRAFT
 from services.model.export import RefusalCode
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -108,7 +107,9 @@ def _require_ours(export: Export, connection: Connection) -> None:
 class UpdateStep(XeroTaskStep):
     """Reads both sides, looks at everything, sends, and records."""
 
-    kit: Kit
+    paymo: PaymoClients
+    mirror: Mirror
+    contacts: Contacts
 
     job = Job.UPDATE
 
@@ -141,7 +142,7 @@ class UpdateStep(XeroTaskStep):
         if kept is not None and self._has_arrived(about, stated):
             return await self._record(about, Invoice.from_json(kept), stated)
         self.require_over(about)
-        await self.kit.mirror.refresh_books(about.connection, at_most_old=_FRESH)
+        await self.mirror.refresh_ledger(about.connection, at_most_old=_FRESH)
         invoice = await self._in_paymo(about)
         both = _Both(invoice, stated, await self._contact_of(about, invoice))
         now = compare.standing_now(about.export, invoice, both.contact_id, stated)
@@ -173,9 +174,9 @@ class UpdateStep(XeroTaskStep):
             ) from None
 
     async def _in_paymo(self, about: Assignment) -> Invoice:
-        paymo = self.kit.paymo.client(about.connection.paymo_api_key)
+        paymo = self.paymo.client(about.connection.paymo_api_key)
         try:
-            return await read_invoice(paymo, about.export.paymo_invoice_id)
+            return await paymo.invoice_with_terms(about.export.paymo_invoice_id)
         except NotFound:
             raise Refused("It is not in Paymo any more.", RefusalCode.GONE) from None
 
@@ -183,7 +184,7 @@ class UpdateStep(XeroTaskStep):
         """Return the contact in Xero; one that was merged is followed, and is no change."""
         export = about.export
         if export.client_id in (None, invoice.client_id):
-            await contacts.find(self.kit, about.connection, export, invoice)
+            await self.contacts.find_chosen(about.connection, export, invoice)
             return export.contact_id
         async with self.database.sessions() as session:
             return await matches.contact_of(session, about.connection, invoice.client_id)
@@ -230,13 +231,13 @@ class UpdateStep(XeroTaskStep):
             )
         async with self.database.sessions() as session:
             connection = await connections.get(session, about.connection.id)
-            known = await books.load(session, connection, both.contact_id)
+            ledger = await ledger_settings.load(session, connection, both.contact_id)
         seen = _as_stated(about.export, both.stated)
         if why := compare.why_not_updated(seen, connection, now.in_paymo):
             raise Refused(why)
         if not both.contact_id:
             raise Refused(_NO_CONTACT, RefusalCode.CONTACT)
-        return _body(about.export, both, known)
+        return _body(about.export, both, ledger)
 
     def _key(self, about: Assignment, body: dict[str, Any]) -> str:
         """Return another key for every attempt: Xero would answer an old one as it did then."""
@@ -336,17 +337,13 @@ def _as_stated(export: Export, stated: XeroInvoice) -> Export:
     )
 
 
-def _body(export: Export, both: _Both, known: LedgerSettings) -> dict[str, Any]:
+def _body(export: Export, both: _Both, ledger: LedgerSettings) -> dict[str, Any]:
     """Return the whole invoice as an export would send it now; a draft stays one."""
     status = DRAFT if both.stated.status == DRAFT else "AUTHORISED"
-    choice = replace(preparing.choice_of(export), xero_status=status, contact_id=both.contact_id)
-    checked = Case(both.invoice, choice, known)
-    if wrong := reds(examine(checked)):
-        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
-    leaves_out = export.leave_out_number
-    target = preparing.target_of(checked, contact_id=both.contact_id, leave_out_number=leaves_out)
-    body: dict[str, Any] = msgspec.to_builtins(new_invoice(both.invoice, target).body())
-    return body
+    choice = replace(checking.choice_of(export), xero_status=status, contact_id=both.contact_id)
+    case = Case(both.invoice, choice, ledger)
+    checking.require_sendable(case)
+    return checking.sent_of(case, both.contact_id)
 
 
 def _fields(body: dict[str, Any], stated: XeroInvoice, former: str) -> dict[str, object]:

@@ -59,7 +59,7 @@ class Stage:
         bridge.paymo.company.add_invoice(LONG, acme, [("Work", "", 1, "100")], tax=15)
         await bridge.run()
         form = await bridge.form_for(LONG)
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         settings = {
             **NEEDED,
             "DATABASE_URL": url,

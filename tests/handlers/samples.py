@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from services.connect.checklists import Checklist, Farewell, Overview
-from services.export.shapes import ExportForm, ExportResult
+from services.export.forms import ExportForm
+from services.export.recording import ExportResult
 from services.matching.service import MatchForm
 from services.model.connection import ConnectionState, Organisation
 from services.model.export import Check, Colour, ExportState

@@ -24,18 +24,17 @@ def beside(bridge: Bridge, database: Database) -> Bridge:
 
     It waits for answers as long as the test wants it to, however slow the machine is.
     """
-    was = bridge.export
-    for each in (was.paymo.http, was.xero.http):
+    for each in (bridge.paymos.http, bridge.xeros.http):
         each.timeout = Timeout(_LONG.total_seconds())
-    paymo = replace(was.paymo, limit=_LONG, turnstiles={})
-    xero = replace(was.xero, limit=_LONG, gates={})
-    mirror = replace(bridge.mirror, database=database, paymo=paymo, xero=xero, books_read_at={})
-    export = replace(was, database=database, paymo=paymo, xero=xero, mirror=mirror)
+    paymo = replace(bridge.paymos, limit=_LONG, turnstiles={})
+    xero = replace(bridge.xeros, limit=_LONG, gates={})
+    mirror = replace(bridge.mirror, database=database, paymo=paymo, xero=xero, ledger_read_at={})
     return replace(
         bridge,
         database=database,
         mirror=mirror,
-        export=export,
+        paymos=paymo,
+        xeros=xero,
         batches=replace(bridge.batches, database=database),
         sync=replace(bridge.sync, database=database),
         hints=replace(bridge.hints, database=database),

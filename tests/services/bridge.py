@@ -1,7 +1,7 @@
 """The services between stand-ins of Xero and Paymo on real sockets, with a clock to turn."""
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -14,20 +14,21 @@ from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
 from sandbox.xero.organisation import Organisation
 from services.automatic.service import AutoStep
-from services.batch.running import BatchStep
-from services.batch.service import BatchService
-from services.batch.table import BatchForm
+from services.batch.groups import GroupSender
+from services.batch.reading import TableReader
+from services.batch.service import BatchService, BatchStep
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
-from services.export.kit import Mirror
-from services.export.previews import PreviewStep
-from services.export.sending import ExportStep
-from services.export.service import ExportService
-from services.export.shapes import ExportForm, ExportResult
+from services.export.drafts import ExportForms, PreviewStep
+from services.export.existing import Contacts, ExistingInvoices
+from services.export.forms import ExportForm
+from services.export.recording import ExportResult, Recorder
+from services.export.requests import ExportRequests
+from services.export.sending import ExportStep, Preparer
 from services.jobs.runner import Run, Runner, Step
 from services.mapping.case import ExportChoice
 from services.matching.index import index_of
@@ -35,8 +36,7 @@ from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.people import Person, ReplyTarget, Said
-from services.reconcile.report import Report
+from services.model.people import Person, ReplyTarget
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.store import connections, due
 from services.store.engine import Database
@@ -47,12 +47,12 @@ from services.store.tables import (
     Payment,
     Schedule,
 )
-from services.sync.run import Swept
 from services.sync.service import HintService, SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
 from services.undo.service import UndoService, UndoStep
 from services.update.service import UpdateService, UpdateStep
+from tests.services.notebook import Notebook
 from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_file, oauth_of
 from tests.services.store_seeds import schedule_of, set_due, times_in
 
@@ -60,62 +60,18 @@ ANNA = Person("", "T1", "U1", "C1")
 TODAY = date(2026, 11, 25)
 BEN = Person("", "T1", "U2", "C1")
 _ROUNDS = 20
-_TASKS = (Job.RECONCILE, Job.UNDO, Job.RESTORE, Job.AUTO, Job.BATCH, Job.UPDATE)
-
-
-@dataclass(slots=True)
-class Notebook:
-    """A screen that keeps what was drawn on it."""
-
-    forms: list[ExportForm] = field(default_factory=list)
-    results: list[ExportResult] = field(default_factory=list)
-    swept: list[Swept] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
-    files: list[tuple[str, Report]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    sayings: list[Said] = field(default_factory=list)
-    batches: list[BatchForm] = field(default_factory=list)
-    ended: list[BatchForm] = field(default_factory=list)
-
-    async def show_form(self, _: ReplyTarget, form: ExportForm) -> None:
-        """Keep a form."""
-        self.forms.append(form)
-
-    async def show_result(self, _: ReplyTarget, result: ExportResult) -> None:
-        """Keep a result."""
-        self.results.append(result)
-
-    async def say(self, _: ReplyTarget, said: Said) -> None:
-        """Keep what was said."""
-        self.sayings.append(said)
-
-    async def show_swept(self, _: ReplyTarget, swept: Swept) -> None:
-        """Keep a report."""
-        self.swept.append(swept)
-
-    async def show_report(self, _: ReplyTarget, report: Report) -> None:
-        """Keep a comparison."""
-        self.reports.append(report)
-
-    async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
-        """Keep who got which file."""
-        self.files.append((reply_to.user_id, report))
-
-    async def show_wait(self, _: ReplyTarget, reason: str) -> None:
-        """Keep why a comparison waits."""
-        self.said.append(reason)
-
-    async def show_refusal(self, _: ReplyTarget, reason: str) -> None:
-        """Keep why there is no comparison."""
-        self.said.append(reason)
-
-    async def show_batch(self, _: ReplyTarget, form: BatchForm) -> None:
-        """Keep a batch as it stands."""
-        self.batches.append(form)
-
-    async def show_ended(self, _: ReplyTarget, form: BatchForm) -> None:
-        """Keep the report of a batch."""
-        self.ended.append(form)
+_RUN = (
+    Job.EXPORT,
+    Job.PREVIEW,
+    Job.SWEEP,
+    Job.MIRROR,
+    Job.RECONCILE,
+    Job.UNDO,
+    Job.RESTORE,
+    Job.AUTO,
+    Job.BATCH,
+    Job.UPDATE,
+)
 
 
 class Deaf:
@@ -134,7 +90,10 @@ class Bridge:
     xero: XeroWorld
     paymo: PaymoWorld
     screen: Notebook
-    export: ExportService
+    xeros: XeroClients
+    paymos: PaymoClients
+    links: Links
+    work: Deaf
     batches: BatchService
     sync: SyncService
     hints: HintService
@@ -147,47 +106,88 @@ class Bridge:
     @property
     def runner(self) -> Runner:
         """Runs the jobs that are steps."""
-        return Runner(self.database, self.export.work, self.clock)
+        return Runner(self.database, self.work, self.clock)
+
+    @property
+    def forms(self) -> ExportForms:
+        """The export form on the screen."""
+        return ExportForms(self.database, self.work, self.links, self.clock)
+
+    @property
+    def requests(self) -> ExportRequests:
+        """What people ask for and press."""
+        return ExportRequests(self.database, self.work, self.clock)
 
     @property
     def undo(self) -> UndoService:
         """Takes exports back."""
-        return UndoService(self.database, self.export.work, self.export.links, self.clock)
+        return UndoService(self.database, self.work, self.links, self.clock)
 
     @property
     def restore(self) -> RestoreService:
         """Makes invoices again in Paymo."""
-        return RestoreService(self.database, self.export.work, self.clock)
+        return RestoreService(self.database, self.work, self.clock)
 
     @property
     def update(self) -> UpdateService:
         """Brings Xero after what was edited in Paymo."""
-        return UpdateService(self.database, self.export.work, self.clock)
+        return UpdateService(self.database, self.work, self.clock)
+
+    @property
+    def export_step(self) -> ExportStep:
+        """Sends one invoice."""
+        contacts = Contacts(self.database, self.xeros, self.clock)
+        return ExportStep(
+            self.database,
+            self.xeros,
+            self.mirror,
+            Preparer(self.database, self.paymos, self.mirror, contacts, self.links, self.clock),
+            ExistingInvoices(self.database, self.xeros),
+            Recorder(self.database, self.xeros, self.work, self.screen, self.links, self.clock),
+            self.clock,
+        )
+
+    @property
+    def group_sender(self) -> GroupSender:
+        """Sends the invoices of a batch, many with one request."""
+        it = self.export_step
+        clients = (self.database, self.paymos, self.xeros, self.mirror)
+        contacts = it.preparer.contacts
+        return GroupSender(*clients, contacts, it.existing, it.recorder, self.links, self.clock)
 
     def step(self, job: Job) -> Step[Any]:
-        """Return what runs sweeps, one-off tasks and batches."""
-        it = self.export
-        told = (self.database, self.screen, it.links, self.clock)
-        mirror: Mirror = it.mirror
+        """Return what runs this job."""
+        database, xero, paymo, mirror = self.database, self.xeros, self.paymos, self.mirror
+        told = (database, self.screen, self.links, self.clock)
+        reader, export = TableReader(database, paymo, xero, mirror, self.clock), self.export_step
         minutes = timedelta(minutes=5)
         steps: tuple[Step[Any], ...] = (
-            SweepStep(
-                self.database, it.paymo, it.xero, *told[1:3], self.runner, minutes, self.clock
+            mirror,
+            export,
+            PreviewStep(database, paymo, mirror, self.screen),
+            SweepStep(database, paymo, xero, *told[1:3], self.runner, minutes, self.clock),
+            UndoStep(*told, xero),
+            UpdateStep(*told, xero, paymo, mirror, export.preparer.contacts),
+            RestoreStep(*told, paymo),
+            NoteStep(*told, xero),
+            AttachStep(*told, xero, paymo),
+            BatchNotesStep(database, xero, self.clock),
+            AutoStep(database, paymo, mirror, self.links, self.clock),
+            ReconcileStep(database, paymo, xero, self.screen, self.links, self.clock),
+            BatchStep(
+                database,
+                self.work,
+                self.screen,
+                reader,
+                self.group_sender,
+                export.recorder,
+                self.clock,
             ),
-            UndoStep(*told, it.xero),
-            UpdateStep(*told, it.xero, it),
-            RestoreStep(*told, it.paymo),
-            NoteStep(*told, it.xero),
-            AttachStep(*told, it.xero, it.paymo),
-            BatchNotesStep(self.database, it.xero, self.clock),
-            AutoStep(self.database, it.paymo, mirror, it.links, self.clock),
-            ReconcileStep(self.database, it.paymo, it.xero, self.screen, it.links, self.clock),
-            BatchStep(it, self.screen),
         )
         return next(each for each in steps if each.job is job)
 
     async def work_on(self, job: Job, key: int) -> None:
-        """Bring one task, or one batch, a step on if that is due."""
+        """Bring one row a step on if that is due."""
         await self.runner.run(self.step(job), key)
 
     @classmethod
@@ -225,14 +225,16 @@ class Bridge:
         links = Links(xero_app=at_xero, paymo_app=at_paymo)
         screen, work = screen or Notebook(), Deaf()
         mirror = MirrorService(database, paymos, xeros, index_of, clock)
-        kit = (database, paymos, xeros, mirror, work, screen, links, clock)
         return cls(
             database=database,
             clock=clock,
             xero=xero,
             paymo=paymo,
             screen=screen,
-            export=ExportService(*kit),
+            xeros=xeros,
+            paymos=paymos,
+            links=links,
+            work=work,
             batches=BatchService(database, work, clock),
             sync=SyncService(database, work, clock),
             hints=HintService(database, clock),
@@ -244,20 +246,14 @@ class Bridge:
 
     async def close(self) -> None:
         """Let go of the sockets."""
-        await self.export.paymo.http.aclose()
-        await self.export.xero.http.aclose()
+        await self.paymos.http.aclose()
+        await self.xeros.http.aclose()
         for each in self.served:
             await each.stop()
 
     async def run(self, but: Collection[Job] = ()) -> None:
         """Do everything that is due, as the clock would, until nothing is; some jobs may wait."""
-        runners: dict[Job, Run] = {
-            Job.EXPORT: partial(self.runner.run, ExportStep(self.export)),
-            Job.PREVIEW: partial(self.runner.run, PreviewStep(self.export)),
-            Job.SWEEP: partial(self.work_on, Job.SWEEP),
-            Job.MIRROR: partial(self.runner.run, self.mirror),
-            **{job: partial(self.work_on, job) for job in _TASKS},
-        }
+        runners: dict[Job, Run] = {job: partial(self.work_on, job) for job in _RUN}
         for _ in range(_ROUNDS):
             async with self.database.sessions() as session:
                 listed = await due.list_due(session, self.clock())
@@ -279,15 +275,15 @@ class Bridge:
 
     async def form_for(self, number: str, person: Person = ANNA) -> ExportForm:
         """Open the form for an invoice and wait until it was read."""
-        form = await self.export.open(person, number)
-        await self.export.attach_view(person, form.draft_id, f"V{form.draft_id}")
+        form = await self.forms.open(person, number)
+        await self.forms.attach_view(person, form.draft_id, f"V{form.draft_id}")
         await self.run()
-        return await self.export.form(form.draft_id, person)
+        return await self.forms.form(form.draft_id, person)
 
     async def export_it(self, number: str, **choice: str) -> ExportResult:
         """Export an invoice as a person does, choosing what the form proposes unless told."""
         form = await self.form_for(number)
-        await self.export.request(ANNA, form.draft_id, self.choice(form, **choice), reply_to())
+        await self.requests.request(ANNA, form.draft_id, self.choice(form, **choice), reply_to())
         await self.run()
         return self.screen.results[-1]
 
@@ -354,16 +350,16 @@ async def prepared(database: Database, name: tuple[str, ...], build: Builder) ->
     """Build it where nothing of this name was built before; otherwise copy that."""
     file = await empty_file(database)
     if file is not None and name in BUILT:
-        worlds, screen, connection_id, books_read_at = BUILT[name].copied_to(file)
+        worlds, screen, connection_id, ledger_read_at = BUILT[name].copied_to(file)
         made = await Bridge.between(database, worlds, screen)
         made.connection_id = connection_id
-        made.mirror.books_read_at.update(books_read_at)
+        made.mirror.ledger_read_at.update(ledger_read_at)
         return made
     made = await build(database)
     if file is not None:
         worlds = (made.clock, made.xero, made.paymo)
         BUILT[name] = Built.of(
-            file, (worlds, made.screen, made.connection_id, made.mirror.books_read_at)
+            file, (worlds, made.screen, made.connection_id, made.mirror.ledger_read_at)
         )
     return made
 

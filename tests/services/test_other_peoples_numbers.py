@@ -172,7 +172,7 @@ async def _given(
 
 def services_of(bridge: Bridge) -> Services:
     """Return every service over the bridge's database; a new one is to be added here."""
-    database, links, work, now = bridge.database, bridge.export.links, Deaf(), bridge.clock
+    database, links, work, now = bridge.database, bridge.links, Deaf(), bridge.clock
     return Services(
         connect=ConnectService(
             database=database,
@@ -183,7 +183,8 @@ def services_of(bridge: Bridge) -> Services:
         ),
         workspaces=WorkspaceService(database, now),
         matching=bridge.matching,
-        export=bridge.export,
+        export_forms=bridge.forms,
+        export_requests=bridge.requests,
         batches=bridge.batches,
         sync=bridge.sync,
         notices=NoticeService(database, work, now),
@@ -242,12 +243,12 @@ def test_every_other_method_is_known_by_name() -> None:
 
 async def test_the_walk_meets_rows_that_would_answer_their_owner(stand: Stand) -> None:
     """With their own person the same numbers work, so a refusal above is one of the workspace."""
-    export = stand.services.export
+    forms = stand.services.export_forms
     async with stand.database.sessions() as session:
         assert (await session.scalars(select(Connection))).all()[0].owner_id == EVE.user_id
-    assert await export.client_of(ANNA, stand.given["draft_id"]) == stand.given["client_id"]
+    assert await forms.client_of(ANNA, stand.given["draft_id"]) == stand.given["client_id"]
     assert (await stand.services.batches.form(ANNA, stand.given["batch_id"])).batch_id
-    assert await export.card(ANNA, "INV-1") is not None
+    assert await forms.card(ANNA, "INV-1") is not None
     before = await stand.kept()
     await stand.services.notices.unsubscribe(ANNA, "C1")
     assert await stand.kept() != before

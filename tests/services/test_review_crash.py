@@ -126,7 +126,7 @@ async def test_two_who_press_at_once_claim_one_invoice(bridge: Bridge) -> None:
     await bridge.look()
     forms = [(each, await bridge.form_for("INV-2", each)) for each in (ANNA, BEN)]
     asked = [
-        bridge.export.request(each, form.draft_id, bridge.choice(form), reply_to())
+        bridge.requests.request(each, form.draft_id, bridge.choice(form), reply_to())
         for each, form in forms
     ]
     said = await asyncio.gather(*asked, return_exceptions=True)

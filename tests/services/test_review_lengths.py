@@ -35,9 +35,9 @@ async def test_a_client_with_a_long_name_is_exported_like_any_other(bridge: Brid
 
 async def test_a_number_longer_than_any_is_simply_not_found(bridge: Bridge) -> None:
     """Whatever is typed after the command gets an answer."""
-    form = await bridge.export.open(ANNA, LONG)
+    form = await bridge.forms.open(ANNA, LONG)
     await bridge.run()
-    form = await bridge.export.form(form.draft_id, ANNA)
+    form = await bridge.forms.form(form.draft_id, ANNA)
     assert "no invoice" in form.problem
 
 

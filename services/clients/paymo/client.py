@@ -102,6 +102,19 @@ class PaymoClient(PaymoTransport):
         """One invoice with lines, payments and client. Raises `NotFound`, `Unreadable`."""
         return await self._invoice(invoice_id, _WHOLE)
 
+    async def invoice_with_terms(self, invoice_id: int) -> Invoice:
+        """One invoice; without a usable due date with the days its client has to pay.
+
+        What a client does not have of its own, Paymo takes from the company. Raises `NotFound`.
+        """
+        invoice = await self.invoice(invoice_id)
+        is_due = invoice.due_on is not None and invoice.due_on >= invoice.issued_on
+        if is_due or invoice.client is None or invoice.terms is not None:
+            return invoice
+        company = await self.company()
+        client = msgspec.structs.replace(invoice.client, due_interval=company.due_interval)
+        return msgspec.structs.replace(invoice, client=client)
+
     async def invoice_with_time(self, invoice_id: int) -> Invoice:
         """One invoice with the time that its lines bill, too. Raises `NotFound`.
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from sandbox.serving import Fault
-from services.batch.groups import GroupSender
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.errors import Lost
@@ -103,7 +102,7 @@ async def test_each_knows_its_own_answer_whatever_xero_made_of_its_number(
         made = bridge.xero.invoices[each.xero_invoice_id or ""]
         digit = each.number[-1]
         assert (made.number if len(each.number) <= 22 else made.reference).endswith(digit)
-        assert made.url == ("" if words else bridge.export.links.paymo(each.paymo_invoice_id))
+        assert made.url == ("" if words else bridge.links.paymo(each.paymo_invoice_id))
 
 
 async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) -> None:
@@ -263,7 +262,7 @@ async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None
     await ended(bridge)
     sent = len(bridge.xero.calls("PUT", "Invoices"))
     with pytest.raises(Lost):
-        await GroupSender(bridge.export, connection, late, nothing_drawn).send_all()
+        await bridge.group_sender.send_all(connection, late, nothing_drawn)
     assert len(bridge.xero.calls("PUT", "Invoices")) == sent == 1
 
 

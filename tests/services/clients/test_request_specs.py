@@ -127,9 +127,9 @@ async def test_every_request_of_a_walk_is_as_specified(
     bridge.clock.turn(hours=25)
     await bridge.run()
     connection = await bridge.connection()
-    clients = bridge.export.xero
+    clients = bridge.xeros
     xero = clients.client(connection.tenant_id, connection.grant_id)
-    await ask_the_rest(xero, bridge.export.paymo.client(KEY), next(iter(bridge.xero.invoices)))
+    await ask_the_rest(xero, bridge.paymos.client(KEY), next(iter(bridge.xero.invoices)))
     await clients.tenants(connection.grant_id or 0)
 
     asked = bridge.xero.requests

@@ -39,7 +39,7 @@ async def edited_in(bridge: Bridge) -> list[str]:
     """Return the sides that the invoice's card calls edited."""
     (export,) = await bridge.exports()
     connection = await bridge.connection()
-    facts = notices.card_facts(export, connection, bridge.export.links, [])
+    facts = notices.card_facts(export, connection, bridge.links, [])
     found: list[str] = facts["edited_in"]
     return found
 

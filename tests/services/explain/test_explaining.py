@@ -44,7 +44,7 @@ bridge = bridge_of(pair)
 @pytest.fixture
 def explain(bridge: Bridge) -> ExplainService:
     """The service."""
-    return ExplainService(bridge.database, bridge.export.links, bridge.export.work, bridge.clock)
+    return ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
 
 
 def finding(found: Explanation, name: str) -> Finding:
@@ -156,7 +156,7 @@ async def test_a_refused_export_brings_its_reason_and_its_cures(
     form = await bridge.form_for("INV-1")
     invoice = bridge.paymo.company.numbered("INV-1")
     bridge.paymo.company.edit(invoice.id, discount=Decimal(10))
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
     found = await explain.why(ANNA, "INV-1")

@@ -7,7 +7,7 @@ import pytest
 from sandbox.xero.model import Contact
 from services.clients.xero import is_email
 from services.errors import NotAccepted
-from services.export.shapes import ExportResult
+from services.export.recording import ExportResult
 from services.model.actions import Action
 from services.model.export import ExportState
 from tests.databases import SQLITE_ALONE
@@ -42,7 +42,7 @@ async def press(bridge: Bridge, late: str = "", **fields: Any) -> None:
     choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
     if late:
         add(bridge, late, **fields)
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
 
@@ -83,7 +83,7 @@ async def test_an_odd_email_stays_behind_and_that_is_said(bridge: Bridge, email:
     await client(bridge, "Finch Ltd", email)
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form, contact_id="new")
-    form = await bridge.export.choose(form.draft_id, ANNA, choice)
+    form = await bridge.forms.choose(form.draft_id, ANNA, choice)
     told_before = any(email in each.text for each in form.checks)
     done = await export(bridge)
 
@@ -118,18 +118,18 @@ async def test_a_client_that_was_added_before_is_found_by_its_number(
         await bridge.run()
         form = await bridge.form_for("INV-1")
         choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
-        seen = await bridge.export.choose(form.draft_id, ANNA, choice)
+        seen = await bridge.forms.choose(form.draft_id, ANNA, choice)
         assert "use_contact" in seen.actions
         with pytest.raises(NotAccepted, match="added to Xero before, as Renamed & Co"):
-            await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
-        form = await bridge.export.cure_form(form.draft_id, ANNA, Action("use_contact"))
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+            await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
+        form = await bridge.forms.act(form.draft_id, ANNA, Action("use_contact"))
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         await bridge.run()
     else:
         refused = await export(bridge, "Renamed & Co", ContactNumber=number)
         assert "added to Xero before, as Renamed & Co" in refused.reason
         assert "use_contact" in refused.actions
-        await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action("use_contact"))
+        await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action("use_contact"))
         await bridge.run()
 
     [made] = bridge.xero.invoices.values()
@@ -156,7 +156,7 @@ async def test_whoever_has_the_name_is_offered_though_a_search_does_not_find_it(
     refused = await export(bridge, there)
     assert f"already has a contact called {there}" in refused.reason
     assert "use_contact" in refused.actions
-    await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action("use_contact"))
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action("use_contact"))
     await bridge.run()
 
     [made] = bridge.xero.invoices.values()

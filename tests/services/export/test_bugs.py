@@ -1,6 +1,6 @@
 """A bug in one export: it is counted, put off, and said where people look."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
 
@@ -33,7 +33,9 @@ async def test_a_row_that_met_a_bug_waits_and_says_so(database: Database) -> Non
     export = export_of(await bridge.connection(), state=ExportState.UNKNOWN, due_at=bridge.clock())
     async with database.sessions.begin() as session:
         session.add(export)
-    run = partial(bridge.runner.run, Failing(bridge.export))
+    sound = bridge.export_step
+    failing = Failing(*(getattr(sound, each.name) for each in fields(sound)))
+    run = partial(bridge.runner.run, failing)
     await Worker({Job.EXPORT: run}, count).run(Job.EXPORT, export.id)
     [row] = await bridge.exports()
     await bridge.close()

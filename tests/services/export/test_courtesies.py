@@ -104,7 +104,7 @@ async def test_a_limit_that_never_ends_is_waited_for_five_times(bridge: Bridge) 
 
 async def allow(bridge: Bridge, scopes: str) -> None:
     """Have somebody consent to these scopes at Xero."""
-    tokens = bridge.export.xero.tokens
+    tokens = bridge.xeros.tokens
     assert isinstance(tokens, Tokens)
     asked = Request(redirect_uri=tokens.oauth.redirect_uri, scopes=tuple(scopes.split()))
     books = bridge.xero.books

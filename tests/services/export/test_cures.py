@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import NotAccepted, NotAllowed
-from services.export.shapes import ExportResult
+from services.export.recording import ExportResult
 from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.wording import Member
@@ -57,7 +57,7 @@ def account(bridge: Bridge, code: str) -> str:
 
 async def press(bridge: Bridge, cure: str, export_id: int) -> ExportResult:
     """Press a button below a refusal, and return what came of it."""
-    await bridge.export.cure(ANNA, export_id, reply_to(), Action(cure))
+    await bridge.requests.act(ANNA, export_id, reply_to(), Action(cure))
     await bridge.run()
     return bridge.screen.results[-1]
 
@@ -85,10 +85,10 @@ async def test_e21_the_owner_lets_one_invoice_go_with_a_tax_that_differs(bridge:
     """Both figures are noted, with who decided; the next invoice is refused again."""
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form, account_id=account(bridge, "260"))
-    seen = await bridge.export.choose(form.draft_id, ANNA, choice)
+    seen = await bridge.forms.choose(form.draft_id, ANNA, choice)
     assert "override_tax" in seen.actions
-    await bridge.export.cure_form(form.draft_id, ANNA, Action("override_tax"))
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.forms.act(form.draft_id, ANNA, Action("override_tax"))
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
     made = in_xero(bridge, bridge.screen.results[-1])
@@ -106,12 +106,12 @@ async def test_e21_others_are_told_whom_to_ask(bridge: Bridge) -> None:
     await bridge.change(exporters=["U2"])
     form = await bridge.form_for("INV-1", BEN)
     choice = bridge.choice(form, account_id=account(bridge, "260"))
-    seen = await bridge.export.choose(form.draft_id, BEN, choice)
+    seen = await bridge.forms.choose(form.draft_id, BEN, choice)
 
     assert "override_tax" not in seen.actions
     assert seen.ask == "U1"
     with pytest.raises(NotAllowed, match=str(Member("U1"))):
-        await bridge.export.cure_form(form.draft_id, BEN, Action("override_tax"))
+        await bridge.forms.act(form.draft_id, BEN, Action("override_tax"))
 
 
 async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
@@ -121,7 +121,7 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     form = await bridge.form_for("INV-1")
     bridge.xero.books.accounts[account(bridge, "200")].tax_type = "NONE"
     bridge.clock.turn(minutes=2)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
     assert result.actions == ("override_tax", "look_again", "retry")
@@ -135,16 +135,16 @@ async def test_e22_a_rate_is_chosen_once_and_used_again(bridge: Bridge) -> None:
     """Several rates of 15 % fit and the account's own is another: a person chooses, once."""
     bridge.xero.books.add_tax_rate("TAX9", "GST Special", Decimal(15))
     other = account(bridge, "260")
-    form = await bridge.export.recheck((await bridge.form_for("INV-1")).draft_id, ANNA)
+    form = await bridge.forms.refresh((await bridge.form_for("INV-1")).draft_id, ANNA)
     await bridge.run()
     choice = bridge.choice(form, account_id=other)
-    seen = await bridge.export.choose(form.draft_id, ANNA, choice)
+    seen = await bridge.forms.choose(form.draft_id, ANNA, choice)
     assert [each.value for each in seen.tax_options] == ["OUTPUT2", "TAX9"]
     assert seen.tax is None
 
     chosen = replace(choice, tax_type="TAX9")
-    await bridge.export.choose(form.draft_id, ANNA, chosen)
-    await bridge.export.request(ANNA, form.draft_id, chosen, reply_to())
+    await bridge.forms.choose(form.draft_id, ANNA, chosen)
+    await bridge.requests.request(ANNA, form.draft_id, chosen, reply_to())
     await bridge.run()
     assert in_xero(bridge, bridge.screen.results[-1]).lines[0].tax_type == "TAX9"
 
@@ -177,10 +177,10 @@ async def test_e30_a_date_in_a_locked_period_has_three_ways_out(
     form = await bridge.form_for("INV-2")
     if where == "form":
         assert cure in form.actions
-        form = await bridge.export.cure_form(form.draft_id, ANNA, Action(cure))
+        form = await bridge.forms.act(form.draft_id, ANNA, Action(cure))
     bridge.xero.books.period_lock_date = LOCKED
     bridge.clock.turn(minutes=2)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     result = bridge.screen.results[-1]
     if where == "refusal":
@@ -210,8 +210,8 @@ async def test_e31_a_missing_due_date_is_settled_by_a_press(
     await add(bridge, "INV-2", due=None)
     form = await bridge.form_for("INV-2")
     assert form.actions == ("due_by_terms", "due_at_once", "as_draft")
-    form = await bridge.export.cure_form(form.draft_id, ANNA, Action(cure))
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    form = await bridge.forms.act(form.draft_id, ANNA, Action(cure))
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
     made = in_xero(bridge, bridge.screen.results[-1])
@@ -235,10 +235,10 @@ async def test_e28_a_currency_is_enabled_in_xero_and_never_replaced(bridge: Brid
     await add(bridge, "INV-2", currency="EUR")
     form = await bridge.form_for("INV-2")
     with pytest.raises(NotAccepted, match="Accounting → Advanced → Currencies"):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
     bridge.xero.books.add_currency("EUR")
-    await bridge.export.recheck(form.draft_id, ANNA)
+    await bridge.forms.refresh(form.draft_id, ANNA)
     await bridge.run()
     result = await bridge.export_it("INV-2")
 
@@ -316,9 +316,9 @@ async def test_what_a_form_does_not_show_just_then_stays_chosen(bridge: Bridge) 
     """While the invoice is read again there are no fields, and a press comes without them."""
     form = await bridge.form_for("INV-1")
     chosen = bridge.choice(form, account_id=next(iter(bridge.xero.books.accounts)))
-    await bridge.export.choose(form.draft_id, ANNA, chosen)
+    await bridge.forms.choose(form.draft_id, ANNA, chosen)
 
-    seen = await bridge.export.choose(
+    seen = await bridge.forms.choose(
         form.draft_id, ANNA, replace(chosen, contact_id="", account_id="", xero_status="DRAFT")
     )
 

@@ -55,9 +55,9 @@ async def ask(bridge: Bridge, contact_id: str) -> None:
     await bridge.look()
     account_id = account(bridge).account_id
     for number in BOTH:
-        form = await bridge.export.open(ANNA, number)
+        form = await bridge.forms.open(ANNA, number)
         choice = bridge.choice(form, contact_id=contact_id, account_id=account_id)
-        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
 
 
@@ -157,7 +157,7 @@ def press(cure: str) -> Cure:
     """Press the button under the first refusal."""
 
     async def act(bridge: Bridge, first: Export) -> None:
-        await bridge.export.cure(ANNA, first.id, reply_to(), Action(cure))
+        await bridge.requests.act(ANNA, first.id, reply_to(), Action(cure))
 
     return act
 
@@ -180,7 +180,7 @@ def tried_again(change: Cause) -> Cure:
     async def act(bridge: Bridge, first: Export) -> None:
         change(bridge)
         bridge.clock.turn(minutes=2)
-        await bridge.export.retry(ANNA, first.id, reply_to())
+        await bridge.requests.act(ANNA, first.id, reply_to(), Action.RETRY)
 
     return act
 
@@ -201,8 +201,8 @@ def looked_again(**chosen: str) -> Cure:
 
     async def act(bridge: Bridge, first: Export) -> None:
         other = books(bridge).add_contact("Acme Group").contact_id
-        form = await bridge.export.look_again(ANNA, first.id)
-        await bridge.export.recheck(form.draft_id, ANNA)
+        form = await bridge.forms.reopen(ANNA, first.id)
+        await bridge.forms.refresh(form.draft_id, ANNA)
         await bridge.run()
         choice = replace(
             bridge.choice(form),
@@ -210,8 +210,8 @@ def looked_again(**chosen: str) -> Cure:
             account_id=account(bridge, chosen.get("account", "Sales")).account_id,
             tax_type=chosen.get("tax_type", ""),
         )
-        await bridge.export.choose(form.draft_id, ANNA, choice)
-        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+        await bridge.forms.choose(form.draft_id, ANNA, choice)
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
 
     return act
 
@@ -329,7 +329,7 @@ async def test_what_is_put_right_in_paymo_waits_for_a_look(
     mend(bridge)
     bridge.clock.turn(hours=2)
     await bridge.run()
-    await bridge.export.retry(ANNA, first.id, reply_to())
+    await bridge.requests.act(ANNA, first.id, reply_to(), Action.RETRY)
     await bridge.run()
 
     assert [each.state for each in await bridge.exports()] == [EXPORTED, FAILED]

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.serving import Fault
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.wording import Member
@@ -59,9 +60,9 @@ async def test_an_invoice_that_is_new_in_paymo_stands_in_the_menu_of_the_next_fo
     await bridge.look()
     kiwi_invoice(bridge)
     bridge.clock.turn(seconds=20)
-    await bridge.export.open(ANNA)
+    await bridge.forms.open(ANNA)
     await bridge.run()
-    menu = await bridge.export.invoice_options(ANNA, "INV-2")
+    menu = await bridge.forms.invoice_options(ANNA, "INV-2")
     assert [each.text.split()[0] for each in menu] == ["INV-2"]
 
 
@@ -92,7 +93,7 @@ async def test_e13_a_number_goes_out_up_to_22_characters(
     assert (made.number == number) is goes_out
     assert made.reference == ("" if goes_out else number)
     paymo_id = bridge.paymo.company.numbered(number).id
-    assert made.url == f"{bridge.export.links.paymo_app}/#accounting/invoices/{paymo_id}"
+    assert made.url == f"{bridge.links.paymo_app}/#accounting/invoices/{paymo_id}"
     assert result.is_number_left_out is not goes_out
 
 
@@ -100,12 +101,12 @@ async def test_e10_two_presses_are_one_invoice(bridge: Bridge) -> None:
     """The second is told who was faster."""
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form)
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     with pytest.raises(AlreadyRequested, match="just now"):
-        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="already exported"):
-        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     assert len(bridge.xero.invoices) == 1
 
 
@@ -124,7 +125,7 @@ async def test_e09_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     """Whatever got lost, there is one invoice in the end."""
     bridge.xero.faults.waiting.append(fault)
     form = await bridge.form_for("INV-1")
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     for _ in range(5):
         bridge.clock.turn(seconds=20)
@@ -141,7 +142,7 @@ async def test_e21_a_tax_that_differs_is_refused_with_the_accounts_that_fit(brid
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form, account_id=other.account_id)
     with pytest.raises(NotAccepted) as refusal:
-        await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     assert "0 %" in refusal.value.fields["account"]
     assert "15 %" in refusal.value.fields["account"]
     assert "Sales (200)" in refusal.value.fields["account"]
@@ -151,7 +152,7 @@ async def test_e21_a_tax_that_differs_is_refused_with_the_accounts_that_fit(brid
 async def test_only_exporters_export(bridge: Bridge) -> None:
     """Everybody else is told whom to ask."""
     with pytest.raises(NotAllowed, match=str(Member("U1"))):
-        await bridge.export.open(BEN, "INV-1")
+        await bridge.forms.open(BEN, "INV-1")
 
 
 async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) -> None:
@@ -166,10 +167,10 @@ async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) 
     assert refused.state is ExportState.FAILED
     assert refused.actions == ("without_number", "retry", "cancel")
     assert refused.rival_url.endswith(first.xero_invoice_id)
-    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
     await bridge.run()
     assert "is another one: Kiwi Farm" in bridge.screen.results[-1].reason
-    await bridge.export.without_number(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.WITHOUT_NUMBER)
     await bridge.run()
     done = bridge.screen.results[-1]
     assert done.state is ExportState.EXPORTED, done.reason
@@ -182,11 +183,11 @@ async def test_e33_an_invoice_changed_after_the_preview_waits_for_a_look(bridge:
     form = await bridge.form_for("INV-1")
     invoice = bridge.paymo.company.numbered("INV-1")
     bridge.paymo.company.edit(invoice.id, discount=Decimal(10))
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     refused = bridge.screen.results[-1]
     assert (refused.state, refused.actions) == (ExportState.FAILED, ("look_again", "retry"))
-    await bridge.export.retry(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.RETRY)
     await bridge.run()
     done = bridge.screen.results[-1]
     assert bridge.xero.invoices[done.xero_invoice_id].total == invoice.total
@@ -196,7 +197,7 @@ async def test_e06_a_broken_connection_parks_the_export(bridge: Bridge) -> None:
     """It goes on by itself once the connection is mended, and the owner is told once."""
     form = await bridge.form_for("INV-1")
     bridge.paymo.company.keys.clear()
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
     assert (export.state, export.invoice_state) == (ExportState.QUEUED, InvoiceState.LIVE)
@@ -211,8 +212,8 @@ async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
     """Everything is looked at before it is sent; after another invoice was shown, first by eye."""
     shown = await bridge.form_for("INV-1")
     whole = bridge.choice(shown)
-    fresh = await bridge.export.open(ANNA)
-    number = await bridge.export.request(ANNA, fresh.draft_id, whole, reply_to())
+    fresh = await bridge.forms.open(ANNA)
+    number = await bridge.requests.request(ANNA, fresh.draft_id, whole, reply_to())
     await bridge.run()
     assert number == "INV-1"
     assert bridge.screen.results[-1].state is ExportState.EXPORTED
@@ -220,7 +221,7 @@ async def test_a_form_filled_in_at_once_goes_without_waiting_for_the_preview(
     await bridge.look()
     other = replace(whole, invoice_id=bridge.paymo.company.numbered("INV-2").id)
     with pytest.raises(NotAccepted, match="another invoice"):
-        await bridge.export.request(ANNA, shown.draft_id, other, reply_to())
+        await bridge.requests.request(ANNA, shown.draft_id, other, reply_to())
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ DAY = date(2026, 11, 25)
 async def pair(database: Database) -> Bridge:
     """A connected pair; INV-1 was exported by another Xero app than INV-2."""
     made = await Bridge.with_acme(database, "INV-1", "INV-2")
-    now, authority = made.export, made.xero.authority
+    now, authority = made.xeros, made.xero.authority
     own_id = authority.client_id
     authority.client_id = "former-app"
-    made.export = replace(now, xero=replace(now.xero, client_id="former-app"))
+    made.xeros = replace(now, client_id="former-app")
     await made.export_it("INV-1")
-    authority.client_id, made.export = own_id, now
+    authority.client_id, made.xeros = own_id, now
     await made.export_it("INV-2")
     await made.look()
     return made

@@ -158,9 +158,9 @@ async def test_what_is_not_recognised_shows_xeros_words_and_three_ways_on(
     assert refused.state is ExportState.FAILED
     assert refused.actions == PLAIN == after_a_refusal([RefusalCode.REJECTED])
     assert text in refused.reason
-    form = await bridge.export.look_again(ANNA, refused.export_id)
+    form = await bridge.forms.reopen(ANNA, refused.export_id)
     assert form.invoice is not None
-    assert "cancelled" in await bridge.export.cancel(ANNA, refused.export_id)
+    assert "cancelled" in await bridge.requests.cancel(ANNA, refused.export_id)
     assert list(bridge.xero.invoices) == []
 
 
@@ -180,7 +180,7 @@ async def test_the_same_cure_helps_however_xero_spells_it(
     await export(bridge, "INV-1", MEANINGS[problem][which])
     refused = bridge.screen.results[-1]
     assert cure in refused.actions
-    await bridge.export.cure(ANNA, refused.export_id, reply_to(), Action(cure))
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action(cure))
     await bridge.run()
     (made,) = bridge.xero.invoices.values()
     assert (made.number, made.status) == ("INV-1", status)
@@ -202,7 +202,7 @@ async def test_what_waited_for_an_archived_contact_goes_on_once_it_is_restored(
     else:
         form_1 = await bridge.form_for("INV-1")
         acme.status = "ARCHIVED"
-        await bridge.export.request(ANNA, form_1.draft_id, bridge.choice(form_1), reply_to())
+        await bridge.requests.request(ANNA, form_1.draft_id, bridge.choice(form_1), reply_to())
         await bridge.run()
     assert {tuple(each.refusals) for each in await bridge.exports()} == {("contact",)}
     acme.status, acme.updated = "ACTIVE", bridge.clock() + timedelta(minutes=1)

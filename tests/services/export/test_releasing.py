@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.errors import NotAccepted
-from services.export.shapes import ExportResult
+from services.export.recording import ExportResult
 from services.matching.service import MatchChoice
 from services.model.actions import Action
 from services.model.export import ExportState
@@ -33,7 +33,7 @@ def acme_id(bridge: Bridge) -> str:
 async def ask_all(bridge: Bridge, *numbers: str) -> None:
     """Ask for exports of invoices that were all shown before anything went wrong."""
     for form in [await bridge.form_for(number) for number in numbers]:
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
 
 async def states(bridge: Bridge) -> list[ExportState]:
@@ -161,7 +161,7 @@ async def test_e16_a_name_that_is_taken_is_offered_and_nothing_added(
     result = await _new_client(bridge, name, archived=False)
     assert "contact called" in result.reason
     assert result.actions == ("use_contact", "look_again", "retry")
-    await bridge.export.cure(ANNA, result.export_id, reply_to(), Action("use_contact"))
+    await bridge.requests.act(ANNA, result.export_id, reply_to(), Action("use_contact"))
     await bridge.run()
 
     done = bridge.screen.results[-1]
@@ -189,7 +189,7 @@ async def _new_client(bridge: Bridge, name: str, *, archived: bool) -> ExportRes
     await bridge.look()
     form = await bridge.form_for("INV-7")
     choice = bridge.choice(form, contact_id="new")
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     taken = bridge.xero.books.add_contact(name)
     if archived:
         bridge.xero.books.archive_contact(taken.contact_id)
@@ -218,7 +218,7 @@ async def test_e17_odd_names_and_addresses_are_said_before_they_are_trimmed(
     company.add_invoice("INV-7", fern, [("Work", "", 1, "100.00")], tax=15)
     await bridge.look()
     form = await bridge.form_for("INV-7")
-    seen = await bridge.export.choose(form.draft_id, ANNA, bridge.choice(form, contact_id="new"))
+    seen = await bridge.forms.choose(form.draft_id, ANNA, bridge.choice(form, contact_id="new"))
     said = next(each.text for each in seen.checks if each.name == "contact")
     assert there in said or name == there
     assert ("doesn't take as an e-mail" in said) is (email == "pay at fern")
@@ -245,7 +245,7 @@ async def _locked_out(bridge: Bridge) -> ExportResult:
     await bridge.look()
     form = await bridge.form_for("INV-7")
     choice = bridge.choice(form, contact_id="new")
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     bridge.xero.books.period_lock_date = company.numbered("INV-7").issued
     bridge.clock.turn(minutes=2)
     await bridge.run()
@@ -270,7 +270,7 @@ async def test_e29_nothing_to_pay_nothing_said_nothing_sent(
     await bridge.look()
     form = await bridge.form_for("INV-7")
     with pytest.raises(NotAccepted, match=said):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
     assert not bridge.xero.invoices
 

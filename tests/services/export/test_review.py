@@ -8,6 +8,7 @@ import pytest
 from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
 from services.errors import ServiceError
+from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.store.engine import Database
@@ -29,7 +30,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 async def press(bridge: Bridge, number: str) -> None:
     """Ask for an export, and do what is due now."""
     form = await bridge.form_for(number)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
 
 
@@ -55,7 +56,7 @@ async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     assert said.actions == ("link_existing", "retry", "cancel")
     assert "Look for it in Maple Books" in said.reason
     await let_hours_pass(bridge)
-    await bridge.export.retry(ANNA, said.export_id, reply_to())
+    await bridge.requests.act(ANNA, said.export_id, reply_to(), Action.RETRY)
     await bridge.run()
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
@@ -149,7 +150,7 @@ async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
     await bridge.run()
     export = (await bridge.exports())[1]
     template = bridge.xero.invoices[first.xero_invoice_id]
-    url = bridge.export.links.paymo(export.paymo_invoice_id)
+    url = bridge.links.paymo(export.paymo_invoice_id)
     late = replace(template, invoice_id=new_id(), number="X-1", reference=LONG, url=url)
     bridge.xero.books.invoices[late.invoice_id] = late
     await let_hours_pass(bridge)
@@ -174,7 +175,7 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     refused = bridge.screen.results[-1]
     assert refused.state is ExportState.FAILED
     assert "link_existing" in refused.actions
-    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
     await bridge.run()
     export = (await bridge.exports())[-1]
     assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
@@ -203,7 +204,7 @@ async def test_e08_a_form_of_one_organisation_sends_nothing_to_another(bridge: B
             )
         )
     with pytest.raises(ServiceError, match="too long"):
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     assert await bridge.exports() == []
 
 
@@ -215,7 +216,7 @@ async def test_retrying_after_the_connection_ended_promises_nothing(bridge: Brid
     assert failed.state is ExportState.FAILED
     await bridge.change(state=ConnectionState.ENDED)
     with pytest.raises(ServiceError, match="connect"):
-        await bridge.export.retry(ANNA, failed.id, reply_to())
+        await bridge.requests.act(ANNA, failed.id, reply_to(), Action.RETRY)
     assert (await bridge.exports())[0].state is ExportState.FAILED
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox.serving import Fault
+from services.model.actions import Action
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Export
@@ -27,7 +28,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 async def order(bridge: Bridge, number: str = "INV-2026-11-25-00000001", **choice: str) -> None:
     """Ask for an export, as a person does."""
     form = await bridge.form_for(number)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form, **choice), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form, **choice), reply_to())
 
 
 async def row(bridge: Bridge) -> Export:
@@ -47,7 +48,7 @@ async def test_a_press_while_an_invoice_is_sent_sends_it_once(
     """The row stays with whoever sends it, however impatient people are."""
     await order(bridge)
     async with held(request(bridge), bridge.run()) as first:
-        await other.export.retry(ANNA, 1, reply_to())
+        await other.requests.act(ANNA, 1, reply_to(), Action.RETRY)
         await other.run()
         assert len(bridge.xero.calls(*PUT)) == 1
         await first.let_go()

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from services.errors import NotAccepted
-from services.export.shapes import ExportForm
+from services.export.forms import ExportForm
 from services.model.export import Colour, ExportState
 from services.settings.service import SettingsService
 from services.store.engine import Database
@@ -93,7 +93,7 @@ async def test_the_question_comes_once_and_the_answer_is_kept(
     assert colour is Colour.RED
     assert all(name in why for name in rates.values())
     with pytest.raises(NotAccepted) as refusal:
-        await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     assert list(refusal.value.fields) == ["untaxed"]
     assert not bridge.xero.invoices
 
@@ -114,7 +114,7 @@ async def test_what_is_chosen_in_the_form_can_be_chosen_anew_until_the_press(
     form = await bridge.form_for("INV-1")
     for tax_type in ("BASEXCLUDED", "EXEMPTOUTPUT"):
         choice = bridge.choice(form, untaxed_type=tax_type)
-        form = await bridge.export.choose(form.draft_id, ANNA, choice)
+        form = await bridge.forms.choose(form.draft_id, ANNA, choice)
         assert form.untaxed is not None
         assert (form.untaxed.value, len(form.untaxed_options)) == (tax_type, 3)
         assert said(form, "untaxed")[0] is Colour.GREEN
@@ -179,12 +179,12 @@ async def test_an_export_asked_for_in_a_hurry_is_refused_and_goes_once_it_is_set
     bridge: Bridge, *, by_xero: bool
 ) -> None:
     """A person answers, or there is but one rate left to choose."""
-    form = await bridge.export.open(ANNA, "INV-1")
+    form = await bridge.forms.open(ANNA, "INV-1")
     books = bridge.xero.books
     contact_id, account = next(iter(books.contacts)), books.account("200")
     assert account is not None
     choice = bridge.choice(form, contact_id=contact_id, account_id=account.account_id)
-    await bridge.export.request(ANNA, form.draft_id, choice, reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     (export,) = await bridge.exports()
     assert (export.state, export.refusals) == (ExportState.FAILED, ["untaxed_choice"])

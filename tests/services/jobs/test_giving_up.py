@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.model.actions import Action
 from services.model.export import ExportState, Wish
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -37,7 +38,7 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
 async def order(bridge: Bridge) -> None:
     """Ask for the export, as a person does."""
     form = await bridge.form_for(LONG)
-    await bridge.export.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
 
 async def hours(bridge: Bridge, count: int, *, every: int = 10) -> None:
@@ -90,7 +91,7 @@ async def test_what_xero_took_while_it_failed_is_linked_and_not_doubled(
     await hours(bridge, 3)
     failed = await row(bridge)
     bridge.xero.faults.clear()
-    await bridge.export.retry(ANNA, failed.id, reply_to())
+    await bridge.requests.act(ANNA, failed.id, reply_to(), Action.RETRY)
     await bridge.run()
 
     export = await row(bridge)
@@ -145,7 +146,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
     fail(bridge, *PUT)
     await bridge.run()
     assert bridge.screen.results[-1].actions == ("cancel",)
-    said = await bridge.export.cancel(ANNA, 1)
+    said = await bridge.requests.cancel(ANNA, 1)
     bridge.clock.turn(seconds=20)
     await bridge.run()
     await hours(bridge, 1)

@@ -192,7 +192,7 @@ async def test_whoever_is_overtaken_writes_and_says_nothing(stand: Stand) -> Non
     async def act(turn: Turn[Draft]) -> None:
         async with stand.database.sessions.begin() as session:
             draft = await session.get_one(Draft, 1)
-            await drafts.change(session, draft, stand.clock(), invoice_id=7)
+            await drafts.choose_invoice(session, draft, 7, stand.clock())
         turn.nudge(Job.NOTICES, 1)
         raise Lost
 
@@ -206,7 +206,7 @@ async def test_a_refusal_of_one_that_was_overtaken_changes_nothing(stand: Stand)
     async def act(_: Turn[Draft]) -> None:
         async with stand.database.sessions.begin() as session:
             draft = await session.get_one(Draft, 1)
-            await drafts.change(session, draft, stand.clock(), invoice_id=7)
+            await drafts.choose_invoice(session, draft, 7, stand.clock())
         raise Unavailable("Down.")
 
     await stand.run(act)

@@ -82,16 +82,16 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
     await bridge.export_it("INV-1")
 
     await limit_channel(bridge, client_id=acme.id)
-    assert await bridge.export.card(BEN, "INV-1") is not None
-    assert await bridge.export.card(BEN, "1") is not None, "no other client's is offered"
+    assert await bridge.forms.card(BEN, "INV-1") is not None
+    assert await bridge.forms.card(BEN, "1") is not None, "no other client's is offered"
     with pytest.raises(NotFound):
-        await bridge.export.card(BEN, "2")
+        await bridge.forms.card(BEN, "2")
     with pytest.raises(SeveralFit):
-        await bridge.export.card(ANNA, "1")
+        await bridge.forms.card(ANNA, "1")
     await limit_channel(bridge, client_id=acme.id + 1)
     with pytest.raises(NotAllowed, match="one client only"):
-        await bridge.export.card(BEN, "INV-1")
-    assert await bridge.export.card(ANNA, "INV-1") is not None
+        await bridge.forms.card(BEN, "INV-1")
+    assert await bridge.forms.card(ANNA, "INV-1") is not None
 
 
 async def test_viewers_cost_no_call_and_change_nothing(bridge: Bridge) -> None:
@@ -99,7 +99,7 @@ async def test_viewers_cost_no_call_and_change_nothing(bridge: Bridge) -> None:
     for refused in (
         bridge.sync.request(BEN, reply_to),
         bridge.reconcile.ask(BEN, "", reply_to),
-        bridge.export.open(BEN, ""),
+        bridge.forms.open(BEN, ""),
         bridge.batches.open(BEN),
         bridge.matching.open(BEN),
         bridge.undo.find(BEN, "INV-1"),

@@ -1,14 +1,13 @@
 """What must not happen while looking at Xero: hammering, and touching money of somebody else's."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from services.export.previews import PreviewStep
-from services.export.service import ExportService
+from services.export.drafts import PreviewStep
 from services.mapping.case import ExportChoice
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
@@ -131,11 +130,11 @@ class Meddling:
     draft_id: int = 0
     choices: list[ExportChoice] = field(default_factory=list)
 
-    async def refresh_books(self, connection: Connection, *, at_most_old: timedelta) -> None:
+    async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
         """Let the person choose."""
-        await self.bridge.mirror.refresh_books(connection, at_most_old=at_most_old)
+        await self.bridge.mirror.refresh_ledger(connection, at_most_old=at_most_old)
         if self.choices:
-            await self.bridge.export.choose(self.draft_id, ANNA, self.choices.pop())
+            await self.bridge.forms.choose(self.draft_id, ANNA, self.choices.pop())
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy them."""
@@ -149,11 +148,11 @@ class Meddling:
 async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) -> None:
     """A reading that was under way when another one was chosen does not undo the choice."""
     wanted = bridge.paymo.company.numbered("INV-2").id
-    form = await bridge.export.open(ANNA, "INV-1")
+    form = await bridge.forms.open(ANNA, "INV-1")
     meddling = Meddling(bridge, form.draft_id, [ExportChoice(invoice_id=wanted)])
-    reading: ExportService = replace(bridge.export, mirror=meddling)
-    await bridge.runner.run(PreviewStep(reading), form.draft_id)
+    reading = PreviewStep(bridge.database, bridge.paymos, meddling, bridge.screen)
+    await bridge.runner.run(reading, form.draft_id)
     await bridge.run()
-    shown = await bridge.export.form(form.draft_id, ANNA)
+    shown = await bridge.forms.form(form.draft_id, ANNA)
     assert shown.invoice is not None
     assert (shown.invoice.value, shown.is_reading) == (str(wanted), False)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.model.actions import Action
 from services.model.payment import PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, one_exported
@@ -97,10 +98,10 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     await bridge.run()
     refused = await bridge.export_it("INV-1")
     assert "void" in refused.reason
-    await bridge.export.link_existing(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
     await bridge.run()
     assert "without_number" in bridge.screen.results[-1].actions
-    await bridge.export.without_number(ANNA, refused.export_id, reply_to())
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.WITHOUT_NUMBER)
     await bridge.run()
     first, second = await bridge.exports()
     assert second.reason == ""

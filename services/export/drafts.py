@@ -1,31 +1,63 @@
-"""Exporting: a form on somebody's screen, a press, an invoice in Xero."""
+"""Export forms on people's screens: what is chosen in them, and the job that reads for them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
 
 from services import money
+from services.clients.paymo import PaymoClients
 from services.clients.xero import Addition
-from services.errors import NotFound
-from services.export import actions, forms
+from services.errors import Lost, NotFound, ServiceError, SeveralFit
+from services.export import claims, forms
 from services.export.claims import WIDEST
-from services.export.requests import Requests, draft_of
-from services.export.shapes import ExportForm
+from services.export.forms import ExportForm
+from services.export.ledger_settings import Mirror
+from services.jobs import policy
+from services.jobs.runner import Step, Turn, Work
 from services.mapping.case import ExportChoice, adding_of
-from services.model import days
+from services.mirror.lists import client_row
 from services.model.actions import Action
+from services.model.connection import ConnectionState
+from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.people import Option, Person, Role
-from services.model.wording import Command, Typed
-from services.store import connections, drafts, exports, mirror, notices, numbered, payments, roles
-from services.store.engine import Session
-from services.store.tables import Connection
+from services.model.people import Option, Person, ReplyTarget, Role
+from services.model.wording import Command, Typed, some_of
+from services.store import (
+    connections,
+    drafts,
+    exports,
+    mirror,
+    notices,
+    numbered,
+    payments,
+    roles,
+    tables,
+)
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Draft
 
 _MOST = 60
+_FRESH_ENOUGH = timedelta(minutes=10)
+CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
+
+
+class FormScreen(Protocol):
+    """Where the person who exports has the form open."""
+
+    async def show_form(self, reply_to: ReplyTarget, form: ExportForm) -> None:
+        """Draw the open form again; nothing happens when the person closed it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExportService(Requests):
-    """What people do in Slack reads and writes rows only; the jobs do the rest."""
+class ExportForms:
+    """What people do in the form reads and writes rows only; the job reads the invoice."""
+
+    database: Database
+    work: Work
+    links: Links
+    now: Callable[[], datetime]
 
     async def open(self, person: Person, number: str = "") -> ExportForm:
         """Start a form, for the invoice with this number if one is given."""
@@ -74,7 +106,7 @@ class ExportService(Requests):
                 draft.contact_id = draft.account_id = draft.asked_number = draft.reason = ""
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
-                await drafts.change(session, draft, invoice_id=choice.invoice_id, due_at=self.now())
+                await drafts.choose_invoice(session, draft, choice.invoice_id, self.now())
             else:
                 # A field that was not drawn, while the invoice was being read, says nothing.
                 account_id = choice.account_id or draft.account_id
@@ -88,11 +120,11 @@ class ExportService(Requests):
             await self.work.nudge(Job.PREVIEW, draft_id)
         return form
 
-    async def recheck(self, draft_id: int, person: Person) -> ExportForm:
+    async def refresh(self, draft_id: int, person: Person) -> ExportForm:
         """Read Xero's lists and the invoice again, then draw the form with what is true now."""
         async with self.database.sessions.begin() as session:
             draft = await draft_of(session, draft_id, person)
-            await drafts.change(session, draft, is_refreshing=True, due_at=self.now())
+            await drafts.want_refresh(session, draft, self.now())
             form = await self._form(session, draft_id, person)
         await self.work.nudge(Job.PREVIEW, draft_id)
         return replace(form, is_reading=True)
@@ -149,21 +181,19 @@ class ExportService(Requests):
             header = await mirror.find_header(session, draft.connection_id, draft.invoice_id)
             return header.client_id if header else None
 
-    async def cure_form(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
+    async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""
         async with self.database.sessions.begin() as session:
             draft = await draft_of(session, draft_id, person)
             connection = await connections.get(session, draft.connection_id)
             invoice = forms.kept(draft)
             adding = adding_of(invoice) if invoice is not None else Addition()
-            press = actions.Press(
-                pressed, person, adding, days.day_in(connection.time_zone, self.now())
-            )
-            for name, value in (await actions.values_of(session, connection, press)).items():
+            press = claims.Press(pressed, person, self.now(), adding)
+            for name, value in (await claims.decided_by(session, connection, press)).items():
                 setattr(draft, name, value)
             return await self._form(session, draft_id, person)
 
-    async def look_again(self, person: Person, export_id: int) -> ExportForm:
+    async def reopen(self, person: Person, export_id: int) -> ExportForm:
         """Start a form for the invoice of an export that was refused, read anew."""
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
@@ -180,6 +210,15 @@ class ExportService(Requests):
         return await forms.form_of(session, connection, draft)
 
 
+async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
+    """Return this person's own draft."""
+    draft = await drafts.find(session, draft_id)
+    if draft is None or draft.user_id != person.user_id:
+        raise ServiceError(CLOSED)
+    await connections.get_here(session, person, draft.connection_id)
+    return draft
+
+
 async def _require_form(
     session: Session, connection: Connection, person: Person, number: str
 ) -> None:
@@ -189,3 +228,106 @@ async def _require_form(
             f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
             "see what stands in its way."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewStep(Step[Draft]):
+    """Reads what a form waits for, proposes contact and account, and draws the form again."""
+
+    database: Database
+    paymo: PaymoClients
+    mirror: Mirror
+    screen: FormScreen
+
+    job = Job.PREVIEW
+    table = Draft
+    policy = policy.PREVIEW
+
+    async def run(self, turn: Turn[Draft]) -> None:
+        """Read it, and draw the form."""
+        draft = turn.row
+        async with self.database.sessions() as session:
+            connection = await connections.get(session, draft.connection_id)
+        await self._read(connection, draft)
+        await self._close(turn, "")
+
+    async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
+        """Draw the form with what is the matter."""
+        await self._close(turn, str(refusal))
+
+    async def _close(self, turn: Turn[Draft], problem: str) -> None:
+        async with self.database.sessions.begin() as session:
+            row = await drafts.find(session, turn.row.id)
+            if row is None or not await drafts.end_reading(session, row, turn.row.fence, problem):
+                raise Lost
+            connection = await connections.get(session, row.connection_id)
+            form = await forms.form_of(session, connection, row)
+        reply_to = ReplyTarget(
+            workspace_id=row.workspace_id,
+            user_id=row.user_id,
+            channel_id=row.channel_id,
+            view_id=row.view_id,
+        )
+        turn.then(partial(self.screen.show_form, reply_to, form))
+
+    async def _read(self, connection: Connection, draft: Draft) -> None:
+        if connection.state is not ConnectionState.ACTIVE:
+            raise ServiceError(f"The connection does not work now. Run {Typed(Command.CONNECT)}.")
+        if draft.is_refreshing or not await self._has_contacts(connection):
+            await self.mirror.refresh_contacts(connection)
+        oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH
+        await self.mirror.refresh_ledger(connection, at_most_old=oldest)
+        invoice_id = draft.invoice_id or await self._find_asked(connection, draft)
+        if invoice_id is None:
+            return
+        try:
+            paymo = self.paymo.client(connection.paymo_api_key)
+            invoice = await paymo.invoice_with_terms(invoice_id)
+        except NotFound:
+            raise ServiceError(
+                "This invoice is not in Paymo any more. Choose another one."
+            ) from None
+        async with self.database.sessions.begin() as session:
+            row = await drafts.find(session, draft.id)
+            if row is None or row.fence != draft.fence:
+                return
+            if invoice.client is not None:
+                # The menus know this client at once, however old the mirror's list is.
+                rows = [client_row(invoice.client)]
+                await mirror.put(session, connection.id, tables.Client, rows)
+            is_new = row.invoice is None or row.invoice["id"] != invoice.id
+            row.invoice_id, row.invoice = invoice.id, invoice.as_json()
+            if is_new:
+                await forms.propose(session, connection, row, invoice)
+
+    async def _has_contacts(self, connection: Connection) -> bool:
+        """Say whether contacts were copied yet; just after connecting they were not."""
+        async with self.database.sessions() as session:
+            return bool(await mirror.search_contacts(session, connection.id, "", 1))
+
+    async def _find_asked(self, connection: Connection, draft: Draft) -> int | None:
+        """Find the invoice that was asked for by its number."""
+        if not draft.asked_number:
+            return None
+        for is_second_try in (False, True):
+            if is_second_try:
+                await self.mirror.refresh_invoices(connection)
+            async with self.database.sessions() as session:
+                number = draft.asked_number
+                if is_second_try:
+                    number = await _meant(session, connection, number)
+                header = await mirror.find_header_by_number(session, connection.id, number)
+            if header is not None:
+                return header.invoice_id
+        raise ServiceError(
+            f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
+            f"{draft.asked_number}. Choose one below."
+        )
+
+
+async def _meant(session: Session, connection: Connection, number: str) -> str:
+    try:
+        return await numbered.meant(session, connection, number)
+    except SeveralFit as several:
+        fitting = some_of([each.number for each in several.found])
+        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one below.") from None

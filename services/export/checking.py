@@ -1,0 +1,273 @@
+"""An export's row before the checks: what would be sent, what stops it, and for how long.
+
+What was refused is decided anew with the invoice that it was refused with. It goes on by itself
+when all that stood in its way is settled. Paymo's invoice is read again before it leaves, and one
+that was changed since waits for a person.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from services import compare, money
+from services.clients.paymo import Header, Invoice
+from services.clients.xero import NewLine
+from services.clients.xero.invoices import idempotency_key
+from services.export import ledger_settings
+from services.export.claims import WIDEST
+from services.export.refusals import Refused
+from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns
+from services.mapping import taxes
+from services.mapping.case import Case, ExportChoice, LedgerSettings, adding_of
+from services.mapping.checks import codes_of, examine, grounds_of, reds
+from services.mapping.figures import Target, new_invoice
+from services.model.export import NEW_CONTACT, RefusalCode
+from services.model.wording import Amount
+from services.store import audit, exports, matches
+from services.store.audit import AuditNote
+from services.store.engine import Session
+from services.store.tables import Connection, Export
+
+_OF_CONTACT = {RefusalCode.CONTACT, RefusalCode.CONTACT_TAKEN}
+_OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX}
+
+
+def checked(
+    export: Export, invoice: Invoice, known: LedgerSettings, contact_id: str, url: str
+) -> dict[str, object]:
+    """Look at everything once more, and return what will be sent.
+
+    Raises `Refused` with everything that is wrong at once. Without a `contact_id` Xero does not
+    know the one that was chosen.
+    """
+    chosen = choice_of(export)
+    case = Case(invoice, replace(chosen, contact_id=contact_id or chosen.contact_id), known)
+    require_sendable(case)
+    return sent_of(case, contact_id, url)
+
+
+def require_sendable(case: Case) -> None:
+    """Raise `Refused` with everything that is red."""
+    if wrong := reds(examine(case)):
+        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
+
+
+def written(
+    export: Export, invoice: Invoice, contact_name: str, sent: dict[str, object]
+) -> ExportColumns:
+    """Return what the row says before the request leaves: what goes out, under which key."""
+    return {
+        "sent": sent,
+        "idempotency_key": key_of(export, export.attempt, sent),
+        "reason": "",
+        "number": invoice.number[:WIDEST],
+        "client_id": invoice.client_id,
+        "client_name": invoice.client_name[:WIDEST],
+        "contact_name": contact_name[:WIDEST],
+        "currency": money.currency_code(invoice.currency),
+        "total": invoice.total,
+        "compared": compare.Comparison(compare.as_exported(invoice)).as_json(),
+        **seen(invoice),  # Xero may refuse it, too
+    }
+
+
+def seen(invoice: Invoice) -> ExportColumns:
+    """Return what is kept of what was looked at; a refused one goes on only while it is that."""
+    return {
+        "seen_updated_on": invoice.updated_on,
+        "invoice": invoice.as_json(),
+        "tax_rate": money.plain(invoice.rate),
+    }
+
+
+def require_same_organisation(connection: Connection, export: Export) -> None:
+    """Refuse what was asked for before the connection led to another organisation."""
+    if export.tenant_id != connection.tenant_id:
+        raise Refused(
+            f"Invoice {export.number} was asked for in another Xero organisation than "
+            f"{connection.organisation_name}, so it was not sent.",
+            RefusalCode.OTHER_ORGANISATION,
+        )
+
+
+def choice_of(export: Export) -> ExportChoice:
+    """Return what was chosen for this export."""
+    return ExportChoice(
+        invoice_id=export.paymo_invoice_id,
+        contact_id=export.contact_id,
+        account_id=export.account_id,
+        tax_type=export.tax_type,
+        xero_status=export.xero_status,
+        override_tax=export.override_tax,
+        issue_on=export.issue_on,
+        due_rule=export.due_rule,
+        leave_out_number=export.leave_out_number,
+    )
+
+
+def sent_of(case: Case, contact_id: str, url: str = "") -> dict[str, object]:
+    """Return what Xero is sent, with the tax and the dates that were decided on."""
+    account = case.account
+    if account is None:
+        raise Refused("Choose the Xero account for all items.", RefusalCode.ACCOUNT)
+    target = Target(
+        contact_id=contact_id,
+        account=account,
+        xero_status=case.choice.xero_status,
+        leave_out_number=case.choice.leave_out_number,
+        tax_type=taxes.tax_type_of(case),
+        untaxed_type=taxes.untaxed_type_of(case),
+        issued_on=case.issued_on,
+        due_on=case.due_on,
+        url=url,
+    )
+    body: dict[str, object] = msgspec.to_builtins(new_invoice(case.invoice, target).body())
+    return body
+
+
+def body_of(export: Export) -> dict[str, object]:
+    """Return the invoice exactly as it was written down, amounts as numbers again."""
+    sent = export.sent or {}
+    return {**sent, "LineItems": msgspec.convert(sent["LineItems"], list[NewLine])}
+
+
+def next_attempt(export: Export) -> ExportColumns:
+    """Return another key: Xero would answer the old one with the old failure."""
+    attempt = export.attempt + 1
+    return {"attempt": attempt, "idempotency_key": key_of(export, attempt, export.sent or {})}
+
+
+def gone(export: Export) -> Refused:
+    """Return the refusal of an invoice that Paymo does not have any more."""
+    text = f"Invoice {export.number} is not in Paymo any more, so it was not exported."
+    return Refused(text, RefusalCode.GONE)
+
+
+def changed(export: Export, invoice: Invoice | Header) -> Refused:
+    """Return the refusal of an invoice that is not what the person saw."""
+    total = Amount(invoice.total, invoice.currency)
+    return Refused(
+        f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
+        f"{total} now. Look at it again before you export it as it is now.",
+        RefusalCode.CHANGED,
+    )
+
+
+def key_of(export: Export, attempt: int, sent: dict[str, object]) -> str:
+    """Make the key under which Xero takes this body once."""
+    about = f"invoice:{export.paymo_invoice_id}:{export.generation}"
+    return idempotency_key(tenant_id=export.tenant_id, about=about, attempt=attempt, body=sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """One export that was refused, before the checks again."""
+
+    session: Session
+    connection: Connection
+    export: Export
+
+    async def grounds_for(self, refusals: Collection[RefusalCode]) -> dict[str, str]:
+        """Return what Xero knew when it refused what no check had seen, and who has a name there.
+
+        Without a change of this it is not asked again.
+        """
+        case = await self._case({})
+        if case is None:
+            return {}
+        red = codes_of(reds(examine(case)))
+        return {
+            code: ground
+            for code, ground in grounds_of(case).items()
+            if code in refusals and (code not in red or code is RefusalCode.CONTACT_TAKEN)
+        }
+
+    async def requeue(
+        self, now: datetime, decided: ExportColumns, settled: Collection[RefusalCode] = ()
+    ) -> bool:
+        """Queue it again if nothing stops it any more, and say whether it goes.
+
+        One that was refused for more keeps only the reasons that are left, and goes with the last.
+        `decided` is what somebody chose for it; `settled` are reasons that are known to be over.
+        """
+        case = await self._case(decided)
+        if case is None:
+            return False
+        chosen = await self._chosen_since(case)
+        wanted: ExportColumns = {**decided, **chosen}
+        if chosen:
+            case = await self._case(wanted) or case
+        left = [each for each in self._left(case) if each not in settled]
+        if left:
+            if left != self.export.refusals or wanted:
+                kept: ExportColumns = {**wanted, "refusals": left}
+                await lifecycle.keep_refused(self.session, self.export, kept)
+            return False
+        before = {"problem": ",".join(self.export.refusals)}
+        # A batch has ended its report by then, so this one speaks for itself.
+        asked: ExportColumns = {**wanted, "due_at": now, "batch_id": None}
+        if not await lifecycle.requeue(self.session, self.export, asked):
+            return False
+        entry = AuditNote("released", now, export_id=self.export.id, before=before)
+        audit.record(self.session, self.connection, entry)
+        return True
+
+    def _left(self, case: Case) -> list[RefusalCode]:
+        """Return what still stops it: what is red, and what Xero refused while all was the same."""
+        red, now, then = codes_of(reds(examine(case))), grounds_of(case), self.export.grounds or {}
+        return [
+            each
+            for each in self.export.refusals
+            if each in red or each not in now or then.get(each) == now[each]
+        ]
+
+    async def _case(self, wanted: ExportColumns) -> Case | None:
+        export = self.export
+        if export.invoice is None:
+            return None
+        invoice = Invoice.from_json(export.invoice)
+        choice = replace(
+            choice_of(export),
+            contact_id=wanted.get("contact_id", export.contact_id),
+            account_id=wanted.get("account_id", export.account_id),
+            xero_status=wanted.get("xero_status", export.xero_status),
+            override_tax=wanted.get("override_tax", export.override_tax),
+            issue_on=wanted.get("issue_on", export.issue_on),
+            due_rule=wanted.get("due_rule", export.due_rule),
+        )
+        known = await ledger_settings.load(
+            self.session, self.connection, choice.contact_id, adding_of(invoice)
+        )
+        return Case(invoice, choice, known)
+
+    async def _chosen_since(self, case: Case) -> ExportColumns:
+        """Return the contact and the account that serve by now: matched, or restored in Xero."""
+        export, refused, namesake = self.export, set(self.export.refusals), case.ledger.namesake
+        found: ExportColumns = {}
+        if export.client_id is None or not refused & (_OF_CONTACT | _OF_ACCOUNT):
+            return found
+        match = await matches.find(
+            self.session, self.connection.id, self.connection.tenant_id, export.client_id
+        )
+        was_archived = (export.grounds or {}).get(RefusalCode.CONTACT_TAKEN, "")
+        if refused & _OF_CONTACT:
+            if match is not None and match.contact_id not in {"", NEW_CONTACT, export.contact_id}:
+                found["contact_id"] = match.contact_id
+            elif namesake and namesake.is_active and namesake.contact_id in was_archived:
+                found["contact_id"] = namesake.contact_id
+        if refused & _OF_ACCOUNT and match is not None and match.account_id:
+            other: ExportColumns = {"account_id": match.account_id}
+            moved = await self._case(other)
+            if moved is not None and not _OF_ACCOUNT & set(codes_of(reds(examine(moved)))):
+                found |= other
+        return found
+
+
+async def requeue_due(session: Session, connection: Connection, now: datetime) -> None:
+    """Queue again at once what may go, ahead of the jobs that would."""
+    for export in await exports.list_refused(session, connection):
+        if export.due_at is not None and export.due_at <= now:
+            await Recheck(session, connection, export).requeue(now, {})

@@ -1,0 +1,364 @@
+"""What Xero has of an export already: the invoice that an earlier try left, and the contact."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import structlog
+
+from services import money
+from services.clients.paymo import Invoice
+from services.clients.xero import (
+    Addition,
+    Contact,
+    NewContact,
+    XeroClient,
+    XeroClients,
+    XeroInvoice,
+    is_email,
+    name_in_xero,
+)
+from services.clients.xero.invoices import idempotency_key
+from services.errors import NotFound, Rejected, ServiceError
+from services.export import claims
+from services.export.refusals import Refused, from_xero
+from services.lifecycle import export as lifecycle
+from services.mapping.case import adding_of
+from services.mapping.checks import taken_text
+from services.mirror.lists import contact_row
+from services.model import numbers
+from services.model.export import NEW_CONTACT, RefusalCode
+from services.model.invoice import Links
+from services.model.wording import Amount
+from services.store import audit, exports, leaving, mirror, tables
+from services.store.audit import AuditNote
+from services.store.engine import Database
+from services.store.tables import Connection, Export
+
+log = structlog.get_logger(__name__)
+
+_EARLIER = timedelta(minutes=10)  # Xero's clock is another one
+_HELD = re.compile(
+    r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
+)
+_MERGES = 5  # how many merges in a row are followed
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingInvoices:
+    """Finds in Xero what may have been sent before, and what is to be linked."""
+
+    database: Database
+    xero: XeroClients
+
+    async def find_earlier(self, connection: Connection, export: Export) -> XeroInvoice | None:
+        """Return the live invoice that an earlier try has left in Xero, if any.
+
+        Its link to Paymo decides alone; without one number, contact, total and currency must agree.
+        Raises `Refused` where Xero does not let us look for it at all.
+        """
+        xero = self._client(connection)
+        number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
+        try:
+            since = min(export.requested_at, export.sent_at or export.requested_at) - _EARLIER
+            found = await xero.find_own(number, reference, since)
+        except (Rejected, NotFound) as refusal:
+            raise _unfindable(connection, export) from refusal
+        ours = await self._free(
+            connection, export, (each for each in found if _is_ours(each, export))
+        )
+        return min(ours, key=lambda each: each.updated_at, default=None)
+
+    async def _free(
+        self, connection: Connection, export: Export, found: Iterable[XeroInvoice]
+    ) -> list[XeroInvoice]:
+        """Return those of which no other export knows that they are its own."""
+        rows = list(found)
+        async with self.database.sessions() as session:
+            ids = [each.invoice_id for each in rows]
+            known = await exports.list_by_xero_ids(session, connection, ids)
+        return [each for each in rows if known.get(each.invoice_id, export).id == export.id]
+
+    async def holder_of_number(self, connection: Connection, export: Export) -> XeroInvoice:
+        """Return our own invoice of a former try, whose number stood in the way. Raises `Refused`.
+
+        One that was typed in Xero may look the same; that one only a person links.
+        """
+        try:
+            created_before = await self.find_earlier(connection, export)
+        except Refused as refusal:
+            log.warning("not_looked_up", export=export.id, refusal=refusal)
+            created_before = None
+        if created_before is None:
+            raise await self._number_taken(connection, export)
+        return created_before
+
+    async def find_same_number(self, connection: Connection, export: Export) -> XeroInvoice:
+        """Return the invoice that has this number in Xero. Raises `Refused` for another one."""
+        found = await self._numbered(connection, export)
+        if found is None or not await self._may_link(connection, export, found):
+            raise await self._number_taken(connection, export)
+        return found
+
+    async def _number_taken(self, connection: Connection, export: Export) -> Refused:
+        """Return why the number cannot be used, and note the invoice that has it."""
+        found = await self._numbered(connection, export)
+        async with self.database.sessions.begin() as session:
+            rival_id = found.invoice_id if found is not None else ""
+            await lifecycle.note(session, export, {"rival_id": rival_id})
+        if found is None:
+            return Refused(
+                f"The number {export.number} was used in Xero already, by an invoice that is void "
+                "now. Export this one without the number, or give it another one in Paymo.",
+                RefusalCode.NUMBER_OTHER,
+            )
+        if await self._may_link(connection, export, found):
+            return Refused(
+                f"Xero already has invoice {export.number}, with the same contact and the same "
+                "total. Link this export to that one if it is the same invoice, or export without "
+                "the number.",
+                RefusalCode.NUMBER_TAKEN,
+            )
+        mine = Amount(export.total or Decimal(0), export.currency)
+        theirs = Amount(found.total, found.currency_code)
+        return Refused(
+            f"Invoice {export.number} in Xero is another one: {found.contact.name}, {theirs}, "
+            f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "
+            "give this one another number in Paymo.",
+            RefusalCode.NUMBER_OTHER,
+        )
+
+    async def _numbered(self, connection: Connection, export: Export) -> XeroInvoice | None:
+        xero = self._client(connection)
+        return next(iter(await xero.find_by_number(export.number)), None)
+
+    async def _may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
+        """Say whether it is the same invoice, and came from no other one of Paymo's."""
+        owner = Links.paymo_id(found.url)
+        if owner not in {None, export.paymo_invoice_id} or not _is_same(found, export):
+            return False
+        return bool(await self._free(connection, export, [found]))
+
+    def _client(self, connection: Connection) -> XeroClient:
+        return self.xero.client(connection.tenant_id, connection.grant_id)
+
+
+def _is_ours(found: XeroInvoice, export: Export) -> bool:
+    if found.url:
+        return Links.paymo_id(found.url) == export.paymo_invoice_id
+    number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
+    stated, sent = (found.invoice_number, number) if number else (found.reference, reference)
+    return money.folded(stated) == money.folded(sent) and _is_same(found, export)
+
+
+def _is_same(found: XeroInvoice, export: Export) -> bool:
+    return (
+        found.contact.contact_id == export.contact_id
+        and found.total == export.total
+        and found.currency_code == export.currency
+    )
+
+
+def _sent(export: Export, name: str) -> str:
+    return str((export.sent or {}).get(name, ""))
+
+
+def _unfindable(connection: Connection, export: Export) -> Refused:
+    return Refused(
+        f"Xero did not answer when invoice {export.number} was sent, and it does not let us look "
+        f"for it now. Look for it in {connection.organisation_name} yourself: export it again only "
+        "if it is not there.",
+        RefusalCode.UNFINDABLE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Xero says of the chosen contact; one that is to be added has the id "new".
+
+    Without an id Xero does not know it. `namesake` has the name under which it would be added.
+    """
+
+    contact_id: str = ""
+    name: str = ""
+    merged_from: str = ""
+    namesake: tables.Contact | None = None
+    said: str = ""  # what is told with the outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Follows the contact of an export in Xero, finds it again, or adds it."""
+
+    database: Database
+    xero: XeroClients
+    now: Callable[[], datetime]
+
+    async def find_chosen(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
+        """Check the chosen contact in Xero, and follow it where it was merged; add nothing."""
+        if export.contact_id == NEW_CONTACT:
+            return await self._find_new(connection, export, invoice)
+        contact_id, first = export.contact_id, ""
+        xero = self._client(connection)
+        for _ in range(_MERGES):
+            try:
+                contact = await xero.contact(contact_id)
+            except NotFound:
+                break
+            await self._copy(connection, contact)
+            if not contact.merged_to:
+                if contact_id != export.contact_id:
+                    await self._remember(connection, export, contact_id)
+                merged_from = first if contact.name != first else ""
+                return Found(contact_id, contact.name, merged_from)
+            first, contact_id = first or contact.name, contact.merged_to
+        return Found()
+
+    async def check(self, connection: Connection, contact_id: str) -> None:
+        """Learn what Xero says of a contact that it refused, so that its return is noticed."""
+        xero = self._client(connection)
+        try:
+            await self._copy(connection, await xero.contact(contact_id))
+        except ServiceError as refusal:
+            log.info("contact_not_read", contact=contact_id, refusal=refusal)
+
+    async def _find_new(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
+        """Look for what a lost answer has left in Xero, or for another contact of the same name."""
+        adding = adding_of(invoice)
+        if not adding.name:
+            return Found(NEW_CONTACT)
+        xero = self._client(connection)
+        found = await xero.contact_named(adding.name)
+        if found is not None and found.merged_to:
+            found = await xero.contact(found.merged_to)
+        if found is None:
+            async with self.database.sessions() as session:
+                known = await mirror.find_namesake(session, connection.id, "", adding.number)
+            return Found(NEW_CONTACT, adding.name, namesake=known)
+        await self._copy(connection, found)
+        if found.contact_number == adding.number and found.contact_status == "ACTIVE":
+            if export.sent is None:
+                leaving.settle(export)
+            await self._remember(connection, export, found.contact_id)
+            return Found(found.contact_id, found.name)
+        return Found(NEW_CONTACT, adding.name, namesake=tables.Contact(**contact_row(found)))
+
+    async def add_client(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
+        """Add the client to Xero. Raises `Refused`; where Xero has the client, that is offered."""
+        made, sent = await self._added(connection, export, _new_contact(invoice))
+        await self._copy(connection, made)
+        await self._remember(connection, export, made.contact_id)
+        return Found(made.contact_id, made.name, said=_left_out(invoice, sent, made))
+
+    async def _added(
+        self, connection: Connection, export: Export, wanted: NewContact
+    ) -> tuple[Contact, NewContact]:
+        """Return the contact, and what was sent: without an e-mail address that Xero refuses."""
+        try:
+            return await self._send(connection, export, wanted), wanted
+        except Rejected as refusal:
+            if not wanted.email or RefusalCode.EMAIL not in from_xero(refusal).codes:
+                return await self._holder(connection, wanted, refusal), wanted
+        plain = msgspec.structs.replace(wanted, email="")
+        return await self._added(connection, export, plain)
+
+    async def _send(self, connection: Connection, export: Export, wanted: NewContact) -> Contact:
+        xero = self._client(connection)
+        key = idempotency_key(
+            tenant_id=connection.tenant_id, about="contact", attempt=export.attempt, body=wanted
+        )
+        earlier = export.sent_at
+        async with self.database.sessions.begin() as session:
+            await lifecycle.leave(session, export, self.now())
+        with leaving.answered(export, earlier):
+            return await xero.add_contact(wanted, key=key)
+
+    async def _holder(
+        self, connection: Connection, wanted: NewContact, refusal: Rejected
+    ) -> Contact:
+        """Return our own contact of a former try. Raises `Refused`, which offers anybody else's."""
+        xero = self._client(connection)
+        holder = None
+        if any(_HELD.search(text) for text in refusal.messages):
+            holder = await xero.contact_holding(wanted.name, wanted.number)
+        if holder is not None and holder.merged_to:
+            holder = await xero.contact(holder.merged_to)
+        if holder is None:
+            raise Refused(
+                f"The contact was not added. {refusal} Choose another contact, or put it right at "
+                "the client in Paymo.",
+                RefusalCode.CONTACT,
+            )
+        is_ours = holder.contact_number == wanted.number and holder.contact_status == "ACTIVE"
+        if is_ours and money.folded(holder.name) == money.folded(wanted.name):
+            return holder
+        await self._copy(connection, holder)
+        there, adding = tables.Contact(**contact_row(holder)), Addition(wanted.name, wanted.number)
+        raise Refused(taken_text(there, adding), RefusalCode.CONTACT_TAKEN)
+
+    async def _copy(self, connection: Connection, contact: Contact) -> None:
+        """Copy what Xero says of one contact; what it held up while it was archived goes on."""
+        row = contact_row(contact)
+        async with self.database.sessions.begin() as session:
+            known = await mirror.find_contact(session, connection.id, contact.contact_id)
+            await mirror.put(session, connection.id, tables.Contact, [row])
+            if known is None or known.is_active != row["is_active"]:
+                await exports.nudge_refused(session, connection, self.now())
+
+    async def _remember(self, connection: Connection, export: Export, contact_id: str) -> None:
+        """Note the contact at once, so that it is never added twice."""
+        before, now = {"contact_id": export.contact_id}, self.now()
+        async with self.database.sessions.begin() as session:
+            await lifecycle.note(
+                session, export, {"contact_id": contact_id, "sent_at": export.sent_at}
+            )
+            await claims.remember_match(session, export, now)
+            if before["contact_id"] != NEW_CONTACT:
+                after = {"contact_id": contact_id}
+                entry = AuditNote(
+                    "contact_merged", now, export_id=export.id, before=before, after=after
+                )
+                audit.record(session, connection, entry)
+
+    def _client(self, connection: Connection) -> XeroClient:
+        return self.xero.client(connection.tenant_id, connection.grant_id)
+
+
+def _left_out(invoice: Invoice, sent: NewContact, made: Contact) -> str:
+    """Say that the client's e-mail address stayed behind, or ""."""
+    email = _email_of(invoice)
+    if not email or sent.email:
+        return ""
+    return (
+        f"{made.name} was added to Xero without {email}, which Xero doesn't take as an e-mail "
+        "address."
+    )
+
+
+def _email_of(invoice: Invoice) -> str:
+    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
+
+
+def _new_contact(invoice: Invoice) -> NewContact:
+    client = invoice.client
+    if client is None or not name_in_xero(client.name):
+        raise Refused("The client has no name in Paymo, and Xero needs one.", RefusalCode.CONTACT)
+    address = {
+        "AddressLine1": (client.address or "")[:500],
+        "City": (client.city or "")[:255],
+        "Region": (client.state or "")[:255],
+        "PostalCode": (client.postal_code or "")[:50],
+        "Country": (client.country or "")[:50],
+    }
+    email = _email_of(invoice)
+    return NewContact(
+        name=name_in_xero(client.name),
+        number=adding_of(invoice).number,
+        email=email if is_email(email) else "",
+        tax_number=(client.fiscal_information or "").strip()[:50],
+        address={name: text for name, text in address.items() if text},
+        phone=(client.phone or "").strip()[:50],
+    )
