@@ -95,7 +95,6 @@ class Checklists:
 
     async def draw(self, session: Session, connection: Connection, spot: OneTimeLink) -> Checklist:
         """Return the form; `spot` says for whom, and in which view and channel, links are made."""
-        heard = await notices.list_subscriptions(session, connection.id)
         needs_paymo, needs_xero = needs_of(connection, spot.user_id)
         return Checklist(
             connection_id=connection.id,
@@ -105,7 +104,7 @@ class Checklists:
             broken_side=connection.broken_side,
             paymo_link=self.link(session, spot, PAYMO) if needs_paymo else "",
             xero_link=self.link(session, spot, XERO) if needs_xero else "",
-            channels=tuple(each.channel_id for each in heard if not each.paused_because),
+            channels=await notices.list_channels(session, connection.id),
             takes_over=spot.user_id != connection.owner_id,
             is_another=await connections.has_others(session, connection),
         )
@@ -187,7 +186,6 @@ def organisation_of(connection: Connection) -> Organisation | None:
 async def overview_of(session: Session, connection: Connection, role: Role) -> Overview:
     """Return one connection at a glance."""
     counts = await exports.counts(session, connection.id)
-    heard = await notices.list_subscriptions(session, connection.id)
     asking = await exports.count_asking(session, connection.id)
     asking += await payments.count_asking(session, connection.id)
     sweep = await schedules.find(session, connection.id, Job.SWEEP)
@@ -209,7 +207,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         sweep_problem=await schedules.trouble_of(session, connection),
         day_calls_left=connection.day_calls_left,
         is_paused=connection.is_paused,
-        channels=tuple(each.channel_id for each in heard if not each.paused_because),
+        channels=await notices.list_channels(session, connection.id),
     )
 
 

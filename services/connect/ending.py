@@ -14,7 +14,7 @@ from services.connect.consents import Consents
 from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Policy
-from services.jobs.runner import Step, Turn
+from services.jobs.runner import ScheduledStep, Turn
 from services.lifecycle import connection as lifecycle
 from services.lifecycle.export import end_with_connection
 from services.model.jobs import Job
@@ -46,11 +46,10 @@ _BY_HAND = (
 
 
 @dataclass(frozen=True, slots=True)
-class EndingStep(Step[Schedule]):
+class EndingStep(ScheduledStep):
     """Tells Xero, forgets the secrets, and says how it went on each side."""
 
     job = Job.DISCONNECT
-    table = Schedule
     policy = policy.ENDING
 
     database: Database
@@ -58,10 +57,6 @@ class EndingStep(Step[Schedule]):
     consents: Consents
     screen: ConnectScreen
     now: Callable[[], datetime]
-
-    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
-        """Take the end of this connection."""
-        return await schedules.take(session, key, Job.DISCONNECT, now)
 
     def policy_for(self, row: Schedule) -> Policy:
         """Be patient where nobody waits to hear how it went: the app was taken away."""
@@ -163,11 +158,10 @@ class EndingStep(Step[Schedule]):
 
     async def _enqueue(self, session: Session, row: Connection, by: str) -> None:
         """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
-        heard = await notices.list_subscriptions(session, row.id)
         notification = notices.Notification(
             kind=NoticeKind.CONNECTION_ENDED,
             source=f"ended:{row.id}:{self.now().isoformat()}",
             facts=connections.common_facts(row) | {"by": by},
-            also=[each.channel_id for each in heard if not each.paused_because],
+            also=await notices.list_channels(session, row.id),
         )
         await notices.enqueue(session, row, notification, self.now())

@@ -1,6 +1,6 @@
 """Why an invoice stands where it does: everything that is known, and every check with its datum."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,7 +34,7 @@ from services.store import (
     tasks,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
+from services.store.tables import Connection, Export, InvoiceHeader, Match
 
 # What the head of an invoice is enough for; the rest needs its lines.
 _OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
@@ -150,7 +150,11 @@ class ExplainService:
             unread="" if is_read else _unread(is_open=is_open, can_export=can_export),
             export_id=export.id if export else 0,
             actions=_actions(export, role) if export else (),
-            payments=_to_decide(rows),
+            payments=tuple(
+                (each.id, each.state is PaymentState.TOMBSTONE)
+                for each in rows
+                if each.state in _OPEN
+            ),
             can_export=can_export,
             paused_connection=connection.id if connection.is_paused else 0,
             xero_url=self.links.xero(
@@ -158,7 +162,7 @@ class ExplainService:
             ),
             paymo_url=self.links.paymo(header.invoice_id) if header else "",
             connection_id=connection.id,
-            more_actions=_more_actions(export, connection, is_restored=is_restored),
+            more_actions=tuple(_more_actions(export, connection, is_restored=is_restored)),
             is_being_read=can_export and not is_read,
             role=role,
         )
@@ -181,31 +185,23 @@ def _actions(export: Export, role: Role) -> tuple[Action, ...]:
 
 def _more_actions(
     export: Export | None, connection: Connection, *, is_restored: bool
-) -> tuple[Action, ...]:
-    broken = (Action.RECONNECT,) if connection.state is ConnectionState.BROKEN else ()
-    if export is None:
-        return broken
-    return broken + _actions_on(export, connection, is_restored=is_restored)
-
-
-def _actions_on(export: Export, connection: Connection, *, is_restored: bool) -> tuple[Action, ...]:
+) -> Iterator[Action]:
     """Return what helps; each is judged once more when pressed."""
-    is_here = (
-        connection.state is ConnectionState.ACTIVE and export.tenant_id == connection.tenant_id
-    )
-    if not is_here or export.state not in exports.DONE:
-        return ()
-    if export.invoice_state is InvoiceState.LIVE:
-        return tuple(_while_it_lives(export, connection))
-    if (
-        export.invoice_state is InvoiceState.DELETED
-        and export.snapshot is not None
-        and not is_restored
-    ):
-        return (Action.RESTORE,)
-    if export.invoice_state is InvoiceState.ASKED:
-        return (Action.VOID_IN_PAYMO, Action.DELETE_IN_PAYMO)
-    return (Action.DELETE_IN_PAYMO,) if export.invoice_state is InvoiceState.VOIDED else ()
+    if connection.state is ConnectionState.BROKEN:
+        yield Action.RECONNECT
+    if export is None or export.state not in exports.DONE:
+        return
+    if connection.state is not ConnectionState.ACTIVE or export.tenant_id != connection.tenant_id:
+        return
+    match export.invoice_state:
+        case InvoiceState.LIVE:
+            yield from _while_it_lives(export, connection)
+        case InvoiceState.DELETED if export.snapshot is not None and not is_restored:
+            yield Action.RESTORE
+        case InvoiceState.ASKED:
+            yield from (Action.VOID_IN_PAYMO, Action.DELETE_IN_PAYMO)
+        case InvoiceState.VOIDED:
+            yield Action.DELETE_IN_PAYMO
 
 
 def _while_it_lives(export: Export, connection: Connection) -> Iterator[Action]:
@@ -217,12 +213,6 @@ def _while_it_lives(export: Export, connection: Connection) -> Iterator[Action]:
             yield Action.UPDATE_IN_XERO
     if not export.is_linked and export.xero_due in {None, export.xero_total}:
         yield Action.UNDO
-
-
-def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:
-    return tuple(
-        (each.id, each.state is PaymentState.TOMBSTONE) for each in rows if each.state in _OPEN
-    )
 
 
 def _client_id(found: numbered.Numbered) -> int | None:

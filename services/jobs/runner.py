@@ -46,8 +46,9 @@ from services.errors import Lost, NotConnected, ServiceError
 from services.jobs.policy import BUG, Policy, Wait
 from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
-from services.store import leases
+from services.store import leases, schedules
 from services.store.engine import Database, Session
+from services.store.tables import Schedule
 from services.store.tables.base import Leased, Sends
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,16 @@ class Step(Generic[R]):
     async def give_up(self, turn: Turn[R], refusal: ServiceError) -> None:
         """Record that nothing more is tried."""
         raise NotImplementedError
+
+
+class ScheduledStep(Step[Schedule]):
+    """A regular job of a connection, by the connection's id."""
+
+    table = Schedule
+
+    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
+        """Take it if it is due."""
+        return await schedules.take(session, key, self.job, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from services.errors import (
 )
 from services.jobs import policy
 from services.jobs.policy import HOOK
-from services.jobs.runner import Step, Turn
+from services.jobs.runner import ScheduledStep, Turn
 from services.lifecycle.connection import mark_broken
 from services.lifecycle.task import TaskRequest, ask
 from services.mirror import lists
@@ -50,7 +50,7 @@ _DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorService(Step[Schedule]):
+class MirrorService(ScheduledStep):
     """Keeps the mirror fresh: by the clock, and out of turn when somebody needs it now.
 
     `ledger_read_at` and `progress` are what this process knows of its own reading, by connection.
@@ -59,7 +59,6 @@ class MirrorService(Step[Schedule]):
     """
 
     job = Job.MIRROR
-    table = Schedule
     policy = policy.MIRROR
 
     database: Database
@@ -72,44 +71,43 @@ class MirrorService(Step[Schedule]):
     webhook_address: str = ""
     hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
 
-    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
-        """Take the copying of both systems' lists."""
-        return await schedules.take(session, key, Job.MIRROR, now)
-
     async def run(self, turn: Turn[Schedule]) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
         async with self.database.sessions() as session:
             connection = await connections.get(session, turn.row.connection_id)
-        course = _Course(pause=_EVERY)
+        outcome = _Outcome(pause=_EVERY)
         for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
-            await self._tried(connection, course, copy)
+            await self._tried(connection, outcome, copy)
         async with self.database.sessions.begin() as session:
             if not await schedules.conclude(
                 session,
                 turn.row,
-                self.now() + course.pause,
-                problem=" ".join(course.problems),
-                is_held=course.is_limited,
+                self.now() + outcome.pause,
+                problem=" ".join(outcome.problems),
+                is_held=outcome.is_limited,
             ):
                 raise Lost
             row = await connections.get(session, connection.id)
-            for name, value in course.done.items():
+            for name, value in outcome.done.items():
                 setattr(row, name, value)
 
-    async def _tried(self, connection: Connection, course: "_Course", copy: "_Copy") -> None:
+    async def _tried(self, connection: Connection, outcome: "_Outcome", copy: "_Copy") -> None:
         """Copy one side; what is the matter with it keeps the other from nothing."""
         try:
-            course.done |= await copy(connection)
+            outcome.done |= await copy(connection)
         except Throttled as refusal:
-            course.put_off(max(refusal.retry_after, _SOON), str(refusal))
-            course.is_limited = True
+            outcome.put_off(max(refusal.retry_after, _SOON), str(refusal))
+            outcome.is_limited = True
         except NotConnected as refusal:
-            course.put_off(_XERO_EVERY, str(refusal))
-            await self._note_broken(connection, refusal)
+            outcome.put_off(_XERO_EVERY, str(refusal))
+            async with self.database.sessions.begin() as session:
+                await mark_broken(
+                    session, connection.id, refusal.system, reason=str(refusal), now=self.now()
+                )
         except _Waits as refusal:
-            course.problems.append(str(refusal))
+            outcome.problems.append(str(refusal))
         except ServiceError as refusal:
-            course.put_off(_AFTER_TROUBLE, str(refusal))
+            outcome.put_off(_AFTER_TROUBLE, str(refusal))
             log.warning("mirror_failed", connection=connection.id, refusal=refusal)
 
     async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
@@ -223,12 +221,6 @@ class MirrorService(Step[Schedule]):
         self.progress[key] = begun_at, progress
         return progress
 
-    async def _note_broken(self, connection: Connection, refusal: NotConnected) -> None:
-        async with self.database.sessions.begin() as session:
-            await mark_broken(
-                session, connection.id, refusal.system, reason=str(refusal), now=self.now()
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
@@ -244,7 +236,7 @@ class _Waits(ServiceError):
 
 
 @dataclass(slots=True)
-class _Course:
+class _Outcome:
     """How the copying went, both sides together."""
 
     pause: timedelta

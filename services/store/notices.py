@@ -241,14 +241,14 @@ async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str
     return removed is not None
 
 
-async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
-    """Return who hears of a connection, oldest first, the paused ones too."""
+async def list_channels(session: AsyncSession, connection_id: int) -> tuple[str, ...]:
+    """Return the channels that hear of a connection, oldest first, without the paused ones."""
     found = await session.scalars(
-        select(Subscription)
-        .where(Subscription.connection_id == connection_id)
+        select(Subscription.channel_id)
+        .where(Subscription.connection_id == connection_id, Subscription.paused_because == "")
         .order_by(Subscription.id)
     )
-    return found.all()
+    return tuple(found)
 
 
 async def pause_channel(

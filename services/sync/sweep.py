@@ -16,7 +16,7 @@ from services.clients.xero import XeroClients, XeroInvoice
 from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import SILENT, Policy, Wait
-from services.jobs.runner import Runner, Step, Turn
+from services.jobs.runner import Runner, ScheduledStep, Turn
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
 from services.model.invoice import InvoiceState, Links
@@ -42,11 +42,10 @@ _IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
-class SweepStep(Step[Schedule]):
+class SweepStep(ScheduledStep):
     """Sweeps one organisation; `interval` is the usual time between two sweeps."""
 
     job = Job.SWEEP
-    table = Schedule
 
     database: Database
     paymo: PaymoClients
@@ -56,10 +55,6 @@ class SweepStep(Step[Schedule]):
     runner: Runner
     interval: timedelta
     now: Callable[[], datetime]
-
-    async def take(self, session: Session, key: int, now: datetime) -> Schedule | None:
-        """Take the sweep of this connection's organisation."""
-        return await schedules.take(session, key, Job.SWEEP, now)
 
     def policy_for(self, row: Schedule) -> Policy:
         """Try again with the next sweep, if that comes sooner."""
