@@ -1,7 +1,6 @@
 """Connecting both sides: links, keys, consents, and coming back after a break."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,20 +16,11 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import Member
-from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import HERE, Connecting, nonce_of
 from tests.services.prepared import KEY
 from tests.services.store_seeds import export_of
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def broken(stand: Connecting, side: System) -> Connection:

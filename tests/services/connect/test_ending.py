@@ -1,6 +1,5 @@
 """Ending a connection on both sides, and coming back to what was exported."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +13,6 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import Member
 from services.store import links
-from services.store.engine import Database
 from services.store.tables import (
     AuditEntry,
     Connection,
@@ -28,14 +26,6 @@ from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import PLACE, Connecting, nonce_of
 from tests.services.prepared import KEY
 from tests.services.store_seeds import export_of
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def exported(stand: Connecting, connection: Connection, **values: object) -> None:

@@ -1,7 +1,6 @@
 """One Xero user's connections: what several of ours share goes only with the last of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,20 +9,11 @@ from services.connect.service import WorkspaceService
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.people import Person
-from services.store.engine import Database
 from services.store.tables import Connection, Grant, Notice
 from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
 ELSEWHERE = Person("", "T2", "U1", "C1")
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def oak_studio(stand: Connecting, person: Person, user: str = "person-one") -> Connection:

@@ -1,7 +1,6 @@
 """Two people of one workspace who connect at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -11,21 +10,12 @@ from services.connect.links import LinkExpired
 from services.errors import NotAllowed, ServiceError
 from services.model.connection import ConnectionState
 from services.model.wording import Member
-from services.store.engine import Database
 from services.store.tables import AuditEntry, Connection, Grant, SlackInstallation
 from tests.services import bridge
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
 ANNA = replace(bridge.ANNA, name="anna", workspace="maple")
 BEN = replace(bridge.BEN, name="ben", workspace="maple")
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def log_of(stand: Connecting) -> list[tuple[str, str, int]]:

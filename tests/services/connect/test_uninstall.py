@@ -1,16 +1,12 @@
 """The app is taken out of Slack: both sides are ended, what was exported stays known."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from services.connect.service import WorkspaceService
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store import due
-from services.store.engine import Database
 from services.store.tables import AuditEntry, Export, Grant, Workspace
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA
@@ -18,14 +14,6 @@ from tests.services.connecting import Connecting
 from tests.services.store_seeds import export_of
 
 pytestmark = SQLITE_ALONE
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def run_due(stand: Connecting) -> list[Job]:

@@ -1,7 +1,6 @@
 """Slack workspaces that meet the app, and Xero's tokens in the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,18 +9,9 @@ from services.connect.consents import StoreVault
 from services.connect.service import WorkspaceService
 from services.errors import NotConnected
 from services.model.people import Person
-from services.store.engine import Database
 from services.store.tables import Workspace
 from tests.services.bridge import ANNA, BEN, no_sleep
 from tests.services.connecting import Connecting
-
-
-@pytest.fixture
-async def stand(database: Database) -> AsyncIterator[Connecting]:
-    """Nothing is connected yet."""
-    made = await Connecting.open(database)
-    yield made
-    await made.close()
 
 
 async def test_a_workspace_has_one_id_whoever_asks_first(stand: Connecting) -> None:
