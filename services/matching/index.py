@@ -7,14 +7,15 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rapidfuzz import fuzz, process
 
 from services.matching.readings import Reading, readings, without_signs
 from services.model import chunks
 from services.store import contacts
+from services.store.contacts import Known
 from services.store.engine import Session, memory_of
+from services.store.tables import Contact
 
 _NEAR = 40
 _FAR = 45
@@ -45,28 +46,7 @@ _EVERYBODYS = frozenset(
 )
 
 
-class Recognisable(Protocol):
-    """A contact, as far as somebody can be recognised by it."""
-
-    @property
-    def contact_id(self) -> str:
-        """Xero's own id."""
-
-    @property
-    def name(self) -> str:
-        """The name as Xero has it."""
-
-    @property
-    def folded_name(self) -> str:
-        """The name as it is searched for."""
-
-    @property
-    def email(self) -> str:
-        """The address, or ""."""
-
-    @property
-    def tax_number(self) -> str:
-        """The number as somebody typed it, or ""."""
+Recognisable = Known | Contact  # as far as somebody can be recognised by it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Which contact a client may be: suggestions, each with its reason, the likeliest first."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from services.matching.index import (
     Index,
@@ -46,9 +45,8 @@ class Suggestion:
     is_addressed: bool = False  # with the same e-mail address, or domain
 
 
-def suggest(party: Party, contacts: Index | Iterable[Recognisable]) -> Sequence[Suggestion]:
+def suggest(party: Party, index: Index) -> Sequence[Suggestion]:
     """The contacts that the client may be, the likeliest first."""
-    index = contacts if isinstance(contacts, Index) else _index_of(tuple(contacts))
     compared = (_compare(party, each) for each in index.shortlist(party))
     found = [each for each in compared if each is not None]
     found.sort(key=_order)
@@ -59,15 +57,6 @@ def reason_for(party: Party, contact: Recognisable) -> str:
     """Return why the client may be this contact, or ""."""
     found = _compare(party, contact)
     return found.reason if found else ""
-
-
-@lru_cache(maxsize=4)
-def _index_of(contacts: tuple[Recognisable, ...]) -> Index:
-    """Read a list; the last few are remembered, so that many clients can be asked about."""
-    index = Index()
-    for each in contacts:
-        index.put(each)
-    return index
 
 
 def _order(each: Suggestion) -> tuple[int, bool, int, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from services.matching.index import Index
 from services.matching.suggestions import Party, suggest, surest
 from services.store.mirror import folded_name
 from services.store.tables import Contact
@@ -44,7 +45,7 @@ class Measured:
 def measured(source: str, half: str) -> Measured:
     """Ask about every client of one half of the town or of the twins."""
     cases = town(half) if source == "town" else twins(half)
-    found = [(each, suggest(each.party, each.contacts)) for each in cases]
+    found = [(each, suggest(each.party, index_of(each.contacts))) for each in cases]
     sure = [(each, surest(suggested)) for each, suggested in found]
     return Measured(
         asked=len(cases),
@@ -60,6 +61,15 @@ def measured(source: str, half: str) -> Measured:
             if best is not None and best.contact.contact_id != each.right
         ),
     )
+
+
+@lru_cache(maxsize=4)
+def index_of(contacts: tuple[Contact, ...]) -> Index:
+    """Read contacts once for the many clients that are asked about."""
+    index = Index()
+    for each in contacts:
+        index.put(each)
+    return index
 
 
 @lru_cache

@@ -8,7 +8,15 @@ import pytest
 
 from services.matching.index import Index
 from services.matching.suggestions import Party, suggest
-from tests.services.matching_cases import contact, measured, rows, town, townspeople, twins
+from tests.services.matching_cases import (
+    contact,
+    index_of,
+    measured,
+    rows,
+    town,
+    townspeople,
+    twins,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "matching.md"
 LONGEST = 0.05  # seconds for one answer among ten thousand contacts
@@ -51,7 +59,9 @@ def test_the_published_figures_are_those_of_the_report_halves() -> None:
 
 
 def test_every_suggestion_says_why() -> None:
-    suggested = [each for case in twins("report") for each in suggest(case.party, case.contacts)]
+    suggested = [
+        each for case in twins("report") for each in suggest(case.party, index_of(case.contacts))
+    ]
 
     assert suggested
     assert all(each.reason for each in suggested)
