@@ -1,6 +1,6 @@
 """Why an invoice stands where it does: everything that is known, and every check with its datum."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,7 +34,7 @@ from services.store import (
     tasks,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Export, InvoiceHeader, Match
+from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
 
 # What the head of an invoice is enough for; the rest needs its lines.
 _OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
@@ -150,11 +150,7 @@ class ExplainService:
             unread="" if is_read else _unread(is_open=is_open, can_export=can_export),
             export_id=export.id if export else 0,
             actions=_actions(export, role) if export else (),
-            payments=tuple(
-                (each.id, each.state is PaymentState.TOMBSTONE)
-                for each in rows
-                if each.state in _OPEN
-            ),
+            payments=_to_decide(rows),
             can_export=can_export,
             paused_connection=connection.id if connection.is_paused else 0,
             xero_url=self.links.xero(
@@ -213,6 +209,12 @@ def _while_it_lives(export: Export, connection: Connection) -> Iterator[Action]:
             yield Action.UPDATE_IN_XERO
     if not export.is_linked and export.xero_due in {None, export.xero_total}:
         yield Action.UNDO
+
+
+def _to_decide(rows: Sequence[Payment]) -> tuple[tuple[int, bool], ...]:
+    return tuple(
+        (each.id, each.state is PaymentState.TOMBSTONE) for each in rows if each.state in _OPEN
+    )
 
 
 def _client_id(found: numbered.Numbered) -> int | None:
