@@ -8,10 +8,11 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-rest check format lint types layers check-slack audit lock clean
+.PHONY: help demo tour axe test test-all test-rest check format lint types layers check-slack audit lock clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
+	@echo "make tour         walk the demo in Chromium and write the pictures of README and docs/"
 	@echo "make test         every check, and every test but those below"
 	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
 	@echo "make check        format, lint, types, layers"
@@ -23,6 +24,9 @@ help:
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
 
+tour: $(READY)
+	@TOUR=docs/images FORBID_SKIPS=1 $(BIN)/python -m pytest -q -k newcomer tests/test_demo.py
+
 # What is `thorough` is decided in tests/split.py.
 PYTEST := $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist worksteal
 test: check
@@ -31,9 +35,16 @@ test: check
 
 test-all: test test-rest
 
-test-rest: $(READY)
+test-rest: $(READY) axe
 	@echo "== tests on PostgreSQL, in a browser, of whole walks, and of properties at length"
 	@EXAMPLES=10 $(PYTEST) -m "thorough or property" $(PYTEST_ARGS)
+
+# axe judges the pages; it comes with Node, and tests that need it are skipped without it.
+AXE := axe-core@4.14.1
+axe: .venv/axe/node_modules/axe-core/axe.min.js
+.venv/axe/node_modules/axe-core/axe.min.js:
+	@mkdir -p .venv/axe
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/axe $(AXE) || echo "axe is not to be had here: npm"
 
 check: $(READY)
 	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }

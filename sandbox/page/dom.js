@@ -11,15 +11,24 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Return a table; a head that starts with "#" stands over figures, and cells may be elements. */
-export function table(caption, heads, rows, foot = []) {
-  const isMoney = heads.map((head) => head.startsWith("#"));
-  const kind = (at) => ({ class: isMoney[at] ? "money" : null });
-  const words = heads.map((head, at) => el("th", { scope: "col", ...kind(at) }, head.replace(/^#/, "")));
-  const body = rows.map((row) => el("tr", {}, row.map((cell, at) => el("td", kind(at), cell))));
-  const sums = foot.map(([name, sum]) => el("tr", {}, el("th", { scope: "row", colspan: heads.length - 1 }, name), el("td", { class: "money" }, sum)));
-  const none = el("tr", {}, el("td", { colspan: heads.length, class: "note" }, "Nothing here yet."));
-  return el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, words)), el("tbody", {}, rows.length ? body : none), el("tfoot", {}, sums));
+/**
+ * Return a table; a head that starts with "#" stands over figures, one with "@" over days, and cells
+ * may be elements. Roles are said, since a narrow page draws each row as a list. Where there are no
+ * rows, `none` says how to get one.
+ */
+export function table(caption, heads, rows, { foot = [], none = "Nothing here yet." } = {}) {
+  const kinds = heads.map((head) => ({ "#": "money", "@": "date" })[head[0]] ?? null);
+  const names = heads.map((head) => head.replace(/^[#@]/, ""));
+  const word = (name, at) => (name ? el("th", { scope: "col", role: "columnheader", class: kinds[at] }, name) : el("td", { role: "cell" }));
+  const cell = (held, at) => el("td", { role: "cell", class: kinds[at], "data-head": names[at] }, held === "" ? null : el("span", { class: "cell" }, held));
+  const body = rows.map((row) => el("tr", { role: "row" }, row.map(cell)));
+  const sums = foot.map(([name, sum]) => el("tr", { role: "row" },
+    el("th", { scope: "row", role: "rowheader", colspan: heads.length - 1 }, name), el("td", { role: "cell", class: "money" }, sum)));
+  const empty = el("tr", { role: "row" }, el("td", { role: "cell", colspan: heads.length, class: "empty" }, none));
+  return el("table", { role: "table", "aria-label": caption }, el("caption", {}, caption),
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, names.map(word))),
+    el("tbody", { role: "rowgroup" }, rows.length ? body : empty),
+    foot.length ? el("tfoot", { role: "rowgroup" }, sums) : null);
 }
 
 /** Return names and what stands behind them; empty ones are left out. */

@@ -16,12 +16,16 @@ _KIT = Path(__file__).parents[1] / "page"
 
 
 _MORE = [
-    {"text": "Export all the others at once:", "copy": "/paymo-xero export all"},
-    {"text": "Ask why one does not go:", "copy": "/paymo-xero why INV-2047"},
-    {"text": "Take an export back:", "copy": "/paymo-xero undo INV-2046"},
-    {"text": "Compare both sides:", "copy": "/paymo-xero reconcile"},
-    {"text": "See who did what:", "copy": "/paymo-xero history"},
-    {"text": "Void an invoice in Xero, and see what Paymo makes of it.", "copy": ""},
+    {"pane": "slack", "text": "Export everything that’s ready:", "copy": "/paymo-xero export all"},
+    {
+        "pane": "slack",
+        "text": "Find out why an invoice can’t go:",
+        "copy": "/paymo-xero why INV-2047",
+    },
+    {"pane": "slack", "text": "Undo one of the exports:", "copy": "/paymo-xero undo INV-2046"},
+    {"pane": "slack", "text": "Compare Paymo and Xero:", "copy": "/paymo-xero reconcile"},
+    {"pane": "slack", "text": "See who did what:", "copy": "/paymo-xero history"},
+    {"pane": "xero", "text": "Void an invoice in Xero. Paymo voids it, too.", "copy": ""},
 ]
 
 
@@ -53,14 +57,20 @@ class Portal:
 
     async def steps(self, _: web.Request) -> web.Response:
         """Where the panes are, what there is to do, and what of it is done."""
-        told = {"panes": self.addresses, "steps": self._steps(), "more": _MORE}
-        return web.json_response(told)
+        shown = {"panes": self.addresses, "steps": self._steps(), "more": _MORE}
+        return web.json_response(shown | {"busy": any(self.slack.state.stacks.values())})
 
     def _steps(self) -> list[Json]:
-        notices = self._notices()
-        invoices = self.xero.books.invoices.values()
+        return [*self._connecting(), *self._exporting()]
+
+    def _connecting(self) -> list[Json]:
         return [
-            _step("slack", "Type /paymo-xero connect", done=self._has_typed()),
+            _step(
+                "slack",
+                "Type this in #invoices:",
+                done=any(each.sent is not None for each in self.slack.answers),
+                copy="/paymo-xero connect",
+            ),
             _step(
                 "slack",
                 "Press Connect Paymo. On the page that opens, paste this key and tick the box:",
@@ -69,36 +79,38 @@ class Portal:
             ),
             _step(
                 "slack",
-                "Press Connect Xero, tick the box, and allow the access at Xero",
+                "Press Connect Xero, tick the box, and allow access.",
                 done=bool(self.xero.authority.connections),
             ),
             _step(
                 "slack",
-                "Choose #invoices for notices, and press Confirm and Finish",
+                "Choose #invoices for notifications, and finish.",
                 done=bool(self.slack.messages("invoices")),
             ),
+        ]
+
+    def _exporting(self) -> list[Json]:
+        invoices = self.xero.books.invoices.values()
+        return [
             _step(
                 "slack",
-                "Export an invoice: choose the account Sales, then press Export Invoice. Type",
+                "Type this, choose the account Sales, and press Export Invoice:",
                 done=bool(invoices),
                 copy=f"/paymo-xero export {FIRST}",
             ),
             _step(
                 "xero",
-                "Open the invoice in Xero, and add a payment",
+                f"In Xero, open {FIRST} and add a payment.",
                 done=any(each.paid for each in invoices),
             ),
             _step(
-                "paymo",
-                "See the payment in Paymo, and the notice in #invoices",
-                done="payment_received" in notices,
+                "slack",
+                "Back in Slack, see the payment arrive in #invoices.",
+                done="payment_received" in self._events(),
             ),
         ]
 
-    def _has_typed(self) -> bool:
-        return any(each.sent is not None for each in self.slack.answers)
-
-    def _notices(self) -> set[str]:
+    def _events(self) -> set[str]:
         told = [each.metadata or {} for each in self.slack.messages("invoices")]
         return {each["event_type"] for each in told if each}
 

@@ -39,7 +39,7 @@ function sheet(invoice) {
   const about = facts({ Client: invoice.client, Date: invoice.date, "Due date": invoice.due, Currency: invoice.currency, Notes: invoice.notes });
   const heads = ["Item", "Description", "#Quantity", "#Price", "Taxed", "#Amount"];
   const rows = invoice.lines.map((line) => [line.item, line.description, line.quantity, line.price, line.taxed ? "Yes" : "No", line.amount]);
-  return [el("section", { class: "card" }, about), el("section", { class: "card" }, table("Lines", heads, rows, invoice.sums))];
+  return [el("section", { class: "card" }, about), el("section", { class: "card" }, table("Lines", heads, rows, { foot: invoice.sums }))];
 }
 
 function paymentsOf(invoice) {
@@ -49,7 +49,8 @@ function paymentsOf(invoice) {
   ];
   const rows = invoice.payments.map(row);
   const left = el("p", {}, `Left to pay: ${invoice.currency} ${invoice.left}`);
-  const list = table("Payments", ["Date", "Notes", "#Amount", ""], rows);
+  const none = "No payments yet. One that you add in Xero appears here.";
+  const list = table("Payments", ["@Date", "Notes", "#Amount", ""], rows, { none });
   return el("details", { class: "card", open: true }, el("summary", {}, `View payments (${rows.length})`), list, left);
 }
 

@@ -44,7 +44,7 @@ function showInvoices(company) {
     el("a", { href: `#accounting/invoices/${each.id}` }, each.number),
     each.client, each.date, each.due, badge(each.status), each.total, each.left,
   ];
-  const heads = ["Number", "Client", "Date", "Due", "Status", "#Total", "#Left to pay"];
+  const heads = ["Number", "Client", "@Date", "@Due", "Status", "#Total", "#Left to pay"];
   const rows = () => titled(company, "Invoices", table("All invoices, newest first", heads, company.invoices.map(row)));
   show(at("view"), `invoices ${company.id}`, [[company.invoices, rows]]);
 }

@@ -1,65 +1,91 @@
-// The three panes and the steps; what is done is asked for every second.
-const NAMES = { slack: "Slack", xero: "Xero", paymo: "Paymo" };
-const byId = (id) => document.getElementById(id);
+/** The steps beside the three panes; what is done is asked for every second. */
+import { el } from "/kit/dom.js";
+import { copier } from "./copier.js";
+import { nameOf, openTabs, shownPane, showPane } from "./tabs.js";
 
-function element(tag, fields = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), fields);
-  made.append(...children);
-  return made;
+const PAUSE = 1000;
+const REST = 2; // looks at what was just done, before the next pane comes into view
+const at = (id) => document.getElementById(id);
+let next = null;
+let wanted = "";
+let rest = 0;
+
+function step(each, place) {
+  return el("li", { "data-number": place + 1 }, el("span", { class: "unseen" }), ...told(each));
 }
 
-function show(pane) {
-  for (const tab of byId("tabs").children) tab.setAttribute("aria-selected", tab.dataset.pane === pane);
-  for (const frame of byId("panes").children) frame.hidden = frame.dataset.pane !== pane;
+function told(each) {
+  const copy = each.copy ? copier(each.copy, (words) => say(words, each.pane)) : null;
+  return [el("span", {}, each.text), copy, way(each.pane)];
 }
 
-function openPanes(addresses) {
-  if (byId("tabs").children.length) return;
-  for (const [pane, address] of Object.entries(addresses)) {
-    const tab = element("button", { role: "tab", type: "button", onclick: () => show(pane) }, NAMES[pane]);
-    const frame = element("iframe", { src: address, title: NAMES[pane] });
-    frame.allow = "clipboard-write";
-    for (const each of [tab, frame]) each.dataset.pane = pane;
-    byId("tabs").append(tab);
-    byId("panes").append(frame);
-  }
-  show("slack");
+function way(pane) {
+  return el("button", { type: "button", class: "go", "data-pane": pane, click: () => visit(pane) }, `Show ${nameOf(pane)}`);
 }
 
-function copied(text) {
-  const button = element("button", { type: "button", title: "Copy" }, "Copy");
-  button.onclick = () => navigator.clipboard.writeText(text);
-  return [" ", element("code", {}, text), button];
+/** Say it to screen readers, and show where it belongs. */
+function say(words, pane) {
+  at("said").textContent = words;
+  visit(pane);
 }
 
-let drawn = "";
+function visit(pane) {
+  wanted = "";
+  showPane(pane);
+  drawWays();
+}
+
+/** Offer the way to a pane only where it is not shown already. */
+function drawWays() {
+  for (const each of document.querySelectorAll(".go")) each.hidden = each.dataset.pane === shownPane();
+}
+
+function begin({ panes, steps, more }) {
+  openTabs(panes, visit);
+  at("steps").append(...steps.map(step));
+  at("more").append(...more.map((each) => el("li", {}, told(each))));
+  at("done").append(way("paymo"));
+  visit("slack");
+}
+
 function drawSteps(steps) {
-  if (JSON.stringify(steps) === drawn) return;
-  drawn = JSON.stringify(steps);
-  const next = steps.findIndex((step) => !step.done);
-  byId("steps").replaceChildren(...steps.map((step, place) => {
-    const state = step.done ? "done" : place === next ? "next" : "";
-    return element("li", { className: state }, step.text, ...(step.copy ? copied(step.copy) : []));
-  }));
-  byId("done").hidden = next !== -1;
+  const now = steps.findIndex((step) => !step.done);
+  [...at("steps").children].forEach((item, place) => {
+    item.className = steps[place].done ? "done" : place === now ? "next" : "";
+    item.firstChild.textContent = steps[place].done ? "Done: " : "";
+    if (place === now) item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  });
+  at("done").hidden = now !== -1;
+  if (next !== null && next !== now) turn(steps[now]);
+  next = now;
 }
 
-function drawMore(more) {
-  if (byId("more").children.length) return;
-  byId("more").append(...more.map((each) =>
-    element("li", {}, each.text, ...(each.copy ? copied(each.copy) : []))));
+/** Go on with another step, once no form is open any more where it would be in view. */
+function turn(upcoming) {
+  at("said").textContent = upcoming ? `Next: ${upcoming.text}` : at("done").firstElementChild.textContent;
+  wanted = upcoming?.pane ?? "";
+  rest = REST;
+  if (upcoming) document.querySelector("#steps .next").scrollIntoView({ block: "nearest" });
 }
 
 async function look() {
   try {
-    const told = await (await fetch("/steps")).json();
-    openPanes(told.panes);
-    drawSteps(told.steps);
-    drawMore(told.more);
-  } catch {
+    const state = await (await fetch("/steps")).json();
+    if (next === null) begin(state);
+    drawSteps(state.steps);
+    rest -= 1;
+    if (wanted && !state.busy && rest < 0) visit(wanted);
+  } catch (error) {
     // The demo was stopped, or is about to answer; the next look will tell.
+    console.warn(error);
   }
-  setTimeout(look, 1000);
+  setTimeout(look, PAUSE);
 }
 
+at("unfold").addEventListener("click", () => {
+  const open = at("unfold").getAttribute("aria-expanded") !== "true";
+  at("unfold").setAttribute("aria-expanded", String(open));
+  at("unfold").textContent = open ? "Fewer Steps" : "All Steps";
+});
 look();

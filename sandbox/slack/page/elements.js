@@ -44,7 +44,7 @@ function kept({ item, block, scene }) {
 }
 
 function button({ item, block, scene }) {
-  const label = item.accessibility_label ? { "aria-label": item.accessibility_label } : {};
+  const label = { "aria-label": item.accessibility_label, "data-key": `${block.block_id}/${item.action_id}` };
   const press = () => act("press", { user: scene.user, where: scene.where, action_id: item.action_id, block_id: block.block_id });
   if (item.url) return link(item.url, words(item.text), { class: `button ${item.style ?? ""}`, onclick: press, ...label });
   const pressed = async (event) => {

@@ -23,7 +23,7 @@ function scene() {
   for (const person of world.people) names[person.id] = person.real_name;
   for (const channel of world.channels) names[channel.id] = channel.name;
   names[world.team.bot_user_id] = "paymo-xero";
-  return { user: here.user, people: world.users, channels: rooms(), names };
+  return { user: here.user, command: world.command, people: world.users, channels: rooms(), names };
 }
 
 function rooms() {
@@ -76,7 +76,7 @@ function drawPlace() {
   else {
     showMessages(channel, scene());
     at("typed").setAttribute("aria-label", inApp ? "Message paymo-xero" : `Message #${channel.name}`);
-    at("typed").placeholder = `Message, or ${world.command} …`;
+    at("typed").placeholder = `${world.command} …`;
     drawShortcuts();
   }
 }
@@ -85,8 +85,22 @@ function drawTabs(inApp) {
   const signature = inApp ? here.place : "";
   if (at("tabs").dataset.signature === signature) return;
   at("tabs").dataset.signature = signature;
-  const tab = (label, place, open) => el("button", { type: "button", role: "tab", "aria-selected": String(here.place === place), onclick: open }, label);
+  const tab = (label, place, open) => el("button", {
+    type: "button", role: "tab", "aria-selected": String(here.place === place), tabindex: here.place === place ? 0 : -1,
+    "aria-controls": place === "home" ? "home" : "messages", onclick: open,
+  }, label);
   at("tabs").replaceChildren(...(inApp ? [tab("Home", "home", openHome), tab("Messages", "app", openDirect)] : []));
+}
+
+/** Move between the tabs by keyboard. */
+function steer(event) {
+  const tabs = [...at("tabs").children];
+  const now = tabs.indexOf(document.activeElement);
+  const places = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 };
+  if (!(event.key in places)) return;
+  event.preventDefault();
+  tabs.at(places[event.key] % tabs.length).click();
+  at("tabs").querySelector("[aria-selected=true]").focus();
 }
 
 function drawHome() {
@@ -96,7 +110,7 @@ function drawHome() {
   const view = world.home;
   if (!world.team.installed) {
     at("home").replaceChildren(el("p", {}, "paymo-xero is not installed here. ", link(world.install_url, "Add to Slack", { class: "button primary" })));
-  } else if (!view) at("home").replaceChildren(el("p", { class: "note" }, "Nothing here yet."));
+  } else if (!view) at("home").replaceChildren(el("p", { class: "note" }, "Nothing here yet. Open Messages, and type ", el("code", {}, `${world.command} connect`), "."));
   else at("home").replaceChildren(...drawn(view.blocks, { ...scene(), where: view.id, values: view.state.values }));
 }
 
@@ -166,6 +180,7 @@ async function watch() {
 
 at("composer").addEventListener("submit", send);
 at("typed").addEventListener("input", hint);
+at("tabs").addEventListener("keydown", steer);
 at("people").addEventListener("change", () => {
   here.user = at("people").value;
   look().then(() => go({}));

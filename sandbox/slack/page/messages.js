@@ -1,36 +1,54 @@
 /** Shows what is said in a channel: blocks, threads, whispers. */
-import { drawn } from "./blocks.js";
+import { attached, drawn } from "./blocks.js";
 import { el } from "./dom.js";
 import { mrkdwn } from "./text.js";
 
 const list = document.getElementById("messages");
 let room = "";
+let low = true;
 
-/** Show a channel's messages; those that stand as they stood are left alone. */
+list.addEventListener("scroll", () => { low = list.scrollHeight - list.scrollTop - list.clientHeight < 80; });
+new ResizeObserver(() => { if (low) list.scrollTop = list.scrollHeight; }).observe(list);
+
+/** Show a channel's messages; those that stand as they stood are left alone, the newest comes into view. */
 export function showMessages(channel, scene) {
   const opened = room !== `${scene.user}/${channel.id}`;
   room = `${scene.user}/${channel.id}`;
-  const low = opened || list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   const old = new Map(opened ? [] : [...list.children].map((node) => [node.dataset.ts, node]));
-  const threads = Map.groupBy ? Map.groupBy(replies(channel), (each) => each.thread_ts) : grouped(replies(channel));
+  const known = new Set(opened ? [] : [...list.querySelectorAll("[data-said]")].map((node) => node.dataset.said));
+  const threads = grouped(channel.messages.filter(isReply));
   const top = channel.messages.filter((each) => !isReply(each) || each.subtype === "thread_broadcast");
   const nodes = top.map((message) => {
     const answers = isReply(message) ? [] : threads.get(message.ts) ?? [];
-    const signature = JSON.stringify([message, answers]);
+    const parent = isReply(message) ? channel.messages.find((each) => each.ts === message.thread_ts) : null;
+    const signature = JSON.stringify([message, answers, parent?.text]);
     const before = old.get(message.ts);
     if (before?.dataset.signature === signature) return before;
-    return item(message, answers, scene, signature);
+    return item(message, answers, { ...scene, parent }, signature);
   });
-  list.replaceChildren(...nodes);
-  if (low) list.scrollTop = list.scrollHeight;
+  list.replaceChildren(...(nodes.length ? nodes : [invitation(channel, scene)]));
+  const fresh = channel.messages.filter((each) => !known.has(each.ts));
+  const newest = opened ? null : fresh.filter((each) => low || each.is_ephemeral || each.user === scene.user).at(-1);
+  if (newest) bringUp(newest.ts);
+  else if (opened || low) list.scrollTop = list.scrollHeight;
+}
+
+/** Bring a message into view, wherever its thread is; of a tall one, the beginning. */
+function bringUp(ts) {
+  const node = [...list.querySelectorAll("[data-said]")].find((each) => each.dataset.said === ts);
+  if (!node) return;
+  node.scrollIntoView({ block: node.offsetHeight > list.clientHeight ? "start" : "nearest" });
+}
+
+function invitation(channel, scene) {
+  const where = channel.is_im ? "your messages with paymo-xero" : `#${channel.name}`;
+  return el("li", { class: "empty" },
+    el("strong", {}, `This is ${where}.`),
+    el("p", {}, "Nothing here yet. Type ", el("code", {}, `${scene.command} connect`), " below to connect Paymo and Xero."));
 }
 
 function isReply(message) {
   return Boolean(message.thread_ts) && message.thread_ts !== message.ts;
-}
-
-function replies(channel) {
-  return channel.messages.filter(isReply);
 }
 
 function grouped(messages) {
@@ -43,7 +61,7 @@ function item(message, answers, scene, signature) {
   const thread = answers.length
     ? el("details", { class: "thread", open: true },
         el("summary", {}, answers.length === 1 ? "1 reply" : `${answers.length} replies`),
-        el("ol", { "aria-label": "Thread" }, answers.map((each) => el("li", {}, said(each, scene)))))
+        el("ol", { "aria-label": "Thread" }, answers.map((each) => el("li", {}, said(each, { ...scene, inThread: true })))))
     : null;
   const node = el("li", { "data-ts": message.ts }, said(message, scene), thread);
   node.dataset.signature = signature;
@@ -55,17 +73,24 @@ function said(message, scene) {
   const name = app ? "paymo-xero" : scene.names[message.user] ?? message.user;
   const time = new Date(Number(message.ts) * 1000);
   const here = { ...scene, where: message.ts, values: message.state?.values };
+  const sent = message.subtype === "thread_broadcast";
   const body = message.blocks?.length ? drawn(message.blocks, here) : el("div", {}, mrkdwn(message.text ?? "", scene.names));
-  return el("article", { class: message.is_ephemeral ? "message whisper" : "message" },
+  const about = scene.parent?.text ? `Replied to a thread: ${firstLine(scene.parent.text)}` : "Replied to a thread";
+  return el("article", { class: message.is_ephemeral ? "message whisper" : "message", "data-said": message.ts },
     el("div", { class: app ? "face app" : "face", "aria-hidden": "true" }, app ? "PX" : name.slice(0, 1)),
     el("div", { class: "words" },
       message.is_ephemeral ? el("div", { class: "only" }, "Only visible to you") : null,
-      message.subtype === "thread_broadcast" ? el("div", { class: "only" }, "Replied to a thread") : null,
+      sent ? el("div", { class: "only" }, scene.inThread ? "Also sent to the channel" : mrkdwn(about, scene.names)) : null,
       el("div", { class: "who" },
         el("strong", {}, name),
         app ? el("span", { class: "badge" }, "APP") : null,
         el("time", { datetime: time.toISOString() }, time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }))),
       body,
+      attached(message.attachments, here),
       (message.files ?? []).map((each) => el("div", {}, el("a", { href: `files/${each.id}`, download: each.name }, each.title || each.name))),
       message.edited ? el("small", {}, "(edited)") : null));
+}
+
+function firstLine(text) {
+  return text.split("\n")[0];
 }

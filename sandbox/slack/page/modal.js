@@ -20,7 +20,8 @@ export function showModal(views, scene) {
   const place = remember();
   draw(view, { ...scene, where: view.id, values: view.state.values, errors: view.errors });
   if (!dialog.open) dialog.showModal();
-  restore(place, view.id);
+  if (place.view === view.id) restore(place);
+  else begin(view);
 }
 
 function draw(view, scene) {
@@ -41,7 +42,7 @@ function draw(view, scene) {
     button.removeAttribute("aria-busy");
   };
   dialog.replaceChildren(
-    el("header", {}, el("h2", {}, words(view.title)), el("button", { type: "button", class: "cross", "aria-label": "Dismiss all", onclick: close(true) }, "✕")),
+    el("header", {}, el("h2", { tabindex: -1 }, words(view.title)), el("button", { type: "button", class: "cross", "aria-label": "Dismiss all", onclick: close(true) }, "✕")),
     el("form", { novalidate: true, onsubmit: submit },
       el("div", { class: "body" }, drawn(view.blocks, scene)),
       el("footer", {},
@@ -57,8 +58,16 @@ function remember() {
   return { view: dialog.dataset.view, held, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
 }
 
-function restore(place, viewId) {
-  if (place.view !== viewId) return;
+/** Start where Slack does: at the field that the app names, or the first; never at the way out. */
+function begin(view) {
+  const wanted = view.blocks.flatMap((block) => [block.element, block.accessory, ...(block.elements ?? [])].map((item) => [block, item]))
+    .find(([, item]) => item?.focus_on_load);
+  const named = wanted && byKey(`${wanted[0].block_id}/${wanted[1].action_id}`);
+  const first = dialog.querySelector(".body :is(input, select, textarea)");
+  (named ?? first ?? dialog.querySelector("h2")).focus({ preventScroll: !named });
+}
+
+function restore(place) {
   for (const [key, value] of place.dirty) {
     const field = byKey(key);
     if (field) {
@@ -67,7 +76,8 @@ function restore(place, viewId) {
     }
   }
   dialog.querySelector(".body").scrollTop = place.scroll;
-  if (place.held) byKey(place.held)?.focus({ preventScroll: true });
+  const held = (place.held && byKey(place.held)) || dialog.querySelector("h2");
+  if (!dialog.contains(document.activeElement) || document.activeElement === dialog.querySelector(".cross")) held.focus({ preventScroll: true });
 }
 
 function byKey(key) {

@@ -1,4 +1,5 @@
 /** Turns Slack's text objects into elements. */
+import { date } from "./dates.js";
 import { el, link, plain } from "./dom.js";
 
 const EMOJI = {
@@ -7,8 +8,11 @@ const EMOJI = {
   hourglass_flowing_sand: "⏳", hourglass: "⌛", tada: "🎉", moneybag: "💰", wastebasket: "🗑️",
   information_source: "ℹ️", heavy_plus_sign: "➕", link: "🔗", bell: "🔔", lock: "🔒", arrows_counterclockwise: "🔄",
 };
-const TOKENS = /```([\s\S]+?)```|`([^`\n]+)`|<([^>\n]+)>|\*([^*\n]+)\*|(?<![A-Za-z0-9])_([^_\n]+)_(?![A-Za-z0-9])|~([^~\n]+)~|:([a-z0-9_+-]+):/;
-const ADDRESS = /((?:https?:\/\/|www\.)[^\s<>]+|[^\s<>@]+@[^\s<>@]+\.[a-z]{2,})/;
+// What stands in angle brackets, and emoji, are held apart first: the underscores in them are no marks.
+const HELD = /<([^>\n]+)>|:([a-z0-9_+-]+):/g;
+const PLACE = /\uE000(\d+)\uE001/;
+const TOKENS = /```([\s\S]+?)```|`([^`\n]+)`|\uE000(\d+)\uE001|\*([^*\n]+)\*|(?<![A-Za-z0-9])_([^_\n]+)_(?![A-Za-z0-9])|~([^~\n]+)~/;
+const ADDRESS = /((?:https?:\/\/|www\.)[^\s<>\uE000]+|[^\s<>@\uE000]+@[^\s<>@\uE000]+\.[a-z]{2,})/;
 
 /** Return the elements of a text object. */
 export function rich(object, names) {
@@ -24,28 +28,29 @@ export function words(object) {
 
 /** Return the elements of Slack's own markup; unless it is verbatim, addresses become links. */
 export function mrkdwn(text, names, links = true) {
-  const lines = text.split("\n");
-  const nodes = [];
-  lines.forEach((line, index) => {
-    if (text.includes("```")) return;
-    const quoted = line.startsWith("&gt;") ? line.slice(4).trimStart() : null;
-    nodes.push(quoted === null ? inline(line, names, links) : el("blockquote", {}, inline(quoted, names, links)));
-    if (index < lines.length - 1 && quoted === null) nodes.push(el("br"));
+  const held = [];
+  const hold = (whole) => `\uE000${held.push(whole) - 1}\uE001`;
+  const scene = { names, links, held };
+  const kept = text.replace(HELD, hold);
+  if (kept.includes("```")) return inline(kept, scene);
+  const lines = kept.split("\n");
+  return lines.flatMap((line, index) => {
+    if (line.startsWith("&gt;")) return [el("blockquote", {}, inline(line.slice(4).trimStart(), scene))];
+    return index < lines.length - 1 ? [...inline(line, scene), el("br")] : inline(line, scene);
   });
-  return text.includes("```") ? inline(text, names, links) : nodes.flat();
 }
 
-function inline(text, names, links) {
+function inline(text, scene) {
   const found = TOKENS.exec(text);
-  if (!found) return words_of(text, links);
+  if (!found) return words_of(text, scene);
   const before = text.slice(0, found.index);
   const after = text.slice(found.index + found[0].length);
-  return [...words_of(before, links), token(found, names, links), ...inline(after, names, links)];
+  return [...words_of(before, scene), token(found, scene), ...inline(after, scene)];
 }
 
-function words_of(text, links) {
+function words_of(text, scene) {
   if (!text) return [];
-  if (!links) return [plain(text)];
+  if (!scene.links) return [plain(text)];
   return text.split(ADDRESS).map((part, index) => (index % 2 ? link(target(plain(part)), plain(part)) : plain(part)));
 }
 
@@ -54,14 +59,21 @@ function target(address) {
   return address.includes("@") ? `mailto:${address}` : `https://${address}`;
 }
 
-function token([whole, pre, code, angle, bold, italic, strike, name], names, links) {
-  if (pre) return el("pre", {}, plain(pre));
-  if (code) return el("code", {}, plain(code));
-  if (angle) return reference(angle, names);
-  if (bold) return el("strong", {}, inline(bold, names, links));
-  if (italic) return el("em", {}, inline(italic, names, links));
-  if (strike) return el("s", {}, inline(strike, names, links));
-  return EMOJI[name] ?? whole;
+function token([, pre, code, place, bold, italic, strike], scene) {
+  if (pre) return el("pre", {}, plain(unheld(pre, scene)));
+  if (code) return el("code", {}, plain(unheld(code, scene)));
+  if (place) return meant(scene.held[Number(place)], scene.names);
+  if (bold) return el("strong", {}, inline(bold, scene));
+  if (italic) return el("em", {}, inline(italic, scene));
+  return el("s", {}, inline(strike, scene));
+}
+
+function unheld(text, scene) {
+  return text.replace(new RegExp(PLACE, "g"), (_, place) => scene.held[Number(place)]);
+}
+
+function meant(held, names) {
+  return held.startsWith("<") ? reference(held.slice(1, -1), names) : emoji(held);
 }
 
 function reference(angle, names) {
@@ -71,16 +83,6 @@ function reference(angle, names) {
   if (target.startsWith("!date^")) return date(target, label);
   if (target.startsWith("!")) return el("span", { class: "mention" }, `@${label || target.slice(1)}`);
   return link(plain(target), plain(label || target));
-}
-
-function date(target, fallback) {
-  const [, seconds, format] = target.split("^");
-  const moment = new Date(Number(seconds) * 1000);
-  if (Number.isNaN(moment.getTime())) return plain(fallback);
-  const day = moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
-  const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const shown = (format ?? "{date}").replace(/\{date[^}]*\}/g, day).replace(/\{time[^}]*\}/g, time);
-  return el("time", { datetime: moment.toISOString() }, shown);
 }
 
 function emoji(text) {

@@ -14,7 +14,7 @@ export function showInvoice(place, books, invoiceId, today) {
   const takesMoney = invoice.status === "AUTHORISED";
   show(place, `invoice ${invoiceId}`, [
     [head, () => [title(invoice), acts(invoice), sheet(invoice)]],
-    [[payments, credits], () => moneyOn(invoice)],
+    [[payments, credits, invoice.status], () => moneyOn(invoice)],
     [[takesMoney, books.banks], () => (takesMoney ? moneyForms(invoiceId, books.banks, today) : null)],
     [history, () => past(history)],
   ]);
@@ -47,7 +47,7 @@ function sheet(invoice) {
   });
   const heads = ["Description", "#Quantity", "#Price", "#Discount", "Account", "Tax rate", "#Tax", "#Amount"];
   const rows = invoice.lines.map((line) => [line.description, line.quantity, line.price, line.discount, line.account, line.tax, line.tax_amount, line.amount]);
-  return [el("section", { class: "card" }, about), el("section", { class: "card" }, table("Lines", heads, rows, invoice.sums))];
+  return [el("section", { class: "card" }, about), el("section", { class: "card" }, table("Lines", heads, rows, { foot: invoice.sums }))];
 }
 
 function moneyOn(invoice) {
@@ -59,8 +59,9 @@ function moneyOn(invoice) {
     each.date, each.kind, each.number, each.amount,
     button("Remove credit", () => act("remove_credit", { allocation_id: each.id }), "danger"),
   ]);
-  const shown = [el("section", { class: "card" }, table("Payments", ["Date", "Account", "Reference", "#Amount", ""], payments))];
-  if (credits.length) shown.push(el("section", { class: "card" }, table("Credit applied", ["Date", "Kind", "Number", "#Amount", ""], credits)));
+  const none = invoice.status === "AUTHORISED" ? "No payments yet. Add one below." : "No payments.";
+  const shown = [el("section", { class: "card" }, table("Payments", ["@Date", "Account", "Reference", "#Amount", ""], payments, { none }))];
+  if (credits.length) shown.push(el("section", { class: "card" }, table("Credit applied", ["@Date", "Kind", "Number", "#Amount", ""], credits)));
   return shown;
 }
 
@@ -81,5 +82,5 @@ function moneyForms(invoiceId, banks, today) {
 
 function past(history) {
   const rows = history.map((each) => [each.when, each.changes, each.user, each.details]);
-  return el("section", { class: "card" }, table("History", ["When", "What", "Who", "Details"], rows));
+  return el("section", { class: "card" }, table("History", ["@When", "What", "Who", "Details"], rows));
 }

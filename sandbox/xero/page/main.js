@@ -48,12 +48,13 @@ function card(...nodes) {
 
 function invoiceTable(books, caption, invoices) {
   const row = (each) => [
-    el("a", { href: `/app/${books.short_code}/invoicing/view/${each.id}` }, each.number || "(no number)"),
-    each.reference, each.contact, each.date, each.due_date,
-    [badge(each.status, each.status_words), each.sent ? " Sent" : ""], each.currency, each.paid, each.due,
+    [el("a", { href: `/app/${books.short_code}/invoicing/view/${each.id}` }, each.number || "(no number)"), each.reference ? el("div", { class: "note" }, each.reference) : null],
+    each.contact, each.date, each.due_date,
+    [badge(each.status, each.status_words), each.sent ? " Sent" : ""], each.paid, `${each.currency} ${each.due}`,
   ];
-  const heads = ["Number", "Reference", "To", "Date", "Due date", "Status", "Currency", "#Paid", "#Due"];
-  return table(caption, heads, invoices.map(row));
+  const heads = ["Number", "To", "@Date", "@Due date", "Status", "#Paid", "#Due"];
+  const none = ["No invoices yet. Export one from Slack: ", el("code", {}, "/paymo-xero export")];
+  return table(caption, heads, invoices.map(row), { none });
 }
 
 function showDashboard(books) {
@@ -85,7 +86,7 @@ function showAccounts(books) {
 
 function showApps(books) {
   const one = (app) => card(facts({ App: app.name, "Connected since": app.since }), el("p", {}, button("Disconnect", () => act("disconnect", { tenant_id: books.tenant_id }), "danger")));
-  const none = () => card(el("p", {}, "No app is connected to this organisation."));
+  const none = () => card(el("p", {}, "No app is connected to this organisation. Type ", el("code", {}, "/paymo-xero connect"), " in Slack to connect one."));
   show(at("view"), "apps", [[books.apps, () => titled(books, "Connected apps", books.apps.length ? books.apps.map(one) : none())]]);
 }
 

@@ -1,0 +1,74 @@
+"""A browser for tests of pages, and what must be true of each: nothing cut off, axe satisfied."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Frame, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(__file__).parents[1] / ".venv/axe/node_modules/axe-core/axe.min.js"
+PATIENCE = 60_000
+WIDTHS = (320, 900, 1280, 1440)
+SCHEMES = ("light", "dark")
+_JUDGE = """async () => {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await axe.run(document, { runOnly: tags });
+  const told = (rule, node) => `${rule.id}: ${node.html.slice(0, 160)} (${node.failureSummary})`;
+  return violations.flatMap((rule) => rule.nodes.map((node) => told(rule, node)));
+}"""
+_CUT_OFF = """() => {
+  const wide = document.documentElement.clientWidth;
+  const shown = [...document.body.querySelectorAll("*")].filter((node) =>
+    node.checkVisibility({ visibilityProperty: true })
+    && !node.closest(".scroll, .unseen, svg, thead, input, select, textarea"));
+  const isOut = (node) => node.getBoundingClientRect().right > wide + 1
+    || (getComputedStyle(node).overflowX !== "visible" && node.scrollWidth > node.clientWidth + 1);
+  return shown.filter(isOut).map((node) => node.outerHTML.slice(0, 160));
+}"""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start a browser; without one the test is skipped."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, **settings: Any) -> AsyncIterator[Page]:
+    """Return an empty page, and fail on errors in the scripts of what it shows."""
+    troubles: list[str] = []
+    async with await browser.new_context(**settings) as context:
+        context.set_default_timeout(PATIENCE)
+        page = await _watched(context, troubles)
+        yield page
+    assert troubles == []
+
+
+async def _watched(context: BrowserContext, troubles: list[str]) -> Page:
+    page = await context.new_page()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    return page
+
+
+async def cut_off(frame: Frame | Page) -> list[str]:
+    """Return what reaches past the right edge."""
+    found: list[str] = await frame.evaluate(_CUT_OFF)
+    return found
+
+
+async def findings(frame: Frame | Page) -> list[str]:
+    """Return what axe finds wrong; without axe the test is skipped."""
+    if not AXE.exists():
+        pytest.skip("no axe here: make axe")
+    await frame.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[str] = await frame.evaluate(_JUDGE)
+    return found

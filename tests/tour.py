@@ -1,0 +1,179 @@
+"""The tour: a newcomer's way through the demo in Chromium, with the pictures of the documents.
+
+`make tour` writes them; the same walk is a test.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import FrameLocator, Locator, Page, ViewportSize, expect
+
+from sandbox.agency import API_KEY, FIRST
+from tests.browser import PATIENCE
+
+USUAL = ViewportSize(width=1440, height=900)
+SMALL = ViewportSize(width=1280, height=860)
+TALL = ViewportSize(width=1440, height=1600)
+PICTURES = {
+    "demo": "the demo, every step done",
+    "connect": "the checklist that connects both sides",
+    "form": "the form of an export",
+    "card": "the invoice's card, with the payment in its thread",
+    "paymo": "the paid invoice in Paymo",
+    "batch": "everything that is ready, and what is not",
+    "home": "the app's Home",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """The demo's page, and where pictures are kept; nowhere when `folder` is None."""
+
+    page: Page
+    folder: Path | None = None
+
+    @property
+    def slack(self) -> FrameLocator:
+        """The pane of Slack."""
+        return self.pane("Slack")
+
+    @property
+    def messages(self) -> Locator:
+        """What is said in the channel."""
+        return self.slack.get_by_label("Messages")
+
+    def pane(self, name: str) -> FrameLocator:
+        """Return one of the three panes."""
+        return self.page.frame_locator(f"iframe[title={name}]")
+
+    async def open(self, name: str) -> FrameLocator:
+        """Bring a pane into view."""
+        await self.page.get_by_role("tab", name=name).click()
+        return self.pane(name)
+
+    async def keep(
+        self, name: str, what: Page | Locator, *, size: ViewportSize | None = None
+    ) -> None:
+        """Keep a picture of a part, in a window of this size."""
+        assert name in PICTURES
+        if self.folder is None:
+            return
+        await self.page.set_viewport_size(size or USUAL)
+        await what.screenshot(path=self.folder / f"{name}.png", animations="disabled")
+        await self.page.set_viewport_size(USUAL)
+
+    async def say(self, text: str) -> None:
+        """Type into the channel."""
+        box = self.slack.get_by_role("textbox", name="Message #invoices")
+        await box.fill(text)
+        await self.slack.get_by_role("button", name="Send").click()
+        await expect(box, "what was typed has left").to_have_value("")
+
+    async def close(self) -> None:
+        """Close every form."""
+        await self.slack.get_by_role("button", name="Dismiss all").click()
+
+    async def connect(self) -> None:
+        """Connect both sides: two pages in tabs of their own, then a channel."""
+        await self.slack.get_by_role("button", name="# invoices").click()
+        await self.say("/paymo-xero connect")
+        form = self.slack.get_by_role("dialog")
+        await expect(form.get_by_role("link", name="Connect Paymo")).to_be_visible(timeout=PATIENCE)
+        await self.keep("connect", form)
+        await self._give_key(form)
+        await self._consent(form)
+        await expect(form).to_contain_text("Harbour Lane Studio Ltd", timeout=PATIENCE)
+        channel = form.get_by_role("combobox").filter(has_text="# invoices")
+        await channel.select_option("# invoices")
+        await form.get_by_role("button", name="Finish").click()
+        subscribed = self.messages.get_by_role("article")
+        await expect(subscribed).not_to_have_count(0, timeout=PATIENCE)
+        await self.close()
+
+    async def _give_key(self, form: Locator) -> None:
+        """Paste the key into the page that opens."""
+        async with self.page.context.expect_page() as opened:
+            await form.get_by_role("link", name="Connect Paymo").click()
+        tab = await opened.value
+        await tab.locator("[name=api_key]").fill(API_KEY)
+        await tab.get_by_role("checkbox").check()
+        await tab.get_by_role("button", name="Connect").click()
+        await expect(tab.locator("body")).to_contain_text("Harbour Lane Studio")
+        await tab.close()
+
+    async def _consent(self, form: Locator) -> None:
+        """Allow the access at Xero."""
+        async with self.page.context.expect_page() as opened:
+            await form.get_by_role("link", name="Connect Xero").click()
+        tab = await opened.value
+        await tab.get_by_role("checkbox").check()
+        await tab.get_by_role("button", name="Continue to Xero").click()
+        await expect(tab.get_by_role("button", name="Allow access")).to_be_visible()
+        await tab.get_by_role("button", name="Allow access").click()
+        await expect(tab.locator("body")).to_contain_text("Harbour Lane Studio Ltd")
+        await tab.close()
+
+    async def export(self) -> None:
+        """Look at the invoice, choose the account, and press the button."""
+        await self.say(f"/paymo-xero export {FIRST}")
+        form = self.slack.get_by_role("dialog")
+        account = form.get_by_role("combobox", name="Account")
+        await account.click(timeout=PATIENCE)
+        await form.get_by_role("option", name="Sales (200)").click()
+        await expect(form).to_contain_text("20% (VAT on Income)", timeout=PATIENCE)
+        await self.keep("form", form, size=TALL)
+        await form.get_by_role("button", name="Export Invoice").click()
+        await expect(form).to_contain_text("exported", timeout=PATIENCE)
+        await self.close()
+
+    async def pay(self) -> None:
+        """Add a payment in Xero, of everything that is left."""
+        xero = await self.open("Xero")
+        await xero.get_by_role("link", name="Invoices").click()
+        await xero.get_by_role("link", name=FIRST).click()
+        await expect(xero.get_by_role("button", name="Add payment")).to_be_visible()
+        await xero.get_by_role("button", name="Add payment").click()
+
+    async def see_it_paid(self) -> None:
+        """Find the payment in the channel and in Paymo."""
+        await self.open("Slack")
+        card = self.messages.get_by_role("listitem").filter(has_text=FIRST).first
+        await expect(card.get_by_label("Thread")).to_contain_text("2,652.00", timeout=PATIENCE)
+        await expect(self.page.locator("#done")).to_be_visible(timeout=PATIENCE)
+        await self.keep("card", card)
+        await self.keep("demo", self.page, size=SMALL)
+        paymo = await self.open("Paymo")
+        await paymo.get_by_role("link", name=FIRST).click()
+        heading = paymo.get_by_role("heading", name=f"Invoice {FIRST}")
+        await expect(heading).to_contain_text("paid")
+        await self.keep("paymo", paymo.get_by_role("main"), size=TALL)
+
+    async def export_the_rest(self) -> None:
+        """Look at the table of everything that was sent, and press once."""
+        await self.open("Slack")
+        await self.say("/paymo-xero export all")
+        form = self.slack.get_by_role("dialog")
+        go = form.get_by_role("button", name=re.compile(r"Export \d+ Invoice"))
+        await expect(go).to_be_visible(timeout=PATIENCE)
+        await self.keep("batch", form, size=TALL)
+        await go.click()
+        await expect(form).to_contain_text(re.compile(r"\d invoices exported"), timeout=PATIENCE)
+        await self.close()
+        # Each card that arrives draws the channel anew, under whoever presses a button just then.
+        cards = self.messages.get_by_role("article").filter(has_text="Exported")
+        await expect(cards).to_have_count(4, timeout=PATIENCE)
+
+    async def undo(self, number: str) -> None:
+        """Undo an export, and see that it is said."""
+        await self.say(f"/paymo-xero undo {number}")
+        asked = self.messages.get_by_role("listitem").filter(has_text=number)
+        await asked.last.get_by_role("button", name="Undo").click()
+        await expect(self.messages).to_contain_text("exported again", timeout=PATIENCE)
+
+    async def look_at_home(self) -> None:
+        """Open the app's Home."""
+        await self.slack.get_by_role("button", name="paymo-xero", exact=True).click()
+        home = self.slack.get_by_role("tabpanel")
+        await expect(home.get_by_role("button")).not_to_have_count(0, timeout=PATIENCE)
+        await self.keep("home", home, size=SMALL)
