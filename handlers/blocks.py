@@ -2,9 +2,9 @@
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from handlers import names
 from services import money
@@ -108,8 +108,12 @@ def mrkdwn(text: str, longest: int = LONGEST_TEXT) -> Block:
 
 def section(text: str, *, accessory: Block | None = None) -> Block:
     """Return a paragraph, with a button beside it if given."""
-    block: Block = {"type": "section", "text": mrkdwn(text)}
-    return block | {"accessory": accessory} if accessory else block
+    return _filled(type="section", text=mrkdwn(text), accessory=accessory)
+
+
+def _filled(**values: object) -> Block:
+    """Return a block without what is empty: Slack takes no empty text, style or list."""
+    return {name: value for name, value in values.items() if value not in ("", None, [])}
 
 
 def paragraphs(lines: Iterable[str]) -> list[Block]:
@@ -162,9 +166,14 @@ def button(
     text: str, action_id: str, value: object = "", *, style: str = "", ask: Block | None = None
 ) -> Block:
     """Return a button; `style` is "primary" or "danger", `ask` is a question asked first."""
-    block: Block = {"type": "button", "text": plain(text, _LONGEST_BUTTON), "action_id": action_id}
-    extra = {"value": str(value), "style": style, "confirm": ask}
-    return block | {name: each for name, each in extra.items() if each}
+    return _filled(
+        type="button",
+        text=plain(text, _LONGEST_BUTTON),
+        action_id=action_id,
+        value=str(value),
+        style=style,
+        confirm=ask,
+    )
 
 
 def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Block:
@@ -181,107 +190,141 @@ def actions(buttons: Sequence[Block], *, about: int = 0, place: int = 0) -> list
     return [named(row, about, place)] if buttons else []
 
 
+def keeping(drawn: Sequence[Block], wanted: Callable[[Block], bool]) -> list[Block]:
+    """Leave out the buttons that are not wanted, and rows in which none is left."""
+    kept: list[Block] = []
+    for block in drawn:
+        if block["type"] != "actions":
+            kept.append(block)
+        elif left := [each for each in block["elements"] if wanted(each)]:
+            kept.append({**block, "elements": left})
+    return kept
+
+
+def channel(channel_id: str) -> str:
+    """Mention a channel, or the person of a direct one."""
+    return f"<#{channel_id}>" if channel_id[:1] in {"C", "G"} else f"<@{channel_id}>"
+
+
+def counted(count: int, what: str) -> str:
+    """Write "1 invoice" or "3 invoices"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def named(block: Block, about: int, place: int = 0) -> Block:
     """Write onto a block which connection its buttons act on, for `reading.connection_in`."""
     return block | {"block_id": f"{CONNECTION}-{about}-{place}"} if about else block
 
 
-def option(value: str, text: str, description: str = "") -> Block:
-    """Return one row of a menu."""
-    row: Block = {"text": plain(text, LONGEST_OPTION), "value": value[:_LONGEST_VALUE]}
-    return row | {"description": plain(description, LONGEST_OPTION)} if description else row
-
-
-def external_select(name: str, placeholder: str, chosen: Block | None = None) -> Block:
-    """Return a menu whose rows we serve, from the first key on."""
-    element: Block = {
-        "type": "external_select",
-        "action_id": name,
-        "placeholder": plain(placeholder, 150),
-        "min_query_length": 0,
-    }
-    return element | {"initial_option": chosen} if chosen else element
-
-
-def static_select(name: str, rows: Sequence[Block], chosen: str = "") -> Block:
-    """Return a menu with these rows; `chosen` is the value of the one that is preselected."""
-    element: Block = {
-        "type": "static_select",
-        "action_id": name,
-        "options": list(rows[:MOST_OPTIONS]),
-    }
-    initial = next((row for row in rows[:MOST_OPTIONS] if row["value"] == chosen), None)
-    return element | {"initial_option": initial} if initial else element
-
-
-def checkboxes(name: str, rows: Sequence[Block], chosen: Iterable[str] = ()) -> Block:
-    """Return boxes to tick; `chosen` are the values of those that are ticked."""
-    element: Block = {"type": "checkboxes", "action_id": name, "options": list(rows[:10])}
-    wanted = set(chosen)
-    ticked = [row for row in rows[:10] if row["value"] in wanted]
-    return element | {"initial_options": ticked} if ticked else element
-
-
-def input_block(
-    element: Block, label: str, *, hint: str = "", optional: bool = False, tells: bool = False
+def static_select(
+    name: str, options: Sequence[Option], chosen: str = "", *, placeholder: str = ""
 ) -> Block:
-    """Return a field whose block carries its element's name; `tells` reports each change."""
-    block: Block = {
-        "type": "input",
-        "block_id": element["action_id"],
-        "label": plain(label, 2000),
-        "element": element,
-        "optional": optional,
-        "dispatch_action": tells,
-    }
-    return block | {"hint": plain(hint, 2000)} if hint else block
+    """Return a menu with these rows; `chosen` is the value of the one that is preselected."""
+    rows = [_row(each) for each in options[:MOST_OPTIONS]]
+    return _filled(
+        type="static_select",
+        action_id=name,
+        options=rows,
+        placeholder=plain(placeholder, 150) if placeholder else "",
+        initial_option=next((row for row in rows if row["value"] == chosen), None),
+    )
+
+
+def checkboxes(name: str, options: Sequence[Option], chosen: Collection[str] = ()) -> Block:
+    """Return boxes to tick; `chosen` are the values of those that are ticked."""
+    rows = [_row(each) for each in options[:10]]
+    ticked = [row for row in rows if row["value"] in chosen]
+    return _filled(type="checkboxes", action_id=name, options=rows, initial_options=ticked)
+
+
+class How(TypedDict, total=False):
+    """How a field is asked; `tells` reports each change."""
+
+    hint: str
+    optional: bool
+    tells: bool
+
+
+def input_block(element: Block, label: str, **how: Unpack[How]) -> Block:
+    """Return a field whose block carries its element's name."""
+    hint = how.get("hint")
+    return _filled(
+        type="input",
+        block_id=element["action_id"],
+        label=plain(label, 2000),
+        element=element,
+        optional=how.get("optional", False),
+        dispatch_action=how.get("tells", False),
+        hint=plain(hint, 2000) if hint else "",
+    )
+
+
+def choice(
+    name: str, label: str, options: Sequence[Option], chosen: str = "", **how: Unpack[How]
+) -> Block:
+    """Return the field of a menu with these rows."""
+    return input_block(static_select(name, options, chosen), label, **how)
+
+
+def search(
+    name: str, label: str, placeholder: str, chosen: Option | None = None, **how: Unpack[How]
+) -> Block:
+    """Return the field of a menu whose rows we serve, from the first key on."""
+    element = _filled(
+        type="external_select",
+        action_id=name,
+        placeholder=plain(placeholder, 150),
+        min_query_length=0,
+        initial_option=_row(chosen) if chosen else None,
+    )
+    return input_block(element, label, **how)
 
 
 def channel_select(name: str, channel_id: str = "") -> Block:
     """Return a menu of the person's channels, without those shared with other companies."""
-    element: Block = {
-        "type": "conversations_select",
-        "action_id": name,
-        "placeholder": plain("Choose a channel", 150),
-        "filter": {
+    return _filled(
+        type="conversations_select",
+        action_id=name,
+        placeholder=plain("Choose a channel", 150),
+        filter={
             "include": ["public", "private"],
             "exclude_bot_users": True,
             "exclude_external_shared_channels": True,
         },
-    }
-    return element | {"initial_conversation": channel_id} if channel_id else element
+        initial_conversation=channel_id,
+    )
 
 
 def users_select(name: str, user_ids: Sequence[str]) -> Block:
     """Return a menu of people, several of whom can be chosen."""
-    element: Block = {
-        "type": "multi_users_select",
-        "action_id": name,
-        "placeholder": plain("Choose people", 150),
-    }
-    return element | {"initial_users": list(user_ids)} if user_ids else element
+    return _filled(
+        type="multi_users_select",
+        action_id=name,
+        placeholder=plain("Choose people", 150),
+        initial_users=list(user_ids),
+    )
 
 
 def user_select(name: str, user_id: str, *, ask: Block | None = None) -> Block:
     """Return a menu of people, one of whom is chosen; `ask` is a question asked after a choice."""
-    element: Block = {
-        "type": "users_select",
-        "action_id": name,
-        "placeholder": plain("Choose a person", 150),
-    }
-    extra = {"initial_user": user_id, "confirm": ask}
-    return element | {key: each for key, each in extra.items() if each}
+    return _filled(
+        type="users_select",
+        action_id=name,
+        placeholder=plain("Choose a person", 150),
+        initial_user=user_id,
+        confirm=ask,
+    )
 
 
 def number_input(name: str, value: str = "") -> Block:
     """Return a field for an amount."""
-    element: Block = {
-        "type": "number_input",
-        "action_id": name,
-        "is_decimal_allowed": True,
-        "min_value": "0",
-    }
-    return element | {"initial_value": value} if value else element
+    return _filled(
+        type="number_input",
+        action_id=name,
+        is_decimal_allowed=True,
+        min_value="0",
+        initial_value=value,
+    )
 
 
 def home(blocks: Sequence[Block]) -> Block:
@@ -306,7 +349,7 @@ def modal(
 
 def listed(options: Sequence[Option]) -> Block:
     """Return rows."""
-    return {"options": [row_of(each) for each in options[:MOST_OPTIONS]]}
+    return {"options": [_row(each) for each in options[:MOST_OPTIONS]]}
 
 
 def grouped(groups: Sequence[OptionGroup]) -> Block:
@@ -316,22 +359,22 @@ def grouped(groups: Sequence[OptionGroup]) -> Block:
         return {"options": []}
     return {
         "option_groups": [
-            {
-                "label": plain(each.label, LONGEST_OPTION),
-                "options": [row_of(row) for row in each.options[:MOST_OPTIONS]],
-            }
+            {"label": plain(each.label, LONGEST_OPTION), **listed(each.options)}
             for each in filled[:MOST_OPTIONS]
         ]
     }
 
 
-def row_of(found: Option) -> Block:
-    """Return a service's option as a row of a menu."""
-    return option(found.value, found.text, found.description)
+def _row(option: Option) -> Block:
+    return _filled(
+        text=plain(option.text, LONGEST_OPTION),
+        value=option.value[:_LONGEST_VALUE],
+        description=plain(option.description, LONGEST_OPTION) if option.description else "",
+    )
 
 
 # How an invoice arrives in Xero: asked in the export form and in the settings.
 STATUSES = (
-    option("AUTHORISED", "Approved", "Xero takes payments on it"),
-    option("DRAFT", "Draft", "Somebody approves it in Xero first"),
+    Option("AUTHORISED", "Approved", "Xero takes payments on it"),
+    Option("DRAFT", "Draft", "Somebody approves it in Xero first"),
 )

@@ -2,7 +2,7 @@
 
 import html
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -15,7 +15,6 @@ from handlers.routing import (
     SlackRequest,
     cleaned,
     connection_in,
-    has_field,
     is_outsider,
     pressed,
 )
@@ -42,10 +41,12 @@ _MENU = "block_suggestion"
 
 
 def guarded(handler: Handler) -> Handler:
-    """Return the handler with its refusals told to the person."""
+    """Return the handler, with presses and commands acknowledged and refusals told."""
 
     async def run(request: SlackRequest) -> None:
         request = replace(request, body=cleaned(request.body))
+        if request.body.get("type") not in {_MENU, _SUBMISSION}:
+            await request.ack()
         try:
             if is_outsider(request.body):
                 raise NotAllowed(_OUTSIDER)
@@ -80,20 +81,18 @@ async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
         await request.ack({"options": []})
     elif kind == _SUBMISSION:
         await request.ack(_answer(request, refusal))
+    elif isinstance(refusal, SeveralConnections):
+        await _ask_connection(request, refusal)
+    elif isinstance(refusal, SeveralFit) and "command" in request.body:
+        await _ask_invoice(_with_connection(request), refusal)
     else:
-        await request.ack()
-        if isinstance(refusal, SeveralConnections):
-            await _ask_connection(request, refusal)
-        elif isinstance(refusal, SeveralFit) and "command" in request.body:
-            await _ask_invoice(_with_connection(request), refusal)
-        else:
-            await reply.refuse(_with_connection(request), refusal)
+        await reply.refuse(_with_connection(request), refusal)
 
 
 def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     """Return the errors beside the fields, or the refusal in place of the form."""
-    view = request.body.get("view") or {}
-    if isinstance(refusal, NotAccepted) and all(has_field(view, each) for each in refusal.fields):
+    shown = {each.get("block_id") for each in request.view.get("blocks", ())}
+    if isinstance(refusal, NotAccepted) and refusal.fields.keys() <= shown:
         said = {name: blocks.render_plain(text) for name, text in refusal.fields.items()}
         return {"response_action": "errors", "errors": said}
     return {"response_action": "push", "view": reply.refusal_view(refusal)}
@@ -170,35 +169,26 @@ def _is_connecting(wanted: list[str]) -> bool:
     return what in {names.CONNECT, Action.RECONNECT}
 
 
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Goes on with what a person wanted, now that it is known for which connection."""
-
-    router: Router
-
-    async def go_on(self, request: SlackRequest) -> None:
-        """Do what was asked for, with the connection of the button that was pressed."""
-        body = _again(request.body)
-        handler = self.router.find(body)
-        if handler is None:
-            raise NotFound(_GONE)
-        await handler(replace(request, body=body))
+async def go_on(router: Router, request: SlackRequest) -> None:
+    """Do what was asked for, with the connection or the invoice of the button that was pressed."""
+    body = _again(request.body)
+    handler = router.find(body)
+    if handler is None:
+        raise NotFound(_GONE)
+    await handler(replace(request, body=body))
 
 
 def _again(body: Body) -> Body:
     """Return the body as if it had been asked just now, for this connection."""
     action = pressed(body)
-    match _read(str(action.get("value", ""))):
+    try:
+        wanted = json.loads(html.unescape(str(action.get("value", ""))))
+    except ValueError:
+        wanted = None
+    match wanted:
         case ["command", str(text)]:
             return {**body, "command": names.COMMAND, "text": text}
         case ["action", str(name), str(value)] if name != names.WHICH:
             return {**body, "actions": [{**action, "action_id": name, "value": value}]}
         case _:
             raise NotFound(_GONE)
-
-
-def _read(value: str) -> object:
-    try:
-        return json.loads(html.unescape(value))
-    except ValueError:
-        return None

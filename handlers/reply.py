@@ -1,26 +1,28 @@
 """How a person is answered: in a modal, in a message only they see, or directly."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names
 from handlers.blocks import Block, render
 from handlers.buttons import button, open_links
-from handlers.routing import Body, Note, SlackRequest, note_of, number_in, pressed
+from handlers.routing import Body, Handler, Note, SlackRequest
 from handlers.slack import (
     TROUBLE,
+    best_effort,
     closed_views_are_fine,
     may_work_again,
     name_of,
-    nobody_has_to_look,
     slack_refusals,
 )
 from services.connect.service import WorkspaceService
-from services.errors import NotAllowed, NotFound, ServiceError
+from services.errors import NotAllowed, ServiceError
 from services.model.actions import Action, actions_for
 from services.model.people import Person, ReplyTarget, Said
 
@@ -42,10 +44,8 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
 
     Pressed in a modal, it goes on top, so that what is below is not lost.
     """
-    client = request.client
-    opens = client.views_push if view_of(request.body) else client.views_open
     try:
-        answer = await opens(trigger_id=request.body["trigger_id"], view=view)
+        answer = await _open(request, view)
     except TROUBLE as error:
         if not may_work_again(error):
             raise
@@ -56,6 +56,17 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
     # Without its id it is open, and stays as it is.
     view_id = (answer.get("view") or {}).get("id")
     return str(view_id or "")
+
+
+async def _open(request: SlackRequest, view: Block) -> AsyncSlackResponse:
+    client = request.client
+    opens = client.views_push if request.view else client.views_open
+    return await opens(trigger_id=request.body["trigger_id"], view=view)
+
+
+async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> None:
+    """Draw the modal again that the request came from."""
+    await redraw(request.client, str(request.view.get("id", "")), view, view_hash=view_hash)
 
 
 async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> None:
@@ -72,11 +83,10 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     said = [*blocks.paragraphs(text.split("\n")), *drawn]
     if request.body.get("response_url") and await _respond(request, text, said):
         return
-    if request.body.get("trigger_id"):
-        await _show_on_top(request, text, said)
-    else:
-        person = request.person
-        await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+    if request.body.get("trigger_id") and await _shown_on_top(request, said):
+        return
+    person = request.person
+    await ephemeral(request.client, person.channel_id, person.user_id, text, said)
 
 
 async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> bool:
@@ -99,24 +109,15 @@ async def settle(request: SlackRequest, said: str) -> None:
     message: Body = request.body.get("message") or {}
     if not message.get("blocks") or request.body.get("container", {}).get("is_ephemeral"):
         return
+    kept = blocks.keeping(message["blocks"], lambda each: "url" in each)
     decided = blocks.context(f"✅ <@{request.person.user_id}>: {said}")
-    with nobody_has_to_look():
+    with best_effort():
         await request.client.chat_update(
             channel=str(request.body["channel"]["id"]),
             ts=str(message["ts"]),
             text=str(message.get("text", "")),
-            blocks=[*_without_buttons(message["blocks"]), decided],
+            blocks=[*kept, decided],
         )
-
-
-def _without_buttons(drawn: Sequence[Block]) -> list[Block]:
-    left = []
-    for each in drawn:
-        if each["type"] != "actions":
-            left.append(each)
-        elif links := [button for button in each["elements"] if "url" in button]:
-            left.append({**each, "elements": links})
-    return left
 
 
 async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[str]:
@@ -149,28 +150,23 @@ async def ephemeral(
     )
 
 
-async def show(client: AsyncWebClient, reply_to: ReplyTarget, view: Block, text: str) -> None:
-    """Draw the outcome into the open modal, or whisper it when the modal is gone."""
-    if not await draw(client, reply_to, view):
-        await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, view["blocks"])
-
-
-async def draw(client: AsyncWebClient, reply_to: ReplyTarget, view: Block) -> bool:
-    """Draw into the open modal, and say whether it was still there."""
-    if not reply_to.view_id:
-        return False
-    try:
-        await client.views_update(view_id=reply_to.view_id, view=view)
-    except TROUBLE as error:
-        log.info("view_gone", error=name_of(error))
-        return False
-    return True
-
-
-def view_of(body: Body) -> Body:
-    """Return the modal that this came from; empty for messages, commands and the Home tab."""
-    view: Body = body.get("view") or {}
-    return view if view.get("type") == "modal" else {}
+async def show(
+    client: AsyncWebClient,
+    reply_to: ReplyTarget,
+    view: Block,
+    text: str,
+    drawn: Sequence[Block] = (),
+) -> None:
+    """Draw the outcome into the open modal; when that is gone, tell the person alone."""
+    if reply_to.view_id:
+        try:
+            await client.views_update(view_id=reply_to.view_id, view=view)
+        except TROUBLE as error:
+            log.info("view_gone", error=name_of(error))
+        else:
+            return
+    told = drawn or view["blocks"]
+    await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
 
 
 def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
@@ -179,20 +175,17 @@ def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
 
 
 def _way_on(refusal: ServiceError, about: int) -> list[Block]:
+    wanted = ""
     if isinstance(refusal, NotAllowed):
-        about = refusal.connection_id
-    return blocks.actions(_help(refusal), about=about)
+        about, wanted = refusal.connection_id, refusal.wants
+    texts = {Action.RECONNECT: "Connect"}  # it may be for the first time
+    helps = [button(each, wanted, text=texts.get(each, "")) for each in actions_for(refusal)]
+    return blocks.actions(helps, about=about)
 
 
 def refusal_view(refusal: ServiceError) -> Block:
     """Draw a refusal as a modal."""
     return blocks.modal(names.REFUSAL, "That Did Not Work", refusal_blocks(refusal))
-
-
-def _help(refusal: ServiceError) -> list[Block]:
-    wanted = refusal.wants if isinstance(refusal, NotAllowed) else ""
-    texts = {Action.RECONNECT: "Connect"}  # it may be for the first time
-    return [button(each, wanted, text=texts.get(each, "")) for each in actions_for(refusal)]
 
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
@@ -201,54 +194,62 @@ async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     await tell(request, f"⛔ {render(str(refusal))}", cure)
 
 
-async def _show_on_top(request: SlackRequest, text: str, said: Sequence[Block]) -> None:
-    view = blocks.modal(names.REFUSAL, "Paymo Xero", said)
-    client = request.client
-    opens = client.views_push if view_of(request.body) else client.views_open
+async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
     try:
-        await opens(trigger_id=request.body["trigger_id"], view=view)
+        await _open(request, blocks.modal(names.REFUSAL, "Paymo Xero", said))
     except TROUBLE as error:
         log.info("modal_refused", error=name_of(error))
-        person = request.person
-        await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+        return False
+    return True
 
 
 async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:
     """Return the open modal that this came from, and the channel behind it."""
-    view = view_of(request.body)
-    note = note_of(view)
     return ReplyTarget(
         workspace_id=await workspaces.id_of(request.person),
         user_id=request.person.user_id,
-        channel_id=request.person.channel_id or note.channel_id,
-        view_id=str(view.get("id", "")),
-        view_hash=str(view.get("hash", "")),
+        channel_id=request.person_behind.channel_id,
+        view_id=str(request.view.get("id", "")),
+        view_hash=str(request.view.get("hash", "")),
     )
 
 
-async def say(clients: SlackClients, reply_to: ReplyTarget, said: Said) -> None:
-    """Draw it over the open view, or whisper it when that was closed."""
-    text = said_text(said)
-    view = blocks.modal(
-        names.REFUSAL,
-        "Paymo & Xero",
-        said_blocks(said),
-        metadata=Note(channel_id=reply_to.channel_id).dump(),
-    )
-    with nobody_has_to_look():
-        client = await clients.client(reply_to.workspace_id)
-        await show(client, reply_to, view, text)
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Shows people what came of their work; what Slack does not take is noted, and that is all."""
 
+    clients: SlackClients
 
-def said_text(said: Said) -> str:
-    """Return the sentence with its sign; safe for a message's `text`."""
-    return f"{'✅' if said.is_well else '⛔'} {blocks.render(said.text)}"
+    async def redraw(self, reply_to: ReplyTarget, view: Block) -> None:
+        """Draw the open modal again; nothing happens when the person closed it."""
+        if reply_to.view_id:
+            with best_effort():
+                client = await self.clients.client(reply_to.workspace_id)
+                await redraw(client, reply_to.view_id, view)
 
+    async def show(
+        self, reply_to: ReplyTarget, view: Block, text: str, drawn: Sequence[Block] = ()
+    ) -> None:
+        """Draw into the open modal; when that is gone, tell the person alone."""
+        with best_effort():
+            client = await self.clients.client(reply_to.workspace_id)
+            await show(client, reply_to, view, text, drawn)
 
-def said_blocks(said: Said) -> list[Block]:
-    """Draw the sentence, and the links below it."""
-    links = open_links(xero=said.xero_url, paymo=said.paymo_url)
-    return [*blocks.paragraphs(said_text(said).split("\n")), *blocks.actions(links)]
+    async def tell(self, reply_to: ReplyTarget, text: str, drawn: Sequence[Block] = ()) -> None:
+        """Tell the person alone; without blocks the text is drawn."""
+        with best_effort():
+            client = await self.clients.client(reply_to.workspace_id)
+            told = drawn or blocks.paragraphs(text.split("\n"))
+            await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
+
+    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
+        """Say it in the open modal, or to the person alone when that was closed."""
+        text = f"{'✅' if said.is_well else '⛔'} {render(said.text)}"
+        links = open_links(xero=said.xero_url, paymo=said.paymo_url)
+        drawn = [*blocks.paragraphs(text.split("\n")), *blocks.actions(links)]
+        note = Note(channel_id=reply_to.channel_id).dump()
+        view = blocks.modal(names.REFUSAL, "Paymo & Xero", drawn, metadata=note)
+        await self.show(reply_to, view, text)
 
 
 async def begin(
@@ -257,24 +258,36 @@ async def begin(
     act: Callable[[Person, int, ReplyTarget], Awaitable[str]],
 ) -> str:
     """Have it begun, say so in the open view, or to the person alone, and return the sentence."""
-    await request.ack()
     export_id = export_id_of(request)
     reply_to = await reply_target(workspaces, request)
-    said = blocks.render(await act(request.person, export_id, reply_to))
+    said = render(await act(request.person, export_id, reply_to))
     if reply_to.view_id:
         drawn = working_view(said, reply_to.channel_id)
-        await redraw(request.client, reply_to.view_id, drawn, view_hash=reply_to.view_hash)
+        await redraw_open(request, drawn, view_hash=reply_to.view_hash)
     else:
         await tell(request, f"⏳ {said}")
     return said
 
 
+def decides(act: Callable[[Person, int], Awaitable[str]]) -> Handler:
+    """Return the handler of a button that decides about its row."""
+
+    async def run(request: SlackRequest) -> None:
+        await decided(request, await act(request.person, request.id_in_value()))
+
+    return run
+
+
+async def decided(request: SlackRequest, sentence: str) -> None:
+    """Tell the person what was decided, and everybody who reads the message."""
+    said = render(sentence)
+    await tell(request, f"✅ {said}")
+    await settle(request, said)
+
+
 def export_id_of(request: SlackRequest) -> int:
     """Return the export that a button is about. Raises `NotFound`."""
-    found = number_in(str(pressed(request.body).get("value", "")))
-    if found is None:
-        raise NotFound(_GONE)
-    return found
+    return request.id_in_value(_GONE)
 
 
 def working_view(sentence: str, channel_id: str = "") -> Block:
@@ -283,5 +296,10 @@ def working_view(sentence: str, channel_id: str = "") -> Block:
         blocks.section(f"⏳ {sentence}"),
         blocks.context("You may close this. You are told what came of it either way."),
     ]
-    note = Note(channel_id=channel_id)
-    return blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note.dump())
+    return export_view_of(drawn, channel_id)
+
+
+def export_view_of(drawn: Sequence[Block], channel_id: str) -> Block:
+    """Draw something in place of the export form."""
+    note = Note(channel_id=channel_id).dump()
+    return blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note)

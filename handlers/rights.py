@@ -5,11 +5,12 @@ same by the names of Slack's side: what is drawn for one person alone leaves out
 press, and a test presses everything in every role.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from handlers import names, words
-from handlers.blocks import Block
+from handlers.blocks import Block, keeping
+from handlers.buttons import name_of
 from handlers.home.text import HELP_LINES
 from services.model.actions import Action
 from services.model.people import Role
@@ -38,39 +39,17 @@ COMMANDS: Final[dict[str, Role]] = {
 
 # Buttons, and menus that tell of a choice, by action_id.
 ACTIONS: Final[dict[str, Role]] = {
-    names.WHY: Role.VIEWER,
-    names.HISTORY: Role.VIEWER,
-    **dict.fromkeys(_FORMS, Role.EXPORTER),
     **dict.fromkeys(
         (
-            names.EXPORT,
+            *_FORMS,
+            *map(name_of, Action),
             names.EXPORT_ALL,
             names.RECHECK,
-            Action.CHANGE,
-            Action.RETRY,
-            Action.LINK_EXISTING,
-            Action.WITHOUT_NUMBER,
-            Action.LOOK_AGAIN,
-            Action.CANCEL,
-            Action.AS_DRAFT,
-            Action.FIRST_OPEN_DAY,
-            Action.TODAY,
-            Action.DUE_BY_TERMS,
-            Action.DUE_AT_ONCE,
-            Action.USE_CONTACT,
-            names.MATCH,
             names.MATCH_CLIENT,
             names.FIX_FAILED,
             names.SYNC,
             names.RECONCILE,
             names.HISTORY_CSV,
-            Action.BRING_BACK,
-            Action.DELETE_IN_PAYMO,
-            Action.VOID_IN_PAYMO,
-            Action.UNDO,
-            Action.ACCEPT_DIFFERENCE,
-            Action.RESTORE,
-            Action.UPDATE_IN_XERO,
             names.BREAKER_APPLY,
             names.BREAKER_KEEP,
             names.SUBSCRIBE,
@@ -78,11 +57,12 @@ ACTIONS: Final[dict[str, Role]] = {
         ),
         Role.EXPORTER,
     ),
+    **dict.fromkeys((names.WHY, names.HISTORY), Role.VIEWER),
     **dict.fromkeys(
         (
             Action.OVERRIDE_TAX,
-            names.CONNECT,
             Action.RECONNECT,
+            names.CONNECT,
             names.DISCONNECT,
             names.SETTINGS,
             names.ALLOW_ACCESS,
@@ -118,16 +98,4 @@ EVENTS: Final[dict[str, Role]] = {"app_home_opened": Role.VIEWER}
 
 def within(role: Role, drawn: Sequence[Block]) -> list[Block]:
     """Leave out the buttons that are not for this person, who alone sees what is drawn."""
-    return list(_within(role, drawn))
-
-
-def _within(role: Role, drawn: Sequence[Block]) -> Iterable[Block]:
-    for block in drawn:
-        if block["type"] != "actions":
-            yield block
-        elif left := [each for each in block["elements"] if _may_press(role, each)]:
-            yield {**block, "elements": left}
-
-
-def _may_press(role: Role, element: Block) -> bool:
-    return role >= ACTIONS.get(element.get("action_id", ""), Role.OWNER)
+    return keeping(drawn, lambda each: role >= ACTIONS.get(each.get("action_id", ""), Role.OWNER))

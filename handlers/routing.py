@@ -3,17 +3,19 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.blocks import CONNECTION, Block
+from services.errors import NotFound
 from services.model import numbers, wording
 from services.model.people import Person
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
+_GONE = "This button does not belong to anything any more."
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
 
@@ -39,59 +41,6 @@ class Respond(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SlackRequest:
-    """One thing that a person did in Slack, or that Slack tells."""
-
-    body: Body  # a command's form, an interaction's payload, or an event's envelope
-    person: Person
-    client: AsyncWebClient
-    ack: Ack
-    respond: Respond
-
-
-Handler = Callable[[SlackRequest], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Router:
-    """Our handlers, by the names that Slack hands back."""
-
-    commands: dict[str, Handler] = field(default_factory=dict)  # by command
-    shortcuts: dict[str, Handler] = field(default_factory=dict)  # by callback_id
-    actions: dict[str, Handler] = field(default_factory=dict)  # by action_id
-    options: dict[tuple[str, str], Handler] = field(default_factory=dict)  # view, action_id
-    submissions: dict[str, Handler] = field(default_factory=dict)  # by callback_id
-    events: dict[str, Handler] = field(default_factory=dict)  # by the event's type
-
-    def wrapped(self, wrap: Callable[[Handler], Handler]) -> "Router":
-        """Return the same with every handler wrapped."""
-        return Router(
-            commands={name: wrap(each) for name, each in self.commands.items()},
-            shortcuts={name: wrap(each) for name, each in self.shortcuts.items()},
-            actions={name: wrap(each) for name, each in self.actions.items()},
-            options={name: wrap(each) for name, each in self.options.items()},
-            submissions={name: wrap(each) for name, each in self.submissions.items()},
-            events={name: wrap(each) for name, each in self.events.items()},
-        )
-
-    def find(self, body: Body) -> Handler | None:
-        """Return who answers this, if anybody does."""
-        if "command" in body:
-            return self.commands.get(body["command"])
-        kind = body.get("type")
-        callback_id = (body.get("view") or {}).get("callback_id") or body.get("callback_id", "")
-        if kind == "block_actions":
-            return self.actions.get((body.get("actions") or [{}])[0].get("action_id", ""))
-        if kind == "block_suggestion":
-            return self.options.get((callback_id, body.get("action_id", "")))
-        if kind == "view_submission":
-            return self.submissions.get(callback_id)
-        if kind == "shortcut":
-            return self.shortcuts.get(callback_id)
-        return self.events.get((body.get("event") or {}).get("type", ""))
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """What a view carries in `private_metadata`: ids only, checked again by every service."""
 
@@ -104,6 +53,99 @@ class Note:
     def dump(self) -> str:
         """Write it, without what is empty."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class SlackRequest:
+    """One thing that a person did in Slack, or that Slack tells.
+
+    Presses, commands and events are acknowledged before their handler runs; it answers a menu or a
+    form that was sent by itself.
+    """
+
+    body: Body  # a command's form, an interaction's payload, or an event's envelope
+    person: Person
+    client: AsyncWebClient
+    ack: Ack
+    respond: Respond
+
+    @property
+    def view(self) -> Body:
+        """The modal that this came from; empty for messages, commands and the Home tab."""
+        view: Body = self.body.get("view") or {}
+        return view if view.get("type") == "modal" else {}
+
+    @property
+    def note(self) -> Note:
+        """What we left in the modal."""
+        return note_of(self.view)
+
+    @property
+    def person_behind(self) -> Person:
+        """Who acts, in the channel behind the modal where there is none in front of it."""
+        return replace(self.person, channel_id=self.person.channel_id or self.note.channel_id)
+
+    @property
+    def value(self) -> str:
+        """What the button that was pressed carries, or the option that was chosen in a menu."""
+        action = pressed(self.body)
+        return str((action.get("selected_option") or action).get("value", ""))
+
+    @property
+    def typed(self) -> str:
+        """What a person has typed into a menu so far."""
+        return numbers.spaced(str(self.body.get("value") or ""))
+
+    async def update(self, view: Block) -> None:
+        """Answer a form that was sent with what is drawn in its place."""
+        await self.ack({"response_action": "update", "view": view})
+
+    def id_in_value(self, otherwise: str = _GONE) -> int:
+        """Return the row that a button is about; raises `NotFound`, which says `otherwise`."""
+        found = number_in(self.value)
+        if found is None:
+            raise NotFound(otherwise)
+        return found
+
+
+Handler = Callable[[SlackRequest], Awaitable[None]]
+
+
+def _as_it_is(handler: Handler) -> Handler:
+    return handler
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Our handlers, by the names that Slack hands back."""
+
+    commands: dict[str, Handler] = field(default_factory=dict)  # by command
+    shortcuts: dict[str, Handler] = field(default_factory=dict)  # by callback_id
+    actions: dict[str, Handler] = field(default_factory=dict)  # by action_id
+    options: dict[tuple[str, str], Handler] = field(default_factory=dict)  # view, action_id
+    submissions: dict[str, Handler] = field(default_factory=dict)  # by callback_id
+    events: dict[str, Handler] = field(default_factory=dict)  # by the event's type
+    guard: Callable[[Handler], Handler] = _as_it_is  # put around whichever answers
+
+    def find(self, body: Body) -> Handler | None:
+        """Return who answers this, if anybody does."""
+        found = self._named(body)
+        return self.guard(found) if found else None
+
+    def _named(self, body: Body) -> Handler | None:
+        if "command" in body:
+            return self.commands.get(body["command"])
+        kind = body.get("type")
+        callback_id = (body.get("view") or {}).get("callback_id") or body.get("callback_id", "")
+        if kind == "block_actions":
+            return self.actions.get(pressed(body).get("action_id", ""))
+        if kind == "block_suggestion":
+            return self.options.get((callback_id, body.get("action_id", "")))
+        if kind == "view_submission":
+            return self.submissions.get(callback_id)
+        if kind == "shortcut":
+            return self.shortcuts.get(callback_id)
+        return self.events.get((body.get("event") or {}).get("type", ""))
 
 
 def cleaned(body: Any) -> Any:
@@ -147,16 +189,6 @@ def number_in(text: str) -> int | None:
     return int(text) if is_number else None
 
 
-def has_field(view: Body, name: str) -> bool:
-    """Say whether the view shows this field, so that an error can stand beside it."""
-    return any(block.get("block_id") == name for block in view.get("blocks", ()))
-
-
-def typed(body: Body) -> str:
-    """Return what a person has typed into a menu so far."""
-    return numbers.spaced(str(body.get("value") or ""))
-
-
 def pressed(body: Body) -> Body:
     """Return the action that was taken: a button pressed, or an option chosen."""
     action: Body = (body.get("actions") or [{}])[0]
@@ -171,14 +203,10 @@ def connection_in(body: Body) -> int:
 
 def labels_of(body: Body) -> tuple[str, str]:
     """Return what Slack calls the person who acts and the workspace, each "" if it does not say."""
-    user, team, grid = (_dict(body.get(name)) for name in ("user", "team", "enterprise"))
+    user, team, grid = (_object(body, name) for name in ("user", "team", "enterprise"))
     name = body.get("user_name") or user.get("name") or user.get("username")
     workspace = body.get("team_domain") or team.get("domain") or grid.get("name")
     return str(name or ""), str(workspace or "")
-
-
-def _dict(found: Any) -> Body:
-    return found if isinstance(found, dict) else {}
 
 
 def is_outsider(body: Body) -> bool:

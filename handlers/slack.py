@@ -63,7 +63,7 @@ _SHUT = {
     "team_access_not_granted": "An admin has not added the app to this workspace yet.",
     "missing_scope": "The app lacks a permission. Install it again from its page.",
 }
-_OK, _BUSY, _SERVER_ERROR = 200, 429, 500
+_OK, _BUSY = 200, 429
 _SHORTEST, _LONGEST = Decimal(1), Decimal(600)  # seconds to wait, whatever Slack has asked for
 
 # All that a call of Slack's client may raise: refusals, and troubles on the way there and back.
@@ -181,7 +181,7 @@ def passing_troubles() -> Iterator[None]:
 
 
 @contextmanager
-def nobody_has_to_look() -> Iterator[None]:
+def best_effort() -> Iterator[None]:
     """Note what could not be shown, and go on: the work behind a screen is done and recorded."""
     try:
         with slack_refusals():

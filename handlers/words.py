@@ -16,34 +16,23 @@ SEVERAL = "several"
 PANEL = "panel"
 UNKNOWN = "unknown"
 _ALIASES = {
-    "link": Command.CONNECT,
-    "setup": Command.CONNECT,
-    "signin": Command.CONNECT,
-    "reconnect": Command.CONNECT,
-    "send": Command.EXPORT,
-    "push": Command.EXPORT,
-    "map": Command.MATCH,
-    "mapping": Command.MATCH,
-    "matching": Command.MATCH,
-    "info": Command.STATUS,
-    "state": Command.STATUS,
-    "refresh": Command.SYNC,
-    "explain": Command.WHY,
-    "log": Command.HISTORY,
-    "audit": Command.HISTORY,
-    "compare": Command.RECONCILE,
-    "check": Command.RECONCILE,
-    "notify": Command.SUBSCRIBE,
-    "listen": Command.SUBSCRIBE,
-    "mute": Command.UNSUBSCRIBE,
-    "preferences": Command.SETTINGS,
-    "config": Command.SETTINGS,
-    "unlink": Command.DISCONNECT,
-    "revoke": Command.DISCONNECT,
-    "logout": Command.DISCONNECT,
-    "?": Command.HELP,
-    "-h": Command.HELP,
-    "--help": Command.HELP,
+    alias: command
+    for command, aliases in {
+        Command.CONNECT: ("link", "setup", "signin", "reconnect"),
+        Command.EXPORT: ("send", "push"),
+        Command.MATCH: ("map", "mapping", "matching"),
+        Command.STATUS: ("info", "state"),
+        Command.SYNC: ("refresh",),
+        Command.WHY: ("explain",),
+        Command.HISTORY: ("log", "audit"),
+        Command.RECONCILE: ("compare", "check"),
+        Command.SUBSCRIBE: ("notify", "listen"),
+        Command.UNSUBSCRIBE: ("mute",),
+        Command.SETTINGS: ("preferences", "config"),
+        Command.DISCONNECT: ("unlink", "revoke", "logout"),
+        Command.HELP: ("?", "-h", "--help"),
+    }.items()
+    for alias in aliases
 }
 _OF_AN_INVOICE = frozenset(
     {Command.SHOW, Command.WHY, Command.HISTORY, Command.UNDO, Command.RESTORE}

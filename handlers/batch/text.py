@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from handlers.blocks import one_line, render_line, shorten
+from handlers.blocks import counted, one_line, render_line, shorten
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine
 from services.model.export import ExportState
 
+GONE = "This button does not belong to a batch any more."
 _HEADINGS = {
     READY: "✅ Ready",
     UNDONE: "↩️ Taken back from Xero before",
@@ -34,7 +35,7 @@ def report_text(form: BatchForm) -> str:
     organisation = one_line(form.organisation)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     left = sum(len(each.lines) for each in form.groups)
-    said = [f"{counted(done)} exported to {organisation}"]
+    said = [f"{counted(done, 'invoice')} exported to {organisation}"]
     said += [f"{failed} failed"] if failed else []
     said += [f"{left} not sent"] if left else []
     return f"{'⚠️' if failed else '✅'} {', '.join(said)}."
@@ -82,8 +83,3 @@ def failure_lines(heading: str, failed: Sequence[BatchLine]) -> Iterator[str]:
         yield f"{invoice_line(line)}\n      _{_reason(line)}_"
     if len(failed) > _MOST_FAILED:
         yield f"… and {len(failed) - _MOST_FAILED} more"
-
-
-def counted(count: int) -> str:
-    """Write "1 invoice" or "3 invoices"."""
-    return f"{count} invoice{'' if count == 1 else 's'}"

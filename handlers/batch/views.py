@@ -7,19 +7,19 @@ from handlers.batch.text import (
     DONE,
     MOST_LINES,
     bar,
-    counted,
     failure_lines,
     group_lines,
     invoice_line,
     report_text,
     short_name,
 )
-from handlers.blocks import Block, one_line, render, shorten
-from handlers.export.views import whither
+from handlers.blocks import Block, counted, one_line, render, shorten
+from handlers.export.views import route_line
 from handlers.routing import Body, Note, all_chosen, number_in
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchLine, Missing
 from services.model import chunks
 from services.model.export import BatchState, ExportState
+from services.model.people import Option
 
 TITLE = "Export Invoices"
 _MOST_ASKED = 10
@@ -56,7 +56,7 @@ def _drawn(form: BatchForm) -> list[Block]:
         return _progress(form)
     if form.state is BatchState.READING:
         waits = [blocks.section("⏳ Reading Paymo’s invoices …")]
-        return [*whither(form), *waits, *_problem(form)]
+        return [*route_line(form), *waits, *_problem(form)]
     return _table(form)
 
 
@@ -65,7 +65,7 @@ def _problem(form: BatchForm) -> list[Block]:
 
 
 def _table(form: BatchForm) -> list[Block]:
-    drawn = [*whither(form), *_problem(form), *_unknown(form)]
+    drawn = [*route_line(form), *_problem(form), *_unknown(form)]
     if not form.groups:
         nothing = (
             "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
@@ -95,7 +95,7 @@ def _missing(missing: Sequence[Missing]) -> list[Block]:
         blocks.section(
             f"*{short_name(each.name)}* needs "
             f"{'a contact' if each.what == 'contact' else 'an account'} · holds up "
-            f"{counted(each.count)}",
+            f"{counted(each.count, 'invoice')}",
             accessory=blocks.button("Match", names.MATCH_CLIENT, each.client_id),
         )
         for each in missing[:_MOST_ASKED]
@@ -110,10 +110,10 @@ def _untaxed(form: BatchForm) -> list[Block]:
     """Ask for the rate of lines without tax; one answer releases every invoice that has some."""
     if not form.untaxed_options:
         return []
-    rows = [blocks.row_of(each) for each in form.untaxed_options]
-    choice = blocks.static_select(names.UNTAXED_FOR_ALL, rows)
-    choice["placeholder"] = blocks.plain("Choose a tax rate", 150)
-    held = counted(form.count(UNTAXED))
+    choice = blocks.static_select(
+        names.UNTAXED_FOR_ALL, form.untaxed_options, placeholder="Choose a tax rate"
+    )
+    held = counted(form.count(UNTAXED), "invoice")
     text = f"*Lines without tax* need one of Xero’s rates of 0 % · holds up {held}"
     return [blocks.section(text, accessory=choice)]
 
@@ -124,7 +124,7 @@ def _progress(form: BatchForm) -> list[Block]:
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     total = done + failed + waiting
     return [
-        *whither(form),
+        *route_line(form),
         blocks.section(f"{bar(done + failed, total)} {done + failed}/{total}"),
         blocks.section(f"✅ {done} exported · ⛔ {failed} failed · ⏳ {waiting} waiting"),
         *_problem(form),
@@ -135,7 +135,7 @@ def _progress(form: BatchForm) -> list[Block]:
 def _report(form: BatchForm) -> list[Block]:
     failed = form.sent_as(ExportState.FAILED)
     different = form.sent_as(ExportState.DIFFERENT)
-    drawn = [*whither(form), blocks.section(report_text(form))]
+    drawn = [*route_line(form), blocks.section(report_text(form))]
     if failed:
         drawn += blocks.paragraphs(failure_lines("*Failed*", failed))
         fix = f"Fix the {len(failed)} That Failed" if len(failed) > 1 else "Fix the One That Failed"
@@ -187,5 +187,5 @@ def _name(place: int) -> str:
     return names.UNDONE if place == 0 else f"{names.UNDONE}_{place + 1}"
 
 
-def _row(line: BatchLine) -> Block:
-    return blocks.option(str(line.invoice_id), f"{line.number} · {line.client_name} · {line.total}")
+def _row(line: BatchLine) -> Option:
+    return Option(str(line.invoice_id), f"{line.number} · {line.client_name} · {line.total}")

@@ -44,9 +44,7 @@ def swept_text(swept: Swept) -> str:
         (swept.deletions, "followed in Paymo", "deletion"),
         (swept.held, "waiting for a decision", "deletion"),
     ]
-    found = [
-        f"{count} {noun}{'' if count == 1 else 's'} {what}" for count, what, noun in counts if count
-    ]
+    found = [f"{blocks.counted(count, noun)} {what}" for count, what, noun in counts if count]
     said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
     if swept.problem:
         said = f"⚠️ {organisation}: {blocks.render(swept.problem)}\n{said if found else ''}"

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from handlers import blocks, names, reply, rights
+from handlers.blocks import Block
 from handlers.export.text import result_text
-from handlers.export.views import export_choice, export_view, result_view, said_view
+from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of
-from handlers.reply import SlackClients, reply_target, say
-from handlers.routing import SlackRequest, note_of, number_in, pressed, typed
-from handlers.slack import nobody_has_to_look
+from handlers.reply import Screen, reply_target
+from handlers.routing import SlackRequest, number_in, pressed
 from services.connect.service import WorkspaceService
 from services.export.drafts import ExportForms
 from services.export.forms import ExportForm
@@ -18,7 +18,7 @@ from services.export.recording import ExportResult
 from services.export.requests import ExportRequests
 from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
-from services.model.people import ReplyTarget, Said
+from services.model.people import ReplyTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,17 @@ class ExportListeners:
 
     async def open(self, request: SlackRequest) -> None:
         """Open the form, for the invoice that the button names, if any."""
-        number = str(pressed(request.body).get("value", ""))
-        await self.open_for(request, html.unescape(number))
+        await self.open_for(request, html.unescape(request.value))
 
     async def open_for(self, request: SlackRequest, number: str) -> None:
         """Open the form for the invoice with this number."""
-        await request.ack()
         form = await self.forms.open(request.person, number)
-        channel_id = request.person.channel_id
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
-        view = export_view(form, channel_id)
-        view_id = await reply.open_view(request, view, again=again)
-        if view_id:
+        await self._open(request, form, again)
+
+    async def _open(self, request: SlackRequest, form: ExportForm, again: Block) -> None:
+        view = export_view(form, request.person.channel_id)
+        if view_id := await reply.open_view(request, view, again=again):
             await self.forms.attach_view(request.person, form.draft_id, view_id)
 
     async def is_number(self, request: SlackRequest, typed: str) -> bool:
@@ -52,7 +51,6 @@ class ExportListeners:
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""
-        await request.ack()
         found = await self.forms.card(request.person, number) if number else None
         if found is None:
             await self.open_for(request, number)
@@ -63,120 +61,84 @@ class ExportListeners:
 
     async def choose(self, request: SlackRequest) -> None:
         """Draw the form again after something was chosen in it."""
-        await request.ack()
-        view = reply.view_of(request.body)
-        if view.get("callback_id") != names.EXPORT:
-            return
-        note = note_of(view)
-        form = await self.forms.choose(note.draft_id, request.person, export_choice(view))
-        drawn = export_view(form, note.channel_id)
-        await reply.redraw(request.client, view["id"], drawn, view_hash=view.get("hash", ""))
+        view, note = request.view, request.note
+        if view.get("callback_id") == names.EXPORT:
+            choice = export_choice(view)
+            form = await self.forms.choose(note.draft_id, request.person, choice)
+            drawn = export_view(form, note.channel_id)
+            await reply.redraw_open(request, drawn, view_hash=view.get("hash", ""))
 
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
-        await request.ack()
-        view = reply.view_of(request.body)
-        draft_id = number_in(pressed(request.body).get("value", "")) or note_of(view).draft_id
+        draft_id = number_in(request.value) or request.note.draft_id
         form = await self.forms.refresh(draft_id, request.person)
-        drawn = export_view(form, note_of(view).channel_id)
-        await reply.redraw(request.client, view.get("id", ""), drawn)
+        await reply.redraw_open(request, export_view(form, request.note.channel_id))
 
     async def act(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
-        view = reply.view_of(request.body)
-        action = Action(pressed(request.body)["action_id"])
-        draft_id = note_of(view).draft_id
-        if not draft_id or action not in CHANGES_CHOICE:
+        action, note = Action(pressed(request.body)["action_id"]), request.note
+        if not note.draft_id or action not in CHANGES_CHOICE:
             await reply.begin(request, self.workspaces, partial(self.requests.act, pressed=action))
             return
-        await request.ack()
-        form = await self.forms.act(draft_id, request.person, action)
-        channel_id = note_of(view).channel_id
+        form = await self.forms.act(note.draft_id, request.person, action)
         # Slack keeps what a field shows for as long as the field is there: away with it first.
         for drawn in (replace(form, is_reading=True), form):
-            await reply.redraw(request.client, view["id"], export_view(drawn, channel_id))
+            await reply.redraw_open(request, export_view(drawn, note.channel_id))
 
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
-        await request.ack()
         said = await self.requests.cancel(request.person, reply.export_id_of(request))
-        view = reply.view_of(request.body)
-        if view:
-            drawn = said_view(said, note_of(view).channel_id)
-            await reply.redraw(request.client, view["id"], drawn)
+        if request.view:
+            drawn = [blocks.section(blocks.render(said))]
+            view = reply.export_view_of(drawn, request.note.channel_id)
+            await reply.redraw_open(request, view)
         else:
             await reply.tell(request, blocks.render(said))
 
     async def reopen(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""
-        await request.ack()
-        form = await self.forms.reopen(request.person, reply.export_id_of(request))
-        view = reply.view_of(request.body)
-        channel_id = note_of(view).channel_id or request.person.channel_id
-        drawn = export_view(form, channel_id)
-        if view:
-            await reply.redraw(request.client, view["id"], drawn)
-            view_id = str(view["id"])
-        else:
-            again = blocks.button(
-                "Look Again", Action.LOOK_AGAIN, reply.export_id_of(request), style="primary"
-            )
-            view_id = await reply.open_view(request, drawn, again=again)
-        if view_id:
+        export_id = reply.export_id_of(request)
+        form = await self.forms.reopen(request.person, export_id)
+        if request.view:
+            drawn = export_view(form, request.note.channel_id or request.person.channel_id)
+            await reply.redraw_open(request, drawn)
+            view_id = str(request.view["id"])
             await self.forms.attach_view(request.person, form.draft_id, view_id)
+        else:
+            again = blocks.button("Look Again", Action.LOOK_AGAIN, export_id, style="primary")
+            await self._open(request, form, again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Claim the invoice; what comes of it is drawn over the form."""
-        view = request.body["view"]
-        note = note_of(view)
+        note = request.note
         person = replace(request.person, channel_id=note.channel_id)
         reply_to = await reply_target(self.workspaces, request)
-        choice = export_choice(view)
+        choice = export_choice(request.view)
         number = await self.requests.request(person, note.draft_id, choice, reply_to)
         said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
-        update = {"response_action": "update", "view": reply.working_view(said, note.channel_id)}
-        await request.ack(update)
+        await request.update(reply.working_view(said, note.channel_id))
 
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
-        found = await self.forms.invoice_options(request.person, typed(request.body))
+        found = await self.forms.invoice_options(request.person, request.typed)
         await request.ack(blocks.listed(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
-        draft_id = note_of(request.body.get("view") or {}).draft_id
-        client_id = await self.forms.client_of(request.person, draft_id)
+        client_id = await self.forms.client_of(request.person, request.note.draft_id)
         found = await self.matching.contact_options(
-            request.person, typed(request.body), client_id=client_id
+            request.person, request.typed, client_id=client_id
         )
         await request.ack(blocks.grouped(found))
 
-    async def account_options(self, request: SlackRequest) -> None:
-        """Offer accounts that can take sales, each with its tax."""
-        found = await self.matching.account_options(request.person, typed(request.body))
-        await request.ack(blocks.grouped(found))
 
-
-@dataclass(frozen=True, slots=True)
-class SlackExportScreen:
-    """Draws into the person's open modal, or whispers to them when it is gone."""
-
-    clients: SlackClients
+class SlackExportScreen(Screen):
+    """Draws into the person's open modal, or tells them alone when it is gone."""
 
     async def show_form(self, reply_to: ReplyTarget, form: ExportForm) -> None:
-        """Draw the open form again; nothing happens when the person closed it."""
-        if reply_to.view_id:
-            with nobody_has_to_look():
-                client = await self.clients.client(reply_to.workspace_id)
-                await reply.redraw(client, reply_to.view_id, export_view(form, reply_to.channel_id))
+        """Draw the open form again."""
+        await self.redraw(reply_to, export_view(form, reply_to.channel_id))
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
-        """Show the outcome in the open view, or to the person alone when it was closed."""
-        view = result_view(result, reply_to.channel_id)
-        with nobody_has_to_look():
-            client = await self.clients.client(reply_to.workspace_id)
-            await reply.show(client, reply_to, view, result_text(result))
-
-    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
-        """Say it in the open view, or to the person alone when it was closed."""
-        await say(self.clients, reply_to, said)
+        """Show the outcome."""
+        await self.show(reply_to, result_view(result, reply_to.channel_id), result_text(result))

@@ -15,6 +15,7 @@ from handlers.export.text import (
     result_text,
     status_name,
 )
+from handlers.reply import export_view_of
 from handlers.routing import Body, Note, chosen, number_in
 from services import money
 from services.batch.table import BatchForm
@@ -24,7 +25,6 @@ from services.mapping.case import ExportChoice
 from services.model.actions import Action
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoicePicture
-from services.model.people import Option
 from services.model.wording import some_of
 
 TITLE = "Export Invoice"
@@ -39,7 +39,7 @@ def export_view(form: ExportForm, channel_id: str = "") -> Block:
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
     """
     note = Note(draft_id=form.draft_id, connection_id=form.connection_id, channel_id=channel_id)
-    drawn = whither(form)
+    drawn = route_line(form)
     if form.invoice or not form.is_reading:
         drawn.append(_invoice_field(form))
     if form.is_reading:
@@ -61,7 +61,7 @@ def export_choice(view: Body) -> ExportChoice:
     )
 
 
-def whither(form: ExportForm | BatchForm) -> list[Block]:
+def route_line(form: ExportForm | BatchForm) -> list[Block]:
     """Say which company's invoices go to which organisation."""
     route = f"From *{one_line(form.company)}* in Paymo to *{one_line(form.organisation)}* in Xero"
     band = "🟨 This is Xero’s demo company: nothing in it is real." if form.is_demo else ""
@@ -78,28 +78,29 @@ def _problem(form: ExportForm) -> list[Block]:
 
 
 def _invoice_field(form: ExportForm) -> Block:
-    element = _select(names.INVOICE, "Number, client or amount", form.invoice)
-    return blocks.input_block(element, "Invoice in Paymo", tells=True)
+    about = "Number, client or amount"
+    return blocks.search(names.INVOICE, "Invoice in Paymo", about, form.invoice, tells=True)
 
 
 def _fields(form: ExportForm) -> list[Block]:
-    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
-    contact = blocks.input_block(
-        _select(names.CONTACT, "Who this client is in Xero", form.contact),
+    contact = blocks.search(
+        names.CONTACT,
         "Contact in Xero",
-        hint=reason,
+        "Who this client is in Xero",
+        form.contact,
+        hint=f"Suggested: {form.contact_reason}." if form.contact_reason else "",
         tells=True,
     )
-    account = blocks.input_block(
-        _select(names.ACCOUNT, "For example Sales", form.account),
+    account = blocks.search(
+        names.ACCOUNT,
         "Account in Xero",
+        "For example Sales",
+        form.account,
         hint=RESPONSIBILITY,
         tells=True,
     )
-    status = blocks.input_block(
-        blocks.static_select(names.XERO_STATUS, blocks.STATUSES, form.xero_status),
-        "Status in Xero",
-        tells=True,
+    status = blocks.choice(
+        names.XERO_STATUS, "Status in Xero", blocks.STATUSES, form.xero_status, tells=True
     )
     return [contact, account, *_tax_field(form), *_untaxed_field(form), status]
 
@@ -107,14 +108,13 @@ def _fields(form: ExportForm) -> list[Block]:
 def _tax_field(form: ExportForm) -> list[Block]:
     if not form.tax_options:
         return []
-    rows = [blocks.row_of(each) for each in form.tax_options]
-    chosen_value = form.tax.value if form.tax else ""
-    element = blocks.static_select(names.TAX, rows, chosen_value)
     reason = f"Suggested: {form.tax_reason}." if form.tax_reason == "used before" else ""
     return [
-        blocks.input_block(
-            element,
+        blocks.choice(
+            names.TAX,
             "Tax rate in Xero",
+            form.tax_options,
+            form.tax.value if form.tax else "",
             hint=reason or "The account’s own tax is another one. It is remembered for this rate.",
             optional=True,
             tells=True,
@@ -125,12 +125,12 @@ def _tax_field(form: ExportForm) -> list[Block]:
 def _untaxed_field(form: ExportForm) -> list[Block]:
     if not form.untaxed_options:
         return []
-    rows = [blocks.row_of(each) for each in form.untaxed_options]
-    element = blocks.static_select(names.UNTAXED, rows, form.untaxed.value if form.untaxed else "")
     return [
-        blocks.input_block(
-            element,
+        blocks.choice(
+            names.UNTAXED,
             "Tax rate of lines without tax",
+            form.untaxed_options,
+            form.untaxed.value if form.untaxed else "",
             hint=f"{form.organisation} has several rates of 0%. We’ll remember this choice, and "
             "you can change it in the settings.",
             tells=True,
@@ -152,31 +152,15 @@ def _preview(form: ExportForm) -> list[Block]:
     return drawn
 
 
-def _select(name: str, placeholder: str, option: Option | None) -> Block:
-    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)
-
-
-def said_view(sentence: str, channel_id: str = "") -> Block:
-    """Say one thing in place of the form."""
-    note = Note(channel_id=channel_id)
-    drawn = [blocks.section(render(sentence))]
-    return blocks.modal(names.EXPORT, TITLE, drawn, metadata=note.dump())
-
-
 def result_view(result: ExportResult, channel_id: str = "") -> Block:
-    """Show the outcome in place of the form."""
-    note = Note(channel_id=channel_id)
-    return blocks.modal(names.EXPORT, TITLE, result_blocks(result), metadata=note.dump())
-
-
-def result_blocks(result: ExportResult) -> list[Block]:
-    """Draw the outcome: a sentence, the facts, and a button for each thing that helps."""
+    """Show the outcome in place of the form: a sentence, the facts, and the buttons that help."""
     drawn = [blocks.section(result_text(result))]
     if result.xero_invoice_id:
         drawn.append(_facts(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
     helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
-    return [*drawn, *whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
+    drawn += [*whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
+    return export_view_of(drawn, channel_id)
 
 
 def _alike(result: ExportResult) -> list[Block]:

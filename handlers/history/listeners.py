@@ -8,7 +8,7 @@ from handlers.buttons import UNDO_MEANS
 from handlers.history.text import NO_FILE, WHICH, history_text, why_text
 from handlers.history.views import history_blocks, history_file, why_blocks
 from handlers.reply import reply_target
-from handlers.routing import SlackRequest, pressed
+from handlers.routing import SlackRequest
 from handlers.slack import share_csv
 from services.connect.service import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
@@ -22,45 +22,34 @@ from services.update.service import UpdateService
 
 @dataclass(frozen=True, slots=True)
 class HistoryListeners:
-    """One call of a service for each thing a person asks."""
-
-    service: HistoryService
-
-    async def show(self, request: SlackRequest, number: str) -> None:
-        """List the newest acts, of one invoice where a number is typed."""
-        await request.ack()
-        found = await self.service.newest(request.person, number)
-        await reply.tell(request, history_text(found), history_blocks(found))
-
-    async def again(self, request: SlackRequest) -> None:
-        """List what was done with the invoice that a button names."""
-        await self.show(request, str(pressed(request.body).get("value", "")))
-
-    async def send_file(self, request: SlackRequest) -> None:
-        """Send every act as a file to the person who pressed."""
-        await request.ack()
-        number = str(pressed(request.body).get("value", ""))
-        found = await self.service.everything(request.person, number)
-        about = f"invoice {blocks.one_line(found.number)}" if found.number else "everything"
-        said = f"Who did what, of {about}: {found.total} rows."
-        sent = await share_csv(request.client, request.person.user_id, history_file(found), said)
-        if not sent:
-            await reply.tell(request, NO_FILE)
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceListeners:
     """One call of a service for each thing a person asks or does."""
 
+    history: HistoryService
     undoing: UndoService
     restoring: RestoreService
     updating: UpdateService
     explain: ExplainService
     workspaces: WorkspaceService
 
+    async def show(self, request: SlackRequest, number: str) -> None:
+        """List the newest acts, of one invoice where a number is typed."""
+        found = await self.history.newest(request.person, number)
+        await reply.tell(request, history_text(found), history_blocks(found))
+
+    async def again(self, request: SlackRequest) -> None:
+        """List what was done with the invoice that a button names."""
+        await self.show(request, request.value)
+
+    async def send_file(self, request: SlackRequest) -> None:
+        """Send every act as a file to the person who pressed."""
+        found = await self.history.everything(request.person, request.value)
+        about = f"invoice {blocks.one_line(found.number)}" if found.number else "everything"
+        said = f"Who did what, of {about}: {found.total} rows."
+        if not await share_csv(request.client, request.person.user_id, history_file(found), said):
+            await reply.tell(request, NO_FILE)
+
     async def undo_number(self, request: SlackRequest, number: str) -> None:
         """Ask before the invoice with this number is taken back, as the button does."""
-        await request.ack()
         found = await self.undoing.find(request.person, _named(number, "undo"))
         whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
         question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
@@ -69,10 +58,9 @@ class InvoiceListeners:
 
     async def restore_number(self, request: SlackRequest, number: str) -> None:
         """Make the invoice with this number again in Paymo."""
-        await request.ack()
-        number = _named(number, "restore")
+        named = _named(number, "restore")
         reply_to = await reply_target(self.workspaces, request)
-        said = await self.restoring.restore_number(request.person, number, reply_to)
+        said = await self.restoring.restore_number(request.person, named, reply_to)
         await reply.tell(request, f"⏳ {blocks.render(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
@@ -90,13 +78,11 @@ class InvoiceListeners:
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Take an invoice that differs for a good one."""
-        await request.ack()
         said = await self.undoing.accept(request.person, reply.export_id_of(request))
         await reply.tell(request, f"✅ {blocks.render(said)}")
 
     async def update(self, request: SlackRequest) -> None:
         """Have the invoice in Xero made as it is in Paymo now."""
-        await request.ack()
         export_id = reply.export_id_of(request)
         reply_to = await reply_target(self.workspaces, request)
         said = await self.updating.ask(request.person, export_id, reply_to)
@@ -104,11 +90,10 @@ class InvoiceListeners:
 
     async def why_again(self, request: SlackRequest) -> None:
         """Say it of the invoice that a button names."""
-        await self.why(request, html.unescape(str(pressed(request.body).get("value", ""))))
+        await self.why(request, html.unescape(request.value))
 
     async def why(self, request: SlackRequest, number: str) -> None:
         """Say everything that is known about one invoice, and what it rests on."""
-        await request.ack()
         if not number.strip():
             await reply.tell(request, WHICH)
             return

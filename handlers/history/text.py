@@ -92,12 +92,12 @@ def history_text(found: History) -> str:
     if not found.audit:
         return f"Nothing was done yet with {about}."
     shown = len(found.audit)
-    many = f"the newest {shown} of {found.total} acts" if found.total > shown else _acts(shown)
+    many = (
+        f"the newest {shown} of {found.total} acts"
+        if found.total > shown
+        else blocks.counted(shown, "act")
+    )
     return f"*What was done with {about}:* {many}, the newest first."
-
-
-def _acts(count: int) -> str:
-    return "1 act" if count == 1 else f"{count} acts"
 
 
 def sentence_of(act: Done, organisation: str) -> str:
@@ -144,7 +144,7 @@ def _value(name: str, value: Any) -> str:
     if name in _PEOPLE and text.isalnum():
         return f"<@{text}>"
     if name == "channel_id" and text.isalnum():
-        return f"<#{text}>" if text[:1] in {"C", "G"} else f"<@{text}>"
+        return blocks.channel(text)
     return render_line(text)
 
 

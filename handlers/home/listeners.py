@@ -21,24 +21,20 @@ class HomeListeners:
 
     async def panel(self, request: SlackRequest) -> None:
         """Answer the bare command."""
-        await request.ack()
         found = await self.service.overviews(request.person)
         await reply.tell(request, overview_text(found), button_blocks(found))
 
     async def status(self, request: SlackRequest) -> None:
         """Say how every connection is."""
-        await request.ack()
         found = await self.service.overviews(request.person)
         await reply.tell(request, overview_text(found), status_blocks(found))
 
     async def help(self, request: SlackRequest) -> None:
         """Say what can be typed."""
-        await request.ack()
         await reply.tell(request, "This is what you can type:", help_blocks())
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""
-        await request.ack()
         event = request.body["event"]
         if event.get("tab", "home") != "home":
             return
@@ -60,12 +56,10 @@ class HomeListeners:
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""
-        await request.ack()
         await self._gone(request)
 
     async def revoked(self, request: SlackRequest) -> None:
         """Treat a revoked bot token as an uninstallation; people's own tokens do not matter."""
-        await request.ack()
         if (request.body["event"].get("tokens") or {}).get("bot"):
             await self._gone(request)
 

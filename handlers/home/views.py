@@ -58,21 +58,18 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         ("On their way", str(overview.waiting)),
         ("Refused", str(overview.failed)),
         ("Waiting for a decision", str(overview.asking)),
-        ("Looked at Xero", _when(overview.swept_at)),
-        ("Next look", _when(overview.sweep_due_at)),
-        ("Notices go to", " ".join(_channel(each) for each in overview.channels) or "no channel"),
+        ("Looked at Xero", _moment(overview.swept_at)),
+        ("Next look", _moment(overview.sweep_due_at)),
+        (
+            "Notices go to",
+            " ".join(blocks.channel(each) for each in overview.channels) or "no channel",
+        ),
         ("Connected by", f"<@{overview.owner_id}>"),
     ]
 
 
-def _channel(channel_id: str) -> str:
-    return f"<#{channel_id}>" if channel_id[:1] in {"C", "G"} else f"<@{channel_id}>"
-
-
-def _when(time: datetime | None) -> str:
-    if time is None:
-        return "not yet"
-    return blocks.moment(time)
+def _moment(at: datetime | None) -> str:
+    return blocks.moment(at) if at else "not yet"
 
 
 def _problems(overview: Overview) -> list[Block]:
@@ -99,10 +96,9 @@ def _buttons(overview: Overview) -> list[Block]:
         buttons += [
             blocks.button("Export Invoice", names.EXPORT, style="primary"),
             blocks.button("Match Clients", names.MATCH),
+            blocks.button("Look at Xero Now", names.SYNC),
+            blocks.button("Notices…", names.SUBSCRIBE),
         ]
-    if overview.can_export:
-        buttons.append(blocks.button("Look at Xero Now", names.SYNC))
-        buttons.append(blocks.button("Notices…", names.SUBSCRIBE))
     if overview.can_edit:
         buttons.append(blocks.button("Settings", names.SETTINGS))
     buttons += _ending(overview)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from handlers import blocks, names, reply
 from handlers.blocks import one_line
 from handlers.matching.views import TITLE, match_view
-from handlers.routing import Body, SlackRequest, chosen, note_of, number_in, pressed, typed
+from handlers.routing import Body, SlackRequest, chosen, field_of, number_in
 from services.errors import NotAccepted
 from services.matching.service import MatchChoice, MatchForm, MatchingService
 
@@ -19,48 +19,40 @@ class MatchingListeners:
 
     async def open(self, request: SlackRequest) -> None:
         """Open the form for the first client without a match."""
-        await request.ack()
-        form = await self.service.open(request.person)
-        again = blocks.button(TITLE, names.MATCH, style="primary")
-        await reply.open_view(request, match_view(form), again=again)
+        await self.open_for(request)
 
-    async def open_for(self, request: SlackRequest, client_id: int, batch_id: int) -> None:
-        """Open the form for one client, on top of the batch that waits for it."""
+    async def open_for(
+        self, request: SlackRequest, client_id: int | None = None, batch_id: int = 0
+    ) -> None:
+        """Open the form for one client, on top of the batch that waits for it, if one does."""
         form = await self.service.open(request.person, client_id)
         again = blocks.button(TITLE, names.MATCH, style="primary")
         await reply.open_view(request, match_view(form, batch_id=batch_id), again=again)
 
     async def choose_client(self, request: SlackRequest) -> None:
         """Draw the form for another client."""
-        await request.ack()
-        view = reply.view_of(request.body)
-        if view.get("callback_id") != names.MATCH:
+        if request.view.get("callback_id") != names.MATCH:
             return
-        option = pressed(request.body).get("selected_option") or {}
-        client_id = number_in(str(option.get("value", "")))
-        form = await self.service.open(request.person, client_id)
-        batch_id = note_of(view).batch_id
+        form = await self.service.open(request.person, number_in(request.value))
+        batch_id = request.note.batch_id
         # Slack keeps what a field shows for as long as the field stays, so it goes and comes back.
         for is_bare in (True, False):
             drawn = match_view(form, is_bare=is_bare, batch_id=batch_id)
-            await reply.redraw(request.client, view["id"], drawn)
+            await reply.redraw_open(request, drawn)
 
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
-        view = request.body["view"]
         choice, form = await self.save(request)
         what = "is matched" if choice.account_id else "has its contact; the account is still open"
-        done = f"✅ {one_line(_named(view))} {what}."
-        bare = match_view(form, said=done, is_bare=form.client is not None)
-        await request.ack({"response_action": "update", "view": bare})
+        done = f"✅ {one_line(_named(request.view))} {what}."
+        await request.update(match_view(form, said=done, is_bare=form.client is not None))
         if form.client is not None:
-            drawn = match_view(form, said=done)
-            await reply.redraw(request.client, view["id"], drawn)
+            await reply.redraw_open(request, match_view(form, said=done))
 
     async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
         """Remember the match; return it, and the form for the next client."""
-        view = request.body["view"]
-        client_id = number_in(chosen(view, names.CLIENT)) or note_of(view).client_id
+        view = request.view
+        client_id = number_in(chosen(view, names.CLIENT)) or request.note.client_id
         if not client_id:
             raise NotAccepted({names.CLIENT: "Choose the client."})
         choice = MatchChoice(
@@ -72,26 +64,24 @@ class MatchingListeners:
 
     async def client_options(self, request: SlackRequest) -> None:
         """Offer Paymo's clients."""
-        found = await self.service.client_options(request.person, typed(request.body))
+        found = await self.service.client_options(request.person, request.typed)
         await request.ack(blocks.listed(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
-        view = request.body.get("view") or {}
         # What the menu's request says of other fields may be older than the form's own note.
-        client_id = note_of(view).client_id or number_in(chosen(view, names.CLIENT))
+        client_id = request.note.client_id or number_in(chosen(request.view, names.CLIENT))
         found = await self.service.contact_options(
-            request.person, typed(request.body), client_id=client_id
+            request.person, request.typed, client_id=client_id
         )
         await request.ack(blocks.grouped(found))
 
     async def account_options(self, request: SlackRequest) -> None:
         """Offer accounts that can take sales, each with its tax."""
-        found = await self.service.account_options(request.person, typed(request.body))
+        found = await self.service.account_options(request.person, request.typed)
         await request.ack(blocks.grouped(found))
 
 
 def _named(view: Body) -> str:
-    values = view.get("state", {}).get("values", {})
-    option = values.get(names.CLIENT, {}).get(names.CLIENT, {}).get("selected_option") or {}
+    option = field_of(view, names.CLIENT).get("selected_option") or {}
     return html.unescape(option.get("text", {}).get("text", "")) or "The client"

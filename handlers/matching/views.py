@@ -5,7 +5,6 @@ from handlers.blocks import Block, one_line
 from handlers.matching.text import NO_CLIENTS
 from handlers.routing import Note
 from services.matching.service import MatchForm
-from services.model.people import Option
 
 TITLE = "Match Clients"
 
@@ -24,9 +23,7 @@ def match_view(
         drawn.append(blocks.section("Every client is matched."))
         return blocks.modal(names.MATCH, TITLE, drawn)
     drawn.append(
-        blocks.input_block(
-            _menu(names.CLIENT, "Choose a client", form.client), "Client in Paymo", tells=True
-        )
+        blocks.search(names.CLIENT, "Client in Paymo", "Choose a client", form.client, tells=True)
     )
     if not is_bare:
         drawn += _fields(form)
@@ -40,18 +37,20 @@ def match_view(
 
 def _fields(form: MatchForm) -> list[Block]:
     reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
-    contact = _menu(names.CONTACT, "Who this client is in Xero", form.contact)
-    account = _menu(names.ACCOUNT, "For example Sales", form.account)
     return [
-        blocks.input_block(contact, "Contact in Xero", hint=reason),
-        blocks.input_block(
-            account,
+        blocks.search(
+            names.CONTACT,
+            "Contact in Xero",
+            "Who this client is in Xero",
+            form.contact,
+            hint=reason,
+        ),
+        blocks.search(
+            names.ACCOUNT,
             "Account in Xero",
+            "For example Sales",
+            form.account,
             hint="Where this client's invoices usually go. It can be changed for each export.",
             optional=True,
         ),
     ]
-
-
-def _menu(name: str, placeholder: str, option: Option | None) -> Block:
-    return blocks.external_select(name, placeholder, blocks.row_of(option) if option else None)

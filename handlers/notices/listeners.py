@@ -4,26 +4,22 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 import structlog
 
 from handlers import blocks, names, reply
-from handlers.notices.text import ANYWAY, ASK, NOTHING, has_text, intro_text, text_of
-from handlers.notices.views import TITLE, metadata_of, notice_blocks, subscribe_view
+from handlers.notices.text import ANYWAY, ASK, NOTHING, has_text, intro_text
+from handlers.notices.views import TITLE, drawn, subscribe_view
 from handlers.reply import SlackClients
 from handlers.routing import (
     SlackRequest,
     all_chosen,
     chosen,
     field_of,
-    note_of,
     number_in,
-    pressed,
 )
 from handlers.slack import Sharing, require_ours, sharing_of, slack_refusals, text_in
 from services.errors import NotAccepted, ServiceError
-from services.matching.service import MatchingService
 from services.model.notice import Topic
 from services.notices.delivery import Message, Spot
 from services.notices.service import NoticeService
@@ -39,11 +35,9 @@ class NoticeListeners:
     """One call of the notice service for each thing a person does."""
 
     service: NoticeService
-    matching: MatchingService
 
     async def subscribe(self, request: SlackRequest, typed: Sequence[str]) -> None:
         """Subscribe the channel that the command was typed in; elsewhere ask which one."""
-        await request.ack()
         channel_id = request.person.channel_id
         if list(typed) == [_LIST]:
             await self._tell_all(request, channel_id)
@@ -64,8 +58,7 @@ class NoticeListeners:
 
     async def subscribe_here(self, request: SlackRequest) -> None:
         """Subscribe the channel of the question, now that somebody has read who reads along."""
-        await request.ack()
-        await self._add(request, _topics(str(pressed(request.body).get("value", "")).split()))
+        await self._add(request, _topics(request.value.split()))
 
     async def _add(self, request: SlackRequest, topics: Sequence[Topic]) -> None:
         channel_id = request.person.channel_id
@@ -89,7 +82,6 @@ class NoticeListeners:
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one that no other company reads."""
-        await request.ack()
         channel_id = request.person.channel_id
         channel_id = "" if channel_id[:1] in _NOT_A_CHANNEL else channel_id
         found = await self.service.listening(request.person, channel_id)
@@ -103,7 +95,7 @@ class NoticeListeners:
 
     async def submit(self, request: SlackRequest) -> None:
         """Subscribe the chosen channel."""
-        view = request.body["view"]
+        view = request.view
         channel_id = str(field_of(view, names.CHANNEL).get("selected_conversation") or "")
         topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
         person = replace(request.person, channel_id=channel_id)
@@ -119,20 +111,14 @@ class NoticeListeners:
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
         said += await reply.introduce(request, channel_id, text)
-        await request.ack(_done(said))
+        await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Let the channel hear nothing any more."""
-        await request.ack()
-        channel_id = request.person.channel_id or note_of(request.body.get("view") or {}).channel_id
+        channel_id = request.person_behind.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
         await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
-
-
-def _done(said: list[str]) -> dict[str, Any]:
-    view = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
-    return {"response_action": "update", "view": view}
 
 
 def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
@@ -169,31 +155,21 @@ class SlackNoticeBoard:
     async def post(self, message: Message) -> Spot:
         """Post one notice and return where it stands."""
         client = await self.clients.client(message.workspace_id)
-        text, drawn = text_of(message), notice_blocks(message)
         with slack_refusals():
             answer = await client.chat_postMessage(
                 channel=message.channel_id,
-                text=text,
-                blocks=drawn,
-                metadata=metadata_of(message),
                 thread_ts=message.thread_ts or None,
                 unfurl_links=False,
                 unfurl_media=False,
+                **drawn(message),
             )
         return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
 
     async def redraw(self, message: Message, spot: Spot) -> None:
         """Draw an invoice's card again in place."""
         client = await self.clients.client(message.workspace_id)
-        text, drawn = text_of(message), notice_blocks(message)
         with slack_refusals():
-            await client.chat_update(
-                channel=spot.channel_id,
-                ts=spot.ts,
-                text=text,
-                blocks=drawn,
-                metadata=metadata_of(message),
-            )
+            await client.chat_update(channel=spot.channel_id, ts=spot.ts, **drawn(message))
 
     async def tell_paused(
         self, workspace_id: int, user_id: str, *, channel_id: str, because: str

@@ -1,11 +1,13 @@
 """What notices say: one text for each kind, safe whatever the names in it."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from handlers.blocks import day, escape, moment, one_line, render
+from handlers.blocks import counted, day, escape, moment, one_line, render
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import access_asked_text, answered_text, owner_text
 from handlers.slack import Sharing
@@ -50,10 +52,56 @@ ASK = {
 }
 
 
+# What needs no more than its facts, written by `_said`.
+_SENTENCES = {
+    NoticeKind.EXPORT_FAILED: "⛔ *Invoice {number}* · {client} was not exported to "
+    "{organisation}.\n{reason}",
+    NoticeKind.EXPORT_ASKED: "❓ *Invoice {number}* · {client} · {total} was sent in Paymo, and is "
+    "not exported to {organisation} by itself.\n{reason}",
+    NoticeKind.AUTO_EXPORT_PAUSED: "⏸️ Automatic export to {organisation} is switched off: "
+    "{numbers} failed one after the other. Nothing more goes by itself until {owner} switches it "
+    "on again with /paymo-xero settings.",
+    NoticeKind.CONNECTION_BROKEN: "⛔ {side} no longer accepts the connection of {company} with "
+    "{organisation}. Everything waits, nothing is lost. {owner} can connect it again. If it was "
+    "ended there on purpose, end it here too.",
+    NoticeKind.CONNECTION_RESTORED: "✅ {company} and {organisation} are connected again by {by}. "
+    "What waited goes on.",
+    NoticeKind.CONNECTION_ENDED: "{by} disconnected {company} and {organisation}. Exported "
+    "invoices stay as they are. Payments and deletions in Xero no longer reach Paymo, and this "
+    "channel gets no more notifications.",
+    NoticeKind.SYNC_PAUSED: "⚠️ {count} invoices were {kind} in {organisation} at once: {numbers}. "
+    "Nothing was changed in Paymo. Should Paymo follow?",
+    NoticeKind.SYNC_FAILING: "⚠️ {organisation} could not be synced since {since}. {problem} The "
+    "app keeps trying. Payments and deletions in Xero reach Paymo once that works.",
+    NoticeKind.INVOICE_UNDONE: "↩️ {by} took *invoice {number}* · {client} · {total} back from "
+    "{organisation}: it was {how} there, and Paymo keeps it.",
+}
+_FACT = re.compile(r"\{(\w+)\}")
+_PEOPLE = {"by", "owner"}
+_OUR_SENTENCES = {"reason", "problem"}
+
+
 def text_of(message: Message) -> str:
     """Return the notice's text."""
     ids = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")}
-    return _TEXTS[message.kind](ids | message.facts)
+    facts = ids | message.facts
+    if sentence := _SENTENCES.get(message.kind):
+        return _FACT.sub(lambda found: _said(found[1], facts), sentence)
+    return _TEXTS[message.kind](facts)
+
+
+def _said(name: str, facts: Facts) -> str:
+    """Write a fact as a sentence has it, harmless whatever it holds."""
+    if name == "total":
+        return amount(facts, name)
+    value = facts[name]
+    if name in _PEOPLE:
+        return f"<@{value}>"
+    if name in _OUR_SENTENCES:
+        return render(value)
+    if name == "since":
+        return moment(datetime.fromisoformat(value))
+    return ", ".join(one_line(str(each)) for each in (value if name == "numbers" else [value]))
 
 
 def amount(facts: Facts, name: str) -> str:
@@ -86,11 +134,11 @@ def _exported(facts: Facts) -> str:
         said += f" (Xero states {amount(facts, 'xero_total')})"
     if state == "part_paid":
         said += f", {amount(facts, 'left')} left"
-    lines = [said, _whereto(facts), edited_line(facts.get("edited_in") or [])]
+    lines = [said, _destination(facts), edited_line(facts.get("edited_in") or [])]
     return "\n".join(each for each in lines if each)
 
 
-def _whereto(facts: Facts) -> str:
+def _destination(facts: Facts) -> str:
     by = f" by <@{facts['by']}>" if facts.get("by") else ""
     if facts.get("on_order_of"):
         by = f" by itself, as <@{facts['on_order_of']}> ordered in the settings"
@@ -99,30 +147,6 @@ def _whereto(facts: Facts) -> str:
         number = f" Its number there is {one_line(facts['xero_number'])}."
     known = f" ID in Xero: {one_line(facts['xero_invoice_id'])}" if facts["xero_invoice_id"] else ""
     return f"Exported to {one_line(facts['organisation'])}{by}.{number}{known}"
-
-
-def _failed(facts: Facts) -> str:
-    return (
-        f"⛔ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} was not exported "
-        f"to {one_line(facts['organisation'])}.\n{render(facts['reason'])}"
-    )
-
-
-def _asked(facts: Facts) -> str:
-    return (
-        f"❓ *Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
-        f"{amount(facts, 'total')} was sent in Paymo, and is not exported to "
-        f"{one_line(facts['organisation'])} by itself.\n{render(facts['reason'])}"
-    )
-
-
-def _stopped(facts: Facts) -> str:
-    numbers = ", ".join(one_line(each) for each in facts["numbers"])
-    return (
-        f"⏸️ Automatic export to {one_line(facts['organisation'])} is switched off: {numbers} "
-        "failed one after the other. Nothing more goes by itself until <@"
-        f"{facts['owner']}> switches it on again with /paymo-xero settings."
-    )
 
 
 def _what(facts: Facts) -> str:
@@ -193,15 +217,7 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:] if text.startswith("Payment") else text
 
 
-def _deleted(facts: Facts) -> str:
-    return _ended(facts, "deleted")
-
-
-def _voided(facts: Facts) -> str:
-    return _ended(facts, "voided")
-
-
-def _ended(facts: Facts, what: str) -> str:
+def _ended(what: str, facts: Facts) -> str:
     invoice = (
         f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
         f"{amount(facts, 'total')}"
@@ -230,55 +246,6 @@ def _why_asked(facts: Facts) -> str:
     return " ".join([*said, "It stays until somebody decides."])
 
 
-def _broken(facts: Facts) -> str:
-    return (
-        f"⛔ {facts['side']} no longer accepts the connection of {one_line(facts['company'])} with "
-        f"{one_line(facts['organisation'])}. Everything waits, nothing is lost. "
-        f"<@{facts['owner']}> can connect it again. If it was ended there on purpose, end it here "
-        "too."
-    )
-
-
-def _restored(facts: Facts) -> str:
-    return (
-        f"✅ {one_line(facts['company'])} and {one_line(facts['organisation'])} are connected "
-        f"again by <@{facts['by']}>. What waited goes on."
-    )
-
-
-def _over(facts: Facts) -> str:
-    return (
-        f"<@{facts['by']}> disconnected {one_line(facts['company'])} and "
-        f"{one_line(facts['organisation'])}. Exported invoices stay as they are. Payments and "
-        "deletions in Xero no longer reach Paymo, and this channel gets no more notifications."
-    )
-
-
-def _paused(facts: Facts) -> str:
-    numbers = ", ".join(one_line(each) for each in facts["numbers"])
-    return (
-        f"⚠️ {facts['count']} invoices were {facts['kind']} in {one_line(facts['organisation'])} "
-        f"at once: {numbers}. Nothing was changed in Paymo. Should Paymo follow?"
-    )
-
-
-def _failing(facts: Facts) -> str:
-    since = moment(datetime.fromisoformat(facts["since"]))
-    return (
-        f"⚠️ {one_line(facts['organisation'])} could not be synced since {since}. "
-        f"{render(facts['problem'])} The app keeps trying. Payments and deletions in Xero reach "
-        "Paymo once that works."
-    )
-
-
-def _undone(facts: Facts) -> str:
-    return (
-        f"↩️ <@{facts['by']}> took *invoice {one_line(facts['number'])}* · "
-        f"{one_line(facts['client'])} · {amount(facts, 'total')} back from "
-        f"{one_line(facts['organisation'])}: it was {facts['how']} there, and Paymo keeps it."
-    )
-
-
 def _made_again(facts: Facts) -> str:
     lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
     parts = [
@@ -300,7 +267,7 @@ def _caught_up(facts: Facts) -> str:
         (facts["removals"], "payment", "removed from Paymo"),
         (facts["deletions"], "invoice", "deleted or voided in Paymo"),
     ]
-    said = [f"{n} {what}{'' if n == 1 else 's'} {done}" for n, what, done in came if n]
+    said = [f"{counted(n, what)} {done}" for n, what, done in came if n]
     return (
         f"📬 Much came at once from {one_line(facts['organisation'])}: {', '.join(said)}. Each is "
         "told by itself, in the thread of its invoice."
@@ -368,23 +335,14 @@ def has_text(listening: Listening) -> str:
 
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
-    NoticeKind.EXPORT_FAILED: _failed,
     NoticeKind.PAYMENT_RECEIVED: _received,
     NoticeKind.PAYMENT_REMOVED: _removed,
-    NoticeKind.INVOICE_DELETED: _deleted,
-    NoticeKind.INVOICE_VOIDED: _voided,
-    NoticeKind.CONNECTION_BROKEN: _broken,
-    NoticeKind.CONNECTION_RESTORED: _restored,
-    NoticeKind.CONNECTION_ENDED: _over,
-    NoticeKind.SYNC_PAUSED: _paused,
-    NoticeKind.SYNC_FAILING: _failing,
-    NoticeKind.INVOICE_UNDONE: _undone,
+    NoticeKind.INVOICE_DELETED: partial(_ended, "deleted"),
+    NoticeKind.INVOICE_VOIDED: partial(_ended, "voided"),
     NoticeKind.INVOICE_RESTORED: _made_again,
     NoticeKind.INVOICE_DRIFTED: drift_text,
     NoticeKind.CAUGHT_UP: _caught_up,
     NoticeKind.DIGEST: digest_text,
-    NoticeKind.EXPORT_ASKED: _asked,
-    NoticeKind.AUTO_EXPORT_PAUSED: _stopped,
     NoticeKind.ACCESS_ASKED: access_asked_text,
     NoticeKind.ACCESS_ANSWERED: answered_text,
     NoticeKind.OWNER_CHANGED: owner_text,

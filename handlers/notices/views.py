@@ -12,16 +12,17 @@ from handlers.routing import Note
 from handlers.settings.views import asked_buttons
 from services.model.actions import Action
 from services.model.notice import USUAL_TOPICS, NoticeKind
+from services.model.people import Option
 from services.notices.delivery import Message
 from services.notices.service import About, Listening
 
 TITLE = "Notices"
 _TOPICS = (
-    blocks.option("exports", "Exports", "An invoice arrived in Xero"),
-    blocks.option("payments", "Payments", "Received, changed or removed"),
-    blocks.option("deletions", "Deletions", "An invoice was deleted or voided"),
-    blocks.option("failures", "Failures", "Something needs a person"),
-    blocks.option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
+    Option("exports", "Exports", "An invoice arrived in Xero"),
+    Option("payments", "Payments", "Received, changed or removed"),
+    Option("deletions", "Deletions", "An invoice was deleted or voided"),
+    Option("failures", "Failures", "Something needs a person"),
+    Option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
 )
 
 
@@ -30,7 +31,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
     topics = found.topics if found else USUAL_TOPICS
     client = None
     if found is not None and found.client_id is not None:
-        client = blocks.option(str(found.client_id), one_line(found.client_name))
+        client = Option(str(found.client_id), one_line(found.client_name))
     minimum = f"{found.minimum:f}" if found is not None and found.minimum is not None else ""
     drawn = [
         blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
@@ -38,11 +39,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
             blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
             "What should be told there",
         ),
-        blocks.input_block(
-            blocks.external_select(names.CLIENT, "Any client", client),
-            "Only for this client",
-            optional=True,
-        ),
+        blocks.search(names.CLIENT, "Only for this client", "Any client", client, optional=True),
         blocks.input_block(
             blocks.number_input(names.MINIMUM, minimum),
             "Only for amounts from here on",
@@ -71,6 +68,15 @@ def drift_buttons(facts: Facts) -> list[Block]:
 def metadata_of(message: Message) -> Block:
     """Return what other programs read: the kind, and ids only."""
     return {"event_type": message.kind.value, "event_payload": message.metadata}
+
+
+def drawn(message: Message) -> dict[str, Any]:
+    """Return all that Slack is handed of a notice."""
+    return {
+        "text": text_of(message),
+        "blocks": notice_blocks(message),
+        "metadata": metadata_of(message),
+    }
 
 
 def notice_blocks(message: Message) -> list[Block]:

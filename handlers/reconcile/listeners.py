@@ -4,20 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers import blocks, reply
-from handlers.reconcile.text import report_text
+from handlers.reconcile.text import NO_FILE, report_text
 from handlers.reconcile.views import report_blocks, report_file
-from handlers.reply import SlackClients, reply_target
-from handlers.routing import SlackRequest, pressed
-from handlers.slack import nobody_has_to_look, share_csv
+from handlers.reply import Screen, reply_target
+from handlers.routing import SlackRequest
+from handlers.slack import best_effort, share_csv
 from services.connect.service import WorkspaceService
 from services.model.people import ReplyTarget
 from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService
-
-_NO_FILE = (
-    "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "
-    "again from its page."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,6 @@ class ReconcileListeners:
 
     async def compare(self, request: SlackRequest, typed: Sequence[str]) -> None:
         """Have a month compared, or this one where none is named."""
-        await request.ack()
         reply_to = await reply_target(self.workspaces, request)
         begun = await self.service.ask(request.person, " ".join(typed), reply_to)
         company, organisation = blocks.one_line(begun.company), blocks.one_line(begun.organisation)
@@ -41,45 +35,31 @@ class ReconcileListeners:
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
-        await self.compare(request, [str(pressed(request.body).get("value", ""))])
+        await self.compare(request, [request.value])
 
 
-@dataclass(frozen=True, slots=True)
-class SlackReconcileScreen:
-    """Whispers to the person who asked."""
-
-    clients: SlackClients
+class SlackReconcileScreen(Screen):
+    """Tells the person who asked."""
 
     async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
         """Show what differs, each with the button that helps."""
-        text = report_text(report)
-        await self._whisper(reply_to, text, report_blocks(report))
+        await self.tell(reply_to, report_text(report), report_blocks(report))
         await self.send_file(reply_to, report)
 
     async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
         """Send all rows to this person directly."""
         if not report.rows:
             return
-        with nobody_has_to_look():
+        with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
             said = f"All {len(report.rows)} invoices of {report.label}, compared:"
             if not await share_csv(client, reply_to.user_id, report_file(report), said):
-                await self._say(reply_to, _NO_FILE)
+                await self.tell(reply_to, NO_FILE)
 
     async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say until when it waits."""
-        await self._say(reply_to, f"⏳ {blocks.render(reason)}")
+        await self.tell(reply_to, f"⏳ {blocks.render(reason)}")
 
     async def show_refusal(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say why nothing was compared."""
-        await self._say(reply_to, f"⛔ {blocks.render(reason)}")
-
-    async def _say(self, reply_to: ReplyTarget, text: str) -> None:
-        await self._whisper(reply_to, text, [blocks.section(text)])
-
-    async def _whisper(
-        self, reply_to: ReplyTarget, text: str, said: Sequence[blocks.Block]
-    ) -> None:
-        with nobody_has_to_look():
-            client = await self.clients.client(reply_to.workspace_id)
-            await reply.ephemeral(client, reply_to.channel_id, reply_to.user_id, text, said)
+        await self.tell(reply_to, f"⛔ {blocks.render(reason)}")

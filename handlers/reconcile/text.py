@@ -10,6 +10,10 @@ from services import money
 from services.compare import Mismatch
 from services.reconcile.report import Outcome, Report
 
+NO_FILE = (
+    "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "
+    "again from its page."
+)
 LONGEST_NAME = 80
 _LONGEST_NOTE = 400
 
@@ -26,13 +30,10 @@ def report_text(report: Report) -> str:
         return f"✅ *{report.label}:* nothing to compare at {when}; neither side has anything."
     said = _agreeing(report, when) if report.is_fine else _differing(report, when)
     if report.others:
-        some = f"{report.others} other sales invoice{'' if report.others == 1 else 's'}"
-        said += f" {some} in Xero never went through the app and {_are(report.others)} left alone."
+        some = blocks.counted(report.others, "other sales invoice")
+        are = "is" if report.others == 1 else "are"
+        said += f" {some} in Xero never went through the app and {are} left alone."
     return said
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _agreeing(report: Report, when: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from handlers import blocks, names, reply
-from handlers.routing import Body, SlackRequest, chosen, field_of, note_of, number_in, pressed
+from handlers.routing import Body, SlackRequest, chosen, field_of
 from handlers.settings.text import GONE
 from handlers.settings.views import TITLE, one_more_view, settings_view
 from services.connect.service import ConnectService
@@ -17,23 +17,23 @@ _ROLES = {each.word: each for each in (Role.VIEWER, Role.EXPORTER, Role.OWNER)}
 
 @dataclass(frozen=True, slots=True)
 class SettingsListeners:
-    """One call of the settings or connect service for each thing a person does."""
+    """One call of a service for each thing a person does."""
 
     service: SettingsService
     connect: ConnectService
+    access: AccessService
 
     async def open(self, request: SlackRequest) -> None:
         """Open the settings."""
-        await request.ack()
         form = await self.service.open(request.person)
         again = blocks.button(TITLE, names.SETTINGS, style="primary")
         await reply.open_view(request, settings_view(form), again=again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Save them and close."""
-        view = request.body["view"]
+        view = request.view
         form = SettingsForm(
-            connection_id=note_of(view).connection_id,
+            connection_id=request.note.connection_id,
             exporters=tuple(field_of(view, names.EXPORTERS).get("selected_users") or ()),
             viewers=tuple(field_of(view, names.VIEWERS).get("selected_users") or ()),
             channel_viewers=chosen(view, names.CHANNEL_VIEWERS) or "on",
@@ -49,52 +49,25 @@ class SettingsListeners:
         link = ""
         if form.attach_pdf == "on":
             link = await self.connect.missing_consent(request.person, form.connection_id)
-        update = {"response_action": "update", "view": one_more_view(link)}
-        await request.ack(update if link else None)
+        await (request.update(one_more_view(link)) if link else request.ack())
 
-
-@dataclass(frozen=True, slots=True)
-class AccessListeners:
-    """One call of the access service for each thing a person does."""
-
-    service: AccessService
-
-    async def ask(self, request: SlackRequest) -> None:
+    async def ask_access(self, request: SlackRequest) -> None:
         """Ask the owner for the role that the person lacked."""
-        await request.ack()
-        wanted = _ROLES.get(str(pressed(request.body).get("value", "")))
+        wanted = _ROLES.get(request.value)
         if wanted is None:
             raise NotFound(GONE)
-        said = await self.service.ask(request.person, wanted)
+        said = await self.access.ask(request.person, wanted)
         await reply.tell(request, f"📨 {blocks.render(said)}")
 
-    async def allow(self, request: SlackRequest) -> None:
+    async def allow_access(self, request: SlackRequest) -> None:
         """Give the chosen role."""
-        await request.ack()
-        said = await self.service.allow(request.person, _id_in(request.body), _chosen(request.body))
-        await self._settle(request, said)
+        request_id, role = request.id_in_value(GONE), _chosen(request.body)
+        await reply.decided(request, await self.access.allow(request.person, request_id, role))
 
-    async def decline(self, request: SlackRequest) -> None:
+    async def decline_access(self, request: SlackRequest) -> None:
         """Give nothing."""
-        await request.ack()
-        said = await self.service.decline(request.person, _id_in(request.body))
-        await self._settle(request, said)
-
-    async def choose(self, request: SlackRequest) -> None:
-        """Acknowledge the choice of a role; the press on Allow counts."""
-        await request.ack()
-
-    async def _settle(self, request: SlackRequest, said: str) -> None:
-        rendered = blocks.render(said)
-        await reply.tell(request, f"✅ {rendered}")
-        await reply.settle(request, rendered)
-
-
-def _id_in(body: Body) -> int:
-    found = number_in(str(pressed(body).get("value", "")))
-    if found is None:
-        raise NotFound(GONE)
-    return found
+        request_id = request.id_in_value(GONE)
+        await reply.decided(request, await self.access.decline(request.person, request_id))
 
 
 def _chosen(body: Body) -> Role | None:

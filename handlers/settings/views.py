@@ -4,34 +4,34 @@ from handlers import blocks, names
 from handlers.blocks import Block
 from handlers.routing import Body, Note
 from handlers.settings.text import ONE_MORE, UNTAXED_HINT
-from services.model.people import Role
+from services.model.people import Option, Role
 from services.settings.service import SettingsForm, too_early
 
 _CHOICES = (
-    blocks.option(Role.VIEWER.word, "As viewer", "Sees how invoices stand"),
-    blocks.option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+    Option(Role.VIEWER.word, "As viewer", "Sees how invoices stand"),
+    Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
 )
 
 TITLE = "Settings"
 _VOID = (
-    blocks.option("void", "Void in Paymo", "The same in both ledgers, and it can be undone"),
-    blocks.option("delete", "Delete in Paymo", "Voiding then means the same as deleting"),
+    Option("void", "Void in Paymo", "The same in both ledgers, and it can be undone"),
+    Option("delete", "Delete in Paymo", "Voiding then means the same as deleting"),
 )
 _CREDITS = (
-    blocks.option("record", "Record in Paymo", "As a payment that says what it is"),
-    blocks.option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
+    Option("record", "Record in Paymo", "As a payment that says what it is"),
+    Option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
 )
 _AUTO = (
-    blocks.option("off", "Off", "Somebody presses Export for every invoice"),
-    blocks.option("on", "On", "On your order; three failures in a row stop it"),
+    Option("off", "Off", "Somebody presses Export for every invoice"),
+    Option("on", "On", "On your order; three failures in a row stop it"),
 )
 _PDF = (
-    blocks.option("off", "Off", "The invoice alone goes to Xero"),
-    blocks.option("on", "On", "Xero is asked to allow attachments, too"),
+    Option("off", "Off", "The invoice alone goes to Xero"),
+    Option("on", "On", "Xero is asked to allow attachments, too"),
 )
 _CHANNELS = (
-    blocks.option("on", "Subscribed channels, there", "They get notifications of invoices anyway"),
-    blocks.option("off", "Nobody else", "Only the people named here"),
+    Option("on", "Subscribed channels, there", "They get notifications of invoices anyway"),
+    Option("off", "Nobody else", "Only the people named here"),
 )
 _SURE = blocks.confirm(
     "Hand over?",
@@ -71,9 +71,11 @@ def _auto_export(form: SettingsForm) -> Block:
         missing = too_early(form.clean, form.needed)
         said = blocks.section(f"*Export by itself what is sent in Paymo*\n{missing}")
         return said | {"block_id": names.AUTO_EXPORT}
-    return blocks.input_block(
-        blocks.static_select(names.AUTO_EXPORT, _AUTO, form.auto_export),
+    return blocks.choice(
+        names.AUTO_EXPORT,
         "Export by itself what is sent in Paymo",
+        _AUTO,
+        form.auto_export,
         hint="Only invoices that are sent from now on, whose client was exported before and whose "
         "checks are all green. Channels are asked about all others.",
     )
@@ -83,12 +85,9 @@ def _untaxed(form: SettingsForm) -> list[Block]:
     """Draw the choice among several rates of zero; there is none where Xero has but one."""
     if not form.untaxed_options:
         return []
-    rows = [blocks.row_of(each) for each in form.untaxed_options]
-    element = blocks.static_select(names.UNTAXED, rows, form.untaxed)
+    label, rows = "Tax rate of lines without tax", form.untaxed_options
     return [
-        blocks.input_block(
-            element, "Tax rate of lines without tax", optional=True, hint=UNTAXED_HINT
-        )
+        blocks.choice(names.UNTAXED, label, rows, form.untaxed, optional=True, hint=UNTAXED_HINT)
     ]
 
 
@@ -101,10 +100,7 @@ def _people(form: SettingsForm) -> list[Block]:
             hint="They can't export or change anything.",
             optional=True,
         ),
-        blocks.input_block(
-            blocks.static_select(names.CHANNEL_VIEWERS, _CHANNELS, form.channel_viewers),
-            "Who else may ask",
-        ),
+        blocks.choice(names.CHANNEL_VIEWERS, "Who else may ask", _CHANNELS, form.channel_viewers),
         blocks.input_block(
             blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
             "Owner",
@@ -127,22 +123,21 @@ def settings_view(form: SettingsForm) -> Block:
             optional=True,
         ),
         *_people(form),
-        blocks.input_block(
-            blocks.static_select(names.XERO_STATUS, blocks.STATUSES, form.xero_status),
-            "Invoices arrive in Xero as",
+        blocks.choice(
+            names.XERO_STATUS, "Invoices arrive in Xero as", blocks.STATUSES, form.xero_status
         ),
-        blocks.input_block(
-            blocks.static_select(names.VOID_MEANS, _VOID, form.void_means),
-            "When an invoice is voided in Xero",
+        blocks.choice(
+            names.VOID_MEANS, "When an invoice is voided in Xero", _VOID, form.void_means
         ),
-        blocks.input_block(
-            blocks.static_select(names.CREDITS, _CREDITS, form.credits),
+        blocks.choice(
+            names.CREDITS,
             "When a credit note or an overpayment settles an invoice in Xero",
+            _CREDITS,
+            form.credits,
         ),
         _auto_export(form),
-        blocks.input_block(
-            blocks.static_select(names.ATTACH_PDF, _PDF, form.attach_pdf),
-            "Attach Paymo’s PDF to the invoice in Xero",
+        blocks.choice(
+            names.ATTACH_PDF, "Attach Paymo’s PDF to the invoice in Xero", _PDF, form.attach_pdf
         ),
         *_untaxed(form),
     ]
