@@ -1,10 +1,13 @@
 """What every test shares: no network but loopback, and no skipping where it is forbidden."""
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import settings
 
 from tests import split
@@ -45,6 +48,11 @@ def _refuse_the_internet(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_refuse_the_internet)
 settings.register_profile("usual", USUAL)
 settings.load_profile("usual")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the kind of loop that the program runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,4 +1,4 @@
-"""A worker that is killed, or told to stop, amid a write: another goes on within half a minute."""
+"""A worker that is killed, or told to stop, amid a call: another goes on within half a minute."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -14,9 +15,12 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Fault, Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
+from sandbox.xero.oauth import GRACE
+from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.store.engine import Database
-from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving
+from services.store.tables import Grant
+from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving, waited
 from tests.databases import open_database
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.prepared import Clock, connect, oauth_of
@@ -81,12 +85,19 @@ class Stage:
         async with serving(self.folder, **self.settings) as (process, _):
             yield process
 
-    async def until_exported(self, began: float) -> float:
-        """Wait until it is; return how long ago that began."""
+    async def until_exported(self) -> None:
+        """Wait until it is."""
         async with asyncio.timeout(4 * SOON):
             while [each.state for each in await self.bridge.exports()] != STATES:
                 await asyncio.sleep(0.1)
-        return time.monotonic() - began
+
+    async def expire_token(self) -> None:
+        """Let the access token run out, so that the next call needs a refresh."""
+        self.bridge.xero.authority.expire_access()
+        async with self.bridge.database.sessions.begin() as session:
+            grant = await session.get_one(Grant, 1)
+            grant.expires_at = datetime.now(UTC)
+        self.bridge.xero.requests.clear()
 
     def arrive(self, departure: Fault) -> None:
         """Let what was held take effect, though nobody waits for its answer."""
@@ -108,46 +119,41 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     await database.close()
 
 
-async def killed(stage: Stage, others: int) -> float:
-    """Kill the program amid its write; return after how many seconds the invoice is exported."""
-    departure = stage.bridge.xero.faults.hold("PUT", "Invoices")
-    async with AsyncExitStack() as stack:
-        program = await stack.enter_async_context(stage.program())
-        async with asyncio.timeout(60):
-            await departure.came.wait()
-        for _ in range(others):
-            await stack.enter_async_context(stage.program())
-        began = time.monotonic()
-        program.kill()
-        await program.wait()
-        stage.arrive(departure)
-        if not others:
-            await stack.enter_async_context(stage.program())
-        return await stage.until_exported(began)
+WRITE = ("PUT", "Invoices")
+REFRESH = ("POST", "/connect/token")
 
 
-async def stopped(stage: Stage, others: int) -> tuple[float, float]:
-    """Tell the program to stop amid a slow call, whose invoice arrives only when it has left.
+async def left(
+    stage: Stage, others: int, *, kills: bool, amid: tuple[str, str]
+) -> tuple[float, float]:
+    """End the program amid a call, which takes effect only when nobody waits for it any more.
 
-    Return after how many seconds it has left, and the invoice is exported.
+    Return after how many seconds one that was asked to has left, and the invoice is exported;
+    those in which the machine kept the program from running do not count.
     """
-    departure = stage.bridge.xero.faults.hold("PUT", "Invoices")
+    departure = stage.bridge.xero.faults.hold(*amid)
     async with AsyncExitStack() as stack:
-        program = await stack.enter_async_context(stage.program())
+        program = other = await stack.enter_async_context(stage.program())
         async with asyncio.timeout(60):
             await departure.came.wait()
         for _ in range(others):
-            await stack.enter_async_context(stage.program())
-        began = time.monotonic()
-        took, _ = await ended(program)
+            other = await stack.enter_async_context(stage.program())
+        kept = waited(other.pid) * others
+        began, took = time.monotonic(), 0.0
+        if kills:
+            program.kill()
+            await program.wait()
+        else:
+            took, _ = await ended(program)
         stage.arrive(departure)
         if not others:
-            await stack.enter_async_context(stage.program())
-        return took, await stage.until_exported(began)
+            other = await stack.enter_async_context(stage.program())
+        await stage.until_exported()
+        return took, time.monotonic() - began - (waited(other.pid) - kept)
 
 
 async def test_a_killed_program_that_is_started_again_goes_on_in_time(stage: Stage) -> None:
-    seconds = await killed(stage, others=0)
+    _, seconds = await left(stage, others=0, kills=True, amid=WRITE)
 
     assert stage.invoices == 1
     assert seconds <= SOON
@@ -155,14 +161,14 @@ async def test_a_killed_program_that_is_started_again_goes_on_in_time(stage: Sta
 
 @pytest.mark.databases("postgres")
 async def test_another_program_goes_on_in_time_with_what_a_killed_one_did(stage: Stage) -> None:
-    seconds = await killed(stage, others=1)
+    _, seconds = await left(stage, others=1, kills=True, amid=WRITE)
 
     assert stage.invoices == 1
     assert seconds <= SOON
 
 
 async def test_one_that_is_told_to_stop_goes_on_when_it_is_started_again(stage: Stage) -> None:
-    took, seconds = await stopped(stage, others=0)
+    took, seconds = await left(stage, others=0, kills=False, amid=WRITE)
 
     assert stage.invoices == 1
     assert took < LONGEST_STOP
@@ -171,8 +177,40 @@ async def test_one_that_is_told_to_stop_goes_on_when_it_is_started_again(stage: 
 
 @pytest.mark.databases("postgres")
 async def test_one_that_is_told_to_stop_hands_its_work_over(stage: Stage) -> None:
-    took, seconds = await stopped(stage, others=1)
+    took, seconds = await left(stage, others=1, kills=False, amid=WRITE)
 
     assert stage.invoices == 1
     assert took < LONGEST_STOP
     assert seconds <= SOON
+
+
+async def goes_on_connected(stage: Stage, others: int) -> None:
+    """Kill the program amid a refresh, and require that Xero stays connected and work goes on.
+
+    Nobody hears what Xero answered, so the old refresh token is shown once more, within its grace.
+    """
+    await stage.expire_token()
+    _, seconds = await left(stage, others, kills=True, amid=REFRESH)
+
+    shown = [parse_qs(each.body) for each in stage.bridge.xero.calls(*REFRESH)]
+    async with stage.bridge.database.sessions() as session:
+        grant = await session.get_one(Grant, 1)
+    kept = stage.bridge.xero.authority.refreshes[grant.refresh_token]
+    assert stage.invoices == 1
+    assert seconds <= SOON
+    assert len(shown) == 2
+    assert shown[0] == shown[1]
+    assert (grant.version, grant.is_dead) == (2, False)
+    assert kept.dies_at > datetime.now(UTC) + GRACE, "what is stored was shown already"
+    assert (await stage.bridge.connection()).state is ConnectionState.ACTIVE
+
+
+async def test_one_killed_amid_a_refresh_is_connected_when_it_is_started_again(
+    stage: Stage,
+) -> None:
+    await goes_on_connected(stage, others=0)
+
+
+@pytest.mark.databases("postgres")
+async def test_another_program_refreshes_what_a_killed_one_began_to(stage: Stage) -> None:
+    await goes_on_connected(stage, others=1)
