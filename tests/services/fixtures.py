@@ -1,10 +1,13 @@
-"""The fixture `bridge`, made of whatever a module's tests begin with."""
+"""The fixture `bridge`, made of whatever a module's tests begin with, and both sides of it."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from sandbox.paymo import Invoice
+from sandbox.xero.model import Invoice as XeroInvoice
 from services.store.engine import Database
 from tests.services.bridge import Bridge, Builder, built_once
 
@@ -27,3 +30,19 @@ async def one_exported(database: Database) -> Bridge:
     made = await Bridge.with_acme(database, "INV-1")
     await made.export_it("INV-1")
     return made
+
+
+def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:
+    """Return an invoice as it stands in Paymo."""
+    return bridge.paymo.company.numbered(number)
+
+
+def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
+    """Return an invoice as it stands in Xero."""
+    return next(each for each in bridge.xero.invoices.values() if each.number == number)
+
+
+def paid(bridge: Bridge, number: str = "INV-1") -> list[Decimal]:
+    """Return the amounts of an invoice's payments in Paymo."""
+    payments = bridge.paymo.company.payments_of(in_paymo(bridge, number).id)
+    return [each.amount for each in payments]

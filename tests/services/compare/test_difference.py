@@ -14,6 +14,7 @@ from services.store import audit
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import paid
 
 DAY = date(2026, 11, 20)
 
@@ -45,8 +46,7 @@ async def pay(bridge: Bridge, amount: str) -> list[Decimal]:
     (xero_id,) = bridge.xero.invoices
     bridge.xero.books.pay(xero_id, Decimal(amount), date=DAY)
     await bridge.look()
-    company = bridge.paymo.company
-    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
+    return paid(bridge)
 
 
 async def test_e27_a_difference_is_loud_and_can_be_accepted_once(bridge: Bridge) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.reconcile.report import Outcome
@@ -17,7 +16,7 @@ from services.store.engine import Database
 from services.store.tables import Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import bridge_of, in_xero
 
 pytestmark = SQLITE_ALONE
 
@@ -34,11 +33,6 @@ async def pair(database: Database) -> Bridge:
 
 
 bridge = bridge_of(pair)
-
-
-def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
-    """Return an invoice as it stands in Xero."""
-    return next(each for each in bridge.xero.invoices.values() if each.number == number)
 
 
 async def ask(bridge: Bridge) -> None:

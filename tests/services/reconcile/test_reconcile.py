@@ -6,8 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.paymo import Invoice
-from sandbox.xero.model import Invoice as XeroInvoice
 from sandbox.xero.model import new_id
 from services.compare import Mismatch
 from services.errors import ServiceError
@@ -18,7 +16,7 @@ from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import bridge_of, in_paymo, in_xero
 
 pytestmark = SQLITE_ALONE
 
@@ -43,16 +41,6 @@ async def pair(database: Database) -> Bridge:
 
 
 bridge = bridge_of(pair)
-
-
-def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:
-    """Return an invoice as it stands in Paymo."""
-    return bridge.paymo.company.numbered(number)
-
-
-def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
-    """Return an invoice as it stands in Xero."""
-    return next(each for each in bridge.xero.invoices.values() if each.number == number)
 
 
 async def compared(bridge: Bridge, text: str = "") -> Report:

@@ -15,7 +15,7 @@ from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, Bridge, built_once
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import bridge_of, paid
 
 DAY = date(2026, 11, 20)
 
@@ -29,12 +29,6 @@ async def pair(database: Database) -> Bridge:
 
 
 bridge = bridge_of(pair)
-
-
-async def amounts(bridge: Bridge) -> list[Decimal]:
-    """Return the amounts of the exported invoice's payments in Paymo."""
-    company = bridge.paymo.company
-    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
 
 
 def invoice_id(bridge: Bridge) -> str:
@@ -58,7 +52,7 @@ async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait
     bridge.xero.faults.clear()
     bridge.clock.turn(hours=2)
     await bridge.run()
-    assert await amounts(bridge) == [Decimal(40)]
+    assert paid(bridge) == [Decimal(40)]
 
 
 @pytest.mark.parametrize("notes", ["Xero payment by card", "See Xero payment 12"])
@@ -73,7 +67,7 @@ async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     await bridge.look()
     (export,) = await bridge.exports()
     assert export.invoice_state is InvoiceState.ASKED
-    assert await amounts(bridge) == [Decimal(20)]
+    assert paid(bridge) == [Decimal(20)]
 
 
 async def test_e45_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge: Bridge) -> None:
@@ -87,12 +81,12 @@ async def test_e45_one_payment_that_paymo_refuses_keeps_no_other_waiting(bridge:
     bridge.xero.books.remove_payment(refused.payment_id)
     bridge.xero.books.pay(invoice_id(bridge), Decimal(15), date=DAY)
     await bridge.look()
-    assert await amounts(bridge) == [Decimal(40), Decimal(15)]
+    assert paid(bridge) == [Decimal(40), Decimal(15)]
     assert "locked" in (await bridge.schedule(Job.SWEEP)).problem
     bridge.paymo.faults.clear()
     await bridge.look()
     await bridge.look()
-    assert await amounts(bridge) == [Decimal(15)]
+    assert paid(bridge) == [Decimal(15)]
 
 
 async def test_the_snapshot_shows_the_invoice_as_it_was_before_we_voided_it(

@@ -8,7 +8,7 @@ import pytest
 from services.model.actions import Action
 from services.model.payment import PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
-from tests.services.fixtures import bridge_of, one_exported
+from tests.services.fixtures import bridge_of, one_exported, paid
 
 DAY = date(2026, 11, 20)
 
@@ -21,12 +21,6 @@ async def pay(bridge: Bridge, amount: str) -> None:
     (xero_id,) = bridge.xero.invoices
     bridge.xero.books.pay(xero_id, Decimal(amount), date=DAY)
     await bridge.look()
-
-
-def amounts(bridge: Bridge) -> list[Decimal]:
-    """Return the amounts of the invoice's payments in Paymo."""
-    company = bridge.paymo.company
-    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
 
 
 async def told(bridge: Bridge) -> dict[str, object]:
@@ -47,11 +41,11 @@ async def test_a_cent_above_what_is_left_is_taken_as_what_is_left(
     facts = await told(bridge)
     (row,) = await bridge.payments()
     if is_taken:
-        assert amounts(bridge) == [Decimal("0.01"), Decimal("114.99")]
+        assert paid(bridge) == [Decimal("0.01"), Decimal("114.99")]
         assert company.numbered("INV-1").status == "paid"
         assert facts["short_by"] == "0.01"
     else:
-        assert amounts(bridge) == [Decimal("0.02")]
+        assert paid(bridge) == [Decimal("0.02")]
         assert row.state is PaymentState.ASKED
         assert "114.98" in str(facts["asked"])
 
@@ -61,12 +55,12 @@ async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge
     company = bridge.paymo.company
     company.pay(company.numbered("INV-1").id, "40", paid_on=DAY)
     await pay(bridge, "40")
-    assert amounts(bridge) == [Decimal(40)]
+    assert paid(bridge) == [Decimal(40)]
     assert "typed" in str((await told(bridge))["asked"])
     (row,) = await bridge.payments()
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
-    assert amounts(bridge) == [Decimal(40), Decimal(40)]
+    assert paid(bridge) == [Decimal(40), Decimal(40)]
 
 
 @pytest.mark.parametrize("is_noticed", [True, False])

@@ -5,13 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.paymo import Invoice
-from sandbox.xero.model import Invoice as XeroInvoice
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import bridge_of, in_paymo, in_xero, paid
 
 DAY = date(2026, 11, 20)
 
@@ -25,22 +23,6 @@ async def pair(database: Database) -> Bridge:
 
 
 bridge = bridge_of(pair)
-
-
-def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:
-    """Return an invoice as it stands in Paymo."""
-    return bridge.paymo.company.numbered(number)
-
-
-def in_xero(bridge: Bridge, number: str = "INV-1") -> XeroInvoice:
-    """Return an invoice as it stands in Xero."""
-    return next(each for each in bridge.xero.invoices.values() if each.number == number)
-
-
-def paid(bridge: Bridge, number: str = "INV-1") -> list[Decimal]:
-    """Return the amounts of an invoice's payments in Paymo."""
-    company = bridge.paymo.company
-    return [each.amount for each in company.payments_of(in_paymo(bridge, number).id)]
 
 
 async def pay(bridge: Bridge, amount: str, number: str = "INV-1") -> str:

@@ -12,6 +12,7 @@ from services.model.payment import PaymentState
 from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, built_once
+from tests.services.fixtures import paid
 from tests.services.undoing import take_back
 
 DAY = date(2026, 11, 20)
@@ -36,12 +37,6 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made = await pair(database)
     yield beside(made, database)
     await made.close()
-
-
-def amounts(bridge: Bridge) -> list[Decimal]:
-    """Return the amounts of the invoice's payments in Paymo."""
-    company = bridge.paymo.company
-    return [each.amount for each in company.payments_of(company.numbered("INV-1").id)]
 
 
 def remove(bridge: Bridge) -> None:
@@ -71,7 +66,7 @@ async def test_a_removal_never_overtakes_its_addition(bridge: Bridge, other: Bri
         await first.let_go()
     await look_now(other)
     assert await state(other) is PaymentState.REMOVED
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
     assert len(bridge.paymo.calls(*ADDITION)) == 1
 
 
@@ -84,11 +79,11 @@ async def test_a_removal_does_not_overtake_what_a_killed_worker_sent(
         remove(bridge)
         await look_now(other)
         assert await state(other) is not PaymentState.REMOVED
-        await first.arrive(lambda: amounts(bridge))
+        await first.arrive(lambda: paid(bridge))
     bridge.clock.turn(seconds=20)
     await other.run()
     assert await state(other) is PaymentState.REMOVED
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
 
 
 @pytest.mark.parametrize("is_late", [False, True])
@@ -99,14 +94,14 @@ async def test_what_a_killed_worker_sent_is_looked_up_at_once_and_not_sent_again
     async with held(addition(bridge), bridge.run()) as first:
         await first.kill()
         if not is_late:
-            await first.arrive(lambda: amounts(bridge))
+            await first.arrive(lambda: paid(bridge))
         await start_anew(other)
         assert await state(other) is (PaymentState.ADDING if is_late else PaymentState.RECORDED)
-        await first.arrive(lambda: amounts(bridge))
+        await first.arrive(lambda: paid(bridge))
         bridge.clock.turn(seconds=20)
         await other.run()
     assert await state(other) is PaymentState.RECORDED
-    assert amounts(bridge) == [Decimal(40)]
+    assert paid(bridge) == [Decimal(40)]
     assert len(bridge.paymo.calls(*ADDITION)) == 1
 
 
@@ -116,14 +111,14 @@ async def test_what_never_took_effect_is_sent_again_when_its_time_is_over(
     """A request that was lost on its way is not waited for any longer."""
     bridge.paymo.faults.add(method="POST", path="/invoicepayments$", hang_up="before")
     await bridge.run()
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
     bridge.clock.turn(seconds=16)
     await other.run()
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
     bridge.clock.turn(seconds=5)
     await other.run()
     assert await state(other) is PaymentState.RECORDED
-    assert amounts(bridge) == [Decimal(40)]
+    assert paid(bridge) == [Decimal(40)]
 
 
 async def test_a_payment_waits_for_the_status_that_makes_room_for_it(
@@ -142,7 +137,7 @@ async def test_a_payment_waits_for_the_status_that_makes_room_for_it(
         bridge.clock.turn(seconds=20)
         await look_now(other)
     assert await state(other) is PaymentState.ASKED
-    assert (company.numbered("INV-1").status, amounts(bridge)) == ("void", [])
+    assert (company.numbered("INV-1").status, paid(bridge)) == ("void", [])
 
 
 async def test_an_invoice_is_not_voided_under_a_payment_on_its_way(
@@ -156,13 +151,13 @@ async def test_an_invoice_is_not_voided_under_a_payment_on_its_way(
         await look_now(other)
         company = bridge.paymo.company
         assert company.numbered("INV-1").status == "sent"
-        await first.arrive(lambda: amounts(bridge))
+        await first.arrive(lambda: paid(bridge))
         bridge.clock.turn(seconds=20)
         await look_now(other)
         bridge.clock.turn(seconds=20)
         await look_now(other)
     assert company.numbered("INV-1").status == "void"
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
@@ -178,11 +173,11 @@ async def test_an_undo_does_not_leave_behind_what_was_on_its_way(
         await look_now(other)
         (export,) = await other.exports()
         assert export.invoice_state is InvoiceState.UNDONE
-        await first.arrive(lambda: amounts(bridge))
+        await first.arrive(lambda: paid(bridge))
     bridge.clock.turn(seconds=20)
     await look_now(other)
     assert await state(other) is PaymentState.REMOVED
-    assert amounts(bridge) == []
+    assert paid(bridge) == []
 
 
 async def test_a_deletion_that_is_lost_on_its_way_ends_once(bridge: Bridge, other: Bridge) -> None:
@@ -195,7 +190,7 @@ async def test_a_deletion_that_is_lost_on_its_way_ends_once(bridge: Bridge, othe
         await first.kill()
         await start_anew(other)
         assert len(bridge.paymo.calls("DELETE", "/invoicepayments/")) == 1
-        await first.arrive(lambda: not amounts(bridge))
+        await first.arrive(lambda: not paid(bridge))
         bridge.clock.turn(seconds=20)
         await look_now(other)
     assert await state(other) is PaymentState.REMOVED
