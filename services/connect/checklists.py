@@ -94,7 +94,7 @@ class Checklists:
     now: Callable[[], datetime]
 
     async def draw(self, session: Session, connection: Connection, spot: OneTimeLink) -> Checklist:
-        """Return the form; `spot` says for whom, and in which view and channel, links are made."""
+        """The form; `spot` says for whom, and in which view and channel, links are made."""
         needs_paymo, needs_xero = needs_of(connection, spot.user_id)
         return Checklist(
             connection_id=connection.id,
@@ -110,7 +110,7 @@ class Checklists:
         )
 
     def link(self, session: Session, spot: OneTimeLink, purpose: str) -> str:
-        """Return the address of a page that opens once, for this person."""
+        """The address of a page that opens once, for this person."""
         nonce = links.add(session, again(spot, purpose), self.now())
         return f"{self.public_url}/{purpose}/connect?nonce={nonce}"
 
@@ -129,7 +129,7 @@ def needs_of(connection: Connection, user_id: str) -> tuple[bool, bool]:
 
 
 def spot_for(connection: Connection, person: Person, view_id: str = "") -> OneTimeLink:
-    """Return what links for this person carry along."""
+    """What links for this person carry along."""
     return OneTimeLink(
         connection_id=connection.id,
         user_id=person.user_id,
@@ -143,7 +143,7 @@ def spot_for(connection: Connection, person: Person, view_id: str = "") -> OneTi
 def again(
     spot: OneTimeLink, purpose: str, *, browser: str = "", secret: str | None = None
 ) -> OneTimeLink:
-    """Return another link for the same person and view, for one browser or any."""
+    """Another link for the same person and view, for one browser or any."""
     return OneTimeLink(
         purpose=purpose,
         connection_id=spot.connection_id,
@@ -164,13 +164,13 @@ def name_owner(connection: Connection, person: Person) -> None:
 
 
 def _label(text: str) -> str:
-    """Return a name as one short line, without marks that turn the text around it."""
+    """A name as one short line, without marks that turn the text around it."""
     line = " ".join(text.split())
     return "".join(each for each in line if each.isprintable())[:_LABEL]
 
 
 def organisation_of(connection: Connection) -> Organisation | None:
-    """Return the organisation as people are shown it, once it is known."""
+    """The organisation as people are shown it, once it is known."""
     if not connection.tenant_id or connection.grant_id is None:
         return None
     return Organisation(
@@ -184,7 +184,7 @@ def organisation_of(connection: Connection) -> Organisation | None:
 
 
 async def overview_of(session: Session, connection: Connection, role: Role) -> Overview:
-    """Return one connection at a glance."""
+    """One connection at a glance."""
     counts = await exports.counts(session, connection.id)
     asking = await exports.count_asking(session, connection.id)
     asking += await payments.count_asking(session, connection.id)

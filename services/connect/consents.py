@@ -32,7 +32,7 @@ class StoreVault:
     now: Callable[[], datetime]
 
     async def load(self, grant_id: int) -> TokenSet:
-        """Return the tokens as they are now. Raises `NotConnected` when they were thrown away."""
+        """The tokens as they are now. Raises `NotConnected` when they were thrown away."""
         async with self.database.sessions() as session:
             grant = await session.get(Grant, grant_id)
             if grant is None:
@@ -76,7 +76,7 @@ class Held:
 
 
 def held_by(connection: Connection) -> Held | None:
-    """Return what this connection holds at Xero, if anything."""
+    """What this connection holds at Xero, if anything."""
     if connection.grant_id is None:
         return None
     return Held(connection.grant_id, connection.xero_connection_id)
@@ -114,18 +114,18 @@ class Consents:
 
 
 def wanted_scopes(connection: Connection) -> str:
-    """Return the scopes that this connection's settings need."""
+    """The scopes that this connection's settings need."""
     return f"{SCOPES} {ATTACHMENTS}" if connection.attach_pdf else SCOPES
 
 
 def missing_scopes(connection: Connection, grant: Grant) -> set[str]:
-    """Return what the settings need beyond the usual scopes and was not allowed yet."""
+    """What the settings need beyond the usual scopes and was not allowed yet."""
     more = set(wanted_scopes(connection).split()) - set(SCOPES.split())
     return more - set(grant.scopes.split())
 
 
 async def names_of_others(session: Session, connection: Connection) -> tuple[str, ...]:
-    """Return what goes on with the same access to Xero; other workspaces are only counted."""
+    """What goes on with the same access to Xero; other workspaces are only counted."""
     found = await grants.list_sharers(session, connection)
     here = [each for each in found if each.workspace_id == connection.workspace_id]
     named = [

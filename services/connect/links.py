@@ -146,7 +146,7 @@ class PageLinks:
     now: Callable[[], datetime]
 
     async def invitation(self, nonce: str, purpose: str) -> Invitation:
-        """Return what the page behind a link shows; reading changes nothing."""
+        """What the page behind a link shows; reading changes nothing."""
         link, connection = await self.find(nonce, purpose)
         workspace = link.workspace_name
         if not workspace:
@@ -214,7 +214,6 @@ class PageLinks:
 
 
 async def _opened(session: Session, link: OneTimeLink | None) -> tuple[OneTimeLink, Connection]:
-    """Return a link with its connection. Raises `LinkExpired`."""
     if link is None:
         raise LinkExpired
     connection = await connections.get(session, link.connection_id)

@@ -83,7 +83,7 @@ class XeroPages:
     now: Callable[[], datetime]
 
     async def start_consent(self, nonce: str, cookie: str) -> str:
-        """Return the address of Xero's consent page, whose answer this browser alone may bring."""
+        """The address of Xero's consent page, whose answer this browser alone may bring."""
         await self.links.find(nonce, checklists.XERO, cookie)
         verifier = secrets.token_urlsafe(64)
         async with self.database.sessions.begin() as session:
@@ -143,7 +143,7 @@ class XeroPages:
     async def _allowed(
         self, connection: Connection, grant_id: int, event_id: str
     ) -> Sequence[Tenant]:
-        """Return the organisations to choose from: those of this consent, or the one known already.
+        """The organisations to choose from: those of this consent, or the one known already.
 
         An organisation that was linked before can keep its old event, so that this consent seems to
         have brought nothing (Xero's connections page).
@@ -276,7 +276,7 @@ class PaymoPage:
             raise
 
     async def _company(self, key: str) -> Company:
-        """Return the company that the key opens. Raises `ServiceError` where it doesn't do."""
+        """The company that the key opens. Raises `ServiceError` where it doesn't do."""
         paymo = self.paymo.client(key)
         try:
             company = await paymo.company()

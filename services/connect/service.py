@@ -79,7 +79,7 @@ class ConnectService:
         await self.screen.show_checklist(reply_to, fresh)
 
     async def missing_consent(self, person: Person, connection_id: int) -> str:
-        """Return a link to Xero's consent when a setting needs more than was allowed, else ""."""
+        """A link to Xero's consent when a setting needs more than was allowed, else ""."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_here(session, person, connection_id, Role.OWNER)
             if connection.state is not ConnectionState.ACTIVE or connection.grant_id is None:
@@ -99,7 +99,7 @@ class ConnectService:
             audit.record(session, connection, entry)
 
     async def overviews(self, person: Person) -> tuple[Overview, ...]:
-        """Return the connections that this person may ask about, the usual one first.
+        """The connections that this person may ask about, the usual one first.
 
         Raises `NotAllowed` where there are some, and none of them is theirs to see.
         """
@@ -166,7 +166,7 @@ class ConnectService:
         return await self.checklists.draw(session, connection, spot)
 
     async def _locked(self, session: Session, person: Person) -> Workspace:
-        """Return the workspace; of two who begin at once, the second waits for the first."""
+        """The workspace; of two who begin at once, the second waits for the first."""
         workspace = await workspaces.find_or_add(
             session, person.enterprise_id, person.team_id, self.now()
         )
@@ -190,7 +190,6 @@ def _is_begun(connection: Connection) -> bool:
 
 
 async def _to_end(session: Session, person: Person) -> Connection:
-    """Return the connection that this person may end."""
     current = await connections.find_current(session, person)
     if current is None:
         raise NotConnected("Nothing is connected, so there is nothing to end.", system="Xero")
@@ -208,7 +207,7 @@ class WorkspaceService:
     now: Callable[[], datetime]
 
     async def id_of(self, person: Person) -> int:
-        """Return the id of this person's workspace, which is added when it is new."""
+        """The id of this person's workspace, which is added when it is new."""
         async with self.database.sessions() as session:
             known = await workspaces.find(session, person.enterprise_id, person.team_id)
         if known is not None:

@@ -77,7 +77,7 @@ class Finding:
 
 
 def in_paymo(header: InvoiceHeader | None, connection: Connection) -> Finding:
-    """Return how the invoice stands in Paymo, by the list that was last copied."""
+    """How the invoice stands in Paymo, by the list that was last copied."""
     copied = _times(("list copied", connection.paymo_mirrored_at))
     company = connection.paymo_company_name or "Paymo"
     if header is None:
@@ -92,7 +92,7 @@ def in_paymo(header: InvoiceHeader | None, connection: Connection) -> Finding:
 
 
 def exported(export: Export | None, generations: int, connection: Connection) -> Finding:
-    """Return how far the export has come, who asked for it, and what became of it."""
+    """How far the export has come, who asked for it, and what became of it."""
     organisation = connection.organisation_name or "Xero"
     if export is None:
         return Finding("Export", f"It was never exported to {organisation}.", Colour.AMBER)
@@ -134,7 +134,7 @@ def _done(export: Export, generations: int, organisation: str) -> Finding:
 def in_xero(
     export: Export | None, connection: Connection, sweep: Schedule | None, trouble: str
 ) -> Finding:
-    """Return what the last sweep saw in Xero, and when the next one comes."""
+    """What the last sweep saw in Xero, and when the next one comes."""
     times = _times(
         ("looked at", connection.swept_at),
         ("next look", sweep.due_at if sweep is not None else None),
@@ -152,7 +152,7 @@ def in_xero(
 
 
 def paid(rows: Sequence[Payment], export: Export | None) -> Iterable[Finding]:
-    """Return each payment and credit, and how far it has come."""
+    """Each payment and credit, and how far it has come."""
     currency = export.currency if export else ""
     for row in rows[-_MOST_PAYMENTS:]:
         amount = Amount(row.amount, currency)
@@ -166,7 +166,7 @@ def paid(rows: Sequence[Payment], export: Export | None) -> Iterable[Finding]:
 
 
 def wanted(tasks: Sequence[Task]) -> Iterable[Finding]:
-    """Return what else runs, or was refused last, about this invoice."""
+    """What else runs, or was refused last, about this invoice."""
     seen = set()
     for row in tasks:
         is_newest = row.job not in seen
@@ -181,7 +181,7 @@ def wanted(tasks: Sequence[Task]) -> Iterable[Finding]:
 
 
 def connected(connection: Connection) -> Iterable[Finding]:
-    """Return whether the connection works, who may export, and what else holds things up."""
+    """Whether the connection works, who may export, and what else holds things up."""
     pair = f"{connection.paymo_company_name or 'Paymo'} with {connection.organisation_name}"
     owner = (("connected by", connection.owner_id),)
     if connection.state is ConnectionState.ACTIVE:
@@ -207,7 +207,7 @@ def connected(connection: Connection) -> Iterable[Finding]:
 
 
 def drifted(export: Export | None) -> Iterable[Finding]:
-    """Return what was found to differ since the export."""
+    """What was found to differ since the export."""
     if export is None or not export.drift:
         return
     now = compare.standing(export, compare.compared_of(export))

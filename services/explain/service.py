@@ -172,7 +172,7 @@ def _unread(*, is_open: bool, can_export: bool) -> str:
 
 
 def _actions(export: Export, role: Role) -> tuple[Action, ...]:
-    """Return what this person can press; only the owner goes past a tax that differs."""
+    """What this person can press; only the owner goes past a tax that differs."""
     found = recording.actions_of(export)
     if role is Role.OWNER:
         return found
@@ -182,7 +182,7 @@ def _actions(export: Export, role: Role) -> tuple[Action, ...]:
 def _more_actions(
     export: Export | None, connection: Connection, *, is_restored: bool
 ) -> Iterator[Action]:
-    """Return what helps; each is judged once more when pressed."""
+    """What helps; each is judged once more when pressed."""
     if connection.state is ConnectionState.BROKEN:
         yield Action.RECONNECT
     if export is None or export.state not in exports.DONE:
@@ -232,7 +232,7 @@ async def _client_name(session: Session, connection: Connection, found: numbered
 
 
 async def _matched(session: Session, connection: Connection, client_id: int | None) -> Finding:
-    """Return what is remembered for the invoice's client."""
+    """What is remembered for the invoice's client."""
     match = None
     if client_id is not None:
         match = await matches.find(session, connection.id, connection.tenant_id, client_id)
@@ -292,7 +292,7 @@ async def _checked(
 async def _last_read(
     session: Session, connection: Connection, header: InvoiceHeader
 ) -> Invoice | None:
-    """Return the invoice as a form read it, unless it changed in Paymo since."""
+    """The invoice as a form read it, unless it changed in Paymo since."""
     read = await drafts.list_last(session, connection.id, header.invoice_id)
     found = [each for each in map(forms.kept, read) if each is not None]
     return next((each for each in found if each.updated_on >= header.updated_on), None)

@@ -60,14 +60,14 @@ class HistoryService:
     database: Database
 
     async def newest(self, person: Person, number: str = "") -> History:
-        """Return the newest acts, of one invoice where a number is given; that much viewers may.
+        """The newest acts, of one invoice where a number is given; that much viewers may.
 
         Raises `NotConnected`, `NotAllowed`, `NotFound`.
         """
         return await self._read(person, number, limit=_MOST, role=Role.VIEWER)
 
     async def everything(self, person: Person, number: str = "") -> History:
-        """Return every act, for a file."""
+        """Every act, for a file."""
         return await self._read(person, number, limit=None, role=Role.EXPORTER)
 
     async def _read(self, person: Person, number: str, *, limit: int | None, role: Role) -> History:
@@ -94,7 +94,7 @@ class HistoryService:
 
 
 async def _connection(session: Session, person: Person) -> Connection:
-    """Return the current connection, or the last one that ended: its history stays readable."""
+    """The current connection, or the last one that ended: its history stays readable."""
     found = await connections.find_current(session, person)
     if found is None or not found.tenant_id:
         found = await connections.find_last_ended(session, person) or found
@@ -132,7 +132,7 @@ def _done(act: AuditEntry, export: Export | None) -> Done:
 
 
 def masked(value: Any) -> Any:
-    """Return the same value without secrets, however deep they lie."""
+    """The same value without secrets, however deep they lie."""
     if isinstance(value, dict):
         return {
             name: MASK if each and _SECRET_NAME.search(str(name)) else masked(each)

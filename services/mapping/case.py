@@ -15,7 +15,7 @@ DRAFT = "DRAFT"
 
 
 def adding_of(invoice: Invoice) -> Addition:
-    """Return how the invoice's client would be added to Xero."""
+    """How the invoice's client would be added to Xero."""
     return Addition.of(invoice.client_id, invoice.client_name)
 
 
@@ -50,20 +50,20 @@ class LedgerSettings:
     tax_choices: Mapping[str, str] = field(default_factory=dict)  # tax types by Paymo's rate
 
     def choice_for(self, rate: Decimal) -> str:
-        """Return the tax type that was chosen before for this rate of Paymo's, or ""."""
+        """The tax type that was chosen before for this rate of Paymo's, or ""."""
         return self.tax_choices.get(money.plain(rate), "")
 
     def rate_of(self, account: Account) -> Decimal | None:
-        """Return the per cent that this account's tax comes to, or None when it has none."""
+        """The per cent that this account's tax comes to, or None when it has none."""
         tax = self.tax_rates.get(account.tax_type)
         return tax.effective_rate if tax is not None and tax.is_usable else None
 
     def zero_rates(self) -> tuple[TaxRate, ...]:
-        """Return every rate that lines without tax could have."""
+        """Every rate that lines without tax could have."""
         return tuple(each for each in self.tax_rates.values() if each.is_zero)
 
     def zero_rate(self, chosen: str = "") -> TaxRate | None:
-        """Return the rate for lines that Paymo leaves untaxed, or None while nobody has chosen.
+        """The rate for lines that Paymo leaves untaxed, or None while nobody has chosen.
 
         It is the only one, else the one chosen now, else the one that is remembered.
         """

@@ -26,17 +26,17 @@ def examine(case: Case) -> tuple[Check, ...]:
 
 
 def first_red(checks: Iterable[Check]) -> Check | None:
-    """Return the first check that forbids the export, if any."""
+    """The first check that forbids the export, if any."""
     return next((check for check in checks if check.colour is Colour.RED), None)
 
 
 def reds(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Return every check that forbids the export."""
+    """Every check that forbids the export."""
     return tuple(check for check in checks if check.colour is Colour.RED)
 
 
 def codes_of(checks: Iterable[Check]) -> tuple[RefusalCode, ...]:
-    """Return what these checks are about, each once."""
+    """What these checks are about, each once."""
     return tuple(dict.fromkeys(RefusalCode(check.name) for check in checks))
 
 
@@ -68,7 +68,7 @@ def grounds_of(case: Case) -> dict[RefusalCode, str]:
 
 
 def archived_namesake(case: Case) -> str:
-    """Return the archived contact that has the client's name in Xero, or ""."""
+    """The archived contact that has the client's name in Xero, or ""."""
     namesake = case.ledger.namesake
     return namesake.contact_id if namesake is not None and not namesake.is_active else ""
 
@@ -214,7 +214,7 @@ def _why_not(account: Account) -> str:
 
 
 def first_open_day(locked_until: date | None) -> date | None:
-    """Return the day after the lock, or None where nothing is locked."""
+    """The day after the lock, or None where nothing is locked."""
     return locked_until + timedelta(days=1) if locked_until is not None else None
 
 

@@ -28,7 +28,7 @@ class Target:
 
 
 def new_invoice(invoice: Invoice, target: Target) -> NewInvoice:
-    """Return the invoice as Xero is sent it: exclusive lines, each with its discount and tax."""
+    """The invoice as Xero is sent it: exclusive lines, each with its discount and tax."""
     figures = invoice.figures
     keeps_number = money.fits_number(invoice.number) and not target.leave_out_number
     return NewInvoice(
@@ -60,7 +60,7 @@ def _new_line(line: XeroLine, target: Target) -> NewLine:
 
 
 def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> InvoicePicture:
-    """Return the invoice as Xero will show it. Raises when its figures do not add up."""
+    """The invoice as Xero will show it. Raises when its figures do not add up."""
     figures = invoice.figures
     lines = tuple(
         InvoiceLine(
@@ -89,5 +89,5 @@ def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> Inv
 
 
 def expected(invoice: Invoice) -> tuple[Decimal, Decimal, Decimal]:
-    """Return the SubTotal, TotalTax and Total that Xero must arrive at."""
+    """The SubTotal, TotalTax and Total that Xero must arrive at."""
     return money.expected_totals(invoice.figures)

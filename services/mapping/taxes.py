@@ -39,7 +39,7 @@ def is_overridden(case: Case) -> bool:
 
 
 def choices(case: Case) -> tuple[TaxRate, ...]:
-    """Return the rates to choose from: none where the account decides, or is still to be chosen."""
+    """The rates to choose from: none where the account decides, or is still to be chosen."""
     account = case.account
     if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
         return ()
@@ -47,7 +47,7 @@ def choices(case: Case) -> tuple[TaxRate, ...]:
 
 
 def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[TaxRate, ...]:
-    """Return the rates for sales that come to this many per cent."""
+    """The rates for sales that come to this many per cent."""
     return tuple(
         rate
         for rate in ledger.tax_rates.values()
@@ -56,7 +56,7 @@ def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[TaxRate, ...]:
 
 
 def chosen(case: Case) -> tuple[TaxRate | None, str]:
-    """Return the rate that a person chose, now or for an earlier invoice, and which of these."""
+    """The rate that a person chose, now or for an earlier invoice, and which of these."""
     found = {rate.tax_type: rate for rate in choices(case)}
     if case.choice.tax_type in found:
         used = case.ledger.choice_for(case.invoice.rate) == case.choice.tax_type
@@ -66,7 +66,7 @@ def chosen(case: Case) -> tuple[TaxRate | None, str]:
 
 
 def tax_type_of(case: Case) -> str:
-    """Return the tax type of the taxed lines; "" while nothing decides it."""
+    """The tax type of the taxed lines; "" while nothing decides it."""
     if case.account is None:
         return ""
     if account_fits(case) or is_overridden(case):
@@ -83,7 +83,7 @@ def has_untaxed(case: Case) -> bool:
 
 
 def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
-    """Return the rates to choose from for lines without tax; none where that is settled."""
+    """The rates to choose from for lines without tax; none where that is settled."""
     zeros, chosen_here = case.ledger.zero_rates(), case.choice.untaxed_type
     if len(zeros) <= 1 or not has_untaxed(case):
         return ()
@@ -91,12 +91,12 @@ def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
 
 
 def untaxed_rate(case: Case) -> TaxRate | None:
-    """Return the rate of lines without tax, as chosen in this form or before."""
+    """The rate of lines without tax, as chosen in this form or before."""
     return case.ledger.zero_rate(case.choice.untaxed_type)
 
 
 def untaxed_type_of(case: Case) -> str:
-    """Return the tax type of lines without tax: the invoice's own where that is 0 % anyway."""
+    """The tax type of lines without tax: the invoice's own where that is 0 % anyway."""
     zero = untaxed_rate(case)
     return zero.tax_type if zero is not None and has_untaxed(case) else tax_type_of(case)
 

@@ -64,7 +64,7 @@ class SharedWords:
         return bool(self.only_mine and self.only_theirs)
 
     def score(self) -> int:
-        """Return in hundredths of a per cent what is shared; contradictions count most."""
+        """In hundredths of a per cent, what is shared; contradictions count most."""
         shared = sum(close * (_weight(a) + _weight(b)) for a, b, close in self.pairs)
         whole = sum(_weight(a) + _weight(b) for a, b, _ in self.pairs)
         mine, theirs = _total(self.only_mine), _total(self.only_theirs)
@@ -104,7 +104,7 @@ def _shared_words(mine: Sequence[Word], theirs: Sequence[Word]) -> SharedWords:
 
 
 def _closeness(mine: Word, theirs: Word) -> int:
-    """Return from 0 to 100 how likely two words are meant as one."""
+    """From 0 to 100, how likely two words are meant as one."""
     if mine.equals(theirs):
         return _INITIALS if mine.is_initials or theirs.is_initials else _SAME
     return max(
@@ -334,7 +334,7 @@ def _is_short_for(short: Reading, long: Reading) -> bool:
 
 
 def _alike(a: Reading, b: Reading, found: SharedWords) -> int:
-    """Return in hundredths of a per cent how much of both is in the other, as words and whole."""
+    """In hundredths of a per cent, how much of both is in the other, as words and whole."""
     score = found.score()
     joined = fuzz.ratio(a.joined, b.joined)
     # A name that begins the other one is likelier than one that shares as many words.

@@ -143,7 +143,7 @@ def _apart(text: str) -> tuple[str, str]:
 
 
 def _unless_a_form(bracketed: re.Match[str]) -> str:
-    """Return "pty" of "(Pty)", and everything else with its brackets."""
+    """Take the brackets off a legal form, as in "(Pty)", and off nothing else."""
     is_form = tuple(tokens_of(bracketed[1])) in WORDS
     return f" {bracketed[1]} " if is_form else bracketed[0]
 

@@ -54,7 +54,7 @@ def suggest(party: Party, index: Index) -> Sequence[Suggestion]:
 
 
 def reason_for(party: Party, contact: Recognisable) -> str:
-    """Return why the client may be this contact, or ""."""
+    """Why the client may be this contact, or ""."""
     found = _compare(party, contact)
     return found.reason if found else ""
 

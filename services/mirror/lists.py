@@ -58,7 +58,7 @@ async def copy_contacts(
 
 
 def _since(known: Connection, now: datetime) -> datetime | None:
-    """Return since when to ask; None where nothing was copied whole yet."""
+    """Since when to ask; None where nothing was copied whole yet."""
     if known.contacts_whole_at is None or known.contacts_read_at is None:
         return None
     return min(known.contacts_read_at, now) - _CLOCKS_DIFFER
@@ -70,7 +70,7 @@ def _is_night_over(known: Connection, now: datetime) -> bool:
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:
-    """Return the mirror's row for a contact."""
+    """The mirror's row for a contact."""
     return {
         "contact_id": contact.contact_id,
         "name": contact.name,
@@ -83,7 +83,7 @@ def contact_row(contact: Contact) -> dict[str, Any]:
 
 
 def client_row(client: Client) -> dict[str, Any]:
-    """Return the mirror's row for a client."""
+    """The mirror's row for a client."""
     return {
         "client_id": client.id,
         "name": client.name,
@@ -125,7 +125,7 @@ async def copy_settings(
 
 
 async def _refusal_facts(session: Session, connection: Connection) -> tuple[object, ...]:
-    """Return what exports can be refused for."""
+    """What exports can be refused for."""
     accounts = await mirror.list_accounts(session, connection.id)
     rates = await mirror.list_tax_rates(session, connection.id)
     return (

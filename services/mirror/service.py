@@ -213,7 +213,7 @@ class MirrorService(ScheduledStep):
             await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
 
     def _progress_of(self, connection: Connection) -> Progress:
-        """Return how far this process had read, unless that is too long ago to go on with."""
+        """How far this process had read, unless that is too long ago to go on with."""
         key, now = connection.id, self.now()
         begun_at, progress = self.progress.get(key, (now, Progress()))
         if now - begun_at > _PAYMO_IN_FULL_EVERY:
@@ -254,7 +254,7 @@ _Copy = Callable[[Connection], Awaitable[dict[str, Any]]]
 
 
 def _slowed(refusal: Throttled | Unavailable, count: int) -> ServiceError:
-    """Return the refusal that says how far the copying has come."""
+    """The refusal that says how far the copying has come."""
     said = f"Copied {count} of Paymo's invoices so far; the rest follows. {refusal}"
     if isinstance(refusal, Throttled):
         return Throttled(said, retry_after=refusal.retry_after, problem=refusal.problem)

@@ -199,7 +199,7 @@ async def _message(session: Session, notice: Notice) -> Message:
 
 
 def _ids_of(export: Export) -> dict[str, object]:
-    """Return what a program needs to find an invoice in either system; ids only."""
+    """What a program needs to find an invoice in either system; ids only."""
     return {
         "connection_id": export.connection_id,
         "tenant_id": export.tenant_id,

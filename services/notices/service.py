@@ -127,13 +127,13 @@ class NoticeService:
         return removed
 
     async def listening(self, person: Person, channel_id: str) -> Listening | None:
-        """Return what a channel hears, if anything."""
+        """What a channel hears, if anything."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             return await _listening(session, connection, channel_id)
 
     async def about(self, person: Person) -> About | None:
-        """Return the connection that is meant, if there is one."""
+        """The connection that is meant, if there is one."""
         async with self.database.sessions() as session:
             connection = await connections.find_current(session, person)
             if connection is None:

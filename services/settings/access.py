@@ -85,7 +85,7 @@ class AccessService:
     async def _open(
         self, session: Session, person: Person, request_id: int
     ) -> tuple[AccessRequest, Connection]:
-        """Return an unanswered request that this person may answer, with its connection locked."""
+        """An unanswered request that this person may answer, with its connection locked."""
         request = await access.find(session, request_id)
         if request is None:
             raise NotFound("This request is gone.")

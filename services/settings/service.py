@@ -59,7 +59,7 @@ class SettingsService:
     now: Callable[[], datetime]
 
     async def open(self, person: Person) -> SettingsForm:
-        """Return the settings as they are. Raises `NotAllowed`, `NotConnected`."""
+        """The settings as they are. Raises `NotAllowed`, `NotConnected`."""
         async with self.database.sessions() as session:
             connection = await connections.find_current(session, person)
             if connection is None:
@@ -160,6 +160,6 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
 
 
 def _values(form: SettingsForm) -> dict[str, object]:
-    """Return what the audit log keeps of the settings."""
+    """What the audit log keeps of the settings."""
     people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
     return people | {name: getattr(form, name) for name in (*_KNOWN, "untaxed")}

@@ -101,7 +101,7 @@ class DeletionStep(ExportedInvoice):
         return True
 
     async def _why_asked(self, status: str, invoice: Invoice) -> dict[str, str]:
-        """Return why a person must decide, or nothing."""
+        """Why a person must decide, or nothing."""
         if DELETION.is_over(self.export.tries):
             return {"why": _STUCK}
         hand_typed = await self._hand_typed(invoice)
@@ -145,7 +145,7 @@ class DeletionStep(ExportedInvoice):
         return status == VOIDED and not wants_delete
 
     async def _hand_typed(self, invoice: Invoice) -> Decimal:
-        """Return what people typed in Paymo: everything that is not a copy of ours."""
+        """What people typed in Paymo: everything that is not a copy of ours."""
         async with self.run.database.sessions() as session:
             rows = await payments.list_of(session, [self.export.id])
         ours = {row.paymo_payment_id for row in rows}

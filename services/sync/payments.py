@@ -199,7 +199,7 @@ class _Copying(ExportedInvoice):
                 await self.tell_removed(session, self.payment, by_person=False)
 
     async def _standing_copy(self) -> int | None:
-        """Return the copy that stands in Paymo, be it one that a lost answer has left there.
+        """The copy that stands in Paymo, be it one that a lost answer has left there.
 
         A deletion that may still arrive is done where its copy is not listed any more; where no
         copy is known, nothing is sure before the addition's time is over.
@@ -278,7 +278,7 @@ class _Copying(ExportedInvoice):
             return None
 
     def _takeable(self, invoice: Invoice) -> Decimal:
-        """Return what to record: all of it, or what is left where both sides nearly agree.
+        """What to record: all of it, or what is left where both sides nearly agree.
 
         A cent too much in Xero is let go. Beyond it only what a person accepted or rounded counts:
         as much above what is left, or, once nothing is due in Xero, exactly as much below.
@@ -308,7 +308,7 @@ class _Copying(ExportedInvoice):
         return ""
 
     def _hand_typed_twin(self, invoice: Invoice) -> Copy | None:
-        """Return a payment typed by hand that looks like this one; a person is asked only once."""
+        """A payment typed by hand that looks like this one; a person is asked only once."""
         if self.payment.is_brought_back:
             return None
         return next(
@@ -356,13 +356,13 @@ def is_ours(copy: Copy) -> bool:
 
 
 def _notes_of(row: Payment) -> str:
-    """Return the notes for a copy: the marker, after what kind of credit it is."""
+    """The notes for a copy: the marker, after what kind of credit it is."""
     is_cash = row.kind is PaymentKind.PAYMENT
     return _marker(row) if is_cash else f"{row.label} · {_marker(row)}"
 
 
 def _find_copy(invoice: Invoice, row: Payment) -> Copy | None:
-    """Return the payment in Paymo that carries this one's marker, if there is one."""
+    """The payment in Paymo that carries this one's marker, if there is one."""
     marker = _marker(row)
     return next((each for each in invoice.payments if (each.notes or "").endswith(marker)), None)
 

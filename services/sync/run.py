@@ -215,7 +215,7 @@ class ExportedInvoice:
 
 
 def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
-    """Return everything that settles a part of this invoice in Xero."""
+    """Everything that settles a part of this invoice in Xero."""
     paid = [
         Settlement(
             each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today
@@ -236,5 +236,4 @@ def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
 
 
 def _recorded(payment: Payment) -> Decimal:
-    """Return what Paymo has of a payment, or is to have."""
     return payment.recorded_amount or payment.amount

@@ -288,7 +288,7 @@ def _is_wanted_gone(row: Payment) -> bool:
 
 
 def _replaced_by(settlement: Settlement, gone: Sequence[Payment]) -> Payment | None:
-    """Return the payment that this one is an edit of: Xero edits by deleting and adding."""
+    """The payment that this one is an edit of: Xero edits by deleting and adding."""
     if settlement.kind is not PaymentKind.PAYMENT or len(gone) != 1:
         return None
     return gone[0]

@@ -44,7 +44,7 @@ def said(invoice: Invoice) -> str:
 
 
 async def free(paymo: PaymoClient, former: Invoice) -> Invoice:
-    """Return the former invoice without what is gone, or billed on another invoice, by now."""
+    """The former invoice without what is gone, or billed on another invoice, by now."""
     own = {each.id for each in former.items}
     expenses = await _standing(paymo, "expenses", _expenses(former.items))
     entries = await _standing(paymo, "entries", _entries(former.items))
@@ -60,7 +60,7 @@ async def free(paymo: PaymoClient, former: Invoice) -> Invoice:
 
 
 def bare(former: Invoice) -> Invoice:
-    """Return the former invoice with nothing that hangs on it."""
+    """The former invoice with nothing that hangs on it."""
     items = [msgspec.structs.replace(each, expense_id=None, entries=()) for each in former.items]
     return msgspec.structs.replace(former, items=tuple(items), project_id=None)
 
