@@ -17,17 +17,12 @@ from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour, Refu
 from services.model.wording import Amount, Day
 from services.store.tables import Account, Contact
 
-__all__ = ["DRAFT", "Case", "examine", "first_red", "reds"]
+__all__ = ["DRAFT", "Case", "examine", "reds"]
 
 
 def examine(case: Case) -> tuple[Check, ...]:
     """Run every check, whatever the ones before it found."""
     return tuple(found for check in _CHECKS for found in check(case))
-
-
-def first_red(checks: Iterable[Check]) -> Check | None:
-    """The first check that forbids the export, if any."""
-    return next((check for check in checks if check.colour is Colour.RED), None)
 
 
 def reds(checks: Iterable[Check]) -> tuple[Check, ...]:

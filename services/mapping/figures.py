@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from services import money
 from services.clients.paymo import Invoice
@@ -86,8 +85,3 @@ def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> Inv
         tax_total=tax_total,
         total=total,
     )
-
-
-def expected(invoice: Invoice) -> tuple[Decimal, Decimal, Decimal]:
-    """The SubTotal, TotalTax and Total that Xero must arrive at."""
-    return money.expected_totals(invoice.figures)
