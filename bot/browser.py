@@ -97,23 +97,18 @@ class Browser:
             return Response(status_code=204)
         query = request.query_params
         back = Return(query.get("state", ""), query.get("code", ""), query.get("error", ""))
-        try:
-            consent = await self.connect.xero.finish_consent(back, self._cookie(request, _BROWSER))
-        except ServiceError as refusal:
-            return self._refuse(refusal)
-        return self._show(consent)
+        return self._show(
+            await self.connect.xero.finish_consent(back, self._cookie(request, _BROWSER))
+        )
 
     async def organisation(self, request: Request) -> Response:
         """Take the choice of an organisation."""
         form = await _form(request)
         token = form.get("token") or self._cookie(request, _CHOICE)
-        try:
-            self._require_own_page(request)
-            consent = await self.connect.xero.choose_organisation(
-                token, form.get("tenant_id", ""), self._cookie(request, _BROWSER)
-            )
-        except ServiceError as refusal:
-            return self._refuse(refusal)
+        self._require_own_page(request)
+        consent = await self.connect.xero.choose_organisation(
+            token, form.get("tenant_id", ""), self._cookie(request, _BROWSER)
+        )
         answer = self._show(consent)
         answer.delete_cookie(self._name(_CHOICE), secure=self._is_secure)
         return answer
@@ -121,10 +116,7 @@ class Browser:
     async def _ask(
         self, request: Request, purpose: str, problem: str = "", status: int = 200
     ) -> Response:
-        try:
-            asked = await self.connect.links.invitation(_nonce(request), purpose)
-        except ServiceError as refusal:
-            return self._refuse(refusal)
+        asked = await self.connect.links.invitation(_nonce(request), purpose)
         answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
         if purpose == XERO:
             # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
@@ -136,7 +128,7 @@ class Browser:
 
     async def _ask_again(self, request: Request, purpose: str, refusal: ServiceError) -> Response:
         if isinstance(refusal, LinkExpired | ForeignForm):
-            return self._refuse(refusal)
+            raise refusal
         return await self._ask(request, purpose, render_plain(str(refusal)), _status(refusal))
 
     def _show(self, consent: Consent) -> Response:
@@ -185,7 +177,8 @@ class Browser:
         if not is_own or origin not in named:
             raise ForeignForm
 
-    def _refuse(self, refusal: ServiceError) -> Response:
+    async def refuse(self, _request: Request, refusal: Exception) -> Response:
+        """Say why nothing came of it."""
         title = "That did not work"
         if isinstance(refusal, LinkExpired):
             title = "This link has expired"
@@ -207,7 +200,7 @@ def _nonce(request: Request) -> str:
     return request.query_params.get("nonce", "")
 
 
-def _status(refusal: ServiceError) -> int:
+def _status(refusal: Exception) -> int:
     if isinstance(refusal, LinkExpired):
         return 410
     if isinstance(refusal, OtherBrowser | ForeignForm):

@@ -146,22 +146,15 @@ async def sync_on(settings: Settings) -> None:
 
 
 async def _rotate_keys(settings: Settings) -> int:
-    database = open_database(settings)
-    try:
+    async with open_database(settings) as database:
         return await rotate(database.sessions)
-    finally:
-        await database.close()
 
 
 @asynccontextmanager
 async def _named(settings: Settings, name: str) -> AsyncIterator[tuple[Session, Workspace]]:
-    """Open the database, and a transaction in which the workspace is at hand."""
-    database = open_database(settings)
-    try:
-        async with database.sessions.begin() as session:
-            yield session, await _get_named(session, name)
-    finally:
-        await database.close()
+    """Open a transaction in which the workspace is at hand."""
+    async with open_database(settings) as database, database.sessions.begin() as session:
+        yield session, await _get_named(session, name)
 
 
 async def _get_named(session: Session, name: str) -> Workspace:

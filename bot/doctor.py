@@ -35,8 +35,7 @@ class Ill(Exception):
 async def examine(settings: Settings) -> bool:
     """Run every check, print each result when it is there, and return whether all is well."""
     async with AsyncExitStack() as stack:
-        database = open_database(settings)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(open_database(settings))
         remote = open_remote(settings, database, Metrics(), stack)
         slack = await open_slack(settings, database, stack)
         is_well = True

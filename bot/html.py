@@ -1,11 +1,13 @@
 """The few pages that a browser sees: our own templates and style, and nothing from elsewhere."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,24 +40,18 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, with each header that the answer does not set itself."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        wanted = dict(_HEADERS)
+        if self.public_url.startswith("https://"):
+            wanted["Strict-Transport-Security"] = "max-age=31536000"
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._missing(message["headers"])]
+                headers = MutableHeaders(scope=message)
+                for name, value in wanted.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, guarded)
-
-    def _missing(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        wanted: Mapping[str, str] = _HEADERS
-        if self.public_url.startswith("https://"):
-            wanted = {**_HEADERS, "Strict-Transport-Security": "max-age=31536000"}
-        there = {name.lower() for name, _ in headers}
-        raw = ((name.lower().encode(), value.encode()) for name, value in wanted.items())
-        return [each for each in raw if each[0] not in there]
 
 
 def _environment() -> Environment:
@@ -85,6 +81,14 @@ class Pages:
         """Return a page with a heading and a few sentences."""
         said = [wording.clean(each) for each in paragraphs]
         return self.draw("message.html", status, title=title, paragraphs=said)
+
+    async def refuse(self, _request: Request, error: Any) -> Response:
+        """Say that an address leads nowhere, or not this way."""
+        status = error.status_code
+        title = "Nothing is here" if status == HTTPStatus.NOT_FOUND else "That does not work"
+        page = self.say(title, "Type /paymo-xero in Slack to go on.", status=status)
+        page.headers.update(error.headers or {})
+        return page
 
     async def home(self, _request: Request) -> Response:
         """Show what the program is."""

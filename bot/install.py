@@ -1,8 +1,8 @@
 """Installing the app into Slack workspaces: Bolt's OAuth flow with our stores and our pages."""
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from slack_bolt.oauth.async_callback_options import (
@@ -18,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.html import Pages
-from bot.settings import Settings
-from bot.slack_clients import CachedSeats, SlackWeb
+from bot.wiring import Core, now
 from handlers.slack import TROUBLE
 from services.store.slack import SlackInstallationStore, SlackStateStore
 
@@ -33,16 +32,38 @@ _REASONS = {
     "invalid_state": "This page was used already, or is older than ten minutes.",
 }
 _CODE = re.compile("[a-z_]{1,40}")
+_STATE_LIVES = timedelta(minutes=10)
 _OTHER = "Slack did not finish the installation."
-Installed = Callable[[str, str, str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Install:
-    """The two addresses of an installation."""
+    """The two addresses of an installation, and what the person sees in the end."""
 
-    flow: AsyncOAuthFlow
+    core: Core
+    store: SlackInstallationStore
     pages: Pages
+    flow: AsyncOAuthFlow = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tell Bolt's flow of our stores, addresses and pages."""
+        settings = self.core.settings
+        self.flow = AsyncOAuthFlow(
+            client=self.core.slack.web.client(),
+            settings=AsyncOAuthSettings(
+                client_id=settings.slack_client_id,
+                client_secret=settings.slack_client_secret.get_secret_value(),
+                # What is not given here would be looked for in the environment.
+                scopes=SCOPES + OPTIONAL,
+                user_scopes=(),
+                redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
+                authorization_url=settings.slack_authorize_url,
+                installation_store=self.store,
+                state_store=SlackStateStore(self.core.database, now, _STATE_LIVES),
+                install_page_rendering_enabled=False,
+                callback_options=AsyncCallbackOptions(success=self._succeed, failure=self._fail),
+            ),
+        )
 
     async def begin(self, request: Request) -> Response:
         """Send the browser to Slack's page."""
@@ -74,21 +95,13 @@ class Install:
             response.headers.append("set-cookie", fit)
         return response
 
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """What happens at the end of an installation, and what the person sees."""
-
-    pages: Pages
-    seats: CachedSeats
-    installed: Installed
-
-    async def succeed(self, args: AsyncSuccessArgs) -> BoltResponse:
+    async def _succeed(self, args: AsyncSuccessArgs) -> BoltResponse:
         """Note who installed the app where."""
         made = args.installation
         enterprise_id, team_id = made.enterprise_id or "", made.team_id or ""
-        self.seats.forget(enterprise_id, team_id)
-        await self.installed(enterprise_id, team_id, made.user_id or "")
+        self.core.slack.seats.forget(enterprise_id, team_id)
+        services = self.core.services
+        await services.workspaces.installed(enterprise_id, team_id, made.user_id or "")
         log.info("installed", enterprise_id=enterprise_id, team_id=team_id)
         name = made.team_name or made.enterprise_name or "your workspace"
         return self._page(
@@ -98,7 +111,7 @@ class Callbacks:
             "Go to Slack and type /paymo-xero to connect Paymo and Xero.",
         )
 
-    async def fail(self, args: AsyncFailureArgs) -> BoltResponse:
+    async def _fail(self, args: AsyncFailureArgs) -> BoltResponse:
         """Say what went wrong, and how to begin again."""
         # Anybody can open the address with any reason.
         log.info("install_refused", reason=args.reason if _CODE.fullmatch(args.reason) else "other")
@@ -115,36 +128,6 @@ class Callbacks:
         return BoltResponse(
             status=status, body=bytes(page.body).decode(), headers=dict(page.headers)
         )
-
-
-def install_flow(
-    settings: Settings,
-    web: SlackWeb,
-    installations: SlackInstallationStore,
-    states: SlackStateStore,
-    callbacks: Callbacks,
-) -> AsyncOAuthFlow:
-    """Return Bolt's flow, told of our stores, addresses and pages."""
-    return AsyncOAuthFlow(
-        client=web.client(),
-        settings=AsyncOAuthSettings(
-            client_id=settings.slack_client_id,
-            client_secret=settings.slack_client_secret.get_secret_value(),
-            # What is not given here would be looked for in the environment.
-            scopes=SCOPES + OPTIONAL,
-            user_scopes=(),
-            install_path="/slack/install",
-            redirect_uri_path="/slack/oauth_redirect",
-            redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
-            authorization_url=settings.slack_authorize_url,
-            installation_store=installations,
-            state_store=states,
-            install_page_rendering_enabled=False,
-            callback_options=AsyncCallbackOptions(
-                success=callbacks.succeed, failure=callbacks.fail
-            ),
-        ),
-    )
 
 
 def _bolt(request: Request) -> AsyncBoltRequest:

@@ -11,29 +11,20 @@ from datetime import timedelta
 
 import structlog
 import uvicorn
-from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.signature import SignatureVerifier
 from starlette.types import ASGIApp
 
-from bot.browser import Browser
-from bot.html import Pages
 from bot.http import BoundedProtocol
-from bot.install import Callbacks, Install, install_flow
 from bot.settings import Settings
 from bot.slack_app import PATIENCE, SlackDoor
-from bot.slack_http import SlackEvents
 from bot.slack_socket import SlackSocket
-from bot.web import Health, Web, Webhooks, operators_app
-from bot.wiring import Core, now, open_core
-from services.store.slack import SlackStateStore
-from services.sync.service import HintService
+from bot.web import Health, operators_app, web_app
+from bot.wiring import Core, open_core
 
 log = structlog.get_logger(__name__)
 
 # Together less than the ten seconds that whoever stops a container waits.
 _WORK_ENDS = timedelta(seconds=5)
 _CONNECTIONS_END = timedelta(seconds=2)
-_STATE_LIVES = timedelta(minutes=10)
 _LONGEST_LINE = 2048
 
 
@@ -88,9 +79,10 @@ async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> Asyn
             program.metrics_url = _address(other)
             await stack.enter_async_context(_serving(other, operators_app(health)))
         if settings.is_socket_mode:
-            program.socket = _socket(core, bolt)
+            token = settings.slack_app_token.get_secret_value()
+            program.socket = SlackSocket(bolt, token, core.slack.web, core.tasks, core.after)
             stack.push_async_callback(program.socket.close)
-        await stack.enter_async_context(_serving(listener, _web(program, bolt, health).app()))
+        await stack.enter_async_context(_serving(listener, web_app(core, bolt, health)))
         stack.push_async_callback(program.drain)
         await core.work.start()
         core.clock.start()
@@ -102,7 +94,18 @@ async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> Asyn
 
 @asynccontextmanager
 async def _serving(listener: socket.socket, app: ASGIApp) -> AsyncIterator[None]:
-    server = Server(_config(app))
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        workers=1,  # else a variable of the environment says how many
+        ws="none",
+        log_config=None,
+        access_log=False,  # addresses hold nonces
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=int(_CONNECTIONS_END.total_seconds()),
+    )
+    server = Server(config)
     task = asyncio.create_task(server.serve([listener]), name="server")
     try:
         yield
@@ -139,58 +142,6 @@ def _door(core: Core, patience: timedelta) -> SlackDoor:
         metrics=core.metrics,
         patience=patience,
     )
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        workers=1,  # else a variable of the environment says how many
-        ws="none",
-        log_config=None,
-        access_log=False,  # addresses hold nonces
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=int(_CONNECTIONS_END.total_seconds()),
-    )
-
-
-def _web(program: Program, bolt: AsyncApp, health: Health) -> Web:
-    core, settings = program.core, program.core.settings
-    can_install = core.slack.store is not None
-    pages = Pages(settings.public_url, can_install, settings.retention_days)
-    slack = None
-    if not settings.is_socket_mode:
-        verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
-        slack = SlackEvents(bolt, verifier, core.after)
-    return Web(
-        pages=pages,
-        browser=Browser(core.connect_pages, pages),
-        webhooks=Webhooks(
-            settings.xero_webhook_key.get_secret_value(),
-            HintService(core.database, now),
-            core.tasks,
-            core.metrics,
-        ),
-        health=health,
-        slack=slack,
-        install=_install(core, pages),
-    )
-
-
-def _install(core: Core, pages: Pages) -> Install | None:
-    store = core.slack.store
-    if store is None:
-        return None
-    callbacks = Callbacks(pages, core.slack.seats, core.services.workspaces.installed)
-    states = SlackStateStore(core.database, now, _STATE_LIVES)
-    flow = install_flow(core.settings, core.slack.web, store, states, callbacks)
-    return Install(flow, pages)
-
-
-def _socket(core: Core, bolt: AsyncApp) -> SlackSocket:
-    token = core.settings.slack_app_token.get_secret_value()
-    return SlackSocket(bolt, token, core.slack.web, core.tasks, core.after)
 
 
 @contextlib.contextmanager

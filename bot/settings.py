@@ -17,7 +17,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -83,14 +88,6 @@ def _split(value: SecretStr) -> list[str]:
     return [part for part in parts if part]
 
 
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
 Address = Annotated[str, AfterValidator(_address)]
 Token = Annotated[SecretStr, AfterValidator(_printable)]
 
@@ -102,27 +99,18 @@ class _NoFile:
     reason: str
 
 
-class _Files(PydanticBaseSettingsSource):
+class _Files(EnvSettingsSource):
     """Secrets in files, which variables such as ENCRYPTION_KEYS_FILE name."""
 
-    def __init__(self, settings: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
-        """Keep where the names of the files come from."""
+    def __init__(self, settings: type[BaseSettings], named: PydanticBaseSettingsSource) -> None:
+        """Look for the names of files where `named` looks for values."""
         super().__init__(settings)
-        self.source = source
+        self.env_vars = getattr(named, "env_vars", {})
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return what stands in the file, if one is named."""
-        given = getattr(self.source, "env_vars", {}).get(f"{field_name}_file")
-        return (_content(given) if given else None), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return all secrets that stand in files."""
-        secrets = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-            if field.annotation is SecretStr
-        }
-        return {name: value for name, value in secrets.items() if value is not None}
+        """Read the file that is named for a secret, if any."""
+        path = self.env_vars.get(f"{field_name}_file") if field.annotation is SecretStr else None
+        return (_content(path) if path else None), field_name, False
 
 
 def _content(path: str) -> str | _NoFile:
@@ -171,9 +159,9 @@ class Settings(BaseSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     retention_days: Annotated[int, Field(ge=0, le=3650)] = 30
     log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = "INFO"
-    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(str.lower)] = "console"
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import structlog
@@ -42,13 +42,6 @@ class Seat:
     token: str = field(repr=False)
     bot_id: str
     bot_user_id: str
-
-
-class Seats(Protocol):
-    """Where a workspace's bot is to be had."""
-
-    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
-        """Return the bot, if the app is installed there."""
 
 
 class SlackClient(AsyncWebClient):
@@ -135,22 +128,21 @@ class InstalledSeats:
 class CachedSeats:
     """Bots that were asked for lately, so that a command waits for no database."""
 
-    seats: Seats
-    clock: Callable[[], float] = time.monotonic
+    seats: OneSeat | InstalledSeats
     known: dict[TeamKey, tuple[float, Seat]] = field(default_factory=dict, repr=False)
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
         """Return the bot, if the app is installed there."""
         key = (enterprise_id, team_id)
         until, seat = self.known.get(key, (0.0, None))
-        if seat is not None and until > self.clock():
+        if seat is not None and until > time.monotonic():
             return seat
         self.known.pop(key, None)
         found = await self.seats.find(enterprise_id, team_id)
         if found is not None and found.bot_id:
             if len(self.known) >= _MOST:
                 self.known.clear()
-            self.known[key] = (self.clock() + _LIFETIME.total_seconds(), found)
+            self.known[key] = (time.monotonic() + _LIFETIME.total_seconds(), found)
         return found
 
     def forget(self, enterprise_id: str, team_id: str = "") -> None:
@@ -164,7 +156,7 @@ class CachedSeats:
 class Authorizer(AsyncAuthorize):
     """Tells Bolt who the app is in the workspace that a request came from."""
 
-    seats: Seats
+    seats: CachedSeats
 
     async def __call__(
         self,
@@ -197,7 +189,7 @@ class WorkspaceClients:
     """Clients for work that no request from Slack started, by our own id of the workspace."""
 
     database: Database
-    seats: Seats
+    seats: CachedSeats
     web: SlackWeb
     places: dict[int, TeamKey] = field(default_factory=dict)
 
@@ -237,7 +229,7 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     web = SlackWeb(settings.slack_api_url, session)
     store = None
     if settings.is_one_workspace:
-        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
+        seats: OneSeat | InstalledSeats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
     else:
         store = SlackInstallationStore(settings.slack_client_id, database)
         seats = InstalledSeats(store)

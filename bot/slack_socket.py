@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,11 +16,10 @@ from typing import Any
 import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.slack_app import AfterAnswers, Departure
+from bot.slack_app import AfterAnswers, Departure, dispatch
 from bot.slack_clients import SlackWeb
 from bot.work import Tasks
 from handlers.slack import TROUBLE, name_of, wait_of
@@ -147,7 +146,9 @@ class SlackSocket:
             if is_lost and not self.is_leaving:
                 # Slack sends it again soon, and is given the same answer then.
                 log.info("slack_answer_lost")
-                await _in_time(asked.departure.gone.wait())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_SENT_AGAIN.total_seconds()):
+                        await asked.departure.gone.wait()
         finally:
             await asked.departure.leave()
 
@@ -157,18 +158,9 @@ class SlackSocket:
         known = self.asked.get(envelope_id)
         if known is not None:
             return known
-        headers: Json = {
-            name: str(envelope[key])
-            for name, key in (
-                ("x-slack-retry-num", "retry_attempt"),
-                ("x-slack-retry-reason", "retry_reason"),
-            )
-            if envelope.get(key) is not None
-        }
-        request = AsyncBoltRequest(body=envelope["payload"], mode="socket_mode", headers=headers)
         departure = self.after.departure()
         with departure.awaited():
-            answer = asyncio.ensure_future(self.bolt.async_dispatch(request))
+            answer = asyncio.ensure_future(dispatch(self.bolt, envelope["payload"]))
         asked = self.asked[envelope_id] = _Asked(answer, departure)
         if len(self.asked) > _REMEMBERED:
             self.asked.popitem(last=False)
@@ -204,9 +196,3 @@ def _acknowledgement(envelope: Json, answer: BoltResponse) -> str:
     if answer.body:
         acknowledgement["payload"] = json.loads(answer.body)
     return json.dumps(acknowledgement, ensure_ascii=False)
-
-
-async def _in_time(waiting: Awaitable[Any]) -> None:
-    """Wait, and give up without a word."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(waiting, _SENT_AGAIN.total_seconds())

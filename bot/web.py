@@ -3,11 +3,14 @@
 import asyncio
 import base64
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -21,18 +24,15 @@ from bot import http
 from bot.browser import Browser
 from bot.clock import Clock
 from bot.html import Guarded, Pages
-from bot.http import BadBody
 from bot.install import Install
 from bot.metrics import Metrics
 from bot.slack_http import SlackEvents
+from bot.wiring import Core, now
 from bot.work import Tasks
+from services.errors import ServiceError
 from services.store.engine import Database
 from services.store.upkeep import is_current
 from services.sync.service import HintService
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-_GET = ["GET"]
-_POST = ["POST"]
 
 _PATIENCE = 3  # seconds
 _HOLDS = timedelta(seconds=2)  # so that strangers who ask often cost one write
@@ -58,20 +58,24 @@ class Health:
 
     async def ready(self, _request: Request) -> Response:
         """Say whether it can work, and nothing else: anybody may ask."""
-        is_ready = all((await self._checks()).values())
-        return _answer({"status": _word(is_ready)}, is_ready=is_ready)
+        return self._say(await self._checks(), is_open=False)
 
     async def details(self, _request: Request) -> Response:
         """Say whether it can work, and what keeps it from working."""
-        checks = await self._checks()
-        is_ready = all(checks.values())
-        said = {name: _word(each) for name, each in checks.items()}
-        return _answer({"status": _word(is_ready), "checks": said}, is_ready=is_ready)
+        return self._say(await self._checks(), is_open=True)
 
     async def page(self, _request: Request) -> Response:
         """Show what is counted, as Prometheus reads it."""
         page = generate_latest(self.metrics.registry)
         return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def _say(self, checks: dict[str, bool], *, is_open: bool) -> Response:
+        is_ready = all(checks.values())
+        words = {name: "ok" if is_well else "failing" for name, is_well in checks.items()}
+        said: dict[str, object] = {"status": "ok" if is_ready else "failing"}
+        if is_open:
+            said["checks"] = words
+        return JSONResponse(said, 200 if is_ready else 503, headers=_NEVER_KEPT)
 
     async def _checks(self) -> dict[str, bool]:
         now = self.clock.keeping.now()
@@ -101,14 +105,6 @@ class Health:
         except (SQLAlchemyError, OSError):
             return False, is_migrated
         return True, is_migrated
-
-
-def _word(is_well: bool) -> str:  # noqa: FBT001 - one word for one fact
-    return "ok" if is_well else "failing"
-
-
-def _answer(said: dict[str, object], *, is_ready: bool) -> JSONResponse:
-    return JSONResponse(said, 200 if is_ready else 503, headers=_NEVER_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,74 +163,82 @@ def _named(raw: bytes) -> dict[str, set[str]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Web:
-    """Everything that is reached over HTTP; Slack only where it does not use a socket."""
+def web_app(core: Core, bolt: AsyncApp, health: Health) -> ASGIApp:
+    """Return everything that is reached over HTTP; Slack only where it does not use a socket."""
+    settings, store = core.settings, core.slack.store
+    pages = Pages(settings.public_url, store is not None, settings.retention_days)
+    browser = Browser(core.connect_pages, pages)
+    routes = []
+    if not settings.is_socket_mode:
+        verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
+        # Nearly all requests are Slack's, and routes are tried in order.
+        routes.append(_post("/slack/events", SlackEvents(bolt, verifier, core.after)))
+    if store is not None:
+        install = Install(core, store, pages)
+        routes.append(_get("/slack/install", install.begin))
+        routes.append(_get("/slack/oauth_redirect", install.finish))
+    made = Starlette(
+        routes=[*routes, *_connecting(browser), *_webhooks(core), *_open_to_all(pages, health)],
+        exception_handlers={
+            http.BadBody: _bad_body,
+            HTTPException: pages.refuse,
+            ServiceError: browser.refuse,
+        },
+    )
+    # Those lead to the host that a request names, over http, with the nonce in the address.
+    made.router.redirect_slashes = False
+    return Guarded(made, settings.public_url)
 
-    pages: Pages
-    browser: Browser
-    webhooks: Webhooks
-    health: Health
-    slack: SlackEvents | None
-    install: Install | None
 
-    def app(self) -> ASGIApp:
-        """Return the application."""
-        made = Starlette(
-            routes=[*self._slack(), *self._ours()],
-            exception_handlers={BadBody: self._bad_body, HTTPException: self._refused},
-        )
-        # Those lead to the host that a request names, over http, with the nonce in the address.
-        made.router.redirect_slashes = False
-        return Guarded(made, self.pages.public_url)
+def _connecting(browser: Browser) -> list[Route]:
+    return [
+        _get("/paymo/connect", browser.paymo_form),
+        _post("/paymo/connect", browser.paymo_key),
+        _get("/xero/connect", browser.xero_form),
+        _post("/xero/connect", browser.xero),
+        _get("/xero/callback", browser.xero_callback),
+        _post("/xero/organisation", browser.organisation),
+    ]
 
-    def _slack(self) -> list[Route]:
-        routes = []
-        if self.slack is not None:
-            # Nearly all requests are Slack's, and routes are tried in order.
-            routes.append(Route("/slack/events", self.slack, methods=_POST))
-        if self.install is not None:
-            routes.append(Route("/slack/install", self.install.begin, methods=_GET))
-            routes.append(Route("/slack/oauth_redirect", self.install.finish, methods=_GET))
-        return routes
 
-    def _ours(self) -> list[Route]:
-        gets: dict[str, Endpoint] = {
-            "/paymo/connect": self.browser.paymo_form,
-            "/xero/connect": self.browser.xero_form,
-            "/xero/callback": self.browser.xero_callback,
-            "/healthz": self.health.alive,
-            "/readyz": self.health.ready,
-            "/": self.pages.home,
-            "/privacy": self.pages.privacy,
-            "/support": self.pages.support,
-            "/style.css": self.pages.style,
-        }
-        posts: dict[str, Endpoint] = {
-            "/paymo/connect": self.browser.paymo_key,
-            "/xero/connect": self.browser.xero,
-            "/xero/organisation": self.browser.organisation,
-            "/webhooks/xero": self.webhooks.xero,
-            "/webhooks/paymo/{token}": self.webhooks.paymo,
-        }
-        return [
-            *(Route(path, endpoint, methods=_POST) for path, endpoint in posts.items()),
-            *(Route(path, endpoint, methods=_GET) for path, endpoint in gets.items()),
-        ]
+def _webhooks(core: Core) -> list[Route]:
+    key = core.settings.xero_webhook_key.get_secret_value()
+    webhooks = Webhooks(key, HintService(core.database, now), core.tasks, core.metrics)
+    return [
+        _post("/webhooks/xero", webhooks.xero),
+        _post("/webhooks/paymo/{token}", webhooks.paymo),
+    ]
 
-    async def _bad_body(self, _request: Request, error: Exception) -> Response:
-        return Response(status_code=error.status if isinstance(error, BadBody) else 400)
 
-    async def _refused(self, _request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 400
-        headers = error.headers if isinstance(error, HTTPException) else None
-        title = "Nothing is here" if status == 404 else "That does not work"  # noqa: PLR2004 - HTTP's
-        page = self.pages.say(title, "Type /paymo-xero in Slack to go on.", status=status)
-        page.headers.update(headers or {})
-        return page
+def _open_to_all(pages: Pages, health: Health) -> list[Route]:
+    return [
+        _get("/healthz", health.alive),
+        _get("/readyz", health.ready),
+        _get("/", pages.home),
+        _get("/privacy", pages.privacy),
+        _get("/support", pages.support),
+        _get("/style.css", pages.style),
+    ]
+
+
+def _get(path: str, endpoint: Callable[..., Any]) -> Route:
+    return Route(path, endpoint, methods=["GET"])
+
+
+def _post(path: str, endpoint: Callable[..., Any]) -> Route:
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def _bad_body(_request: Request, error: Any) -> Response:
+    return Response(status_code=error.status_code)
 
 
 def operators_app(health: Health) -> Starlette:
     """Return what is served on a port of its own, to whoever runs the program."""
-    gets = {"/healthz": health.alive, "/readyz": health.details, "/metrics": health.page}
-    return Starlette(routes=[Route(path, each, methods=_GET) for path, each in gets.items()])
+    return Starlette(
+        routes=[
+            _get("/healthz", health.alive),
+            _get("/readyz", health.details),
+            _get("/metrics", health.page),
+        ]
+    )

@@ -1,7 +1,7 @@
 """Putting the program together: the one place that knows every part."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -71,9 +71,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_database(settings: Settings) -> Database:
-    """Return the database that the settings name."""
-    return Database.open(settings.database_url.get_secret_value(), settings.keys)
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database that the settings name."""
+    database = Database.open(settings.database_url.get_secret_value(), settings.keys)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +299,7 @@ async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None
 
 async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:
     """Put everything together, and close it with the stack; `is_alone` shares work with nobody."""
-    database = open_database(settings)
-    stack.push_async_callback(database.close)
+    database = await stack.enter_async_context(open_database(settings))
     await take_over(settings.database_url.get_secret_value(), database, stack)
     metrics, tasks = Metrics(), Tasks()
     remote = open_remote(settings, database, metrics, stack)

@@ -27,6 +27,7 @@ Nudge = tuple[Job, int]
 
 _LOOK = "look"
 _SCHEMA_LOCK = 7_296_302  # any number that nothing else in the database locks
+_AT_ONCE = 16
 _PAUSE = timedelta(seconds=1)  # before a lost database is tried again
 
 
@@ -140,7 +141,6 @@ class DistributedWork:
 
     url: str = field(repr=False)
     run: Run
-    at_once: int = 16
     poll: timedelta = timedelta(seconds=1)
     tasks: Tasks = field(default_factory=Tasks)
     app: procrastinate.App = field(init=False, repr=False)
@@ -210,7 +210,7 @@ class DistributedWork:
 
     async def _work(self) -> None:
         await self.app.run_worker_async(
-            concurrency=self.at_once,
+            concurrency=_AT_ONCE,
             delete_jobs="always",
             install_signal_handlers=False,
             fetch_job_polling_interval=self.poll.total_seconds(),
