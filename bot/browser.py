@@ -18,7 +18,6 @@ from services.connect.links import (
     LinkExpired,
     NotConfirmed,
     OtherBrowser,
-    PageLinks,
 )
 from services.connect.pages import Consent, PaymoPage, Return, XeroPages
 from services.errors import ServiceError, Throttled, Unavailable
@@ -33,9 +32,8 @@ _FORM_LIMIT = 10_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class ConnectPages:
-    """What is behind the pages."""
+    """The services behind the pages."""
 
-    links: PageLinks
     paymo: PaymoPage
     xero: XeroPages
 
@@ -116,7 +114,7 @@ class Browser:
     async def _ask(
         self, request: Request, purpose: str, problem: str = "", status: int = 200
     ) -> Response:
-        asked = await self.connect.links.invitation(_nonce(request), purpose)
+        asked = await self.connect.paymo.links.invitation(_nonce(request), purpose)
         answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
         if purpose == XERO:
             # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
@@ -143,7 +141,7 @@ class Browser:
         return answer
 
     def _remember(self, request: Request, answer: Response) -> None:
-        """Know this browser again; one that is known keeps its cookie, for its other tabs."""
+        """Mark this browser; one that is marked already keeps its cookie, for its other tabs."""
         known = self._cookie(request, _BROWSER)
         self._set(answer, _BROWSER, known or secrets.token_urlsafe(32))
 
@@ -156,7 +154,7 @@ class Browser:
         answer.headers.append("set-cookie", f"{cookie}; Secure" if self._is_secure else cookie)
 
     def _name(self, name: str) -> str:
-        """Return the cookie's name; over https no neighbouring site can set one called so."""
+        """Over https, take a name that no neighbouring site can set a cookie by."""
         return f"__Host-{name}" if self._is_secure else name
 
     @property
@@ -178,7 +176,7 @@ class Browser:
             raise ForeignForm
 
     async def refuse(self, _request: Request, refusal: Exception) -> Response:
-        """Say why nothing came of it."""
+        """Show a refusal as a page."""
         title = "That did not work"
         if isinstance(refusal, LinkExpired):
             title = "This link has expired"

@@ -22,12 +22,10 @@ _SILENCE = timedelta(seconds=10)
 _QUIET = timedelta(days=1)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
-Chore = Callable[[], Coroutine[Any, Any, None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What keeps the program going whatever becomes of nudges."""
+    """The clock's chores: they keep the program going whatever becomes of nudges."""
 
     database: Database
     tokens: Tokens
@@ -43,14 +41,14 @@ class Keeping:
             await self.remind(job, key)
 
     async def tidy(self) -> None:
-        """Throw away what is of no use any more, and ask for the digests of a month that ended."""
+        """Delete what is out of date, and ask for the digests of the month that ended."""
         async with self.database.sessions.begin() as session:
             await upkeep.purge(session, self.now())
             await ask_due(session, self.now())
         await self._forget_expired()
 
     async def _forget_expired(self) -> None:
-        """Delete what is kept about workspaces that took the app away long enough ago."""
+        """Delete everything about workspaces that removed the app long enough ago."""
         removed_before = self.now() - self.retention
         ended_before = removed_before - _ENDING_TAKES
         async with self.database.sessions() as session:
@@ -63,7 +61,7 @@ class Keeping:
                     log.info("workspace_forgotten", workspace=workspace.id)
 
     async def keep_tokens(self) -> None:
-        """Refresh tokens that nothing used for a day, since sixty quiet days end a consent."""
+        """Refresh tokens that went unused for a day, since sixty unused days end a consent."""
         async with self.database.sessions() as session:
             grant_ids = await grants.list_idle(session, self.now() - _QUIET)
         for grant_id in grant_ids:
@@ -75,7 +73,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Clock:
-    """Has what is due found every second, and does the rarer chores.
+    """Finds what is due every second, and does the rarer chores.
 
     Where many processes share a database each has a clock, and their nudges are merged.
     """
@@ -88,7 +86,7 @@ class Clock:
     scheduler: AsyncIOScheduler = field(init=False)
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start ticking."""
         self.scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -106,22 +104,22 @@ class Clock:
         self.scheduler.start()
 
     async def tick(self) -> None:
-        """Have what is due found."""
+        """Find what is due."""
         await self.keeping.find_due()
         self.beat_at = self.keeping.now()
         self.told(self.beat_at.timestamp())
 
     def is_beating(self) -> bool:
-        """Say whether it ticked lately."""
+        """Whether it ticked lately."""
         return self.beat_at is not None and self.keeping.now() - self.beat_at < _SILENCE
 
-    async def _begin(self, name: str, chore: Chore) -> None:
-        """The scheduler cancels what it runs when it stops; a task of ours is let end."""
+    async def _begin(self, name: str, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a chore as a task of ours: the scheduler would cancel it when it stops."""
         if name not in self.running:
             self.running.add(name)
             task = self.tasks.start(chore(), f"clock {name}")
             task.add_done_callback(lambda _: self.running.discard(name))
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop ticking."""
         self.scheduler.shutdown(wait=False)

@@ -152,7 +152,7 @@ async def _rotate_keys(settings: Settings) -> int:
 
 @asynccontextmanager
 async def _named(settings: Settings, name: str) -> AsyncIterator[tuple[Session, Workspace]]:
-    """Open a transaction in which the workspace is at hand."""
+    """Open a transaction, and find the workspace by its id or Slack's."""
     async with open_database(settings) as database, database.sessions.begin() as session:
         yield session, await _get_named(session, name)
 
@@ -171,7 +171,7 @@ async def _export_data(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _written_out(found: Any) -> Any:
-    """Write out the facts in sentences that were kept; all else stays as it is."""
+    """Write out the facts in stored sentences; everything else stays as it is."""
     if isinstance(found, dict):
         return {name: _written_out(each) for name, each in found.items()}
     if isinstance(found, list):
@@ -180,7 +180,7 @@ def _written_out(found: Any) -> Any:
 
 
 async def _set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
-    """Return the organisations' names; the running server tells both owners."""
+    """Return the organisations' names. The running server notifies both owners."""
     async with _named(settings, name) as (session, workspace):
         found = await access.list_in(session, workspace.id)
         for each in found:
@@ -189,7 +189,7 @@ async def _set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
 
 
 async def _forget(settings: Settings, name: str) -> None:
-    """End its connections on both sides as far as they answer, then delete everything."""
+    """End its connections on both sides, as far as they answer, then delete everything."""
     async with AsyncExitStack() as stack:
         core = await open_core(settings, stack, is_alone=True)
         async with core.database.sessions() as session:

@@ -30,7 +30,7 @@ _PORT = 8000
 
 
 def run() -> None:
-    """Serve until Ctrl+C; everything is thrown away at the end."""
+    """Serve until Ctrl+C; nothing is kept."""
     logs.configure("WARNING", "console")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run())
@@ -46,7 +46,7 @@ async def _run() -> None:
 
 @asynccontextmanager
 async def serving(port: int = 0) -> AsyncIterator[str]:
-    """Serve the demo and yield its one address; another port is taken when this one is."""
+    """Serve the demo and yield its address; where the port is taken, on another one."""
     slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
     agency.settle_in(slack, xero, paymo, utc_now().date())
     async with AsyncExitStack() as stack:
@@ -80,7 +80,7 @@ async def _serve_portal(portal: web.Application, port: int) -> Served:
 def _settings(
     slack: SlackWorld, xero: XeroWorld, addresses: dict[str, str], folder: Path
 ) -> Settings:
-    """Return settings that fit the stand-ins; nothing of the environment matters."""
+    """Settings that fit the stand-ins, whatever the environment says."""
     port = _free_port()
     values: dict[str, Any] = {
         "_env_file": None,
@@ -106,7 +106,7 @@ def _settings(
 
 
 def _free_port() -> int:
-    """Return a port that nobody listens at just now."""
+    """Find a port that is free right now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -29,11 +29,11 @@ _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
 
 
 class Ill(Exception):
-    """What a check found wrong, and what to do."""
+    """What is wrong, and what to do about it."""
 
 
 async def examine(settings: Settings) -> bool:
-    """Run every check, print each result when it is there, and return whether all is well."""
+    """Run every check, print each result as it comes, and return whether all is well."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         remote = open_remote(settings, database, Metrics(), stack)
@@ -62,7 +62,7 @@ class _Patient:
     slack: Slack
 
     def checks(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """Return the checks in the order in which one needs the other."""
+        """The checks, in the order in which they build on one another."""
         return {
             "settings": self._settings,
             "database": self._database,
@@ -129,7 +129,7 @@ class _Patient:
         return f"knows the app in {answer.get('team') or 'its workspace'}"
 
     async def _socket(self) -> None:
-        """Ask for an address that nobody opens."""
+        """Ask for a socket's address, and leave it unopened."""
         if not self.settings.is_socket_mode:
             return
         token = self.settings.slack_app_token.get_secret_value()
@@ -139,7 +139,7 @@ class _Patient:
             raise Ill(f"refuses SLACK_APP_TOKEN ({code_of(error)})") from None
 
     async def _xero(self) -> str:
-        """Xero looks at who asks before it looks at what is asked for."""
+        """Refresh a token that is none: Xero checks the app before it checks the token."""
         tokens = TokenSet(access_token="", refresh_token=_NOT_A_TOKEN, expires_at=now())
         try:
             await self.remote.oauth.refresh(tokens)

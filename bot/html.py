@@ -33,13 +33,13 @@ _KEPT = {"Cache-Control": "public, max-age=3600"}
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """Gives every answer what keeps browsers safe: pages, redirects and refusals alike."""
+    """Adds the security headers to every answer: pages, redirects and refusals alike."""
 
     app: ASGIApp
     public_url: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, with each header that the answer does not set itself."""
+        """Answer; a header that the answer sets itself stays."""
         wanted = dict(_HEADERS)
         if self.public_url.startswith("https://"):
             wanted["Strict-Transport-Security"] = "max-age=31536000"
@@ -66,7 +66,7 @@ def _environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Draws pages; `public_url` may have a path below which the program stands."""
+    """Draws pages; `public_url` may have a path, below which the program is served."""
 
     public_url: str
     can_install: bool
@@ -74,16 +74,16 @@ class Pages:
     templates: Environment = field(default_factory=_environment)
 
     def draw(self, name: str, status: int = 200, **facts: object) -> HTMLResponse:
-        """Return a page that nobody keeps a copy of."""
+        """Draw a page that no browser or proxy may keep."""
         return self._draw(name, status, facts, {})
 
     def say(self, title: str, *paragraphs: str, status: int = 200) -> HTMLResponse:
-        """Return a page with a heading and a few sentences."""
+        """Draw a page with a heading and a few sentences."""
         said = [wording.clean(each) for each in paragraphs]
         return self.draw("message.html", status, title=title, paragraphs=said)
 
     async def refuse(self, _request: Request, error: Any) -> Response:
-        """Say that an address leads nowhere, or not this way."""
+        """Say that an address leads nowhere, or does not take this method."""
         status = error.status_code
         title = "Nothing is here" if status == HTTPStatus.NOT_FOUND else "That does not work"
         page = self.say(title, "Type /paymo-xero in Slack to go on.", status=status)
@@ -103,7 +103,7 @@ class Pages:
         return self._draw("support.html", 200, {}, _KEPT)
 
     async def style(self, _request: Request) -> Response:
-        """Return the pages' style."""
+        """Send the pages' style sheet."""
         css = (_HERE / "style.css").read_bytes()
         return Response(css, media_type="text/css", headers=_KEPT)
 

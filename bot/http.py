@@ -21,7 +21,7 @@ _TOO_LARGE = (
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which itself waits for ever and takes a head of any size."""
+    """Uvicorn's protocol with limits: by itself it waits for ever, and takes a head of any size."""
 
     head_arrives = timedelta(seconds=10)
     waiting: asyncio.TimerHandle | None = None  # runs while a head is due
@@ -40,7 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives while a head is incomplete: the parser holds it back until then."""
+        """Count what arrives while a head is incomplete; the parser buffers it until then."""
         is_head = self.is_head
         if self.waiting is None and (self.cycle is None or self.cycle.response_complete):
             # Blank lines, or the rest of what was answered: no reason to stay without a next head.
@@ -98,11 +98,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class BadBody(HTTPException):
-    """A body that cannot be read; it is answered with the status alone."""
+    """A body that cannot be read; the answer is the status alone."""
 
 
 async def read_body(request: Request, most: int = _LARGEST_BODY) -> bytes:
-    """Return the body, or refuse it before all of it is in memory."""
+    """Read the body; one that is too large is refused before all of it is in memory."""
     stated = request.headers.get("content-length", "0")
     if not stated.isascii() or not stated.isdigit():
         raise BadBody(400)

@@ -38,7 +38,7 @@ _OTHER = "Slack did not finish the installation."
 
 @dataclass(slots=True)
 class Install:
-    """The two addresses of an installation, and what the person sees in the end."""
+    """The two routes of an installation, and the page at its end."""
 
     core: Core
     store: SlackInstallationStore
@@ -46,7 +46,7 @@ class Install:
     flow: AsyncOAuthFlow = field(init=False)
 
     def __post_init__(self) -> None:
-        """Tell Bolt's flow of our stores, addresses and pages."""
+        """Give Bolt's flow our stores, addresses and pages."""
         settings = self.core.settings
         self.flow = AsyncOAuthFlow(
             client=self.core.slack.web.client(),

@@ -29,7 +29,7 @@ _OURS = ("bot", "handlers", "services", "sandbox")
 
 
 def hide(value: Any, name: str = "") -> Any:
-    """Return the value without what nobody may read in a log."""
+    """Take out what nobody may read in a log."""
     if name and _NAMES.search(name) and value not in (None, ""):
         return HIDDEN
     if isinstance(value, BaseException):
@@ -51,7 +51,7 @@ def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys.stderr) -> None:
-    """Send our logs and those of libraries through one pipe to one stream."""
+    """Send our logs and the libraries' through the same processors to one stream."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -74,7 +74,6 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
@@ -90,6 +89,3 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
         logging.getLogger(name).setLevel(level)
     # Bolt warns of settings that it finds in the environment and does not need.
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True

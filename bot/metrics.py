@@ -48,7 +48,7 @@ class Metrics:
         ProcessCollector(registry=registry)
 
     def measured(self, run: Run) -> Run:
-        """Return the same, measured."""
+        """Measure each run."""
 
         async def look(job: Job, key: int) -> None:
             with self.jobs.labels(job.value).time():

@@ -29,11 +29,11 @@ _LONGEST_LINE = 2048
 
 
 class CannotListen(Exception):
-    """The address is taken, or not ours to take."""
+    """The address is taken, or we may not listen there."""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn without its own idea of signals: it would hang up before the work has ended."""
+    """Uvicorn without its signal handlers: they would hang up before the work has ended."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,7 +52,7 @@ class Program:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def drain(self) -> None:
-        """Begin nothing more, and let everything that began end; requests are still answered."""
+        """Start nothing new, and let what is running end; requests are still answered."""
         self.stopping.set()
         self.core.clock.stop()
         if self.socket is not None:
@@ -62,7 +62,7 @@ class Program:
 
 @asynccontextmanager
 async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> AsyncIterator[Program]:
-    """Run the program on its port; at the end it drains while it still answers.
+    """Run the program on its port; at the end it drains while still answering.
 
     `patience` is how long Slack is made to wait for a handler's answer.
 
@@ -146,7 +146,7 @@ def _door(core: Core, patience: timedelta) -> SlackDoor:
 
 @contextlib.contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the port; what is written to its connections leaves at once. Raises `CannotListen`."""
+    """Listen; what is written to a connection leaves at once. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)

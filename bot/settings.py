@@ -94,7 +94,7 @@ Token = Annotated[SecretStr, AfterValidator(_printable)]
 
 @dataclass(frozen=True, slots=True)
 class _NoFile:
-    """What stands in the place of a secret whose file cannot be read."""
+    """Stands in for a secret whose file cannot be read."""
 
     reason: str
 
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def is_one_workspace(self) -> bool:
-        """Whether a bot token was given, so that nobody installs the app by a page."""
+        """Whether a bot token is given, so that nobody installs the app from a page."""
         return bool(self.slack_bot_token.get_secret_value())
 
     @property

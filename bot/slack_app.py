@@ -62,7 +62,7 @@ class Departure:
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        """Have every task that begins in here wait for this answer."""
+        """Tie every task that starts in here to this answer."""
         before = _AWAITED.set(self)
         try:
             yield
@@ -70,7 +70,7 @@ class Departure:
             _AWAITED.reset(before)
 
     async def leave(self) -> None:
-        """The answer has left, or never will: pass on what waited, and from now on everything."""
+        """Note that the answer has left, or never will, and pass on the nudges that waited."""
         self.gone.set()
         self.open.discard(self)
         while self.waiting:
@@ -81,19 +81,19 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class AfterAnswers:
-    """Nudges at once, but for listeners whose answer has not left yet."""
+    """Passes nudges on at once, but a listener's only when its answer has left."""
 
     work: Work
     open: set[Departure] = field(default_factory=set)
 
     def departure(self) -> Departure:
-        """Begin to answer Slack."""
+        """Start answering Slack."""
         departure = Departure(self.work, self.open)
         self.open.add(departure)
         return departure
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Have this row looked at soon, and not before Slack has its answer."""
+        """Have a worker look at this row soon, but not before Slack has its answer."""
         departure = _AWAITED.get()
         if departure is None or departure.gone.is_set():
             await self.work.nudge(job, key)
@@ -101,7 +101,7 @@ class AfterAnswers:
             departure.waiting[job, key] = None
 
     async def remind(self, job: Job, key: int) -> None:
-        """Do what the clock asks for, unless a listener asked for it and has not answered yet."""
+        """Pass on the clock's nudge, unless a listener's nudge for the same row still waits."""
         if not any((job, key) in departure.waiting for departure in self.open):
             await self.work.nudge(job, key)
 
@@ -161,7 +161,7 @@ class SlackDoor:
     patience: timedelta = PATIENCE
 
     def app(self) -> AsyncApp:
-        """Return the Bolt app; whoever hands it a request has checked the signature."""
+        """Build the Bolt app; whoever hands it a request has checked the signature."""
         # Bolt's annotation forgets that it takes its own class, too.
         authorize: Any = Authorizer(self.seats)
         with _unseen_by_bolt():
@@ -197,7 +197,8 @@ class SlackDoor:
         )
         if future.done():
             task.add_done_callback(lambda ended: self._apologise_later(ended, request))
-            return _answer(future.result(), body)
+            answer = future.result()
+            return BoltResponse(status=200, body=answer) if answer else _empty(body)
         if task.done() and not task.cancelled() and task.exception() is not None:
             self.metrics.handler_bugs.labels(kind_of(body)).inc()
             return _apology(body)
@@ -227,7 +228,7 @@ class SlackDoor:
         )
 
     def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:
-        """The person was answered already, and waits for what will not come."""
+        """Apologise to somebody who was answered already, and waits for what will not come."""
         if ended.cancelled() or ended.exception() is None:
             return
         self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
@@ -240,7 +241,7 @@ class SlackDoor:
 
 @contextmanager
 def _unseen_by_bolt() -> Iterator[None]:
-    """Hide the variables that Bolt looks for by itself: it would bring stores in files with it."""
+    """Hide the variables that Bolt reads by itself: with some it would keep tokens in files."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
     try:
         yield
@@ -249,20 +250,20 @@ def _unseen_by_bolt() -> Iterator[None]:
 
 
 async def _refuse(error: Exception) -> BoltResponse:
-    """Answer what Bolt could not walk through; our own handlers' failures do not come here."""
+    """Answer a request that Bolt stumbled over; our own handlers' failures do not come here."""
     log.error("bolt_failed", exc_info=error)
     is_malformed = isinstance(error, LookupError | TypeError | AttributeError)
     return BoltResponse(status=400 if is_malformed else 500)
 
 
 async def dispatch(bolt: AsyncApp, body: Body) -> BoltResponse:
-    """Have a body answered whose sender is known already."""
+    """Have our listeners answer a body whose sender is verified."""
     # Bolt takes a body that is parsed already in this mode alone, and asks for no signature.
     return await bolt.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
 
 
 def kind_of(body: Body) -> str:
-    """Return what kind of request this is, in few words."""
+    """Name the kind of request: Slack's type, or `command`, or `other`."""
     known = ("block_actions", "block_suggestion", "view_submission", "shortcut", "event_callback")
     if "command" in body:
         return "command"
@@ -270,14 +271,10 @@ def kind_of(body: Body) -> str:
 
 
 def _takes_the_app_away(event: Body) -> bool:
-    """Say whether the bot's token is gone; people's own tokens are none of ours."""
+    """Whether the bot's token is gone; people's own tokens do not concern us."""
     if event.get("type") == "tokens_revoked":
         return bool((event.get("tokens") or {}).get("bot"))
     return event.get("type") == "app_uninstalled"
-
-
-def _answer(answer: Body, body: Body) -> BoltResponse:
-    return BoltResponse(status=200, body=answer) if answer else _empty(body)
 
 
 def _empty(body: Body) -> BoltResponse:

@@ -45,10 +45,10 @@ class Seat:
 
 
 class SlackClient(AsyncWebClient):
-    """Slack's client, which says the same of every answer that it cannot read."""
+    """Slack's client, with one error for every answer that it cannot read."""
 
     async def _request(self, *, http_verb: str, api_url: str, req_args: Any) -> dict[str, Any]:
-        """Return the answer; whatever is no JSON object counts as an empty one."""
+        """Ask Slack; whatever is no JSON object counts as an empty one."""
         try:
             answer: dict[str, Any] = await super()._request(
                 http_verb=http_verb, api_url=api_url, req_args=req_args
@@ -71,7 +71,7 @@ class SlackWeb:
     retries: Callable[[], list[AsyncRetryHandler]] = async_default_handlers
 
     def client(self, token: str = "") -> AsyncWebClient:
-        """Return a client with this token."""
+        """Make a client with this token."""
         return SlackClient(
             token=token or None,
             base_url=self.api_url,
@@ -83,14 +83,14 @@ class SlackWeb:
 
 @dataclass(slots=True)
 class OneSeat:
-    """The bot whose token stands in the settings; Slack is asked once who it is."""
+    """The bot whose token is in the settings; Slack is asked once who it is."""
 
     token: str = field(repr=False)
     web: SlackWeb
     seat: Seat | None = None
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
-        """Return the bot; while Slack does not say who it is, its token is enough."""
+        """Find the bot; while Slack does not say who it is, its token is enough."""
         if self.seat is None:
             try:
                 answer = await self.web.client(self.token).auth_test()
@@ -112,7 +112,7 @@ class InstalledSeats:
     store: SlackInstallationStore
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
-        """Return the workspace's bot, else its organisation's."""
+        """Find the workspace's bot, else its organisation's."""
         enterprise = enterprise_id or None
         bot = await self.store.async_find_bot(enterprise_id=enterprise, team_id=team_id or None)
         if bot is None and enterprise:
@@ -126,13 +126,13 @@ class InstalledSeats:
 
 @dataclass(frozen=True, slots=True)
 class CachedSeats:
-    """Bots that were asked for lately, so that a command waits for no database."""
+    """Caches bots for a few minutes, so that a command waits for no database."""
 
     seats: OneSeat | InstalledSeats
     known: dict[TeamKey, tuple[float, Seat]] = field(default_factory=dict, repr=False)
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
-        """Return the bot, if the app is installed there."""
+        """Find the bot, if the app is installed there."""
         key = (enterprise_id, team_id)
         until, seat = self.known.get(key, (0.0, None))
         if seat is not None and until > time.monotonic():
@@ -167,7 +167,7 @@ class Authorizer(AsyncAuthorize):
         user_id: str | None,
         **_actor: str | None,
     ) -> AuthorizeResult | None:
-        """Return the app's bot there, or None when the app is not installed."""
+        """Return the app's bot there, or None where the app is not installed."""
         try:
             seat = await self.seats.find(enterprise_id or "", team_id or "")
         except SlackApiError as error:
@@ -186,7 +186,7 @@ class Authorizer(AsyncAuthorize):
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceClients:
-    """Clients for work that no request from Slack started, by our own id of the workspace."""
+    """Clients for jobs, which no request from Slack started, by our own id of the workspace."""
 
     database: Database
     seats: CachedSeats
@@ -194,7 +194,7 @@ class WorkspaceClients:
     places: dict[int, TeamKey] = field(default_factory=dict)
 
     async def client(self, workspace_id: int) -> AsyncWebClient:
-        """Return the workspace's client. Raises `ChannelClosed` where the app is not installed."""
+        """Make the workspace's client. Raises `ChannelClosed` where the app is not installed."""
         enterprise_id, team_id = await self._place(workspace_id)
         with slack_refusals():
             seat = await self.seats.find(enterprise_id, team_id)
@@ -213,7 +213,7 @@ class WorkspaceClients:
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """The ways to Slack."""
+    """Slack's Web API, and the bots that use it."""
 
     web: SlackWeb
     seats: CachedSeats
@@ -222,7 +222,7 @@ class Slack:
 
 
 async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
-    """Return the ways to Slack: one session of connections, closed with the stack."""
+    """Open one session of connections, closed with the stack."""
     session = await stack.enter_async_context(
         aiohttp.ClientSession(trust_env=True, timeout=aiohttp.ClientTimeout(total=_LONGEST_CALL))
     )

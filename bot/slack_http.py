@@ -44,14 +44,14 @@ class _Shape(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class SlackEvents:
-    """Everything that Slack sends, at one address."""
+    """The one route for everything that Slack sends."""
 
     app: AsyncApp
     verifier: SignatureVerifier
     after: AfterAnswers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer Slack, and let what was asked for begin when the answer is out."""
+        """Answer Slack, and pass on what was nudged for once the answer is out."""
         departure = self.after.departure()
         try:
             with departure.awaited():
@@ -77,7 +77,7 @@ class SlackEvents:
 
 
 def _body(raw: str, content_type: str) -> dict[str, Any]:
-    """Return what Slack sent: JSON, an interaction's payload in a form, or a command's form."""
+    """Read what Slack sent: JSON, an interaction's payload in a form, or a command's form."""
     if raw.startswith("{") or content_type.startswith("application/json"):
         return _checked(http.json_object(raw))
     fields: dict[str, Any] = dict(http.form_of(raw.encode()))
@@ -89,7 +89,7 @@ def _body(raw: str, content_type: str) -> dict[str, Any]:
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a body that neither Bolt nor our handlers could walk through."""
+    """Refuse a body that would trip up Bolt or our handlers."""
     try:
         msgspec.convert(body, _Shape)
     except msgspec.ValidationError:

@@ -19,6 +19,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot import http
 from bot.slack_app import AfterAnswers, Departure, dispatch
 from bot.slack_clients import SlackWeb
 from bot.work import Tasks
@@ -40,7 +41,7 @@ Socket = aiohttp.ClientWebSocketResponse
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What our handlers were asked, and the answer's way to Slack."""
+    """A request to our handlers, and the departure of its answer."""
 
     answer: asyncio.Future[BoltResponse]
     departure: Departure
@@ -65,11 +66,11 @@ class SlackSocket:
     asked: OrderedDict[str, _Asked] = field(default_factory=OrderedDict)
 
     def start(self) -> None:
-        """Open a connection, and keep one open from then on."""
+        """Open a connection, and keep one open from now on."""
         self.keeping = asyncio.create_task(self._keep_open(), name="slack socket")
 
     def leave(self) -> None:
-        """Take nothing more; what was taken is still answered."""
+        """Take nothing new; what was taken is still answered."""
         self.is_leaving = True
 
     async def close(self) -> None:
@@ -109,7 +110,7 @@ class SlackSocket:
         return max(wait, wait_of(error)) if isinstance(error, SlackApiError) else wait
 
     async def _listen(self, socket: Socket, over: Callable[[], None]) -> None:
-        """Take what comes until Slack hangs up; `over` has another connection opened."""
+        """Take what comes until Slack hangs up; `over` asks for another connection."""
         try:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
@@ -153,7 +154,7 @@ class SlackSocket:
             await asked.departure.leave()
 
     def _asked(self, envelope: Json) -> _Asked:
-        """Have our handlers asked, unless they were asked the same before."""
+        """Ask our handlers, unless they were asked the same before."""
         envelope_id = str(envelope["envelope_id"])
         known = self.asked.get(envelope_id)
         if known is not None:
@@ -167,7 +168,7 @@ class SlackSocket:
         return asked
 
     async def _send(self, socket: Socket, text: str) -> bool:
-        """Answer where it was asked, or on the newest connection; say whether it left."""
+        """Answer where it was asked, or on the newest connection; return whether it left."""
         for each in (socket, self.newest):
             if each is None or each.closed:
                 continue
@@ -180,15 +181,12 @@ class SlackSocket:
 
 
 def _decoded(text: str) -> Json:
-    """Return what Slack says; what cannot be read says nothing."""
+    """Read a message; an unreadable one counts as empty."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        return http.json_object(text)
+    except http.BadBody:
         log.warning("slack_socket_unreadable")
         return {}
-    return found
 
 
 def _acknowledgement(envelope: Json, answer: BoltResponse) -> str:

@@ -43,7 +43,7 @@ _NEVER_KEPT = {"Cache-Control": "no-store"}
 
 @dataclass(slots=True)
 class Health:
-    """What whoever runs the program asks it."""
+    """What operators and load balancers ask."""
 
     database: Database
     metrics: Metrics
@@ -53,15 +53,15 @@ class Health:
     asking: asyncio.Task[tuple[bool, bool]] | None = None
 
     async def alive(self, _request: Request) -> Response:
-        """Say that the process answers."""
+        """Answer, which is all that it takes."""
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        """Say whether it can work, and nothing else: anybody may ask."""
+        """Say whether the program can work, and nothing else: anybody may ask."""
         return self._say(await self._checks(), is_open=False)
 
     async def details(self, _request: Request) -> Response:
-        """Say whether it can work, and what keeps it from working."""
+        """Say whether the program can work, and what keeps it from working."""
         return self._say(await self._checks(), is_open=True)
 
     async def page(self, _request: Request) -> Response:
@@ -93,7 +93,7 @@ class Health:
         }
 
     async def _database(self) -> tuple[bool, bool]:
-        """Say whether the database takes a write, and whether its tables are the newest."""
+        """Whether the database takes a write, and whether its migrations are applied."""
         is_migrated = False
         try:
             async with self.database.sessions() as session:
@@ -109,7 +109,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """What Xero and Paymo tell by themselves."""
+    """Webhooks: verified, answered at once, and only ever taken as a hint to look."""
 
     xero_key: str = field(repr=False)
     hints: HintService
@@ -145,7 +145,7 @@ class Webhooks:
 
 
 def _named(raw: bytes) -> dict[str, set[str]]:
-    """Return what it names, by organisation: nothing where what was signed cannot be read.
+    """Read the ids that it names, by organisation: none where the signed body is unreadable.
 
     An event names an invoice or bill, a payment, a credit, or something that concerns nobody here.
     Xero's ids never mean two things, so which it is does not matter.
@@ -164,7 +164,7 @@ def _named(raw: bytes) -> dict[str, set[str]]:
 
 
 def web_app(core: Core, bolt: AsyncApp, health: Health) -> ASGIApp:
-    """Return everything that is reached over HTTP; Slack only where it does not use a socket."""
+    """Build what is served to the world; Slack's events only where it does not use a socket."""
     settings, store = core.settings, core.slack.store
     pages = Pages(settings.public_url, store is not None, settings.retention_days)
     browser = Browser(core.connect_pages, pages)
@@ -234,7 +234,7 @@ async def _bad_body(_request: Request, error: Any) -> Response:
 
 
 def operators_app(health: Health) -> Starlette:
-    """Return what is served on a port of its own, to whoever runs the program."""
+    """Build what is served to operators, on a port of its own."""
     return Starlette(
         routes=[
             _get("/healthz", health.alive),

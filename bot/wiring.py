@@ -67,7 +67,7 @@ Engine = EmbeddedWork | DistributedWork
 
 
 def now() -> datetime:
-    """Return the time."""
+    """The time, in UTC."""
     return datetime.now(UTC)
 
 
@@ -83,7 +83,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """The ways to Xero and Paymo."""
+    """The clients of Xero and Paymo."""
 
     xero: XeroClients
     paymo: PaymoClients
@@ -108,7 +108,7 @@ class Core:
     router: Router
 
     async def forget_installation(self, enterprise_id: str, team_id: str) -> None:
-        """Throw away the tokens of a workspace, unless the app is there again."""
+        """Delete the tokens of a workspace, unless the app is installed there again."""
         is_back = await self.services.workspaces.is_installed(enterprise_id, team_id)
         if self.slack.store is not None and not is_back:
             await self.slack.store.async_delete_all(
@@ -119,7 +119,7 @@ class Core:
 def open_remote(
     settings: Settings, database: Database, metrics: Metrics, stack: AsyncExitStack
 ) -> Remote:
-    """Return the ways to Xero and Paymo; they are closed with the stack."""
+    """Open the clients of Xero and Paymo; they are closed with the stack."""
     agent = f"paymo-xero/{metadata.version('paymo-xero')}"
     oauth = XeroOAuth(
         client_id=settings.xero_client_id,
@@ -201,7 +201,6 @@ class _Parts:
         database, remote = self.database, self.remote
         links = PageLinks(database, self.work, self.connect_screen, self.checklists, now)
         return ConnectPages(
-            links,
             PaymoPage(database, remote.paymo, links, now),
             XeroPages(database, remote.xero, remote.oauth, self.consents, links, now),
         )
@@ -285,7 +284,7 @@ class _Parts:
 
 
 async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
-    """Free what is taken in a database file that no other process works on; hold it from then."""
+    """Hold a database file that no other process works on, and free what is taken in it."""
     held = upkeep.hold(url)
     if held is None:
         return
@@ -294,7 +293,7 @@ async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None
         is_ready = await upkeep.is_current(session)
     if is_ready:
         async with database.sessions.begin() as session:
-            await upkeep.release(session, datetime.now(UTC))
+            await upkeep.release(session, now())
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:

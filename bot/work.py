@@ -38,14 +38,14 @@ class Tasks:
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run this beside everything else."""
+        """Run this in the background."""
         task = asyncio.create_task(work, name=name)
         self.running.add(task)
         task.add_done_callback(self._end)
         return task
 
     async def drain(self, patience: timedelta) -> None:
-        """Let what is running end; what has not ended by then is cancelled."""
+        """Let what is running end; cancel what has not ended by then."""
         if self.running:
             await asyncio.wait(self.running, timeout=patience.total_seconds())
         left = set(self.running)
@@ -84,7 +84,7 @@ class EmbeddedWork:
         """Nothing has to be prepared."""
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Have this row looked at soon."""
+        """Look at this row soon."""
         nudge = (job, key)
         if self.is_stopping or nudge in self.waiting:
             return
@@ -97,13 +97,13 @@ class EmbeddedWork:
             self._fill()
 
     async def stop(self, patience: timedelta) -> None:
-        """Begin nothing more, and let what runs end."""
+        """Start nothing new, and let what runs end."""
         self.is_stopping = True
         self.waiting.clear()
         await self.tasks.drain(patience)
 
     async def settle(self) -> None:
-        """Return when nothing waits and nothing runs."""
+        """Wait until nothing waits or runs."""
         while self.tasks.running:
             await asyncio.wait(set(self.tasks.running))
 
@@ -148,7 +148,7 @@ class DistributedWork:
     is_stopping: bool = False
 
     def __post_init__(self) -> None:
-        """Name the one task that there is."""
+        """Register the one task that there is."""
         connector = procrastinate.PsycopgConnector(
             conninfo=_libpq(self.url), min_size=1, max_size=6
         )
@@ -159,7 +159,7 @@ class DistributedWork:
             await self.run(Job(job), key)
 
     async def start(self) -> None:
-        """Make Procrastinate's tables where they are missing, and begin to work."""
+        """Create Procrastinate's tables where they are missing, and start working."""
         await self.app.open_async()
         await self._prepare()
         self.worker = self.tasks.start(self._keep_working(), "worker")
@@ -176,7 +176,7 @@ class DistributedWork:
             log.warning("nudge_dropped", job=job, key=key, reason=str(error))
 
     async def stop(self, patience: timedelta) -> None:
-        """Take nothing more, let what runs end, and let go of the database."""
+        """Take nothing new, let what runs end, and close the connections."""
         self.is_stopping = True
         if self.worker is not None:
             self.worker.cancel()
@@ -184,10 +184,10 @@ class DistributedWork:
         await self.app.close_async()
 
     async def settle(self) -> None:
-        """Others work too, so it is never known that nothing is left; nobody has to wait."""
+        """Return at once: other processes work too, so nobody knows when nothing is left."""
 
     async def _prepare(self) -> None:
-        """Make the tables, and drop what killed workers left; one process at a time."""
+        """Create the tables, and delete what killed workers left; one process at a time."""
         async with await psycopg.AsyncConnection.connect(
             _libpq(self.url), autocommit=True
         ) as connection:
@@ -199,7 +199,7 @@ class DistributedWork:
                 await manager.finish_job(each, jobs.Status.FAILED, delete_job=True)
 
     async def _keep_working(self) -> None:
-        """Work until stopped; a lost database is waited for."""
+        """Work until stopped; where the database is lost, wait for it."""
         while not self.is_stopping:
             with contextlib.suppress(asyncio.CancelledError):
                 try:
@@ -219,7 +219,7 @@ class DistributedWork:
 
 
 def _libpq(url: str) -> str:
-    """Return the database's address as libpq reads it."""
+    """Write the database's address as libpq reads it."""
     made = make_url(url).set(drivername="postgresql")
     query = {("sslmode" if name == "ssl" else name): each for name, each in made.query.items()}
     return made.set(query=query).render_as_string(hide_password=False)
