@@ -72,7 +72,16 @@ async def running(settings: Settings, *, patience: timedelta = PATIENCE) -> Asyn
         listener = stack.enter_context(listen(settings.host, settings.port))
         core = await open_core(settings, stack)
         program = Program(core, _address(listener))
-        bolt = _door(core, patience).app()
+        door = SlackDoor(
+            router=core.router,
+            web=core.slack.web,
+            seats=core.slack.seats,
+            forget=core.forget_installation,
+            tasks=core.tasks,
+            metrics=core.metrics,
+            patience=patience,
+        )
+        bolt = door.app()
         health = Health(core.database, core.metrics, core.clock, program.stopping.is_set)
         if settings.metrics_port is not None:
             other = stack.enter_context(listen(settings.metrics_host, settings.metrics_port))
@@ -130,18 +139,6 @@ def told_to_stop() -> asyncio.Event:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     return stop
-
-
-def _door(core: Core, patience: timedelta) -> SlackDoor:
-    return SlackDoor(
-        router=core.router,
-        web=core.slack.web,
-        seats=core.slack.seats,
-        forget=core.forget_installation,
-        tasks=core.tasks,
-        metrics=core.metrics,
-        patience=patience,
-    )
 
 
 @contextlib.contextmanager

@@ -233,10 +233,8 @@ class SlackDoor:
             return
         self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
         if request.body.get("response_url"):
-            self.tasks.start(self._apologise(request), "apology")
-
-    async def _apologise(self, request: SlackRequest) -> None:
-        await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+            sending = request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+            self.tasks.start(sending, "apology")
 
 
 @contextmanager

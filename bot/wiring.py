@@ -221,11 +221,13 @@ class _Parts:
     def steps(self, runner: Runner) -> Sequence[Step[Any]]:
         """Every kind of job."""
         database, clients, links = self.database, self.slack.clients, self.links
-        board = SlackNoticeBoard(clients)
+        paymo, xero = self.remote.paymo, self.remote.xero
+        board, screen = SlackNoticeBoard(clients), SlackSyncScreen(clients)
+        interval = timedelta(seconds=self.settings.sync_interval_seconds)
         return (
-            self._sweep(runner),
+            SweepStep(database, paymo, xero, screen, links, runner, interval, now),
             self.mirror,
-            EndingStep(database, self.remote.paymo, self.consents, self.connect_screen, now),
+            EndingStep(database, paymo, self.consents, self.connect_screen, now),
             NoticeStep(database, board, now),
             CardStep(database, board, links),
             *self._export_steps(),
@@ -253,18 +255,6 @@ class _Parts:
             PreviewStep(database, paymo, mirror, screen),
             ExportStep(database, xero, mirror, preparer, existing, recorder, now),
             BatchStep(database, work, batch_screen, reader, sender, recorder, now),
-        )
-
-    def _sweep(self, runner: Runner) -> SweepStep:
-        return SweepStep(
-            database=self.database,
-            paymo=self.remote.paymo,
-            xero=self.remote.xero,
-            screen=SlackSyncScreen(self.slack.clients),
-            links=self.links,
-            runner=runner,
-            interval=timedelta(seconds=self.settings.sync_interval_seconds),
-            now=now,
         )
 
     def _task_steps(self) -> Sequence[Step[Any]]:
