@@ -11,6 +11,8 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+const LONG = /\S{24}/; // a word that no column holds
+
 /**
  * Return a table; a head that starts with "#" stands over figures, one with "@" over days, and cells
  * may be elements. Roles are said, since a narrow page draws each row as a list. Where there are no
@@ -20,7 +22,7 @@ export function table(caption, heads, rows, { foot = [], none = "Nothing here ye
   const kinds = heads.map((head) => ({ "#": "money", "@": "date" })[head[0]] ?? null);
   const names = heads.map((head) => head.replace(/^[#@]/, ""));
   const word = (name, at) => (name ? el("th", { scope: "col", role: "columnheader", class: kinds[at] }, name) : el("td", { role: "cell" }));
-  const cell = (held, at) => el("td", { role: "cell", class: kinds[at], "data-head": names[at] }, held === "" ? null : el("span", { class: "cell" }, held));
+  const cell = (held, at) => el("td", { role: "cell", class: kinds[at], "data-head": names[at] }, held === "" ? null : el("span", { class: LONG.test(held) ? "cell long" : "cell" }, held));
   const body = rows.map((row) => el("tr", { role: "row" }, row.map(cell)));
   const sums = foot.map(([name, sum]) => el("tr", { role: "row" },
     el("th", { scope: "row", role: "rowheader", colspan: heads.length - 1 }, name), el("td", { role: "cell", class: "money" }, sum)));

@@ -1,7 +1,6 @@
 """Tests of Paymo's and Xero's pages: what a person does in a browser is done in the books."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from sandbox.paymo import Company, Invoice, PaymoWorld
 from sandbox.paymo.pages import KIT
@@ -20,35 +19,17 @@ from sandbox.paymo.pages import PAGE as PAYMO_PAGE
 from sandbox.serving import Served
 from sandbox.xero import Invoice as XeroInvoice
 from sandbox.xero.pages import PAGE as XERO_PAGE
+from tests.browser import SCHEMES, WIDTHS, cut_off, findings, opened
 from tests.xero_stand import Stand, line_body, xero_stand
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-# A browser is slow to start, so one serves the whole file, and all run in its event loop.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Return a browser."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """Return an empty page of the browser, and fail on errors in its scripts."""
-    troubles: list[str] = []
-    page = await browser.new_page()
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    yield page
-    await page.close()
-    assert troubles == []
+    """Return an empty page of the browser."""
+    async with opened(browser) as page:
+        yield page
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +277,51 @@ async def test_a_person_disconnects_the_app_in_xero(xero: Stand, page: Page) -> 
 
     await expect(page.get_by_text("No app is connected")).to_be_visible()
     assert (await xero.send("GET", "Organisation")).status_code == 403
+
+
+async def fits(page: Page) -> None:
+    """Judge the page in every width, light and dark: nothing is cut off, axe finds nothing."""
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            assert await cut_off(page) == []
+        assert await findings(page) == []
+
+
+@pytest.mark.parametrize("place", ["", "#clients", "#settings/api-keys", "#accounting/invoices/1"])
+async def test_every_page_of_paymo_fits(paymo: Paymo, page: Page, place: str) -> None:
+    paymo.company.pay(paymo.invoice.id, "35", notes="xero:" + "1" * 32)
+    gone = place.endswith("/1")
+    for address in (f"{paymo.url}/{place}", *([paymo.address] if gone else [])):
+        await page.goto(address)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await fits(page)
+
+
+@pytest.mark.parametrize("place", ["dashboard", "invoicing/list", "contacts", "accounts", "apps"])
+async def test_every_page_of_xero_fits(xero: Stand, page: Page, place: str) -> None:
+    await xero.put_invoice(Reference="HLS-2026-WINTERFAIR-007")
+    await page.goto(f"{xero.url}/app/{xero.books.short_code}/{place}")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    await fits(page)
+
+
+async def test_the_page_of_an_invoice_and_of_the_consent_fit(xero: Stand, page: Page) -> None:
+    await open_invoice(xero, page, LineItems=[line_body("1234.5", Description="W" * 60)])
+    await expect(page.get_by_role("form", name="Add payment")).to_be_visible()
+    await fits(page)
+    await page.goto(consent_address(xero))
+
+    await fits(page)
+
+
+async def test_an_empty_organisation_invites(browser: Browser) -> None:
+    async with xero_stand() as xero, opened(browser) as page:
+        await page.goto(f"{xero.url}/app/{xero.books.short_code}/invoicing/list")
+
+        await expect(page.get_by_role("table")).to_contain_text("/paymo-xero export")
 
 
 async def test_the_pages_are_whole_by_themselves(paymo: Paymo, xero: Stand) -> None:

@@ -1,47 +1,35 @@
 """Tests of the Slack stand-in's page: what a person does in a browser reaches the app."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from sandbox.slack.server import PAGE
+from tests.browser import opened
+from tests.sandbox.gallery import SURE
 from tests.sandbox.slack_bench import Bench, Json, actions, button, entry, modal, option, words
 
 MENU = {"type": "external_select", "min_query_length": 0}
 STATUS = {"type": "static_select", "options": [option("DRAFT", "Draft"), option("PAID", "Paid")]}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SURE = {
-    "title": words("Undo it?"),
-    "text": words("Xero keeps a copy."),
-    "confirm": words("Undo"),
-    "deny": words("Keep"),
-}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def bench() -> AsyncIterator[Bench]:
     async with Bench.open() as bench:
         yield bench
 
 
-@pytest.fixture
-async def page(bench: Bench) -> AsyncIterator[Page]:
-    """Return a browser's page that shows the workspace, and fail on errors in its scripts."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
-    troubles: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = await browser.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, bench: Bench) -> AsyncIterator[Page]:
+    """Return a browser's page that shows the workspace."""
+    async with opened(browser) as page:
         await page.goto(bench.world.url)
         yield page
-        await browser.close()
-    assert troubles == []
 
 
 def form(*more: Json) -> Json:

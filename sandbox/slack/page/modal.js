@@ -76,8 +76,14 @@ function restore(place) {
     }
   }
   dialog.querySelector(".body").scrollTop = place.scroll;
-  const held = (place.held && byKey(place.held)) || dialog.querySelector("h2");
+  const held = (place.held && (byKey(place.held) ?? byAction(place.held))) || dialog.querySelector("h2");
   if (!dialog.contains(document.activeElement) || document.activeElement === dialog.querySelector(".cross")) held.focus({ preventScroll: true });
+}
+
+/** Slack names blocks anew with each update where the app does not: then the act alone says which. */
+function byAction(key) {
+  const action = key.slice(key.lastIndexOf("/"));
+  return [...dialog.querySelectorAll("[data-key]")].find((field) => field.dataset.key.endsWith(action));
 }
 
 function byKey(key) {

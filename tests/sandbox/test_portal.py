@@ -1,0 +1,144 @@
+"""Tests of the demo's page: steps, panes, keyboard and widths, with the stand-ins alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import date
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route, expect
+
+from sandbox import agency
+from sandbox.paymo import PaymoWorld
+from sandbox.portal import Portal
+from sandbox.serving import Served
+from sandbox.slack import SlackWorld
+from sandbox.xero import XeroWorld
+from tests.browser import SCHEMES, WIDTHS, cut_off, findings, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def address() -> AsyncIterator[str]:
+    """The demo without its program."""
+    slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
+    agency.settle_in(slack, xero, paymo, date(2026, 11, 28))
+    async with AsyncExitStack() as stack:
+        at = {
+            "slack": await slack.start(),
+            "xero": await Served.start(xero.app()),
+            "paymo": await Served.start(paymo.app()),
+        }
+        addresses = {name: served.url for name, served in at.items()}
+        portal = await Served.start(Portal(slack, xero, paymo, addresses).app())
+        for served in (*at.values(), portal):
+            stack.push_async_callback(served.stop)
+        yield portal.url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
+    """The page of the demo, once its panes are there."""
+    may = ["clipboard-read", "clipboard-write"]
+    async with opened(browser, permissions=may) as page:
+        await page.goto(address)
+        await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
+        yield page
+
+
+async def test_it_says_what_it_is_and_names_its_panes(page: Page) -> None:
+    await expect(page.get_by_text("Send Paymo invoices to Xero from Slack.")).to_be_visible()
+    for name in ("Slack", "Xero", "Paymo"):
+        await expect(page.get_by_role("tab", name=name)).to_be_visible()
+        frame = page.frame_locator(f"iframe[title={name}]")
+        await expect(frame.locator("body")).to_contain_text("Harbour Lane Studio")
+
+
+async def test_copying_says_so_and_shows_where_to_paste(page: Page) -> None:
+    await page.get_by_role("tab", name="Paymo").click()
+    await page.get_by_role("button", name="Copy /paymo-xero connect").click()
+
+    await expect(page.get_by_text("Copied", exact=True)).to_be_visible()
+    await expect(page.get_by_role("status")).to_have_text("Copied: /paymo-xero connect")
+    await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == "/paymo-xero connect"
+    await expect(page.get_by_text("Copied", exact=True)).to_be_hidden()
+
+
+async def test_every_text_to_type_can_be_copied(page: Page) -> None:
+    for code in await page.locator("code").all_inner_texts():
+        await page.get_by_role("button", name=f"Copy {code}", exact=True).click()
+        await expect(page.get_by_role("status")).to_have_text(f"Copied: {code}")
+
+
+async def test_without_a_clipboard_the_text_is_selected(page: Page) -> None:
+    await page.evaluate("() => { navigator.clipboard.writeText = async () => { throw Error(); }; }")
+    await page.get_by_role("button", name="Copy harbour-lane-demo-key").click()
+
+    await expect(page.get_by_role("status")).to_contain_text("Press Ctrl+C")
+    assert await page.evaluate("getSelection().toString()") == "harbour-lane-demo-key"
+
+
+async def test_the_tabs_obey_the_keyboard(page: Page) -> None:
+    await page.get_by_role("tab", name="Slack").focus()
+    walk = {"ArrowRight": "Xero", "End": "Paymo", "Home": "Slack", "ArrowLeft": "Paymo"}
+    for key, name in walk.items():
+        await page.keyboard.press(key)
+        await expect(page.get_by_role("tab", name=name, selected=True)).to_be_focused()
+        await expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+    await expect(page.get_by_role("tabpanel")).to_have_count(1)
+
+
+async def stand_at(page: Page, step: int, *, busy: bool = False) -> None:
+    """Let so many steps be done, and a form be open or not."""
+
+    async def answer(route: Route) -> None:
+        told = await (await route.fetch()).json()
+        for place, each in enumerate(told["steps"]):
+            each["done"] = place < step
+        await route.fulfill(json=told | {"busy": busy})
+
+    await page.unroute_all()
+    await page.route("**/steps", answer)
+
+
+async def test_the_next_step_brings_its_pane_and_back_once_no_form_is_open(page: Page) -> None:
+    await stand_at(page, 5, busy=True)
+    step = page.get_by_role("listitem").filter(has_text="add a payment")
+    await expect(step).to_have_attribute("aria-current", "step")
+    await expect(step.get_by_role("button", name="Show Xero")).to_be_visible()
+    await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
+
+    await stand_at(page, 5)
+    await expect(page.get_by_role("tab", name="Xero", selected=True)).to_be_visible()
+    await stand_at(page, 6)
+    await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
+    await stand_at(page, 7)
+
+    await expect(page.locator("#done")).to_contain_text("paid in all three places")
+    await page.get_by_role("button", name="Show Paymo").click()
+    await expect(page.get_by_role("tab", name="Paymo", selected=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_every_pane_fits_and_satisfies_axe(page: Page, scheme: str) -> None:
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for name in ("Slack", "Xero", "Paymo"):
+        await page.get_by_role("tab", name=name).click()
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            for frame in page.frames:
+                assert await cut_off(frame) == []
+        for frame in page.frames:
+            assert await findings(frame) == []
+
+
+async def test_a_narrow_page_shows_one_step_and_all_of_them_on_request(page: Page) -> None:
+    await page.set_viewport_size({"width": 320, "height": 800})
+    steps = page.get_by_role("list", name="Steps").get_by_role("listitem")
+    await expect(steps).to_have_count(1)
+    await page.get_by_role("button", name="All Steps").click()
+
+    await expect(steps).to_have_count(7)
+    await expect(page.get_by_role("button", name="Fewer Steps", expanded=True)).to_be_visible()
