@@ -141,6 +141,11 @@ def context(*texts: str) -> Block:
     return {"type": "context", "elements": [mrkdwn(each) for each in said[:10]]}
 
 
+def small_print(*texts: str) -> list[Block]:
+    """Return small print where there is any."""
+    return [context(*texts)] if any(texts) else []
+
+
 def header(text: str) -> Block:
     """Return a heading."""
     return {"type": "header", "text": plain(text, 150)}
@@ -166,14 +171,8 @@ def button(
     text: str, action_id: str, value: object = "", *, style: str = "", ask: Block | None = None
 ) -> Block:
     """Return a button; `style` is "primary" or "danger", `ask` is a question asked first."""
-    return _filled(
-        type="button",
-        text=plain(text, _LONGEST_BUTTON),
-        action_id=action_id,
-        value=str(value),
-        style=style,
-        confirm=ask,
-    )
+    shown = plain(text, _LONGEST_BUTTON)
+    return _element("button", action_id, text=shown, value=str(value), style=style, confirm=ask)
 
 
 def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Block:
@@ -221,20 +220,20 @@ def static_select(
 ) -> Block:
     """Return a menu with these rows; `chosen` is the value of the one that is preselected."""
     rows = [_row(each) for each in options[:MOST_OPTIONS]]
-    return _filled(
-        type="static_select",
-        action_id=name,
-        options=rows,
-        placeholder=plain(placeholder, 150) if placeholder else "",
-        initial_option=next((row for row in rows if row["value"] == chosen), None),
-    )
+    initial = next((row for row in rows if row["value"] == chosen), None)
+    return _element("static_select", name, placeholder, options=rows, initial_option=initial)
 
 
 def checkboxes(name: str, options: Sequence[Option], chosen: Collection[str] = ()) -> Block:
     """Return boxes to tick; `chosen` are the values of those that are ticked."""
     rows = [_row(each) for each in options[:10]]
     ticked = [row for row in rows if row["value"] in chosen]
-    return _filled(type="checkboxes", action_id=name, options=rows, initial_options=ticked)
+    return _element("checkboxes", name, options=rows, initial_options=ticked)
+
+
+def _element(kind: str, name: str, placeholder: str = "", **values: object) -> Block:
+    shown = plain(placeholder, 150) if placeholder else ""
+    return _filled(type=kind, action_id=name, placeholder=shown, **values)
 
 
 class How(TypedDict, total=False):
@@ -270,60 +269,43 @@ def search(
     name: str, label: str, placeholder: str, chosen: Option | None = None, **how: Unpack[How]
 ) -> Block:
     """Return the field of a menu whose rows we serve, from the first key on."""
-    element = _filled(
-        type="external_select",
-        action_id=name,
-        placeholder=plain(placeholder, 150),
-        min_query_length=0,
-        initial_option=_row(chosen) if chosen else None,
+    initial = _row(chosen) if chosen else None
+    element = _element(
+        "external_select", name, placeholder, min_query_length=0, initial_option=initial
     )
     return input_block(element, label, **how)
 
 
 def channel_select(name: str, channel_id: str = "") -> Block:
     """Return a menu of the person's channels, without those shared with other companies."""
-    return _filled(
-        type="conversations_select",
-        action_id=name,
-        placeholder=plain("Choose a channel", 150),
-        filter={
-            "include": ["public", "private"],
-            "exclude_bot_users": True,
-            "exclude_external_shared_channels": True,
-        },
+    wanted = {
+        "include": ["public", "private"],
+        "exclude_bot_users": True,
+        "exclude_external_shared_channels": True,
+    }
+    return _element(
+        "conversations_select",
+        name,
+        "Choose a channel",
+        filter=wanted,
         initial_conversation=channel_id,
     )
 
 
 def users_select(name: str, user_ids: Sequence[str]) -> Block:
     """Return a menu of people, several of whom can be chosen."""
-    return _filled(
-        type="multi_users_select",
-        action_id=name,
-        placeholder=plain("Choose people", 150),
-        initial_users=list(user_ids),
-    )
+    return _element("multi_users_select", name, "Choose people", initial_users=list(user_ids))
 
 
 def user_select(name: str, user_id: str, *, ask: Block | None = None) -> Block:
     """Return a menu of people, one of whom is chosen; `ask` is a question asked after a choice."""
-    return _filled(
-        type="users_select",
-        action_id=name,
-        placeholder=plain("Choose a person", 150),
-        initial_user=user_id,
-        confirm=ask,
-    )
+    return _element("users_select", name, "Choose a person", initial_user=user_id, confirm=ask)
 
 
 def number_input(name: str, value: str = "") -> Block:
     """Return a field for an amount."""
-    return _filled(
-        type="number_input",
-        action_id=name,
-        is_decimal_allowed=True,
-        min_value="0",
-        initial_value=value,
+    return _element(
+        "number_input", name, is_decimal_allowed=True, min_value="0", initial_value=value
     )
 
 

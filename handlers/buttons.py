@@ -96,12 +96,8 @@ def buttons(actions: Iterable[str], about: int, *, first: bool = True) -> list[B
 
 def whom_to_ask(user_id: str) -> list[Block]:
     """Say who may let a tax differ, to a person who may not."""
-    if not user_id:
-        return []
-    said = (
-        f"Only <@{user_id}>, who connected Paymo and Xero, can export it with a tax that differs."
-    )
-    return [blocks.context(said)]
+    who = f"<@{user_id}>, who connected Paymo and Xero"
+    return blocks.small_print(user_id and f"Only {who}, can export it with a tax that differs.")
 
 
 def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -> list[Block]:

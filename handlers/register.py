@@ -127,9 +127,9 @@ class _Register:
     def _with_more(self) -> dict[str, _About]:
         """Return who answers a word that is followed by more."""
         return {
-            Command.CONNECT: self.connect.open_for,
+            Command.CONNECT: self.connect.open,
             Command.EXPORT: _joined(self.export.open_for),
-            words.SEVERAL: self.batches.open_for,
+            words.SEVERAL: self.batches.open,
             Command.SHOW: _joined(self.export.show),
             Command.WHY: _joined(self.history.why),
             Command.HISTORY: _joined(self.history.show),
@@ -142,7 +142,7 @@ class _Register:
     def _alone(self) -> dict[str, Handler]:
         return {
             words.PANEL: self.home.panel,
-            words.ALL: self.batches.open_all,
+            words.ALL: self.batches.open,
             Command.MATCH: self.matching.open,
             Command.STATUS: self.home.status,
             Command.SYNC: self.connect.sync,
@@ -182,7 +182,7 @@ class _Register:
             names.CONNECT_ANOTHER: self.connect.add,
             names.DISCONNECT: self.connect.open_farewell,
             names.MATCH: self.matching.open,
-            names.EXPORT_ALL: self.batches.open_all,
+            names.EXPORT_ALL: self.batches.open,
             names.MATCH_CLIENT: self.batches.match_client,
             names.UNTAXED_FOR_ALL: self.batches.choose_untaxed,
             names.FIX_FAILED: self.batches.fix_failed,

@@ -150,25 +150,6 @@ async def ephemeral(
     )
 
 
-async def show(
-    client: AsyncWebClient,
-    reply_to: ReplyTarget,
-    view: Block,
-    text: str,
-    drawn: Sequence[Block] = (),
-) -> None:
-    """Draw the outcome into the open modal; when that is gone, tell the person alone."""
-    if reply_to.view_id:
-        try:
-            await client.views_update(view_id=reply_to.view_id, view=view)
-        except TROUBLE as error:
-            log.info("view_gone", error=name_of(error))
-        else:
-            return
-    told = drawn or view["blocks"]
-    await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
-
-
 def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
     """Draw a refusal: its sentence, and the button that helps."""
     return [blocks.section(f"⛔ {render(str(refusal))}"), *_way_on(refusal, about)]
@@ -190,8 +171,8 @@ def refusal_view(refusal: ServiceError) -> Block:
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
     """Tell the person why not, and what helps."""
-    cure = _way_on(refusal, request.person.connection_id)
-    await tell(request, f"⛔ {render(str(refusal))}", cure)
+    helps = _way_on(refusal, request.person.connection_id)
+    await tell(request, f"⛔ {render(str(refusal))}", helps)
 
 
 async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
@@ -208,7 +189,7 @@ async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> R
     return ReplyTarget(
         workspace_id=await workspaces.id_of(request.person),
         user_id=request.person.user_id,
-        channel_id=request.person_behind.channel_id,
+        channel_id=request.person_in_channel.channel_id,
         view_id=str(request.view.get("id", "")),
         view_hash=str(request.view.get("hash", "")),
     )
@@ -233,7 +214,15 @@ class Screen:
         """Draw into the open modal; when that is gone, tell the person alone."""
         with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
-            await show(client, reply_to, view, text, drawn)
+            if reply_to.view_id:
+                try:
+                    await client.views_update(view_id=reply_to.view_id, view=view)
+                except TROUBLE as error:
+                    log.info("view_gone", error=name_of(error))
+                else:
+                    return
+            told = drawn or view["blocks"]
+            await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
 
     async def tell(self, reply_to: ReplyTarget, text: str, drawn: Sequence[Block] = ()) -> None:
         """Tell the person alone; without blocks the text is drawn."""

@@ -81,7 +81,7 @@ class SlackRequest:
         return note_of(self.view)
 
     @property
-    def person_behind(self) -> Person:
+    def person_in_channel(self) -> Person:
         """Who acts, in the channel behind the modal where there is none in front of it."""
         return replace(self.person, channel_id=self.person.channel_id or self.note.channel_id)
 

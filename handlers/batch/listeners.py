@@ -22,25 +22,23 @@ class BatchListeners:
     service: BatchService
     matching: MatchingListeners
 
-    async def open_all(self, request: SlackRequest) -> None:
-        """Open the table of everything that is not exported yet."""
-        await self.open_for(request, ())
-
-    async def open_for(self, request: SlackRequest, numbers: Sequence[str]) -> None:
-        """Open the table of the invoices with these numbers."""
+    async def open(self, request: SlackRequest, numbers: Sequence[str] = ()) -> None:
+        """Open the table of the invoices with these numbers, or of all that are not exported."""
         await self._open(request, await self.service.open(request.person, numbers))
 
     async def fix_failed(self, request: SlackRequest) -> None:
         """Open the table of the invoices that failed."""
         batch_id = request.id_in_value(GONE)
-        await self._open(request, await self.service.open_failed(request.person_behind, batch_id))
+        await self._open(
+            request, await self.service.open_failed(request.person_in_channel, batch_id)
+        )
 
     async def match_client(self, request: SlackRequest) -> None:
         """Ask on top of the table where a client goes."""
         client_id, batch_id = request.id_in_value(GONE), request.note.batch_id
         if not batch_id:
             raise NotFound(GONE)
-        await self.matching.open_for(request, client_id, batch_id)
+        await self.matching.open(request, client_id, batch_id)
 
     async def choose_untaxed(self, request: SlackRequest) -> None:
         """Take the rate of lines without tax that was chosen in the table; it holds for all."""

@@ -101,9 +101,8 @@ def _missing(missing: Sequence[Missing]) -> list[Block]:
         for each in missing[:_MOST_ASKED]
     ]
     more = len(missing) - _MOST_ASKED
-    if more > 0:
-        drawn.append(blocks.context(f"{more} more clients need an answer after these."))
-    return drawn
+    said = f"{more} more clients need an answer after these." if more > 0 else ""
+    return [*drawn, *blocks.small_print(said)]
 
 
 def _untaxed(form: BatchForm) -> list[Block]:
@@ -170,10 +169,8 @@ def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
         for place, group in enumerate(groups[:_GROUPS])
     ]
     left = len(lines) - _ROWS * _GROUPS
-    if left > 0:
-        said = f"{left} more were taken back. Type `/paymo-xero export` and the number of each."
-        drawn.append(blocks.context(said))
-    return drawn
+    said = f"{left} more were taken back. Type `/paymo-xero export` and the number of each."
+    return [*drawn, *blocks.small_print(said if left > 0 else "")]
 
 
 def undone_ids(view: Body) -> tuple[int, ...]:

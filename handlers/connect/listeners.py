@@ -32,22 +32,18 @@ class ConnectListeners:
     syncing: SyncService
     workspaces: WorkspaceService
 
-    async def open(self, request: SlackRequest) -> None:
-        """Open the checklist."""
+    async def open(self, request: SlackRequest, typed: Sequence[str] = ()) -> None:
+        """Open the checklist, or with the word behind it that of one more connection."""
+        if typed and typed[0].casefold() in _MORE:
+            await self.add(request)
+            return
         checklist = await self.service.open(request.person)
         again = blocks.button("Connect", names.CONNECT, style="primary")
         await self._show(request, checklist, again)
 
-    async def open_for(self, request: SlackRequest, typed: Sequence[str]) -> None:
-        """Open the checklist, or with the word behind it that of one more connection."""
-        if typed and typed[0].casefold() in _MORE:
-            await self.add(request)
-        else:
-            await self.open(request)
-
     async def add(self, request: SlackRequest) -> None:
         """Open the checklist of one more connection, on top of another one that is open."""
-        checklist = await self.service.add(request.person_behind)
+        checklist = await self.service.add(request.person_in_channel)
         again = blocks.button("Connect Another", names.CONNECT_ANOTHER, style="primary")
         await self._show(request, checklist, again)
 
@@ -55,7 +51,7 @@ class ConnectListeners:
         reply_to = await reply_target(self.workspaces, request)
         view = connect_view(checklist, reply_to.channel_id)
         if view_id := await reply.open_view(request, view, again=again):
-            person = request.person_behind
+            person = request.person_in_channel
             await self.service.attach_view(person, checklist.connection_id, view_id)
             await self.service.catch_up(person, checklist, replace(reply_to, view_id=view_id))
 

@@ -216,7 +216,7 @@ def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
 
 
 def check_blocks(checks: Iterable[Check]) -> list[Block]:
-    """Write one line for each check, what stops the export first; and the cure for a wrong tax."""
+    """Write one line for each check, what stops the export first, and how a wrong tax is mended."""
     worst_first = sorted(checks, key=lambda check: list(reversed(Colour)).index(check.colour))
     drawn = blocks.paragraphs(
         f"{CHECK_SIGNS[each.colour]} {render_line(each.text)}" for each in worst_first
@@ -227,7 +227,7 @@ def check_blocks(checks: Iterable[Check]) -> list[Block]:
 
 
 def wants_recheck(checks: Iterable[Check]) -> bool:
-    """Say whether something was found that a person may put right elsewhere and look again."""
+    """Say whether a person may put something right elsewhere, and then check again."""
     return any(each.colour is not Colour.GREEN for each in checks)
 
 

@@ -41,10 +41,8 @@ def _row(overview: Overview, place: int = 0) -> list[Block]:
 def _more(found: Sequence[Overview]) -> list[Block]:
     """Say what is not drawn; Slack takes only so much in one message."""
     left = len(found) - _MOST
-    if left <= 0:
-        return []
     said = f"{left} more connections: their buttons show in a channel subscribed to one of them."
-    return [blocks.context(said)]
+    return blocks.small_print(said if left > 0 else "")
 
 
 def _names(overview: Overview) -> str:

@@ -17,14 +17,10 @@ class MatchingListeners:
 
     service: MatchingService
 
-    async def open(self, request: SlackRequest) -> None:
-        """Open the form for the first client without a match."""
-        await self.open_for(request)
-
-    async def open_for(
+    async def open(
         self, request: SlackRequest, client_id: int | None = None, batch_id: int = 0
     ) -> None:
-        """Open the form for one client, on top of the batch that waits for it, if one does."""
+        """Open the form for one client, or the first without a match; on top of a batch, if any."""
         form = await self.service.open(request.person, client_id)
         again = blocks.button(TITLE, names.MATCH, style="primary")
         await reply.open_view(request, match_view(form, batch_id=batch_id), again=again)

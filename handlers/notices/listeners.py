@@ -115,7 +115,7 @@ class NoticeListeners:
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Let the channel hear nothing any more."""
-        channel_id = request.person_behind.channel_id
+        channel_id = request.person_in_channel.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
         await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")

@@ -290,10 +290,10 @@ async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk
     form = await desk.bench.open_view(modal(FIELD))
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)
 
-    await reply.show(desk.bench.slack, reply_to, VIEW, "It is done.")
+    await reply.Screen(desk).show(reply_to, VIEW, "It is done.")
     drawn = desk.bench.world.top_view("Anna")
     await desk.bench.world.close_view("Anna", form)
-    await reply.show(desk.bench.slack, reply_to, VIEW, "It is done.")
+    await reply.Screen(desk).show(reply_to, VIEW, "It is done.")
 
     assert drawn is not None
     assert "Here it is." in said(drawn.payload)
