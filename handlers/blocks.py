@@ -171,8 +171,14 @@ def button(
     text: str, action_id: str, value: object = "", *, style: str = "", ask: Block | None = None
 ) -> Block:
     """Return a button; `style` is "primary" or "danger", `ask` is a question asked first."""
-    shown = plain(text, _LONGEST_BUTTON)
-    return _element("button", action_id, text=shown, value=str(value), style=style, confirm=ask)
+    return _filled(
+        type="button",
+        text=plain(text, _LONGEST_BUTTON),
+        action_id=action_id,
+        value=str(value),
+        style=style,
+        confirm=ask,
+    )
 
 
 def link_button(text: str, action_id: str, url: str, *, style: str = "") -> Block:
