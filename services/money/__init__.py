@@ -26,6 +26,7 @@ from services.money.lines import (
     lines_without_description,
     xero_lines,
 )
+from services.money.region import Region
 from services.money.texts import (
     LONGEST_NUMBER,
     fits_number,
@@ -45,6 +46,7 @@ __all__ = [
     "NotExportable",
     "PaymoFigures",
     "PaymoLine",
+    "Region",
     "XeroLine",
     "check_adds_up",
     "check_exportable",
