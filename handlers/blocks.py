@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypedDict, Unpack
 
 from handlers import names
@@ -57,9 +57,9 @@ def _plainly(part: str | wording.Fact) -> str:
         case Typed():
             return f"{names.COMMAND} {part.command} {part.about}".rstrip()
         case Amount():
-            return money.format_amount(part.value, part.currency)
+            return money.format_amount(part.value, part.currency, part.country)
         case Day():
-            return f"{part.on:%d %b %Y}"
+            return day(part.on, part.country)
         case Moment():
             return f"{part.at:%H:%M} UTC on {part.at:%d %b}"
         case _:
@@ -71,9 +71,9 @@ def one_line(text: str) -> str:
     return escape(" ".join(text.split())) or _BLANK
 
 
-def day(when: date) -> str:
-    """Write a date without a month that could be read as a day."""
-    return f"{when.day} {when:%b %Y}"
+def day(on: date, country: str = "") -> str:
+    """Write a day as people of the organisation's country do, this year's without the year."""
+    return money.format_day(on, datetime.now(UTC).date(), country)
 
 
 def moment(at: datetime) -> str:

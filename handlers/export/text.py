@@ -61,7 +61,9 @@ def _left_out(result: ExportResult) -> str:
 
 def amount_of(amount: Decimal | None, result: ExportResult) -> str:
     """Write an amount of the invoice's currency, or a dash where there is none."""
-    return escape(money.format_amount(amount, result.currency)) if amount is not None else "–"
+    if amount is None:
+        return "–"
+    return escape(money.format_amount(amount, result.currency, result.country))
 
 
 SET_UP_TAX = "To set up a tax in Xero: Accounting → Advanced → Tax rates → New tax rate."
@@ -78,16 +80,20 @@ def status_name(xero_status: str) -> str:
 
 def picture_lines(picture: InvoicePicture) -> list[str]:
     """Write a line for each of the invoice's lines."""
-    drawn = [_line(line, picture.currency) for line in picture.lines[:_MOST_LINES]]
+    drawn = [_line(line, picture) for line in picture.lines[:_MOST_LINES]]
     if more := len(picture.lines) - _MOST_LINES:
         drawn += [f"… and {more} more lines, all of which go to Xero."] if more > 0 else []
     return ["*Lines*", *drawn]
 
 
-def _line(line: InvoiceLine, currency: str) -> str:
+def amount_in(picture: InvoicePicture, amount: Decimal) -> str:
+    """Write an amount of this invoice."""
+    return money.format_amount(amount, picture.currency, picture.country)
+
+
+def _line(line: InvoiceLine, picture: InvoicePicture) -> str:
     words = one_line(shorten(" ".join(line.description.split()), _LONGEST_DESCRIPTION))
-    amount = money.format_amount(line.amount, currency)
-    tax = money.format_amount(line.tax, currency)
+    amount, tax = (amount_in(picture, each) for each in (line.amount, line.tax))
     return f"• {words}: {_exact(line.quantity)} × {_exact(line.unit_amount)} = {amount}, tax {tax}"
 
 

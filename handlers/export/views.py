@@ -10,6 +10,7 @@ from handlers.export.text import (
     CHECK_SIGNS,
     RESPONSIBILITY,
     SET_UP_TAX,
+    amount_in,
     amount_of,
     picture_lines,
     result_text,
@@ -193,7 +194,6 @@ def _facts(result: ExportResult) -> Block:
 
 def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
     """Draw an invoice: its head, its lines with the tax of each, and its totals."""
-    currency = picture.currency
     left_out = "" if money.fits_number(picture.number) else " (left out, Xero gives its own)"
     head = blocks.columns(
         [
@@ -201,15 +201,15 @@ def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
             ("Contact", one_line(picture.contact_name)),
             ("Account", one_line(picture.account_name)),
             ("Status in Xero", status_name(xero_status)),
-            ("Date", day(picture.issued_on)),
-            ("Due", day(picture.due_on) if picture.due_on else "no due date"),
+            ("Date", day(picture.issued_on, picture.country)),
+            ("Due", day(picture.due_on, picture.country) if picture.due_on else "no due date"),
         ]
     )
     totals = blocks.columns(
         [
-            ("Subtotal", money.format_amount(picture.sub_total, currency)),
-            ("Tax", money.format_amount(picture.tax_total, currency)),
-            ("Total", f"*{money.format_amount(picture.total, currency)}*"),
+            ("Subtotal", amount_in(picture, picture.sub_total)),
+            ("Tax", amount_in(picture, picture.tax_total)),
+            ("Total", f"*{amount_in(picture, picture.total)}*"),
         ]
     )
     return [head, *blocks.paragraphs(picture_lines(picture)), totals]

@@ -7,13 +7,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from handlers.blocks import counted, day, escape, moment, one_line, render
+from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import access_asked_text, answered_text, owner_text
 from handlers.slack import Sharing
 from services import money
 from services.model.notice import NoticeKind
-from services.model.wording import listed
+from services.model.wording import listed, situated
 from services.notices.delivery import Message
 from services.notices.service import Listening
 
@@ -39,7 +39,6 @@ _SIGNS = {
 }
 
 _ROUNDING = "rounding"
-_DAYS = {"date", "due date"}
 
 NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
 ANYWAY = "Subscribe This Channel"
@@ -109,7 +108,7 @@ def amount(facts: Facts, name: str) -> str:
     value = facts.get(name)
     if not value:
         return "–"
-    return escape(money.format_amount(Decimal(value), facts.get("currency", "")))
+    return escape(money.format_amount(Decimal(value), facts["currency"], facts["country"]))
 
 
 def intro_text(listening: Listening) -> str:
@@ -158,7 +157,7 @@ def _what(facts: Facts) -> str:
 
 def _received(facts: Facts) -> str:
     invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
-    when = day(date.fromisoformat(facts["paid_on"]))
+    when = day(date.fromisoformat(facts["paid_on"]), facts["country"])
     if facts.get("gone"):
         return (
             f"⚠️ {_what(facts)} of {when} in Xero on {invoice}, which is not in Paymo any more. "
@@ -196,7 +195,7 @@ def _left(facts: Facts) -> str:
 
 def _removed(facts: Facts) -> str:
     invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
-    when = day(date.fromisoformat(facts["paid_on"]))
+    when = day(date.fromisoformat(facts["paid_on"]), facts["country"])
     if facts.get("by_person_in_paymo"):
         return (
             f"ℹ️ Somebody deleted in Paymo the {_lower(_what(facts))} of {when} on {invoice}. It "
@@ -312,7 +311,7 @@ def edited_line(sides: list[str]) -> str:
 
 def _listed(facts: Facts) -> str:
     said = [
-        f"• {one_line(name)}: {_value(name, was)} → {_value(name, now)}"
+        f"• {one_line(name)}: {_value(was, facts)} → {_value(now, facts)}"
         for name, was, now in facts.get("differences") or []
     ]
     if facts.get("more"):
@@ -320,10 +319,8 @@ def _listed(facts: Facts) -> str:
     return "\n".join(said)
 
 
-def _value(name: str, text: str) -> str:
-    if name not in _DAYS or not text:
-        return one_line(text)
-    return day(date.fromisoformat(text))
+def _value(text: str, facts: Facts) -> str:
+    return render_line(situated(text, facts["country"]))
 
 
 def has_text(listening: Listening) -> str:

@@ -63,8 +63,8 @@ def finding_text(finding: Mismatch) -> str:
     """Say what is not the same, and why, where that is known."""
     sides = ""
     if finding.name:
-        mine = shorten(one_line(finding.in_paymo), LONGEST_NAME)
-        theirs = shorten(one_line(finding.in_xero), LONGEST_NAME)
+        mine = shorten(blocks.render_line(finding.in_paymo), LONGEST_NAME)
+        theirs = shorten(blocks.render_line(finding.in_xero), LONGEST_NAME)
         sides = f"{finding.name}: {mine} in Paymo, {theirs} in Xero."
     note = shorten(blocks.render(finding.note), _LONGEST_NOTE)
     return " ".join(each for each in (sides, note) if each)
@@ -73,7 +73,7 @@ def finding_text(finding: Mismatch) -> str:
 def plain_finding(finding: Mismatch) -> str:
     """Say the same where nothing is marked up and nothing is cut."""
     sides = f"{finding.name}: {finding.in_paymo} in Paymo, {finding.in_xero} in Xero."
-    return f"{sides if finding.name else ''} {blocks.render_plain(finding.note)}".strip()
+    return blocks.render_plain(f"{sides if finding.name else ''} {finding.note}").strip()
 
 
 def digest_text(facts: Facts) -> str:
@@ -84,7 +84,7 @@ def digest_text(facts: Facts) -> str:
         f"🗓️ *{facts['label']}* · {company} in Paymo → {organisation} in Xero",
         _compared(facts, at),
         _counts(facts),
-        *_overdue(facts["overdue"]),
+        *_overdue(facts["overdue"], facts["country"]),
         *_missing(facts),
     ]
     return shorten("\n".join(line for line in lines if line), _LONGEST)
@@ -111,6 +111,7 @@ def _compared(facts: Facts, at: datetime) -> str:
 
 
 def _counts(facts: Facts) -> str:
+    country = facts["country"]
     named = [
         ("Exported", "exported"),
         ("paid", "settled"),
@@ -119,24 +120,26 @@ def _counts(facts: Facts) -> str:
         ("with credits", "credits"),
     ]
     said = [
-        f"{word} {facts[name]['count']}{_sums(facts[name])}"
+        f"{word} {facts[name]['count']}{_sums(facts[name], country)}"
         for word, name in named
         if facts[name]["count"]
     ]
     return " · ".join(said)
 
 
-def _sums(group: Facts) -> str:
-    amounts = [money.format_amount(Decimal(each), name) for name, each in group["sums"].items()]
+def _sums(group: Facts, country: str) -> str:
+    amounts = [
+        money.format_amount(Decimal(each), name, country) for name, each in group["sums"].items()
+    ]
     return f" ({', '.join(amounts)})" if amounts else ""
 
 
-def _overdue(group: Facts) -> list[str]:
+def _overdue(group: Facts, country: str) -> list[str]:
     """Name who has not paid, so that people can chase together."""
     lines = [
         f"• {_name(each['number'])} · {_name(each['client'])} · "
-        f"{money.format_amount(Decimal(each['amount']), each['currency'])} since "
-        f"{day(date.fromisoformat(each['due_on']))}"
+        f"{money.format_amount(Decimal(each['amount']), each['currency'], country)} since "
+        f"{day(date.fromisoformat(each['due_on']), country)}"
         for each in group["first"][:_MOST_NAMED]
     ]
     if not lines:
@@ -145,15 +148,18 @@ def _overdue(group: Facts) -> list[str]:
 
 
 def _missing(facts: Facts) -> list[str]:
-    group = facts["not_exported"]
+    group, country = facts["not_exported"], facts["country"]
     if not group["count"]:
         return []
     numbers = ", ".join(_name(each["number"]) for each in group["first"][:_MOST_NAMED])
     more = group["count"] - _MOST_NAMED
     rest = f" and {more} more" if more > 0 else ""
-    lines = [f"*Not exported: {group['count']}*{_sums(group)}", f"{numbers}{rest}"]
+    lines = [
+        f"*Not exported: {group['count']}*{_sums(group, facts['country'])}",
+        f"{numbers}{rest}",
+    ]
     if locked := facts["locked"]["count"]:
-        lock = day(date.fromisoformat(facts["lock_on"]))
+        lock = day(date.fromisoformat(facts["lock_on"]), country)
         lines.append(f"⚠️ {locked} of these are dated up to {lock}, where Xero is locked already.")
     if locked < group["count"]:
         lines.append("Export them before the month is locked in Xero.")

@@ -151,6 +151,7 @@ class AutoStep(OneOffStep):
             "client": invoice.client_name,
             "total": notices.amount_text(invoice.total),
             "currency": invoice.currency,
+            "country": connection.country,
             "reason": doubt,
             "paymo_url": self.links.paymo(invoice.id),
         }

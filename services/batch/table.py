@@ -9,6 +9,7 @@ from services import money
 from services.matching.menus import tax_option
 from services.model.export import BatchState, ExportState
 from services.model.people import Option, ReplyTarget
+from services.model.wording import situated
 from services.store import batches, connections, matches, mirror
 from services.store.engine import Session
 from services.store.tables import Batch, BatchRow, Connection, Export
@@ -124,9 +125,9 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         is_all=not batch.asked_numbers,
         problem=batch.problem,
         unknown=_unknown(batch, rows),
-        groups=_groups([row for row in rows if row.export_id is None]),
+        groups=_groups([row for row in rows if row.export_id is None], connection.country),
         missing=_missing(rows),
-        sent=_sent(sent),
+        sent=_sent(sent, connection.country),
         untaxed_options=await _untaxed(session, connection, rows),
         connection_id=connection.id,
     )
@@ -138,7 +139,10 @@ async def _untaxed(
     """Return the rates to choose from, where invoices wait for somebody to choose."""
     if not any(row.verdict == UNTAXED and row.export_id is None for row in rows):
         return ()
-    return tuple(tax_option(each) for each in await matches.list_zero_rates(session, connection))
+    return tuple(
+        tax_option(each, connection.country)
+        for each in await matches.list_zero_rates(session, connection)
+    )
 
 
 def _unknown(batch: Batch, rows: Iterable[BatchRow]) -> tuple[str, ...]:
@@ -146,34 +150,34 @@ def _unknown(batch: Batch, rows: Iterable[BatchRow]) -> tuple[str, ...]:
     return tuple(each for each in batch.asked_numbers if mirror.folded(each) not in known)
 
 
-def _groups(rows: Sequence[BatchRow]) -> tuple[BatchGroup, ...]:
+def _groups(rows: Sequence[BatchRow], country: str) -> tuple[BatchGroup, ...]:
     found = ((word, [row for row in rows if row.verdict == word]) for word in VERDICTS)
     return tuple(
-        BatchGroup(word, tuple(_line(row) for row in some), _totals(some))
+        BatchGroup(word, tuple(_line(row, country) for row in some), _totals(some, country))
         for word, some in found
         if some
     )
 
 
-def _line(row: BatchRow) -> BatchLine:
+def _line(row: BatchRow, country: str) -> BatchLine:
     return BatchLine(
         number=row.number,
         client_name=row.client_name,
-        total=_amount(row.total, row.currency),
-        reason=row.reason,
+        total=_amount(row.total, row.currency, country),
+        reason=situated(row.reason, country),
         invoice_id=row.paymo_invoice_id,
     )
 
 
-def _amount(total: Decimal | None, currency: str) -> str:
-    return money.format_amount(total, currency) if total is not None else ""
+def _amount(total: Decimal | None, currency: str, country: str) -> str:
+    return money.format_amount(total, currency, country) if total is not None else ""
 
 
-def _totals(rows: Iterable[BatchRow]) -> tuple[str, ...]:
+def _totals(rows: Iterable[BatchRow], country: str) -> tuple[str, ...]:
     sums: dict[str, Decimal] = {}
     for row in rows:
         sums[row.currency] = sums.get(row.currency, Decimal(0)) + (row.total or 0)
-    return tuple(money.format_amount(sums[each], each) for each in sorted(sums))
+    return tuple(money.format_amount(sums[each], each, country) for each in sorted(sums))
 
 
 def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
@@ -188,14 +192,14 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
     return tuple(sorted(found.values(), key=lambda each: (-each.count, each.name)))
 
 
-def _sent(sent: Sequence[Export]) -> tuple[BatchLine, ...]:
+def _sent(sent: Sequence[Export], country: str) -> tuple[BatchLine, ...]:
     ordered = sorted(sent, key=lambda each: _FAILED_FIRST.index(each.state))
     return tuple(
         BatchLine(
             number=each.number,
             client_name=each.client_name,
-            total=_amount(each.total, each.currency),
-            reason=each.reason,
+            total=_amount(each.total, each.currency, country),
+            reason=situated(each.reason, country),
             state=each.state,
         )
         for each in ordered

@@ -19,6 +19,7 @@ from services.compare.snapshots import (
     in_paymo,
     sent_of,
 )
+from services.model.wording import Amount
 from services.store.tables import Export
 
 _ZERO = Decimal(0)
@@ -84,7 +85,7 @@ def _sum_sent(export: Export, invoice: Invoice) -> Iterator[Difference]:
 
 def _sum(name: str, was: Decimal, now: Decimal, invoice: Invoice) -> Iterator[Difference]:
     if was != now:
-        texts = (money.format_amount(each, code_of(invoice.currency)) for each in (was, now))
+        texts = (str(Amount(each, code_of(invoice.currency))) for each in (was, now))
         yield difference(Part.LINES, name, *texts)
 
 

@@ -6,7 +6,7 @@ are only told. Draft against sent is no mismatch, and void is the same as void o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services import money
@@ -15,6 +15,7 @@ from services.clients.xero import XeroInvoice, applied_credits
 from services.compare.snapshots import Part, as_sent, code_of, in_xero, stated_in_paymo
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentKind, PaymentState
+from services.model.wording import Amount, situated
 from services.store.tables import Export, Payment
 
 DEAD = frozenset({"VOIDED", "DELETED"})
@@ -40,6 +41,15 @@ class Mismatch:
     in_xero: str = ""
     note: str = ""
     is_decided: bool = False
+
+    def situated(self, country: str) -> "Mismatch":
+        """Return the same for people of this country."""
+        return replace(
+            self,
+            in_paymo=situated(self.in_paymo, country),
+            in_xero=situated(self.in_xero, country),
+            note=situated(self.note, country),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class BothSides:
 
     def amount(self, amount: Decimal) -> str:
         """Write an amount of this invoice."""
-        return money.format_amount(amount, self.paymo.currency)
+        return str(Amount(amount, self.paymo.currency))
 
 
 def mismatches(both: BothSides) -> tuple[Mismatch, ...]:

@@ -12,6 +12,7 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.wording import Amount, Day
 from services.store.tables import Export
 
 _ZERO = Decimal(0)
@@ -73,7 +74,9 @@ class Snapshot:
         """As it is written in a difference, "" where it is not known."""
         value = self.value(part)
         if isinstance(value, Decimal):
-            return money.format_amount(value, self.currency)
+            return str(Amount(value, self.currency))
+        if isinstance(value, date):
+            return str(Day(value))
         return str(value) if value is not None else ""
 
     def agrees(self, other: "Snapshot", part: Part) -> bool:

@@ -207,7 +207,8 @@ def _why_closed(export: Export, connection: Connection) -> str:
     issued_on = str(sent_of(export).get("Date", ""))
     if locked_until is not None and issued_on and date.fromisoformat(issued_on) <= locked_until:
         return (
-            f"{connection.organisation_name} is locked up to {Day(locked_until)}, and the "
-            f"invoice is dated before that, so it cannot be changed there. {instead}"
+            f"{connection.organisation_name} is locked up to "
+            f"{Day(locked_until, connection.country)}, and the invoice is dated before that, "
+            f"so it cannot be changed there. {instead}"
         )
     return ""

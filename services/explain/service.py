@@ -20,7 +20,7 @@ from services.model.invoice import InvoiceState, Links
 from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentState
 from services.model.people import Person, Role
-from services.model.wording import Command, Typed
+from services.model.wording import Command, Typed, situated
 from services.store import (
     connections,
     drafts,
@@ -97,7 +97,11 @@ class ExplainService:
             explained = await self._explain(session, connection, found, role)
         if explained.is_being_read and found.header is not None:
             await self._have_read(connection, found.header.invoice_id, person)
-        return explained
+        told, *others = (
+            replace(each, text=situated(each.text, connection.country))
+            for each in (explained.export, *explained.findings)
+        )
+        return replace(explained, export=told, findings=tuple(others))
 
     async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:
         """Have the invoice read from Paymo, as for a form that nobody sees."""

@@ -267,8 +267,9 @@ def _require_open(connection: Connection, day: date) -> None:
     locked = connection.locked_until
     if locked is not None and day <= locked:
         raise ServiceError(
-            f"{connection.organisation_name} is locked up to {Day(locked)}, so today is no way "
-            "out. Date it the first open day, or export it as a draft."
+            f"{connection.organisation_name} is locked up to "
+            f"{Day(locked, connection.country)}, so today is no way out. "
+            "Date it the first open day, or export it as a draft."
         )
 
 

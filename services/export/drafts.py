@@ -140,8 +140,8 @@ class ExportForms:
             Option(
                 str(header.invoice_id),
                 f"{header.number} · {client} · "
-                + money.format_amount(header.total, header.currency),
-                f"{header.issued_on:%d %b %Y} · "
+                + money.format_amount(header.total, header.currency, connection.country),
+                f"{money.format_day(header.issued_on, self.now().date(), connection.country)} · "
                 + (f"{header.status} in Paymo" if header.invoice_id not in taken else "exported"),
             )
             for header, client in rows

@@ -115,7 +115,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         is_demo=connection.is_demo,
         is_reading=draft.due_at is not None and invoice is None,
         problem=draft.reason,
-        invoice=_invoice_option(invoice, header, draft),
+        invoice=_invoice_option(invoice, header, draft, connection.country),
         contact=contact,
         contact_reason=reason,
         account=await _account(session, connection, draft),
@@ -144,11 +144,15 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
         form,
         checks=checks,
         picture=_picture(case),
-        tax_options=tuple(menus.tax_option(each) for each in taxes.choices(case)),
-        tax=menus.tax_option(rate) if rate is not None else None,
+        tax_options=tuple(
+            menus.tax_option(each, connection.country) for each in taxes.choices(case)
+        ),
+        tax=menus.tax_option(rate, connection.country) if rate is not None else None,
         tax_reason=why,
-        untaxed_options=tuple(menus.tax_option(each) for each in taxes.untaxed_choices(case)),
-        untaxed=menus.tax_option(zero) if zero is not None else None,
+        untaxed_options=tuple(
+            menus.tax_option(each, connection.country) for each in taxes.untaxed_choices(case)
+        ),
+        untaxed=menus.tax_option(zero, connection.country) if zero is not None else None,
         actions=tuple(each for each in helpful if is_owner or each != Action.OVERRIDE_TAX),
         ask="" if is_owner or Action.OVERRIDE_TAX not in helpful else connection.owner_id,
     )
@@ -162,6 +166,7 @@ def _picture(case: Case) -> InvoicePicture | None:
             case.invoice,
             contact_name=contact_name if case.choice.contact_id else "",
             account_name=account.title if account else "",
+            country=case.ledger.country,
         )
     except ServiceError:
         return None  # the check of the figures says why
@@ -213,18 +218,18 @@ async def _account(session: Session, connection: Connection, draft: Draft) -> Op
     if account is None:
         return None
     rates = await mirror.list_tax_rates(session, connection.id)
-    return menus.account_option(account, {each.tax_type: each for each in rates})
+    return menus.account_option(connection, account, {each.tax_type: each for each in rates})
 
 
 def _invoice_option(
-    invoice: Invoice | None, header: InvoiceHeader | None, draft: Draft
+    invoice: Invoice | None, header: InvoiceHeader | None, draft: Draft, country: str
 ) -> Option | None:
     if invoice is not None:
-        total = money.format_amount(invoice.total, invoice.currency)
+        total = money.format_amount(invoice.total, invoice.currency, country)
         text = f"{invoice.number} · {invoice.client_name} · {total}"
         return Option(str(invoice.id), text)
     if header is not None:
-        total = money.format_amount(header.total, header.currency)
+        total = money.format_amount(header.total, header.currency, country)
         return Option(str(header.invoice_id), f"{header.number} · {total}")
     if draft.invoice_id is not None:
         return Option(str(draft.invoice_id), f"Invoice {draft.invoice_id}")

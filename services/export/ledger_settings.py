@@ -41,6 +41,7 @@ async def load(
     accounts = await mirror.list_accounts(session, connection.id)
     known = LedgerSettings(
         organisation=connection.organisation_name,
+        country=connection.country,
         locked_until=connection.locked_until,
         currencies=frozenset(await mirror.list_currencies(session, connection.id)),
         accounts={each.account_id: each for each in accounts},

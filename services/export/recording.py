@@ -22,7 +22,7 @@ from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.model.wording import Amount
+from services.model.wording import Amount, situated
 from services.store import audit, automatic, connections, exports, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -50,6 +50,7 @@ class ExportResult:
     client_name: str
     total: Decimal | None
     currency: str
+    country: str  # of the organisation
     xero_total: Decimal | None
     xero_status: str
     paymo_invoice_id: int
@@ -176,7 +177,9 @@ class Recorder:
         after = {
             "xero_invoice_id": export.xero_invoice_id,
             "xero_number": export.xero_number,
-            "total": money.format_amount(export.total, export.currency) if export.total else "",
+            "total": money.format_amount(export.total, export.currency, connection.country)
+            if export.total
+            else "",
             **notices.order_of(export, connection),
         }
         entry = AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
@@ -187,7 +190,7 @@ class Recorder:
         order = notices.order_of(export, connection)
         why = {
             "rival_url": _result_of(export, connection, self.links).rival_url,
-            "reason": export.reason,
+            "reason": situated(export.reason, connection.country),
             "by": export.requested_by,
             "cures": list(actions_of(export)),
             **order,
@@ -259,6 +262,7 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         client_name=export.client_name,
         total=export.total,
         currency=export.currency,
+        country=connection.country,
         xero_total=export.xero_total,
         xero_status=export.xero_status,
         paymo_invoice_id=export.paymo_invoice_id,
@@ -266,7 +270,7 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         tenant_id=export.tenant_id,
         xero_url=links.xero(connection.short_code, export.xero_invoice_id),
         paymo_url=links.paymo(export.paymo_invoice_id),
-        reason=export.reason,
+        reason=situated(export.reason, connection.country),
         actions=tuple(each for each in found if is_owner or each != Action.OVERRIDE_TAX),
         ask="" if is_owner or Action.OVERRIDE_TAX not in found else connection.owner_id,
         rival_url=links.xero(connection.short_code, export.rival_id) if is_taken else "",

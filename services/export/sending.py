@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from services import money
 from services.clients.paymo import Invoice, PaymoClients
 from services.clients.xero import XeroClients, XeroInvoice
 from services.errors import (
@@ -301,7 +300,7 @@ def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
         export_id=export.id,
         before={
             "account": account.title if account is not None else "",
-            "xero": money.percent(carried) if carried is not None else "",
+            "xero": case.ledger.written(carried) if carried is not None else "",
         },
-        after={"paymo": money.percent(case.invoice.rate)},
+        after={"paymo": case.ledger.written(case.invoice.rate)},
     )

@@ -40,6 +40,7 @@ class LedgerSettings:
     """Accounts, rates, currencies and lock dates of one organisation, and one of its contacts."""
 
     organisation: str
+    country: str  # as Xero writes it, by ISO 3166
     locked_until: date | None  # the later of the two lock dates
     currencies: frozenset[str]
     accounts: Mapping[str, Account]
@@ -48,6 +49,10 @@ class LedgerSettings:
     merged_from: str = ""  # the name of the contact that was chosen, where it was merged
     namesake: Contact | None = None  # has the name under which a client would be added
     tax_choices: Mapping[str, str] = field(default_factory=dict)  # tax types by Paymo's rate
+
+    def written(self, rate: Decimal) -> str:
+        """Write a rate as people of the organisation's country do."""
+        return money.format_rate(rate, self.country)
 
     def choice_for(self, rate: Decimal) -> str:
         """The tax type that was chosen before for this rate of Paymo's, or ""."""

@@ -5,6 +5,7 @@ organisation. Red means that nothing is sent; the sentence says what, why, and w
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 
 from services import money
@@ -14,7 +15,7 @@ from services.mapping.case import DRAFT, Case, adding_of
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
 from services.model import numbers
 from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour, RefusalCode
-from services.model.wording import Amount, Day
+from services.model.wording import Amount, Day, situated
 from services.store.tables import Account, Contact
 
 __all__ = ["DRAFT", "Case", "examine", "reds"]
@@ -22,7 +23,12 @@ __all__ = ["DRAFT", "Case", "examine", "reds"]
 
 def examine(case: Case) -> tuple[Check, ...]:
     """Run every check, whatever the ones before it found."""
-    return tuple(found for check in _CHECKS for found in check(case))
+    country = case.ledger.country
+    return tuple(
+        replace(found, text=situated(found.text, country))
+        for check in _CHECKS
+        for found in check(case)
+    )
 
 
 def reds(checks: Iterable[Check]) -> tuple[Check, ...]:

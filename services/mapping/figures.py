@@ -58,7 +58,9 @@ def _new_line(line: XeroLine, target: Target) -> NewLine:
     )
 
 
-def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> InvoicePicture:
+def picture_of(
+    invoice: Invoice, *, contact_name: str, account_name: str, country: str
+) -> InvoicePicture:
     """The invoice as Xero will show it. Raises when its figures do not add up."""
     figures = invoice.figures
     lines = tuple(
@@ -78,6 +80,7 @@ def picture_of(invoice: Invoice, *, contact_name: str, account_name: str) -> Inv
         contact_name=contact_name,
         account_name=account_name,
         currency=money.currency_code(invoice.currency),
+        country=country,
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,
         lines=lines,

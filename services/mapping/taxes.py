@@ -11,7 +11,6 @@ from services import money
 from services.mapping.case import Case, LedgerSettings
 from services.model.export import Check, Colour
 from services.model.wording import some_of
-from services.money import percent
 from services.store.tables import Account, TaxRate
 
 _TAX_SETUP = (
@@ -96,7 +95,7 @@ def untaxed_rate(case: Case) -> TaxRate | None:
 
 
 def untaxed_type_of(case: Case) -> str:
-    """The tax type of lines without tax: the invoice's own where that is 0 % anyway."""
+    """The tax type of lines without tax: the invoice's own where that is 0% anyway."""
     zero = untaxed_rate(case)
     return zero.tax_type if zero is not None and has_untaxed(case) else tax_type_of(case)
 
@@ -115,7 +114,7 @@ def _compared(case: Case, account: Account) -> Check:
     wanted = case.invoice.rate
     if account_fits(case):
         name = case.ledger.tax_rates[account.tax_type].name
-        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({name}).")
+        return Check("tax", Colour.GREEN, f"{case.ledger.written(wanted)} on both sides ({name}).")
     if is_overridden(case):
         text = (
             f"{_differs(case, account)} It goes out with the account's tax all the same, and with "
@@ -124,7 +123,11 @@ def _compared(case: Case, account: Account) -> Check:
         return Check("tax", Colour.AMBER, text)
     rate, why = chosen(case)
     if rate is not None:
-        return Check("tax", Colour.GREEN, f"{percent(wanted)} on both sides ({rate.name}, {why}).")
+        return Check(
+            "tax",
+            Colour.GREEN,
+            f"{case.ledger.written(wanted)} on both sides ({rate.name}, {why}).",
+        )
     return Check("tax", Colour.RED, f"{_differs(case, account)} {_ways_on(case, wanted)}")
 
 
@@ -132,12 +135,12 @@ def _differs(case: Case, account: Account) -> str:
     carried = case.ledger.rate_of(account)
     known = case.ledger.tax_rates.get(account.tax_type)
     if carried is not None:
-        states = f"{account.title} carries {percent(carried)} in Xero"
+        states = f"{account.title} carries {case.ledger.written(carried)} in Xero"
     elif known is not None:
         states = f"{account.title} carries {known.name}, which Xero does not take for sales"
     else:
         states = f"{account.title} has no tax rate in Xero that can be used"
-    return f"{states}, and the invoice has {percent(case.invoice.rate)} in Paymo."
+    return f"{states}, and the invoice has {case.ledger.written(case.invoice.rate)} in Paymo."
 
 
 def _ways_on(case: Case, wanted: Decimal) -> str:
@@ -153,15 +156,15 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
     rates = [rate.name for rate in rates_of(ledger, wanted)]
     if fitting:
         return (
-            f"These accounts have {percent(wanted)}: {some_of(fitting)}. Choose one of them, or "
-            f"one of these tax rates for the invoice: {some_of(rates)}."
+            f"These accounts have {ledger.written(wanted)}: {some_of(fitting)}. Choose one of "
+            f"them, or one of these tax rates for the invoice: {some_of(rates)}."
         )
     if rates:
         return (
-            f"No account has {percent(wanted)}; these rates have: {some_of(rates)}. Choose one of "
-            f"them for the invoice. {_TAX_SETUP}"
+            f"No account has {ledger.written(wanted)}; these rates have: {some_of(rates)}. Choose "
+            f"one of them for the invoice. {_TAX_SETUP}"
         )
-    return f"{ledger.organisation} has no rate of {percent(wanted)}. {_TAX_SETUP}"
+    return f"{ledger.organisation} has no rate of {case.ledger.written(wanted)}. {_TAX_SETUP}"
 
 
 def _untaxed(case: Case) -> Check:
@@ -170,14 +173,14 @@ def _untaxed(case: Case) -> Check:
         return Check(
             "untaxed",
             Colour.RED,
-            f"Some lines carry no tax, and {ledger.organisation} has no rate of 0 % for sales. "
+            f"Some lines carry no tax, and {ledger.organisation} has no rate of 0% for sales. "
             + _TAX_SETUP,
         )
     if zero is None:
         return Check(
             UNTAXED_CHOICE,
             Colour.RED,
-            f"Some lines carry no tax, and {ledger.organisation} has several rates of 0 %: "
+            f"Some lines carry no tax, and {ledger.organisation} has several rates of 0%: "
             f"{some_of([each.name for each in zeros])}. Choose the one for lines without tax; we "
             "ask only once.",
         )

@@ -79,17 +79,21 @@ async def account_groups(
         if account.is_usable and wanted in mirror.folded_name(f"{account.code} {account.name}"):
             usual = _TYPES.get(account.type, account.type.capitalize())
             label = _ADVANCES if account.is_liability else usual
-            groups.setdefault(label, []).append(account_option(account, rates))
+            groups.setdefault(label, []).append(account_option(connection, account, rates))
     return tuple(OptionGroup(label, tuple(rows[:_MOST])) for label, rows in groups.items())
 
 
-def account_option(account: Account, rates: Mapping[str, TaxRate]) -> Option:
+def account_option(
+    connection: Connection, account: Account, rates: Mapping[str, TaxRate]
+) -> Option:
     """An account as a row: name, code, and the tax it carries."""
     rate = rates.get(account.tax_type)
-    tax = "no tax rate" if rate is None else f"{rate.name} · {money.percent(rate.effective_rate)}"
+    tax = "no tax rate"
+    if rate is not None:
+        tax = f"{rate.name} · {money.format_rate(rate.effective_rate, connection.country)}"
     return Option(account.account_id, account.title, tax)
 
 
-def tax_option(rate: TaxRate) -> Option:
+def tax_option(rate: TaxRate, country: str) -> Option:
     """A tax rate as a row."""
-    return Option(rate.tax_type, rate.name, money.percent(rate.effective_rate))
+    return Option(rate.tax_type, rate.name, money.format_rate(rate.effective_rate, country))

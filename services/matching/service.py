@@ -175,7 +175,7 @@ async def _account_of(
     if account is None or not account.is_usable:
         return None
     rates = await mirror.list_tax_rates(session, connection.id)
-    return menus.account_option(account, {each.tax_type: each for each in rates})
+    return menus.account_option(connection, account, {each.tax_type: each for each in rates})
 
 
 def _client_option(client: Client) -> Option:

@@ -59,6 +59,7 @@ class InvoicePicture:
     contact_name: str
     account_name: str
     currency: str
+    country: str  # of the organisation
     issued_on: date
     due_on: date | None
     lines: tuple[InvoiceLine, ...]

@@ -11,7 +11,7 @@ width makes two names of one.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -79,25 +79,30 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount of money in a sentence."""
+    """An amount of money in a sentence, for people of a country if it is known."""
 
     value: Decimal
     currency: str
+    country: str = ""
 
     def __str__(self) -> str:
         """Write the fact into a sentence."""
-        return _fact("#", f"{self.value} {self.currency}")
+        figures = f"{self.value or Decimal(0):f}"
+        if "." in figures:
+            figures = figures.rstrip("0").rstrip(".")  # the same amount makes the same sentence
+        return _fact("#", f"{figures} {self.currency} {self.country}")
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in a sentence."""
+    """A day in a sentence, for people of a country if it is known."""
 
     on: date
+    country: str = ""
 
     def __str__(self) -> str:
         """Write the fact into a sentence."""
-        return _fact("=", self.on.isoformat())
+        return _fact("=", f"{self.on.isoformat()} {self.country}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,14 @@ def parts(sentence: str) -> Iterator[str | Fact]:
     yield clean(sentence[end:])
 
 
+def situated(sentence: str, country: str) -> str:
+    """Return the sentence with amounts and days for people of this country."""
+    return "".join(
+        str(replace(each, country=country)) if isinstance(each, Amount | Day) else str(each)
+        for each in parts(sentence)
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """The names as a sentence has them: "a, b and c"."""
     *before, last = names or [""]
@@ -151,9 +164,10 @@ def _read(kind: str, value: str) -> Fact:
         case "@":
             return Member(value)
         case "#":
-            return Amount(Decimal(first), rest)
+            currency, _, country = rest.partition(" ")
+            return Amount(Decimal(first), currency, country)
         case "=":
-            return Day(date.fromisoformat(value))
+            return Day(date.fromisoformat(first), rest)
         case "~":
             return Moment(datetime.fromisoformat(value))
         case _:

@@ -10,9 +10,7 @@ from services.money.figures import (
     decimals_in,
     decimals_of,
     effective_rate,
-    format_amount,
     largest_remainder,
-    percent,
     plain,
     rates_agree,
     tax_components_rate,
@@ -26,7 +24,6 @@ from services.money.lines import (
     lines_without_description,
     xero_lines,
 )
-from services.money.region import Region
 from services.money.texts import (
     LONGEST_NUMBER,
     fits_number,
@@ -38,6 +35,7 @@ from services.money.texts import (
     reference,
     within_limit,
 )
+from services.money.written import format_amount, format_day, format_rate
 
 __all__ = [
     "LONGEST_NUMBER",
@@ -46,7 +44,6 @@ __all__ = [
     "NotExportable",
     "PaymoFigures",
     "PaymoLine",
-    "Region",
     "XeroLine",
     "check_adds_up",
     "check_exportable",
@@ -58,13 +55,14 @@ __all__ = [
     "fits_number",
     "folded",
     "format_amount",
+    "format_day",
+    "format_rate",
     "is_plain",
     "kept",
     "largest_remainder",
     "line_amounts",
     "line_text",
     "lines_without_description",
-    "percent",
     "plain",
     "plain_text",
     "rates_agree",

@@ -108,11 +108,6 @@ def rates_agree(a: Decimal, b: Decimal) -> bool:
     return a.quantize(_FOUR_DECIMALS, ROUND_HALF_UP) == b.quantize(_FOUR_DECIMALS, ROUND_HALF_UP)
 
 
-def percent(rate: Decimal) -> str:
-    """Write a rate without closing zeros: 6.25 %."""
-    return f"{plain(rate)} %"
-
-
 def plain(number: Decimal) -> str:
     """Write a number without exponent or closing zeros."""
     text = f"{number or Decimal(0):f}"
@@ -236,9 +231,3 @@ def decimals_of(currency: str) -> int:
     if currency in _NO_DECIMALS:
         return 0
     return 3 if currency in _THREE_DECIMALS else 2
-
-
-def format_amount(amount: Decimal, currency: str) -> str:
-    """Write an amount as "1,234.50 GBP", and never hide a decimal that it has."""
-    decimals = max(decimals_of(currency), decimals_in(amount))
-    return f"{amount or Decimal(0):,.{decimals}f} {currency}"

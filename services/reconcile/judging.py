@@ -39,6 +39,7 @@ class Judge:
         return Report(
             organisation=self.connection.organisation_name or "Xero",
             company=self.connection.paymo_company_name or "Paymo",
+            country=self.connection.country,
             month=month.key,
             label=month.label,
             at=at,
@@ -172,7 +173,7 @@ class Judge:
             client=self._client(mine) if mine else export.client_name,
             paymo=self._paymo_side(mine) if mine else None,
             xero=_xero_side(theirs) if theirs else None,
-            findings=findings,
+            findings=tuple(each.situated(self.connection.country) for each in findings),
             help=helps[0],
             help_value=helps[1],
             paymo_id=export.paymo_invoice_id,

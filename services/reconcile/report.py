@@ -156,6 +156,7 @@ class Report:
 
     organisation: str
     company: str
+    country: str
     month: str  # "2026-11", or "all"
     label: str  # "November 2026"
     at: datetime
@@ -229,6 +230,7 @@ def digest_facts(connection: Connection, report: Report, today: date) -> dict[st
         "connection_id": connection.id,
         "organisation": report.organisation,
         "company": report.company,
+        "country": report.country,
         "month": report.month,
         "label": report.label,
         "at": report.at.isoformat(),

@@ -155,7 +155,7 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
         owner_id=connection.owner_id,
         organisation=connection.organisation_name,
         untaxed=chosen if chosen in {each.tax_type for each in rates} else "",
-        untaxed_options=tuple(tax_option(each) for each in rates),
+        untaxed_options=tuple(tax_option(each, connection.country) for each in rates),
     )
 
 

@@ -289,6 +289,7 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
         "client": export.client_name,
         "total": amount_text(export.total),
         "currency": export.currency,
+        "country": connection.country,
         **_urls(export, connection, links),
     }
 

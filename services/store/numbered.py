@@ -78,7 +78,8 @@ async def _holding(
     """Return the numbers that hold this part, the newest first, with what is said of each."""
     rows = await mirror.search_invoices(session, connection.id, part, _MOST, is_number=True)
     listed = {
-        header.number: f"{name} · {money.format_amount(header.total, header.currency)}"
+        header.number: f"{name} · "
+        + money.format_amount(header.total, header.currency, connection.country)
         for header, name in rows
         if client_id in {None, header.client_id}
     }

@@ -296,14 +296,16 @@ class _Copying(ExportedInvoice):
         """Say why a person must decide, or ""."""
         if invoice.status in _NO_PAYMENTS:
             return "The invoice is void in Paymo."
+        country = self.run.connection.country
         twin = self._hand_typed_twin(invoice)
         if twin is not None:
             return (
-                f"Paymo already has a payment of the same amount, of {Day(twin.paid_on)}, that "
-                "somebody typed there. It looks like the same one."
+                f"Paymo already has a payment of the same amount, of "
+                f"{Day(twin.paid_on, country)}, that somebody typed there. It looks like the "
+                "same one."
             )
         if amount > invoice.left or amount <= 0:
-            left = Amount(invoice.left, self.export.currency)
+            left = Amount(invoice.left, self.export.currency, country)
             return f"It is more than what is left to pay in Paymo ({left})."
         return ""
 

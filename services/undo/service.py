@@ -100,12 +100,12 @@ class UndoService:
             difference = (export.xero_total or Decimal(0)) - (export.total or Decimal(0))
             difference -= export.xero_rounding or Decimal(0)
             before = {
-                "paymo": _text(export.total, export),
-                "xero": _text(export.xero_total, export),
+                "paymo": _text(export.total, export, connection.country),
+                "xero": _text(export.xero_total, export, connection.country),
             }
             if not await accept_difference(session, export, difference):
                 raise AlreadyRequested(f"Invoice {export.number} has no difference to accept.")
-            after = {"difference": _text(difference, export)}
+            after = {"difference": _text(difference, export, connection.country)}
             entry = AuditNote("difference_accepted", now, person.user_id, export.id, before, after)
             audit.record(session, connection, entry)
             facts = notices.card_facts(export, connection, self.links, ())
@@ -120,8 +120,8 @@ class UndoService:
         )
 
 
-def _text(amount: Decimal | None, export: Export) -> str:
-    return money.format_amount(amount or Decimal(0), export.currency)
+def _text(amount: Decimal | None, export: Export, country: str) -> str:
+    return money.format_amount(amount or Decimal(0), export.currency, country)
 
 
 def _why_not_ours(export: Export, connection: Connection) -> str:
@@ -203,13 +203,14 @@ class UndoStep(XeroTaskStep):
                 "to), then undo again.",
             )
         async with self.database.sessions() as session:
-            locked = (await connections.get(session, about.connection.id)).locked_until
+            connection = await connections.get(session, about.connection.id)
+        locked, country = connection.locked_until, connection.country
         day = invoice.issued_on
         is_approved = invoice.status == "AUTHORISED"
         if is_approved and locked is not None and day is not None and day <= locked:
             raise Refused(
-                f"Invoice {number} is dated {Day(day)} and {organisation} is locked up to "
-                f"{Day(locked)}, so it stays. Move the lock date in Xero first, or give a "
+                f"Invoice {number} is dated {Day(day, country)} and {organisation} is locked up to "
+                f"{Day(locked, country)}, so it stays. Move the lock date in Xero first, or give a "
                 "credit note.",
                 RefusalCode.LOCKED,
             )

@@ -268,7 +268,7 @@ class UpdateStep(XeroTaskStep):
                 raise Lost
             await self._tell(session, about, found)
         about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
-        total = Amount(stated.total, export.currency)
+        total = Amount(stated.total, export.currency, about.connection.country)
         return f"Invoice {export.number} was updated in Xero; its total is {total}. {export.reason}"
 
     async def _write(

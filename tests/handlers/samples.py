@@ -81,6 +81,7 @@ def picture(name: str, lines: int = 3) -> InvoicePicture:
         contact_name=name,
         account_name=name,
         currency="NZD",
+        country="NZ",
         issued_on=date(2026, 3, 1),
         due_on=None,
         lines=(line,) * lines,
@@ -124,6 +125,7 @@ def export_result(name: str, **changes: Any) -> ExportResult:
         client_name=name,
         total=Decimal("1062.50"),
         currency="NZD",
+        country="NZ",
         xero_total=Decimal("1062.51"),
         xero_status="AUTHORISED",
         paymo_invoice_id=41,
@@ -210,6 +212,7 @@ def facts(name: str) -> dict[str, Any]:
         "client": name,
         "total": "1062.50",
         "currency": "NZD",
+        "country": "NZ",
         "xero_url": "https://go.xero.example/app/!abc12/invoicing/view/42",
         "paymo_url": "https://app.paymo.example/#accounting/invoices/41",
         "xero_number": name,
@@ -245,6 +248,7 @@ def digest_facts(name: str) -> dict[str, Any]:
         "client": name,
         "amount": "115.00",
         "currency": "NZD",
+        "country": "NZ",
         "due_on": "2026-03-01",
     }
     group = {"count": 12, "sums": {"NZD": "1380.00", "USD": "20.00"}, "first": [one] * 10}

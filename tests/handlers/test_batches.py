@@ -22,7 +22,7 @@ from tests.walk import LINES, Walk, text_in
 
 
 def lines(name: str, count: int, state: ExportState | None = None) -> tuple[BatchLine, ...]:
-    return tuple(BatchLine(name, name, "1,234.50 NZD", name * 3, state) for _ in range(count))
+    return tuple(BatchLine(name, name, "$1,234.50", name * 3, state) for _ in range(count))
 
 
 def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> BatchForm:
@@ -37,7 +37,7 @@ def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> Bat
         is_all=True,
         problem="",
         unknown=(),
-        groups=(BatchGroup("ready", lines("INV-1", 300), ("1,234.50 NZD", "3.00 EUR")),),
+        groups=(BatchGroup("ready", lines("INV-1", 300), ("$1,234.50", "€3.00")),),
         missing=(),
         sent=(),
     )
@@ -46,7 +46,7 @@ def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> Bat
 
 def everything(name: str) -> dict[str, Any]:
     """Return the most that a batch can hold, by the fields of the form."""
-    totals = ("1.00 NZD",) * 30
+    totals = ("$1.00",) * 30
     return {
         "groups": tuple(BatchGroup(each, lines(name, 400), totals) for each in VERDICTS),
         "missing": tuple(Missing(each, name, "contact", 30) for each in range(1, 300)),

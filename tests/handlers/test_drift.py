@@ -1,5 +1,7 @@
 """How an edit after the export is told, and the button that brings Xero after Paymo."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,11 +11,17 @@ from handlers.notices.text import text_of
 from handlers.notices.views import drift_buttons, notice_blocks
 from services.model.actions import Action
 from services.model.notice import NoticeKind
+from services.model.wording import Amount, Day
+from tests.days import day
 from tests.handlers import samples
 from tests.handlers.judging import buttons
 
 DRIFTED = NoticeKind.INVOICE_DRIFTED
-TOTAL = [["total", "115.00 NZD", "230.00 NZD"], ["date", "2026-03-01", "2026-03-02"]]
+SECOND = str(Day(date(2026, 3, 2)))
+TOTAL = [
+    ["total", str(Amount(Decimal(115), "NZD")), str(Amount(Decimal(230), "NZD"))],
+    ["date", str(Day(date(2026, 3, 1))), SECOND],
+]
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -24,13 +32,16 @@ def facts(**changes: Any) -> dict[str, Any]:
     ("changes", "words"),
     [
         ({}, "was edited in Paymo after its export"),
-        ({}, "• total: 115.00 NZD → 230.00 NZD\n• date: 1 Mar 2026 → 2 Mar 2026"),
+        ({}, f"• total: $115.00 → $230.00\n• date: {day('2026-03-01')} → {day('2026-03-02')}"),
         ({"advice": "Make it up."}, "Xero stays as it is. Make it up."),
         ({"side": "Xero"}, "was changed in Xero after its export"),
         ({"differences": []}, "is in Paymo as it was exported again"),
         ({"differences": [], "is_shared": True}, "in the same way in Paymo and in Xero"),
-        ({"more": 3}, "2 Mar 2026\n• and 3 more\nXero stays"),
-        ({"differences": [["due date", "", "2026-03-02"]]}, "• due date: – → 2 Mar 2026"),
+        ({"more": 3}, f"{day('2026-03-02')}\n• and 3 more\nXero stays"),
+        (
+            {"differences": [["due date", "", str(Day(date(2026, 3, 2)))]]},
+            f"• due date: – → {day('2026-03-02')}",
+        ),
         ({"differences": [["line 1, text", "<!here>", "a\nb"]]}, "&lt;!here&gt; → a b"),
         ({"by": "U1"}, "✅ <@U1> updated *Invoice"),
     ],

@@ -125,7 +125,7 @@ def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (done(after={"total": "9.00 NZD"}), "<@UANNA> exported invoice INV-7 to Maple Books: "),
+        (done(after={"total": "$9.00"}), "<@UANNA> exported invoice INV-7 to Maple Books: "),
         (done("payment_received", by=""), "The app recorded in Paymo a payment that invoice INV-7"),
         (
             done(

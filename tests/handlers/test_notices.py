@@ -64,7 +64,7 @@ def test_a_number_that_was_left_out_is_told_with_xeros_own() -> None:
     ("state", "sign", "words"),
     [
         ("open", "✅", "open"),
-        ("part_paid", "💰", "662.50 NZD left"),
+        ("part_paid", "💰", "$662.50 left"),
         ("paid", "💰", "paid"),
         ("deleted", "🗑️", "deleted in Xero"),
         ("voided", "🚫", "void in Xero"),
@@ -82,11 +82,11 @@ def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "Payment of 400.00 NZD"),
+        ({}, "Payment of $400.00"),
         ({"is_paid": True}, "paid in full"),
-        ({"changed_from": "300.00"}, "changed in Xero from 300.00 NZD to 400.00 NZD"),
-        ({"short_by": "0.01"}, "0.01 NZD less than Xero states"),
-        ({"over_by": "0.01"}, "0.01 NZD more: the difference that was accepted"),
+        ({"changed_from": "300.00"}, "changed in Xero from $300.00 to $400.00"),
+        ({"short_by": "0.01"}, "$0.01 less than Xero states"),
+        ({"over_by": "0.01"}, "$0.01 more: the difference that was accepted"),
         ({"gone": True}, "Nothing was recorded"),
         ({"asked": "Paymo takes less."}, "is not recorded in Paymo. Paymo takes less."),
     ],

@@ -20,6 +20,7 @@ from services.model.actions import Action
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.reconcile.report import Outcome, Report, Row, Side
+from tests.days import day
 from tests.handlers import samples
 from tests.handlers.desk import Desk
 from tests.handlers.judging import buttons, judge_message, said
@@ -44,7 +45,9 @@ def row(outcome: Outcome, name: str = "INV-7", **changes: Any) -> Row:
 
 def report(*rows: Row, **changes: Any) -> Report:
     name = "Maple Books"
-    made = Report(name, "Maple Studio", "2026-02", "February 2026", samples.NOW, rows, others=0)
+    made = Report(
+        name, "Maple Studio", "NZ", "2026-02", "February 2026", samples.NOW, rows, others=0
+    )
     return replace(made, **changes)
 
 
@@ -136,11 +139,11 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
 
 
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
-    finding = Mismatch("paid", "40.00 NZD", "0.00 NZD", "Typed in Paymo: 40.00 NZD.")
+    finding = Mismatch("paid", "$40.00", "$0.00", "Typed in Paymo: $40.00.")
 
     drawn = report_blocks(report(row(Outcome.DIFFERS, findings=(finding,))))
 
-    assert "• paid: 40.00 NZD in Paymo, 0.00 NZD in Xero. Typed in Paymo" in said(drawn)
+    assert "• paid: $40.00 in Paymo, $0.00 in Xero. Typed in Paymo" in said(drawn)
 
 
 async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
@@ -159,7 +162,7 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
 
 
 async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: Desk) -> None:
-    finding = Mismatch("total", "115.00 NZD", "116.00 NZD", "Why not?")
+    finding = Mismatch("total", "$115.00", "$116.00", "Why not?")
     rows = [row(Outcome.DIFFERS, "=1+1", findings=(finding,)), row(Outcome.AGREES, xero=None)]
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id)
 
@@ -169,7 +172,7 @@ async def test_every_invoice_is_in_the_file_both_sides_beside_each_other(desk: D
     table = list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig"))))
     assert file.name == "paymo-xero-2026-02.csv"
     assert [each["number"] for each in table] == ["'=1+1", "INV-7"]
-    assert table[0]["what differs"] == "total: 115.00 NZD in Paymo, 116.00 NZD in Xero. Why not?"
+    assert table[0]["what differs"] == "total: $115.00 in Paymo, $116.00 in Xero. Why not?"
     assert (table[0]["total in Paymo"], table[0]["date in Xero"]) == ("115.00", "2026-02-03")
     assert (table[1]["result"], table[1]["status in Xero"]) == ("agrees", "")
 
@@ -189,9 +192,9 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     text = text_of(message)
 
     assert "141 of 143 agree at 09:30 UTC, 2 differ." in text
-    assert "Exported 12 (1,380.00 NZD, 20.00 USD) · paid 12" in text
-    assert "• Acme Ltd · Acme Ltd · 115.00 NZD since 1 Mar 2026" in text
-    assert "12 of these are dated up to 28 Feb 2026, where Xero is locked already." in text
+    assert "Exported 12 ($1,380.00, US$20.00) · paid 12" in text
+    assert f"• Acme Ltd · Acme Ltd · $115.00 since {day('2026-03-01')}" in text
+    assert f"12 of these are dated up to {day('2026-02-28')}, where Xero is locked already." in text
     assert buttons(notice_blocks(message)) == {
         names.RECONCILE: "2026-02",
         names.OPEN_XERO: "",

@@ -26,7 +26,7 @@ def item(price: str = "100", **fields: Any) -> Item:
 
 
 def invoice(**fields: Any) -> Invoice:
-    """One invoice of 100 and 15 % tax, with what is named instead."""
+    """One invoice of 100 and 15% tax, with what is named instead."""
     usual: dict[str, Any] = {
         "id": 98,
         "number": "INV-7",
@@ -70,6 +70,7 @@ ACCOUNTS = (
     account("290", "Closed", "OUTPUT2", is_usable=False, why_not="archived"),
 )
 BOOKS = LedgerSettings(
+    country="NZ",
     organisation="Harbour Studio",
     locked_until=date(2026, 10, 31),
     currencies=frozenset({"NZD", "EUR"}),

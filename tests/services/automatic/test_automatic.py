@@ -162,7 +162,7 @@ async def test_what_was_sent_before_it_was_switched_on_stays(bridge: Bridge) -> 
     ("client", "more", "reason"),
     [
         ("Kiwi Farm", {}, "somebody has chosen before"),
-        ("ACME Ltd.", {"tax": 7}, "7 % in Paymo"),
+        ("ACME Ltd.", {"tax": 7}, "7% in Paymo"),
         ("ACME Ltd.", {"currency": "SEK"}, "has not enabled SEK"),
     ],
 )

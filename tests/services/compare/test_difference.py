@@ -65,8 +65,8 @@ async def test_e27_a_difference_is_loud_and_can_be_accepted_once(bridge: Bridge)
     assert (act.what, act.user_id, act.before["paymo"], act.before["xero"]) == (
         "difference_accepted",
         "U1",
-        "115.00 NZD",
-        "115.02 NZD",
+        "$115.00",
+        "$115.02",
     )
     with pytest.raises(AlreadyRequested):
         await bridge.undo.accept(ANNA, export_id)

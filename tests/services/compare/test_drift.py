@@ -9,6 +9,7 @@ import pytest
 from handlers.blocks import render_plain
 from services.errors import AlreadyRequested, NotAllowed, ServiceError
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.days import day
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, reply_to
 from tests.services.drifting import (
     change,
@@ -39,7 +40,7 @@ async def test_c8_an_edit_in_paymo_is_told_once_with_both_figures(bridge: Bridge
 
     (facts,) = await told(bridge)
     assert (facts["side"], facts["advice"]) == ("Paymo", "")
-    assert ["total", "115.00 NZD", "230.00 NZD"] in facts["differences"]
+    assert ["total", "$115.00", "$230.00"] in facts["differences"]
     assert in_xero(bridge).total == Decimal(115)
 
     reprice(bridge, "300")
@@ -158,7 +159,7 @@ async def test_pressing_update_makes_xeros_invoice_as_paymos_is_now(bridge: Brid
     assert (export.number, export.xero_number, export.drift) == ("INV-9", "INV-9", "")
     assert (export.total, export.xero_total) == (Decimal(230), Decimal(230))
     assert [each["by"] for each in await told(bridge)] == ["", "U1"]
-    assert "its total is 230.00 NZD" in render_plain(bridge.screen.sayings[-1].text)
+    assert "its total is $230.00" in render_plain(bridge.screen.sayings[-1].text)
     assert len(bridge.xero.invoices) == 1
 
 
@@ -217,7 +218,7 @@ async def test_where_xero_cannot_follow_the_person_is_told_what_to_do(
     facts = (await told(bridge))[-1]
     words = {
         "paid": "Payments or credits stand on it",
-        "locked": "is locked up to 25 Nov 2026",
+        "locked": f"is locked up to {day('2026-11-25')}",
         "currency": "needs another invoice in Xero",
         "both": "changed it in Xero as well",
     }

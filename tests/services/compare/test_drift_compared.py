@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from handlers.blocks import render_plain
 from services import compare
 from services.clients.paymo import Client, Invoice, Payment
 from services.clients.xero import XeroInvoice
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
 from services.store.tables import Export
+from tests.days import day
 from tests.services.cases import invoice, item
 
 WORK, TRAIN = item(id=1, seq=1), item("20", id=2, seq=2, item="Train", apply_tax=False)
@@ -87,7 +89,7 @@ def edits(now: Invoice, **row: Any) -> dict[str, tuple[str, str]]:
     """Return what is told of this edit in Paymo."""
     contact_id = "c1" if now.client_id == 5 else ""
     found = compare.standing_now(exported(**row), now, contact_id, stated()).in_paymo
-    return {each.name: (each.was, each.now) for each in found}
+    return {each.name: (render_plain(each.was), render_plain(each.now)) for each in found}
 
 
 def with_line(**fields: Any) -> Invoice:
@@ -101,9 +103,9 @@ def with_line(**fields: Any) -> Invoice:
         (paymo(number="INV-9"), {"number": ("INV-7", "INV-9")}),
         (paymo(client_id=6, client=Client(id=6, name="Beta")), {"client": ("Acme", "Beta")}),
         (paymo(currency="US$"), {"currency": ("NZD", "USD")}),
-        (paymo(issued_on=date(2026, 11, 21)), {"date": ("2026-11-20", "2026-11-21")}),
-        (paymo(due_on=date(2026, 12, 1)), {"due date": ("2026-12-20", "2026-12-01")}),
-        (paymo(due_on=None), {"due date": ("2026-12-20", "")}),
+        (paymo(issued_on=date(2026, 11, 21)), {"date": (day("2026-11-20"), day("2026-11-21"))}),
+        (paymo(due_on=date(2026, 12, 1)), {"due date": (day("2026-12-20"), day("2026-12-01"))}),
+        (paymo(due_on=None), {"due date": (day("2026-12-20"), "")}),
         (with_line(item="Drafts"), {"line 1, text": ("Design", "Drafts")}),
         (with_line(description="In May"), {"line 1, text": ("Design", "Design\nIn May")}),
         (
@@ -117,7 +119,7 @@ def with_line(**fields: Any) -> Invoice:
         ),
         (
             paymo(items=(WORK,), subtotal=Decimal(100), total=Decimal(115)),
-            {"line 2 removed": ("Train · 1 × 20", ""), "total": ("135.00 NZD", "115.00 NZD")},
+            {"line 2 removed": ("Train · 1 × 20", ""), "total": ("NZ$135.00", "NZ$115.00")},
         ),
         (
             paymo(items=(item("20", id=9, seq=1, item="Train", apply_tax=False),)),
@@ -129,11 +131,11 @@ def with_line(**fields: Any) -> Invoice:
         ),
         (
             paymo(discount_amount=Decimal(5), total=Decimal(130)),
-            {"discount": ("0.00 NZD", "5.00 NZD"), "total": ("135.00 NZD", "130.00 NZD")},
+            {"discount": ("NZ$0.00", "NZ$5.00"), "total": ("NZ$135.00", "NZ$130.00")},
         ),
         (
             paymo(tax_amount=Decimal(16), total=Decimal(136)),
-            {"tax": ("15.00 NZD", "16.00 NZD"), "total": ("135.00 NZD", "136.00 NZD")},
+            {"tax": ("NZ$15.00", "NZ$16.00"), "total": ("NZ$135.00", "NZ$136.00")},
         ),
         (paymo(status="void"), {"status": ("not void", "void")}),
     ],

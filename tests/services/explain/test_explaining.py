@@ -98,8 +98,8 @@ async def test_an_exported_invoice_says_where_it_is_and_what_was_paid(
     assert found.export.people == (("by", "U1"),)
     assert not found.can_export
     assert found.checks == ()
-    assert "75.00 NZD left to pay" in render_plain(finding(found, "Look at Xero").text)
-    assert "40.00 NZD" in render_plain(finding(found, "Payment").text)
+    assert "$75.00 left to pay" in render_plain(finding(found, "Look at Xero").text)
+    assert "$40.00" in render_plain(finding(found, "Payment").text)
     assert "is recorded in Paymo" in finding(found, "Payment").text
     assert "Acme Ltd" in finding(found, "Match").text
     looked = dict(finding(found, "Look at Xero").times)

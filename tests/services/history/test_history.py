@@ -74,7 +74,7 @@ async def test_an_invoice_has_its_own_story_over_all_its_generations(
     assert [each.by for each in found.audit] == ["U1", "", "U1"]
     ids = [second.xero_invoice_id, first.xero_invoice_id, first.xero_invoice_id]
     assert [each.xero_invoice_id for each in found.audit] == ids
-    assert found.audit[2].after["total"] == "115.00 NZD"
+    assert found.audit[2].after["total"] == "$115.00"
 
 
 @BOTH_DATABASES

@@ -188,7 +188,7 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
         (0, 2),
     ]
     assert (again.contact, again.contact_reason) == (Option("c1", "Zebra Zoo", ""), "used before")
-    assert again.account == Option("sales", "Sales (200)", "GST · 15 %")
+    assert again.account == Option("sales", "Sales (200)", "GST · 15%")
     assert new.contact is not None
     assert (new.contact.value, new.contact.text) == (NEW_CONTACT, "➕ Add «Birch» to Xero")
     assert audit == [("U1", "matched")] * 2
@@ -230,7 +230,7 @@ async def test_accounts_for_sales_are_found_by_name_or_code_with_their_tax(
     by_code = await service.account_options(OWNER, "270")
     found = {each.label: each.options for each in everything}
 
-    assert found["Revenue"] == (Option("sales", "Sales (200)", "GST · 15 %"),)
+    assert found["Revenue"] == (Option("sales", "Sales (200)", "GST · 15%"),)
     assert found["Other income"] == (Option("other", "Interest (270)", "no tax rate"),)
     assert [option.value for each in by_code for option in each.options] == ["other"]
 

@@ -21,7 +21,6 @@ from services.money import (
     expected_totals,
     fits_number,
     folded,
-    format_amount,
     is_plain,
     largest_remainder,
     line_amounts,
@@ -139,10 +138,10 @@ def test_a_sum_that_paymo_rounded_once_is_met_by_the_lines() -> None:
 @pytest.mark.parametrize(
     ("change", "figure"),
     [
-        ({"total": Decimal("1645.50")}, "1,645.50 GBP"),
-        ({"discount_amount": Decimal("163.01")}, "163.01 GBP"),
-        ({"subtotal": Decimal("1630.01"), "total": Decimal("1645.50")}, "1,630.01 GBP"),
-        ({"lines": text_book().lines[:2]}, "1,480.00 GBP"),
+        ({"total": Decimal("1645.50")}, "£1,645.50"),
+        ({"discount_amount": Decimal("163.01")}, "£163.01"),
+        ({"subtotal": Decimal("1630.01"), "total": Decimal("1645.50")}, "£1,630.01"),
+        ({"lines": text_book().lines[:2]}, "£1,480.00"),
         ({"lines": tuple(replace(each, is_taxed=False) for each in text_book().lines)}, "178.49"),
     ],
 )
@@ -168,11 +167,11 @@ def test_a_tax_on_taxed_lines_that_cancel_out_is_refused() -> None:
 
     with pytest.raises(DoesNotAddUp) as refusal:
         check_adds_up(odd)
-    assert "1.00 GBP of tax" in render_plain(str(refusal.value))
+    assert "£1.00 of tax" in render_plain(str(refusal.value))
 
 
 @pytest.mark.parametrize(
-    ("lines", "why"), [([], "no lines"), ([line("0")], "0.00 GBP"), ([line("-5")], "-5.00 GBP")]
+    ("lines", "why"), [([], "no lines"), ([line("0")], "£0.00"), ([line("-5")], "-£5.00")]
 )
 def test_nothing_to_pay_is_refused(lines: list[object], why: str) -> None:
     with pytest.raises(NotExportable) as refusal:
@@ -186,10 +185,10 @@ def test_a_third_decimal_is_refused_by_name() -> None:
 
     with pytest.raises(NotExportable) as of_a_line:
         check_adds_up(paymo_figures([line("12.345")], currency="KWD"))
-    assert "line 1 is 12.345 KWD" in render_plain(str(of_a_line.value))
+    assert "line 1 is KWD\u00a012.345" in render_plain(str(of_a_line.value))
     with pytest.raises(NotExportable) as of_the_total:
         check_adds_up(replace(fine, total=Decimal("24.681")))
-    assert "total is 24.681 KWD" in render_plain(str(of_the_total.value))
+    assert "total is KWD\u00a024.681" in render_plain(str(of_the_total.value))
 
 
 def test_yen_stay_whole_unless_paymo_itself_states_less() -> None:
@@ -231,21 +230,6 @@ def test_a_currency_that_xero_cannot_know_is_refused_by_name(code: str) -> None:
 )
 def test_currencies_have_their_decimals(code: str, decimals: int) -> None:
     assert decimals_of(code) == decimals
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "text"),
-    [
-        ("1234.5", "GBP", "1,234.50 GBP"),
-        ("-1234567", "JPY", "-1,234,567 JPY"),
-        ("111.888", "EUR", "111.888 EUR"),
-        ("1.25", "KWD", "1.250 KWD"),
-        ("-0.00", "EUR", "0.00 EUR"),
-        ("1E+3", "USD", "1,000.00 USD"),
-    ],
-)
-def test_an_amount_is_written_out_with_all_it_has(amount: str, currency: str, text: str) -> None:
-    assert format_amount(Decimal(amount), currency) == text
 
 
 def test_the_larger_remainder_gets_the_cent() -> None:

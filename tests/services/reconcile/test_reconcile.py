@@ -250,7 +250,7 @@ async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) ->
     (payment,) = await bridge.payments()
     assert (row.outcome, row.help) == (Outcome.DECIDED, Action.BRING_BACK)
     assert row.help_value == str(payment.id)
-    assert only(row).note == "Somebody deleted in Paymo: Payment of 40.00 NZD."
+    assert only(row).note == "Somebody deleted in Paymo: Payment of $40.00."
 
 
 async def test_credits_that_are_only_told_are_told_as_decided(bridge: Bridge) -> None:
@@ -271,10 +271,10 @@ async def test_payments_that_are_on_one_side_alone_are_named(bridge: Bridge) -> 
     report = await compared(bridge)
 
     first, second = only(row_of(report)), only(row_of(report, "INV-2"))
-    assert (first.in_paymo, first.in_xero) == ("40.00 NZD", "0.00 NZD")
-    assert "Typed in Paymo: 40.00 NZD" in first.note
-    assert (second.in_paymo, second.in_xero) == ("0.00 NZD", "115.00 NZD")
-    assert "The next look at Xero brings 115.00 NZD" in second.note
+    assert (first.in_paymo, first.in_xero) == ("$40.00", "$0.00")
+    assert "Typed in Paymo: $40.00" in first.note
+    assert (second.in_paymo, second.in_xero) == ("$0.00", "$115.00")
+    assert "The next look at Xero brings $115.00" in second.note
     assert not first.is_decided
     assert not second.is_decided
 

@@ -213,7 +213,7 @@ async def test_what_somebody_rounds_in_xero_is_named_and_taken(
     told = [words(*each) for each in await bridge.notices()]
     assert f"rounded by {rounding} NZD in Maple Books" in told[1]
     assert "payments are recorded all the same" in told[1]
-    assert "0.05 NZD between Xero and Paymo is Xero's rounding" in told[2]
+    assert "$0.05 between Xero and Paymo is Xero's rounding" in told[2]
     assert len(told) == 3
 
     await bridge.reconcile.ask(ANNA, "", reply_to())
