@@ -113,7 +113,7 @@ def _untaxed(form: BatchForm) -> list[Block]:
         names.UNTAXED_FOR_ALL, form.untaxed_options, placeholder="Choose a tax rate"
     )
     held = counted(form.count(UNTAXED), "invoice")
-    text = f"*Lines without tax* need one of Xero’s rates of 0 % · holds up {held}"
+    text = f"*Lines without tax* need one of Xero’s rates of 0% · holds up {held}"
     return [blocks.section(text, accessory=choice)]
 
 

@@ -289,7 +289,7 @@ def drift_text(facts: Facts) -> str:
     if not differences:
         return f"✅ {invoice} is in {side} as it was exported again."
     if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
-        by = one_line(differences[0][2])
+        by = _value(differences[0][2], facts)
         return (
             f"ℹ️ {invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
             "payments are recorded all the same."

@@ -143,5 +143,6 @@ def _row(now: datetime, company: Company, books: Organisation) -> Connection:
         tenant_id=books.tenant_id,
         organisation_name=books.name,
         base_currency=books.currency,
+        country=books.country,
         short_code=books.short_code,
     )

@@ -40,7 +40,8 @@ async def test_c8_an_edit_in_paymo_is_told_once_with_both_figures(bridge: Bridge
 
     (facts,) = await told(bridge)
     assert (facts["side"], facts["advice"]) == ("Paymo", "")
-    assert ["total", "$115.00", "$230.00"] in facts["differences"]
+    differences = [[render_plain(each) for each in row] for row in facts["differences"]]
+    assert ["total", "NZ$115.00", "NZ$230.00"] in differences
     assert in_xero(bridge).total == Decimal(115)
 
     reprice(bridge, "300")

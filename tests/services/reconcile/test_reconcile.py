@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
 from services.compare import Mismatch
 from services.errors import ServiceError
@@ -57,9 +58,10 @@ def row_of(report: Report, number: str = "INV-1") -> Row:
 
 
 def only(row: Row) -> Mismatch:
-    """Return the one thing that differs."""
+    """Return the one thing that differs, as it is read."""
     (found,) = row.findings
-    return found
+    here, there, note = map(render_plain, (found.in_paymo, found.in_xero, found.note))
+    return replace(found, in_paymo=here, in_xero=there, note=note)
 
 
 @BOTH_DATABASES
