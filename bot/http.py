@@ -145,7 +145,7 @@ def form_of(body: bytes) -> dict[str, str]:
     form = text_of(body)
     try:
         if form.startswith("payload="):
-            # The standard library needs longer for Slack's one large field than everything else
+            # Slack's one large field; the standard library needs longer for it than everything else
             # that we do before the answer.
             return dict(URL.build(path="/", query_string=form, encoded=True).query)
         return dict(parse_qsl(form, keep_blank_values=True, max_num_fields=100))

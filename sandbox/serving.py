@@ -24,7 +24,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 def as_json(
     body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return a JSON answer; decimals go out as exact JSON numbers."""
+    """Answer in JSON; decimals go out as exact JSON numbers."""
     return web.Response(
         status=status,
         body=_ENCODER.encode(body),
@@ -35,10 +35,10 @@ def as_json(
 
 
 class Bell(asyncio.Event):
-    """An event that nobody waits for yet in a copy of what holds it."""
+    """An event; in a copy of what holds it, nobody waits for it yet."""
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
-        """Return a silent one."""
+        """Make a silent one."""
         return type(self)()
 
 
@@ -88,7 +88,7 @@ class Fault:
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fits(self, request: web.Request) -> bool:
-        """Say whether this request is to suffer; what pages and tests ask by never does."""
+        """Whether this request is to suffer; requests of pages and tests never do."""
         return (
             self.times > 0
             and not request.path.startswith("/_sandbox/")
@@ -105,7 +105,7 @@ class Fault:
             await self.gate.wait()
 
     def instead(self) -> web.Response:
-        """Return the answer that is given instead of the real one."""
+        """The answer that is given instead of the real one."""
         given: Json = {"body" if isinstance(self.body, bytes) else "text": self.body}
         return web.Response(status=self.status or HTTPStatus.OK, headers=self.headers, **given)
 
@@ -131,7 +131,7 @@ class Faults:
         self.waiting.clear()
 
     def take(self, request: web.Request) -> Fault | None:
-        """Return the first fault that fits, one time fewer."""
+        """Use the first fault that fits once."""
         for fault in self.waiting:
             if fault.fits(request) and fault.skip:
                 fault.skip -= 1

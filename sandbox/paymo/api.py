@@ -81,7 +81,7 @@ def _message(status: int, text: str) -> web.Response:
 
 
 def _key(request: web.Request) -> str:
-    """Return the user of Basic auth, which is the API key; the password is any text."""
+    """The user of Basic auth, which is the API key; the password is any text."""
     scheme, _, packed = request.headers.get("Authorization", "").partition(" ")
     if scheme.casefold() != "basic":
         return ""

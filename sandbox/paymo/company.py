@@ -17,7 +17,7 @@ _TERMS = timedelta(days=30)
 
 
 def not_found() -> Refused:
-    """What an unknown id is answered with."""
+    """The refusal of an unknown id."""
     return Refused(HTTPStatus.NOT_FOUND, "Object not found")
 
 
@@ -153,11 +153,11 @@ class Company:
             self.entries[each].item_id = item.id
 
     def entries_of(self, item: Item) -> list[Entry]:
-        """Return the time that a line bills."""
+        """The time that a line bills."""
         return [each for each in self.entries.values() if each.item_id == item.id]
 
     def numbered(self, number: str) -> Invoice:
-        """Return the invoice with this number."""
+        """The invoice with this number."""
         found = [each for each in self.invoices.values() if each.number == number]
         if not found:
             raise not_found()
@@ -252,7 +252,7 @@ class Company:
         self._tell_invoice("update", invoice)
 
     def add_hook(self, sent: Json) -> Hook:
-        """Have something told to an address; all keys of the company are of one person."""
+        """Send events to an address; all keys of the company are one person's."""
         hook = made_from(sent, next(self.ids), self.now())
         self.hooks[hook.id] = hook
         return hook
@@ -269,17 +269,17 @@ class Company:
         del self.hooks[self.hook(hook_id).id]
 
     def hook(self, hook_id: int) -> Hook:
-        """Return the webhook with this id."""
+        """The webhook with this id."""
         if hook_id not in self.hooks:
             raise not_found()
         return self.hooks[hook_id]
 
     def payments_of(self, invoice_id: int) -> list[Payment]:
-        """Return an invoice's payments, oldest first."""
+        """An invoice's payments, oldest first."""
         return [each for each in self.payments.values() if each.invoice_id == invoice_id]
 
     def left(self, invoice_id: int) -> Decimal:
-        """Return what is left to pay."""
+        """What is left to pay."""
         paid = sum((each.amount for each in self.payments_of(invoice_id)), Decimal(0))
         return self._invoice(invoice_id).total - paid
 
@@ -302,7 +302,7 @@ class Company:
         self.courier.announce(self.hooks, f"model.{what}", body)
 
     def _later(self, former: datetime) -> datetime:
-        """Return a time after the former one even when the clock stands: Paymo counts seconds."""
+        """A time after the former one even when the clock stands: Paymo counts seconds."""
         return max(self.now(), former + timedelta(seconds=1))
 
 

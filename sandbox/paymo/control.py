@@ -105,7 +105,7 @@ class Control:
         return answer
 
     def _company(self, sent: Json) -> Company:
-        """Return the company that is named, or holds what is named, or else the first."""
+        """The company that is named, or holds what is named, or else the first."""
         company_id = sent.pop("company_id", None)
         named = {"invoice_id", "payment_id"} & set(sent)
         for company in self.companies().values():

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def invalid(name: str) -> Refused:
-    """What a value is answered with that a field cannot take; Paymo's own words are not known."""
+    """The refusal of a value that a field cannot take; Paymo's own words are not known."""
     return Refused(HTTPStatus.BAD_REQUEST, f"Invalid value for field '{name}'")
 
 
@@ -34,7 +34,7 @@ def rounded(amount: Decimal) -> Decimal:
 
 
 def number(amount: Decimal) -> Decimal | int:
-    """Return an amount as Paymo writes it: without closing zeros."""
+    """An amount as Paymo writes it: without closing zeros."""
     plain = amount.normalize()
     return int(plain) if plain == plain.to_integral_value() else Decimal(f"{plain:f}")
 
@@ -145,7 +145,7 @@ class Invoice:
     token: str = field(default_factory=lambda: uuid4().hex, repr=False)
 
     def amounts(self) -> dict[str, Decimal]:
-        """Return subtotal, discount_amount, tax_amount, tax2_amount and total."""
+        """The invoice's subtotal, discount_amount, tax_amount, tax2_amount and total."""
         subtotal = sum((rounded(each.amount) for each in self.items), Decimal(0))
         taxed = sum((rounded(each.amount) for each in self.items if each.apply_tax), Decimal(0))
         kept = 1 - self.discount / _PER_CENT
@@ -209,7 +209,7 @@ class Invoice:
         return head | self.texts
 
     def _permalink(self, form: str) -> str:
-        """Return the address at which anybody may read the invoice; the stand-in serves none."""
+        """The address at which anybody may read the invoice; the stand-in serves none."""
         return f"https://app.paymoapp.com/api/invoices/{self.id}/?token={self.token}&format={form}"
 
     def lines(self) -> list[Json]:

@@ -88,7 +88,7 @@ def _line(item: Item) -> Json:
 
 
 def _sums(invoice: Invoice) -> list[tuple[str, str]]:
-    """Return what stands below the lines; discount and taxes only when there are any."""
+    """What stands below the lines; discount and taxes only when there are any."""
     amounts = invoice.amounts()
     tax2_name = invoice.texts.get("tax2_text") or "Tax 2"
     rows = [

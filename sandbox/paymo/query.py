@@ -18,7 +18,7 @@ _TIMES = frozenset({"created_on", "updated_on"})
 
 
 def matching(rows: Sequence[Json], where: str) -> list[Json]:
-    """Return the rows that fit every condition."""
+    """The rows that fit every condition."""
     terms = [_parsed(each) for each in re.split(r"\s+and\s+", where)] if where else []
     try:
         return [row for row in rows if all(_fits(row, *term) for term in terms)]
@@ -78,7 +78,7 @@ def _compared(mine: Any, theirs: Any, sign: str) -> bool:
 
 
 def paged(request: web.Request, rows: list[Json]) -> list[Json]:
-    """Return one page, from 0 on; without paging at most 2,500 rows."""
+    """One page, from 0 on; without paging at most 2,500 rows."""
     size, page = _count(request, "page_size", MOST), _count(request, "page", 0)
     return rows[page * size : page * size + min(size, MOST)]
 
@@ -91,7 +91,7 @@ def _count(request: web.Request, name: str, usual: int) -> int:
 
 
 def included(request: web.Request, known: Sequence[str]) -> list[str]:
-    """Return what is asked for besides the object itself."""
+    """What is asked for besides the object itself."""
     asked = [each.strip() for each in request.query.get("include", "").split(",") if each.strip()]
     for each in asked:
         parent = each.split(".")[0]

@@ -31,7 +31,7 @@ _FIRST_ID = 3_000_001_001  # more than 32 bits hold: Paymo says nowhere how larg
 class Limit:
     """So many requests in each window; every one beyond is refused until the window is over.
 
-    A `wider` window counts the same requests, and is told of beside this one.
+    A `wider` window counts the same requests; the headers show both.
     """
 
     now: Clock

@@ -28,7 +28,7 @@ _EVENT = re.compile(
 
 @dataclass(slots=True)
 class Hook:
-    """What one event, or everything that fits a pattern, is sent to."""
+    """An address to which one event, or everything that fits a pattern, is sent."""
 
     id: int
     target_url: str
@@ -52,7 +52,7 @@ class Hook:
         }
 
     def fits(self, event: str) -> bool:
-        """Say whether it is to hear of this; the stand-in does not narrow by `where`."""
+        """Whether this event is sent to it; the stand-in does not filter by `where`."""
         pattern = re.escape(self.event).replace(r"\*", ".*")
         return re.fullmatch(pattern, event) is not None
 
@@ -66,7 +66,7 @@ class Hook:
 
 
 def made_from(sent: Json, hook_id: int, now: datetime) -> Hook:
-    """Return the webhook that somebody asks for."""
+    """Make the webhook that is asked for."""
     for name in ("target_url", "event"):
         if name not in sent:
             raise Refused(HTTPStatus.BAD_REQUEST, f"Missing required params: {name}")
@@ -128,5 +128,5 @@ def sign(raw: bytes, secret: str) -> str:
 
 
 def told_of(deliveries: Sequence[Delivery]) -> list[str]:
-    """Return the events of these deliveries, in order."""
+    """The events of these deliveries, in order."""
     return [each.headers["X-Paymo-Event"] for each in deliveries]

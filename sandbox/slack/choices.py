@@ -12,7 +12,7 @@ _EMPTY: tuple[Any, ...] = (None, "", [])
 
 
 def picked(field: Field, value: Any, options: list[Json]) -> Json:
-    """Return what Slack keeps for this choice; options are named by value or by their words."""
+    """What Slack keeps for this choice; options are named by value or by their words."""
     kind = field.element["type"]
     if kind == "button":
         raise NotPossible("A button is pressed, nothing is chosen there.")
@@ -28,12 +28,12 @@ def picked(field: Field, value: Any, options: list[Json]) -> Json:
 
 
 def listed(field: Field) -> list[Json]:
-    """Return the options that stand in the menu itself."""
+    """The options that stand in the menu itself."""
     return all_options(field.element)
 
 
 def asks(field: Field) -> bool:
-    """Say whether this menu asks the app for its options."""
+    """Whether this menu asks the app for its options."""
     return "external_select" in field.element["type"]
 
 

@@ -25,7 +25,7 @@ class Control:
     world: Events
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the addresses."""
+        """The addresses."""
         acts: dict[str, Act] = {
             "command": self.command,
             "say": self.say,
@@ -112,7 +112,7 @@ class Control:
         return await self.world.resend(number=int(sent.get("number", 1)))
 
     async def state(self, request: web.Request) -> web.Response:
-        """Return what a person sees: `?user=`, the first one unless named."""
+        """What a person sees: `?user=`, the first one unless named."""
         users = self.world.state.users
         asked = request.query.get("user", "")
         who = asked if asked in users else next(iter(users), "")
@@ -126,11 +126,11 @@ class Control:
         return web.json_response({"version": version})
 
     async def sent(self, _: web.Request) -> web.Response:
-        """Return every view and message that the app tried to show."""
+        """Every view and message that the app tried to show."""
         return web.json_response(self.world.sent)
 
     async def wire(self, _: web.Request) -> web.Response:
-        """Return every exchange as JSON lines."""
+        """Every exchange as JSON lines."""
         return web.Response(text=self.world.wire.lines())
 
     def _team(self, sent: Json) -> Team | None:

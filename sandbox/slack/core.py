@@ -129,7 +129,7 @@ class SlackCore:
         return channel
 
     def user(self, who: Who) -> User:
-        """Return a person by id or by name."""
+        """A person by id or by name."""
         if isinstance(who, User):
             return who
         for user in self.state.users.values():
@@ -138,7 +138,7 @@ class SlackCore:
         raise NotPossible(f"Nobody here is called {who}.")
 
     def channel(self, where: Where) -> Channel:
-        """Return a channel by id or by name."""
+        """A channel by id or by name."""
         if isinstance(where, Channel):
             return where
         for channel in self.state.channels.values():
@@ -147,34 +147,34 @@ class SlackCore:
         raise NotPossible(f"There is no channel {where}.")
 
     def direct(self, who: Who) -> Channel:
-        """Return the conversation between the app and this person."""
+        """The conversation between the app and this person."""
         return self.state.direct_channel(self.user(who))
 
     def team_of(self, who: Who) -> Team:
-        """Return the workspace of this person, where the app must be installed."""
+        """The workspace of this person, where the app must be installed."""
         team = self.state.teams[self.user(who).team_id]
         if not team.installed:
             raise NotPossible(f"The app is not installed in {team.name}.")
         return team
 
     def stack(self, who: Who) -> list[View]:
-        """Return the modals that this person has open, the top one last."""
+        """The modals that this person has open, the top one last."""
         return list(self.state.stacks.get(self.user(who).id, []))
 
     def top_view(self, who: Who) -> View | None:
-        """Return the modal that this person looks at."""
+        """The modal that this person looks at."""
         return next(reversed(self.stack(who)), None)
 
     def home(self, who: Who) -> View | None:
-        """Return this person's Home tab, once the app has published it."""
+        """This person's Home tab, once the app has published it."""
         return self.state.homes.get(self.user(who).id)
 
     def messages(self, where: Where) -> list[Message]:
-        """Return what is said in a channel, in order, threads included."""
+        """What is said in a channel, in order, threads included."""
         return list(self.channel(where).messages)
 
     def ephemerals(self, who: Who) -> list[Message]:
-        """Return what only this person reads, in order."""
+        """What only this person reads, in order."""
         user_id = self.user(who).id
         return [each for each in self.state.ephemerals if each.visible_to == user_id]
 

@@ -58,7 +58,7 @@ class Answer:
         return found if isinstance(found, dict) else {}
 
     def public(self) -> dict[str, Any]:
-        """Return what a page needs to show it."""
+        """What a page needs to show it."""
         return {
             "ok": self.ok,
             "status": self.status,
@@ -81,7 +81,7 @@ class Wire:
         self.entries.append({**entry, "request": request, "response": response})
 
     def lines(self) -> str:
-        """Return the log as JSON lines."""
+        """The log as JSON lines."""
         return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in self.entries)
 
 

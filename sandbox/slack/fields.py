@@ -69,7 +69,7 @@ def fields(blocks: list[dict[str, Any]]) -> Iterator[Field]:
 
 
 def find_field(blocks: list[dict[str, Any]], block_id: str, action_id: str) -> Field:
-    """Return the element at this place; an empty block_id means any block."""
+    """The element at this place; an empty block_id means any block."""
     fitting = [
         each
         for each in fields(blocks)
@@ -92,7 +92,7 @@ def with_ids(blocks: list[dict[str, Any]], make: Callable[[str], str]) -> list[d
 
 
 def initial(field: Field, channel_id: str) -> dict[str, Any]:
-    """Return what a field says before anybody touched it."""
+    """What a field says before anybody touched it."""
     key = field.key
     name = "initial_value" if "value" in key else key.replace("selected", "initial")
     value = field.element.get(name)
@@ -104,7 +104,7 @@ def initial(field: Field, channel_id: str) -> dict[str, Any]:
 
 
 def carried(blocks: list[dict[str, Any]], old: Values, channel_id: str) -> Values:
-    """Return the answers for these blocks: kept where both ids and the type are the same."""
+    """The answers for these blocks: kept where both ids and the type are the same."""
     values: Values = {}
     for field in fields(blocks):
         if not field.key:
@@ -117,7 +117,7 @@ def carried(blocks: list[dict[str, Any]], old: Values, channel_id: str) -> Value
 
 
 def escaped(option: dict[str, Any]) -> dict[str, Any]:
-    """Return an option as Slack gives it back: its words with entities."""
+    """An option as Slack gives it back: its words with entities."""
     words = html.escape(html.unescape(option["text"]["text"]), quote=False)
     return {**option, "text": {**option["text"], "text": words}}
 

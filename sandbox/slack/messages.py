@@ -105,7 +105,7 @@ class Posts:
         return message
 
     def own(self, team: Team, arguments: Json, error: str) -> tuple[Channel, Message]:
-        """Return a message that the app itself has said, and where; a person's id is no channel."""
+        """A message that the app itself has said, and where; a person's id is no channel."""
         channel = self.seen(team, str(arguments.get("channel", "")))
         if channel.id != arguments.get("channel"):
             raise Refused("channel_not_found")
@@ -118,7 +118,7 @@ class Posts:
         return channel, message
 
     def seen(self, team: Team, name: str) -> Channel:
-        """Return a channel that the app can see, by id, by name, or by the person's id."""
+        """A channel that the app can see, by id, by name, or by the person's id."""
         user = self.state.users.get(name)
         if user is not None and user.team_id == team.id:
             return self.state.direct_channel(user)
@@ -130,7 +130,7 @@ class Posts:
         raise Refused("channel_not_found")
 
     def writable(self, team: Team, name: str, *, joined: bool = False) -> Channel:
-        """Return a channel in which the app may speak."""
+        """A channel in which the app may speak."""
         channel = self.seen(team, name)
         if channel.archived:
             raise Refused("is_archived")
@@ -215,7 +215,7 @@ class Posts:
 
 
 def listed(arguments: Json, name: str) -> list[Json]:
-    """Return an argument that is a list, as JSON or as its text."""
+    """An argument that is a list, as JSON or as its text."""
     given = arguments.get(name) or []
     if isinstance(given, str):
         try:

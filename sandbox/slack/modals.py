@@ -136,7 +136,7 @@ class Screens:
         self.state.changed()
 
     def public(self, view: View) -> Json:
-        """Return the view as Slack shows it to the app."""
+        """The view as Slack shows it to the app."""
         team = self.state.teams[view.team_id]
         shown = {name: view.payload.get(name, empty) for name, empty in _SHOWN.items()}
         return {

@@ -64,7 +64,7 @@ class Team:
         return self.name.lower().replace(" ", "-")
 
     def public(self) -> dict[str, Any]:
-        """Return the workspace as Slack shows it."""
+        """The workspace as Slack shows it."""
         return {"id": self.id, "name": self.name, "domain": self.domain}
 
 
@@ -86,7 +86,7 @@ class User:
         return self.name.lower().replace(" ", ".")
 
     def public(self) -> dict[str, Any]:
-        """Return the person as `users.info` does."""
+        """The person as `users.info` does."""
         return {
             "id": self.id,
             "team_id": self.team_id,
@@ -115,7 +115,7 @@ class SharedFile:
     content: bytes = b""
 
     def public(self) -> dict[str, Any]:
-        """Return the file as Slack shows it."""
+        """The file as Slack shows it."""
         return {"id": self.id, "name": self.name, "title": self.title, "size": self.length}
 
 
@@ -141,7 +141,7 @@ class Message:
     files: list[SharedFile] = field(default_factory=list)
 
     def content(self) -> dict[str, Any]:
-        """Return what a `chat.update` replaces."""
+        """What a `chat.update` replaces."""
         return {
             "text": self.text,
             "blocks": self.blocks,
@@ -150,7 +150,7 @@ class Message:
         }
 
     def public(self) -> dict[str, Any]:
-        """Return the message as Slack shows it; what is empty is left out."""
+        """The message as Slack shows it; what is empty is left out."""
         shown = {
             "type": "message",
             "ts": self.ts,
@@ -187,7 +187,7 @@ class Channel:
     messages: list[Message] = field(default_factory=list)
 
     def public(self) -> dict[str, Any]:
-        """Return the channel as `conversations.info` does."""
+        """The channel as `conversations.info` does."""
         shown: dict[str, Any] = {
             "id": self.id,
             "is_channel": not self.im_user and not self.private,

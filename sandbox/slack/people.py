@@ -190,7 +190,7 @@ class Acts(SlackCore):
         return person, shown
 
     def _reach(self, user: Who, where: Place) -> tuple[User, View | Message]:
-        """Return the person and what they are about to touch, if they can see it."""
+        """The person and what they are about to touch, if they can see it."""
         person = self.user(user)
         key = _key(where)
         view = self.state.find_view(key)

@@ -80,11 +80,11 @@ class State:
         return self.version
 
     def next_id(self, prefix: str) -> str:
-        """Return an id that nothing else has."""
+        """An id that nothing else has."""
         return f"{prefix}{next(self._numbers):08d}"
 
     def next_ts(self) -> str:
-        """Return a timestamp later than every one before, even when the clock stands still."""
+        """A timestamp later than every one before, even when the clock stands still."""
         micros = max(int(self.now().timestamp() * MICRO), self._last_micros + 1)
         self._last_micros = micros
         return f"{micros // MICRO}.{micros % MICRO:06d}"
@@ -117,7 +117,7 @@ class State:
         return f"{self.url}/response/{team.id}/{key}"
 
     def installed_for(self, user: User, channel_id: str = "") -> Team:
-        """Return the workspace whose app this person meets: in a channel, the channel's own."""
+        """The workspace whose app this person meets: in a channel, the channel's own."""
         channel = self.channels.get(channel_id)
         return self.teams[channel.team_id if channel else user.team_id]
 
@@ -135,7 +135,7 @@ class State:
         return self.channels[channel_id]
 
     def team_of_token(self, token: str) -> Team | None:
-        """Return the workspace in which this token is good."""
+        """The workspace in which this token is good."""
         fitting = (team for team in self.teams.values() if team.bot_token == token)
         return next((team for team in fitting if team.installed), None)
 
@@ -144,12 +144,12 @@ class State:
         return itertools.chain.from_iterable(self.stacks.values())
 
     def find_view(self, view_id: str) -> View | None:
-        """Return an open modal or a Home tab."""
+        """An open modal or a Home tab."""
         everything = itertools.chain(self.open_views(), self.homes.values())
         return next((view for view in everything if view.id == view_id), None)
 
     def find_message(self, ts: str) -> Message | None:
-        """Return a message or an ephemeral by its timestamp, which is unique here."""
+        """A message or an ephemeral by its timestamp, which is unique here."""
         said = (channel.messages for channel in self.channels.values())
         everything = itertools.chain(self.ephemerals, *said)
         return next((message for message in everything if message.ts == ts), None)

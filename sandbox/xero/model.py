@@ -106,7 +106,7 @@ class Line:
 
     @property
     def is_text(self) -> bool:
-        """Say whether the line carries no money."""
+        """Whether the line carries no money."""
         return self.quantity is None and self.unit_amount is None
 
 
@@ -221,5 +221,5 @@ class Invoice:
 
     @property
     def is_touched(self) -> bool:
-        """Say whether money is applied to it."""
+        """Whether money is applied to it."""
         return bool(self.payments or self.allocations)

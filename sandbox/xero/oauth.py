@@ -189,7 +189,7 @@ class Authority:
         ]
 
     def is_connected(self, grant: Grant, tenant_id: str) -> bool:
-        """Say whether this person's tokens open that organisation."""
+        """Whether this person's tokens open that organisation."""
         return any(
             known.user == grant.user and known.tenant_id == tenant_id
             for known in self.connections.values()

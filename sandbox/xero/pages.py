@@ -35,7 +35,7 @@ _CHOICE = '<label><input type="{kind}" name="tenant" value="{id}"{on}>{name}</la
 
 
 def is_page(path: str) -> bool:
-    """Say whether a path is a person's rather than an app's."""
+    """Whether a path is a person's rather than an app's."""
     return path == "/" or path.startswith(_FOLDERS)
 
 

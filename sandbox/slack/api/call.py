@@ -20,18 +20,18 @@ class Call:
     arguments: Json
 
     def text(self, name: str) -> str:
-        """Return an argument that must be there."""
+        """An argument that must be there."""
         value = self.arguments.get(name)
         if value in (None, ""):
             raise Refused("invalid_arguments", [f"[ERROR] missing required field: {name}"])
         return str(value)
 
     def flag(self, name: str) -> bool:
-        """Return whether something was asked for."""
+        """Whether something was asked for."""
         return self.arguments.get(name) in _YES
 
     def page(self, everything: list[Json], name: str) -> Json:
-        """Return the part of a list that the cursor points to, and the next cursor."""
+        """The part of a list that the cursor points to, and the next cursor."""
         start = int(self.arguments.get("cursor") or 0)
         limit = min(int(self.arguments.get("limit") or 100), _MOST)
         end = start + limit

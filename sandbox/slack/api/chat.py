@@ -17,7 +17,7 @@ class Chat:
     posts: Posts
 
     def methods(self) -> dict[str, Method]:
-        """Return the methods by name."""
+        """The methods by name."""
         return {
             "chat.postMessage": self.post,
             "chat.postEphemeral": self.whisper,
@@ -52,7 +52,7 @@ class Chat:
         return {"channel": message.channel_id, "ts": message.ts}
 
     def permalink(self, call: Call) -> Json:
-        """Return the address of a message."""
+        """The address of a message."""
         channel = self.posts.seen(call.team, call.text("channel"))
         ts = call.text("message_ts")
         if ts not in {each.ts for each in channel.messages}:

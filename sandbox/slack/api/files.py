@@ -20,7 +20,7 @@ class Files:
     posts: Posts
 
     def methods(self) -> dict[str, Method]:
-        """Return the methods by name."""
+        """The methods by name."""
         return {
             "files.getUploadURLExternal": self.begin,
             "files.completeUploadExternal": self.finish,

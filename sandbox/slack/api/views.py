@@ -17,7 +17,7 @@ class Views:
     screens: Screens
 
     def methods(self) -> dict[str, Method]:
-        """Return the methods by name."""
+        """The methods by name."""
         return {
             "views.open": self.open,
             "views.push": self.push,

@@ -17,7 +17,7 @@ class Places:
     posts: Posts
 
     def methods(self) -> dict[str, Method]:
-        """Return the methods by name."""
+        """The methods by name."""
         return {
             "auth.test": self.test,
             "team.info": self.team,

@@ -139,5 +139,5 @@ IN_SECTION = (_SELECTS | _PICKERS | {"button", "overflow", "image", "workflow_bu
 
 
 def among(kinds: set[str]) -> dict[str, Check]:
-    """Return the elements that one kind of block may hold."""
+    """The elements that one kind of block may hold."""
     return {kind: ELEMENTS[kind] for kind in sorted(kinds)}

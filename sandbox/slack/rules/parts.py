@@ -50,7 +50,7 @@ FILTER = Shape(
 
 
 def all_options(holder: dict[str, Any]) -> list[Any]:
-    """Return a menu's options, those inside groups included."""
+    """A menu's options, those inside groups included."""
     groups = holder.get("option_groups") or []
     inner = [each for group in groups for each in group.get("options") or []]
     return [*(holder.get("options") or []), *inner]

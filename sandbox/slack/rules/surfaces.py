@@ -71,7 +71,7 @@ def _no_inputs(blocks: list[dict[str, Any]], problems: list[str]) -> None:
 
 
 def too_large(view: Any) -> bool:
-    """Say whether a view is over Slack's limit for the whole."""
+    """Whether a view is over Slack's limit for the whole."""
     return len(json.dumps(view, ensure_ascii=False).encode()) > VIEW_BYTES
 
 
