@@ -52,7 +52,6 @@ class Consent:
     choices: tuple[Organisation, ...] = ()
     token: str = ""  # one-time, for the choice
     company: str = ""
-    workspace: str = ""
 
 
 class _Choice(msgspec.Struct, frozen=True):

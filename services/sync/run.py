@@ -14,7 +14,7 @@ from services.model import days
 from services.model.invoice import Links
 from services.model.notice import NoticeKind
 from services.model.payment import PaymentKind, PaymentState, Settlement
-from services.model.people import ReplyTarget, Said
+from services.model.people import ReplyTarget
 from services.store import audit, connections, leases, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -47,9 +47,6 @@ class SyncScreen(Protocol):
 
     async def show_swept(self, reply_to: ReplyTarget, swept: Swept) -> None:
         """Say it to that person alone."""
-
-    async def say(self, reply_to: ReplyTarget, said: Said) -> None:
-        """Say it in the open view, or to the person alone when it was closed."""
 
 
 @dataclass(frozen=True, slots=True)
