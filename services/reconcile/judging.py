@@ -15,6 +15,7 @@ from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.payment import PaymentState
 from services.reconcile.reading import Statements, is_exported
 from services.reconcile.report import Month, Outcome, Report, Row, Side
+from services.store import exports
 from services.store.tables import Connection, Export
 
 _Help = tuple[Action | None, str]  # and with what
@@ -102,9 +103,9 @@ class Judge:
 
     def _odd(self) -> Iterator[Row]:
         """Name what cannot be read; it is not missing."""
-        exports = self.read.known.exports.values()
-        by_id = {str(each.paymo_invoice_id): each for each in exports}
-        by_id |= {each.xero_invoice_id: each for each in exports if each.xero_invoice_id}
+        known = self.read.known.exports.values()
+        by_id = {str(each.paymo_invoice_id): each for each in known}
+        by_id |= {each.xero_invoice_id: each for each in known if each.xero_invoice_id}
         for key, odd in self.read.odd.items():
             export, code = by_id.get(key), self.connection.short_code
             is_mine = odd.where == PAYMO
@@ -130,11 +131,7 @@ class Judge:
                 yield self._only_paymo(mine, export)
 
     def _only_paymo(self, mine: Invoice, export: Export | None) -> Row:
-        is_going = export is not None and export.state in {
-            ExportState.QUEUED,
-            ExportState.SENDING,
-            ExportState.UNKNOWN,
-        }
+        is_going = export is not None and export.state in exports.WAITING
         helps = (Action.OPEN_PAYMO, "") if is_going else (Action.EXPORT, mine.number)
         return Row(
             outcome=Outcome.ONLY_PAYMO,

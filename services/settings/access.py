@@ -29,7 +29,9 @@ class AccessService:
         """Ask the owner for a role; return a sentence to show. Two presses are one request."""
         now = self.now()
         async with self.database.sessions.begin() as session:
-            connection = await _current(session, person)
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                raise ServiceError(connections.CONNECT_FIRST)
             has = roles.named_role(connection, person.user_id)
             if has >= role:
                 return f"You already are {_a(has)} here."
@@ -93,13 +95,6 @@ class AccessService:
         if request.answered_at is not None:
             raise AlreadyRequested(_ANSWERED)
         return request, connection
-
-
-async def _current(session: Session, person: Person) -> Connection:
-    found = await connections.find_current(session, person)
-    if found is None:
-        raise ServiceError(connections.CONNECT_FIRST)
-    return found
 
 
 def _take_over(connection: Connection) -> str:

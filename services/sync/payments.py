@@ -125,8 +125,7 @@ class _Copying(ExportedInvoice):
     async def give_up(self) -> None:
         """Let a person decide on what Paymo does not take, or say what it does not let go."""
         if leaving.is_under_way(self.payment, self.run.now()):
-            async with self.run.database.sessions.begin() as session:
-                await payment.wait_for_call(session, self.payment, self.run.now())
+            await self.wait_for_call()
         elif self.payment.state is PaymentState.ADDING:
             await self._ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
         else:
