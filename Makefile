@@ -29,9 +29,14 @@ tour: $(READY)
 
 # What is `thorough` is decided in tests/split.py.
 PYTEST := $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist worksteal
-test: check
-	@echo "== tests"
-	@$(PYTEST) -m "not thorough" $(PYTEST_ARGS)
+# Types are checked by one process alone, so the tests run beside it; what it says comes last.
+test: style
+	@$(MAKE) --no-print-directory types layers > .venv/checks.log 2>&1 & checks=$$!; \
+	echo "== tests"; \
+	$(PYTEST) -m "not thorough" $(PYTEST_ARGS); tests=$$?; \
+	wait $$checks; checks=$$?; \
+	cat .venv/checks.log; \
+	test $$tests -eq 0 -a $$checks -eq 0
 
 test-all: test test-rest
 
@@ -46,10 +51,16 @@ axe: .venv/axe/node_modules/axe-core/axe.min.js
 	@mkdir -p .venv/axe
 	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/axe $(AXE) || echo "axe is not to be had here: npm"
 
-check: $(READY)
+check: style types layers
+
+style: $(READY)
 	@echo "== format"; $(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
 	@echo "== lint"; $(BIN)/ruff check --quiet .
+
+types: $(READY)
 	@echo "== types"; $(BIN)/mypy --no-error-summary
+
+layers: $(READY)
 	@echo "== layers"; $(BIN)/lint-imports --no-logo > .venv/layers.log || { cat .venv/layers.log; exit 1; }
 
 format: $(READY)

@@ -1,6 +1,7 @@
 """What every test shares: no network but loopback, and no skipping where it is forbidden."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -64,6 +65,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` leaves to `make test-all`, before anything is chosen by marks."""
     split.mark(items)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays: all modules, and all tests."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

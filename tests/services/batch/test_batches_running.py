@@ -42,7 +42,7 @@ async def test_a_batch_of_300_killed_half_way_resumes_and_sends_each_once(
     await bridge.batches.confirm(ANNA, form.batch_id)
     work = asyncio.create_task(bridge.work_on(Job.BATCH, form.batch_id))
     while len(bridge.xero.invoices) < 120:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     there = len(bridge.xero.invoices)
