@@ -167,8 +167,8 @@ class Tour:
     async def undo(self, number: str) -> None:
         """Undo an export, and see that it is said."""
         await self.say(f"/paymo-xero undo {number}")
-        asked = self.messages.get_by_role("listitem").filter(has_text=number)
-        await asked.last.get_by_role("button", name="Undo").click()
+        answers = self.messages.get_by_role("article").filter(has_text="Only visible to you")
+        await answers.filter(has_text=number).get_by_role("button", name="Undo").click()
         await expect(self.messages).to_contain_text("exported again", timeout=PATIENCE)
 
     async def look_at_home(self) -> None:

@@ -20,7 +20,7 @@ export function chart(block) {
 function svg(tag, attributes, ...children) {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children.flat(2));
+  node.append(...children.flat(Infinity));
   return node;
 }
 
