@@ -53,8 +53,7 @@ from services.model.jobs import Job
 from services.notices.delivery import CardStep, NoticeStep
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep
-from services.settings.access import AccessService
-from services.settings.service import SettingsService
+from services.settings.service import AccessService, SettingsService
 from services.store import upkeep
 from services.store.engine import Database
 from services.sync.service import SyncService

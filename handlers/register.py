@@ -29,8 +29,7 @@ from services.model.actions import CHANGES_CHOICE, Action
 from services.model.wording import Command
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService
-from services.settings.access import AccessService
-from services.settings.service import SettingsService
+from services.settings.service import AccessService, SettingsService
 from services.sync.service import SyncService
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService

@@ -9,8 +9,7 @@ from handlers.settings.views import TITLE, one_more_view, settings_view
 from services.connect.service import ConnectService
 from services.errors import NotFound
 from services.model.people import Role
-from services.settings.access import AccessService
-from services.settings.service import SettingsForm, SettingsService
+from services.settings.service import AccessService, SettingsForm, SettingsService
 
 _ROLES = {each.word: each for each in (Role.VIEWER, Role.EXPORTER, Role.OWNER)}
 

@@ -23,8 +23,7 @@ from services.matching.service import MatchChoice
 from services.model.notice import Topic
 from services.model.people import Person, ReplyTarget, Role
 from services.notices.service import NoticeService
-from services.settings.access import AccessService
-from services.settings.service import SettingsService
+from services.settings.service import AccessService, SettingsService
 from services.store import workspaces
 from services.store.engine import Database
 from services.store.tables import (

@@ -10,7 +10,7 @@ from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.model.wording import Member
-from services.settings.access import AccessService
+from services.settings.service import AccessService
 from services.store.engine import Database
 from services.store.tables import AccessRequest, AuditEntry, Connection, Notice
 from tests.services.bridge import ANNA, BEN, Deaf

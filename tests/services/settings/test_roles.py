@@ -9,8 +9,7 @@ from services.errors import AlreadyRequested, NotAllowed, NotConnected, NotFound
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Command, Member, Typed
-from services.settings.access import AccessService
-from services.settings.service import SettingsService
+from services.settings.service import AccessService, SettingsService
 from services.store import connections, roles
 from services.store.tables import AccessRequest, AuditEntry, Notice, Subscription
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
