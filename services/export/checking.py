@@ -21,9 +21,8 @@ from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.mapping import taxes
-from services.mapping.case import Case, ExportChoice, LedgerSettings, adding_of
+from services.mapping.case import Case, ExportChoice, LedgerSettings, Target, adding_of, new_invoice
 from services.mapping.checks import codes_of, examine, grounds_of, reds
-from services.mapping.figures import Target, new_invoice
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.wording import Amount
 from services.store import audit, exports, matches

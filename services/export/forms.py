@@ -8,9 +8,8 @@ from services.clients.paymo import Invoice
 from services.errors import ServiceError
 from services.export import claims, ledger_settings
 from services.mapping import taxes
-from services.mapping.case import ExportChoice, adding_of
+from services.mapping.case import ExportChoice, adding_of, picture_of
 from services.mapping.checks import Case, codes_of, examine, first_open_day, reds
-from services.mapping.figures import picture_of
 from services.matching import menus
 from services.matching.suggestions import reason_for
 from services.model import days

@@ -8,7 +8,7 @@ from services.clients.http import open_http
 from services.clients.paymo import Invoice, Item
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
-from services.mapping.figures import Target, new_invoice
+from services.mapping.case import Target, new_invoice
 from services.money import PaymoFigures
 from services.store.tables import Account
 from tests.services.random_invoices import LONGEST, invoice_of, is_spreadable
