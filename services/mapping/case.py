@@ -1,4 +1,4 @@
-"""One invoice that somebody wants exported, and the organisation that it goes to."""
+"""One invoice that somebody wants exported, where it goes to, and what Xero is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The settings of a connection: who may do what, and what voids and credits mean."""
+"""The settings of a connection: who may do what, what voids mean, and who asks for a role."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ _KNOWN = {
 }
 _SWITCHED_OFF = "Automatic export was switched off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
+_ANSWERED = "This request was answered before. Nothing changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +165,6 @@ def _values(form: SettingsForm) -> dict[str, object]:
     """What the audit log keeps of the settings."""
     people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
     return people | {name: getattr(form, name) for name in (*_KNOWN, "untaxed")}
-
-
-_ANSWERED = "This request was answered before. Nothing changed."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from handlers.blocks import render_plain
 from services import money
 from services.clients.paymo import Invoice
 from services.errors import ServiceError
-from services.mapping import case, checks
+from services.mapping import checks
+from services.mapping.case import Target, new_invoice, picture_of
 from services.model.export import NEW_CONTACT, Colour
 from services.store.tables import Contact, TaxRate
 from tests.days import day
@@ -262,8 +263,8 @@ def test_e29_a_line_without_words_is_red_with_its_place() -> None:
 
 
 def target(paymo: Invoice, *, leave_out_number: bool = False) -> Any:
-    where = case.Target("c1", ACCOUNTS[0], "AUTHORISED", leave_out_number, untaxed_type="NONE")
-    return case.new_invoice(paymo, where)
+    where = Target("c1", ACCOUNTS[0], "AUTHORISED", leave_out_number, untaxed_type="NONE")
+    return new_invoice(paymo, where)
 
 
 def test_what_is_sent_has_the_totals_of_paymo_to_the_cent() -> None:
@@ -302,7 +303,7 @@ def test_the_number_stands_in_one_place_alone(
 
 
 def test_the_picture_shows_what_xero_will_show() -> None:
-    picture = case.picture_of(
+    picture = picture_of(
         invoice(), contact_name="Acme Ltd", account_name="Sales (200)", country="NZ"
     )
 
@@ -314,4 +315,4 @@ def test_the_picture_shows_what_xero_will_show() -> None:
 
 def test_there_is_no_picture_of_figures_that_do_not_add_up() -> None:
     with pytest.raises(ServiceError, match="do not add up"):
-        case.picture_of(invoice(total=Decimal(1)), contact_name="", account_name="", country="NZ")
+        picture_of(invoice(total=Decimal(1)), contact_name="", account_name="", country="NZ")
