@@ -9,7 +9,7 @@ import pytest
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.store.engine import Database
-from tests.services.bridge import Bridge, Builder, built_once
+from tests.services.bridge import Bridge, Builder, prepared
 
 
 def bridge_of(build: Builder) -> Any:
@@ -24,12 +24,23 @@ def bridge_of(build: Builder) -> Any:
     return opened
 
 
-@built_once
-async def one_exported(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00, INV-1."""
-    made = await Bridge.with_acme(database, "INV-1")
-    await made.export_it("INV-1")
-    return made
+def exported(count: int, *, spare: int = 0) -> Builder:
+    """Return what builds a connected pair with so many exported invoices of 115.00, from INV-1 on.
+
+    There are `spare` ones more in Paymo alone.
+    """
+    numbers = [f"INV-{nth}" for nth in range(1, count + spare + 1)]
+
+    async def build(database: Database) -> Bridge:
+        made = await Bridge.with_acme(database, *numbers)
+        for number in numbers[:count]:
+            await made.export_it(number)
+        return made
+
+    async def copied(database: Database) -> Bridge:
+        return await prepared(database, ("exported", str(count), *numbers), build)
+
+    return copied
 
 
 def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:

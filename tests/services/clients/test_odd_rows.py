@@ -13,23 +13,14 @@ from services.store import mirror, schedules
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services import batching
-from tests.services.bridge import ANNA, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of, exported
 
 pytestmark = SQLITE_ALONE
 LINES = [("Work", "", 1, "100")]
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with two exported invoices of 115.00, and one that was not exported."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
-    await made.export_it("INV-1")
-    await made.export_it("INV-2")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(2, spare=1))
 
 
 def pay_both(bridge: Bridge) -> None:

@@ -7,10 +7,9 @@ import pytest
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
-from tests.services.bridge import Bridge, built_once
-from tests.services.fixtures import bridge_of
+from tests.services.bridge import Bridge
+from tests.services.fixtures import bridge_of, exported
 
 pytestmark = SQLITE_ALONE
 
@@ -19,15 +18,7 @@ TIER = {"status": 403, "body": '{"title": "Forbidden", "detail": "Not in this ti
 PAGE = {"status": 403, "body": "<html>", "headers": {"Content-Type": "text/html"}}
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with an exported invoice of 115.00, and one that is not."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2")
-    await made.export_it("INV-1")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(1, spare=1))
 
 
 @pytest.mark.parametrize("fault", [TIER, PAGE])

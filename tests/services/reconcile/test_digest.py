@@ -12,27 +12,17 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.reconcile.report import Outcome
 from services.reconcile.service import ask_due
-from services.store.engine import Database
 from services.store.tables import Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of, in_xero
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.fixtures import bridge_of, exported, in_xero
 
 pytestmark = SQLITE_ALONE
 
 MORNING = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with two exported invoices of 115.00, and one that was not."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
-    await made.export_it("INV-1")
-    await made.export_it("INV-2")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(2, spare=1))
 
 
 async def ask(bridge: Bridge) -> None:

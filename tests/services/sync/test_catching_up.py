@@ -10,14 +10,14 @@ from services.model import days
 from services.model.invoice import InvoiceState
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import Bridge
-from tests.services.fixtures import bridge_of, one_exported
+from tests.services.fixtures import bridge_of, exported
 
 pytestmark = SQLITE_ALONE
 
 DAY = date(2026, 11, 20)
 
 
-bridge = bridge_of(one_exported)
+bridge = bridge_of(exported(1))
 
 
 def in_paymo(bridge: Bridge) -> Invoice:

@@ -16,7 +16,7 @@ from services.model.notice import NoticeKind
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
 from tests.services.bridge import ANNA, Bridge, reply_to
-from tests.services.fixtures import bridge_of, one_exported
+from tests.services.fixtures import bridge_of, exported
 
 pytestmark = SQLITE_ALONE
 
@@ -24,7 +24,7 @@ BEFORE = date(2026, 9, 17)
 TODAY = date(2026, 11, 25)
 
 
-bridge = bridge_of(one_exported)
+bridge = bridge_of(exported(1))
 
 
 def ticks(day: str) -> str:

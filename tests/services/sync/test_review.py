@@ -12,23 +12,14 @@ from services.mapping.case import ExportChoice
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.store import exports
-from services.store.engine import Database
 from services.store.tables import Connection
-from tests.services.bridge import ANNA, Bridge, built_once
-from tests.services.fixtures import bridge_of, paid
+from tests.services.bridge import ANNA, Bridge
+from tests.services.fixtures import bridge_of, exported, paid
 
 DAY = date(2026, 11, 20)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00, and one that is not."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2")
-    await made.export_it("INV-1")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(1, spare=1))
 
 
 def invoice_id(bridge: Bridge) -> str:

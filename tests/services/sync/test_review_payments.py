@@ -8,12 +8,12 @@ import pytest
 from services.model.actions import Action
 from services.model.payment import PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
-from tests.services.fixtures import bridge_of, one_exported, paid
+from tests.services.fixtures import bridge_of, exported, paid
 
 DAY = date(2026, 11, 20)
 
 
-bridge = bridge_of(one_exported)
+bridge = bridge_of(exported(1))
 
 
 async def pay(bridge: Bridge, amount: str) -> None:

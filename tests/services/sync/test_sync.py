@@ -7,22 +7,13 @@ import pytest
 
 from services.model.invoice import InvoiceState
 from services.model.payment import PaymentState
-from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of, in_paymo, in_xero, paid
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
 
 DAY = date(2026, 11, 20)
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one exported invoice of 115.00."""
-    made = await Bridge.with_acme(database, *(f"INV-{nth}" for nth in range(1, 11)))
-    await made.export_it("INV-1")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(1, spare=9))
 
 
 async def pay(bridge: Bridge, amount: str, number: str = "INV-1") -> str:
