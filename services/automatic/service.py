@@ -28,7 +28,7 @@ from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Task
+from services.store.tables import Connection, InvoiceHeader, Task
 
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
@@ -72,9 +72,9 @@ class AutoStep(OneOffStep):
             if header is None:
                 return
             client = await mirror.find_client(session, connection.id, header.client_id)
-            subject = claims.Subject.unseen(header, client.name if client else "")
-            source = f"export_asked:{connection.id}:{header.invoice_id}:{task.id}"
-            await self._ask(session, connection, subject, source, _UNASKED)
+            source = f"{header.invoice_id}:{task.id}"
+            facts = _facts(header, client.name if client else "", _UNASKED)
+            await self._ask(session, connection, header.invoice_id, source, facts)
 
     async def _is_stopped(self, session: Session, connection: Connection, task: Task) -> bool:
         if not connection.auto_export:
@@ -122,17 +122,17 @@ class AutoStep(OneOffStep):
         doubt = f"{former}; {_AGAIN}" if former else _paid(invoice)
         doubt = doubt or await _doubt(session, connection, invoice, choice)
         if doubt:
-            source = f"export_asked:{connection.id}:{invoice.id}"
-            if latest is not None:
-                source = f"{source}:{latest.id}"  # once for each time that it was in Xero
-            if not await notices.is_known(session, source):
-                subject = claims.Subject.seen(invoice)
-                await self._ask(session, connection, subject, source, doubt)
+            # Once for each time that it was in Xero.
+            source = f"{invoice.id}:{latest.id}" if latest is not None else f"{invoice.id}"
+            if not await notices.is_known(session, f"export_asked:{connection.id}:{source}"):
+                facts = _facts(invoice, invoice.client_name, doubt)
+                await self._ask(session, connection, invoice.id, source, facts)
             return doubt, None
         reply_to = ReplyTarget(connection.workspace_id, "")
-        asked = claims.Request(_NOBODY, reply_to, self.now(), choice)
+        columns = claims.columns_of(invoice)
+        asked = claims.Request(_NOBODY, reply_to, self.now(), choice, columns)
         try:
-            export = await claims.claim(session, connection, claims.Subject.seen(invoice), asked)
+            export = await claims.claim(session, connection, asked)
         except AlreadyRequested:
             return "", None  # somebody was faster, and is answered there
         return "", export.id
@@ -141,30 +141,37 @@ class AutoStep(OneOffStep):
         self,
         session: Session,
         connection: Connection,
-        invoice: claims.Subject,
+        invoice_id: int,
         source: str,
-        doubt: str,
+        facts: dict[str, str],
     ) -> None:
         """Say why this invoice did not go by itself: in channels, or to the owner."""
-        facts = {
-            "number": invoice.number,
-            "client": invoice.client_name,
-            "total": notices.amount_text(invoice.total),
-            "currency": invoice.currency,
-            "country": connection.country,
-            "reason": doubt,
-            "paymo_url": self.links.paymo(invoice.id),
-        }
         notification = notices.Notification(
             kind=NoticeKind.EXPORT_ASKED,
-            source=source,
-            facts=connections.common_facts(connection) | facts,
+            source=f"export_asked:{connection.id}:{source}",
+            facts=connections.common_facts(connection)
+            | facts
+            | {"country": connection.country, "paymo_url": self.links.paymo(invoice_id)},
         )
         if not await notices.enqueue(session, connection, notification, self.now()):
             to_owner = replace(notification, also=[connection.owner_id])
             await notices.enqueue(session, connection, to_owner, self.now())
-        told = {"paymo_invoice_id": invoice.id, "number": invoice.number, "reason": doubt}
+        told = {
+            "paymo_invoice_id": invoice_id,
+            "number": facts["number"],
+            "reason": facts["reason"],
+        }
         audit.record(session, connection, AuditNote("auto_export_asked", self.now(), after=told))
+
+
+def _facts(of: Invoice | InvoiceHeader, client_name: str, doubt: str) -> dict[str, str]:
+    return {
+        "number": of.number,
+        "client": client_name,
+        "total": notices.amount_text(of.total),
+        "currency": of.currency,
+        "reason": doubt,
+    }
 
 
 def _paid(invoice: Invoice) -> str:

@@ -112,17 +112,32 @@ class GroupSender:
         return [member for member in found if _is_groupable(member[1])]
 
     async def _unchanged(self, go: _Go, members: Sequence[Member]) -> list[Member]:
-        """Return what Paymo still has as it was shown; the others are refused."""
+        """Return what Paymo still has as it was shown; the others are refused.
+
+        Heads tell which invoices were touched. Only those are read again, since a client who opens
+        an invoice touches it too, and that changes nothing which Xero is sent.
+        """
         paymo = self.paymo.client(go.connection.paymo_api_key)
-        compared = await _compare(paymo, members)
+        ids = [row.paymo_invoice_id for row, _ in members]
+        heads = {each.id: each for each in await paymo.headers_of(ids)}
+        touched = {export.id for row, export in members if not _is_untouched(export, heads)}
+        suspects = [row.paymo_invoice_id for row, export in members if export.id in touched]
+        found = await _read_again(paymo, suspects, heads)
+        refused: dict[int, Refused] = {}
         async with self.database.sessions.begin() as session:
             await batch_lifecycle.go_on(session, go.batch)
-            for row, export, invoice in compared.touched:
-                await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
-        for export, refusal in compared.refused:
-            await self._refuse(go, export, refusal)
-        touched = [(row, export) for row, export, _ in compared.touched]
-        return sorted([*compared.unchanged, *touched], key=lambda member: member[0].id)
+            for row, export in members:
+                if export.id not in touched:
+                    continue
+                invoice = _same_or_refused(row, export, found.get(row.paymo_invoice_id))
+                if isinstance(invoice, Refused):
+                    refused[export.id] = invoice
+                else:
+                    await batches.renew(session, row, export, invoice.as_json(), invoice.updated_on)
+        for _, export in members:
+            if export.id in refused:
+                await self._refuse(go, export, refused[export.id])
+        return [member for member in members if member[1].id not in refused]
 
     async def _refuse(self, go: _Go, export: Export, refusal: Refused) -> None:
         with suppress(Lost):
@@ -272,67 +287,40 @@ def answers_for(
         yield fitting[0] if len(fitting) == 1 else None
 
 
-@dataclass(slots=True)
-class _Compared:
-    """The invoices that can go as they were shown, and those that cannot."""
-
-    unchanged: list[Member] = field(default_factory=list)
-    touched: list[tuple[BatchRow, Export, Invoice]] = field(default_factory=list)  # as they are now
-    refused: list[tuple[Export, Refused]] = field(default_factory=list)
-
-
-async def _compare(paymo: PaymoClient, members: Sequence[Member]) -> _Compared:
-    """Find out whether Paymo still has what the table showed.
-
-    Heads tell which invoices were touched. Only those are read again, since a client who opens an
-    invoice touches it too, and that changes nothing which Xero is sent.
-    """
-    ids = [row.paymo_invoice_id for row, _ in members]
-    heads = {each.id: each for each in await paymo.headers_of(ids)}
-    suspects = [each for each in members if not _is_untouched(each, heads)]
-    now, unread = await _read_again(paymo, [row.paymo_invoice_id for row, _ in suspects], heads)
-    compared = _Compared()
-    for member in members:
-        row, export = member
-        if _is_untouched(member, heads):
-            compared.unchanged.append(member)
-            continue
-        invoice = now.get(row.paymo_invoice_id)
-        if why := unread.get(row.paymo_invoice_id):
-            compared.refused.append((export, Refused(why, RefusalCode.REJECTED)))
-        elif invoice is None:
-            compared.refused.append((export, checking.gone(export)))
-        elif _is_same(Invoice.from_json(row.invoice or {}), invoice):
-            compared.touched.append((row, export, invoice))
-        else:
-            compared.refused.append((export, checking.changed(export, invoice)))
-    return compared
-
-
-def _is_untouched(member: Member, heads: dict[int, Header]) -> bool:
-    row, export = member
-    head = heads.get(row.paymo_invoice_id)
+def _is_untouched(export: Export, heads: dict[int, Header]) -> bool:
+    head = heads.get(export.paymo_invoice_id)
     return head is not None and head.updated_on == export.seen_updated_on
+
+
+def _same_or_refused(
+    row: BatchRow, export: Export, found: Invoice | Rejected | None
+) -> Invoice | Refused:
+    if found is None:
+        return checking.gone(export)
+    if isinstance(found, Rejected):
+        return Refused(str(found), RefusalCode.REJECTED)
+    if _is_same(Invoice.from_json(row.invoice or {}), found):
+        return found
+    return checking.changed(export, found)
 
 
 async def _read_again(
     paymo: PaymoClient, ids: Sequence[int], heads: dict[int, Header]
-) -> tuple[dict[int, Invoice], dict[int, str]]:
-    """Return those that Paymo has, with lines, and why others are not read.
+) -> dict[int, Invoice | Rejected]:
+    """Return those that Paymo has, with lines, or why one is not read.
 
     One that a list lacks is asked for by itself.
     """
     listed = await paymo.invoices_with_items([each for each in ids if each in heads])
-    found = {each.id: await whole(paymo, each) for each in listed}
-    unread: dict[int, str] = {}
+    found: dict[int, Invoice | Rejected] = {each.id: await whole(paymo, each) for each in listed}
     for missing in (each for each in ids if each not in found):
         try:
             found[missing] = await paymo.invoice_with_terms(missing)
         except NotFound:
             continue
         except Rejected as refusal:
-            unread[missing] = str(refusal)
-    return found, unread
+            found[missing] = refusal
+    return found
 
 
 def _is_same(shown: Invoice, now: Invoice) -> bool:

@@ -50,16 +50,6 @@ _RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3,
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The word, why, and where the invoice would go."""
-
-    word: str
-    reason: str
-    contact_id: str
-    account_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Situation:
     """What is known around the invoices of one batch."""
 
@@ -72,31 +62,32 @@ class Situation:
     is_all: bool
     xero_status: str
 
-    def judge(self, invoice: Invoice) -> Verdict:
-        """Return the first thing that stands in the way, or that nothing does."""
-        contact_id = self.proposer.contact_of(invoice)
-        account_id = self.proposer.account_of(invoice)
+    def judge(self, row: BatchRow, invoice: Invoice) -> None:
+        """Write down where it would go, and the first thing in the way, or that nothing is."""
+        row.contact_id = self.proposer.contact_of(invoice)
+        row.account_id = self.proposer.account_of(invoice)
+        row.verdict, row.reason = self._verdict(row, invoice)
+
+    def _verdict(self, row: BatchRow, invoice: Invoice) -> tuple[str, str]:
         if taken := self.taken.get(invoice.id):
-            return Verdict(TAKEN, taken, contact_id, account_id)
+            return TAKEN, taken
         if self.is_all and invoice.issued_on < self.today - _YEAR:
-            reason = (
+            return OLD, (
                 f"Dated {Day(invoice.issued_on)}, more than 12 months ago. Name it to export "
                 f"it all the same: {Typed(Command.EXPORT, invoice.number)}"
             )
-            return Verdict(OLD, reason, contact_id, account_id)
         choice = ExportChoice(
             invoice_id=invoice.id,
-            contact_id=contact_id,
-            account_id=account_id,
+            contact_id=row.contact_id,
+            account_id=row.account_id,
             xero_status=self.xero_status,
         )
-        known = self.ledgers[contact_id, invoice.client_name]
-        red = _worst(examine(Case(invoice, choice, known)))
-        if red is None:
-            word = UNDONE if self.is_all and invoice.id in self.undone else READY
-            return Verdict(word, self.former.get(invoice.id, ""), contact_id, account_id)
-        word = _VERDICT_OF.get(red.name, OTHER)
-        return Verdict(word, red.text, contact_id, account_id)
+        ledger = self.ledgers[row.contact_id, invoice.client_name]
+        red = _worst(examine(Case(invoice, choice, ledger)))
+        if red is not None:
+            return _VERDICT_OF.get(red.name, OTHER), red.text
+        word = UNDONE if self.is_all and invoice.id in self.undone else READY
+        return word, self.former.get(invoice.id, "")
 
 
 def _worst(checks: tuple[Check, ...]) -> Check | None:
@@ -136,7 +127,9 @@ class TableReader:
             await mirror.put(session, connection.id, Client, list(unique.values()))
             around = await _around(session, connection, batch, invoices)
             around = replace(around, taken={**held, **around.taken})
-            rows = [_row(batch, each, around.judge(each)) for each in invoices]
+            rows = [_row(batch, each) for each in invoices]
+            for row, invoice in zip(rows, invoices, strict=True):
+                around.judge(row, invoice)
             for invoice_id in (each for each in ids if each not in listed and str(each) in odd):
                 head = await mirror.find_header(session, connection.id, invoice_id)
                 rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
@@ -176,7 +169,7 @@ async def judge_again(session: Session, connection: Connection, batch: Batch) ->
     suggested = {row.client_id or 0: row.contact_id for row in rows}
     around = await _around(session, connection, batch, invoices, suggested)
     for row, invoice in zip(rows, invoices, strict=True):
-        _write(row, around.judge(invoice))
+        around.judge(row, invoice)
 
 
 async def _meant(session: Session, connection: Connection, number: str) -> str:
@@ -266,8 +259,8 @@ async def _history(
     return taken, former, undone
 
 
-def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:
-    row = BatchRow(
+def _row(batch: Batch, invoice: Invoice) -> BatchRow:
+    return BatchRow(
         batch_id=batch.id,
         paymo_invoice_id=invoice.id,
         number=invoice.number[:WIDEST],
@@ -277,8 +270,6 @@ def _row(batch: Batch, invoice: Invoice, verdict: Verdict) -> BatchRow:
         currency=_currency(invoice),
         invoice=invoice.as_json(),
     )
-    _write(row, verdict)
-    return row
 
 
 def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | None) -> BatchRow:
@@ -300,8 +291,3 @@ def _currency(invoice: Invoice) -> str:
         return money.currency_code(invoice.currency)
     except ServiceError:
         return invoice.currency[:8]  # the verdict says that there is no such currency
-
-
-def _write(row: BatchRow, verdict: Verdict) -> None:
-    row.verdict, row.reason = verdict.word, verdict.reason
-    row.contact_id, row.account_id = verdict.contact_id, verdict.account_id

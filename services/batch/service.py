@@ -66,7 +66,7 @@ class BatchService:
     async def open_failed(self, person: Person, batch_id: int) -> BatchForm:
         """Start a table of the invoices that failed in a batch."""
         async with self.database.sessions() as session:
-            former = await _own(session, person, batch_id)
+            former, _ = await _own(session, person, batch_id)
             person = replace(person, connection_id=former.connection_id)
             failed = [
                 each.number
@@ -80,7 +80,7 @@ class BatchService:
     async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:
         """Say which modal shows this batch, and have it read."""
         async with self.database.sessions.begin() as session:
-            batch = await _own(session, person, batch_id)
+            batch, _ = await _own(session, person, batch_id)
             batch.reply_to = {**batch.reply_to, "view_id": view_id}
             batch.due_at = self.now()
         await self.work.nudge(Job.BATCH, batch_id)
@@ -88,14 +88,14 @@ class BatchService:
     async def form(self, person: Person, batch_id: int) -> BatchForm:
         """Return the batch as it is now."""
         async with self.database.sessions() as session:
-            return await form_of(session, await _own(session, person, batch_id))
+            batch, _ = await _own(session, person, batch_id)
+            return await form_of(session, batch)
 
     async def matched(self, person: Person, batch_id: int) -> BatchForm:
         """Judge again what waited for a client's contact or account."""
         async with self.database.sessions.begin() as session:
-            batch = await _own(session, person, batch_id)
+            batch, connection = await _own(session, person, batch_id)
             if batch.state is BatchState.READY:
-                connection = await connections.get(session, batch.connection_id)
                 await reading.judge_again(session, connection, batch)
                 await session.flush()
             return await form_of(session, batch)
@@ -103,10 +103,8 @@ class BatchService:
     async def choose_untaxed(self, person: Person, batch_id: int, tax_type: str) -> BatchForm:
         """Remember the rate of lines without tax, and judge again what waited for it."""
         async with self.database.sessions.begin() as session:
-            batch = await _own(session, person, batch_id)
-            connection = connections.require_ready(
-                await connections.get_here(session, person, batch.connection_id)
-            )
+            _, connection = await _own(session, person, batch_id)
+            connections.require_ready(connection)
             known = {each.tax_type for each in await matches.list_zero_rates(session, connection)}
             if tax_type in known:
                 await matches.remember_tax(
@@ -124,10 +122,8 @@ class BatchService:
         """
         now = self.now()
         async with self.database.sessions.begin() as session:
-            batch = await _own(session, person, batch_id)
-            connection = connections.require_ready(
-                await connections.get_here(session, person, batch.connection_id)
-            )
+            batch, connection = await _own(session, person, batch_id)
+            connections.require_ready(connection)
             if batch.state is BatchState.READY:
                 await batches.change_verdict(session, batch.id, undone_ids, UNDONE, READY)
                 await _require_some(session, batch)
@@ -148,13 +144,12 @@ async def _require_some(session: Session, batch: Batch) -> None:
     raise NotAccepted({"table": _NOTHING})
 
 
-async def _own(session: Session, person: Person, batch_id: int) -> Batch:
+async def _own(session: Session, person: Person, batch_id: int) -> tuple[Batch, Connection]:
     """Return this person's own batch."""
     batch = await batches.find(session, batch_id)
     if batch is None or batch.asked_by != person.user_id:
         raise ServiceError(_CLOSED)
-    await connections.get_here(session, person, batch.connection_id)
-    return batch
+    return batch, await connections.get_here(session, person, batch.connection_id)
 
 
 async def _meant(session: Session, connection: Connection, numbers: Sequence[str]) -> list[str]:
@@ -236,11 +231,9 @@ class BatchStep(Step[Batch]):
             return await connections.get(session, batch.connection_id)
 
     async def _show(self, batch: Batch) -> None:
-        """Draw the open view again."""
         await self.screen.show_batch(ReplyTarget(**batch.reply_to), await self._form(batch))
 
     async def _report(self, batch: Batch) -> None:
-        """Tell the person what came of it."""
         await self.screen.show_ended(ReplyTarget(**batch.reply_to), await self._form(batch))
 
     async def _form(self, batch: Batch) -> BatchForm:
@@ -270,10 +263,10 @@ class BatchStep(Step[Batch]):
         # Its own answers are silent, and belong to no view once the batch is over.
         reply_to = replace(ReplyTarget(**batch.reply_to), view_id="", view_hash="")
         person = Person("", "", batch.asked_by)
-        asked = claims.Request(person, reply_to, self.now(), choice, batch.id)
-        subject = claims.Subject.seen(Invoice.from_json(row.invoice or {}))
+        invoice = claims.columns_of(Invoice.from_json(row.invoice or {}))
+        asked = claims.Request(person, reply_to, self.now(), choice, invoice, batch.id)
         try:
-            export = await claims.claim(session, connection, subject, asked)
+            export = await claims.claim(session, connection, asked)
         except AlreadyRequested as refusal:
             row.verdict, row.reason = TAKEN, str(refusal)
             return

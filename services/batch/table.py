@@ -112,7 +112,8 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
     """Return the batch as it is to be drawn now."""
     connection = await connections.get(session, batch.connection_id)
     rows = await batches.list_rows(session, batch.id)
-    sent = await batches.list_exports(session, batch.id)
+    exports = await batches.list_exports(session, batch.id)
+    sent = sorted(exports, key=lambda each: _FAILED_FIRST.index(each.state))
     reply_to = ReplyTarget(**batch.reply_to)
     return BatchForm(
         batch_id=batch.id,
@@ -127,7 +128,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         unknown=_unknown(batch, rows),
         groups=_groups([row for row in rows if row.export_id is None], connection.country),
         missing=_missing(rows),
-        sent=_sent(sent, connection.country),
+        sent=tuple(_line(each, connection.country) for each in sent),
         untaxed_options=await _untaxed(session, connection, rows),
         connection_id=connection.id,
     )
@@ -159,18 +160,15 @@ def _groups(rows: Sequence[BatchRow], country: str) -> tuple[BatchGroup, ...]:
     )
 
 
-def _line(row: BatchRow, country: str) -> BatchLine:
+def _line(of: BatchRow | Export, country: str) -> BatchLine:
     return BatchLine(
-        number=row.number,
-        client_name=row.client_name,
-        total=_amount(row.total, row.currency, country),
-        reason=situated(row.reason, country),
-        invoice_id=row.paymo_invoice_id,
+        number=of.number,
+        client_name=of.client_name,
+        total=money.format_amount(of.total, of.currency, country) if of.total is not None else "",
+        reason=situated(of.reason, country),
+        state=of.state if isinstance(of, Export) else None,
+        invoice_id=of.paymo_invoice_id,
     )
-
-
-def _amount(total: Decimal | None, currency: str, country: str) -> str:
-    return money.format_amount(total, currency, country) if total is not None else ""
 
 
 def _totals(rows: Iterable[BatchRow], country: str) -> tuple[str, ...]:
@@ -190,17 +188,3 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
             what = before.what if before else row.verdict
             found[row.client_id] = Missing(row.client_id, row.client_name, what, count)
     return tuple(sorted(found.values(), key=lambda each: (-each.count, each.name)))
-
-
-def _sent(sent: Sequence[Export], country: str) -> tuple[BatchLine, ...]:
-    ordered = sorted(sent, key=lambda each: _FAILED_FIRST.index(each.state))
-    return tuple(
-        BatchLine(
-            number=each.number,
-            client_name=each.client_name,
-            total=_amount(each.total, each.currency, country),
-            reason=situated(each.reason, country),
-            state=each.state,
-        )
-        for each in ordered
-    )

@@ -11,12 +11,12 @@ from datetime import datetime
 
 import msgspec
 
-from services import compare, money
+from services import compare
 from services.clients.paymo import Header, Invoice
 from services.clients.xero import NewLine
 from services.clients.xero.invoices import idempotency_key
 from services.export import ledger_settings
-from services.export.claims import WIDEST
+from services.export.claims import WIDEST, chosen_in, columns_of
 from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
@@ -59,26 +59,12 @@ def written(
 ) -> ExportColumns:
     """Return what the row says before the request leaves: what goes out, under which key."""
     return {
+        **columns_of(invoice),
         "sent": sent,
         "idempotency_key": key_of(export, export.attempt, sent),
         "reason": "",
-        "number": invoice.number[:WIDEST],
-        "client_id": invoice.client_id,
-        "client_name": invoice.client_name[:WIDEST],
         "contact_name": contact_name[:WIDEST],
-        "currency": money.currency_code(invoice.currency),
-        "total": invoice.total,
         "compared": compare.Comparison(compare.as_exported(invoice)).as_json(),
-        **seen(invoice),  # Xero may refuse it, too
-    }
-
-
-def seen(invoice: Invoice) -> ExportColumns:
-    """Return what is kept of what was looked at; a refused one goes on only while it is that."""
-    return {
-        "seen_updated_on": invoice.updated_on,
-        "invoice": invoice.as_json(),
-        "tax_rate": money.plain(invoice.rate),
     }
 
 
@@ -94,17 +80,8 @@ def require_same_organisation(connection: Connection, export: Export) -> None:
 
 def choice_of(export: Export) -> ExportChoice:
     """Return what was chosen for this export."""
-    return ExportChoice(
-        invoice_id=export.paymo_invoice_id,
-        contact_id=export.contact_id,
-        account_id=export.account_id,
-        tax_type=export.tax_type,
-        xero_status=export.xero_status,
-        override_tax=export.override_tax,
-        issue_on=export.issue_on,
-        due_rule=export.due_rule,
-        leave_out_number=export.leave_out_number,
-    )
+    chosen = chosen_in(export, export.paymo_invoice_id)
+    return replace(chosen, leave_out_number=export.leave_out_number)
 
 
 def sent_of(case: Case, contact_id: str, url: str = "") -> dict[str, object]:

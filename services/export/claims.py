@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
@@ -22,7 +20,7 @@ from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member
 from services.store import connections, exports, matches, mirror, roles
 from services.store.engine import Session
-from services.store.tables import Connection, Export, InvoiceHeader, Match
+from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
 
 WIDEST = 255  # what a row keeps of a number or a name
 # Xero has let go of the former copy, so a person may export the invoice again.
@@ -43,56 +41,63 @@ _DECIDING = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asked for an export, where, when, and what was chosen."""
+    """Who asked for an export, where, when, what was chosen, and of which invoice."""
 
     person: Person
     reply_to: ReplyTarget
     at: datetime
     choice: ExportChoice
+    invoice: ExportColumns  # as the row keeps it
     batch_id: int | None = None  # the batch that sends it; without one it goes at once
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The invoice that is asked for, as far as the row names it."""
+def chosen_in(row: Draft | Export, invoice_id: int | None) -> ExportChoice:
+    """Return what forms and exports alike keep of a choice."""
+    return ExportChoice(
+        invoice_id=invoice_id,
+        contact_id=row.contact_id,
+        account_id=row.account_id,
+        tax_type=row.tax_type,
+        xero_status=row.xero_status,
+        override_tax=row.override_tax,
+        issue_on=row.issue_on,
+        due_rule=row.due_rule,
+    )
 
-    id: int
-    number: str
-    client_id: int
-    client_name: str
-    currency: str
-    total: Decimal
-    updated_on: datetime | None  # None where nobody has seen it yet
-    tax_rate: str = ""  # in per cent; "" where only the head is known
-    whole: dict[str, Any] | None = None  # the invoice, where it was shown
 
-    @classmethod
-    def seen(cls, invoice: Invoice) -> "Subject":
-        """Return an invoice that was shown; it is sent only if it is still the same."""
-        return cls(
-            id=invoice.id,
-            number=invoice.number,
-            client_id=invoice.client_id,
-            client_name=invoice.client_name,
-            currency=invoice.currency,
-            total=invoice.total,
-            updated_on=invoice.updated_on,
-            tax_rate=money.plain(invoice.rate),
-            whole=invoice.as_json(),
-        )
+def columns_of(invoice: Invoice) -> ExportColumns:
+    """Return what a row keeps of an invoice that was read."""
+    return {
+        "number": invoice.number[:WIDEST],
+        "client_id": invoice.client_id,
+        "client_name": invoice.client_name[:WIDEST],
+        "currency": money.currency_code(invoice.currency),
+        "total": invoice.total,
+        **seen_columns(invoice),
+    }
 
-    @classmethod
-    def unseen(cls, header: InvoiceHeader, client_name: str) -> "Subject":
-        """Return an invoice of which only the head is known."""
-        return cls(
-            id=header.invoice_id,
-            number=header.number,
-            client_id=header.client_id,
-            client_name=client_name,
-            currency=header.currency,
-            total=header.total,
-            updated_on=None,
-        )
+
+def seen_columns(invoice: Invoice) -> ExportColumns:
+    """Return what an invoice is known again by; it is sent only while it is the same."""
+    return {
+        "seen_updated_on": invoice.updated_on,
+        "invoice": invoice.as_json(),
+        "tax_rate": money.plain(invoice.rate),
+    }
+
+
+def columns_of_head(header: InvoiceHeader, client_name: str) -> ExportColumns:
+    """Return what a row keeps of an invoice that nobody has seen: only its head is known."""
+    return {
+        "number": header.number[:WIDEST],
+        "client_id": header.client_id,
+        "client_name": client_name[:WIDEST],
+        "currency": money.currency_code(header.currency),
+        "total": header.total,
+        "seen_updated_on": None,
+        "invoice": None,
+        "tax_rate": "",
+    }
 
 
 async def remember_match(session: Session, export: Export, at: datetime) -> None:
@@ -140,18 +145,16 @@ def why_taken(export: Export, connection: Connection) -> str:
     )
 
 
-async def claim(
-    session: Session, connection: Connection, invoice: Subject, request: Request
-) -> Export:
+async def claim(session: Session, connection: Connection, request: Request) -> Export:
     """Make the one row for this invoice say what is asked for. Raises `AlreadyRequested`."""
-    asked = _asked(connection, invoice, request)
+    asked, invoice_id = _asked(connection, request), request.choice.invoice_id or 0
     wanted = Export(
         **asked,
         paymo_company_id=connection.paymo_company_id or 0,
         tenant_id=connection.tenant_id,
-        paymo_invoice_id=invoice.id,
+        paymo_invoice_id=invoice_id,
     )
-    latest = await exports.find_latest(session, connection, invoice.id)
+    latest = await exports.find_latest(session, connection, invoice_id)
     if latest is not None:
         if taken := why_taken(latest, connection):
             raise AlreadyRequested(taken)
@@ -160,7 +163,7 @@ async def claim(
         wanted.generation = latest.generation + 1
     if await exports.claim(session, lifecycle.queue(wanted)):
         return wanted
-    winner = await exports.find_latest(session, connection, invoice.id)
+    winner = await exports.find_latest(session, connection, invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
 
 
@@ -174,8 +177,7 @@ async def _again(
     return failed
 
 
-def _asked(connection: Connection, invoice: Subject, request: Request) -> ExportColumns:
-    """Return what the row says of what will be exported, where to, and who asked."""
+def _asked(connection: Connection, request: Request) -> ExportColumns:
     choice = request.choice
     return {
         "connection_id": connection.id,
@@ -184,23 +186,16 @@ def _asked(connection: Connection, invoice: Subject, request: Request) -> Export
         "requested_by": request.person.user_id,
         "requested_at": request.at,
         "reply_to": asdict(request.reply_to),
-        "number": invoice.number[:WIDEST],
-        "client_id": invoice.client_id,
-        "client_name": invoice.client_name[:WIDEST],
         "contact_id": choice.contact_id,
         "contact_name": "",
         "account_id": choice.account_id,
         "tax_type": choice.tax_type,
-        "tax_rate": invoice.tax_rate,
         "override_tax": choice.override_tax,
         "issue_on": choice.issue_on,
         "due_rule": choice.due_rule,
         "leave_out_number": choice.leave_out_number,
         "xero_status": choice.xero_status,
-        "currency": money.currency_code(invoice.currency),
-        "total": invoice.total,
-        "seen_updated_on": invoice.updated_on,
-        "invoice": invoice.whole,
+        **request.invoice,
     }
 
 

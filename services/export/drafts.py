@@ -82,7 +82,7 @@ class ExportForms:
     async def attach_view(self, person: Person, draft_id: int, view_id: str) -> None:
         """Say which modal shows this draft; only then can what it waits for be drawn."""
         async with self.database.sessions.begin() as session:
-            draft = await draft_of(session, draft_id, person)
+            draft, _ = await draft_of(session, draft_id, person)
             draft.view_id = view_id
             is_reading = bool(draft.asked_number or draft.invoice_id)
             if is_reading:
@@ -94,12 +94,13 @@ class ExportForms:
     async def form(self, draft_id: int, person: Person) -> ExportForm:
         """Return the form as it is now."""
         async with self.database.sessions() as session:
-            return await self._form(session, draft_id, person)
+            draft, connection = await draft_of(session, draft_id, person)
+            return await forms.form_of(session, connection, draft)
 
     async def choose(self, draft_id: int, person: Person, choice: ExportChoice) -> ExportForm:
         """Take over what was chosen; another invoice is read first, with fresh proposals."""
         async with self.database.sessions.begin() as session:
-            draft = await draft_of(session, draft_id, person)
+            draft, connection = await draft_of(session, draft_id, person)
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
             draft.xero_status = choice.xero_status
             if is_other:
@@ -115,7 +116,7 @@ class ExportForms:
                 draft.contact_id = choice.contact_id or draft.contact_id
                 draft.account_id = account_id
                 draft.tax_type, draft.untaxed_type = choice.tax_type, choice.untaxed_type
-            form = await self._form(session, draft_id, person)
+            form = await forms.form_of(session, connection, draft)
         if is_other:
             await self.work.nudge(Job.PREVIEW, draft_id)
         return form
@@ -123,9 +124,9 @@ class ExportForms:
     async def refresh(self, draft_id: int, person: Person) -> ExportForm:
         """Read Xero's lists and the invoice again, then draw the form with what is true now."""
         async with self.database.sessions.begin() as session:
-            draft = await draft_of(session, draft_id, person)
+            draft, connection = await draft_of(session, draft_id, person)
             await drafts.want_refresh(session, draft, self.now())
-            form = await self._form(session, draft_id, person)
+            form = await forms.form_of(session, connection, draft)
         await self.work.nudge(Job.PREVIEW, draft_id)
         return replace(form, is_reading=True)
 
@@ -172,7 +173,7 @@ class ExportForms:
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""
         async with self.database.sessions() as session:
-            draft = await draft_of(session, draft_id, person)
+            draft, _ = await draft_of(session, draft_id, person)
             if draft.invoice_id is None:
                 return None
             invoice = forms.kept(draft)
@@ -184,14 +185,13 @@ class ExportForms:
     async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""
         async with self.database.sessions.begin() as session:
-            draft = await draft_of(session, draft_id, person)
-            connection = await connections.get(session, draft.connection_id)
+            draft, connection = await draft_of(session, draft_id, person)
             invoice = forms.kept(draft)
             adding = adding_of(invoice) if invoice is not None else Addition()
             press = claims.Press(pressed, person, self.now(), adding)
             for name, value in (await claims.decided_by(session, connection, press)).items():
                 setattr(draft, name, value)
-            return await self._form(session, draft_id, person)
+            return await forms.form_of(session, connection, draft)
 
     async def reopen(self, person: Person, export_id: int) -> ExportForm:
         """Start a form for the invoice of an export that was refused, read anew."""
@@ -204,19 +204,13 @@ class ExportForms:
             await session.flush()
             return await forms.form_of(session, connection, draft)
 
-    async def _form(self, session: Session, draft_id: int, person: Person) -> ExportForm:
-        draft = await draft_of(session, draft_id, person)
-        connection = await connections.get(session, draft.connection_id)
-        return await forms.form_of(session, connection, draft)
 
-
-async def draft_of(session: Session, draft_id: int, person: Person) -> Draft:
+async def draft_of(session: Session, draft_id: int, person: Person) -> tuple[Draft, Connection]:
     """Return this person's own draft."""
     draft = await drafts.find(session, draft_id)
     if draft is None or draft.user_id != person.user_id:
         raise ServiceError(CLOSED)
-    await connections.get_here(session, person, draft.connection_id)
-    return draft
+    return draft, await connections.get_here(session, person, draft.connection_id)
 
 
 async def _require_form(

@@ -251,7 +251,13 @@ class Contacts:
         made, sent = await self._added(connection, export, _new_contact(invoice))
         await self._copy(connection, made)
         await self._remember(connection, export, made.contact_id)
-        return Found(made.contact_id, made.name, said=_left_out(invoice, sent, made))
+        email, said = _email_of(invoice), ""
+        if email and not sent.email:
+            said = (
+                f"{made.name} was added to Xero without {email}, which Xero doesn't take as an "
+                "e-mail address."
+            )
+        return Found(made.contact_id, made.name, said=said)
 
     async def _added(
         self, connection: Connection, export: Export, wanted: NewContact
@@ -311,31 +317,18 @@ class Contacts:
     async def _remember(self, connection: Connection, export: Export, contact_id: str) -> None:
         """Note the contact at once, so that it is never added twice."""
         before, now = {"contact_id": export.contact_id}, self.now()
+        after = {"contact_id": contact_id}
         async with self.database.sessions.begin() as session:
             await lifecycle.note(
                 session, export, {"contact_id": contact_id, "sent_at": export.sent_at}
             )
             await claims.remember_match(session, export, now)
             if before["contact_id"] != NEW_CONTACT:
-                after = {"contact_id": contact_id}
-                entry = AuditNote(
-                    "contact_merged", now, export_id=export.id, before=before, after=after
-                )
+                entry = AuditNote("contact_merged", now, "", export.id, before, after)
                 audit.record(session, connection, entry)
 
     def _client(self, connection: Connection) -> XeroClient:
         return self.xero.client(connection.tenant_id, connection.grant_id)
-
-
-def _left_out(invoice: Invoice, sent: NewContact, made: Contact) -> str:
-    """Say that the client's e-mail address stayed behind, or ""."""
-    email = _email_of(invoice)
-    if not email or sent.email:
-        return ""
-    return (
-        f"{made.name} was added to Xero without {email}, which Xero doesn't take as an e-mail "
-        "address."
-    )
 
 
 def _email_of(invoice: Invoice) -> str:

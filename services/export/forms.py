@@ -76,17 +76,7 @@ def kept(draft: Draft) -> Invoice | None:
 
 def choice_of(draft: Draft) -> ExportChoice:
     """Return what is chosen now."""
-    return ExportChoice(
-        invoice_id=draft.invoice_id,
-        contact_id=draft.contact_id,
-        account_id=draft.account_id,
-        tax_type=draft.tax_type,
-        untaxed_type=draft.untaxed_type,
-        xero_status=draft.xero_status,
-        override_tax=draft.override_tax,
-        issue_on=draft.issue_on,
-        due_rule=draft.due_rule,
-    )
+    return replace(claims.chosen_in(draft, draft.invoice_id), untaxed_type=draft.untaxed_type)
 
 
 async def propose(session: Session, connection: Connection, draft: Draft, invoice: Invoice) -> None:

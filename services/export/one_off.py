@@ -127,7 +127,13 @@ class ExportTaskStep(OneOffStep):
         async with self.database.sessions.begin() as session:
             await lifecycle.leave(session, about.task, self.now(), **data)
 
-    async def refuse(self, session: Session, about: Assignment, why: str) -> None:
+    async def refuse(self, about: Assignment, why: str, said: str = "") -> None:
+        """End the task with a sentence why, and say it."""
+        async with self.database.sessions.begin() as session:
+            await self.record_refusal(session, about, why)
+        self.tell(about.turn, said or why, is_well=False)
+
+    async def record_refusal(self, session: Session, about: Assignment, why: str) -> None:
         """End the task with a sentence why, and note that in the audit log."""
         await lifecycle.refuse(session, about.task, why)
         what, by = f"{self.job}_refused", about.task.asked_by

@@ -53,7 +53,6 @@ class ExportResult:
     country: str  # of the organisation
     xero_total: Decimal | None
     xero_status: str
-    paymo_invoice_id: int
     xero_invoice_id: str
     tenant_id: str
     xero_url: str
@@ -265,7 +264,6 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         country=connection.country,
         xero_total=export.xero_total,
         xero_status=export.xero_status,
-        paymo_invoice_id=export.paymo_invoice_id,
         xero_invoice_id=export.xero_invoice_id or "",
         tenant_id=export.tenant_id,
         xero_url=links.xero(connection.short_code, export.xero_invoice_id),

@@ -32,66 +32,52 @@ _UNUSABLE = (
     r"enabled|available|used|allowed)|n.t (?:exist|valid|active|be used)|invalid|must be valid|"
     r"no longer|unknown|required|specified"
 )
-# The words that carry what Xero means, all of which have to be there; then the code of the
-# refusal, and what is said beside Xero's words where that helps. The first that fits counts.
-_MEANINGS: tuple[tuple[tuple[str, ...], RefusalCode, str], ...] = (
+_ADVICE = {
+    RefusalCode.PLAN_LIMIT: _PLAN,
+    RefusalCode.ORGANISATION: _INACTIVE,
+    RefusalCode.EMAIL: _EMAIL,
+}
+_CODE_IS_MISSING = (
+    r"\baccount ?codes?\b",
+    r"''|required|mandatory|specified|missing|blank|empty",
+)
+_ENDED = r"not (?:currently )?active|inactive|expired|lapsed|suspended|cancell?ed|\bended\b"
+_ORGANISATION = (
+    r"organi[sz]ation|subscription|\btrial\b|your account",
+    rf"{_ENDED}|read.only|closed",
+)
+_DESCRIPTION = (
+    r"description",
+    r"long|length|exceed|characters|maximum|required|mandatory|empty|specified|blank",
+)
+_CURRENCY = (
+    r"currenc(?:y|ies)\b(?! ?rate)",
+    rf"{_UNUSABLE}|subscrib|added|support|set ?up|turned on|\bplan\b",
+)
+# The words that carry what Xero means, all of which have to be there. The first that fits counts.
+_MEANINGS: tuple[tuple[RefusalCode, tuple[str, ...]], ...] = (
+    (RefusalCode.NUMBER_TAKEN, (_NUMBER, r"unique|already|exist|in use|taken|duplicat|been used")),
     (
-        (_NUMBER, r"unique|already|exist|in use|taken|duplicat|been used"),
-        RefusalCode.NUMBER_TAKEN,
-        "",
-    ),
-    (
-        (r"\block(?:s|ed|ing)?\b|\bclosed\b|finali[sz]ed", r"\bdates?\b|period|year|books"),
         RefusalCode.LOCKED,
-        "",
+        (r"\block(?:s|ed|ing)?\b|\bclosed\b|finali[sz]ed", r"\bdates?\b|period|year|books"),
     ),
+    (RefusalCode.CURRENCY, _CURRENCY),
     (
-        (
-            r"currenc(?:y|ies)\b(?! ?rate)",
-            rf"{_UNUSABLE}|subscrib|added|support|set ?up|turned on|\bplan\b",
-        ),
-        RefusalCode.CURRENCY,
-        "",
-    ),
-    (
+        RefusalCode.PLAN_LIMIT,
         (r"approv", r"limit|maximum|reached|exceed|quota|\bplan\b|upgrade"),
-        RefusalCode.PLAN_LIMIT,
-        _PLAN,
     ),
     (
+        RefusalCode.PLAN_LIMIT,
         (r"\bplan\b|subscription", r"invoices", r"limit|maximum|exceed|upgrade"),
-        RefusalCode.PLAN_LIMIT,
-        _PLAN,
     ),
-    (
-        (
-            r"organi[sz]ation|subscription|\btrial\b|your account",
-            (
-                r"not (?:currently )?active|inactive|expired|lapsed|suspended|cancell?ed|\bended\b|"
-                r"read.only|closed"
-            ),
-        ),
-        RefusalCode.ORGANISATION,
-        _INACTIVE,
-    ),
-    ((r"\be-?mail", _UNUSABLE), RefusalCode.EMAIL, _EMAIL),
-    ((r"\btax(?! ?(?:amount|number))", _UNUSABLE), RefusalCode.TAX, ""),
-    ((r"\bcontact\b", _UNUSABLE), RefusalCode.CONTACT, ""),
-    (
-        (r"\baccount ?codes?\b", r"''|required|mandatory|specified|missing|blank|empty"),
-        RefusalCode.ACCOUNT,
-        _NO_CODE,
-    ),
-    ((r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b"), RefusalCode.ACCOUNT, ""),
-    ((r"due ?date",), RefusalCode.DUE, ""),
-    (
-        (
-            r"description",
-            r"long|length|exceed|characters|maximum|required|mandatory|empty|specified|blank",
-        ),
-        RefusalCode.DESCRIPTION,
-        "",
-    ),
+    (RefusalCode.ORGANISATION, _ORGANISATION),
+    (RefusalCode.EMAIL, (r"\be-?mail", _UNUSABLE)),
+    (RefusalCode.TAX, (r"\btax(?! ?(?:amount|number))", _UNUSABLE)),
+    (RefusalCode.CONTACT, (r"\bcontact\b", _UNUSABLE)),
+    (RefusalCode.ACCOUNT, _CODE_IS_MISSING),
+    (RefusalCode.ACCOUNT, (r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b")),
+    (RefusalCode.DUE, (r"due ?date",)),
+    (RefusalCode.DESCRIPTION, _DESCRIPTION),
 )
 
 _URL = re.compile(r"\b(?:url|link|web ?address)\b", re.IGNORECASE)
@@ -136,9 +122,9 @@ def is_about_contact(refusal: Refused) -> bool:
 def _meaning(text: str) -> tuple[RefusalCode, str]:
     """Return which refusal this sentence of Xero's is, and what helps beside it."""
     plain = " ".join(text.casefold().replace("\u2019", "'").split())
-    for carrying, code, said in _MEANINGS:
+    for code, carrying in _MEANINGS:
         if all(re.search(words, plain) for words in carrying):
-            return code, said
+            return code, _NO_CODE if carrying is _CODE_IS_MISSING else _ADVICE.get(code, "")
     return RefusalCode.REJECTED, ""
 
 

@@ -46,16 +46,17 @@ class ExportRequests:
 
         Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`, `NotConnected`.
         """
-        asked = claims.Request(person, reply_to, self.now(), choice)
+        now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            draft = await draft_of(session, draft_id, person)
+            draft, _ = await draft_of(session, draft_id, person)
             if draft.connection_id != connection.id:
                 raise ServiceError(CLOSED)  # it shows another organisation
-            asked = replace(asked, choice=_with_actions(draft, choice))
-            invoice = await _subject(session, connection, draft, asked)
-            export = await claims.claim(session, connection, invoice, asked)
-            await claims.remember_match(session, export, asked.at)
+            choice = _with_actions(draft, choice)
+            invoice = await _sendable(session, connection, draft, choice, now)
+            asked = claims.Request(person, reply_to, now, choice, invoice)
+            export = await claims.claim(session, connection, asked)
+            await claims.remember_match(session, export, now)
             export_id, number = export.id, export.number
         await self.work.nudge(Job.EXPORT, export_id)
         return number
@@ -160,11 +161,10 @@ def _with_actions(draft: Draft, choice: ExportChoice) -> ExportChoice:
     )
 
 
-async def _subject(
-    session: Session, connection: Connection, draft: Draft, asked: claims.Request
-) -> claims.Subject:
+async def _sendable(
+    session: Session, connection: Connection, draft: Draft, choice: ExportChoice, now: datetime
+) -> ExportColumns:
     """Return the invoice to export, if nothing is known to stand in its way."""
-    choice = asked.choice
     if choice.invoice_id is None:
         raise NotAccepted({"invoice": "Choose the invoice to export."})
     latest = await exports.find_latest(session, connection, choice.invoice_id)
@@ -177,10 +177,9 @@ async def _subject(
     case = Case(invoice, choice, known)
     _require_sendable(case)
     for chosen in _rates_chosen(case):
-        by = asked.person.user_id
-        await matches.remember_tax(session, connection, chosen, by=by, at=asked.at)
-        await ask_again(session, connection, asked.at)
-    return claims.Subject.seen(invoice)
+        await matches.remember_tax(session, connection, chosen, by=draft.user_id, at=now)
+        await ask_again(session, connection, now)
+    return claims.columns_of(invoice)
 
 
 def _rates_chosen(case: Case) -> Iterator[tuple[str, str]]:
@@ -195,7 +194,7 @@ def _rates_chosen(case: Case) -> Iterator[tuple[str, str]]:
 
 async def _unseen(
     session: Session, connection: Connection, draft: Draft, choice: ExportChoice
-) -> claims.Subject:
+) -> ExportColumns:
     """Take a form that was filled in at once, before any invoice was shown in it.
 
     The job looks at everything before it sends. After another invoice was shown, the contact and
@@ -208,7 +207,7 @@ async def _unseen(
     if header is None or not choice.contact_id or not choice.account_id:
         raise NotAccepted({"invoice": draft.reason or _READING})
     client = await mirror.find_client(session, connection.id, header.client_id)
-    return claims.Subject.unseen(header, client.name if client else "")
+    return claims.columns_of_head(header, client.name if client else "")
 
 
 def _require_sendable(case: Case) -> None:

@@ -22,6 +22,7 @@ from services.errors import (
 )
 from services.export import checking, ledger_settings, refusals
 from services.export.checking import Recheck
+from services.export.claims import seen_columns
 from services.export.existing import Contacts, ExistingInvoices, Found
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
@@ -73,7 +74,7 @@ class Preparer:
             sent = checking.checked(export, invoice, ledger, found.contact_id, url)
         except Refused:
             async with self.database.sessions.begin() as session:
-                await lifecycle.note(session, export, checking.seen(invoice))
+                await lifecycle.note(session, export, seen_columns(invoice))
             raise
         if found.contact_id == NEW_CONTACT:
             found = await self.contacts.add_client(connection, export, invoice)

@@ -97,7 +97,10 @@ class RestoreStep(ExportTaskStep):
         try:
             await self._run(about)
         except (Rejected, Refused) as refusal:
-            await self._refuse(about, str(refusal))
+            number = about.export.number
+            again = Typed(Command.RESTORE, number)
+            why = f"Invoice {number} was not restored. {refusal} To try again: {again}"
+            await self.refuse(about, why)
 
     async def said(self, task: Task, text: str, *, is_well: bool) -> Said:
         """Return it with a link to the invoice that was made."""
@@ -213,14 +216,6 @@ class RestoreStep(ExportTaskStep):
         about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
         said = "\n".join([said_of(export.number, kept), *(f"• {each}" for each in lost)])
         self.tell(about.turn, said)
-
-    async def _refuse(self, about: Assignment, why: str) -> None:
-        number = about.export.number
-        again = Typed(Command.RESTORE, number)
-        said = f"Invoice {number} was not restored. {why} To try again: {again}"
-        async with self.database.sessions.begin() as session:
-            await self.refuse(session, about, said)
-        self.tell(about.turn, said, is_well=False)
 
 
 def _former(about: Assignment) -> Invoice:

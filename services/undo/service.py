@@ -283,7 +283,7 @@ class UndoStep(XeroTaskStep):
 
     async def _refuse(self, about: Assignment, why: str, *, end: _End = invoices.stop_undo) -> None:
         async with self.database.sessions.begin() as session:
-            await self.refuse(session, about, why)
+            await self.record_refusal(session, about, why)
             await end(session, about.export)
         self.tell(about.turn, why, is_well=False)
 

@@ -105,7 +105,7 @@ def _require_ours(export: Export, connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class UpdateStep(XeroTaskStep):
-    """Reads both sides, looks at everything, sends, and records."""
+    """Reads both sides, checks everything, sends, and records."""
 
     paymo: PaymoClients
     mirror: Mirror
@@ -118,19 +118,14 @@ class UpdateStep(XeroTaskStep):
         try:
             self.tell(about.turn, await self._update(about))
         except Refused as refusal:
-            await self._refuse(about, str(refusal))
+            said = f"Invoice {about.export.number} was not updated. {refusal}"
+            await self.refuse(about, str(refusal), said)
 
     async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:
         """Say once that it waits."""
         if wait.is_try and turn.row.tries == 1:
             self.tell(turn, wait.sentence(), is_well=False)
         return await OneOffStep.put_off(self, session, turn, wait)
-
-    async def _refuse(self, about: Assignment, why: str) -> None:
-        async with self.database.sessions.begin() as session:
-            await self.refuse(session, about, why)
-        said = f"Invoice {about.export.number} was not updated. {why}"
-        self.tell(about.turn, said, is_well=False)
 
     async def _update(self, about: Assignment) -> str:
         """Update it; return a sentence for the person who asked. Raises `Refused`."""
@@ -147,7 +142,12 @@ class UpdateStep(XeroTaskStep):
         both = _Both(invoice, stated, await self._contact_of(about, invoice))
         now = compare.standing_now(about.export, invoice, both.contact_id, stated)
         if not now.in_paymo:
-            return await self._agree(about)
+            async with self.database.sessions.begin() as session:
+                await task_lifecycle.finish(session, about.task)
+            return (
+                f"Invoice {about.export.number} is the same in Paymo and in Xero, so nothing was "
+                "sent."
+            )
         body = await self._checked(about, both, now)
         former = str((about.export.sent or {}).get("Reference", ""))
         await self.leave(
@@ -157,10 +157,15 @@ class UpdateStep(XeroTaskStep):
             before=stated.updated,
             attempt=about.task.data.get("attempt", 0) + 1,
         )
+        # Another key for every attempt: Xero would answer an old one as it did then.
+        key = idempotency_key(
+            tenant_id=about.export.tenant_id,
+            about=f"update:{about.task.id}",
+            attempt=about.task.data["attempt"],
+            body=body,
+        )
         try:
-            updated = await self.change(
-                about, _fields(body, stated, former), key=self._key(about, body)
-            )
+            updated = await self.change(about, _fields(body, stated, former), key=key)
         except Rejected as refusal:
             raise Refused(str(refusal), RefusalCode.REJECTED) from refusal
         return await self._record(about, invoice, updated)
@@ -213,7 +218,7 @@ class UpdateStep(XeroTaskStep):
         )
 
     async def _checked(self, about: Assignment, both: _Both, now: Standing) -> dict[str, Any]:
-        """Look at everything that an export looks at, and at what Xero's invoice still allows."""
+        """Check everything that an export checks, and what Xero's invoice still allows."""
         told = about.task.data.get("told", "")
         if told and told != compare.fingerprint(now.in_paymo):
             raise Refused(
@@ -238,24 +243,6 @@ class UpdateStep(XeroTaskStep):
         if not both.contact_id:
             raise Refused(_NO_CONTACT, RefusalCode.CONTACT)
         return _body(about.export, both, ledger)
-
-    def _key(self, about: Assignment, body: dict[str, Any]) -> str:
-        """Return another key for every attempt: Xero would answer an old one as it did then."""
-        task = about.task
-        return idempotency_key(
-            tenant_id=about.export.tenant_id,
-            about=f"update:{task.id}",
-            attempt=task.data["attempt"],
-            body=body,
-        )
-
-    async def _agree(self, about: Assignment) -> str:
-        """End it where Paymo's invoice is as it was exported by now."""
-        async with self.database.sessions.begin() as session:
-            await task_lifecycle.finish(session, about.task)
-        return (
-            f"Invoice {about.export.number} is the same in Paymo and in Xero, so nothing was sent."
-        )
 
     async def _record(self, about: Assignment, invoice: Invoice, stated: XeroInvoice) -> str:
         """Take over what Xero states now, compare its totals, and tell the channels."""
@@ -312,15 +299,12 @@ class UpdateStep(XeroTaskStep):
             "advice": "",
             "by": by,
         }
-        source = f"updated:{about.task.id}"
         notification = notices.Notification(
-            NoticeKind.INVOICE_DRIFTED, source, facts, export, export.total
+            NoticeKind.INVOICE_DRIFTED, f"updated:{about.task.id}", facts, export, export.total
         )
         await notices.enqueue(session, connection, notification, now)
         before, after = compare.values_of(found)
-        entry = AuditNote(
-            "updated_in_xero", now, by, export_id=export.id, before=before, after=after
-        )
+        entry = AuditNote("updated_in_xero", now, by, export.id, before, after)
         audit.record(session, connection, entry)
 
 

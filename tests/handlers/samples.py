@@ -128,7 +128,6 @@ def export_result(name: str, **changes: Any) -> ExportResult:
         country="NZ",
         xero_total=Decimal("1062.51"),
         xero_status="AUTHORISED",
-        paymo_invoice_id=41,
         xero_invoice_id="0f3a1d52-0000-4000-8000-000000000042",
         tenant_id="t-1",
         xero_url="https://go.xero.example/app/!abc12/invoicing/view/42",
