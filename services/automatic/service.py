@@ -24,7 +24,7 @@ from services.model.export import NEW_CONTACT, Colour
 from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO, Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.model.people import Person, ReplyTarget
+from services.model.people import ReplyTarget
 from services.store import audit, connections, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -32,7 +32,6 @@ from services.store.tables import Connection, InvoiceHeader, Task
 
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
-_NOBODY = Person("", "", "")
 _UNASKED = "Paymo or Xero didn’t answer for a day, so it wasn’t checked. Export it by hand."
 _AGAIN = "somebody has to decide whether it goes there again."
 
@@ -130,7 +129,7 @@ class AutoStep(OneOffStep):
             return doubt, None
         reply_to = ReplyTarget(connection.workspace_id, "")
         columns = claims.columns_of(invoice)
-        asked = claims.Request(_NOBODY, reply_to, self.now(), choice, columns)
+        asked = claims.Request("", reply_to, self.now(), choice, columns)
         try:
             export = await claims.claim(session, connection, asked)
         except AlreadyRequested:

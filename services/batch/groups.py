@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import structlog
 
-from services import money
 from services.batch.reading import whole
 from services.clients.paymo import Header, Invoice, PaymoClient, PaymoClients
 from services.clients.paymo.transport import HEADS
@@ -30,13 +29,12 @@ from services.errors import (
     Unreachable,
 )
 from services.export import checking, ledger_settings
-from services.export.existing import Contacts, ExistingInvoices
+from services.export.existing import Contacts, ExistingInvoices, names_export
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
 from services.export.refusals import (
     Refused,
     from_xero,
-    is_about_contact,
     is_taken,
     is_url_refused,
 )
@@ -238,7 +236,7 @@ class GroupSender:
 
     async def _why(self, go: _Go, export: Export, refusal: Rejected) -> Refused:
         why = from_xero(refusal)
-        if is_about_contact(why) and export.contact_id not in go.contacts_checked:
+        if RefusalCode.CONTACT in why.codes and export.contact_id not in go.contacts_checked:
             go.contacts_checked.add(export.contact_id)
             await self.contacts.check(go.connection, export.contact_id)
         return why
@@ -271,19 +269,7 @@ def answers_for(
     Where two fit, none is taken: the invoice is looked up by itself then.
     """
     for export in group:
-        sent = export.sent or {}
-        name = "InvoiceNumber" if "InvoiceNumber" in sent else "Reference"
-        text = money.folded(str(sent.get(name, "")))
-        fitting = [
-            each
-            for each in made
-            if (
-                Links.paymo_id(each.url) == export.paymo_invoice_id
-                if each.url
-                else text
-                == money.folded(each.invoice_number if name != "Reference" else each.reference)
-            )
-        ]
+        fitting = [each for each in made if names_export(each, export)]
         yield fitting[0] if len(fitting) == 1 else None
 
 

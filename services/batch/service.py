@@ -262,9 +262,8 @@ class BatchStep(Step[Batch]):
         )
         # Its own answers are silent, and belong to no view once the batch is over.
         reply_to = replace(ReplyTarget(**batch.reply_to), view_id="", view_hash="")
-        person = Person("", "", batch.asked_by)
         invoice = claims.columns_of(Invoice.from_json(row.invoice or {}))
-        asked = claims.Request(person, reply_to, self.now(), choice, invoice, batch.id)
+        asked = claims.Request(batch.asked_by, reply_to, self.now(), choice, invoice, batch.id)
         try:
             export = await claims.claim(session, connection, asked)
         except AlreadyRequested as refusal:

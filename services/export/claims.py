@@ -43,7 +43,7 @@ _DECIDING = (
 class Request:
     """Who asked for an export, where, when, what was chosen, and of which invoice."""
 
-    person: Person
+    by: str  # "" when the app asks itself
     reply_to: ReplyTarget
     at: datetime
     choice: ExportChoice
@@ -183,7 +183,7 @@ def _asked(connection: Connection, request: Request) -> ExportColumns:
         "connection_id": connection.id,
         "due_at": request.at if request.batch_id is None else None,
         "batch_id": request.batch_id,
-        "requested_by": request.person.user_id,
+        "requested_by": request.by,
         "requested_at": request.at,
         "reply_to": asdict(request.reply_to),
         "contact_id": choice.contact_id,

@@ -147,11 +147,16 @@ class ExistingInvoices:
 
 
 def _is_ours(found: XeroInvoice, export: Export) -> bool:
+    return names_export(found, export) and bool(found.url or _is_same(found, export))
+
+
+def names_export(found: XeroInvoice, export: Export) -> bool:
+    """Say whether it names this export: by its link to Paymo, else by number or reference."""
     if found.url:
         return Links.paymo_id(found.url) == export.paymo_invoice_id
     number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
     stated, sent = (found.invoice_number, number) if number else (found.reference, reference)
-    return money.folded(stated) == money.folded(sent) and _is_same(found, export)
+    return money.folded(stated) == money.folded(sent)
 
 
 def _is_same(found: XeroInvoice, export: Export) -> bool:

@@ -165,12 +165,9 @@ class Recorder:
         self, session: Session, connection: Connection, export: Export
     ) -> None:
         """Owe every subscribed channel its card, and note who did it."""
+        facts = notices.card_facts(export, connection, self.links, ())
         notification = notices.Notification(
-            kind=NoticeKind.INVOICE_EXPORTED,
-            source=f"exported:{export.id}",
-            facts=notices.card_facts(export, connection, self.links, ()),
-            export=export,
-            amount=export.total,
+            NoticeKind.INVOICE_EXPORTED, f"exported:{export.id}", facts, export, export.total
         )
         await notices.enqueue(session, connection, notification, self.now())
         after = {
@@ -187,19 +184,15 @@ class Recorder:
     async def _tell_failed(self, session: Session, connection: Connection, export: Export) -> None:
         """Owe every subscribed channel the reason, once for each time somebody asked."""
         order = notices.order_of(export, connection)
-        why = {
+        facts = notices.common_facts(export, connection, self.links) | {
             "rival_url": _result_of(export, connection, self.links).rival_url,
             "reason": situated(export.reason, connection.country),
             "by": export.requested_by,
             "cures": list(actions_of(export)),
             **order,
         }
-        notification = notices.Notification(
-            kind=NoticeKind.EXPORT_FAILED,
-            source=f"failed:{export.id}:{export.fence}",
-            facts=notices.common_facts(export, connection, self.links) | why,
-            export=export,
-        )
+        source = f"failed:{export.id}:{export.fence}"
+        notification = notices.Notification(NoticeKind.EXPORT_FAILED, source, facts, export)
         await notices.enqueue(session, connection, notification, self.now())
         after = {"problem": ",".join(export.refusals), **order}
         entry = AuditNote("export_failed", self.now(), export.requested_by, export.id, after=after)

@@ -114,11 +114,6 @@ def from_xero(refusal: ServiceError) -> Refused:
     return Refused(" ".join([*said, str(refusal)]), *names)
 
 
-def is_about_contact(refusal: Refused) -> bool:
-    """Say whether the contact is why, so that what is known of it is old."""
-    return RefusalCode.CONTACT in refusal.codes
-
-
 def _meaning(text: str) -> tuple[RefusalCode, str]:
     """Return which refusal this sentence of Xero's is, and what helps beside it."""
     plain = " ".join(text.casefold().replace("\u2019", "'").split())

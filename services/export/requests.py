@@ -54,7 +54,7 @@ class ExportRequests:
                 raise ServiceError(CLOSED)  # it shows another organisation
             choice = _with_actions(draft, choice)
             invoice = await _sendable(session, connection, draft, choice, now)
-            asked = claims.Request(person, reply_to, now, choice, invoice)
+            asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
             export = await claims.claim(session, connection, asked)
             await claims.remember_match(session, export, now)
             export_id, number = export.id, export.number

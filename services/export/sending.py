@@ -26,7 +26,7 @@ from services.export.claims import seen_columns
 from services.export.existing import Contacts, ExistingInvoices, Found
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
-from services.export.refusals import Refused, from_xero, is_about_contact, is_taken, is_url_refused
+from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
 from services.jobs import policy
 from services.jobs.policy import PARKED, Wait
 from services.jobs.runner import Step, Turn
@@ -259,7 +259,7 @@ class ExportStep(Step[Export]):
         # What the copies say is old, and the actions are made of it.
         await self.mirror.refresh_ledger(connection, at_most_old=timedelta(0))
         why = from_xero(refusal)
-        if is_about_contact(why):
+        if RefusalCode.CONTACT in why.codes:
             await self.preparer.contacts.check(connection, export.contact_id)
         raise why from refusal
 

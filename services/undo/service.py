@@ -1,7 +1,7 @@
 """Taking an export back, and accepting one that differs: what people ask for, and the job.
 
-While an export is taken back the invoice's life is `UNDOING`, so that a look at Xero never takes
-our own doing for a deletion.
+While an export is taken back the invoice's life is `UNDOING`, so that a sweep never takes our own
+doing for a deletion.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -173,10 +173,14 @@ class UndoStep(XeroTaskStep):
             ) from None
         sent = str(about.task.data.get("sent", ""))
         if invoice.status in _ENDED:
-            if sent not in _ENDED:
-                await self._ended_by_others(about, invoice)
-            else:
+            if sent in _ENDED:
                 await self._succeed(about, invoice)
+            else:
+                why = (
+                    f"Somebody has {invoice.status.lower()} invoice {about.export.number} in Xero "
+                    "already, so Paymo follows that as usual."
+                )
+                await self._refuse(about, why, end=_ENDED[invoice.status])
             return
         self.require_over(about)
         await self._check(about, invoice)
@@ -253,7 +257,7 @@ class UndoStep(XeroTaskStep):
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, about.task, {"how": how})
             await invoices.mark_undone(session, export, invoice.status)
-            # No look at Xero follows it from here on, and it had no payment left when it ended.
+            # No sweep follows it from here on, and it had no payment left when it ended.
             await payment.check_all(session, export, now)
             facts = notices.common_facts(export, about.connection, self.links)
             facts |= {"by": about.task.asked_by, "how": how}
@@ -270,15 +274,6 @@ class UndoStep(XeroTaskStep):
             about.turn,
             f"Invoice {export.number} was {how} in {organisation}. Paymo keeps it, and it can be "
             "exported again.",
-        )
-
-    async def _ended_by_others(self, about: Assignment, invoice: XeroInvoice) -> None:
-        """Leave to the look at Xero what a person did there in the meantime."""
-        await self._refuse(
-            about,
-            f"Somebody has {invoice.status.lower()} invoice {about.export.number} in Xero already, "
-            "so Paymo follows that as usual.",
-            end=_ENDED[invoice.status],
         )
 
     async def _refuse(self, about: Assignment, why: str, *, end: _End = invoices.stop_undo) -> None:
