@@ -49,7 +49,7 @@ AXE := axe-core@4.14.1
 axe: .venv/axe/node_modules/axe-core/axe.min.js
 .venv/axe/node_modules/axe-core/axe.min.js:
 	@mkdir -p .venv/axe
-	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/axe $(AXE) || echo "axe is not to be had here: npm"
+	@npm install --silent --prefer-offline --no-audit --no-fund --ignore-scripts --prefix .venv/axe $(AXE) || echo "axe is not to be had here: npm"
 
 check: style types layers
 

@@ -3,6 +3,7 @@
 `make tour` writes them; the same walk is a test.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from playwright.async_api import FrameLocator, Locator, Page, ViewportSize, expect
 
 from sandbox.agency import API_KEY, FIRST
-from tests.browser import PATIENCE
+from tests.browser import PATIENCE, SCHEMES, cut_off, findings
 
 USUAL = ViewportSize(width=1440, height=900)
 SMALL = ViewportSize(width=1280, height=860)
@@ -52,16 +53,28 @@ class Tour:
         await self.page.get_by_role("tab", name=name).click()
         return self.pane(name)
 
-    async def keep(
+    async def show(
         self, name: str, what: Page | Locator, *, size: ViewportSize | None = None
     ) -> None:
-        """Keep a picture of a part, in a window of this size."""
+        """Keep a picture of a part, in a window of this size; or judge all that is in view."""
         assert name in PICTURES
         if self.folder is None:
-            return
-        await self.page.set_viewport_size(size or USUAL)
-        await what.screenshot(path=self.folder / f"{name}.png", animations="disabled")
+            await self._judge()
+        else:
+            await self.page.set_viewport_size(size or USUAL)
+            picture = self.folder / f"{name}.png"
+            await what.screenshot(path=picture, animations="disabled")
         await self.page.set_viewport_size(USUAL)
+
+    async def _judge(self) -> None:
+        """Nothing is cut off, and axe finds nothing, narrow and wide, light and dark."""
+        for width, scheme in itertools.product((320, 1280), SCHEMES):
+            await self.page.set_viewport_size({"width": width, "height": 900})
+            await self.page.emulate_media(color_scheme=scheme)
+            for frame in self.page.frames:
+                assert (width, scheme, await cut_off(frame)) == (width, scheme, [])
+                assert (width, scheme, await findings(frame)) == (width, scheme, [])
+        await self.page.emulate_media(color_scheme="light")
 
     async def say(self, text: str) -> None:
         """Type into the channel."""
@@ -80,7 +93,7 @@ class Tour:
         await self.say("/paymo-xero connect")
         form = self.slack.get_by_role("dialog")
         await expect(form.get_by_role("link", name="Connect Paymo")).to_be_visible(timeout=PATIENCE)
-        await self.keep("connect", form)
+        await self.show("connect", form)
         await self._give_key(form)
         await self._consent(form)
         await expect(form).to_contain_text("Harbour Lane Studio Ltd", timeout=PATIENCE)
@@ -122,7 +135,7 @@ class Tour:
         await account.click(timeout=PATIENCE)
         await form.get_by_role("option", name="Sales (200)").click()
         await expect(form).to_contain_text("20% (VAT on Income)", timeout=PATIENCE)
-        await self.keep("form", form, size=TALL)
+        await self.show("form", form, size=TALL)
         await form.get_by_role("button", name="Export Invoice").click()
         await expect(form).to_contain_text("exported", timeout=PATIENCE)
         await self.close()
@@ -141,13 +154,13 @@ class Tour:
         card = self.messages.get_by_role("listitem").filter(has_text=FIRST).first
         await expect(card.get_by_label("Thread")).to_contain_text("2,652.00", timeout=PATIENCE)
         await expect(self.page.locator("#done")).to_be_visible(timeout=PATIENCE)
-        await self.keep("card", card)
-        await self.keep("demo", self.page, size=SMALL)
+        await self.show("card", card)
+        await self.show("demo", self.page, size=SMALL)
         paymo = await self.open("Paymo")
         await paymo.get_by_role("link", name=FIRST).click()
         heading = paymo.get_by_role("heading", name=f"Invoice {FIRST}")
         await expect(heading).to_contain_text("paid")
-        await self.keep("paymo", paymo.get_by_role("main"), size=TALL)
+        await self.show("paymo", paymo.get_by_role("main"), size=TALL)
 
     async def export_the_rest(self) -> None:
         """Look at the table of everything that was sent, and press once."""
@@ -156,7 +169,7 @@ class Tour:
         form = self.slack.get_by_role("dialog")
         go = form.get_by_role("button", name=re.compile(r"Export \d+ Invoice"))
         await expect(go).to_be_visible(timeout=PATIENCE)
-        await self.keep("batch", form, size=TALL)
+        await self.show("batch", form, size=TALL)
         await go.click()
         await expect(form).to_contain_text(re.compile(r"\d invoices exported"), timeout=PATIENCE)
         await self.close()
@@ -176,4 +189,4 @@ class Tour:
         await self.slack.get_by_role("button", name="paymo-xero", exact=True).click()
         home = self.slack.get_by_role("tabpanel")
         await expect(home.get_by_role("button")).not_to_have_count(0, timeout=PATIENCE)
-        await self.keep("home", home, size=SMALL)
+        await self.show("home", home, size=SMALL)

@@ -11,6 +11,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+const DAY = /^(\d{4}-\d\d-\d\d)(.*)$/;
 const LONG = /\S{24}/; // a word that no column holds
 
 /**
@@ -22,7 +23,8 @@ export function table(caption, heads, rows, { foot = [], none = "Nothing here ye
   const kinds = heads.map((head) => ({ "#": "money", "@": "date" })[head[0]] ?? null);
   const names = heads.map((head) => head.replace(/^[#@]/, ""));
   const word = (name, at) => (name ? el("th", { scope: "col", role: "columnheader", class: kinds[at] }, name) : el("td", { role: "cell" }));
-  const cell = (held, at) => el("td", { role: "cell", class: kinds[at], "data-head": names[at] }, held === "" ? null : el("span", { class: LONG.test(held) ? "cell long" : "cell" }, held));
+  const cell = (held, at) => el("td", { role: "cell", class: kinds[at], "data-head": names[at] },
+    held === "" ? null : el("span", { class: LONG.test(held) ? "cell long" : "cell" }, kinds[at] === "date" ? day(held) : held));
   const body = rows.map((row) => el("tr", { role: "row" }, row.map(cell)));
   const sums = foot.map(([name, sum]) => el("tr", { role: "row" },
     el("th", { scope: "row", role: "rowheader", colspan: heads.length - 1 }, name), el("td", { role: "cell", class: "money" }, sum)));
@@ -31,6 +33,14 @@ export function table(caption, heads, rows, { foot = [], none = "Nothing here ye
     el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, names.map(word))),
     el("tbody", { role: "rowgroup" }, rows.length ? body : empty),
     foot.length ? el("tfoot", { role: "rowgroup" }, sums) : null);
+}
+
+/** Write a day as people do, with the time behind it if there is one. */
+export function day(iso) {
+  const [, date, time] = DAY.exec(iso) ?? [];
+  if (!date) return iso;
+  const words = new Date(`${date}T12:00`).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  return words + time;
 }
 
 /** Return names and what stands behind them; empty ones are left out. */

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser import SCHEMES, WIDTHS, cut_off, findings, opened
+from tests.browser import SCHEMES, WIDTHS, Scheme, cut_off, findings, opened
 from tests.sandbox.gallery import CARD, DATA_TABLE, DIGEST, FIELDS, PIE, TABLE, plotted, section
 from tests.sandbox.slack_bench import Bench, Json, button, entry, modal, words
 
@@ -172,9 +172,9 @@ async def test_the_tabs_of_the_app_obey_the_keyboard(bench: Bench, page: Page) -
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_everything_drawn_fits_and_satisfies_axe(
-    bench: Bench, page: Page, scheme: str
+    bench: Bench, page: Page, scheme: Scheme
 ) -> None:
-    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.emulate_media(color_scheme=scheme)
     first = await post(bench, *CARD)
     await post(bench, section("`code` ```block``` <@U0001> ~old~"), text="x", under=first)
     await post(bench, *DIGEST)

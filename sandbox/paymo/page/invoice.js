@@ -1,5 +1,5 @@
 /** One invoice: what it says, what was paid, and what people do with it. */
-import { badge, button, el, facts, form, input, table } from "/kit/dom.js";
+import { badge, button, day, el, facts, form, input, table } from "/kit/dom.js";
 import { act, propose, show } from "/kit/live.js";
 
 const STATUSES = ["sent", "void", "draft"];
@@ -36,7 +36,7 @@ function acts(invoice) {
 }
 
 function sheet(invoice) {
-  const about = facts({ Client: invoice.client, Date: invoice.date, "Due date": invoice.due, Currency: invoice.currency, Notes: invoice.notes });
+  const about = facts({ Client: invoice.client, Date: day(invoice.date), "Due date": day(invoice.due), Currency: invoice.currency, Notes: invoice.notes });
   const heads = ["Item", "Description", "#Quantity", "#Price", "Taxed", "#Amount"];
   const rows = invoice.lines.map((line) => [line.item, line.description, line.quantity, line.price, line.taxed ? "Yes" : "No", line.amount]);
   return [el("section", { class: "card" }, about), el("section", { class: "card" }, table("Lines", heads, rows, { foot: invoice.sums }))];

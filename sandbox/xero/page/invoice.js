@@ -1,5 +1,5 @@
 /** One invoice: what it says, what was paid, what happened, and what people do with it. */
-import { badge, button, el, facts, form, input, menu, table } from "/kit/dom.js";
+import { badge, button, day, el, facts, form, input, menu, table } from "/kit/dom.js";
 import { act, propose, show } from "/kit/live.js";
 
 const KINDS = [["credit_note", "Credit note"], ["overpayment", "Overpayment"], ["prepayment", "Prepayment"]];
@@ -42,7 +42,7 @@ function acts(invoice) {
 
 function sheet(invoice) {
   const about = facts({
-    To: invoice.contact, Date: invoice.date, "Due date": invoice.due_date, Reference: invoice.reference,
+    To: invoice.contact, Date: day(invoice.date), "Due date": day(invoice.due_date), Reference: invoice.reference,
     Currency: invoice.currency, "Amounts are": invoice.tax_mode, "Created by": invoice.created_by, Link: invoice.url,
   });
   const heads = ["Description", "#Quantity", "#Price", "#Discount", "Account", "Tax rate", "#Tax", "#Amount"];

@@ -1,5 +1,5 @@
 /** The organisation's pages; the path says which organisation and which page. */
-import { badge, button, el, facts, table } from "/kit/dom.js";
+import { badge, button, day, el, facts, table } from "/kit/dom.js";
 import { act, show, watch } from "/kit/live.js";
 import { showInvoice } from "./invoice.js";
 
@@ -85,7 +85,7 @@ function showAccounts(books) {
 }
 
 function showApps(books) {
-  const one = (app) => card(facts({ App: app.name, "Connected since": app.since }), el("p", {}, button("Disconnect", () => act("disconnect", { tenant_id: books.tenant_id }), "danger")));
+  const one = (app) => card(facts({ App: app.name, "Connected since": day(app.since) }), el("p", {}, button("Disconnect", () => act("disconnect", { tenant_id: books.tenant_id }), "danger")));
   const none = () => card(el("p", {}, "No app is connected to this organisation. Type ", el("code", {}, "/paymo-xero connect"), " in Slack to connect one."));
   show(at("view"), "apps", [[books.apps, () => titled(books, "Connected apps", books.apps.length ? books.apps.map(one) : none())]]);
 }
