@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.serving import Served
+from sandbox.xero import XeroWorld
 from tests.bot.forked import forked
 from tests.databases import KEY
 
@@ -45,6 +47,18 @@ class Ended:
 def environment(**settings: str) -> dict[str, str]:
     """Return what a process gets to see: where programs are, this very code, these settings."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+
+
+def to_stand_ins(xero: XeroWorld, xero_at: Served, paymo_at: Served) -> dict[str, str]:
+    """Return the settings that send a process to these stand-ins."""
+    return {
+        "XERO_CLIENT_ID": xero.client_id,
+        "XERO_CLIENT_SECRET": xero.client_secret,
+        "XERO_API_URL": xero_at.url,
+        "XERO_LOGIN_URL": xero_at.url,
+        "XERO_IDENTITY_URL": xero_at.url,
+        "PAYMO_API_URL": f"{paymo_at.url}/api",
+    }
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Grant
-from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving, waited
+from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving, to_stand_ins, waited
 from tests.databases import open_database
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.prepared import Clock, connect, oauth_of
@@ -56,8 +56,8 @@ class Stage:
         worlds = clock, XeroWorld(now=clock), PaymoWorld(now=clock)
         slack_at: Served = await slack.start()
         bridge = await Bridge.between(database, worlds)
-        xero_at, paymo_at = (each.url for each in bridge.served)
-        bridge.connection_id = await connect(database, worlds, oauth_of(worlds[1], xero_at, clock))
+        oauth = oauth_of(worlds[1], bridge.served[0].url, clock)
+        bridge.connection_id = await connect(database, worlds, oauth)
         bridge.xero.books.add_contact("Acme Ltd")
         acme = bridge.paymo.company.add_client("Acme Ltd")
         bridge.paymo.company.add_invoice(LONG, acme, [("Work", "", 1, "100")], tax=15)
@@ -66,14 +66,9 @@ class Stage:
         await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         settings = {
             **NEEDED,
+            **to_stand_ins(bridge.xero, *bridge.served),
             "DATABASE_URL": url,
             "SLACK_API_URL": f"{slack_at.url}/api/",
-            "XERO_CLIENT_ID": bridge.xero.client_id,
-            "XERO_CLIENT_SECRET": bridge.xero.client_secret,
-            "XERO_API_URL": xero_at,
-            "XERO_LOGIN_URL": xero_at,
-            "XERO_IDENTITY_URL": xero_at,
-            "PAYMO_API_URL": f"{paymo_at}/api",
         }
         yield cls(bridge, folder, settings)
         await slack_at.stop()

@@ -13,8 +13,7 @@ from services.connect.service import WorkspaceService
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Grant, Workspace
-from tests.bot.program import NEEDED, Ended, run
-from tests.databases import KEY as ENCRYPTION_KEY
+from tests.bot.program import NEEDED, Ended, run, to_stand_ins
 from tests.databases import open_database
 from tests.services.connecting import Connecting
 from tests.services.prepared import KEY
@@ -30,18 +29,8 @@ async def database(sqlite_url: str) -> AsyncIterator[Database]:
 
 
 async def typed(stand: Connecting, folder: Path, url: str, *words: str) -> Ended:
-    at_xero, at_paymo = (each.url for each in stand.served)
-    addresses = {
-        "XERO_CLIENT_ID": stand.xero.client_id,
-        "XERO_CLIENT_SECRET": stand.xero.client_secret,
-        "XERO_API_URL": at_xero,
-        "XERO_LOGIN_URL": at_xero,
-        "XERO_IDENTITY_URL": at_xero,
-        "PAYMO_API_URL": f"{at_paymo}/api",
-        "ENCRYPTION_KEYS": ENCRYPTION_KEY,
-        "DATABASE_URL": url,
-    }
-    return await run(folder, *words, **{**NEEDED, **addresses})
+    given = {**NEEDED, **to_stand_ins(stand.xero, *stand.served), "DATABASE_URL": url}
+    return await run(folder, *words, **given)
 
 
 async def kept(database: Database) -> list[int]:
@@ -53,37 +42,33 @@ async def kept(database: Database) -> list[int]:
         ]
 
 
-async def connect(stand: Connecting) -> Connection:
-    """Connect, and export an invoice."""
-    connection = await stand.connect()
-    async with stand.database.sessions.begin() as session:
+@pytest.fixture
+async def stand(database: Database) -> AsyncIterator[Connecting]:
+    """Both sides connected, with an exported invoice."""
+    made = await Connecting.open(database)
+    connection = await made.connect()
+    async with database.sessions.begin() as session:
         session.add(export_of(connection, state=ExportState.EXPORTED, client_name="Zoë Ltd"))
-    return connection
+    yield made
+    await made.close()
 
 
 async def test_forgetting_ends_both_sides_and_leaves_nothing(
-    database: Database, sqlite_url: str, tmp_path: Path
+    stand: Connecting, database: Database, sqlite_url: str, tmp_path: Path
 ) -> None:
-    stand = await Connecting.open(database)
-    await connect(stand)
-
     ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
     left = stand.xero.authority.connections
-    await stand.close()
 
     assert (ended.status, ended.out) == (0, "Nothing is kept about workspace T1 any more.\n")
     assert (await kept(database), left) == ([0, 0, 0], {})
 
 
 async def test_forgetting_while_xero_is_down_deletes_and_says_what_to_do_there(
-    database: Database, sqlite_url: str, tmp_path: Path
+    stand: Connecting, database: Database, sqlite_url: str, tmp_path: Path
 ) -> None:
-    stand = await Connecting.open(database)
-    await connect(stand)
     stand.xero.faults.add(path="^/connections", status=503, times=99)
 
     ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
-    await stand.close()
 
     assert ended.status == 0
     assert "Maple Books did not answer" in ended.err
@@ -91,13 +76,9 @@ async def test_forgetting_while_xero_is_down_deletes_and_says_what_to_do_there(
 
 
 async def test_data_is_handed_out_as_json_without_secrets(
-    database: Database, sqlite_url: str, tmp_path: Path
+    stand: Connecting, sqlite_url: str, tmp_path: Path
 ) -> None:
-    stand = await Connecting.open(database)
-    await connect(stand)
-
     ended = await typed(stand, tmp_path, sqlite_url, "export-data", "--workspace", "T1")
-    await stand.close()
 
     found = json.loads(ended.out)
     assert (ended.status, found["workspace"]) == (0, "T1")
@@ -107,10 +88,8 @@ async def test_data_is_handed_out_as_json_without_secrets(
 
 
 async def test_a_terminal_and_the_data_say_in_plain_words_what_slack_would_mark_up(
-    database: Database, sqlite_url: str, tmp_path: Path
+    stand: Connecting, database: Database, sqlite_url: str, tmp_path: Path
 ) -> None:
-    stand = await Connecting.open(database)
-    await connect(stand)
     async with database.sessions.begin() as session:
         grant = await session.get_one(Grant, 1)
         stand.xero.authority.revoke(grant.refresh_token)
@@ -118,7 +97,6 @@ async def test_a_terminal_and_the_data_say_in_plain_words_what_slack_would_mark_
 
     swept = await typed(stand, tmp_path, sqlite_url, "sync", "--once")
     handed = await typed(stand, tmp_path, sqlite_url, "export-data", "--workspace", "T1")
-    await stand.close()
 
     why = "Connect Xero again with /paymo-xero connect."
     assert (swept.status, why in swept.out) == (1, True)
