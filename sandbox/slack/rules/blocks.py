@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from sandbox.slack.rules.data import CHARTS, DATA_TABLE, DATA_VISUALIZATION, TABLE
 from sandbox.slack.rules.elements import (
     ELEMENTS,
     IN_ACTIONS,
@@ -95,9 +96,9 @@ BLOCKS: dict[str, Check] = {
     "rich_text": _loose(elements=array(anything, most=1000)),
     "video": _loose(alt_text=string(2000), title=text(199), video_url=URL, thumbnail_url=URL),
     "markdown": Shape({"text": string(MARKDOWN)}, BLOCK_ID),
-    "table": _loose(rows=array(array(anything, most=20), most=100)),
-    "data_table": _loose(caption=anything, rows=array(array(anything, most=20), most=201)),
-    "data_visualization": _loose(),
+    "table": TABLE,
+    "data_table": DATA_TABLE,
+    "data_visualization": DATA_VISUALIZATION,
     "card": _CARD,
     "carousel": _loose(elements=array(typed({"card": _CARD}), most=10)),
     "container": _loose(),
@@ -168,6 +169,8 @@ def _few_of_a_kind(blocks: list[dict[str, Any]], at: str, problems: list[str]) -
     kinds = [block["type"] for block in blocks]
     if kinds.count("table") > 1:
         complain(problems, at, "only_one_table_allowed")
+    if kinds.count("data_visualization") > CHARTS:
+        complain(problems, at, f"no more than {CHARTS} data_visualization blocks allowed")
     words = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if words > MARKDOWN:
         complain(problems, at, f"markdown blocks must be less than {MARKDOWN + 1} characters")
