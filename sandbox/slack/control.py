@@ -55,7 +55,7 @@ class Control:
 
     async def say(self, sent: Json) -> Json:
         """`{user, channel, text}`."""
-        return self.world.say(sent["user"], sent["channel"], sent["text"]).public()
+        return (await self.world.share(sent["user"], sent["channel"], sent["text"])).public()
 
     async def press(self, sent: Json) -> Answer:
         """`{user, where, action_id, block_id?}`."""

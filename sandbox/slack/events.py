@@ -1,15 +1,18 @@
 """What happens in a workspace besides people's own acts: the app is told by events."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.slack.core import Where, Who
 from sandbox.slack.delivery import FORM, Answer
-from sandbox.slack.model import NotPossible, Team
+from sandbox.slack.model import Message, NotPossible, Team
 from sandbox.slack.oauth import Authority
 from sandbox.slack.people import Acts
 
 Json = dict[str, Any]
+_LINK = re.compile(r"https?://[^\s<>|]+")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,6 +20,7 @@ class Events(Acts):
     """Tells the app what it subscribed to."""
 
     authority: Authority = field(init=False)
+    unfurl_domains: set[str] = field(default_factory=set)  # as the app's manifest has them
 
     def __post_init__(self) -> None:
         """Put the parts together."""
@@ -26,6 +30,29 @@ class Events(Acts):
     async def event(self, event: Json, team: Team | None = None) -> Answer:
         """Tell the app that something happened."""
         return await self.door.event(self.payloads.event(team or self.team, event))
+
+    async def share(self, user: Who, channel: Where, text: str) -> Message:
+        """Write a message; the app is told of links to its domains, if it may read links."""
+        message = self.say(user, channel, text)
+        links = [
+            {"url": url, "domain": domain}
+            for url in _LINK.findall(text)
+            if (domain := urlsplit(url).hostname) in self.unfurl_domains
+        ]
+        team = self.state.teams[self.user(user).team_id]
+        if links and team.installed and "links:read" in team.scopes:
+            event = {
+                "type": "link_shared",
+                "user": message.user,
+                "channel": message.channel_id,
+                "message_ts": message.ts,
+                "is_bot_user_member": self.channel(channel).bot_member,
+                "unfurl_id": self.state.next_id("unfurl."),
+                "source": "conversations_history",
+                "links": links,
+            }
+            await self.event(event, team)
+        return message
 
     async def open_home(self, user: Who, *, tab: str = "home") -> Answer:
         """Open the app's Home tab, or its other tab, `messages`."""

@@ -1,6 +1,7 @@
 """Messages: posted, edited, whispered and answered by Slack's rules."""
 
 import copy
+import html
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,26 @@ class Posts:
             message.edited = self.state.next_ts()
         self.state.changed()
         return message
+
+    def unfurl(self, team: Team, arguments: Json) -> Message:
+        """Put cards under a person's message, each for a link that stands in it."""
+        channel = self.seen(team, str(arguments.get("channel", "")))
+        ts = str(arguments.get("ts", ""))
+        message = next((each for each in channel.messages if each.ts == ts), None)
+        if message is None:
+            raise Refused("cannot_find_message")
+        cards = [self._card(message, *each) for each in _unfurls(arguments).items()]
+        links = {each["from_url"] for each in cards}
+        kept = [each for each in message.attachments if each.get("from_url") not in links]
+        message.attachments = kept + cards
+        self.state.changed()
+        return message
+
+    def _card(self, message: Message, url: str, given: Json) -> Json:
+        if url not in html.unescape(message.text):
+            raise Refused("cannot_unfurl_url")
+        said = self.content({"text": given.get("fallback") or url, "blocks": given.get("blocks")})
+        return {**given, "blocks": said["blocks"], "from_url": url, "is_app_unfurl": True}
 
     def delete(self, team: Team, arguments: Json) -> Message:
         """Take a message of the app away."""
@@ -224,6 +245,18 @@ def listed(arguments: Json, name: str) -> list[Json]:
             raise Refused(f"invalid_{name}_format") from None
     if not isinstance(given, list):
         raise Refused(f"invalid_{name}_format")
+    return given
+
+
+def _unfurls(arguments: Json) -> Json:
+    given = arguments.get("unfurls")
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise Refused("invalid_unfurls_format") from None
+    if not isinstance(given, dict):
+        raise Refused("missing_unfurls")
     return given
 
 

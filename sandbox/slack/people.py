@@ -58,7 +58,7 @@ class Acts(SlackCore):
     async def press(self, user: Who, where: Place, action_id: str, block_id: str = "") -> Answer:
         """Press a button in a modal, on a message or on the Home tab."""
         person, place = self._reach(user, where)
-        button = find_field(place.blocks, block_id, action_id)
+        button = find_field(_pressable(place), block_id, action_id)
         if button.element["type"] != "button":
             raise NotPossible(f"{action_id} is a {button.element['type']}, no button.")
         return await self.door.interaction(self.payloads.action(person, place, button, {}))
@@ -209,6 +209,14 @@ class Acts(SlackCore):
     def _sees(self, user: User, message: Message) -> bool:
         channel = self.state.channels[message.channel_id]
         return message.visible_to in {"", user.id} and user.id in channel.members
+
+
+def _pressable(place: View | Message) -> list[dict[str, Any]]:
+    """Return a view's blocks, or a message's with those of the cards under its links."""
+    if isinstance(place, View):
+        return place.blocks
+    cards = [block for each in place.attachments for block in each.get("blocks") or []]
+    return [*place.blocks, *cards]
 
 
 def _key(where: Place) -> str:

@@ -228,3 +228,30 @@ async def test_the_app_joins_a_public_channel_when_it_may(bench: Bench) -> None:
 
     info = await bench.slack.conversations_info(channel=room.id)
     assert info["channel"]["is_member"]
+
+
+async def test_a_link_is_told_of_and_gets_a_card_that_can_be_pressed(bench: Bench) -> None:
+    bench.world.team.scopes |= {"links:read", "links:write"}
+    bench.world.unfurl_domains.add("xero.example")
+    url = "https://xero.example/i/1"
+    said = await bench.world.share(bench.anna, bench.room, f"See {url} and https://other.example")
+    told = bench.last["event"]
+    assert (told["type"], [link["url"] for link in told["links"]]) == ("link_shared", [url])
+
+    card = {url: {"blocks": [actions(button("open"))]}}
+    await bench.slack.chat_unfurl(channel=bench.room.id, ts=said.ts, unfurls=card)
+    await bench.world.press(bench.anna, said.ts, "open")
+
+    assert bench.last["actions"][0]["action_id"] == "open"
+    wrong = {"https://xero.example/i/2": card[url]}
+    refused = bench.slack.chat_unfurl(channel=bench.room.id, ts=said.ts, unfurls=wrong)
+    assert await bench.refusal(refused) == "cannot_unfurl_url"
+
+
+async def test_without_the_scope_no_link_is_told_of(bench: Bench) -> None:
+    bench.world.unfurl_domains.add("xero.example")
+    said = await bench.world.share(bench.anna, bench.room, "https://xero.example/i/1")
+    assert bench.received == []
+    refused = bench.slack.chat_unfurl(channel=bench.room.id, ts=said.ts, unfurls={})
+
+    assert await bench.refusal(refused) == "missing_scope"

@@ -24,6 +24,7 @@ class Chat:
             "chat.update": self.update,
             "chat.delete": self.delete,
             "chat.getPermalink": self.permalink,
+            "chat.unfurl": self.unfurl,
         }
 
     def post(self, call: Call) -> Json:
@@ -50,6 +51,11 @@ class Chat:
         """Take back what was said."""
         message = self.posts.delete(call.team, call.arguments)
         return {"channel": message.channel_id, "ts": message.ts}
+
+    def unfurl(self, call: Call) -> Json:
+        """Put cards under links."""
+        self.posts.unfurl(call.team, call.arguments)
+        return {}
 
     def permalink(self, call: Call) -> Json:
         """The address of a message."""
