@@ -35,6 +35,7 @@ class Control:
             "submit": self.submit,
             "close": self.close,
             "shortcut": self.shortcut,
+            "use_on": self.use_on,
             "home": self.home,
             "event": self.event,
             "uninstall": self.uninstall,
@@ -94,6 +95,10 @@ class Control:
         """`{user, callback_id}`."""
         return await self.world.shortcut(sent["user"], sent["callback_id"])
 
+    async def use_on(self, sent: Json) -> Answer:
+        """`{user, where, callback_id}`."""
+        return await self.world.use_on(sent["user"], sent["where"], sent["callback_id"])
+
     async def home(self, sent: Json) -> Answer:
         """`{user, tab?}`."""
         return await self.world.open_home(sent["user"], tab=sent.get("tab", "home"))
@@ -146,6 +151,7 @@ class Control:
             "version": world.state.version,
             "command": COMMAND,
             "shortcuts": world.shortcuts,
+            "message_shortcuts": world.message_shortcuts,
             "install_url": world.door.url.replace("/events", "/install"),
             "team": self._team_shown(team),
             "user": user.public(),

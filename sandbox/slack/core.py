@@ -31,6 +31,7 @@ class SlackCore:
     shortcuts: dict[str, str] = field(
         default_factory=lambda: {"export_invoices": "Export invoices"}
     )
+    message_shortcuts: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     wire: Wire = field(default_factory=Wire)
     state: State = field(init=False)

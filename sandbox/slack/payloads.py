@@ -49,6 +49,18 @@ class Payloads:
             "trigger_id": self.state.new_trigger(user),
         }
 
+    def message_shortcut(self, user: User, message: Message, callback_id: str) -> Json:
+        """Build a shortcut that was used on a message."""
+        about = self._about_message(user, message)
+        named = {name: about[name] for name in ("message", "trigger_id", "channel", "response_url")}
+        return {
+            **self._common("message_action", user, message.channel_id),
+            **named,
+            "callback_id": callback_id,
+            "action_ts": self.state.next_ts(),
+            "message_ts": message.ts,
+        }
+
     def action(self, user: User, place: View | Message, field: Field, chosen: Json) -> Json:
         """Build a press or a choice, in a view or on a message."""
         if isinstance(place, View):

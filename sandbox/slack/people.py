@@ -55,6 +55,15 @@ class Acts(SlackCore):
         self.team_of(person)
         return await self.door.interaction(self.payloads.shortcut(person, callback_id))
 
+    async def use_on(self, user: Who, message: Message | str, callback_id: str) -> Answer:
+        """Use a shortcut on a message that everybody there sees."""
+        person, place = self._reach(user, message)
+        if not isinstance(place, Message) or place.visible_to:
+            raise NotPossible("Shortcuts are used on messages that all can see.")
+        return await self.door.interaction(
+            self.payloads.message_shortcut(person, place, callback_id)
+        )
+
     async def press(self, user: Who, where: Place, action_id: str, block_id: str = "") -> Answer:
         """Press a button in a modal, on a message or on the Home tab."""
         person, place = self._reach(user, where)

@@ -67,7 +67,7 @@ async def test_copying_says_so_and_shows_where_to_paste(page: Page) -> None:
 
 
 async def test_every_text_to_type_can_be_copied(page: Page) -> None:
-    for code in await page.locator("code").all_inner_texts():
+    for code in await page.locator("li code").all_inner_texts():
         await page.get_by_role("button", name=f"Copy {code}", exact=True).click()
         await expect(page.get_by_role("status")).to_have_text(f"Copied: {code}")
 
@@ -142,3 +142,9 @@ async def test_a_narrow_page_shows_one_step_and_all_of_them_on_request(page: Pag
 
     await expect(steps).to_have_count(7)
     await expect(page.get_by_role("button", name="Fewer Steps", expanded=True)).to_be_visible()
+
+
+async def test_a_demo_that_has_stopped_says_so(page: Page) -> None:
+    await page.route("**/steps", lambda route: route.abort())
+
+    await expect(page.get_by_role("alert")).to_contain_text("make demo")

@@ -149,3 +149,38 @@ async def test_addresses_become_links_unless_the_text_is_verbatim(
 
     await expect(message.locator("strong", has_text="today")).to_be_visible()
     await expect(message.get_by_role("link")).to_have_count(links)
+
+
+async def test_a_shortcut_is_used_on_a_message(bench: Bench, page: Page) -> None:
+    bench.world.message_shortcuts["export"] = "Export Invoice"
+    bench.world.say(bench.anna, bench.room, "INV-7 is ready")
+    message = page.get_by_role("article").filter(has_text="INV-7")
+    await message.get_by_label("More actions").select_option("Export Invoice")
+    await bench.world.wait_for(lambda: bench.world.answers)
+
+    assert bench.last["type"] == "message_action"
+    assert (bench.last["callback_id"], bench.last["message"]["text"]) == (
+        "export",
+        "INV-7 is ready",
+    )
+
+
+async def test_a_form_is_filled_and_closed_by_keyboard(bench: Bench, page: Page) -> None:
+    bench.reply = lambda body: serve(bench, body)
+    composer = page.get_by_role("textbox", name="Message #invoices")
+    await composer.fill("/paymo-xero export 1")
+    await composer.press("Enter")
+    dialog = page.get_by_role("dialog", name="Test")
+    contact = dialog.get_by_role("combobox", name="contact")
+    await expect(contact).to_be_focused()
+    await page.keyboard.type("ltd")
+    await expect(dialog.get_by_role("option", name="Acme ltd")).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(dialog.get_by_text("Found in Xero")).to_be_visible()
+    await expect(contact).to_be_focused()
+
+    await page.keyboard.press("Escape")
+
+    await expect(dialog).to_be_hidden()
+    await expect(composer).to_be_focused()

@@ -4,11 +4,13 @@ import { copier } from "./copier.js";
 import { nameOf, openTabs, shownPane, showPane } from "./tabs.js";
 
 const PAUSE = 1000;
+const PATIENCE = 3; // looks without an answer, before the demo is said to have stopped
 const REST = 2; // looks at what was just done, before the next pane comes into view
 const at = (id) => document.getElementById(id);
 let next = null;
 let wanted = "";
 let rest = 0;
+let missed = 0;
 
 function step(each, place) {
   return el("li", { "data-number": place + 1 }, el("span", { class: "unseen" }), ...told(each));
@@ -74,12 +76,14 @@ async function look() {
     const state = await (await fetch("/steps")).json();
     if (next === null) begin(state);
     drawSteps(state.steps);
+    missed = 0;
     rest -= 1;
     if (wanted && !state.busy && rest < 0) visit(wanted);
   } catch (error) {
-    // The demo was stopped, or is about to answer; the next look will tell.
     console.warn(error);
+    missed += 1;
   }
+  at("lost").hidden = missed < PATIENCE;
   setTimeout(look, PAUSE);
 }
 

@@ -23,7 +23,7 @@ function scene() {
   for (const person of world.people) names[person.id] = person.real_name;
   for (const channel of world.channels) names[channel.id] = channel.name;
   names[world.team.bot_user_id] = "paymo-xero";
-  return { user: here.user, command: world.command, people: world.users, channels: rooms(), names };
+  return { user: here.user, command: world.command, uses: world.message_shortcuts, people: world.users, channels: rooms(), names };
 }
 
 function rooms() {

@@ -1,4 +1,5 @@
 /** Shows what is said in a channel: blocks, threads, whispers. */
+import { act } from "./api.js";
 import { attached, drawn } from "./blocks.js";
 import { el } from "./dom.js";
 import { mrkdwn } from "./text.js";
@@ -86,9 +87,23 @@ function said(message, scene) {
         app ? el("span", { class: "badge" }, "APP") : null,
         el("time", { datetime: time.toISOString() }, time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }))),
       body,
+      message.is_ephemeral ? null : uses(message, scene),
       attached(message.attachments, here),
       (message.files ?? []).map((each) => el("div", {}, el("a", { href: `files/${each.id}`, download: each.name }, each.title || each.name))),
       message.edited ? el("small", {}, "(edited)") : null));
+}
+
+/** What can be done with a message, where the app offers anything. */
+function uses(message, scene) {
+  const offered = Object.entries(scene.uses ?? {});
+  if (!offered.length) return null;
+  const menu = el("select", { "aria-label": "More actions", class: "uses" }, el("option", { value: "" }, "⋯"), offered.map(([id, name]) => el("option", { value: id }, name)));
+  menu.addEventListener("change", () => {
+    const id = menu.value;
+    menu.value = "";
+    if (id) act("use_on", { user: scene.user, where: message.ts, callback_id: id });
+  });
+  return menu;
 }
 
 function firstLine(text) {
