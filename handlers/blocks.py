@@ -17,6 +17,7 @@ Block = dict[str, Any]
 LONGEST_TEXT = 3000
 CONNECTION = "connection"  # begins the id of a block whose buttons act on one
 LONGEST_OPTION = 75
+LONGEST_ALERT = 200
 MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
@@ -111,6 +112,14 @@ def section(text: str, *, accessory: Block | None = None) -> Block:
     return _filled(type="section", text=mrkdwn(text), accessory=accessory)
 
 
+def alert(text: str, level: str) -> Block:
+    """Return a verdict in a coloured box, which Slack draws in modals alone.
+
+    `level` is "success", "warning" or "error".
+    """
+    return {"type": "alert", "level": level, "text": mrkdwn(text, LONGEST_ALERT)}
+
+
 def _filled(**values: object) -> Block:
     """Return a block without what is empty: Slack takes no empty text, style or list."""
     return {name: value for name, value in values.items() if value not in ("", None, [])}
@@ -133,6 +142,12 @@ def columns(pairs: Sequence[tuple[str, str]]) -> Block:
         "type": "section",
         "fields": [mrkdwn(f"*{name}*\n{value or _BLANK}", 2000) for name, value in pairs[:10]],
     }
+
+
+def cells(pairs: Iterable[tuple[str, str]]) -> Block:
+    """Return up to five rows of two cells each."""
+    texts = [text for pair in pairs for text in pair]
+    return {"type": "section", "fields": [mrkdwn(text, 2000) for text in texts[:10]]}
 
 
 def context(*texts: str) -> Block:

@@ -165,6 +165,7 @@ class _Register:
             **dict.fromkeys(fields, export.choose),
             names.EXPORT: export.open,
             names.RECHECK: export.refresh,
+            names.SHOW_CHECKS: export.unfold,
             Action.RETRY: export.act,
             Action.LINK_EXISTING: export.act,
             Action.WITHOUT_NUMBER: export.act,

@@ -161,7 +161,7 @@ class Walk:
         """Open the form for an invoice and wait until it was read."""
         await self.type(f"export {number}")
         await self.modal("export")
-        return await self.modal_saying("Checks")
+        return await self.modal_saying("passed")
 
     async def disconnect(self) -> None:
         """End the connection on both sides."""

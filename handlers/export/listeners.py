@@ -12,6 +12,7 @@ from handlers.notices.views import card_of
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest, number_in, pressed
 from services.connect.service import WorkspaceService
+from services.errors import NotAccepted
 from services.export.drafts import ExportForms
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
@@ -74,6 +75,13 @@ class ExportListeners:
         form = await self.forms.refresh(draft_id, request.person)
         await reply.redraw_open(request, export_view(form, request.note.channel_id))
 
+    async def unfold(self, request: SlackRequest) -> None:
+        """Show the checks that passed and all lines, or fold them again."""
+        form = await self.forms.form(request.note.draft_id, request.person)
+        is_unfolded = bool(request.value)
+        view = export_view(form, request.note.channel_id, is_unfolded=is_unfolded)
+        await reply.redraw_open(request, view)
+
     async def act(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
         action, note = Action(pressed(request.body)["action_id"]), request.note
@@ -109,12 +117,18 @@ class ExportListeners:
             await self._open(request, form, again)
 
     async def submit(self, request: SlackRequest) -> None:
-        """Claim the invoice; what comes of it is drawn over the form."""
+        """Claim the invoice; what comes of it is drawn over the form, or what to fix first."""
         note = request.note
         person = replace(request.person, channel_id=note.channel_id)
         reply_to = await reply_target(self.workspaces, request)
         choice = export_choice(request.view)
-        number = await self.requests.request(person, note.draft_id, choice, reply_to)
+        try:
+            number = await self.requests.request(person, note.draft_id, choice, reply_to)
+        except NotAccepted as refusal:
+            form = await self.forms.choose(note.draft_id, request.person, choice)
+            why = next(iter(refusal.fields.values()))
+            await request.update(export_view(form, note.channel_id, refused=why))
+            return
         said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
         await request.update(reply.working_view(said, note.channel_id))
 

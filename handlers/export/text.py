@@ -1,25 +1,41 @@
 """What is said of an export: how it ended, and what stands in its form."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from handlers.blocks import escape, one_line, render, shorten
+from handlers.blocks import counted, day, escape, one_line, render, render_line, shorten
 from services import money
 from services.export.recording import ExportResult
-from services.model.export import Colour, ExportState
+from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 
-RESPONSIBILITY = (
-    "All items of the invoice go to this account. Which account types fit is your responsibility; "
-    "the tax comes from the account, and must equal the invoice’s tax in Paymo."
-)
+RESPONSIBILITY = "Every line goes to this account. Choosing the right one is your responsibility."
+READING = "Reading the invoice from Paymo…"
 
-_MOST_LINES = 60
-_LONGEST_DESCRIPTION = 200
+FEW_LINES = 5
+MOST_LINES = 60
+_LONGEST_TITLE = 150
+_LONGEST_DESCRIPTION = 300
 CHECK_SIGNS = {
-    Colour.GREEN: "✅ OK:",
-    Colour.AMBER: "⚠️ Note:",
-    Colour.RED: "⛔ Stops the export:",
+    Colour.GREEN: "*OK:*",
+    Colour.AMBER: "*Note:*",
+    Colour.RED: "⚠️ *Fix:*",
 }
+
+
+def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:
+    """Say whether the invoice can go, and after a press what to do first."""
+    if not reds:
+        return "Ready to export" + (f", with {counted(notes, 'note')} below" if notes else "")
+    things = f"{counted(len(reds), 'thing')} to fix"
+    if not is_pressed:
+        return things
+    return f"*Not exported: {things}.* {render_line(reds[0].text)}"
+
+
+def passed_text(count: int) -> str:
+    """Say how many checks passed."""
+    return f"{counted(count, 'check')} passed"
 
 
 def result_text(result: ExportResult) -> str:
@@ -66,10 +82,9 @@ def amount_of(amount: Decimal | None, result: ExportResult) -> str:
     return escape(money.format_amount(amount, result.currency, result.country))
 
 
-SET_UP_TAX = "To set up a tax in Xero: Accounting → Advanced → Tax rates → New tax rate."
-APPLY_TAX = (
-    "To apply it: Accounting → Advanced → Chart of accounts → select the account → Edit details → "
-    "Tax → select the applicable tax."
+TAX_HELP = (
+    "To add a rate in Xero: Accounting → Advanced → Tax rates → New tax rate. To give an account "
+    "another one: Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
 )
 
 
@@ -78,23 +93,36 @@ def status_name(xero_status: str) -> str:
     return "Draft" if xero_status == "DRAFT" else "Approved"
 
 
-def picture_lines(picture: InvoicePicture) -> list[str]:
-    """Write a line for each of the invoice's lines."""
-    drawn = [_line(line, picture) for line in picture.lines[:_MOST_LINES]]
-    if more := len(picture.lines) - _MOST_LINES:
-        drawn += [f"… and {more} more lines, all of which go to Xero."] if more > 0 else []
-    return ["*Lines*", *drawn]
+def dates_text(picture: InvoicePicture) -> str:
+    """Say which dates the invoice has in Xero."""
+    due = f"due {day(picture.due_on, picture.country)}" if picture.due_on else "no due date"
+    return f"Dated {day(picture.issued_on, picture.country)} · {due}"
+
+
+def totals_text(picture: InvoicePicture) -> str:
+    """Write what the lines come to."""
+    sums = (picture.sub_total, picture.tax_total, picture.total)
+    before, tax, total = (amount_in(picture, each) for each in sums)
+    return f"Subtotal {before} · Tax {tax} · *Total {total}*"
 
 
 def amount_in(picture: InvoicePicture, amount: Decimal) -> str:
     """Write an amount of this invoice."""
-    return money.format_amount(amount, picture.currency, picture.country)
+    return escape(money.format_amount(amount, picture.currency, picture.country))
 
 
-def _line(line: InvoiceLine, picture: InvoicePicture) -> str:
-    words = one_line(shorten(" ".join(line.description.split()), _LONGEST_DESCRIPTION))
-    amount, tax = (amount_in(picture, each) for each in (line.amount, line.tax))
-    return f"• {words}: {_exact(line.quantity)} × {_exact(line.unit_amount)} = {amount}, tax {tax}"
+def line_cells(line: InvoiceLine, picture: InvoicePicture) -> tuple[str, str]:
+    """Write a line in two cells: what it is, and what it costs."""
+    title, _, rest = line.description.strip().partition("\n")
+    said = " ".join(rest.split())
+    what = f"*{one_line(shorten(title, _LONGEST_TITLE))}*"
+    if said:
+        what += f"\n{one_line(shorten(said, _LONGEST_DESCRIPTION))}"
+    price, amount, tax = (
+        amount_in(picture, each) for each in (line.unit_amount, line.amount, line.tax)
+    )
+    less = " less discount" if line.quantity * line.unit_amount > line.amount else ""
+    return what, f"{_exact(line.quantity)} × {price}{less} = *{amount}*\nTax {tax}"
 
 
 def _exact(number: Decimal) -> str:

@@ -3,27 +3,33 @@
 from collections.abc import Iterable
 
 from handlers import blocks, names
-from handlers.blocks import Block, day, one_line, render, render_line
+from handlers.blocks import Block, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
-    APPLY_TAX,
     CHECK_SIGNS,
+    FEW_LINES,
+    MOST_LINES,
+    READING,
     RESPONSIBILITY,
-    SET_UP_TAX,
-    amount_in,
+    TAX_HELP,
     amount_of,
-    picture_lines,
+    dates_text,
+    line_cells,
+    passed_text,
     result_text,
     status_name,
+    totals_text,
+    verdict,
 )
 from handlers.reply import export_view_of
 from handlers.routing import Body, Note, chosen, number_in
-from services import money
 from services.batch.table import BatchForm
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.mapping.case import ExportChoice
-from services.model.actions import Action
+from services.mapping.checks import codes_of, reds
+from services.model import chunks
+from services.model.actions import Action, in_the_form
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoicePicture
 from services.model.wording import some_of
@@ -33,8 +39,10 @@ TITLE = "Export Invoice"
 _TAX_CHECKS = frozenset({"tax", "untaxed"})
 
 
-def export_view(form: ExportForm, channel_id: str = "") -> Block:
-    """Draw the form as it is now.
+def export_view(
+    form: ExportForm, channel_id: str = "", *, refused: str = "", is_unfolded: bool = False
+) -> Block:
+    """Draw the form as it is now; `refused` says why a press did not count.
 
     Slack keeps what a person sees in a field for as long as the field stays. So while an invoice
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
@@ -44,9 +52,13 @@ def export_view(form: ExportForm, channel_id: str = "") -> Block:
     if form.invoice or not form.is_reading:
         drawn.append(_invoice_field(form))
     if form.is_reading:
-        drawn.append(blocks.section("⏳ Reading the invoice from Paymo …"))
+        drawn.append(blocks.section(render_line(refused or READING)))
     else:
-        drawn += [*_problem(form), *_fields(form), *_preview(form)]
+        drawn += [*_verdict(form, refused), *_fields(form), *_needs(form)]
+        drawn += [*_passed(form, is_unfolded=is_unfolded)]
+        if form.picture:
+            most = MOST_LINES if is_unfolded else FEW_LINES
+            drawn += [blocks.divider(), *picture_blocks(form.picture, most)]
     return blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
 
 
@@ -69,13 +81,24 @@ def route_line(form: ExportForm | BatchForm) -> list[Block]:
     return [blocks.context(route, band)]
 
 
-def _problem(form: ExportForm) -> list[Block]:
-    if not form.problem:
-        return []
-    return [
-        blocks.section(f"⛔ {render(form.problem)}"),
-        *blocks.actions([recheck_button(form.draft_id)]),
-    ]
+def _verdict(form: ExportForm, refused: str) -> list[Block]:
+    """Say at the top whether the invoice can go, and what to do where it cannot."""
+    if form.problem:
+        again = blocks.actions([recheck_button(form.draft_id)])
+        return [_boxed(render_line(form.problem)), *again]
+    if not form.checks:
+        return [_boxed(render_line(refused))] if refused else []
+    stops = reds(form.checks)
+    notes = sum(each.colour is Colour.AMBER for each in form.checks)
+    said = verdict(stops, notes, is_pressed=bool(refused))
+    level = "success" if not stops else "error" if refused else "warning"
+    return [blocks.alert(said, level)]
+
+
+def _boxed(trouble: str) -> Block:
+    """Draw what is wrong in a box, unless it would not fit whole."""
+    is_short = len(trouble) <= blocks.LONGEST_ALERT
+    return blocks.alert(trouble, "error") if is_short else blocks.section(f"⛔ {trouble}")
 
 
 def _invoice_field(form: ExportForm) -> Block:
@@ -139,17 +162,33 @@ def _untaxed_field(form: ExportForm) -> list[Block]:
     ]
 
 
-def _preview(form: ExportForm) -> list[Block]:
+def _needs(form: ExportForm) -> list[Block]:
+    """Write what stops the export, each with the act beside it, and what to know before it."""
     drawn: list[Block] = []
-    if form.picture:
-        drawn += [blocks.divider(), blocks.header("What Xero will show")]
-        drawn += picture_blocks(form.picture, form.xero_status)
-    if form.checks:
-        drawn += [blocks.divider(), blocks.header("Checks"), *check_blocks(form.checks)]
-        if wants_recheck(form.checks) and not form.problem:
-            helpful = buttons(form.actions, form.draft_id, first=False)
-            drawn += whom_to_ask(form.ask)
-            drawn += blocks.actions([*helpful, recheck_button(form.draft_id)])
+    for each in reds(form.checks):
+        drawn.append(blocks.section(_check_line(each)))
+        offered = in_the_form(codes_of([each]))
+        helpful = [action for action in offered if action in form.actions]
+        drawn += blocks.actions(buttons(helpful, form.draft_id, first=False))
+        drawn += whom_to_ask(form.ask) if Action.OVERRIDE_TAX in offered else []
+    drawn += _tax_help(form.checks)
+    drawn += blocks.paragraphs(_check_line(each) for each in _of(form.checks, Colour.AMBER))
+    if wants_recheck(form.checks) and not form.problem:
+        drawn += blocks.actions([recheck_button(form.draft_id)])
+    return drawn
+
+
+def _passed(form: ExportForm, *, is_unfolded: bool) -> list[Block]:
+    """Fold what is well into a line, and open it when asked."""
+    found = _of(form.checks, Colour.GREEN)
+    if not found:
+        return []
+    name, value = ("Hide", "") if is_unfolded else ("Show", "all")
+    unfold = blocks.button(name, names.SHOW_CHECKS, value)
+    unfold["accessibility_label"] = f"{name} the checks that passed"
+    drawn = [blocks.section(passed_text(len(found)), accessory=unfold)]
+    if is_unfolded:
+        drawn += blocks.paragraphs(f"• {render_line(each.text)}" for each in found)
     return drawn
 
 
@@ -192,38 +231,36 @@ def _facts(result: ExportResult) -> Block:
     )
 
 
-def picture_blocks(picture: InvoicePicture, xero_status: str) -> list[Block]:
-    """Draw an invoice: its head, its lines with the tax of each, and its totals."""
-    left_out = "" if money.fits_number(picture.number) else " (left out, Xero gives its own)"
-    head = blocks.columns(
-        [
-            ("Number", one_line(picture.number) + left_out),
-            ("Contact", one_line(picture.contact_name)),
-            ("Account", one_line(picture.account_name)),
-            ("Status in Xero", status_name(xero_status)),
-            ("Date", day(picture.issued_on, picture.country)),
-            ("Due", day(picture.due_on, picture.country) if picture.due_on else "no due date"),
-        ]
-    )
-    totals = blocks.columns(
-        [
-            ("Subtotal", amount_in(picture, picture.sub_total)),
-            ("Tax", amount_in(picture, picture.tax_total)),
-            ("Total", f"*{amount_in(picture, picture.total)}*"),
-        ]
-    )
-    return [head, *blocks.paragraphs(picture_lines(picture)), totals]
+def picture_blocks(picture: InvoicePicture, most: int) -> list[Block]:
+    """Draw what Xero will show: dates, lines in two columns, and totals."""
+    drawn = [line_cells(each, picture) for each in picture.lines[:most]]
+    more = len(picture.lines) - most
+    return [
+        blocks.section(f"*In Xero* · {dates_text(picture)}"),
+        *(blocks.cells(some) for some in chunks(drawn, FEW_LINES)),
+        *blocks.small_print(f"{more} more" if more > 0 else ""),
+        blocks.section(totals_text(picture)),
+    ]
 
 
 def check_blocks(checks: Iterable[Check]) -> list[Block]:
     """Write one line for each check, what stops the export first, and how a wrong tax is mended."""
     worst_first = sorted(checks, key=lambda check: list(reversed(Colour)).index(check.colour))
-    drawn = blocks.paragraphs(
-        f"{CHECK_SIGNS[each.colour]} {render_line(each.text)}" for each in worst_first
-    )
-    if any(each.name in _TAX_CHECKS and each.colour is Colour.RED for each in worst_first):
-        drawn.append(blocks.context(SET_UP_TAX, APPLY_TAX))
-    return drawn
+    return [*blocks.paragraphs(map(_check_line, worst_first)), *_tax_help(worst_first)]
+
+
+def _check_line(check: Check) -> str:
+    return f"{CHECK_SIGNS[check.colour]} {render_line(check.text)}"
+
+
+def _tax_help(checks: Iterable[Check]) -> list[Block]:
+    """Say once where Xero keeps its rates, if one is wrong."""
+    is_wrong = any(each.name in _TAX_CHECKS for each in reds(checks))
+    return blocks.small_print(TAX_HELP if is_wrong else "")
+
+
+def _of(checks: Iterable[Check], colour: Colour) -> list[Check]:
+    return [each for each in checks if each.colour is colour]
 
 
 def wants_recheck(checks: Iterable[Check]) -> bool:

@@ -166,7 +166,7 @@ async def test_choosing_another_invoice_and_looking_again_draw_the_form_anew(wal
     offered = await slack.options("Anna", view.id, "invoice", "INV-4")
     [row] = [each for group in offered for each in group.options]
     await slack.choose("Anna", view.id, "invoice", row["value"])
-    view = await walk.modal_saying("Checks")
+    view = await walk.modal_saying("passed")
     await slack.choose("Anna", view.id, "account", "Sales (200)")
     walk.books.archive_contact(next(iter(walk.books.contacts)))
     await slack.close_view("Anna", view.id)
@@ -175,7 +175,7 @@ async def test_choosing_another_invoice_and_looking_again_draw_the_form_anew(wal
     await press(walk, view, "recheck")
 
     await walk.modal_saying("Reading the invoice")
-    await walk.modal_saying("Stops the export")
+    await walk.modal_saying("Fix:")
 
 
 async def test_matching_another_client_brings_fresh_proposals(walk: Walk) -> None:

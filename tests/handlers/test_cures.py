@@ -50,7 +50,7 @@ async def test_e22_a_rate_is_chosen_in_the_form_and_remembered(walk: Walk) -> No
             await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
             form = await walk.modal_saying("Tax rate in Xero")
             await walk.town.slack.choose("Anna", form.id, "tax", "15% Tax on Income")
-            form = await walk.modal_saying("chosen here")
+            form = await walk.modal_saying("Ready to export")
         else:
             form = await walk.modal_saying("used before")
         await submit(walk, form)
@@ -68,7 +68,7 @@ async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(sqlite_url: 
         form = await walk.form("INV-1")
         assert "is locked up to" in text_in(form.payload)
         await press(walk, form, "as_draft")
-        form = await walk.modal_saying("OK: Dated")
+        form = await walk.modal_saying("Ready to export")
         await submit(walk, form)
 
         assert walk.in_xero("INV-1").status == "DRAFT"
@@ -108,7 +108,7 @@ async def test_e33_a_changed_invoice_is_looked_at_again_with_one_press(walk: Wal
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("was changed in Paymo")
     await press(walk, refused, "look_again")
-    form = await walk.modal_saying("Checks")
+    form = await walk.modal_saying("passed")
     assert f"{walk.in_paymo('INV-1').total:,.2f}" in text_in(form.payload)
     await submit(walk, form)
 
@@ -126,7 +126,7 @@ async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, wo
     for label in ("Try Again", "Change…", "Cancel"):
         assert label in text_in(refused.payload)
     await press(walk, refused, "change")
-    form = await walk.modal_saying("Checks")
+    form = await walk.modal_saying("passed")
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("Change…")
     await press(walk, refused, "cancel")

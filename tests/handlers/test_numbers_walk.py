@@ -35,7 +35,7 @@ async def test_what_is_pasted_opens_the_form_of_the_invoice_that_is_meant(
     walk: Walk, text: str, number: str
 ) -> None:
     await walk.type(text)
-    form = await walk.modal_saying("Checks")
+    form = await walk.modal_saying("passed")
 
     assert f"{number} · " in str(form.payload)
 
@@ -46,7 +46,7 @@ async def test_several_that_fit_are_offered_and_a_press_goes_on(walk: Walk) -> N
     row = next(each for each in question.blocks if "QUO-3" in text_in(each) and "accessory" in each)
     answer = await walk.town.slack.press("Anna", question, "which_connection", str(row["block_id"]))
     assert answer.ok, answer.failure
-    form = await walk.modal_saying("Checks")
+    form = await walk.modal_saying("passed")
 
     assert "QUO-3 · " in str(form.payload)
 

@@ -132,7 +132,7 @@ async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Wa
     await walk.notice("payment_received")
     for number in ("EVIL-3", f"{VICTIM}-1"):
         await walk.type(f"export {number}")
-        await walk.modal_saying("Checks")
+        await walk.modal_saying("passed")
         await walk.close()
     for word in ("export all", "match", "status", "overdue", "why EVIL-2", "history EVIL-2"):
         await walk.type(word)

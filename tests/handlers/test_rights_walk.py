@@ -162,7 +162,7 @@ async def opened(walk: Walk, name: str, typed: str) -> View:
     """Return a form of Anna's as it stands when everything in it was read."""
     direct = walk.town.slack.direct("Anna")
     await walk.town.slack.command("Anna", direct, typed)
-    waits = {names.EXPORT: "Checks", names.EXPORT_ALL: "Ready"}
+    waits = {names.EXPORT: "passed", names.EXPORT_ALL: "Ready"}
     view = await walk.modal_saying(waits[name]) if name in waits else await walk.modal(name)
     for field, value in FILLED.get(name, {}).items():
         await walk.town.slack.choose("Anna", view.id, field, value)

@@ -139,7 +139,7 @@ async def test_outcomes_are_drawn_into_the_open_modal(desk: Desk) -> None:
         assert view is not None
         shown.append(said(view.payload))
 
-    words = ("What Xero will show", "was exported to", "1. Paymo:* Acme", "The key is forgotten.")
+    words = ("In Xero", "was exported to", "1. Paymo:* Acme", "The key is forgotten.")
     assert all(word in drawn for word, drawn in zip(words, shown, strict=True))
 
 

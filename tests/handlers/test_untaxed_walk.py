@@ -26,7 +26,7 @@ async def test_it_is_asked_in_the_form_and_changed_in_the_settings(walk: Walk) -
     form = await walk.form("INV-1")
     assert (await slack.submit("Anna", form.id)).errors.keys() == {"untaxed"}
     await slack.choose("Anna", form.id, "untaxed", "ZERORATED")
-    await walk.modal_saying("go out with Zero Rated")
+    await walk.modal_saying("Ready to export")
     await walk.close()
     await walk.export("INV-1", untaxed="ZERORATED")
     assert tax_types(walk, "INV-1") == ["OUTPUT2", "ZERORATED"]

@@ -1,0 +1,123 @@
+"""The export form from the top down: verdict, what needs a person, what is folded, the lines."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handlers.export.views import export_view
+from services.model.export import Check, Colour
+from services.model.invoice import InvoiceLine
+from tests.handlers import samples
+from tests.handlers.judging import buttons, judge_view
+from tests.walk import Walk, text_in
+
+
+@pytest.fixture
+async def walk(walk: Walk) -> Walk:
+    """Everything up and connected."""
+    await walk.connect()
+    return walk
+
+
+DUE = Check("due", Colour.RED, "The invoice has no due date.")
+TAX = Check("tax", Colour.RED, "The account carries another tax.")
+NOTE = Check("number", Colour.AMBER, "The number is left out.")
+GOOD = Check("figures", Colour.GREEN, "Lines and tax add up.")
+
+
+def drawn(*checks: Check, refused: str = "", **changes: Any) -> list[dict[str, Any]]:
+    form = samples.export_form("Acme Ltd", checks=checks, **changes)
+    view = export_view(form, "C1", refused=refused)
+    judge_view(view)
+    blocks: list[dict[str, Any]] = view["blocks"]
+    return blocks
+
+
+def verdict(*checks: Check, refused: str = "") -> tuple[str, str]:
+    [alert] = [each for each in drawn(*checks, refused=refused) if each["type"] == "alert"]
+    return alert["level"], alert["text"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("checks", "level", "words"),
+    [
+        ((GOOD,), "success", "Ready to export"),
+        ((GOOD, NOTE), "success", "Ready to export, with 1 note below"),
+        ((GOOD, DUE), "warning", "1 thing to fix"),
+        ((TAX, DUE, NOTE), "warning", "2 things to fix"),
+    ],
+)
+def test_the_verdict_stands_under_the_invoice(
+    checks: tuple[Check, ...], level: str, words: str
+) -> None:
+    assert verdict(*checks) == (level, words)
+    kinds = [each.get("block_id") or each["type"] for each in drawn(*checks)]
+    assert kinds[1:4] == ["invoice", "alert", "contact"]
+
+
+def test_after_a_press_the_verdict_says_what_to_do_first() -> None:
+    level, words = verdict(DUE, TAX, refused="whatever the press was refused for")
+
+    assert level == "error"
+    assert words == "*Not exported: 2 things to fix.* The invoice has no due date."
+
+
+def test_each_red_check_has_its_act_right_below_it_and_the_help_comes_once() -> None:
+    found = drawn(TAX, DUE, GOOD, actions=("override_tax", "due_at_once", "as_draft"))
+
+    place = next(nth for nth, each in enumerate(found) if TAX.text in text_in(each))
+    assert list(buttons(found[place + 1 : place + 2])) == ["override_tax"]
+    place = next(nth for nth, each in enumerate(found) if DUE.text in text_in(each))
+    assert list(buttons(found[place + 1 : place + 2])) == ["due_at_once", "as_draft"]
+    assert text_in(found).count("New tax rate") == 1
+
+
+def test_what_is_well_is_one_line_until_somebody_asks() -> None:
+    form = samples.export_form("Acme Ltd", checks=(GOOD, NOTE))
+    folded, open_ = (export_view(form, is_unfolded=each) for each in (False, True))
+
+    assert "1 check passed" in text_in(folded)
+    assert GOOD.text not in text_in(folded)
+    assert NOTE.text in text_in(folded)
+    assert GOOD.text in text_in(open_)
+    assert "Hide" in text_in(open_)
+
+
+def test_five_lines_are_drawn_with_title_description_and_amounts_apart() -> None:
+    line = InvoiceLine(
+        "Menu boards\nLayout and print files", Decimal(3), Decimal(120), Decimal(360), Decimal(72)
+    )
+    picture = replace(samples.picture("Acme Ltd"), lines=(line,) * 8, currency="GBP", country="GB")
+    found = drawn(GOOD, picture=picture)
+
+    [cells] = [each["fields"] for each in found if "fields" in each]
+    assert len(cells) == 10
+    assert cells[0]["text"] == "*Menu boards*\nLayout and print files"
+    assert cells[1]["text"] == "3 × £120.00 = *£360.00*\nTax £72.00"
+    assert "3 more" in text_in(found)
+
+
+async def test_a_press_on_red_changes_what_is_seen_first_and_exports_nothing(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+    form = await walk.modal_saying("1 thing to fix")
+    answer = await walk.town.slack.submit("Anna", form.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    form = await walk.modal_saying("Not exported: 1 thing to fix.")
+
+    [alert] = [each for each in form.blocks if each["type"] == "alert"]
+    assert alert["level"] == "error"
+    assert "carries 0%" in text_in(alert)
+    assert walk.books.invoices == {}
+
+
+async def test_the_passed_checks_open_and_fold_by_one_press(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    await walk.town.slack.press("Anna", form, "show_checks")
+    form = await walk.modal_saying("add up to")
+    await walk.town.slack.press("Anna", form, "show_checks")
+
+    form = await walk.modal_saying("Show")
+    assert "add up to" not in text_in(form.payload)
