@@ -140,8 +140,11 @@ class ExportForms:
         return tuple(
             Option(
                 str(header.invoice_id),
-                f"{header.number} · {client} · "
-                + money.format_amount(header.total, header.currency, connection.country),
+                forms.invoice_text(
+                    header.number,
+                    client,
+                    money.format_amount(header.total, header.currency, connection.country),
+                ),
                 f"{money.format_day(header.issued_on, self.now().date(), connection.country)} · "
                 + (f"{header.status} in Paymo" if header.invoice_id not in taken else "exported"),
             )

@@ -19,7 +19,9 @@ from services.model.invoice import InvoicePicture
 from services.model.people import Option, Person
 from services.store import exports, matches, mirror
 from services.store.engine import Session
-from services.store.tables import Connection, Contact, Draft, InvoiceHeader
+from services.store.tables import Connection, Contact, Draft
+
+_LONGEST_NAME = 26  # in a menu's row, which has little room
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,6 @@ async def propose(session: Session, connection: Connection, draft: Draft, invoic
 async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
     """Read what the form shows now, and check the invoice if it was read."""
     invoice = kept(draft)
-    header = None
-    if draft.invoice_id is not None:
-        header = await mirror.find_header(session, connection.id, draft.invoice_id)
     contact, reason = await _contact(session, connection, draft, invoice)
     form = ExportForm(
         draft_id=draft.id,
@@ -104,7 +103,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         is_demo=connection.is_demo,
         is_reading=draft.due_at is not None and invoice is None,
         problem=draft.reason,
-        invoice=_invoice_option(invoice, header, draft, connection.country),
+        invoice=await _invoice_option(session, connection, draft, invoice),
         contact=contact,
         contact_reason=reason,
         account=await _account(session, connection, draft),
@@ -210,19 +209,33 @@ async def _account(session: Session, connection: Connection, draft: Draft) -> Op
     return menus.account_option(connection, account, {each.tax_type: each for each in rates})
 
 
-def _invoice_option(
-    invoice: Invoice | None, header: InvoiceHeader | None, draft: Draft, country: str
+async def _invoice_option(
+    session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
 ) -> Option | None:
+    """Return the invoice as far as it is known: read, copied, or nothing but its id."""
+    if draft.invoice_id is None:
+        return None
     if invoice is not None:
-        total = money.format_amount(invoice.total, invoice.currency, country)
-        text = f"{invoice.number} · {invoice.client_name} · {total}"
+        total = money.format_amount(invoice.total, invoice.currency, connection.country)
+        text = invoice_text(invoice.number, invoice.client_name, total)
         return Option(str(invoice.id), text)
-    if header is not None:
-        total = money.format_amount(header.total, header.currency, country)
-        return Option(str(header.invoice_id), f"{header.number} · {total}")
-    if draft.invoice_id is not None:
+    header = await mirror.find_header(session, connection.id, draft.invoice_id)
+    if header is None:
         return Option(str(draft.invoice_id), f"Invoice {draft.invoice_id}")
-    return None
+    client = await mirror.find_client(session, connection.id, header.client_id)
+    total = money.format_amount(header.total, header.currency, connection.country)
+    text = invoice_text(header.number, client.name if client else "", total)
+    return Option(str(header.invoice_id), text)
+
+
+def invoice_text(number: str, client: str, total: str) -> str:
+    """Write an invoice for a menu; however long the names are, the total is seen."""
+    shown = (_cut(number), _cut(client), total)
+    return " · ".join(each for each in shown if each)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
 def red_field(check: Check) -> str:
