@@ -10,17 +10,19 @@ from yarl import URL
 
 from bot import http
 from bot.html import POLICY, Pages
-from handlers.blocks import render_plain
-from services.connect.checklists import PAYMO, XERO
+from services.connect.checklists import CHOOSE, PAYMO, STATE, XERO
 from services.connect.links import (
     ConsentRefused,
     ForeignForm,
+    Invitation,
     LinkExpired,
     NotConfirmed,
     OtherBrowser,
+    PageRefusal,
 )
 from services.connect.pages import Consent, PaymoPage, Return, XeroPages
 from services.errors import ServiceError, Throttled, Unavailable
+from services.model.connection import Organisation
 
 TICK = "is_me"
 _BROWSER = "paymo_xero_browser"
@@ -60,6 +62,7 @@ class Browser:
     async def paymo_key(self, request: Request) -> Response:
         """Take the key, and show the form again when it does not work."""
         form = await _form(request)
+        asked = await self._invited(request, _nonce(request), PAYMO)
         try:
             self._require_own_page(request)
             _require_tick(form)
@@ -68,11 +71,7 @@ class Browser:
             )
         except ServiceError as refusal:
             return await self._ask_again(request, PAYMO, refusal)
-        return self.pages.say(
-            "Paymo is connected",
-            f"Connected to {company}.",
-            "You can close this page and go back to Slack. The form there has moved on.",
-        )
+        return self._connected(request, PAYMO, company, asked.organisation)
 
     async def xero(self, request: Request) -> Response:
         """Send the browser to Xero's consent page."""
@@ -95,8 +94,9 @@ class Browser:
             return Response(status_code=204)
         query = request.query_params
         back = Return(query.get("state", ""), query.get("code", ""), query.get("error", ""))
+        await self._invited(request, back.state, STATE)
         return self._show(
-            await self.connect.xero.finish_consent(back, self._cookie(request, _BROWSER))
+            request, await self.connect.xero.finish_consent(back, self._cookie(request, _BROWSER))
         )
 
     async def organisation(self, request: Request) -> Response:
@@ -104,17 +104,18 @@ class Browser:
         form = await _form(request)
         token = form.get("token") or self._cookie(request, _CHOICE)
         self._require_own_page(request)
+        await self._invited(request, token, CHOOSE)
         consent = await self.connect.xero.choose_organisation(
             token, form.get("tenant_id", ""), self._cookie(request, _BROWSER)
         )
-        answer = self._show(consent)
+        answer = self._show(request, consent)
         answer.delete_cookie(self._name(_CHOICE), secure=self._is_secure)
         return answer
 
     async def _ask(
         self, request: Request, purpose: str, problem: str = "", status: int = 200
     ) -> Response:
-        asked = await self.connect.paymo.links.invitation(_nonce(request), purpose)
+        asked = await self._invited(request, _nonce(request), purpose)
         answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
         if purpose == XERO:
             # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
@@ -127,13 +128,28 @@ class Browser:
     async def _ask_again(self, request: Request, purpose: str, refusal: ServiceError) -> Response:
         if isinstance(refusal, LinkExpired | ForeignForm):
             raise refusal
-        return await self._ask(request, purpose, render_plain(str(refusal)), _status(refusal))
+        return await self._ask(request, purpose, str(refusal), _status(refusal))
 
-    def _show(self, consent: Consent) -> Response:
+    async def _invited(self, request: Request, code: str, purpose: str) -> Invitation:
+        """What a link is for; whatever comes of it, the page leads back to where it was asked."""
+        asked = await self.connect.paymo.links.invitation(code, purpose)
+        request.state.slack = self.pages.slack(asked.team_id, asked.channel_id)
+        return asked
+
+    def _connected(
+        self, request: Request, side: str, company: str, organisation: Organisation | str
+    ) -> Response:
+        return self.pages.draw(
+            "connected.html",
+            side=side.capitalize(),
+            company=company,
+            organisation=organisation,
+            slack=request.state.slack,
+        )
+
+    def _show(self, request: Request, consent: Consent) -> Response:
         if consent.organisation is not None:
-            return self.pages.draw(
-                "connected.html", organisation=consent.organisation, company=consent.company
-            )
+            return self._connected(request, XERO, consent.company, consent.organisation)
         answer = self.pages.draw(
             "choose.html", token=consent.token, choices=consent.choices, company=consent.company
         )
@@ -175,14 +191,13 @@ class Browser:
         if not is_own or origin not in named:
             raise ForeignForm
 
-    async def refuse(self, _request: Request, refusal: Exception) -> Response:
+    async def refuse(self, request: Request, refusal: Exception) -> Response:
         """Show a refusal as a page."""
-        title = "That did not work"
-        if isinstance(refusal, LinkExpired):
-            title = "This link has expired"
+        title = refusal.title if isinstance(refusal, PageRefusal) else "That didn't work"
         if isinstance(refusal, ConsentRefused):
             title = "Nothing was connected"
-        return self.pages.say(title, render_plain(str(refusal)), status=_status(refusal))
+        slack = getattr(request.state, "slack", "")
+        return self.pages.say(title, str(refusal), status=_status(refusal), slack=slack)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -4,20 +4,25 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.settings import Settings
+from handlers.blocks import render_plain
 from services.model import wording
+from services.model.wording import Command, Typed
+from services.money import country_name
 
 _HERE = Path(__file__).parent / "pages"
 POLICY = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -28,6 +33,9 @@ _HEADERS = {
     # What an address with a nonce shows or leads to must not be kept anywhere.
     "Cache-Control": "no-store",
 }
+_IN_SLACK = f"Type {Typed(Command.HELP)} in Slack to go on."
+_PAYMO_KEYS = "/#Paymo.module.myaccount/"
+_CHANNEL = ("C", "G")  # what ids of channels begin with; those of direct messages do not
 _KEPT = {"Cache-Control": "public, max-age=3600"}
 
 
@@ -55,38 +63,73 @@ class Guarded:
 
 
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["said"] = _said
+    made.filters["country"] = country_name
+    made.globals["mark"] = Markup((_HERE / "mark.svg").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return made
+
+
+def _said(sentence: str) -> Markup:
+    """Write a service's sentence as HTML: what can be typed is code, all else plain text."""
+    return Markup().join(
+        Markup("<code>{}</code>").format(render_plain(str(each)))
+        if isinstance(each, Typed)
+        else escape(render_plain(str(each)))
+        for each in wording.parts(sentence)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Draws pages; `public_url` may have a path, below which the program is served."""
+    """Draws pages; `PUBLIC_URL` may have a path, below which the program is served."""
 
-    public_url: str
+    settings: Settings
     can_install: bool
-    retention_days: int
     templates: Environment = field(default_factory=_environment)
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers reach the program."""
+        return self.settings.public_url
 
     def draw(self, name: str, status: int = 200, **facts: object) -> HTMLResponse:
         """Draw a page that no browser or proxy may keep."""
         return self._draw(name, status, facts, {})
 
-    def say(self, title: str, *paragraphs: str, status: int = 200) -> HTMLResponse:
-        """Draw a page with a heading and a few sentences."""
-        said = [wording.clean(each) for each in paragraphs]
-        return self.draw("message.html", status, title=title, paragraphs=said)
+    def say(
+        self, title: str, *paragraphs: str, status: int = 200, slack: str = "", again: str = ""
+    ) -> HTMLResponse:
+        """Draw a page with a heading, a few sentences, and a way back to Slack or to try again."""
+        return self.draw(
+            "message.html",
+            status,
+            title=title,
+            paragraphs=paragraphs,
+            is_good=status == HTTPStatus.OK,
+            slack=slack or self.slack(),
+            again=again,
+        )
+
+    def slack(self, team_id: str = "", channel_id: str = "") -> str:
+        """The address that opens Slack, as near to where somebody came from as is known."""
+        if team_id and channel_id.startswith(_CHANNEL):
+            host = urlsplit(self.settings.slack_authorize_url)
+            query = urlencode({"channel": channel_id, "team": team_id})
+            return f"{host.scheme}://{host.netloc}/app_redirect?{query}"
+        return f"slack://open?{urlencode({'team': team_id})}" if team_id else "slack://open"
 
     async def refuse(self, _request: Request, error: Any) -> Response:
         """Say that an address leads nowhere, or does not take this method."""
         status = error.status_code
-        title = "Nothing is here" if status == HTTPStatus.NOT_FOUND else "That does not work"
-        page = self.say(title, "Type /paymo-xero in Slack to go on.", status=status)
+        title = "Nothing is here" if status == HTTPStatus.NOT_FOUND else "That doesn't work here"
+        page = self.say(title, _IN_SLACK, status=status)
         page.headers.update(error.headers or {})
         return page
 
@@ -96,7 +139,8 @@ class Pages:
 
     async def privacy(self, _request: Request) -> Response:
         """Show what is kept, and for what."""
-        return self._draw("privacy.html", 200, {"retention_days": self.retention_days}, _KEPT)
+        days = self.settings.retention_days
+        return self._draw("privacy.html", 200, {"retention_days": days}, _KEPT)
 
     async def support(self, _request: Request) -> Response:
         """Show where help is to be had."""
@@ -110,6 +154,11 @@ class Pages:
     def _draw(
         self, name: str, status: int, facts: dict[str, object], keeping: dict[str, str]
     ) -> HTMLResponse:
-        root = urlsplit(self.public_url).path.rstrip("/")
-        html = self.templates.get_template(name).render(root=root, **facts)
+        common = {
+            "root": urlsplit(self.public_url).path.rstrip("/"),
+            "support_email": self.settings.support_email,
+            "slack": self.slack(),
+            "paymo_keys": self.settings.paymo_api_url.removesuffix("/api") + _PAYMO_KEYS,
+        }
+        html = self.templates.get_template(name).render(**common | facts)
         return HTMLResponse(html, status, headers=keeping)

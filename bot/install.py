@@ -20,6 +20,7 @@ from starlette.responses import Response
 from bot.html import Pages
 from bot.wiring import Core, now
 from handlers.slack import TROUBLE
+from services.model.wording import Command, Typed
 from services.store.slack import SlackInstallationStore, SlackStateStore
 
 log = structlog.get_logger(__name__)
@@ -27,13 +28,13 @@ log = structlog.get_logger(__name__)
 SCOPES = ("chat:write", "chat:write.public", "commands", "files:write")
 OPTIONAL = ("channels:read", "groups:read")  # the manifest lets whoever installs untick them
 _REASONS = {
-    "access_denied": "Nothing was installed, because the request was cancelled in Slack.",
-    "invalid_browser": "Begin the installation in the same browser in which you finish it.",
-    "invalid_state": "This page was used already, or is older than ten minutes.",
+    "access_denied": "Somebody cancelled the request in Slack.",
+    "invalid_browser": "Start and finish the installation in the same browser.",
+    "invalid_state": "This page works once, for ten minutes.",
 }
 _CODE = re.compile("[a-z_]{1,40}")
 _STATE_LIVES = timedelta(minutes=10)
-_OTHER = "Slack did not finish the installation."
+_OTHER = "Slack didn't finish the installation."
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class Install:
         except TROUBLE as error:
             log.warning("install_failed", error=type(error).__name__)
             return self.pages.say(
-                "That did not work", "Slack could not be reached. Try again later.", status=503
+                "Slack isn't answering", "Nothing was installed. Try again in a minute.", status=503
             )
 
     def _response(self, answer: BoltResponse) -> Response:
@@ -104,11 +105,12 @@ class Install:
         await services.workspaces.installed(enterprise_id, team_id, made.user_id or "")
         log.info("installed", enterprise_id=enterprise_id, team_id=team_id)
         name = made.team_name or made.enterprise_name or "your workspace"
-        return self._page(
-            200,
-            "The app is installed",
-            f"It is in {name} now.",
-            "Go to Slack and type /paymo-xero to connect Paymo and Xero.",
+        return _bolt_page(
+            self.pages.say(
+                f"paymo-xero is installed in {name}",
+                f"Next, type {Typed(Command.CONNECT)} in Slack to connect Paymo and Xero.",
+                slack=self.pages.slack(team_id),
+            )
         )
 
     async def _fail(self, args: AsyncFailureArgs) -> BoltResponse:
@@ -116,18 +118,20 @@ class Install:
         # Anybody can open the address with any reason.
         log.info("install_refused", reason=args.reason if _CODE.fullmatch(args.reason) else "other")
         status = 400 if args.suggested_status_code == 200 else args.suggested_status_code  # noqa: PLR2004 - HTTP's OK
-        return self._page(
-            status,
-            "The app was not installed",
-            _REASONS.get(args.reason, _OTHER),
-            f"To try again, open {self.pages.public_url}/slack/install.",
+        return _bolt_page(
+            self.pages.say(
+                "paymo-xero wasn't installed",
+                _REASONS.get(args.reason, _OTHER),
+                status=status,
+                again=f"{self.pages.public_url}/slack/install",
+            )
         )
 
-    def _page(self, status: int, title: str, *paragraphs: str) -> BoltResponse:
-        page = self.pages.say(title, *paragraphs, status=status)
-        return BoltResponse(
-            status=status, body=bytes(page.body).decode(), headers=dict(page.headers)
-        )
+
+def _bolt_page(page: Response) -> BoltResponse:
+    return BoltResponse(
+        status=page.status_code, body=bytes(page.body).decode(), headers=dict(page.headers)
+    )
 
 
 def _bolt(request: Request) -> AsyncBoltRequest:

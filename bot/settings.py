@@ -31,6 +31,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _DATABASES = {"sqlite", "postgresql", "postgres"}
 _SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
 _ENCODING = re.compile(r"[!-~]+")
+_MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 
 
 class SettingsError(Exception):
@@ -80,6 +81,12 @@ def _printable(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
     if secret and not _ENCODING.fullmatch(secret):
         raise ValueError("must not hold spaces, line breaks or letters beyond ASCII")
+    return value
+
+
+def _mail(value: str) -> str:
+    if value and not _MAIL.fullmatch(value):
+        raise ValueError("must be an e-mail address, such as help@example.com")
     return value
 
 
@@ -157,6 +164,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    support_email: Annotated[str, AfterValidator(_mail)] = ""
     retention_days: Annotated[int, Field(ge=0, le=3650)] = 30
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)

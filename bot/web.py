@@ -166,7 +166,7 @@ def _named(raw: bytes) -> dict[str, set[str]]:
 def web_app(core: Core, bolt: AsyncApp, health: Health) -> ASGIApp:
     """Build what is served to the world; Slack's events only where it does not use a socket."""
     settings, store = core.settings, core.slack.store
-    pages = Pages(settings.public_url, store is not None, settings.retention_days)
+    pages = Pages(settings, store is not None)
     browser = Browser(core.connect_pages, pages)
     routes = []
     if not settings.is_socket_mode:

@@ -110,7 +110,7 @@ class Tour:
             await form.get_by_role("link", name="Connect Paymo").click()
         tab = await opened.value
         await tab.locator("[name=api_key]").fill(API_KEY)
-        await tab.get_by_role("checkbox").check()
+        await tab.locator("[name=is_me]").check()
         await tab.get_by_role("button", name="Connect").click()
         await expect(tab.locator("body")).to_contain_text("Harbour Lane Studio")
         await tab.close()
@@ -120,7 +120,7 @@ class Tour:
         async with self.page.context.expect_page() as opened:
             await form.get_by_role("link", name="Connect Xero").click()
         tab = await opened.value
-        await tab.get_by_role("checkbox").check()
+        await tab.locator("[name=is_me]").check()
         await tab.get_by_role("button", name="Continue to Xero").click()
         await expect(tab.get_by_role("button", name="Allow access")).to_be_visible()
         await tab.get_by_role("button", name="Allow access").click()

@@ -63,6 +63,7 @@ class SlackWorld(Events):
                 web.get("/oauth/v2/authorize", self.authority.page),
                 web.post("/oauth/v2/authorize", self.authority.answer),
                 web.get("/", _index),
+                web.get("/app_redirect", _redirect),
                 web.static("/page", PAGE),
                 *Control(self).routes(),
                 *control_routes(self.faults, self.reset),
@@ -133,3 +134,8 @@ class SlackWorld(Events):
 
 async def _index(_: web.Request) -> web.FileResponse:
     return web.FileResponse(PAGE / "index.html")
+
+
+async def _redirect(_: web.Request) -> web.Response:
+    """Take a link from elsewhere into the workspace, as Slack's own does."""
+    raise web.HTTPFound("/")

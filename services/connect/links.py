@@ -38,20 +38,20 @@ _CARRIED = (
     "owner_id",
     "names",
 )
-_IN_SLACK = f"Type {Typed(Command.CONNECT)} in Slack and open the page from the button there."
-_AGAIN = f"To try again, go back to Slack and type {Typed(Command.CONNECT)}."
+_AGAIN = f"Type {Typed(Command.CONNECT)} in Slack for a new link."
 _LONGEST_ERROR = 100  # characters; it comes from an address that anybody can write
 _CANCELLED = frozenset({"", "access_denied"})
 TWO_APPS = (
-    "An organisation takes two uncertified apps at most: if it has two, disconnect one in Xero at "
+    "Xero allows an organisation two uncertified apps. If yours has two, disconnect one in Xero at "
     "Settings → Connected apps."
 )
 _SCOPES = frozenset({"invalid_scope", "unauthorized_client"})
 
 
 class PageRefusal(ServiceError):
-    """What can go wrong on one of our pages; each kind has one sentence."""
+    """What can go wrong on one of our pages; each kind has one heading and one sentence or two."""
 
+    title: ClassVar[str] = "Nothing was connected"
     sentence: ClassVar[str]
 
     def __init__(self) -> None:
@@ -62,33 +62,30 @@ class PageRefusal(ServiceError):
 class LinkExpired(PageRefusal):
     """A one-time link that was used, is too old, or was never handed out."""
 
-    sentence = (
-        "This link was used already, was replaced by a newer one, or is older than ten minutes. Go "
-        f"back to Slack and start again with {Typed(Command.CONNECT)}."
-    )
+    title = "This link no longer works"
+    sentence = f"Each link works once, for ten minutes, until there is a newer one. {_AGAIN}"
 
 
 class LinkIncomplete(LinkExpired):
     """An address without the code that every link of ours carries."""
 
-    sentence = f"This address is incomplete: the code of your link is missing. {_IN_SLACK}"
+    title = "This link is incomplete"
+    sentence = f"The code at the end of the address is missing. {_AGAIN}"
 
 
 class TriesSpent(LinkExpired):
     """Too many keys did not work on one link."""
 
-    sentence = (
-        "Five keys didn't work, so this link is closed. No key was kept. The form in Slack has a "
-        f"new link, or type {Typed(Command.CONNECT)}."
-    )
+    title = "Five keys didn't work"
+    sentence = f"We closed this link and kept none of the keys. {_AGAIN}"
 
 
 class OtherBrowser(PageRefusal):
     """A step was taken in another browser than the one before."""
 
     sentence = (
-        "Nothing was connected, because this step belongs to another browser. Open the link from "
-        "Slack and finish in the same browser, with cookies allowed."
+        "You started in another browser, or cookies are off. Open the link from Slack again and "
+        "finish in the same browser, with cookies on."
     )
 
 
@@ -101,7 +98,7 @@ class NotConfirmed(PageRefusal):
 class ForeignForm(PageRefusal):
     """A form that did not come from a page of ours."""
 
-    sentence = f"Nothing was connected, because this form was sent from another site. {_IN_SLACK}"
+    sentence = f"This form came from another site. {_AGAIN}"
 
 
 class ConsentRefused(ServiceError):
@@ -111,17 +108,14 @@ class ConsentRefused(ServiceError):
 def why_not_allowed(error: str) -> str:
     """Say what to do about the error with which Xero's consent page sent somebody back."""
     if error in _CANCELLED:
-        return f"Access was not allowed at Xero, so nothing was connected. {_AGAIN}"
+        return f"You didn't allow access at Xero. {_AGAIN}"
     if error in _SCOPES:
         return (
-            "Xero doesn't give this app what it asks for, so nothing was connected. A Xero app "
-            "made since March 2026 has granular scopes only. Whoever runs paymo-xero finds the "
-            f"ones it needs in its operations page. {_AGAIN}"
+            "Xero refused the scopes that this app asks for. Xero apps made since March 2026 have "
+            "granular scopes only. Whoever runs paymo-xero finds them in its operations page. "
+            f"{_AGAIN}"
         )
-    return (
-        f"Xero answered with an error ({error[:_LONGEST_ERROR]}), so nothing was connected. "
-        f"{TWO_APPS} {_AGAIN}"
-    )
+    return f"Xero answered with an error ({error[:_LONGEST_ERROR]}). {TWO_APPS} {_AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +127,8 @@ class Invitation:
     company: str  # Paymo's; "" while not connected
     organisation: str  # Xero's; "" while not connected
     attaches: bool = False  # Paymo's PDFs are attached, which needs one permission more
+    team_id: str = ""  # Slack's, with the channel: where the person goes back to
+    channel_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +144,9 @@ class PageLinks:
     async def invitation(self, nonce: str, purpose: str) -> Invitation:
         """What the page behind a link shows; reading changes nothing."""
         link, connection = await self.find(nonce, purpose)
-        workspace = link.workspace_name
-        if not workspace:
-            async with self.database.sessions() as session:
-                row = await workspaces.get(session, connection.workspace_id)
-                workspace = await workspaces.name_of(session, row)
+        async with self.database.sessions() as session:
+            row = await workspaces.get(session, connection.workspace_id)
+            workspace = link.workspace_name or await workspaces.name_of(session, row)
         known = checklists.organisation_of(connection)
         return Invitation(
             person=link.user_name,
@@ -160,6 +154,8 @@ class PageLinks:
             company=connection.paymo_company_name,
             organisation=known.name if known else connection.organisation_name,
             attaches=connection.attach_pdf,
+            team_id=row.team_id,
+            channel_id=link.channel_id,
         )
 
     async def find(

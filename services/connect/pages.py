@@ -157,14 +157,14 @@ class XeroPages:
                 return same
             names = ", ".join(each.tenant_name or "another organisation" for each in found)
             raise ServiceError(
-                f"This connection is with {connection.organisation_name}, and you allowed "
+                f"This connection is with {connection.organisation_name}, but you allowed "
                 f"{names or 'no organisation'}. Allow {connection.organisation_name} at Xero, or "
-                f"run {Typed(Command.DISCONNECT)} first."
+                f"type {Typed(Command.DISCONNECT)} first."
             )
         if not found:
             raise ConsentRefused(
-                "Xero reports no organisation for this consent. Choose one at Xero, then try again "
-                f"with {Typed(Command.CONNECT)}. {TWO_APPS}"
+                "You didn't choose an organisation at Xero. "
+                f"{TWO_APPS} Then type {Typed(Command.CONNECT)} in Slack and try again."
             )
         return found
 
@@ -281,15 +281,15 @@ class PaymoPage:
             company = await paymo.company()
         except NotConnected:
             raise ServiceError(
-                "Paymo does not accept this key. Make a new one in Paymo at My Account → API "
-                "Keys, and paste it whole."
+                "Paymo doesn't accept this key. Make a new one in Paymo at My Settings → API "
+                "Keys, and paste all of it."
             ) from None
         try:
             await paymo.try_invoices()
         except Forbidden as refusal:
             raise ServiceError(
-                f"This key may not read invoices. {refusal} Use the key of somebody whose role in "
-                "Paymo includes invoices, or have that role extended."
+                f"This key can't read invoices. {refusal} Use the key of somebody who can see and "
+                "edit all invoices in Paymo."
             ) from None
         return company
 
@@ -313,7 +313,7 @@ def _require_same_company(connection: Connection, company: Company) -> None:
     if is_new or connection.paymo_company_id in {None, company.id}:
         return
     raise ServiceError(
-        f"This connection is with {connection.paymo_company_name}, and the key opens "
-        f"{company.name}. Use a key of {connection.paymo_company_name}, or run "
+        f"This connection is with {connection.paymo_company_name}, but the key opens "
+        f"{company.name}. Use a key of {connection.paymo_company_name}, or type "
         f"{Typed(Command.DISCONNECT)} first."
     )

@@ -35,7 +35,7 @@ from services.money.texts import (
     reference,
     within_limit,
 )
-from services.money.written import format_amount, format_day, format_rate
+from services.money.written import country_name, format_amount, format_day, format_rate
 
 __all__ = [
     "LONGEST_NUMBER",
@@ -47,6 +47,7 @@ __all__ = [
     "XeroLine",
     "check_adds_up",
     "check_exportable",
+    "country_name",
     "currency_code",
     "decimals_in",
     "decimals_of",

@@ -60,6 +60,11 @@ def format_day(on: date, today: date, country: str = "") -> str:
     return written
 
 
+def country_name(country: str) -> str:
+    """Name a country in English, as "United Kingdom"; a code that nobody knows stays as it is."""
+    return str(Locale.parse(_ENGLISH).territories.get(country.upper(), country))
+
+
 @lru_cache(maxsize=300)
 def _locale(country: str) -> Locale:
     name = f"{_ENGLISH}_{country.upper()}"

@@ -60,7 +60,7 @@ async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> Non
     page = await install(many)
     answer = await many.slack.command(many.anna, many.room, "help")
 
-    assert (page.status_code, "The app is installed" in page.text) == (200, True)
+    assert (page.status_code, "is installed in" in page.text) == (200, True)
     assert answer.ok
     assert await bots(many) == [many.slack.team.bot_token]
     async with many.program.core.database.sessions() as session:
@@ -83,7 +83,7 @@ async def test_a_cancelled_installation_says_how_to_begin_again(many: Town) -> N
     page = await install(many)
 
     assert page.status_code == 400
-    assert "cancelled in Slack" in page.text
+    assert "cancelled the request in Slack" in page.text
     assert await bots(many) == []
 
 

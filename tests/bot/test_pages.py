@@ -83,8 +83,10 @@ async def test_pages_load_nothing_from_elsewhere_and_cannot_be_framed(town: Town
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "script-src" not in policy
+    assert "img-src data:;" in policy
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert _Links.of(answer.text) == ["/style.css"]
+    icon, *loaded = _Links.of(answer.text)
+    assert (icon.split(",")[0], loaded) == ("data:image/svg+xml", ["/style.css"])
     assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
 
 
