@@ -4,6 +4,7 @@ from handlers import blocks
 from handlers.blocks import one_line
 from services.connect.checklists import Checklist
 from services.model.connection import ConnectionState, Organisation
+from services.money import country_name
 from services.sync.run import Swept
 from services.sync.service import Asked
 
@@ -57,7 +58,7 @@ def about(organisation: Organisation | None) -> str:
         return "not connected"
     demo = " · 🟨 demo company" if organisation.is_demo else ""
     return (
-        f"{one_line(organisation.name)} · {one_line(organisation.country)} · base currency "
+        f"{one_line(organisation.name)} · {one_line(country_name(organisation.country))} · "
         f"{one_line(organisation.currency)}{demo}"
     )
 

@@ -65,7 +65,7 @@ async def test_every_page_fits_and_satisfies_axe_in_light_and_in_dark(town: Town
         page.on("console", lambda said: blocked.append(said.text))
         async for name in stops(town, page):
             for scheme in SCHEMES:
-                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                await page.emulate_media(color_scheme=scheme)
                 for width in SIZES:
                     await page.set_viewport_size({"width": width, "height": 900})
                     assert (name, width, await cut_off(page)) == (name, width, [])

@@ -177,3 +177,9 @@ def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.Mon
     assert not [secret for secret in (KEY, "broken-key", "two words") if secret in told]
     assert "XERO_CLIENT_SECRET" in told
     assert os.environ["ENCRYPTION_KEYS"].startswith(KEY)
+
+
+def test_the_address_for_support_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, SUPPORT_EMAIL="call me", **NEEDED)
+
+    assert problems() == ["- SUPPORT_EMAIL: must be an e-mail address, such as help@example.com"]

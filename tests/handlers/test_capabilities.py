@@ -40,7 +40,7 @@ async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form
     await walk.connect()
     await walk.type("connect")
     view = await walk.modal("connect")
-    assert "Maple Books · NZ · base currency NZD" in text_in(view.payload)
+    assert "Maple Books · New Zealand · NZD" in text_in(view.payload)
     assert view.payload["submit"]["text"] == "Confirm and Finish"
 
     await press(walk, view, "disconnect")

@@ -167,7 +167,7 @@ def test_the_checklist_says_which_data_is_used_before_anything_is_allowed() -> N
 def test_the_connected_organisation_is_named_with_country_currency_and_demo() -> None:
     text = said(VIEWS["connect, done"]("Acme Ltd"))
 
-    assert "Acme Ltd · NZ · base currency NZD · 🟨 demo company" in text
+    assert "Acme Ltd · New Zealand · NZD · 🟨 demo company" in text
 
 
 def test_a_form_that_reads_an_invoice_shows_no_field_that_depends_on_it() -> None:

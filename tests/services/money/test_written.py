@@ -9,7 +9,7 @@ from babel.numbers import get_currency_symbol, get_territory_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.money import format_amount, format_day, format_rate
+from services.money import country_name, format_amount, format_day, format_rate
 
 TODAY = date(2026, 11, 28)
 
@@ -97,3 +97,10 @@ def test_no_digit_of_an_amount_is_lost(amount: Decimal, currency: str, country: 
     exact = format(abs(amount).normalize(), "f").replace(".", "").lstrip("0")
     assert exact.rstrip("0") in figures
     assert ("-" in written) == (amount < 0)
+
+
+@pytest.mark.parametrize(
+    ("country", "name"), [("GB", "United Kingdom"), ("nz", "New Zealand"), ("", ""), ("Q1", "Q1")]
+)
+def test_a_country_is_named(country: str, name: str) -> None:
+    assert country_name(country) == name
