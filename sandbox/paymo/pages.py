@@ -93,9 +93,9 @@ def _sums(invoice: Invoice) -> list[tuple[str, str]]:
     tax2_name = invoice.texts.get("tax2_text") or "Tax 2"
     rows = [
         ("Subtotal", amounts["subtotal"]),
-        (f"Discount {number(invoice.discount)} %", -amounts["discount_amount"]),
-        (f"{invoice.texts.get('tax_text', 'Tax')} {number(invoice.tax)} %", amounts["tax_amount"]),
-        (f"{tax2_name} {number(invoice.tax2)} %", amounts["tax2_amount"]),
+        (f"Discount {number(invoice.discount)}%", -amounts["discount_amount"]),
+        (f"{invoice.texts.get('tax_text', 'Tax')} {number(invoice.tax)}%", amounts["tax_amount"]),
+        (f"{tax2_name} {number(invoice.tax2)}%", amounts["tax2_amount"]),
         (f"Total {invoice.currency}", amounts["total"]),
     ]
     ends = (rows[0], rows[-1])

@@ -95,7 +95,7 @@ def _named(account: Account | None) -> str:
 
 def _rate(books: Organisation, tax_type: str) -> str:
     rate = books.tax_rates.get(tax_type)
-    return f"{rate.name} ({_percent(rate.effective)})" if rate else ""
+    return rate.name if rate else ""
 
 
 def _invoice(books: Organisation, invoice: Invoice) -> Json:
@@ -191,7 +191,7 @@ def _plain(figure: Decimal | None) -> str:
 
 
 def _percent(rate: Decimal) -> str:
-    return f"{_plain(rate)} %"
+    return f"{_plain(rate)}%"
 
 
 def money(amount: Decimal) -> str:

@@ -6,6 +6,7 @@ import { showInvoice } from "./invoice.js";
 const at = (id) => document.getElementById(id);
 const [, , shortCode = "", ...rest] = decodeURI(location.pathname).split("/");
 const route = rest.join("/") || "dashboard";
+const COUNTRY = new Intl.DisplayNames("en-GB", { type: "region" });
 const NAMES = {
   dashboard: "Dashboard", "invoicing/list": "Invoices", contacts: "Contacts",
   accounts: "Chart of accounts", apps: "Connected apps",
@@ -38,7 +39,7 @@ function drawTop(organisations, books) {
 }
 
 function titled(books, title, nodes) {
-  const about = [books.name, books.country, books.currency, books.is_demo ? "demo company" : ""].filter(Boolean);
+  const about = [books.name, books.country && COUNTRY.of(books.country), books.currency, books.is_demo ? "demo company" : ""].filter(Boolean);
   return [el("h1", {}, title), el("p", { class: "note" }, about.join(" · ")), nodes];
 }
 
