@@ -2,14 +2,11 @@
 
 import contextlib
 import os
-import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import Connection, Engine, event, inspect, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -77,10 +74,7 @@ def keep_private(url: str) -> None:
 def create_engine(url: str, **options: Any) -> AsyncEngine:
     """Return an engine whose errors and logs never show a row's values."""
     keep_private(url)
-    named = driver_url(url)
-    if named.startswith("sqlite"):
-        options["connect_args"] = {"async_creator_fn": _SQLiteConnection}
-    return create_async_engine(named, hide_parameters=True, **options)
+    return create_async_engine(driver_url(url), hide_parameters=True, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,72 +127,6 @@ def memory_of(session: Session) -> dict[tuple[str, int], Any]:
     """Return what this process remembers of the session's database from one to the next."""
     memory: dict[tuple[str, int], Any] = session.info[_MEMORY]
     return memory
-
-
-class _SQLiteConnection(aiosqlite.Connection):
-    """A connection that hands each statement to its thread once.
-
-    aiosqlite hands over four times: for the cursor, the statement, the rows, and the end of the
-    cursor. Handing over costs more than most statements do.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(partial(sqlite3.connect, *args, **options), iter_chunk_size=64)
-        self._thread.daemon = True
-
-    def cursor(self) -> Any:
-        """Return a cursor that has run its statement to the end before it tells of it."""
-        return _WholeCursor(self)
-
-    async def hand_over(self, work: Callable[[sqlite3.Cursor], Any]) -> None:
-        """Have the thread do something with a cursor, and close it."""
-
-        def done() -> None:
-            with contextlib.closing(self._conn.cursor()) as cursor:
-                work(cursor)
-
-        await self._execute(done)  # type: ignore[no-untyped-call]
-
-    async def rollback(self) -> None:
-        """Roll back, if a transaction is open: most are over when the pool asks for this."""
-        if self.in_transaction:
-            await super().rollback()
-
-
-@dataclass(slots=True)
-class _WholeCursor:
-    """The part of a cursor that SQLAlchemy uses."""
-
-    connection: _SQLiteConnection
-    description: Any = None
-    rowcount: int = -1
-    lastrowid: int | None = None
-    rows: list[Any] = field(default_factory=list)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def execute(self, sql: str, parameters: Any = ()) -> None:
-        """Run a statement, and fetch its rows."""
-        await self.connection.hand_over(lambda cursor: self._keep(cursor.execute(sql, parameters)))
-
-    async def executemany(self, sql: str, parameters: Any) -> None:
-        """Run a statement with each of these parameters."""
-        await self.connection.hand_over(
-            lambda cursor: self._keep(cursor.executemany(sql, parameters))
-        )
-
-    def _keep(self, cursor: sqlite3.Cursor) -> None:
-        self.description = cursor.description
-        self.rows = cursor.fetchall()  # counts what a statement that returns rows has changed, too
-        self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
-
-    async def fetchall(self) -> list[Any]:
-        """Return the rows."""
-        return self.rows
-
-    async def close(self) -> None:
-        """Do nothing: it is closed."""
 
 
 class _SQLiteSession(SyncSession):
