@@ -38,7 +38,7 @@ _AGAIN = "somebody has to decide whether it goes there again."
 
 @dataclass(frozen=True, slots=True)
 class AutoStep(OneOffStep):
-    """Looks at one invoice that became sent: a task whose subject is its id in Paymo."""
+    """Judges one invoice that became sent: a task whose subject is its id in Paymo."""
 
     database: Database
     paymo: PaymoClients

@@ -203,7 +203,7 @@ class BatchStep(Step[Batch]):
     async def put_off(
         self, session: Session, turn: Turn[Batch], wait: Wait
     ) -> Mapping[str, object]:
-        """Say why it waits, and until when, where the person looks."""
+        """Say why it waits, and until when, where the person sees it."""
         turn.then(partial(self._show, turn.row))
         connection = await connections.get(session, turn.row.connection_id)
         # What waits for somebody to connect again does not go on by itself.

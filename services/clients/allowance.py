@@ -63,7 +63,7 @@ class Allowance:
 
     @property
     def kept_for_exports(self) -> int:
-        """How many of the day's calls are not spent on looking: the last fifth of them."""
+        """How many of the day's calls are not spent on sweeps: the last fifth of them."""
         return max(self.day_most or 0, _SMALLEST_DAY) // 5
 
     @property

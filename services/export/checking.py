@@ -37,7 +37,7 @@ _OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX}
 def checked(
     export: Export, invoice: Invoice, known: LedgerSettings, contact_id: str, url: str
 ) -> dict[str, object]:
-    """Look at everything once more, and return what will be sent.
+    """Check everything once more, and return what will be sent.
 
     Raises `Refused` with everything that is wrong at once. Without a `contact_id` Xero does not
     know the one that was chosen.

@@ -62,7 +62,7 @@ class OneOffStep(Step[Task]):
 class ExportTaskStep(OneOffStep):
     """A task about one export; while its connection does not work it is parked.
 
-    While nobody can even look whether it is done it cannot end, so then it goes on once an hour.
+    While nobody can even check whether it is done it cannot end, so then it goes on once an hour.
     """
 
     database: Database
@@ -81,7 +81,7 @@ class ExportTaskStep(OneOffStep):
 
     @abstractmethod
     async def go_on(self, about: Assignment) -> None:
-        """Look at what is done already, and do the rest."""
+        """Find what is done already, and do the rest."""
 
     async def _about(self, turn: Turn[Task]) -> Assignment | None:
         task = turn.row

@@ -278,7 +278,7 @@ def actions_of(export: Export) -> tuple[Action, ...]:
 
 
 def _found(export: Export, created: XeroInvoice) -> ExportColumns:
-    """Return what Xero states, and what later looks compare with: Paymo's side, and Xero's."""
+    """Return what Xero states, and what later sweeps compare with: Paymo's side, and Xero's."""
     known = compare.compared_of(export)
     return {
         "xero_invoice_id": created.invoice_id,

@@ -197,8 +197,8 @@ async def _unseen(
 ) -> ExportColumns:
     """Take a form that was filled in at once, before any invoice was shown in it.
 
-    The job looks at everything before it sends. After another invoice was shown, the contact and
-    account may be that one's, so then the person has to look first.
+    The job checks everything before it sends. After another invoice was shown, the contact and
+    account may be that one's, so then the person has to see it first.
     """
     if draft.invoice is not None:
         other = choice.invoice_id != draft.invoice_id

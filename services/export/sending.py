@@ -166,7 +166,7 @@ class ExportStep(Step[Export]):
     async def put_off(
         self, session: Session, turn: Turn[Export], wait: Wait
     ) -> Mapping[str, object]:
-        """Say why it waits where the person looks, and tell them where that takes long."""
+        """Say why it waits where the person sees it, and tell them where that takes long."""
         export, problem = turn.row, wait.problem
         if isinstance(problem, StillUnderWay):
             return {}
@@ -195,7 +195,7 @@ class ExportStep(Step[Export]):
             await lifecycle.note(session, export, found)
 
     async def _recheck(self, turn: Turn[Export], connection: Connection) -> None:
-        """Decide anew what was refused: something that the checks look at changed since."""
+        """Decide anew what was refused: something that the checks read changed since."""
         export = turn.row
         async with self.database.sessions.begin() as session:
             if await Recheck(session, connection, export).requeue(self.now(), {}):

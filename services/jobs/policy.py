@@ -14,7 +14,7 @@ from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled
 from services.model.wording import Moment
 
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
-SILENT = timedelta(days=1)  # without a look at Xero that went well; then the channels are told once
+SILENT = timedelta(days=1)  # without a sweep that went well; then the channels are told once
 AFTER_A_BUG = timedelta(minutes=5)
 BUG = (
     "Something in the app went wrong here. It is tried again in a few minutes; the log of whoever "
@@ -105,7 +105,7 @@ SENDING = Policy((2, 5, 15, 60, 180), 5)
 # The same where Paymo or Xero cannot be asked at all; about an hour. A longer wait is
 # said where the person asked.
 EXPORT = Policy((2, 5, 15, 60, 180, 600), 12)
-# A look at an organisation, tried as long as Xero fails. Status says why; after a day without one
+# A sweep of an organisation, tried as long as Xero fails. Status says why; after a day without one
 # the channels and the owner are told, once.
 SWEEP = Policy((60,), refused=Then.RETRY, least=timedelta(minutes=1))
 # A payment on its way into Paymo, or out of it; about a day. Then a person decides: the channels
@@ -117,7 +117,7 @@ PAYMENT = Policy(
     refused=Then.RETRY,
     least=timedelta(seconds=15),
 )
-# A deletion or voiding that Paymo does not take, tried with every look at Xero; about a day. Then a
+# A deletion or voiding that Paymo does not take, tried with every sweep; about a day. Then a
 # person decides, likewise.
 DELETION = Policy((300,), 288)
 # The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
@@ -142,7 +142,7 @@ ENDING_ALONE = Policy(
 # says why.
 BATCH = Policy((2, 5, 15, 60, 180, 600), 12, refused=Then.PARK)
 # An undo, an update or a restored invoice; about an hour. It is refused, to whoever pressed, and
-# can be pressed again. While nobody can even look whether it is done, it goes on once an hour, and
+# can be pressed again. While nobody can even check whether it is done, it goes on once an hour, and
 # whoever pressed is told so.
 TASK = Policy((5, 15, 60, 180, 600), 10, refused=Then.RETRY, least=timedelta(seconds=5))
 # Whether an invoice goes by itself; about a day. The channels, or the owner, are asked to export.

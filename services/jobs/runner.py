@@ -24,11 +24,11 @@ A new job is a row type (`Leased`), a line in the table of policies, and a step:
         async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
             ...  # END in the table, or the last try: record it through the lifecycle, say it
 
-A nudge only says "look at row X now": a lost or doubled one is harmless, and nothing here knows
+A nudge only says "work on row X now": a lost or doubled one is harmless, and nothing here knows
 which engine carries it.
 
 Whatever ends a step writes `due_at` (None: no more work), and with that lets go of the row. A step
-that writes no `due_at` is looked at again when its lease would have run out. A row that is worked
+that writes no `due_at` is taken up again when its lease would have run out. A row that is worked
 on inside another one's step, such as a payment in a sweep, is run with `Runner.run` likewise.
 """
 
@@ -61,10 +61,10 @@ Run = Callable[[int], Awaitable[object]]
 
 
 class Work(Protocol):
-    """Where services say that a row wants looking at."""
+    """Where services say that a row wants work."""
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Have a worker look at this row soon; a nudge that already waits is enough."""
+        """Have a worker take this row soon; a nudge that already waits is enough."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Turn(Generic[R]):
     afterwards: list[After] = field(default_factory=list)
 
     def nudge(self, job: Job, key: int) -> None:
-        """Have another row looked at."""
+        """Have another row worked on."""
         self.nudges[job, key] = None
 
     def then(self, after: After) -> None:
@@ -253,7 +253,7 @@ class Worker:
     count: Callable[[Job, int], Awaitable[None]]
 
     async def run(self, job: Job, key: int) -> None:
-        """Look at one row. A bug is logged in full and counted, and work goes on."""
+        """Work on one row. A bug is logged in full and counted, and work goes on."""
         try:
             await self.runners[job](key)
         # The only broad one here: a bug in one row must not stop the work on all others.

@@ -66,6 +66,7 @@ class ExportColumns(TypedDict, total=False):
     accepted_difference: Decimal | None
     xero_rounding: Decimal | None
     compared: dict[str, Any] | None
+    drift: str
     batch_id: int | None
 
 
@@ -200,6 +201,12 @@ def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
 def accept_difference(_export: Export, difference: Decimal) -> ExportColumns:
     """Take an export that differs for a good one, by as much as the person has read."""
     return {"accepted_difference": difference, "reason": ""}
+
+
+@machine.note_as_read(Export.invoice_state)
+def note_update(export: Export, columns: ExportColumns) -> ExportColumns:
+    """Take over what an update has made of it; whoever read the row before writes nothing."""
+    return {**columns, "fence": export.fence + 1}
 
 
 @machine.arrow(DONE, ExportState.EXPORTED)

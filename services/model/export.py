@@ -23,7 +23,7 @@ class ExportState(StrEnum):
 class RefusalCode(StrEnum):
     """What stops an export; a refused one has several of these, if several things do."""
 
-    # What the checks look at (services.mapping); Xero itself may refuse an invoice for these, too.
+    # What the checks find (services.mapping); Xero itself may refuse an invoice for these, too.
     STATUS = "status"
     FIGURES = "figures"
     DESCRIPTION = "description"
@@ -43,7 +43,7 @@ class RefusalCode(StrEnum):
     ORGANISATION = "organisation"
     EMAIL = "email"
     REJECTED = "rejected"  # for a reason that has no name here
-    UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us look
+    UNFINDABLE = "unfindable"  # it may be in Xero, which does not let us search
     # What became of it on the way.
     NO_ANSWER = "no_answer"  # it was tried as long as it is
     CHANGED = "changed"  # in Paymo, since it was shown
@@ -66,7 +66,7 @@ class BatchState(StrEnum):
     """Where an export of many invoices stands."""
 
     READING = "reading"  # the table of what is ready is being made
-    READY = "ready"  # a person looks at the table
+    READY = "ready"  # a person reads the table
     RUNNING = "running"
     DONE = "done"
 
@@ -81,7 +81,7 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the preview: what was looked at, and what was found, as a full sentence."""
+    """One line of the preview: what was checked, and what was found, as a full sentence."""
 
     name: str  # static, e.g. "tax", "number", "contact"
     colour: Colour

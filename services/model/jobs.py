@@ -1,4 +1,4 @@
-"""What a worker can be nudged to look at, and how long one call of its may take."""
+"""The jobs that a worker can be nudged to do, and how long one call of its may take."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ CALL_LIMIT = timedelta(seconds=20)
 
 
 class Job(StrEnum):
-    """What a worker can be nudged to look at; the key is a row's id."""
+    """What a worker can be nudged to do; the key is a row's id."""
 
     EXPORT = "export"  # key: export
     PREVIEW = "preview"  # key: draft

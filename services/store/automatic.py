@@ -14,7 +14,7 @@ from services.store.tables import Connection, Export, InvoiceHeader, Task
 
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
-_AT_ONCE = 100  # invoices that are looked at again when something is settled
+_AT_ONCE = 100  # invoices that are judged again when something is settled
 _BY_ITSELF = Export.requested_by == ""
 
 

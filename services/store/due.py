@@ -93,7 +93,7 @@ def _payments() -> _Due:
         .join(Schedule, Schedule.connection_id == Connection.id)
         .where(
             Workspace.is_installed,
-            schedules.is_due(Job.SWEEP, _NOW),  # a look that is parked takes no payment along
+            schedules.is_due(Job.SWEEP, _NOW),  # a sweep that is parked takes no payment along
             Payment.state.in_(_PAYMENTS),
             leases.is_free(Payment, _NOW),
         )

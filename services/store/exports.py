@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,7 +103,7 @@ def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
 
 
 async def nudge_refused(session: AsyncSession, connection: Connection, now: datetime) -> None:
-    """Have the checks decide anew about what was refused: something that they look at changed."""
+    """Have the checks decide anew about what was refused: something that they read changed."""
     await session.execute(update(Export).where(*_refused(connection)).values(due_at=now))
 
 
@@ -229,7 +229,7 @@ async def list_watched_ids(
 
 
 async def uncheck(session: AsyncSession, export_ids: Collection[int]) -> None:
-    """Have these looked at in Paymo before all others."""
+    """Have these checked in Paymo before all others."""
     await session.execute(
         update(Export).where(Export.id.in_(export_ids)).values(paymo_checked_at=None)
     )
@@ -289,20 +289,12 @@ async def note_compared(
     session: AsyncSession, export: Export, marks: str, compared: dict[str, Any]
 ) -> bool:
     """Write what was seen, and is told to differ, unless the row went on since it was read."""
-    is_same = Export.drift == export.drift
-    return await _write(session, export, is_same, drift=marks, compared=compared)
-
-
-async def rewrite(session: AsyncSession, export: Export, **values: Any) -> bool:
-    """Write what an update has made of it; whoever read the row before writes nothing."""
-    return await _write(session, export, true(), **values, fence=export.fence + 1)
-
-
-async def _write(
-    session: AsyncSession, export: Export, as_read: ColumnElement[bool], **values: Any
-) -> bool:
-    is_same = (Export.invoice_state == InvoiceState.LIVE) & (Export.fence == export.fence) & as_read
-    return await write_where(session, export, is_same, **values)
+    is_same = (
+        (Export.invoice_state == InvoiceState.LIVE)
+        & (Export.fence == export.fence)
+        & (Export.drift == export.drift)
+    )
+    return await write_where(session, export, is_same, drift=marks, compared=compared)
 
 
 async def is_our_change(session: AsyncSession, export: Export, stated_at: datetime) -> bool:

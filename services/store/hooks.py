@@ -92,7 +92,7 @@ async def note_checked(session: AsyncSession, connection: Connection, now: datet
 async def queue(
     session: AsyncSession, connection: Connection, soon: datetime, *, sweep: bool, in_full: bool
 ) -> None:
-    """Have Paymo's lists copied soon, and the organisation looked at too where that is wanted."""
+    """Have Paymo's lists copied soon, and the organisation swept, too, where that is wanted."""
     if in_full:
         await session.execute(
             update(Connection)

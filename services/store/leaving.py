@@ -1,8 +1,8 @@
 """When a write left for a remote system, which may act on it until the call's whole time is over.
 
 The row keeps `sent_at`, committed before the request leaves and cleared by an answer that settles
-what came of it. Whoever sees something meanwhile, or takes the row over, may look at once for what
-was done. Nothing is sent again, and nothing is said not to be there, before the call is over.
+what came of it. Whoever sees something meanwhile, or takes the row over, may search at once for
+what was done. Nothing is sent again, and nothing is said not to be there, before the call is over.
 """
 
 from collections.abc import Iterator

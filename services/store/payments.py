@@ -103,7 +103,7 @@ async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
 
 
 async def next_due(session: AsyncSession, connection_id: int) -> datetime | None:
-    """Return when the next payment that is on its way wants looking at."""
+    """Return when the next payment that is on its way is due."""
     return await session.scalar(
         select(func.min(Payment.due_at)).where(
             Payment.connection_id == connection_id, Payment.state.in_(_DUE)

@@ -16,7 +16,7 @@ from services.clients.paymo import Invoice, PaymoClients
 from services.clients.xero import NewLine, XeroInvoice
 from services.clients.xero.invoices import idempotency_key
 from services.compare import Difference, Part, Standing
-from services.errors import AlreadyRequested, Lost, NotFound, Rejected, ServiceError
+from services.errors import AlreadyRequested, NotFound, Rejected, ServiceError
 from services.export import checking, ledger_settings, recording
 from services.export.claims import WIDEST
 from services.export.existing import Contacts
@@ -251,8 +251,7 @@ class UpdateStep(XeroTaskStep):
         async with self.database.sessions.begin() as session:
             stated_at = {"stated_at": stated.updated_at.isoformat()}
             await task_lifecycle.finish(session, about.task, stated_at)
-            if not await self._write(session, about, invoice, stated):
-                raise Lost
+            await self._write(session, about, invoice, stated)
             await self._tell(session, about, found)
         about.turn.nudge(Job.NOTICES, about.connection.workspace_id)
         total = Amount(stated.total, export.currency, about.connection.country)
@@ -260,9 +259,9 @@ class UpdateStep(XeroTaskStep):
 
     async def _write(
         self, session: Session, about: Assignment, invoice: Invoice, stated: XeroInvoice
-    ) -> bool:
+    ) -> None:
         export = about.export
-        values: dict[str, Any] = {
+        columns: lifecycle.ExportColumns = {
             "sent": about.task.data["body"],
             "number": invoice.number[:WIDEST],
             "client_id": invoice.client_id,
@@ -279,14 +278,12 @@ class UpdateStep(XeroTaskStep):
             "accepted_difference": None,
             "drift": "",
         }
-        if not await exports.rewrite(session, export, **values):
-            return False
+        await lifecycle.note_update(session, export, columns)
         differs = recording.difference(export, stated)
         if differs:
             await lifecycle.mark_updated_differently(session, export, differs)
         else:
             await lifecycle.mark_updated(session, export)
-        return True
 
     async def _tell(
         self, session: Session, about: Assignment, found: tuple[Difference, ...]

@@ -127,7 +127,7 @@ class Connection(Sends, Base):
     # Sweep: the newest UpdatedDateUTC that was seen.
     cursor: Mapped[datetime | None] = mapped_column(UtcDateTime)
     swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full look
+    reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full reading
     day_calls_left: Mapped[int | None]
     is_paused: Mapped[bool] = mapped_column(default=False)  # the breaker tripped
 
