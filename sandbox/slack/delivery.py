@@ -137,7 +137,9 @@ class AppDelivery:
         if not self.url:
             raise RuntimeError("Say where the app listens first: connect_app(url).")
         if self.session is None or self.session.closed:
-            self.session = aiohttp.ClientSession()
+            # An app may end an idle connection just as the next request is written to it.
+            fresh = aiohttp.TCPConnector(force_close=True)
+            self.session = aiohttp.ClientSession(connector=fresh)
         answer = Answer(sent=sent)
         path = self.url.split("/", maxsplit=3)[-1]
         await self._timed(answer, self._exchange(self.session, answer))
