@@ -11,8 +11,6 @@ from handlers.export.listeners import ExportListeners
 from handlers.guarding import go_on, guarded
 from handlers.history.listeners import HistoryListeners
 from handlers.home.listeners import HomeListeners
-from handlers.home.text import unknown_text
-from handlers.home.views import help_blocks
 from handlers.matching.listeners import MatchingListeners
 from handlers.notices.listeners import NoticeListeners
 from handlers.reconcile.listeners import ReconcileListeners
@@ -121,7 +119,7 @@ class _Register:
         elif handler := self._alone().get(typed.verb):
             await handler(request)
         else:
-            await reply.tell(request, unknown_text(typed), help_blocks())
+            await self.home.unknown(request, typed)
 
     def _with_more(self) -> dict[str, _About]:
         """Return who answers a word that is followed by more."""

@@ -43,16 +43,16 @@ class HistoryListeners:
     async def send_file(self, request: SlackRequest) -> None:
         """Send every act as a file to the person who pressed."""
         found = await self.history.everything(request.person, request.value)
-        about = f"invoice {blocks.one_line(found.number)}" if found.number else "everything"
-        said = f"Who did what, of {about}: {found.total} rows."
+        about = blocks.one_line(found.number or found.organisation)
+        said = f"History of {about}: {blocks.counted(found.total, 'row')}."
         if not await share_csv(request.client, request.person.user_id, history_file(found), said):
             await reply.tell(request, NO_FILE)
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
-        """Ask before the invoice with this number is taken back, as the button does."""
+        """Ask before the export of the invoice with this number is undone, as the button does."""
         found = await self.undoing.find(request.person, _named(number, "undo"))
         whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
-        question = f"❓ Take {whose} back from {blocks.one_line(found.organisation)}? {UNDO_MEANS}"
+        question = f"Undo the export of {whose}? {UNDO_MEANS}"
         button = blocks.button("Undo", Action.UNDO, found.export_id, style="danger")
         await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
 
@@ -64,7 +64,7 @@ class HistoryListeners:
         await reply.tell(request, f"⏳ {blocks.render(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
-        """Take back the invoice of the button."""
+        """Undo the export of the button."""
         await reply.begin(request, self.workspaces, self.undoing.undo)
 
     async def restore(self, request: SlackRequest) -> None:
@@ -104,5 +104,5 @@ class HistoryListeners:
 def _named(number: str, verb: str) -> str:
     """Return the number that was typed, or say what is missing."""
     if not number:
-        raise ServiceError(f"Say which invoice: `/paymo-xero {verb} INV-1`.")
+        raise ServiceError(f"Type the invoice's number too, such as /paymo-xero {verb} INV-1.")
     return number

@@ -1,151 +1,218 @@
 """Who did what, in sentences."""
 
 import json
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
 from handlers.blocks import escape, moment, one_line, render_line
+from services import money
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.service import Done, History
 from services.model.export import Colour
 
-_APP = "The app"
+_APP = "paymo-xero"
 _MOST_CHARACTERS = 300
 _MOST_DETAILS = 8
 _ARROW = "→"
-# `{it}` stands for the invoice, `{organisation}` for the books in Xero.
+# `{it}` stands for the invoice, `{organisation}` for Xero's; what else is in braces is in `_more`.
 SENTENCES = {
     "paymo_connected": "connected Paymo",
     "xero_connected": "connected Xero",
-    "organisation_confirmed": "confirmed that {organisation} is the right organisation",
-    "reconnected": "connected the same two again",
-    "released": "queued {it} again, since what had stopped it was answered",
-    "disconnected": "ended the connection",
-    "app_removed": "ended the connection, since the app was taken out of Slack",
-    "settings_changed": "changed the settings",
-    "access_given": "gave somebody access",
-    "access_declined": "declined a request for access",
-    "owner_changed": "changed the owner",
+    "organisation_confirmed": "confirmed {organisation} as the Xero organisation",
+    "reconnected": "reconnected Paymo and Xero",
+    "released": "queued {it} again: what stopped it is sorted out",
+    "disconnected": "disconnected Paymo and Xero",
+    "app_removed": "disconnected Paymo and Xero: the app was removed from Slack",
+    "settings_changed": "changed the settings{changes}",
+    "access_given": "made {people} {role}",
+    "access_declined": "declined a request from {people}",
+    "owner_changed": "made {owner} the owner",
     "matched": "matched a client",
-    "subscribed": "let a channel hear of events",
-    "unsubscribed": "let a channel hear of nothing more",
-    "exported": "exported {it} to {organisation}",
-    "export_failed": "tried to export {it}, which was refused",
-    "export_cancelled": "left {it} as it is, not exported",
-    "auto_export_asked": "asked about {it} instead of exporting it by itself",
-    "auto_export_paused": "stopped exporting by itself",
-    "tax_overridden": "exported {it} although the tax differs",
-    "contact_merged": "followed a contact that was merged in Xero, for {it}",
-    "batch_confirmed": "confirmed an export of many invoices",
-    "batch_exported": "finished an export of many invoices",
-    "batch_noted": "wrote notes about an export of many invoices into Xero's own history",
-    "difference_accepted": "accepted the difference of {it} in Xero",
-    "drifted": "noticed that {it} changed after its export",
-    "drift_ended": "noticed that {it} is the same on both sides again",
-    "updated_in_xero": "updated {it} in Xero",
-    "update_refused": "wanted to update {it} in Xero, which was refused",
-    "undone": "took the export of {it} back",
-    "undo_refused": "wanted to take the export of {it} back, which was refused",
-    "restored": "made {it} again in Paymo",
-    "restore_refused": "wanted to make {it} again in Paymo, which was refused",
-    "payment_received": "recorded in Paymo a payment that {it} got in Xero",
-    "payment_removed": "followed a payment of {it} that went away",
-    "payment_brought_back": "had a payment of {it} recorded in Paymo after all",
-    "invoice_deleted": "followed the deletion of {it}",
-    "invoice_voided": "followed the voiding of {it} in Xero",
-    "deletion_confirmed": "had {it} deleted in Paymo too",
-    "void_chosen": "had {it} voided in Paymo instead",
-    "breaker_applied": "let Paymo follow Xero, though many went at once, with {it}",
+    "subscribed": "set up notifications in {channel}",
+    "unsubscribed": "stopped notifications in {channel}",
+    "exported": "exported {it}{as_status}{order}",
+    "export_failed": "tried to export {it}, but it failed{order}",
+    "export_cancelled": "cancelled the export of {it}",
+    "auto_export_asked": "asked before exporting {it}{reason}",
+    "auto_export_paused": "paused automatic export",
+    "tax_overridden": "exported {it} although the tax differs{taxes}",
+    "contact_merged": "followed a contact merged in Xero, for {it}",
+    "batch_confirmed": "started a batch export",
+    "batch_exported": "finished a batch export{batch}",
+    "batch_noted": "added notes to the batch's invoices in Xero",
+    "difference_accepted": "accepted the difference of {difference} on {it}",
+    "drifted": "found a change in {side} since {it} was exported{changes}",
+    "drift_ended": "found {it} the same in Paymo and Xero again",
+    "updated_in_xero": "updated {it} in Xero{changes}",
+    "update_refused": "tried to update {it} in Xero, but it failed{reason}",
+    "undone": "undid the export of {it}: {how} in Xero",
+    "undo_refused": "tried to undo the export of {it}, but it failed{reason}",
+    "restored": "restored {it} in Paymo",
+    "restore_refused": "tried to restore {it} in Paymo, but it failed{reason}",
+    "payment_received": "saw {amount} paid on {it} in Xero{recorded}",
+    "payment_removed": "saw a payment of {amount} removed from {it}",
+    "payment_brought_back": "recorded a payment on {it} in Paymo after all",
+    "invoice_deleted": "saw {it} deleted in {place}{then}",
+    "invoice_voided": "saw {it} voided in Xero{then}",
+    "deletion_confirmed": "deleted {it} in Paymo, too",
+    "void_chosen": "voided {it} in Paymo instead",
+    "breaker_applied": "let Paymo follow Xero for {it}",
     "breaker_kept": "kept {it} in Paymo",
 }
-_PEOPLE = {"exporters", "viewers", "owner", "people"}
-_LABELS = {
-    "xero_invoice_id": "ID in Xero",
-    "xero_payment_id": "payment ID in Xero",
-    "xero_number": "number in Xero",
-    "xero_status": "status in Xero",
-    "in_paymo": "in Paymo",
-    "client_id": "client in Paymo",
-    "contact_id": "contact in Xero",
-    "account_id": "account in Xero",
-    "channel_id": "channel",
-    "void_means": "void means",
-    "exporters": "may export",
-    "viewers": "may ask",
-    "channel_viewers": "subscribed channels may ask",
-    "problem": "reason",
+_STATUSES = {"AUTHORISED": " as Approved", "DRAFT": " as Draft"}
+_ROLES = {"viewer": "a viewer", "exporter": "an exporter", "owner": "the owner"}
+_THEN = {
+    "deleted": ", and deleted it in Paymo",
+    "void": ", and voided it in Paymo",
+    "asked": ", and asked what to do in Paymo",
 }
-
+_SETTINGS = {
+    "exporters": "exporters",
+    "viewers": "viewers",
+    "channel_viewers": "viewers in subscribed channels",
+    "xero_status": "status in Xero",
+    "void_means": "after voiding in Xero",
+    "credits": "credits",
+    "auto_export": "automatic export",
+    "attach_pdf": "attached PDF",
+    "untaxed": "tax of lines without tax",
+}
+_VALUES = {
+    "AUTHORISED": "Approved",
+    "DRAFT": "Draft",
+    "void": "void in Paymo",
+    "delete": "delete in Paymo",
+    "record": "record in Paymo",
+    "notify": "notifications only",
+}
+_PEOPLE = {"exporters", "viewers", "owner", "people"}
 _SIGNS = {Colour.GREEN: "✅", Colour.AMBER: "⚠️", Colour.RED: "⛔"}
 
-NO_FILE = (
-    "⛔ Slack did not take the file. If the app was installed before it sent files, install it "
-    "again from its page."
-)
-WHICH = "Say which invoice: `/paymo-xero why INV-1`."
+NO_FILE = "⛔ Slack didn't take the file. Install the app again from its page, then try again."
+WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 
 
 def history_text(found: History) -> str:
     """Say what is listed, and how much of it."""
-    about = f"invoice {one_line(found.number)}" if found.number else one_line(found.organisation)
+    about = one_line(found.number or found.organisation)
     if not found.audit:
-        return f"Nothing was done yet with {about}."
+        return f"Nothing has happened with {about} yet."
     shown = len(found.audit)
-    many = (
-        f"the newest {shown} of {found.total} acts"
-        if found.total > shown
-        else blocks.counted(shown, "act")
-    )
-    return f"*What was done with {about}:* {many}, the newest first."
+    many = f": the newest {shown} of {found.total} entries" if found.total > shown else ""
+    return f"*History of {about}*{many}"
 
 
-def sentence_of(act: Done, organisation: str) -> str:
-    """Say who did what, and what changed by it."""
+def sentence_of(act: Done, found: History) -> str:
+    """Say who did what, as people would: what only the log needs stays in the file."""
     who = f"<@{act.by}>" if act.by.isalnum() else _APP
-    it = f"invoice {one_line(act.number)}" if act.number else "an invoice"
     words = SENTENCES.get(act.what, escape(act.what.replace("_", " ")))
-    said = words.format(it=it, organisation=one_line(organisation)) if "{" in words else words
-    details = changes(act)
-    return f"{who} {said}{': ' if details else ''}{details}."
+    named = one_line(act.number) if act.number else "an invoice"
+    facts = _Facts(act, it="it" if found.number else named, organisation=found.organisation)
+    return f"{who} {words.format_map(facts) if '{' in words else words}"
 
 
-def changes(act: Done) -> str:
-    """Write what changed as `name before → after`; what stayed, and what is long, is left out."""
-    before = act.before if len(act.before) <= _MOST_DETAILS else {}
-    names_of = [*act.after, *(name for name in before if name not in act.after)]
+class _Facts(dict[str, str]):
+    """What fills the braces of a sentence, made when it is asked for."""
+
+    def __init__(self, act: Done, *, it: str, organisation: str) -> None:
+        super().__init__(it=it, organisation=one_line(organisation))
+        self.act = act
+
+    def __missing__(self, name: str) -> str:
+        return _FACTS[name](self.act)
+
+
+def _kept(act: Done, name: str) -> str:
+    return render_line(str(act.after.get(name) or "")) if act.after.get(name) else ""
+
+
+def _money(act: Done) -> str:
+    try:
+        value = Decimal(str(act.after.get("amount", "")))
+    except ArithmeticError:
+        return "an amount"
+    return escape(money.format_amount(value, act.currency, act.country))
+
+
+def _reason(act: Done) -> str:
+    said = blocks.shorten(_kept(act, "reason"), _MOST_CHARACTERS)
+    return f": {said.removesuffix('.')}" if said else ""
+
+
+def _order(act: Done) -> str:
+    by = str(act.after.get("on_order_of", ""))
+    return f" automatically (turned on by <@{by}>)" if by.isalnum() else ""
+
+
+def _taxes(act: Done) -> str:
+    there, here = render_line(str(act.before.get("xero") or "")), _kept(act, "paymo")
+    return f": {here} in Paymo, {there} in Xero" if here and act.before.get("xero") else ""
+
+
+def _batch(act: Done) -> str:
+    exported, failed = act.after.get("exported"), act.after.get("failed")
+    return f": {exported} exported, {failed} failed" if isinstance(exported, int) else ""
+
+
+def _changes(act: Done) -> str:
+    """Write what changed as `name before → after`; what stayed is left out."""
+    names = dict.fromkeys([*act.before, *act.after])
     said = [
-        _change(name, before, act.after)
-        for name in names_of
-        if before.get(name) != act.after.get(name)
+        f"{_SETTINGS.get(name) or escape(name.replace('_', ' '))} "
+        f"{_value(name, act.before.get(name))} {_ARROW} {_value(name, act.after.get(name))}"
+        for name in names
+        if name != "side" and act.before.get(name) != act.after.get(name)
     ]
-    return blocks.shorten(", ".join(each for each in said if each), _MOST_CHARACTERS)
-
-
-def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
-    label = _LABELS.get(name, escape(name.replace("_", " ")))
-    if name not in before:
-        value = _value(name, after.get(name))
-        return f"{label} {value}" if value else ""
-    return f"{label} {_value(name, before[name]) or 'none'} {_ARROW} " + (
-        _value(name, after.get(name)) or "none"
-    )
+    more = f" and {len(said) - _MOST_DETAILS} more" if len(said) > _MOST_DETAILS else ""
+    shown = blocks.shorten(", ".join(said[:_MOST_DETAILS]), _MOST_CHARACTERS)
+    return f": {shown}{more}" if shown else ""
 
 
 def _value(name: str, value: Any) -> str:
-    """Write a value on one line; people and channels as Slack shows them."""
+    """Write a value on one line; people as Slack shows them."""
     if isinstance(value, list):
-        return " ".join(_value(name, each) for each in value[:_MOST_DETAILS])
-    if value is None or value == "" or isinstance(value, dict):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = str(value)
+        return " ".join(_value(name, each) for each in value[:_MOST_DETAILS]) or "none"
+    text = str(value or "")
     if name in _PEOPLE and text.isalnum():
         return f"<@{text}>"
-    if name == "channel_id" and text.isalnum():
-        return blocks.channel(text)
-    return render_line(text)
+    return render_line(_VALUES.get(text, text)) if text else "none"
+
+
+def _person(act: Done, name: str) -> str:
+    return _value(name, act.after[name]) if act.after.get(name) else "somebody"
+
+
+def _channel(act: Done) -> str:
+    channel_id = str(act.after.get("channel_id", ""))
+    return blocks.channel(channel_id) if channel_id.isalnum() else "a channel"
+
+
+_FACTS: dict[str, Callable[[Done], str]] = {
+    "as_status": lambda act: _STATUSES.get(str(act.after.get("status", "")), ""),
+    "order": _order,
+    "reason": _reason,
+    "taxes": _taxes,
+    "batch": _batch,
+    "changes": _changes,
+    "channel": _channel,
+    "amount": _money,
+    "people": lambda act: _person(act, "people"),
+    "owner": lambda act: _person(act, "owner"),
+    "role": lambda act: _ROLES.get(str(act.after.get("role", "")), "a viewer"),
+    "difference": lambda act: _kept(act, "difference") or "the totals",
+    "side": lambda act: _kept(act, "side") or "Paymo",
+    "how": lambda act: _kept(act, "how") or "ended",
+    "recorded": lambda act: (
+        ", and recorded it in Paymo" if act.after.get("state") == "recorded" else ""
+    ),
+    "place": lambda act: (
+        "Paymo; it's still in Xero" if act.after.get("in_paymo") == "gone_in_paymo" else "Xero"
+    ),
+    "then": lambda act: _THEN.get(str(act.after.get("in_paymo", "")), ""),
+}
 
 
 def as_json(value: dict[str, Any]) -> str:
@@ -160,15 +227,31 @@ def as_json(value: dict[str, Any]) -> str:
 
 
 def why_text(found: Explanation) -> str:
-    """Say which invoice this is, and how far its export has come."""
-    client = f" of {one_line(found.client_name)}" if found.client_name else ""
-    head = f"*Invoice {one_line(found.number)}{client}*, for {one_line(found.organisation)}"
-    return f"{head}\n{finding_line(found.export)}"
+    """Say which invoice this is, and first what keeps it where it is."""
+    client = f" · {one_line(found.client_name)}" if found.client_name else ""
+    head = f"*{one_line(found.number)}{client}*"
+    return "\n".join([head, *(finding_line(each) for each in causes(found)[:1])])
+
+
+def causes(found: Explanation) -> list[Finding]:
+    """Return what needs somebody, the worst first; without any of it, how the export went."""
+    worst = [
+        each
+        for colour in (Colour.RED, Colour.AMBER)
+        for each in (found.export, *found.findings)
+        if each.colour is colour
+    ]
+    return worst or [found.export]
 
 
 def finding_line(finding: Finding) -> str:
     """Say one thing that is known, and what it rests on."""
-    rests_on = [f"{word} <@{user_id}>".strip() for word, user_id in finding.people]
+    return f"{_SIGNS[finding.colour]} {fine_line(finding)}"
+
+
+def fine_line(finding: Finding) -> str:
+    """Say it without a mark."""
+    rests_on = [f"{word} <@{user_id}>".strip() for word, user_id in finding.people if user_id]
     rests_on += [f"{word} {moment(at)}" for word, at in finding.times]
-    shown = f" _({', '.join(rests_on)})_" if rests_on else ""
-    return f"{_SIGNS[finding.colour]} *{finding.name}:* {render_line(finding.text)}{shown}"
+    said = [f"*{finding.name}:* {render_line(finding.text)}", *rests_on]
+    return " · ".join(said)

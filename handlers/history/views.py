@@ -6,18 +6,19 @@ from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, shorten
 from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.export.views import check_blocks
-from handlers.history.text import as_json, finding_line, sentence_of
+from handlers.history.text import as_json, causes, finding_line, fine_line, sentence_of
 from handlers.slack import CSVFile
 from services.explain.service import Explanation
 from services.history.service import Done, History
 from services.model.actions import Action
+from services.model.export import Colour
 
 
 def history_blocks(found: History) -> list[Block]:
     """Draw a line for each act, and the button that sends everything as a file."""
     if not found.audit:
         return []
-    lines = [f"• {moment(act.at)} · {sentence_of(act, found.organisation)}" for act in found.audit]
+    lines = [f"• {sentence_of(act, found)} · {moment(act.at)}" for act in found.audit]
     return [
         *blocks.paragraphs(lines),
         *_file(found),
@@ -28,7 +29,7 @@ def _file(found: History) -> list[Block]:
     """Offer the file to whoever may have it."""
     button = blocks.button("Download CSV", names.HISTORY_CSV, found.number)
     drawn = rights.within(found.role, blocks.actions([button], about=found.connection_id))
-    said = blocks.context("The file has every act, and comes to you directly.")
+    said = blocks.context("The file has every entry with all its details. Only you get it.")
     return [*drawn, said] if drawn else []
 
 
@@ -72,21 +73,34 @@ def _row(act: Done, organisation: str) -> tuple[object, ...]:
 
 
 def why_blocks(found: Explanation) -> list[Block]:
-    """Draw everything else, every check, and a button for each thing that helps."""
-    drawn = blocks.paragraphs(finding_line(each) for each in found.findings)
-    if found.checks:
-        drawn += [blocks.header("Checks"), *check_blocks(found.checks)]
+    """Draw what else needs somebody, the buttons that help, and small what is fine."""
+    first, *others = causes(found)
+    drawn = blocks.paragraphs(finding_line(each) for each in others)
+    drawn += check_blocks(each for each in found.checks if each.colour is not Colour.GREEN)
     if found.unread:
         drawn.append(blocks.context(found.unread))
     buttons = blocks.actions(_buttons(found), about=found.connection_id)
-    return [*drawn, *rights.within(found.role, buttons)]
+    drawn += rights.within(found.role, buttons)
+    told = {id(each) for each in (first, *others)}
+    fine = [each for each in (found.export, *found.findings) if id(each) not in told]
+    return [*drawn, *_fine(found, [fine_line(each) for each in fine])]
+
+
+def _fine(found: Explanation, lines: list[str]) -> list[Block]:
+    """Draw what is fine and the ids, in small print."""
+    passed = sum(each.colour is Colour.GREEN for each in found.checks)
+    if passed:
+        lines.append(f"*Checks:* {blocks.counted(passed, 'check')} passed.")
+    told = blocks.paragraphs(lines)
+    ids = f"For support: {' · '.join(map(blocks.one_line, found.ids))}" if found.ids else ""
+    return blocks.small_print(*(each["text"]["text"] for each in told[:9]), ids)
 
 
 def _buttons(found: Explanation) -> list[Block]:
     drawn = buttons(found.actions, found.export_id)
     drawn += buttons(found.more_actions, found.export_id, first=False)
     if found.is_being_read:
-        drawn.append(blocks.button("Ask Again", names.WHY, found.number))
+        drawn.append(blocks.button("Check Again", names.WHY, found.number))
     if found.can_export:
         style = "" if drawn else "primary"
         drawn.append(blocks.button("Export Invoice", names.EXPORT, found.number, style=style))

@@ -5,9 +5,17 @@ from datetime import UTC, datetime
 
 from handlers import blocks, reply
 from handlers.blocks import Block
-from handlers.home.text import overview_text
+from handlers.home.text import (
+    ASK_FOR_ACCESS,
+    NOT_CONNECTED,
+    WHAT_IT_IS,
+    overview_text,
+    status_text,
+    unknown_text,
+)
 from handlers.home.views import button_blocks, help_blocks, status_blocks
 from handlers.routing import SlackRequest
+from handlers.words import Words
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
 
@@ -27,11 +35,28 @@ class HomeListeners:
     async def status(self, request: SlackRequest) -> None:
         """Say how every connection is."""
         found = await self.service.overviews(request.person)
-        await reply.tell(request, overview_text(found), status_blocks(found))
+        await reply.tell(request, status_text(found), status_blocks(found))
 
     async def help(self, request: SlackRequest) -> None:
-        """Say what can be typed."""
-        await reply.tell(request, "This is what you can type:", help_blocks())
+        """Say what this person can type."""
+        await self._help(request, "Here's what you can type:")
+
+    async def unknown(self, request: SlackRequest, typed: Words) -> None:
+        """Say that nobody knows this word, and which ones there are."""
+        await self._help(request, unknown_text(typed))
+
+    async def _help(self, request: SlackRequest, text: str) -> None:
+        try:
+            found = await self.service.overviews(request.person)
+        except NotAllowed as refusal:
+            _, *way_on = reply.refusal_blocks(refusal)
+            await reply.tell(request, f"{WHAT_IT_IS}\n{ASK_FOR_ACCESS}", way_on)
+            return
+        if not found:
+            await reply.tell(request, f"{WHAT_IT_IS}\n{NOT_CONNECTED}", button_blocks(()))
+            return
+        role = max(each.role for each in found)
+        await reply.tell(request, text, help_blocks(role))
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""
@@ -39,10 +64,8 @@ class HomeListeners:
         if event.get("tab", "home") != "home":
             return
         drawn = [
-            blocks.header("Paymo → Xero"),
+            blocks.header("paymo-xero"),
             *await self._standing(request),
-            blocks.divider(),
-            *help_blocks(),
         ]
         await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
 
@@ -52,7 +75,7 @@ class HomeListeners:
             found = await self.service.overviews(request.person)
         except NotAllowed as refusal:
             return reply.refusal_blocks(refusal)
-        return [*blocks.paragraphs(overview_text(found).split("\n")), *status_blocks(found)]
+        return [*blocks.paragraphs(status_text(found).split("\n")), *status_blocks(found)]
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""

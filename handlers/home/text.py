@@ -2,89 +2,128 @@
 
 from collections.abc import Sequence
 
+from handlers import blocks
 from handlers.blocks import one_line
 from handlers.connect.text import about
 from handlers.words import Words
 from services.connect.checklists import Overview
-from services.model.connection import ConnectionState
+from services.model.connection import FEW_CALLS, ConnectionState
 from services.model.people import Role
 
 _STATES = {
-    ConnectionState.PENDING: "◻️ Half connected",
-    ConnectionState.ACTIVE: "✅ Connected",
-    ConnectionState.BROKEN: "⛔ Broken",
-    ConnectionState.ENDING: "⏳ Being ended",
-    ConnectionState.ENDED: "Ended",
+    ConnectionState.PENDING: "⚠️ *Half connected*",
+    ConnectionState.ACTIVE: "✅ *Connected*",
+    ConnectionState.BROKEN: "⛔ *Connection broken*",
+    ConnectionState.ENDING: "⏳ *Disconnecting*",
+    ConnectionState.ENDED: "*Disconnected*",
 }
-_NOTHING = (
-    "Paymo and Xero are not connected yet. Connecting takes a minute: a Paymo API key, and a "
-    "visit to Xero's consent page."
+WHAT_IT_IS = (
+    "paymo-xero exports invoices from Paymo to Xero, and brings payments and deletions back."
 )
+NOT_CONNECTED = "Paymo and Xero aren't connected yet. It takes a minute."
 # What can be typed, who may, and what comes of it. `connect` is the owner's where something is
 # connected, and anybody's before; `connect another` is anybody's, with a key and a consent of their
 # own. `history` is a viewer's of one invoice, and of everything an exporter's.
 HELP_LINES = (
-    (Role.OWNER, "connect", "connect Paymo and Xero, or mend a connection"),
-    (Role.OWNER, "connect another", "connect one more Paymo company with its Xero organisation"),
-    (Role.EXPORTER, "export INV-1", "look at an invoice as Xero will show it, and export it"),
-    (
-        Role.EXPORTER,
-        "export all",
-        "look at everything that is not exported yet, and export what is ready at once",
-    ),
-    (
-        Role.VIEWER,
-        "show INV-1",
-        "see how an exported invoice stands on both sides; the number alone will do",
-    ),
-    (Role.EXPORTER, "undo INV-1", "take an export back from Xero, while its books allow it"),
-    (
-        Role.EXPORTER,
-        "restore INV-1",
-        "make an invoice again in Paymo that was deleted there with Xero's",
-    ),
-    (Role.VIEWER, "why INV-1", "see why an invoice stands where it does, and what that rests on"),
-    (
-        Role.VIEWER,
-        "history INV-1",
-        "see who did what when, of one invoice or of everything, also as a file",
-    ),
+    (Role.EXPORTER, "export INV-1", "export an invoice"),
+    (Role.EXPORTER, "export all", "export everything that's ready"),
+    (Role.VIEWER, "show INV-1", "see an invoice in Paymo and Xero"),
+    (Role.VIEWER, "why INV-1", "see what an invoice is waiting for"),
+    (Role.VIEWER, "history INV-1", "see who did what"),
+    (Role.VIEWER, "status", "see how the connection is doing"),
+    (Role.EXPORTER, "sync", "get payments and deletions from Xero now"),
+    (Role.EXPORTER, "subscribe", "choose this channel's notifications"),
+    (Role.EXPORTER, "undo INV-1", "undo an export"),
+    (Role.EXPORTER, "restore INV-1", "restore an invoice deleted in Paymo"),
     (Role.EXPORTER, "match", "match clients with contacts and accounts"),
-    (Role.VIEWER, "status", "see what is connected, exported and waiting"),
-    (Role.EXPORTER, "sync", "look for payments and deletions in Xero now"),
-    (
-        Role.EXPORTER,
-        "reconcile november",
-        "compare both sides, this month or another, and see what differs",
-    ),
-    (Role.EXPORTER, "subscribe", "tell this channel of exports, payments, deletions and failures"),
-    (Role.EXPORTER, "unsubscribe", "tell this channel nothing any more"),
-    (
-        Role.OWNER,
-        "settings",
-        "choose who may export, what voids and credits mean, and export by itself",
-    ),
-    (Role.OWNER, "disconnect", "end the connection on both sides"),
+    (Role.EXPORTER, "reconcile november", "compare Paymo with Xero for a month"),
+    (Role.EXPORTER, "unsubscribe", "stop notifications here"),
+    (Role.OWNER, "settings", "choose who may export, and how"),
+    (Role.OWNER, "connect", "connect or reconnect Paymo and Xero"),
+    (Role.OWNER, "connect another", "add another company"),
+    (Role.OWNER, "disconnect", "disconnect Paymo and Xero"),
 )
+ASK_FOR_ACCESS = "Request access to see or export invoices here."
+SEVERAL = 2
+# The rest is named below these without a word.
+_DAILY = {
+    Role.VIEWER: ("show INV-1", "why INV-1", "history INV-1", "status"),
+    Role.EXPORTER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe"),
+    Role.OWNER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe", "settings"),
+}
 
 
 def overview_text(found: Sequence[Overview]) -> str:
     """Say in a line for each connection how it is."""
-    return "\n".join(state_of(each) for each in found) or _NOTHING
+    return "\n".join(state_of(each) for each in found) or NOT_CONNECTED
 
 
 def state_of(overview: Overview) -> str:
     """Say how one connection is."""
-    broken = f" on the side of {overview.broken_side}" if overview.broken_side else ""
-    return (
-        f"*{_STATES[overview.state]}{broken}:* {one_line(overview.company or 'no company yet')} "
-        f"in Paymo → {about(overview.organisation)} in Xero"
-    )
+    broken = f" ({overview.broken_side})" if overview.broken_side else ""
+    company = one_line(overview.company or "no Paymo company yet")
+    organisation = about(overview.organisation) if overview.organisation else "no Xero yet"
+    return f"{_STATES[overview.state]}{broken}: {company} → {organisation}"
+
+
+def status_text(found: Sequence[Overview]) -> str:
+    """Say how the connection is doing; of several only how many there are."""
+    if len(found) < SEVERAL:
+        return "\n".join(line for each in found for line in status_lines(each)) or NOT_CONNECTED
+    return f"*{len(found)} connections*"
+
+
+def status_lines(overview: Overview) -> list[str]:
+    """Say how one connection is doing, in five lines, and what else matters now."""
+    channels = " ".join(blocks.channel(each) for each in overview.channels)
+    synced = f"Last sync {blocks.moment(overview.swept_at)}" if overview.swept_at else "No sync yet"
+    due = overview.sweep_due_at
+    said = [
+        state_of(overview),
+        work_text(overview),
+        f"*Sync:* {synced}{f' · next {blocks.moment(due)}' if due else ''}",
+        f"*Notifications:* {channels or 'no channel yet. Type `/paymo-xero subscribe` in one.'}",
+        f"*Owner:* <@{overview.owner_id}>",
+    ]
+    return said + problems(overview)
+
+
+def work_text(overview: Overview) -> str:
+    """Count the invoices."""
+    counts = [
+        (overview.waiting, "on the way"),
+        (overview.failed, "failed"),
+        (overview.asking, "waiting for a decision"),
+    ]
+    more = "".join(f" · {count} {what}" for count, what in counts if count)
+    return f"*Invoices:* {overview.exported} in Xero{more}"
+
+
+def problems(overview: Overview) -> list[str]:
+    """Say what stands in the way, where anything does."""
+    said = []
+    if overview.sweep_problem:
+        said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
+    if overview.is_paused:
+        said.append("⚠️ Deletions are paused: many came at once. Decide whether Paymo follows.")
+    left = overview.day_calls_left
+    if left is not None and left < FEW_CALLS:
+        said.append(f"⚠️ Xero allows only {left} more calls today. Exports come first.")
+    return said
 
 
 def unknown_text(words: Words) -> str:
     """Say that a word is not known, with the nearest one."""
-    said = f"“{one_line(words.typed)}” is not something I know."
+    said = f"There's no command “{one_line(words.typed)}”."
     if words.nearest:
         return f"{said} Did you mean `/paymo-xero {words.nearest}`?"
-    return f"{said} This is what you can type:"
+    return f"{said} Here's what you can type:"
+
+
+def help_lines(role: Role) -> list[str]:
+    """Say what this person can type: what they need daily in full, the rest by name."""
+    mine = [(typed, meaning) for needed, typed, meaning in HELP_LINES if needed <= role]
+    daily = _DAILY[role]
+    lines = [f"`/paymo-xero {typed}` {meaning}" for typed, meaning in mine if typed in daily]
+    more = " · ".join(f"`{typed}`" for typed, _ in mine if typed not in daily)
+    return [*lines, f"Also: {more}"] if more else lines

@@ -1,14 +1,14 @@
 """How the workspace's connections are, as the panel, the Home tab and `status` draw it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons
-from handlers.home.text import HELP_LINES, state_of
+from handlers.home.text import SEVERAL, WHAT_IT_IS, help_lines, status_lines
 from services.connect.checklists import Overview
 from services.model.connection import ConnectionState
+from services.model.people import Role
 
 _MOST = 10
 
@@ -26,12 +26,13 @@ def button_blocks(found: Sequence[Overview]) -> list[Block]:
 
 
 def status_blocks(found: Sequence[Overview]) -> list[Block]:
-    """Draw everything there is to know, for each connection."""
+    """Draw each connection with its buttons; of a single one the text says how it is doing."""
+    if len(found) < SEVERAL:
+        return button_blocks(found)
     drawn: list[Block] = []
     for place, each in enumerate(found[:_MOST]):
-        name = [blocks.section(state_of(each))] if len(found) > 1 else []
-        drawn += [*name, blocks.columns(_facts(each)), *_problems(each), *_row(each, place)]
-    return [*drawn, *_more(found)] if found else button_blocks(found)
+        drawn += [*blocks.paragraphs(status_lines(each)), *_row(each, place)]
+    return [*drawn, *_more(found)]
 
 
 def _row(overview: Overview, place: int = 0) -> list[Block]:
@@ -41,7 +42,7 @@ def _row(overview: Overview, place: int = 0) -> list[Block]:
 def _more(found: Sequence[Overview]) -> list[Block]:
     """Say what is not drawn; Slack takes only so much in one message."""
     left = len(found) - _MOST
-    said = f"{left} more connections: their buttons show in a channel subscribed to one of them."
+    said = f"{left} more connections. Type the command in a channel subscribed to one of them."
     return blocks.small_print(said if left > 0 else "")
 
 
@@ -50,78 +51,29 @@ def _names(overview: Overview) -> str:
     return f"*{one_line(overview.company)}* → *{one_line(known.name if known else '')}*"
 
 
-def _facts(overview: Overview) -> list[tuple[str, str]]:
-    return [
-        ("Exported", str(overview.exported)),
-        ("On their way", str(overview.waiting)),
-        ("Refused", str(overview.failed)),
-        ("Waiting for a decision", str(overview.asking)),
-        ("Looked at Xero", _moment(overview.swept_at)),
-        ("Next look", _moment(overview.sweep_due_at)),
-        (
-            "Notices go to",
-            " ".join(blocks.channel(each) for each in overview.channels) or "no channel",
-        ),
-        ("Connected by", f"<@{overview.owner_id}>"),
-    ]
-
-
-def _moment(at: datetime | None) -> str:
-    return blocks.moment(at) if at else "not yet"
-
-
-def _problems(overview: Overview) -> list[Block]:
-    said = []
-    if overview.sweep_problem:
-        said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
-    if overview.is_paused:
-        said.append("⚠️ Deletions are paused until somebody decides about those that wait.")
-    if overview.day_calls_left is not None:
-        said.append(f"Xero allows {overview.day_calls_left} more calls today.")
-    return blocks.paragraphs(said)
-
-
 def _buttons(overview: Overview) -> list[Block]:
-    if overview.state is ConnectionState.ENDING:
+    can_export = overview.role >= Role.EXPORTER
+    if overview.state is ConnectionState.ENDING or not can_export:
         return []
     if overview.state is not ConnectionState.ACTIVE:
-        if not overview.can_export:
-            return []
-        word = "Reconnect" if overview.broken_side else "Go on Connecting"
-        return [_connect(word), *_ending(overview)]
-    buttons = []
-    if overview.can_export:
-        buttons += [
-            blocks.button("Export Invoice", names.EXPORT, style="primary"),
-            blocks.button("Match Clients", names.MATCH),
-            blocks.button("Look at Xero Now", names.SYNC),
-            blocks.button("Notices…", names.SUBSCRIBE),
-        ]
-    if overview.can_edit:
+        return [_connect("Reconnect" if overview.broken_side else "Continue Connecting")]
+    buttons = [
+        blocks.button("Export Invoice", names.EXPORT, style="primary"),
+        blocks.button("Match Clients", names.MATCH),
+        blocks.button("Sync Now", names.SYNC),
+        blocks.button("Notifications", names.SUBSCRIBE),
+    ]
+    if overview.role is Role.OWNER:
         buttons.append(blocks.button("Settings", names.SETTINGS))
-    buttons += _ending(overview)
-    if overview.is_paused and overview.can_export:
+    if overview.is_paused:
         buttons += breaker_buttons(overview.connection_id)
     return buttons
-
-
-def _ending(overview: Overview) -> list[Block]:
-    if not overview.can_edit:
-        return []
-    return [blocks.button("Disconnect", names.DISCONNECT, style="danger")]
 
 
 def _connect(word: str) -> Block:
     return blocks.button(word, names.CONNECT, style="primary")
 
 
-def help_blocks() -> list[Block]:
-    """List the commands, and say what moves in which direction."""
-    lines = [f"`/paymo-xero {words}` – {meaning}" for _, words, meaning in HELP_LINES]
-    return [
-        *blocks.paragraphs(lines),
-        blocks.context(
-            "Invoices go from Paymo to Xero. Payments and deletions come from Xero to Paymo. "
-            "Nothing else moves."
-        ),
-    ]
+def help_blocks(role: Role) -> list[Block]:
+    """List what this person can type."""
+    return [*blocks.paragraphs(help_lines(role)), blocks.context(WHAT_IT_IS)]

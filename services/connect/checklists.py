@@ -49,8 +49,7 @@ class Overview:
     state: ConnectionState
     broken_side: str
     owner_id: str
-    can_export: bool
-    can_edit: bool  # settings, disconnecting
+    role: Role  # of whoever asks
     company: str
     organisation: Organisation | None
     exported: int  # live in Xero
@@ -194,8 +193,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         state=connection.state,
         broken_side=connection.broken_side,
         owner_id=connection.owner_id,
-        can_export=role >= Role.EXPORTER,
-        can_edit=role is Role.OWNER,
+        role=role,
         company=connection.paymo_company_name,
         organisation=organisation_of(connection),
         exported=await exports.count_live(session, connection),

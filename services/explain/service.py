@@ -38,10 +38,9 @@ from services.store.tables import Connection, Export, InvoiceHeader, Match, Paym
 
 # What the head of an invoice is enough for; the rest needs its lines.
 _OF_THE_HEAD = frozenset({"status", "currency", "contact", "account", "number"})
-_UNREAD = "The lines, the discount, the tax and the dates are checked when it is read from Paymo"
-_READING = f"{_UNREAD}, which happens now. Ask again in a moment."
-_FOR_VIEWERS = f"{_UNREAD}, once an exporter looks at it."
-_CLOSED = f"{_UNREAD}, and that needs a connection that works."
+_READING = "We're reading the lines, tax and dates from Paymo now. Ask again in a moment."
+_FOR_VIEWERS = "Lines, tax and dates are checked once an exporter opens it."
+_CLOSED = "Lines, tax and dates are checked once the connection works again."
 _OPEN = (PaymentState.TOMBSTONE, PaymentState.ASKED)
 
 
@@ -67,6 +66,7 @@ class Explanation:
     more_actions: tuple[Action, ...] = ()  # what can be done about an invoice in Xero
     is_being_read: bool = False  # ask again in a moment for the checks that are left out
     role: Role = Role.OWNER  # of whoever asks
+    ids: tuple[str, ...] = ()  # of the invoice in Paymo and in Xero, for support
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ class ExplainService:
             number = await numbered.meant(session, connection, number, person)
             found = await numbered.find(session, connection, number)
             if found.header is None and found.latest is None:
+                company, said = connection.paymo_company_name or "Paymo", number.strip()
                 raise NotFound(
-                    f"{connection.paymo_company_name or 'Paymo'} lists no invoice with the number "
-                    f"{number.strip()}. If it is new, run "
-                    f"{Typed(Command.EXPORT, number.strip())}, which asks Paymo again."
+                    f"{company} lists no invoice with the number {said}. If it's new, type "
+                    f"{Typed(Command.EXPORT, said)} to ask Paymo again."
                 )
             role = await roles.require_sight(session, connection, person, _client_id(found))
             explained = await self._explain(session, connection, found, role)
@@ -147,7 +147,7 @@ class ExplainService:
                 *findings.paid(rows, export),
                 *findings.drifted(export),
                 *findings.wanted(asked),
-                await _matched(session, connection, _client_id(found)),
+                *await _matched(session, connection, _client_id(found), is_free=is_free),
                 *findings.connected(connection),
             ),
             checks=checks,
@@ -165,7 +165,19 @@ class ExplainService:
             more_actions=tuple(_more_actions(export, connection, is_restored=is_restored)),
             is_being_read=can_export and not is_read,
             role=role,
+            ids=_ids(header, export),
         )
+
+
+def _ids(header: InvoiceHeader | None, export: Export | None) -> tuple[str, ...]:
+    """The invoice as both systems know it, for support."""
+    found = []
+    if header is not None or export is not None:
+        known = header.invoice_id if header is not None else export and export.paymo_invoice_id
+        found.append(f"Paymo {known}")
+    if export is not None and export.xero_invoice_id:
+        found.append(f"Xero {export.xero_invoice_id}")
+    return tuple(found)
 
 
 def _unread(*, is_open: bool, can_export: bool) -> str:
@@ -235,20 +247,22 @@ async def _client_name(session: Session, connection: Connection, found: numbered
     return found.latest.client_name if found.latest else ""
 
 
-async def _matched(session: Session, connection: Connection, client_id: int | None) -> Finding:
-    """What is remembered for the invoice's client."""
+async def _matched(
+    session: Session, connection: Connection, client_id: int | None, *, is_free: bool
+) -> tuple[Finding, ...]:
+    """What is remembered for the invoice's client; what is missing matters before the export."""
     match = None
     if client_id is not None:
         match = await matches.find(session, connection.id, connection.tenant_id, client_id)
     if match is None:
-        text = "Nothing is remembered for its client, so the contact and the account are asked for."
-        return Finding("Match", text, Colour.AMBER)
+        text = "No contact or account chosen yet. You choose them when you export."
+        return (Finding("Client", text, Colour.AMBER),) if is_free else ()
     contact, account = await _names(session, connection, match)
-    text = f"Its client goes to {contact} and {account}."
     people = (("by", match.set_by),) if match.set_by else ()
     is_whole = bool(match.contact_id and match.account_id)
-    colour = Colour.GREEN if is_whole else Colour.AMBER
-    return Finding("Match", text, colour, (("chosen", match.set_at),), people)
+    colour = Colour.GREEN if is_whole or not is_free else Colour.AMBER
+    times = (("chosen", match.set_at),)
+    return (Finding("Client", f"Matched with {contact} and {account}.", colour, times, people),)
 
 
 async def _names(session: Session, connection: Connection, match: Match) -> tuple[str, str]:
@@ -257,13 +271,13 @@ async def _names(session: Session, connection: Connection, match: Match) -> tupl
         contact = "a new contact"
     elif match.contact_id:
         known = await mirror.find_contact(session, connection.id, match.contact_id)
-        gone = f"a contact that Xero does not list ({match.contact_id})"
+        gone = "a contact that Xero doesn't list any more"
         contact = f"the contact {known.name}" if known else gone
         contact += " (archived)" if known and not known.is_active else ""
     account = "no account yet"
     if match.account_id:
         row = await mirror.find_account(session, connection.id, match.account_id)
-        gone = f"an account that Xero does not list ({match.account_id})"
+        gone = "an account that Xero doesn't list any more"
         account = f"the account {row.title}" if row else gone
     return contact, account
 

@@ -173,6 +173,7 @@ class Recorder:
         after = {
             "xero_invoice_id": export.xero_invoice_id,
             "xero_number": export.xero_number,
+            "status": export.xero_status,
             "total": money.format_amount(export.total, export.currency, connection.country)
             if export.total
             else "",

@@ -38,6 +38,8 @@ class Done:
     xero_invoice_id: str = ""
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    currency: str = ""
+    country: str = ""  # of the organisation, by which money is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class HistoryService:
                 organisation=connection.organisation_name or "Xero",
                 number=exports[0].number if exports else "",
                 total=await audit.count(session, connection.id, export_ids=ids),
-                audit=tuple(_done(act, export) for act, export in rows),
+                audit=tuple(_done(act, export, connection.country) for act, export in rows),
                 connection_id=connection.id,
                 role=has,
             )
@@ -109,16 +111,16 @@ async def _exports(session: Session, connection: Connection, number: str) -> Seq
         return found.exports
     if found.header is not None:
         raise NotFound(
-            f"Invoice {found.header.number} was never exported, so nothing was done with it yet. "
-            f"Run {Typed(Command.WHY, found.header.number)} to see what stands in its way."
+            f"{found.header.number} hasn't been exported yet, so it has no history. Type "
+            f"{Typed(Command.WHY, found.header.number)} to see what it needs."
         )
     raise NotFound(
-        f"No invoice with the number {number.strip()} is known here. Look at the number in Paymo, "
-        "then try again."
+        f"We know no invoice with the number {number.strip()}. Check the number in Paymo, then try "
+        "again."
     )
 
 
-def _done(act: AuditEntry, export: Export | None) -> Done:
+def _done(act: AuditEntry, export: Export | None, country: str) -> Done:
     return Done(
         at=act.at,
         by=act.user_id,
@@ -128,6 +130,8 @@ def _done(act: AuditEntry, export: Export | None) -> Done:
         xero_invoice_id=(export.xero_invoice_id or "") if export else "",
         before=masked(act.before or {}),
         after=masked(act.after or {}),
+        currency=export.currency if export else "",
+        country=country,
     )
 
 

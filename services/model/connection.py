@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+FEW_CALLS: Final = 250  # so few that Xero allows for the rest of a day are worth a word
 
 
 class ConnectionState(StrEnum):

@@ -13,7 +13,7 @@ from services.model.connection import ConnectionState, Organisation
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.model.notice import NoticeKind, Topic
-from services.model.people import Option
+from services.model.people import Option, Role
 from services.notices.delivery import Message
 from services.notices.service import Listening
 from services.settings.service import SettingsForm
@@ -51,8 +51,7 @@ def overview(name: str, **changes: Any) -> Overview:
         state=ConnectionState.ACTIVE,
         broken_side="",
         owner_id="UOWNER",
-        can_export=True,
-        can_edit=True,
+        role=Role.OWNER,
         company=name,
         organisation=organisation(name),
         exported=12,

@@ -54,7 +54,7 @@ async def test_connecting_without_a_channel_ends_without_notices(walk: Walk) -> 
 
     home = await walk.town.slack.wait_for(lambda: walk.town.slack.home("Anna"))
 
-    assert "no channel" in text_in(home.payload)
+    assert "no channel yet" in text_in(home.payload)
     assert walk.town.slack.messages("invoices") == []
 
 

@@ -12,9 +12,9 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
     await walk.export("INV-1")
 
     await walk.type("why INV-1")
-    why = await walk.ephemeral("It was exported to Maple Books")
+    why = await walk.ephemeral("Exported to Maple Books")
     await slack.press("Anna", why, "history")
-    told = await walk.ephemeral("What was done with")
+    told = await walk.ephemeral("History of")
     await slack.press("Anna", told, "history_csv")
     file = await slack.wait_for(
         lambda: [
@@ -26,7 +26,7 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
         PATIENCE,
     )
 
-    assert "exported invoice INV-1 to Maple Books" in text_in(told.blocks)
+    assert "exported it as Approved" in text_in(told.blocks)
     rows = list(csv.DictReader(io.StringIO(file[0].content.decode("utf-8-sig"))))
     invoice_id = walk.in_xero("INV-1").invoice_id
     assert [(each["what"], each["xero_invoice_id"]) for each in rows] == [("exported", invoice_id)]
@@ -43,11 +43,11 @@ async def test_without_the_permission_for_files_one_sentence_says_so(walk: Walk)
     slack.team.scopes.discard("files:write")
 
     await walk.type("history")
-    told = await walk.ephemeral("What was done with")
+    told = await walk.ephemeral("History of")
     await slack.press("Anna", told, "history_csv")
 
     assert "connected Xero" in text_in(told.blocks)
-    assert "install it again" in (await walk.ephemeral("did not take the file")).text
+    assert "Install the app again" in (await walk.ephemeral("take the file")).text
 
 
 async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: Walk) -> None:
@@ -58,4 +58,4 @@ async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: 
 
     assert "exporter role" in (await walk.ephemeral("exporter role", "Ben")).text
     assert "lists no invoice with the number INV-99" in (await walk.ephemeral("INV-99")).text
-    assert "Say which invoice" in (await walk.ephemeral("Say which invoice")).text
+    assert "such as" in (await walk.ephemeral("Type the invoice")).text

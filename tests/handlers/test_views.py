@@ -22,7 +22,7 @@ from handlers.words import parse
 from services.errors import NotConnected
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
-from services.model.people import Option, OptionGroup
+from services.model.people import Option, OptionGroup, Role
 from services.sync.run import Swept
 from tests.handlers import samples
 from tests.handlers.judging import (
@@ -106,7 +106,7 @@ def test_messages_to_one_person_are_safe(name: str) -> None:
     overview = samples.overview(name, sweep_problem="")
 
     judge_message(overview_text([overview]), status_blocks([overview]))
-    judge_message(unknown_text(parse(f'"{name}"')), help_blocks())
+    judge_message(unknown_text(parse(f'"{name}"')), help_blocks(Role.OWNER))
     judge_words(connected_text(samples.checklist(name, state=ConnectionState.ACTIVE)))
     judge_words(swept_text(Swept(name, payments=2, held=4)))
 
@@ -226,14 +226,14 @@ def test_each_cure_is_a_button_that_knows_its_export() -> None:
 @pytest.mark.parametrize(
     ("changes", "shown"),
     [
-        ({"is_paused": False}, {"export", "match", "sync", "subscribe", "settings", "disconnect"}),
+        ({"is_paused": False}, {"export", "match", "sync", "subscribe", "settings"}),
         (
-            {"can_edit": False},
+            {"role": Role.EXPORTER},
             {"export", "match", "sync", "subscribe", "breaker_apply", "breaker_keep"},
         ),
-        ({"can_edit": False, "can_export": False}, set()),
+        ({"role": Role.VIEWER}, set()),
         (
-            {"state": ConnectionState.BROKEN, "broken_side": "Xero", "can_edit": False},
+            {"state": ConnectionState.BROKEN, "broken_side": "Xero", "role": Role.EXPORTER},
             {"connect"},
         ),
         ({"state": ConnectionState.ENDING}, set()),

@@ -15,6 +15,7 @@ from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
+from services.model.people import Role
 from services.model.wording import Member
 from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
 from tests.services.bridge import ANNA, BEN
@@ -289,7 +290,7 @@ async def test_nothing_is_shown_at_a_glance_before_a_side_is_connected(stand: Co
     (mine,) = await stand.service.overviews(ANNA)
     (theirs,) = await stand.service.overviews(BEN)
 
-    assert (mine.company, mine.can_edit, theirs.can_edit) == ("Maple Studio", True, False)
+    assert (mine.company, mine.role, theirs.role) == ("Maple Studio", Role.OWNER, Role.VIEWER)
     assert mine.organisation is not None
     assert mine.organisation.name == "Maple Books"
 

@@ -60,10 +60,10 @@ async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     head = await explain.why(ANNA, "#inv-1")
     assert len(bridge.paymo.requests) == asked  # it answers from what is known
     assert (head.number, head.can_export, head.actions) == ("INV-1", True, ())
-    assert "never exported" in head.export.text
+    assert "Not exported to Maple Books yet." in head.export.text
     assert {each.name for each in head.checks} >= {"currency", "contact", "number"}
     assert "figures" not in {each.name for each in head.checks}
-    assert "which happens now" in head.unread
+    assert "from Paymo now" in head.unread
     await explain.why(ANNA, "INV-1")  # an impatient person
     await bridge.run()
     assert len(bridge.paymo.calls("GET", "/invoices/")) == 1
@@ -94,17 +94,17 @@ async def test_an_exported_invoice_says_where_it_is_and_what_was_paid(
 
     found = await explain.why(ANNA, "INV-1")
 
-    assert result.xero_invoice_id in found.export.text
+    assert f"Xero {result.xero_invoice_id}" in found.ids
     assert found.export.people == (("by", "U1"),)
     assert not found.can_export
     assert found.checks == ()
-    assert "$75.00 left to pay" in render_plain(finding(found, "Look at Xero").text)
+    assert "$75.00 left to pay" in render_plain(finding(found, "In Xero").text)
     assert "$40.00" in render_plain(finding(found, "Payment").text)
-    assert "is recorded in Paymo" in finding(found, "Payment").text
-    assert "Acme Ltd" in finding(found, "Match").text
-    looked = dict(finding(found, "Look at Xero").times)
-    assert looked["looked at"] == bridge.clock()
-    assert looked["next look"] > bridge.clock()
+    assert "is in Paymo" in finding(found, "Payment").text
+    assert "Acme Ltd" in finding(found, "Client").text
+    looked = dict(finding(found, "In Xero").times)
+    assert looked["last sync"] == bridge.clock()
+    assert looked["next sync"] > bridge.clock()
 
 
 def _pay(bridge: Bridge, invoice_id: str) -> None:
@@ -179,14 +179,14 @@ async def test_what_holds_everything_up_is_said(bridge: Bridge, explain: Explain
 
     found = await explain.why(ANNA, "INV-1")
 
-    assert "Xero no longer accepts us" in finding(found, "Connection").text
-    assert finding(found, "Connection").people == (("connected by", "U1"),)
-    assert finding(found, "Breaker").colour is Colour.AMBER
+    assert "Xero no longer accepts our connection" in finding(found, "Connection").text
+    assert finding(found, "Connection").people == (("owner", "U1"),)
+    assert finding(found, "Deletions").colour is Colour.AMBER
     assert found.more_actions == ("reconnect",)
     assert found.paused_connection == bridge.connection_id
     assert finding(found, "Xero’s limit").colour is Colour.RED
-    assert finding(found, "Also").text == "“undo” waits."
-    assert finding(found, "Also").people == (("asked by", "U2"),)
+    assert finding(found, "Undo").text == "Undo is on its way."
+    assert finding(found, "Undo").people == (("asked by", "U2"),)
 
 
 async def test_an_unknown_number_is_one_sentence(explain: ExplainService) -> None:
@@ -199,7 +199,7 @@ async def test_viewers_are_answered_without_buttons_and_nobody_else_is(
 ) -> None:
     seen = await explain.why(BEN, "INV-1")  # in a channel that is subscribed
     assert (seen.role, seen.can_export, seen.is_being_read) == (Role.VIEWER, False, False)
-    assert "once an exporter looks at it" in seen.unread
+    assert "once an exporter opens it" in seen.unread
     await bridge.change(channel_viewers=False)
     with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await explain.why(BEN, "INV-1")
