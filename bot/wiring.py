@@ -228,7 +228,7 @@ class _Parts:
             self.mirror,
             EndingStep(database, paymo, self.consents, self.connect_screen, now),
             NoticeStep(database, board, now),
-            CardStep(database, board, links),
+            CardStep(database, board, links, now),
             *self._export_steps(),
             *self._task_steps(),
         )

@@ -20,7 +20,7 @@ from handlers.routing import (
 )
 from handlers.slack import Sharing, require_ours, sharing_of, slack_refusals, text_in
 from services.errors import NotAccepted, ServiceError
-from services.model.notice import Topic
+from services.model.notice import Layout, Topic
 from services.notices.delivery import Message, Spot
 from services.notices.service import NoticeService
 
@@ -107,6 +107,7 @@ class NoticeListeners:
             topics,
             client_id=number_in(chosen(view, names.CLIENT)),
             minimum=_amount(str(field_of(view, names.MINIMUM).get("value") or "")),
+            layout=Layout(chosen(view, names.LAYOUT) or Layout.BROADCAST),
         )
         text = intro_text(listening)
         said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
@@ -159,6 +160,7 @@ class SlackNoticeBoard:
             answer = await client.chat_postMessage(
                 channel=message.channel_id,
                 thread_ts=message.thread_ts or None,
+                reply_broadcast=(message.is_broadcast and bool(message.thread_ts)) or None,
                 unfurl_links=False,
                 unfurl_media=False,
                 **drawn(message),
@@ -176,8 +178,8 @@ class SlackNoticeBoard:
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
         text = (
-            f"⚠️ Notices for <#{channel_id}> are paused: {blocks.render(because)} What happens "
-            "meanwhile is told to you here."
+            f"⚠️ Notifications for <#{channel_id}> are paused: {blocks.render(because)} Until you "
+            "resume them they come to you here."
         )
         try:
             client = await self.clients.client(workspace_id)

@@ -1,7 +1,7 @@
 """What notices say: one text for each kind, safe whatever the names in it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from handlers.reconcile.text import digest_text
 from handlers.settings.text import access_asked_text, answered_text, owner_text
 from handlers.slack import Sharing
 from services import money
-from services.model.notice import NoticeKind
+from services.model.notice import MOST_DAYS_LATE, NoticeKind
 from services.model.wording import listed, situated
 from services.notices.delivery import Message
 from services.notices.service import Listening
@@ -20,60 +20,59 @@ from services.notices.service import Listening
 Facts = dict[str, Any]
 
 _STATES = {
-    "open": "open",
-    "draft": "*Draft*",
-    "part_paid": "part paid",
-    "paid": "paid",
-    "deleted": "deleted in Xero",
-    "voided": "void in Xero",
-    "different": "exported with a difference",
-    "undone": "taken back",
+    "open": "Approved",
+    "draft": "Draft",
+    "part_paid": "Part paid",
+    "paid": "Paid",
+    "deleted": "Deleted",
+    "voided": "Voided",
+    "undone": "Undone",
 }
 _SIGNS = {
-    "undone": "↩️",
+    "undone": "🗑️",
     "different": "⚠️",
     "deleted": "🗑️",
-    "voided": "🚫",
+    "voided": "🗑️",
     "part_paid": "💰",
     "paid": "💰",
 }
+_OWED = frozenset({"open", "part_paid", "different"})
+_MOST_NAMED = 3
 
 _ROUNDING = "rounding"
 
 NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
+MANAGE = "Manage notifications: `/paymo-xero subscribe`"
 ANYWAY = "Subscribe This Channel"
 ASK = {
-    Sharing.YES: "⚠️ This channel is shared with another company, or will be. People of other "
-    "companies would read invoice numbers, clients and amounts here. Subscribe it all the same?",
+    Sharing.YES: "⚠️ This channel is shared with another company, or will be. Its people would "
+    "read invoice numbers, clients and amounts here. Subscribe it all the same?",
     Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
-    "is, people of other companies may read along: invoice numbers, clients and amounts. "
-    "Subscribe it?",
+    "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
 
 
 # What needs no more than its facts, written by `_said`.
 _SENTENCES = {
-    NoticeKind.EXPORT_FAILED: "⛔ *Invoice {number}* · {client} was not exported to "
-    "{organisation}.\n{reason}",
-    NoticeKind.EXPORT_ASKED: "❓ *Invoice {number}* · {client} · {total} was sent in Paymo, and is "
-    "not exported to {organisation} by itself.\n{reason}",
-    NoticeKind.AUTO_EXPORT_PAUSED: "⏸️ Automatic export to {organisation} is switched off: "
-    "{numbers} failed one after the other. Nothing more goes by itself until {owner} switches it "
-    "on again with /paymo-xero settings.",
-    NoticeKind.CONNECTION_BROKEN: "⛔ {side} no longer accepts the connection of {company} with "
-    "{organisation}. Everything waits, nothing is lost. {owner} can connect it again. If it was "
-    "ended there on purpose, end it here too.",
-    NoticeKind.CONNECTION_RESTORED: "✅ {company} and {organisation} are connected again by {by}. "
-    "What waited goes on.",
+    NoticeKind.EXPORT_FAILED: "⛔ *Not exported* to {organisation}: {invoice}.\n{reason}",
+    NoticeKind.EXPORT_ASKED: "⚠️ *Not exported automatically* to {organisation}: {invoice}. It was "
+    "sent in Paymo.\n{reason}",
+    NoticeKind.AUTO_EXPORT_PAUSED: "⚠️ *Automatic export to {organisation} is off.* {numbers} "
+    "failed one after the other. {owner} can turn it on again: type `/paymo-xero settings`.",
+    NoticeKind.CONNECTION_BROKEN: "⛔ *{side} no longer accepts the connection* between {company} "
+    "and {organisation}. Exports and payments will resume when {owner} reconnects. If somebody "
+    "ended it there on purpose, disconnect it here too.",
+    NoticeKind.CONNECTION_RESTORED: "✅ {by} reconnected {company} and {organisation}. Exports and "
+    "payments resume now.",
     NoticeKind.CONNECTION_ENDED: "{by} disconnected {company} and {organisation}. Exported "
     "invoices stay as they are. Payments and deletions in Xero no longer reach Paymo, and this "
     "channel gets no more notifications.",
-    NoticeKind.SYNC_PAUSED: "⚠️ {count} invoices were {kind} in {organisation} at once: {numbers}. "
-    "Nothing was changed in Paymo. Should Paymo follow?",
-    NoticeKind.SYNC_FAILING: "⚠️ {organisation} could not be synced since {since}. {problem} The "
-    "app keeps trying. Payments and deletions in Xero reach Paymo once that works.",
-    NoticeKind.INVOICE_UNDONE: "↩️ {by} took *invoice {number}* · {client} · {total} back from "
-    "{organisation}: it was {how} there, and Paymo keeps it.",
+    NoticeKind.SYNC_PAUSED: "⚠️ *{count} invoices were {kind} at once* in {organisation}: "
+    "{numbers}. Nothing changed in Paymo. Should Paymo follow?",
+    NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} Payments "
+    "and deletions in Xero reach Paymo once it works again. The app keeps trying.",
+    NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
+    "{organisation}, and Paymo keeps it.",
 }
 _FACT = re.compile(r"\{(\w+)\}")
 _PEOPLE = {"by", "owner"}
@@ -91,16 +90,27 @@ def text_of(message: Message) -> str:
 
 def _said(name: str, facts: Facts) -> str:
     """Write a fact as a sentence has it, harmless whatever it holds."""
-    if name == "total":
-        return amount(facts, name)
+    if name == "invoice":
+        return f"{_invoice(facts)}, {amount(facts, 'total')}"
     value = facts[name]
+    if name == "numbers":
+        return _some([one_line(str(each)) for each in value], facts.get("count") or len(value))
     if name in _PEOPLE:
         return f"<@{value}>"
     if name in _OUR_SENTENCES:
         return render(value)
-    if name == "since":
-        return moment(datetime.fromisoformat(value))
-    return ", ".join(one_line(str(each)) for each in (value if name == "numbers" else [value]))
+    return moment(datetime.fromisoformat(value)) if name == "since" else one_line(str(value))
+
+
+def _some(named: Sequence[str], count: int) -> str:
+    """Name the first few of so many."""
+    more = count - _MOST_NAMED
+    return listed([*named[:_MOST_NAMED], f"{more} more"] if more > 0 else named)
+
+
+def _invoice(facts: Facts) -> str:
+    """Name an invoice with its client, as "INV-2041 (Lighthouse Coffee)"."""
+    return f"{one_line(facts['number'])} ({one_line(facts['client'])})"
 
 
 def amount(facts: Facts, name: str) -> str:
@@ -113,121 +123,141 @@ def amount(facts: Facts, name: str) -> str:
 
 def intro_text(listening: Listening) -> str:
     """Say in a channel who subscribed it, to what, and how to change that."""
-    topics = listed([each.value for each in listening.topics])
-    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
-    least = f" from {listening.minimum:f} on" if listening.minimum else ""
     return (
-        f"<@{listening.set_by}> subscribed this channel to {topics}{only}{least}: "
-        f"{one_line(listening.company)} in Paymo → {one_line(listening.organisation)} in Xero. "
-        "`/paymo-xero unsubscribe` ends it."
+        f"<@{listening.set_by}> subscribed this channel to {told(listening)}: "
+        f"{one_line(listening.company)} in Paymo and {one_line(listening.organisation)} in Xero. "
+        "Type `/paymo-xero unsubscribe` to stop notifications here."
     )
+
+
+def told(listening: Listening) -> str:
+    """Say what a channel hears, as "payments and deletions, for Acme only, from 500.00"."""
+    only = f", for {one_line(listening.client_name)} only" if listening.client_name else ""
+    least = f", from {listening.minimum:f}" if listening.minimum else ""
+    return f"{listed([each.value for each in listening.topics])}{only}{least}"
 
 
 def _exported(facts: Facts) -> str:
-    number, state = one_line(facts["number"]), facts.get("state", "open")
-    said = (
-        f"{_SIGNS.get(state, '✅')} *Invoice {number}* · {one_line(facts['client'])} · "
-        f"{amount(facts, 'total')} · {_STATES.get(state, state)}"
-    )
+    state, edited = facts.get("state", "open"), edited_line(facts.get("edited_in") or [])
+    said = [
+        f"{'⚠️' if edited else _SIGNS.get(state, '✅')} *{_status(state, facts)}*",
+        one_line(facts["number"]),
+        one_line(facts["client"]),
+        amount(facts, "total"),
+    ]
     if state == "different":
-        said += f" (Xero states {amount(facts, 'xero_total')})"
+        said[-1] += f" in Paymo, {amount(facts, 'xero_total')} in Xero"
     if state == "part_paid":
-        said += f", {amount(facts, 'left')} left"
-    lines = [said, _destination(facts), edited_line(facts.get("edited_in") or [])]
-    return "\n".join(each for each in lines if each)
+        said[-1] += f", {amount(facts, 'left')} left"
+    if state in {*_OWED, "draft"} and facts.get("due_on"):
+        said.append(_due(facts, is_owed=state in _OWED))
+    return "\n".join(filter(None, [" · ".join(said), edited]))
 
 
-def _destination(facts: Facts) -> str:
+def _status(state: str, facts: Facts) -> str:
+    if state == "different":
+        state = "draft" if facts.get("xero_status") == "DRAFT" else "open"
+    return _STATES.get(state, state)
+
+
+def _due(facts: Facts, *, is_owed: bool) -> str:
+    said = f"due {day(date.fromisoformat(facts['due_on']), facts['country'])}"
+    late = facts.get("overdue_by") or 0
+    if late <= 0 or not is_owed:
+        return said
+    more = "more than " if late > MOST_DAYS_LATE else ""
+    return f"{said}, *overdue by {more}{counted(min(late, MOST_DAYS_LATE), 'day')}*"
+
+
+def card_lines(facts: Facts) -> list[str]:
+    """Say who exported an invoice, when and where to, and its id; small print of its card."""
     by = f" by <@{facts['by']}>" if facts.get("by") else ""
     if facts.get("on_order_of"):
-        by = f" by itself, as <@{facts['on_order_of']}> ordered in the settings"
-    number = ""
+        by = f" automatically (turned on by <@{facts['on_order_of']}>)"
+    when = ""
+    if facts.get("exported_at"):
+        when = f" · {moment(datetime.fromisoformat(facts['exported_at']))}"
+    said = [f"Exported to {one_line(facts['organisation'])}{by}{when}"]
     if facts.get("number_left_out"):
-        number = f" Its number there is {one_line(facts['xero_number'])}."
-    known = f" ID in Xero: {one_line(facts['xero_invoice_id'])}" if facts["xero_invoice_id"] else ""
-    return f"Exported to {one_line(facts['organisation'])}{by}.{number}{known}"
+        said.append(f"Number in Xero: {one_line(facts['xero_number'])}")
+    if facts.get("xero_invoice_id"):
+        said.append(f"ID in Xero: {one_line(facts['xero_invoice_id'])}")
+    return said
 
 
 def _what(facts: Facts) -> str:
     """Name what settled a part of the invoice; a credit is never called a payment."""
     if facts.get("kind") in {None, "payment"}:
-        return f"Payment of {amount(facts, 'amount')}"
-    return f"{one_line(facts.get('label') or 'Credit')} over {amount(facts, 'amount')}"
+        return f"The payment of {amount(facts, 'amount')}"
+    return f"{one_line(facts.get('label') or 'A credit')} ({amount(facts, 'amount')})"
+
+
+def _came(facts: Facts) -> str:
+    """Say what came, for which invoice and of which day."""
+    is_payment = facts.get("kind") in {None, "payment"}
+    what = f"{amount(facts, 'amount')} received" if is_payment else f"{_what(facts)} applied"
+    return f"*{what}* {'for' if is_payment else 'to'} {_invoice(facts)}, {_dated(facts)}"
+
+
+def _dated(facts: Facts) -> str:
+    return f"dated {day(date.fromisoformat(facts['paid_on']), facts['country'])}"
 
 
 def _received(facts: Facts) -> str:
-    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
-    when = day(date.fromisoformat(facts["paid_on"]), facts["country"])
     if facts.get("gone"):
-        return (
-            f"⚠️ {_what(facts)} of {when} in Xero on {invoice}, which is not in Paymo any more. "
-            "Nothing was recorded."
-        )
+        return f"⚠️ {_came(facts)}. The invoice is gone from Paymo, so Paymo didn't record it."
     if facts.get("asked"):
-        return (
-            f"⚠️ {_what(facts)} of {when} in Xero on {invoice} is not recorded in Paymo. "
-            f"{render(facts['asked'])}"
-        )
+        return f"⚠️ {_came(facts)}. *Paymo didn't record it.* {render(facts['asked'])}"
     if facts.get("changed_from"):
         return (
-            f"✏️ The payment on {invoice} was changed in Xero from "
-            f"{amount(facts, 'changed_from')} to {amount(facts, 'amount')}, {when}. {_left(facts)}"
+            f"💰 *Changed in Xero from {amount(facts, 'changed_from')} to "
+            f"{amount(facts, 'amount')}* for {_invoice(facts)}, {_dated(facts)}. {_left(facts)}"
         )
-    short = ""
-    if facts.get("short_by"):
-        short = f" Paymo could take {amount(facts, 'short_by')} less than Xero states."
-    if facts.get("over_by"):
-        short = (
-            f" Paymo has {amount(facts, 'over_by')} more: the difference that was accepted after "
-            "the export."
-        )
+    return " ".join(filter(None, [f"💰 {_came(facts)}.", _left(facts), _short(facts)]))
+
+
+def _short(facts: Facts) -> str:
+    """Say by how much the copy in Paymo is not what Xero has, and why."""
+    short, over = facts.get("short_by"), facts.get("over_by")
     if facts.get("is_rounding"):
-        rounded = amount(facts, "short_by" if facts.get("short_by") else "over_by")
-        short = f" The {rounded} between Xero and Paymo is Xero's rounding."
-    return f"💰 {_what(facts)} of {when} on {invoice}. {_left(facts)}{short}"
+        rounded = amount(facts, "short_by" if short else "over_by")
+        return f"The {rounded} between Xero and Paymo is Xero's rounding."
+    if over:
+        more = amount(facts, "over_by")
+        return f"Paymo has {more} more: the difference that was accepted after the export."
+    return f"Paymo could only take {amount(facts, 'short_by')} less than that." if short else ""
 
 
 def _left(facts: Facts) -> str:
     if facts.get("is_paid"):
-        return "It is *paid in full*."
-    return f"{amount(facts, 'left')} of {amount(facts, 'total')} is left."
+        return "Paid in full."
+    return f"{amount(facts, 'left')} of {amount(facts, 'total')} left."
 
 
 def _removed(facts: Facts) -> str:
-    invoice = f"invoice {one_line(facts['number'])} · {one_line(facts['client'])}"
-    when = day(date.fromisoformat(facts["paid_on"]), facts["country"])
+    about = f"{_invoice(facts)}, {_dated(facts)}"
     if facts.get("by_person_in_paymo"):
-        return (
-            f"ℹ️ Somebody deleted in Paymo the {_lower(_what(facts))} of {when} on {invoice}. It "
-            "stays in Xero, and is not brought back by itself."
-        )
+        return f"⚠️ *{_what(facts)} was deleted in Paymo.* It stays in Xero. For {about}."
     if facts.get("is_stuck"):
         return (
-            f"⚠️ {_what(facts)} of {when} on {invoice} was removed in Xero. Paymo didn’t delete it "
-            "for a day, so it still counts there. Delete it in Paymo."
+            f"⚠️ *{_what(facts)} was removed in Xero*, and Paymo hasn't deleted it for a day. It "
+            f"still counts there. Delete it in Paymo. For {about}."
         )
     return (
-        f"↩️ {_what(facts)} of {when} on {invoice} was removed in Xero, and in Paymo too. "
+        f"🗑️ *{_what(facts)} was removed* in Xero and in Paymo. For {about}. "
         f"{amount(facts, 'left')} is open again."
     )
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:] if text.startswith("Payment") else text
-
-
 def _ended(what: str, facts: Facts) -> str:
-    invoice = (
-        f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])} · "
-        f"{amount(facts, 'total')}"
-    )
+    invoice = f"{_invoice(facts)}, {amount(facts, 'total')}"
     endings = {
-        "deleted": f"🗑️ {invoice} was {what} in Xero, and is deleted in Paymo.",
-        "void": f"🚫 {invoice} was {what} in Xero, and is void in Paymo.",
-        "gone_in_paymo": f"ℹ️ {invoice} was deleted in Paymo. It is still in Xero.",
-        "asked": f"⚠️ {invoice} was {what} in Xero. {_why_asked(facts)}",
+        "deleted": f"🗑️ *Deleted in Paymo:* {invoice}. It was {what} in Xero.",
+        "void": f"🗑️ *Voided in Paymo:* {invoice}. It was {what} in Xero.",
+        "gone_in_paymo": f"🗑️ *Deleted in Paymo:* {invoice}. It is still in Xero.",
+        "asked": f"⚠️ *{what.capitalize()} in Xero:* {invoice}. {_why_asked(facts)}",
     }
-    restored = f"\n♻️ <@{facts['restored_by']}> restored it." if facts.get("restored_by") else ""
+    restored = f"\n<@{facts['restored_by']}> restored it." if facts.get("restored_by") else ""
     return endings[facts["in_paymo"]] + restored
 
 
@@ -236,77 +266,69 @@ def _why_asked(facts: Facts) -> str:
     said = [render(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
         typed = amount(facts, "hand_typed")
-        said.append(f"In Paymo it has payments of {typed} that somebody typed there.")
+        said.append(f"Somebody typed payments of {typed} in Paymo.")
     if facts.get("cuts"):
         said.append(
             f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can be billed "
             "again then. Voiding it keeps them together."
         )
-    return " ".join([*said, "It stays until somebody decides."])
+    return " ".join([*said, "Paymo keeps it until somebody decides."])
 
 
 def _made_again(facts: Facts) -> str:
     lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
-    parts = [
-        "its lines",
-        "taxes",
-        "payments",
-        *([render(facts["kept"])] if facts.get("kept") else []),
-    ]
+    kept = [render(facts["kept"])] if facts.get("kept") else []
     said = (
-        f"♻️ <@{facts['by']}> restored *invoice {one_line(facts['number'])}* · "
-        f"{one_line(facts['client'])} · {amount(facts, 'total')} in Paymo, with {listed(parts)}."
+        f"✅ <@{facts['by']}> restored {_invoice(facts)}, {amount(facts, 'total')}, in Paymo with "
+        f"{listed(['its lines', 'taxes', 'payments', *kept])}."
     )
     return "\n".join([said, *lost])
 
 
 def _caught_up(facts: Facts) -> str:
     came = [
-        (facts["payments"], "payment", "recorded in Paymo"),
-        (facts["removals"], "payment", "removed from Paymo"),
-        (facts["deletions"], "invoice", "deleted or voided in Paymo"),
+        (facts["payments"], "payment"),
+        (facts["removals"], "removed payment"),
+        (facts["deletions"], "deletion"),
     ]
-    said = [f"{counted(n, what)} {done}" for n, what, done in came if n]
-    return (
-        f"📬 Much came at once from {one_line(facts['organisation'])}: {', '.join(said)}. Each is "
-        "told by itself, in the thread of its invoice."
-    )
+    said = listed([counted(count, what) for count, what in came if count])
+    organisation = one_line(facts["organisation"])
+    return f"💰 Catching up: {said} from {organisation}. Each has its own notification."
 
 
 def drift_text(facts: Facts) -> str:
     """Say what differs, or that it does not any more, or that somebody updated Xero."""
-    invoice = f"*Invoice {one_line(facts['number'])}* · {one_line(facts['client'])}"
-    organisation = one_line(facts["organisation"])
+    invoice, organisation = _invoice(facts), one_line(facts["organisation"])
     differences = facts.get("differences") or []
     if facts.get("by"):
         return (
-            f"✅ <@{facts['by']}> updated {invoice} in {organisation}, as it is in Paymo now.\n"
+            f"✅ <@{facts['by']}> updated {invoice} in {organisation} to match Paymo.\n"
             f"{_listed(facts)}"
         ).rstrip()
     side = one_line(facts["side"])
     if facts.get("is_shared"):
-        return f"✅ {invoice} was changed in the same way in Paymo and in Xero: both agree again."
+        return f"✅ {invoice} was changed the same way in Paymo and in Xero. Both agree again."
     if not differences:
         return f"✅ {invoice} is in {side} as it was exported again."
     if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
         by = _value(differences[0][2], facts)
         return (
-            f"ℹ️ {invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
-            "payments are recorded all the same."
+            f"{invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
+            "records payments all the same."
         )
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
-    said = f"✏️ {invoice} was {verb} after its export to {organisation}.\n{_listed(facts)}"
+    said = f"⚠️ {invoice} was *{verb}* after its export to {organisation}.\n{_listed(facts)}"
     other = "Xero" if side == "Paymo" else "Paymo"
     return f"{said}\n{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
 
 
 def edited_line(sides: list[str]) -> str:
-    """Say in a line of the invoice's card where it was edited since, or ""."""
+    """Say in a line of the invoice's card where it was edited since, or nothing."""
     if not sides:
         return ""
     verbs = {"Paymo": "edited in Paymo", "Xero": "changed in Xero"}
     said = " and ".join(verbs[each] for each in sides if each in verbs)
-    return f"✏️ It was {said} after its export, so the two differ."
+    return f"It was {said} after its export, so the two differ."
 
 
 def _listed(facts: Facts) -> str:
@@ -325,9 +347,7 @@ def _value(text: str, facts: Facts) -> str:
 
 def has_text(listening: Listening) -> str:
     """Say what the channel gets now."""
-    topics = listed([each.value for each in listening.topics])
-    only = f" of {one_line(listening.client_name)}" if listening.client_name else ""
-    return f"✅ This channel gets {topics}{only}. Type `/paymo-xero unsubscribe` to end it."
+    return f"✅ This channel gets {told(listening)}."
 
 
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {

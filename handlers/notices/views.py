@@ -6,23 +6,30 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.text import Facts, text_of
+from handlers.notices.text import MANAGE, Facts, card_lines, text_of
 from handlers.reconcile.text import is_fine
 from handlers.routing import Note
 from handlers.settings.views import asked_buttons
 from services.model.actions import Action
-from services.model.notice import USUAL_TOPICS, NoticeKind
+from services.model.notice import USUAL_TOPICS, Layout, NoticeKind
 from services.model.people import Option
 from services.notices.delivery import Message
 from services.notices.service import About, Listening
 
-TITLE = "Notices"
+TITLE = "Notifications"
 _TOPICS = (
     Option("exports", "Exports", "An invoice arrived in Xero"),
     Option("payments", "Payments", "Received, changed or removed"),
     Option("deletions", "Deletions", "An invoice was deleted or voided"),
     Option("failures", "Failures", "Something needs a person"),
     Option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
+)
+
+
+_LAYOUTS = (
+    Option(Layout.BROADCAST, "Thread, and important ones in the channel", "Paid in full, failed…"),
+    Option(Layout.THREAD, "In the invoice’s thread only"),
+    Option(Layout.FLAT, "Each as a message in the channel"),
 )
 
 
@@ -37,7 +44,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
         blocks.input_block(
             blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
-            "What should be told there",
+            "Tell the channel about",
         ),
         blocks.search(names.CLIENT, "Only for this client", "Any client", client, optional=True),
         blocks.input_block(
@@ -47,6 +54,8 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
             optional=True,
         ),
     ]
+    layout = found.layout if found else Layout.BROADCAST
+    drawn.append(blocks.choice(names.LAYOUT, "Updates to an invoice", _LAYOUTS, layout))
     if found is not None and found.paused_because:
         drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.render(found.paused_because)}"))
     if about is not None and not about.is_only:
@@ -83,7 +92,19 @@ def notice_blocks(message: Message) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
     drawn = blocks.paragraphs(text_of(message).split("\n"))
     about = message.facts.get("connection_id", 0)
-    return [*drawn, *blocks.actions([*_ways_on(message), *_links(message)], about=about)]
+    acts = [*_ways_on(message), *_links(message)]
+    if message.kind is NoticeKind.INVOICE_EXPORTED:
+        acts = [*_links(message), *_ways_on(message)]  # what changes something comes last
+    return [*drawn, *blocks.small_print(_small_print(message)), *blocks.actions(acts, about=about)]
+
+
+def _small_print(message: Message) -> str:
+    """Say who exported an invoice, and in a channel how to get other notifications."""
+    is_card = message.kind is NoticeKind.INVOICE_EXPORTED
+    said = card_lines(message.facts) if is_card else []
+    if message.channel_id[:1] in {"C", "G"} and not message.thread_ts:
+        said.append(MANAGE)
+    return " · ".join(said)
 
 
 def _ways_on(message: Message) -> list[Block]:
@@ -123,7 +144,8 @@ def _after_a_break(_: Facts) -> list[Block]:
 def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
     """Return an invoice's card outside its channel: the text, and the links below it."""
     message = Message(0, "", NoticeKind.INVOICE_EXPORTED, facts, {})
-    return text_of(message), blocks.actions([*card_buttons(facts), *_links(message)])
+    lines = blocks.paragraphs(text_of(message).split("\n"))
+    return text_of(message), notice_blocks(message)[len(lines) :]
 
 
 def card_buttons(facts: dict[str, Any]) -> list[Block]:

@@ -171,7 +171,7 @@ class ExportForms:
                 return None
             role = await roles.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
-            return notices.card_facts(export, connection, self.links, rows), role
+            return notices.card_facts(export, connection, self.links, rows, self.now()), role
 
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""

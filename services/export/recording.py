@@ -165,7 +165,7 @@ class Recorder:
         self, session: Session, connection: Connection, export: Export
     ) -> None:
         """Owe every subscribed channel its card, and note who did it."""
-        facts = notices.card_facts(export, connection, self.links, ())
+        facts = notices.card_facts(export, connection, self.links, (), self.now())
         notification = notices.Notification(
             NoticeKind.INVOICE_EXPORTED, f"exported:{export.id}", facts, export, export.total
         )
@@ -288,6 +288,7 @@ def _found(export: Export, created: XeroInvoice) -> ExportColumns:
         "xero_status": created.status or export.xero_status,
         "xero_seen_status": created.status,
         "xero_due": None if created.lacks else created.amount_due,
+        "due_on": created.due_on,
         "xero_rounding": created.rounding_amount or None,
         "compared": replace(known, xero=compare.in_xero(created)).as_json(),
     }

@@ -60,6 +60,7 @@ class ExportColumns(TypedDict, total=False):
     xero_total: Decimal | None
     xero_seen_status: str
     xero_due: Decimal | None
+    due_on: date | None
     is_linked: bool
     made_by: str
     exported_at: datetime | None

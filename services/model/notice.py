@@ -1,5 +1,6 @@
 """What channels and people are told."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -39,6 +40,15 @@ class Topic(StrEnum):
     DIGEST = "digest"
 
 
+class Layout(StrEnum):
+    """Where a channel reads what happens to an invoice that has its card there."""
+
+    BROADCAST = "broadcast"  # in the card's thread, and what everybody should know in the channel
+    THREAD = "thread"
+    FLAT = "flat"  # each as a message of its own
+
+
+MOST_DAYS_LATE = 60  # from there on a card no longer counts the days
 USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
 TOPIC_OF = {
     NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
@@ -60,3 +70,18 @@ TOPIC_OF = {
     NoticeKind.EXPORT_ASKED: Topic.FAILURES,
     NoticeKind.AUTO_EXPORT_PAUSED: Topic.FAILURES,
 }
+_FOR_EVERYBODY = frozenset(
+    {
+        NoticeKind.EXPORT_FAILED,
+        NoticeKind.PAYMENT_REMOVED,
+        NoticeKind.INVOICE_DELETED,
+        NoticeKind.INVOICE_VOIDED,
+    }
+)
+
+
+def is_for_everybody(kind: NoticeKind, facts: Mapping[str, object]) -> bool:
+    """Say whether a reply in a thread should not be overlooked."""
+    if kind is NoticeKind.PAYMENT_RECEIVED:  # paid in full, or something that needs a person
+        return any(facts.get(each) for each in ("is_paid", "gone", "asked"))
+    return kind in _FOR_EVERYBODY

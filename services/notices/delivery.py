@@ -23,7 +23,7 @@ from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.notice import NoticeKind
+from services.model.notice import Layout, NoticeKind, is_for_everybody
 from services.store import connections, exports, leases, notices, payments, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Card, Export, Notice
@@ -38,7 +38,8 @@ class Message:
     """One notice, ready to be worded.
 
     `facts` is JSON: see `docs/notices.md` for the keys of each kind. `thread_ts` is the card's
-    when the invoice has one in this channel. `metadata` holds ids only.
+    when the invoice has one in this channel, and the channel wants threads. `metadata`
+    holds ids only.
     """
 
     workspace_id: int
@@ -47,6 +48,7 @@ class Message:
     facts: dict[str, Any]
     metadata: dict[str, Any]
     thread_ts: str = ""
+    is_broadcast: bool = False  # shown in the channel besides the thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,11 @@ class NoticeStep(Step[Notice]):
             if not await notices.close(session, notice, notice.fence, ts=spot.ts):
                 raise Lost
             if notice.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
-                await notices.put_card(
-                    session, (notice.export_id, notice.channel_id), spot.channel_id, spot.ts
-                )
+                export = await exports.get(session, notice.export_id)
+                connection = await connections.get(session, export.connection_id)
+                again_at = notices.card_changes_at(export, connection, self.now())
+                key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
+                await notices.put_card(session, key, posted, again_at)
 
     async def _closed(self, turn: Turn[Notice], because: str) -> None:
         """Pause the channel's subscription, and tell who made it, there and then."""
@@ -178,12 +182,14 @@ async def _message(session: Session, notice: Notice) -> Message:
         "connection_id": connection.id,
         "tenant_id": connection.tenant_id,
     }
-    thread = ""
+    thread, layout = "", Layout.FLAT
     if notice.export_id is not None:
         export = await exports.get(session, notice.export_id)
-        card = await notices.find_card(session, export.id, notice.channel_id)
-        is_card = notice.kind is NoticeKind.INVOICE_EXPORTED
-        thread = card.ts if card is not None and not is_card else ""
+        if notice.kind is not NoticeKind.INVOICE_EXPORTED:
+            layout = await notices.layout_of(session, connection.id, notice.channel_id)
+        if layout is not Layout.FLAT:
+            card = await notices.find_card(session, export.id, notice.channel_id)
+            thread = card.ts if card is not None else ""
         ids |= _ids_of(export)
     if "payment_id" in notice.facts:
         payment = await payments.get(session, notice.facts["payment_id"])
@@ -195,6 +201,7 @@ async def _message(session: Session, notice: Notice) -> Message:
         facts=notice.facts,
         metadata=ids,
         thread_ts=thread,
+        is_broadcast=layout is Layout.BROADCAST and is_for_everybody(notice.kind, notice.facts),
     )
 
 
@@ -221,6 +228,7 @@ class CardStep(Step[Card]):
     database: Database
     board: NoticeBoard
     links: Links
+    now: Callable[[], datetime]
 
     async def take(self, session: Session, key: int, now: datetime) -> Card | None:
         """Take the card that is out of date for longest."""
@@ -250,10 +258,13 @@ class CardStep(Step[Card]):
             workspace_id=connection.workspace_id,
             channel_id=card.channel_id,
             kind=NoticeKind.INVOICE_EXPORTED,
-            facts=notices.card_facts(export, connection, self.links, rows),
+            facts=notices.card_facts(export, connection, self.links, rows, self.now()),
             metadata=_ids_of(export),
         )
 
     async def _close(self, card: Card) -> None:
         async with self.database.sessions.begin() as session:
-            await notices.close_card(session, card)
+            export = await exports.get(session, card.export_id)
+            connection = await connections.get(session, export.connection_id)
+            again_at = notices.card_changes_at(export, connection, self.now())
+            await notices.close_card(session, card, again_at)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
 from services.errors import NotFound, Pair
 from services.jobs.runner import Work
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, Topic
+from services.model.notice import USUAL_TOPICS, Layout, Topic
 from services.model.people import Person, Role
 from services.store import audit, connections, mirror, notices, roles
 from services.store.audit import AuditNote
@@ -27,8 +28,17 @@ class Listening:
     client_id: int | None = None
     client_name: str = ""
     minimum: Decimal | None = None
+    layout: Layout = Layout.BROADCAST
     set_by: str = ""
     paused_because: str = ""
+
+
+class Choice(TypedDict, total=False):
+    """What else can be chosen for a channel."""
+
+    client_id: int | None
+    minimum: Decimal | None
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +62,7 @@ class NoticeService:
         person: Person,
         channel_id: str,
         topics: Sequence[Topic] = (),
-        *,
-        client_id: int | None = None,
-        minimum: Decimal | None = None,
+        **choice: Unpack[Choice],
     ) -> Listening:
         """Have a channel hear of these topics and no others, the usual four unless named.
 
@@ -63,12 +71,13 @@ class NoticeService:
         """
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
+            client_id = choice.get("client_id")
             if client_id is not None:
                 known = await mirror.find_client(session, connection.id, client_id)
                 if known is None:
                     raise NotFound("Paymo's list does not hold this client. Choose another one.")
             chosen = tuple(dict.fromkeys(topics)) or USUAL_TOPICS
-            wanted = Listening(channel_id, "", "", chosen, client_id, minimum=minimum)
+            wanted = Listening(channel_id, "", "", chosen, **choice)
             listening = await self._put(session, connection, person, wanted)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return listening
@@ -104,6 +113,7 @@ class NoticeService:
             topics=[each.value for each in wanted.topics],
             client_id=wanted.client_id,
             minimum=wanted.minimum,
+            layout=wanted.layout,
             set_by=person.user_id,
             set_at=self.now(),
         )
@@ -164,6 +174,7 @@ async def _listening(session: Session, connection: Connection, channel_id: str) 
         client_id=found.client_id,
         client_name=client.name if client else "",
         minimum=found.minimum,
+        layout=found.layout,
         set_by=found.set_by,
         paused_because=found.paused_because,
     )

@@ -5,7 +5,7 @@ Their facts are put together here, too: those of every notice, and those of an i
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from services.model import days
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
-from services.model.notice import TOPIC_OF, NoticeKind
+from services.model.notice import MOST_DAYS_LATE, TOPIC_OF, Layout, NoticeKind
 from services.model.payment import PaymentState
 from services.store import leases
 from services.store.engine import insert_into, put_all
@@ -28,6 +29,7 @@ _ENDED = {
     InvoiceState.UNDONE: "undone",
 }
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # nobody approved it in Xero yet
+_SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not stormed
 # A payment counts as soon as it is known and until it is known to be gone.
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
@@ -158,9 +160,9 @@ async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
     return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
-async def close_card(session: AsyncSession, card: Card) -> bool:
-    """Note that it is up to date, unless it is out of date anew."""
-    return await fenced(session, card, card.fence, due_at=None)
+async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:
+    """Note that it is up to date until then, unless it is out of date anew."""
+    return await fenced(session, card, card.fence, due_at=again_at)
 
 
 async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
@@ -178,11 +180,25 @@ async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> C
     return await session.get(Card, (export_id, channel_id), populate_existing=True)
 
 
-async def put_card(session: AsyncSession, key: tuple[int, str], posted_in: str, ts: str) -> None:
-    """Remember the message that shows an invoice in a channel, or to a person."""
-    export_id, channel_id = key
+async def put_card(
+    session: AsyncSession,
+    key: tuple[int, str],
+    spot: tuple[str, str],
+    again_at: datetime | None = None,
+) -> None:
+    """Remember the message that shows an invoice in a channel, or to a person.
+
+    `spot` is the conversation's own id and the message's; it is drawn again at `again_at`.
+    """
+    (export_id, channel_id), (posted_in, ts) = key, spot
     row = {"export_id": export_id, "channel_id": channel_id, "posted_in": posted_in, "ts": ts}
     await put_all(session, Card, [row])
+    await session.execute(
+        update(Card)
+        .where(Card.export_id == export_id, Card.channel_id == channel_id, Card.due_at.is_(None))
+        .values(due_at=again_at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
@@ -212,6 +228,12 @@ async def find_subscription(
     )
 
 
+async def layout_of(session: AsyncSession, connection_id: int, channel_id: str) -> Layout:
+    """Return where a channel, or a person, reads what happens to an invoice."""
+    found = await find_subscription(session, connection_id, channel_id)
+    return found.layout if found is not None else Layout.BROADCAST
+
+
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
     """Subscribe the channel, or change what it hears; a paused one goes on."""
     row = {
@@ -220,6 +242,7 @@ async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
         "topics": subscription.topics,
         "client_id": subscription.client_id,
         "minimum": subscription.minimum,
+        "layout": subscription.layout or Layout.BROADCAST,
         "set_by": subscription.set_by,
         "set_at": subscription.set_at,
         "paused_because": "",
@@ -317,10 +340,10 @@ def paid_of(rows: Sequence[Payment]) -> Decimal:
 
 
 def card_facts(
-    export: Export, connection: Connection, links: Links, rows: Sequence[Payment]
+    export: Export, connection: Connection, links: Links, rows: Sequence[Payment], now: datetime
 ) -> dict[str, Any]:
     """What an invoice's card shows now."""
-    paid = paid_of(rows)
+    paid, due_on = paid_of(rows), export.due_on
     left = (export.total or Decimal(0)) - paid
     return common_facts(export, connection, links) | {
         "xero_number": export.xero_number,
@@ -333,7 +356,27 @@ def card_facts(
         "paid": amount_text(paid),
         "left": amount_text(left),
         "edited_in": _edited_in(export),
+        "exported_at": export.exported_at.isoformat() if export.exported_at else "",
+        "due_on": due_on.isoformat() if due_on else "",
+        "overdue_by": days_late(export, connection, now),
     }
+
+
+def days_late(export: Export, connection: Connection, now: datetime) -> int:
+    """For how many days an invoice is overdue where its books are kept; 0 or less: it isn't."""
+    today = days.day_in(connection.time_zone, now)
+    return (today - export.due_on).days if export.due_on else 0
+
+
+def card_changes_at(export: Export, connection: Connection, now: datetime) -> datetime | None:
+    """Return when a card counts one more day, a little after midnight where the books are kept."""
+    late = days_late(export, connection, now)
+    is_owed = export.invoice_state is InvoiceState.LIVE and export.xero_seen_status == "AUTHORISED"
+    if export.due_on is None or not is_owed or late > MOST_DAYS_LATE:
+        return None
+    next_day = export.due_on + timedelta(days=max(late, 0) + 1)
+    midnight = datetime.combine(next_day, time(), days.zone_of(connection.time_zone))
+    return midnight.astimezone(UTC) + timedelta(minutes=export.id % _SPREAD)
 
 
 def _edited_in(export: Export) -> list[str]:

@@ -234,8 +234,8 @@ async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoic
         rows.setdefault(row.export_id, []).append(row)
     for xero_id, export in known.items():
         invoice = stated[xero_id]
-        if export.xero_seen_status != invoice.status:
-            export.xero_seen_status = invoice.status
+        if (export.xero_seen_status, export.due_on) != (invoice.status, invoice.due_on):
+            export.xero_seen_status, export.due_on = invoice.status, invoice.due_on
             await notices.outdate_cards(session, export.id, now)
         export.xero_due = invoice.amount_due
         export.xero_rounding = invoice.rounding_amount or None

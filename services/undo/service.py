@@ -108,7 +108,7 @@ class UndoService:
             after = {"difference": _text(difference, export, connection.country)}
             entry = AuditNote("difference_accepted", now, person.user_id, export.id, before, after)
             audit.record(session, connection, entry)
-            facts = notices.card_facts(export, connection, self.links, ())
+            facts = notices.card_facts(export, connection, self.links, (), now)
             notification = notices.Notification(
                 NoticeKind.INVOICE_EXPORTED, f"accepted:{export.id}", facts, export, export.total
             )

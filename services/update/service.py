@@ -273,6 +273,7 @@ class UpdateStep(XeroTaskStep):
             "xero_number": stated.invoice_number,
             "xero_total": stated.total,
             "xero_due": stated.amount_due,
+            "due_on": stated.due_on,
             "xero_rounding": stated.rounding_amount or None,
             "xero_seen_status": stated.status,
             "accepted_difference": None,

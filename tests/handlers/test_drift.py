@@ -31,19 +31,19 @@ def facts(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "was edited in Paymo after its export"),
+        ({}, "was *edited in Paymo* after its export"),
         ({}, f"• total: $115.00 → $230.00\n• date: {day('2026-03-01')} → {day('2026-03-02')}"),
         ({"advice": "Make it up."}, "Xero stays as it is. Make it up."),
-        ({"side": "Xero"}, "was changed in Xero after its export"),
+        ({"side": "Xero"}, "was *changed in Xero* after its export"),
         ({"differences": []}, "is in Paymo as it was exported again"),
-        ({"differences": [], "is_shared": True}, "in the same way in Paymo and in Xero"),
+        ({"differences": [], "is_shared": True}, "the same way in Paymo and in Xero"),
         ({"more": 3}, f"{day('2026-03-02')}\n• and 3 more\nXero stays"),
         (
             {"differences": [["due date", "", str(Day(date(2026, 3, 2)))]]},
             f"• due date: – → {day('2026-03-02')}",
         ),
         ({"differences": [["line 1, text", "<!here>", "a\nb"]]}, "&lt;!here&gt; → a b"),
-        ({"by": "U1"}, "✅ <@U1> updated *Invoice"),
+        ({"by": "U1"}, "✅ <@U1> updated Acme Ltd (Acme Ltd)"),
     ],
 )
 def test_an_edit_is_told_with_both_figures(changes: dict[str, Any], words: str) -> None:
@@ -54,7 +54,7 @@ def test_an_edit_is_told_with_both_figures(changes: dict[str, Any], words: str) 
     ("sides", "words"),
     [
         ([], ""),
-        (["Paymo"], "\n✏️ It was edited in Paymo after its export, so the two differ."),
+        (["Paymo"], "\nIt was edited in Paymo after its export, so the two differ."),
         (["Paymo", "Xero"], "edited in Paymo and changed in Xero after its export"),
     ],
 )
@@ -62,7 +62,7 @@ def test_the_card_says_so_as_long_as_they_differ(sides: list[str], words: str) -
     said = text_of(samples.message(NoticeKind.INVOICE_EXPORTED, edited_in=sides))
 
     assert words in said
-    assert ("✏️" in said) is bool(sides)
+    assert said.startswith("⚠️") is bool(sides)
 
 
 def test_the_button_asks_once_more_before_it_writes_over() -> None:

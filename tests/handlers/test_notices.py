@@ -7,6 +7,7 @@ import pytest
 from handlers.notices.text import intro_text, text_of
 from handlers.notices.views import metadata_of, notice_blocks
 from services.model.notice import NoticeKind
+from tests.days import day
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, judge_words
 
@@ -45,31 +46,54 @@ def test_metadata_names_the_kind_and_holds_ids_only(kind: NoticeKind) -> None:
 
 
 def test_an_export_is_told_with_its_number_its_id_and_who_did_it() -> None:
-    text = text_of(samples.message(EXPORTED, "Acme Ltd", number="INV-7", state="open"))
+    message = samples.message(
+        EXPORTED, "Acme Ltd", number="INV-7", state="open", xero_invoice_id="0f3a1d52"
+    )
+    text, (_, small_print, _) = text_of(message), notice_blocks(message)
+    said = small_print["elements"][0]["text"]
 
-    assert "*Invoice INV-7* · Acme Ltd" in text
-    assert "1,062.50" in text
-    assert "ID in Xero: 0f3a1d52" in text
-    assert "by <@UANNA>" in text
-    assert "number there" not in text
+    assert text == f"✅ *Approved* · INV-7 · Acme Ltd · $1,062.50 · due {day('2026-03-05')}"
+    assert said.startswith("Exported to Acme Ltd by <@UANNA> · <!date^")
+    assert said.endswith("ID in Xero: 0f3a1d52 · Manage notifications: `/paymo-xero subscribe`")
+    assert "Number in Xero" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"overdue_by": 1}, "*overdue by 1 day*"),
+        ({"overdue_by": 5, "state": "part_paid"}, "*overdue by 5 days*"),
+        ({"overdue_by": 99}, "*overdue by more than 60 days*"),
+        ({"overdue_by": 5, "state": "paid"}, ""),
+        ({"overdue_by": 5, "state": "draft"}, ""),
+        ({"overdue_by": 0}, ""),
+        ({"overdue_by": 5, "due_on": ""}, ""),
+    ],
+)
+def test_the_card_says_how_late_an_open_invoice_is(changes: dict[str, Any], words: str) -> None:
+    text = text_of(samples.message(EXPORTED, **changes))
+
+    assert words in text
+    assert ("overdue" in text) is bool(words)
 
 
 def test_a_number_that_was_left_out_is_told_with_xeros_own() -> None:
     message = samples.message(EXPORTED, number="9" * 23, xero_number="0042", number_left_out=True)
 
-    assert "Its number there is 0042." in text_of(message)
+    assert "Number in Xero: 0042 · " in str(notice_blocks(message))
 
 
 @pytest.mark.parametrize(
     ("state", "sign", "words"),
     [
-        ("open", "✅", "open"),
-        ("part_paid", "💰", "$662.50 left"),
-        ("paid", "💰", "paid"),
-        ("deleted", "🗑️", "deleted in Xero"),
-        ("voided", "🚫", "void in Xero"),
-        ("different", "⚠️", "1,062.51"),
-        ("undone", "↩️", "taken back"),
+        ("open", "✅", "*Approved*"),
+        ("draft", "✅", "*Draft*"),
+        ("part_paid", "💰", "*Part paid* · Acme Ltd · Acme Ltd · $1,062.50, $662.50 left"),
+        ("paid", "💰", "*Paid*"),
+        ("deleted", "🗑️", "*Deleted*"),
+        ("voided", "🗑️", "*Voided*"),
+        ("different", "⚠️", "$1,062.50 in Paymo, $1,062.51 in Xero"),
+        ("undone", "🗑️", "*Undone*"),
     ],
 )
 def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str) -> None:
@@ -82,13 +106,14 @@ def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "Payment of $400.00"),
-        ({"is_paid": True}, "paid in full"),
-        ({"changed_from": "300.00"}, "changed in Xero from $300.00 to $400.00"),
-        ({"short_by": "0.01"}, "$0.01 less than Xero states"),
+        ({}, "*$400.00 received* for Acme Ltd (Acme Ltd), dated "),
+        ({}, "$662.50 of $1,062.50 left."),
+        ({"is_paid": True}, "Paid in full."),
+        ({"changed_from": "300.00"}, "*Changed in Xero from $300.00 to $400.00*"),
+        ({"short_by": "0.01"}, "Paymo could only take $0.01 less"),
         ({"over_by": "0.01"}, "$0.01 more: the difference that was accepted"),
-        ({"gone": True}, "Nothing was recorded"),
-        ({"asked": "Paymo takes less."}, "is not recorded in Paymo. Paymo takes less."),
+        ({"gone": True}, "so Paymo didn't record it"),
+        ({"asked": "Paymo takes less."}, "*Paymo didn't record it.* Paymo takes less."),
     ],
 )
 def test_a_payment_is_told_as_it_was_recorded(changes: dict[str, Any], words: str) -> None:
@@ -155,11 +180,27 @@ def test_a_notice_brings_the_buttons_that_help(
 @pytest.mark.parametrize(
     ("kind", "in_paymo", "words"),
     [
-        (DELETED, "deleted", "was deleted in Xero, and is deleted in Paymo"),
-        (DELETED, "gone_in_paymo", "was deleted in Paymo. It is still in Xero"),
+        (
+            DELETED,
+            "deleted",
+            "*Deleted in Paymo:* Acme Ltd (Acme Ltd), $1,062.50. It was deleted in Xero.",
+        ),
+        (
+            DELETED,
+            "gone_in_paymo",
+            "*Deleted in Paymo:* Acme Ltd (Acme Ltd), $1,062.50. It is still in Xero.",
+        ),
         (DELETED, "asked", "until somebody decides"),
-        (VOIDED, "void", "was voided in Xero, and is void in Paymo"),
-        (VOIDED, "deleted", "was voided in Xero, and is deleted in Paymo"),
+        (
+            VOIDED,
+            "void",
+            "*Voided in Paymo:* Acme Ltd (Acme Ltd), $1,062.50. It was voided in Xero.",
+        ),
+        (
+            VOIDED,
+            "deleted",
+            "*Deleted in Paymo:* Acme Ltd (Acme Ltd), $1,062.50. It was voided in Xero.",
+        ),
     ],
 )
 def test_the_end_of_an_invoice_says_what_happened_on_both_sides(

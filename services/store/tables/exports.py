@@ -76,6 +76,7 @@ class Export(Leased, Sends, Base):
     xero_total: Mapped[Decimal | None] = mapped_column(Money)
     xero_seen_status: Mapped[str] = mapped_column(String(16), default="")
     xero_due: Mapped[Decimal | None] = mapped_column(Money)  # left to pay, as Xero states it
+    due_on: Mapped[date | None]  # when it is to be paid, as Xero states it
     is_linked: Mapped[bool] = mapped_column(default=False)  # found in Xero, not created by us
     made_by: Mapped[str] = mapped_column(String(16), default="")  # which Xero app created it
     exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

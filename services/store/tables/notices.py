@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model.notice import NoticeKind
+from services.model.notice import Layout, NoticeKind
 from services.store.tables.base import Base, Leased
 from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
 
@@ -24,6 +24,7 @@ class Subscription(Base):
     topics: Mapped[list[str]] = mapped_column(JSON)
     client_id: Mapped[int | None] = mapped_column(PAYMO_ID)  # only this Paymo client
     minimum: Mapped[Decimal | None] = mapped_column(Money)  # only amounts from here on
+    layout: Mapped[Layout] = mapped_column(text_enum(Layout), default=Layout.BROADCAST)
     set_by: Mapped[str] = mapped_column(String(32))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paused_because: Mapped[str] = mapped_column(String(255), default="")

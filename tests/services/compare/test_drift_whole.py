@@ -43,7 +43,7 @@ async def edited_in(bridge: Bridge) -> list[str]:
     """Return the sides that the invoice's card calls edited."""
     (export,) = await bridge.exports()
     connection = await bridge.connection()
-    facts = notices.card_facts(export, connection, bridge.links, [])
+    facts = notices.card_facts(export, connection, bridge.links, [], bridge.clock())
     found: list[str] = facts["edited_in"]
     return found
 

@@ -120,7 +120,7 @@ async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
     async with database.sessions.begin() as session:
         session.add(export)
         await session.flush()
-        await notices.put_card(session, (export.id, "C1"), "C1", "1.0")
+        await notices.put_card(session, (export.id, "C1"), ("C1", "1.0"))
 
     async def happens(kind: NoticeKind) -> None:
         async with database.sessions.begin() as session:
@@ -130,7 +130,7 @@ async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
     await happens(NoticeKind.PAYMENT_RECEIVED)
     async with database.sessions.begin() as session:
         drawn = await notices.take_card(session, connection.workspace_id, NOW)
-        await notices.put_card(session, (export.id, "C1"), "C1", "2.0")
+        await notices.put_card(session, (export.id, "C1"), ("C1", "2.0"))
     for kind in (NoticeKind.PAYMENT_REMOVED, NoticeKind.INVOICE_VOIDED):
         await happens(kind)
     assert drawn is not None
@@ -240,7 +240,7 @@ async def test_a_card_that_is_posted_anew_is_the_one_that_is_edited(database: Da
         await session.flush()
         assert await notices.find_card(session, export.id, "C1") is None
         for ts in ("1.1", "2.2"):
-            await notices.put_card(session, (export.id, "C1"), "C1", ts)
+            await notices.put_card(session, (export.id, "C1"), ("C1", ts))
         card = await notices.find_card(session, export.id, "C1")
 
     assert card is not None
