@@ -92,7 +92,7 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await slack.close_view("Anna", everything=True)
 
     [intro] = slack.messages("invoices")
-    assert "to payments and failures of ACME Limited from 500 on" in intro.text
+    assert "to payments and failures, for ACME Limited only, from 500:" in intro.text
     await walk.type("subscribe exports")
     await slack.wait_for(
         lambda: (

@@ -129,7 +129,13 @@ def test_the_forms_carry_the_names_that_others_rely_on() -> None:
         "xero_status",
     ]
     assert list(fields(VIEWS["match"]("x"))) == ["client", "contact", "account"]
-    assert list(fields(VIEWS["subscribe"]("x"))) == ["channel", "events", "client", "minimum"]
+    assert list(fields(VIEWS["subscribe"]("x"))) == [
+        "channel",
+        "events",
+        "client",
+        "minimum",
+        "layout",
+    ]
     assert list(fields(VIEWS["settings"]("x"))) == [
         "exporters",
         "viewers",

@@ -24,7 +24,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
+from services.model.notice import USUAL_TOPICS, Layout, NoticeKind, Topic
 from services.model.people import Person
 from services.model.wording import Member
 from services.notices.delivery import CardStep, Message, NoticeStep, Spot
@@ -244,6 +244,57 @@ async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
     assert room.board.redrawn[0][1].facts["number"] == "INV-7"
     assert void.metadata == card.metadata
     assert (card.metadata["paymo_invoice_id"], card.metadata["tenant_id"]) == (7, "tenant")
+
+
+@pytest.mark.parametrize(
+    ("layout", "where"),
+    [
+        (Layout.BROADCAST, [("1.0", False), ("1.0", True), ("1.0", True)]),
+        (Layout.THREAD, [("1.0", False)] * 3),
+        (Layout.FLAT, [("", False)] * 3),
+    ],
+)
+async def test_a_channel_reads_events_where_it_wants_them(
+    room: Newsroom, layout: Layout, where: list[tuple[str, bool]]
+) -> None:
+    await room.service.subscribe(OWNER, "C1", layout=layout)
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    for word, is_paid in (("part", False), ("rest", True)):
+        facts = {"word": word, "is_paid": is_paid}
+        await room.enqueue(
+            notices.Notification(NoticeKind.PAYMENT_RECEIVED, word, facts, export=export)
+        )
+    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
+    await room.run(seconds=4)
+    _, *events = [(message.thread_ts, message.is_broadcast) for _, message in room.board.posted]
+
+    assert events == where
+
+
+async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_owed(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    due_on = room.clock().date() - timedelta(days=1)
+    owed = {"xero_seen_status": "AUTHORISED", "currency": "NZD", "total": Decimal(115)}
+    export = export_of(
+        room.connection, state=ExportState.EXPORTED, due_at=None, due_on=due_on, **owed
+    )
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    for _ in range(3):
+        await room.run(seconds=2)
+        room.clock.turn(days=1)
+    async with room.database.sessions.begin() as session:
+        row = await session.get_one(Export, export.id)
+        row.xero_seen_status = "PAID"
+    await room.run()
+    room.clock.turn(days=9)
+    await room.run(seconds=2)
+
+    assert [each.facts["overdue_by"] for _, each in room.board.redrawn] == [2, 3, 4]
 
 
 async def test_a_card_is_drawn_again_where_nobody_hears_of_the_event(room: Newsroom) -> None:
