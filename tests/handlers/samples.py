@@ -185,6 +185,9 @@ def listening(name: str, **changes: Any) -> Listening:
 
 
 _PLAIN = {
+    "exported_at": NOW.isoformat(),
+    "due_on": "2026-03-05",
+    "overdue_by": 0,
     "side": "Xero",
     "owner": "UOWNER",
     "payments": 12,
@@ -216,9 +219,6 @@ def facts(name: str) -> dict[str, Any]:
         "xero_number": name,
         "xero_total": "1062.51",
         "by": "UANNA",
-        "exported_at": NOW.isoformat(),
-        "due_on": "2026-03-05",
-        "overdue_by": 0,
         "reason": name,
         "cures": ["link_existing", "without_number", "retry"],
         "payment_id": 8,

@@ -1,11 +1,7 @@
 """Telling channels: subscribing, and the outbox that is worked off onto a board."""
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -15,138 +11,22 @@ from services.errors import (
     NotAllowed,
     NotConnected,
     NotFound,
-    ServiceError,
     Throttled,
     Unavailable,
 )
-from services.jobs.runner import Runner, Step
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState, Links
+from services.model.invoice import InvoiceState
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, Layout, NoticeKind, Topic
-from services.model.people import Person
+from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.wording import Member
-from services.notices.delivery import CardStep, Message, NoticeStep, Spot
-from services.notices.service import NoticeService
-from services.store import connections, due, notices, workspaces
-from services.store.engine import Database
-from services.store.tables import AuditEntry, Client, Connection, Export, Notice
+from services.store import due, notices, workspaces
+from services.store.tables import AuditEntry, Client, Export
 from tests.databases import SQLITE_ALONE
-from tests.services.connecting import Nudges
-from tests.services.prepared import Clock
-from tests.services.store_seeds import connected, export_of
+from tests.services.notices.conftest import OWNER, STRANGER, Newsroom
+from tests.services.store_seeds import export_of
 
 pytestmark = SQLITE_ALONE
-
-OWNER, STRANGER = Person("", "T1", "U1", "C1"), Person("", "T1", "U3", "C1")
-
-
-@dataclass(slots=True)
-class Board:
-    """A board that keeps what was posted; `refusals` are raised first, by channel."""
-
-    posted: list[tuple[str, Message]] = field(default_factory=list)
-    redrawn: list[tuple[str, Message]] = field(default_factory=list)
-    paused: list[tuple[str, str]] = field(default_factory=list)
-    refusals: dict[str, deque[ServiceError]] = field(default_factory=dict)
-
-    async def post(self, message: Message) -> Spot:
-        """Keep it, unless it is to be refused."""
-        if waiting := self.refusals.get(message.channel_id):
-            raise waiting.popleft()
-        ts = f"{len(self.posted) + 1}.0"
-        self.posted.append((ts, message))
-        return Spot(message.channel_id.replace("U", "D"), ts)
-
-    async def redraw(self, message: Message, spot: Spot) -> None:
-        """Keep it, unless it is to be refused."""
-        if waiting := self.refusals.get(message.channel_id):
-            raise waiting.popleft()
-        assert not spot.channel_id.startswith("U")
-        self.redrawn.append((spot.ts, message))
-
-    async def tell_paused(
-        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
-    ) -> None:
-        """Keep whom it was told."""
-        self.paused.append((user_id, channel_id))
-
-    def refuse(self, channel_id: str, *refusals: ServiceError) -> None:
-        """Refuse the next posts in a channel."""
-        self.refusals[channel_id] = deque(refusals)
-
-    @property
-    def told(self) -> list[tuple[str, object]]:
-        """Where what was said, in order."""
-        return [(message.channel_id, message.facts.get("word")) for _, message in self.posted]
-
-
-@dataclass(slots=True)
-class Newsroom:
-    """A connection, its notices and a board."""
-
-    database: Database
-    clock: Clock
-    board: Board
-    work: Nudges
-    service: NoticeService
-    connection: Connection
-    runner: Runner
-    steps: Sequence[Step[Any]]
-
-    async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
-        """Let something happen."""
-        notification = notices.Notification(
-            kind or NoticeKind.CONNECTION_RESTORED, word, {"word": word}, also=also
-        )
-        await self.enqueue(notification)
-
-    async def tell_of(self, export: Export, kind: NoticeKind, word: str) -> None:
-        """Let something happen to an invoice."""
-        await self.enqueue(notices.Notification(kind, word, {"word": word}, export=export))
-
-    async def enqueue(self, notification: notices.Notification) -> None:
-        """Owe news to whoever listens."""
-        async with self.database.sessions.begin() as session:
-            row = await connections.get(session, self.connection.id)
-            await notices.enqueue(session, row, notification, self.clock())
-
-    async def run(self, seconds: int = 0) -> None:
-        """Look at the outbox now, and once more in each of the next seconds."""
-        await self.runner.run_all(self.steps, self.connection.workspace_id)
-        for _ in range(seconds):
-            self.clock.turn(seconds=1)
-            await self.runner.run_all(self.steps, self.connection.workspace_id)
-
-    async def rows(self) -> list[Notice]:
-        """Return the outbox."""
-        async with self.database.sessions() as session:
-            return list(await session.scalars(select(Notice).order_by(Notice.id)))
-
-    async def add(self, *rows: object) -> None:
-        """Add rows."""
-        async with self.database.sessions.begin() as session:
-            session.add_all(rows)
-
-    async def change(self, **values: object) -> None:
-        """Change the connection."""
-        async with self.database.sessions.begin() as session:
-            row = await connections.get(session, self.connection.id)
-            for name, value in values.items():
-                setattr(row, name, value)
-
-
-@pytest.fixture
-async def room(database: Database) -> Newsroom:
-    """A working connection that no channel listens to yet."""
-    clock, board, work = Clock(), Board(), Nudges()
-    links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
-    service = NoticeService(database, work, clock)
-    connection = await connected(database, organisation_name="Maple Books", created_at=clock())
-    steps = (NoticeStep(database, board, clock), CardStep(database, board, links, clock))
-    runner = Runner(database, work, clock)
-    return Newsroom(database, clock, board, work, service, connection, runner, steps)
 
 
 async def test_a_channel_hears_the_usual_four_unless_told_otherwise(room: Newsroom) -> None:
@@ -244,57 +124,6 @@ async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
     assert room.board.redrawn[0][1].facts["number"] == "INV-7"
     assert void.metadata == card.metadata
     assert (card.metadata["paymo_invoice_id"], card.metadata["tenant_id"]) == (7, "tenant")
-
-
-@pytest.mark.parametrize(
-    ("layout", "where"),
-    [
-        (Layout.BROADCAST, [("1.0", False), ("1.0", True), ("1.0", True)]),
-        (Layout.THREAD, [("1.0", False)] * 3),
-        (Layout.FLAT, [("", False)] * 3),
-    ],
-)
-async def test_a_channel_reads_events_where_it_wants_them(
-    room: Newsroom, layout: Layout, where: list[tuple[str, bool]]
-) -> None:
-    await room.service.subscribe(OWNER, "C1", layout=layout)
-    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
-    await room.add(export)
-    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
-    for word, is_paid in (("part", False), ("rest", True)):
-        facts = {"word": word, "is_paid": is_paid}
-        await room.enqueue(
-            notices.Notification(NoticeKind.PAYMENT_RECEIVED, word, facts, export=export)
-        )
-    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
-    await room.run(seconds=4)
-    _, *events = [(message.thread_ts, message.is_broadcast) for _, message in room.board.posted]
-
-    assert events == where
-
-
-async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_owed(
-    room: Newsroom,
-) -> None:
-    await room.service.subscribe(OWNER, "C1")
-    due_on = room.clock().date() - timedelta(days=1)
-    owed = {"xero_seen_status": "AUTHORISED", "currency": "NZD", "total": Decimal(115)}
-    export = export_of(
-        room.connection, state=ExportState.EXPORTED, due_at=None, due_on=due_on, **owed
-    )
-    await room.add(export)
-    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
-    for _ in range(3):
-        await room.run(seconds=2)
-        room.clock.turn(days=1)
-    async with room.database.sessions.begin() as session:
-        row = await session.get_one(Export, export.id)
-        row.xero_seen_status = "PAID"
-    await room.run()
-    room.clock.turn(days=9)
-    await room.run(seconds=2)
-
-    assert [each.facts["overdue_by"] for _, each in room.board.redrawn] == [2, 3, 4]
 
 
 async def test_a_card_is_drawn_again_where_nobody_hears_of_the_event(room: Newsroom) -> None:

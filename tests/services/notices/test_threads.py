@@ -1,0 +1,67 @@
+"""Where a channel reads what happens to an invoice, and how long its card counts the days."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.model.export import ExportState
+from services.model.notice import Layout, NoticeKind
+from services.store import notices
+from services.store.tables import Export
+from tests.databases import SQLITE_ALONE
+from tests.services.notices.conftest import OWNER, Newsroom
+from tests.services.store_seeds import export_of
+
+pytestmark = SQLITE_ALONE
+
+
+@pytest.mark.parametrize(
+    ("layout", "where"),
+    [
+        (Layout.BROADCAST, [("1.0", False), ("1.0", True), ("1.0", True)]),
+        (Layout.THREAD, [("1.0", False)] * 3),
+        (Layout.FLAT, [("", False)] * 3),
+    ],
+)
+async def test_a_channel_reads_events_where_it_wants_them(
+    room: Newsroom, layout: Layout, where: list[tuple[str, bool]]
+) -> None:
+    await room.service.subscribe(OWNER, "C1", layout=layout)
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    for word, is_paid in (("part", False), ("rest", True)):
+        facts = {"word": word, "is_paid": is_paid}
+        await room.enqueue(
+            notices.Notification(NoticeKind.PAYMENT_RECEIVED, word, facts, export=export)
+        )
+    await room.tell_of(export, NoticeKind.INVOICE_VOIDED, "void")
+    await room.run(seconds=4)
+    _, *events = [(message.thread_ts, message.is_broadcast) for _, message in room.board.posted]
+
+    assert events == where
+
+
+async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_owed(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    due_on = room.clock().date() - timedelta(days=1)
+    owed = {"xero_seen_status": "AUTHORISED", "currency": "NZD", "total": Decimal(115)}
+    export = export_of(
+        room.connection, state=ExportState.EXPORTED, due_at=None, due_on=due_on, **owed
+    )
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    for _ in range(3):
+        await room.run(seconds=2)
+        room.clock.turn(days=1)
+    async with room.database.sessions.begin() as session:
+        row = await session.get_one(Export, export.id)
+        row.xero_seen_status = "PAID"
+    await room.run()
+    room.clock.turn(days=9)
+    await room.run(seconds=2)
+
+    assert [each.facts["overdue_by"] for _, each in room.board.redrawn] == [2, 3, 4]
