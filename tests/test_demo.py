@@ -25,7 +25,7 @@ async def page() -> AsyncIterator[Page]:
     async with (
         serving() as address,
         chromium() as browser,
-        opened(browser, viewport=USUAL) as page,
+        opened(browser, viewport=USUAL, locale="en-GB") as page,
     ):
         await page.goto(address)
         yield page

@@ -15,7 +15,7 @@ from tests.browser import PATIENCE, SCHEMES, cut_off, findings
 
 USUAL = ViewportSize(width=1440, height=900)
 SMALL = ViewportSize(width=1280, height=860)
-PAGE = ViewportSize(width=760, height=960)
+NARROW = ViewportSize(width=760, height=600)
 TALL = ViewportSize(width=1440, height=1600)
 PICTURES = {
     "demo": "the demo, every step done",
@@ -70,7 +70,7 @@ class Tour:
     ) -> None:
         """Keep a picture of a part, in a window of this size; or judge all that is in view."""
         assert name in PICTURES
-        page = what if isinstance(what, Page) else self.page
+        page = what.page if isinstance(what, Locator) else what
         if self.folder is None:
             await self._judge(page)
             return
@@ -126,7 +126,7 @@ class Tour:
         async with self.page.context.expect_page() as opened:
             await form.get_by_role("link", name="Connect Paymo").click()
         tab = await opened.value
-        await self.show("key", tab, size=PAGE)
+        await self.show("key", tab.locator("body"), size=NARROW)
         await tab.locator("[name=api_key]").fill(API_KEY)
         await tab.locator("[name=is_me]").check()
         await tab.get_by_role("button", name="Connect").click()

@@ -11,10 +11,11 @@ export function showInvoice(place, company, invoiceId, today) {
     return;
   }
   const { payments, ...head } = invoice;
+  const owes = invoice.left_plain !== "0.00";
   show(place, `invoice ${invoiceId}`, [
     [head, () => [title(invoice), acts(invoice), sheet(invoice)]],
     [[payments, invoice.left], () => paymentsOf(invoice)],
-    [invoice.id, () => paymentForm(invoice.id, today)],
+    [[invoice.id, owes], () => (owes ? paymentForm(invoice.id, today) : null)],
   ]);
   propose(place, "amount", invoice.left_plain);
 }
