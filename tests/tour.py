@@ -126,7 +126,7 @@ class Tour:
         async with self.page.context.expect_page() as opened:
             await form.get_by_role("link", name="Connect Paymo").click()
         tab = await opened.value
-        await self.show("key", tab.locator("body"), size=NARROW)
+        await self.show("key", tab.locator(".sheet"), size=NARROW)
         await tab.locator("[name=api_key]").fill(API_KEY)
         await tab.locator("[name=is_me]").check()
         await tab.get_by_role("button", name="Connect").click()
