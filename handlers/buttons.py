@@ -21,6 +21,7 @@ TEXTS = {
     Action.DUE_BY_TERMS: "Due by Paymo’s Terms",
     Action.DUE_AT_ONCE: "Due on Its Date",
     Action.USE_CONTACT: "Use That Contact",
+    Action.ADD_CONTACT: "Add Client to Xero",
     Action.ACCEPT_DIFFERENCE: "Accept the Difference",
     Action.UPDATE_IN_XERO: "Update in Xero",
     Action.UNDO: "Undo",

@@ -5,11 +5,13 @@ from decimal import Decimal
 
 from handlers.blocks import counted, day, escape, one_line, render, render_line, shorten
 from services import money
+from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 
 RESPONSIBILITY = "Every line goes to this account. Choosing the right one is your responsibility."
+USED_BEFORE = "used before"
 READING = "Reading the invoice from Paymo…"
 
 FEW_LINES = 5
@@ -21,6 +23,36 @@ CHECK_SIGNS = {
     Colour.AMBER: "*Note:*",
     Colour.RED: "⚠️ *Fix:*",
 }
+
+
+def contact_hint(reason: str) -> str:
+    """Say why a contact is selected."""
+    if reason == USED_BEFORE:
+        return "Used for this client before."
+    return f"Suggested match: {reason}." if reason else ""
+
+
+def account_hint(tax: str, reason: str) -> str:
+    """Say which tax comes with the account, why it is selected, and who answers for it."""
+    why = "used for this client before" if reason == USED_BEFORE else reason
+    said = (f"Tax: {tax}." if tax else "", f"Suggested: {why}." if why else "", RESPONSIBILITY)
+    return " ".join(each for each in said if each)
+
+
+def tax_hint(form: ExportForm) -> str:
+    """Say why a tax rate is asked for, and that this is asked once."""
+    if form.tax_reason == USED_BEFORE:
+        return f"Used for {form.rate} before."
+    account = form.account.text if form.account else "The account"
+    return f"{account} uses a different rate. We’ll remember this choice for {form.rate}."
+
+
+def conversion_text(picture: InvoicePicture, base_currency: str) -> str:
+    """Say how Xero converts an invoice in another currency, or ""."""
+    if not base_currency or picture.currency == base_currency:
+        return ""
+    on = day(picture.issued_on, picture.country)
+    return f"Xero converts {picture.currency} to {base_currency} at the XE.com rate for {on}."
 
 
 def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:

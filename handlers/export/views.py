@@ -10,14 +10,17 @@ from handlers.export.text import (
     FEW_LINES,
     MOST_LINES,
     READING,
-    RESPONSIBILITY,
     TAX_HELP,
+    account_hint,
     amount_of,
+    contact_hint,
+    conversion_text,
     dates_text,
     line_cells,
     passed_text,
     result_text,
     status_name,
+    tax_hint,
     totals_text,
     verdict,
 )
@@ -59,6 +62,7 @@ def export_view(
         if form.picture:
             most = MOST_LINES if is_unfolded else FEW_LINES
             drawn += [blocks.divider(), *picture_blocks(form.picture, most)]
+            drawn += blocks.small_print(conversion_text(form.picture, form.base_currency))
     return blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
 
 
@@ -110,9 +114,9 @@ def _fields(form: ExportForm) -> list[Block]:
     contact = blocks.search(
         names.CONTACT,
         "Contact in Xero",
-        "Who this client is in Xero",
+        "Type a name or e-mail",
         form.contact,
-        hint=f"Suggested: {form.contact_reason}." if form.contact_reason else "",
+        hint=contact_hint(form.contact_reason),
         tells=True,
     )
     account = blocks.search(
@@ -120,7 +124,7 @@ def _fields(form: ExportForm) -> list[Block]:
         "Account in Xero",
         "For example Sales",
         form.account,
-        hint=RESPONSIBILITY,
+        hint=account_hint(form.account.description if form.account else "", form.account_reason),
         tells=True,
     )
     status = blocks.choice(
@@ -132,14 +136,13 @@ def _fields(form: ExportForm) -> list[Block]:
 def _tax_field(form: ExportForm) -> list[Block]:
     if not form.tax_options:
         return []
-    reason = f"Suggested: {form.tax_reason}." if form.tax_reason == "used before" else ""
     return [
         blocks.choice(
             names.TAX,
             "Tax rate in Xero",
             form.tax_options,
             form.tax.value if form.tax else "",
-            hint=reason or "The account’s own tax is another one. It is remembered for this rate.",
+            hint=tax_hint(form),
             optional=True,
             tells=True,
         )

@@ -88,7 +88,7 @@ def sent_of(case: Case, contact_id: str, url: str = "") -> dict[str, object]:
     """Return what Xero is sent, with the tax and the dates that were decided on."""
     account = case.account
     if account is None:
-        raise Refused("Choose the Xero account for all items.", RefusalCode.ACCOUNT)
+        raise Refused("Choose the account for this invoice.", RefusalCode.ACCOUNT)
     target = Target(
         contact_id=contact_id,
         account=account,

@@ -14,7 +14,7 @@ from services.mapping.case import DRAFT, ExportChoice
 from services.mapping.checks import first_open_day
 from services.model import days
 from services.model.actions import Action
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, ExportState, Wish
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, ExportState, Wish
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member
@@ -247,6 +247,7 @@ async def decided_by(session: Session, connection: Connection, press: Press) -> 
     if press.action == Action.TODAY:
         _require_open(connection, today)
     plain: dict[Action, ExportColumns] = {
+        Action.ADD_CONTACT: {"contact_id": NEW_CONTACT},
         Action.AS_DRAFT: {"xero_status": DRAFT},
         Action.TODAY: {"issue_on": today},
         Action.DUE_BY_TERMS: {"due_rule": DUE_BY_TERMS},

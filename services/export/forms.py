@@ -41,12 +41,15 @@ class ExportForm:
     problem: str  # a sentence: why the invoice could not be read
     invoice: Option | None
     contact: Option | None
-    contact_reason: str  # why this contact is suggested, e.g. "used before"
+    contact_reason: str  # why this contact is selected, e.g. "used before"
     account: Option | None
+    account_reason: str
     xero_status: str
     tax_options: tuple[Option, ...] = ()
     tax: Option | None = None
     tax_reason: str = ""  # why this tax rate is selected
+    rate: str = ""  # the invoice's own, as people write it
+    base_currency: str = ""  # the organisation's own
     picture: InvoicePicture | None = None
     checks: tuple[Check, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -107,6 +110,8 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         contact=contact,
         contact_reason=reason,
         account=await _account(session, connection, draft),
+        account_reason="",
+        base_currency=connection.base_currency,
         xero_status=draft.xero_status,
         connection_id=connection.id,
     )
@@ -117,7 +122,10 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
     form = replace(form, problem=taken or draft.reason)
     adding = adding_of(invoice)
     ledger = await ledger_settings.load(session, connection, draft.contact_id, adding)
-    return _checked(form, Case(invoice, choice_of(draft), ledger), connection, draft)
+    is_unlike = ledger.contact is not None and not reason
+    case = Case(invoice, choice_of(draft), replace(ledger, is_unlike=is_unlike))
+    form = replace(form, account_reason=await _why_account(session, connection, case))
+    return _checked(form, case, connection, draft)
 
 
 def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft) -> ExportForm:
@@ -131,6 +139,7 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
     return replace(
         form,
         checks=checks,
+        rate=case.ledger.written(case.invoice.rate),
         picture=_picture(case),
         tax_options=tuple(
             menus.tax_option(each, connection.country) for each in taxes.choices(case)
@@ -169,6 +178,7 @@ def _actions(case: Case, checks: tuple[Check, ...], today: date) -> tuple[Action
         Action.OVERRIDE_TAX: carried is None,
         Action.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),
         Action.DUE_BY_TERMS: case.invoice.terms is None,
+        Action.ADD_CONTACT: bool(case.choice.contact_id) or not case.invoice.client_name,
         Action.USE_CONTACT: namesake is None or not namesake.is_active,
     }
     found = in_the_form(codes_of(reds(checks)))
@@ -207,6 +217,24 @@ async def _account(session: Session, connection: Connection, draft: Draft) -> Op
         return None
     rates = await mirror.list_tax_rates(session, connection.id)
     return menus.account_option(connection, account, {each.tax_type: each for each in rates})
+
+
+async def _why_account(session: Session, connection: Connection, case: Case) -> str:
+    """Say why the account may be selected: as it was before, or as the only one that fits."""
+    account_id, client_id = case.choice.account_id, case.invoice.client_id
+    if not account_id:
+        return ""
+    known = await matches.find(session, connection.id, connection.tenant_id, client_id)
+    if known is not None and known.account_id == account_id:
+        return "used before"
+    if await matches.find_last_account(session, connection.id, connection.tenant_id) == account_id:
+        return "used in the last export"
+    fitting = ledger_settings.fitting_accounts(case.ledger, case.invoice.rate)
+    return (
+        f"the only one with {case.ledger.written(case.invoice.rate)}"
+        if fitting == [account_id]
+        else ""
+    )
 
 
 async def _invoice_option(

@@ -49,6 +49,7 @@ class LedgerSettings:
     tax_rates: Mapping[str, TaxRate]
     contact: Contact | None
     merged_from: str = ""  # the name of the contact that was chosen, where it was merged
+    is_unlike: bool = False  # nothing about the contact is like the client
     namesake: Contact | None = None  # has the name under which a client would be added
     tax_choices: Mapping[str, str] = field(default_factory=dict)  # tax types by Paymo's rate
 

@@ -76,7 +76,9 @@ def archived_namesake(case: Case) -> str:
 
 def _status(case: Case) -> Iterable[Check]:
     if case.invoice.status == "void":
-        yield Check("status", Colour.RED, "The invoice is void in Paymo, so it is not exported.")
+        yield Check(
+            "status", Colour.RED, "This invoice is void in Paymo. Void invoices aren't exported."
+        )
 
 
 def _figures(case: Case) -> Iterable[Check]:
@@ -92,7 +94,7 @@ def _figures(case: Case) -> Iterable[Check]:
     if silent := money.lines_without_description(figures):
         places = ", ".join(str(place) for place in silent)
         which = f"Line {places} has" if len(silent) == 1 else f"Lines {places} have"
-        text = f"{which} no description, and Xero needs one. Write it in Paymo."
+        text = f"{which} no description, and Xero needs one. Add it in Paymo."
         yield Check("description", Colour.RED, text)
 
 
@@ -108,7 +110,7 @@ def _currency(case: Case) -> Iterable[Check]:
     yield Check(
         "currency",
         Colour.RED,
-        f"{case.ledger.organisation} has not enabled {code}. Add it in Xero at Accounting → "
+        f"{case.ledger.organisation} doesn't use {code} yet. Add it in Xero under Accounting → "
         "Advanced → Currencies (Settings → Currencies on some plans), then check again.",
     )
 
@@ -116,43 +118,47 @@ def _currency(case: Case) -> Iterable[Check]:
 def _number(case: Case) -> Iterable[Check]:
     number = case.invoice.number
     if money.fits_number(number):
-        yield Check("number", Colour.GREEN, f"The number is {number}.")
+        yield Check("number", Colour.GREEN, f"Xero gets the number {number}.")
         return
     yield Check(
         "number",
         Colour.AMBER,
-        f"The number has {len(number)} characters and at most {money.LONGEST_NUMBER} go out, so it "
-        f"is left out and Xero gives its own. {number} stands in the reference.",
+        f"Numbers over {money.LONGEST_NUMBER} characters aren't sent to Xero. You'll find {number} "
+        "in the reference.",
     )
 
 
-_RESTORE = "Choose another contact, or restore it in Xero at Contacts → Archived."
+_RESTORE = "Choose another contact, or restore it in Xero under Contacts → Archived."
 
 
 def check_contact(case: Case) -> Iterable[Check]:
     """Check the contact, or what stands in the way of adding one."""
     chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
+    client = case.invoice.client_name or "this client"
     if not chosen:
-        yield Check("contact", Colour.RED, "Choose the Xero contact that this client is.")
+        yield Check("contact", Colour.RED, f"Choose the contact for {client} in Xero.")
     elif chosen == NEW_CONTACT:
         yield _new_contact(case)
     elif contact is None:
         yield Check(
             "contact",
             Colour.RED,
-            f"{ledger.organisation} does not list this contact any more. Choose another one.",
+            f"{ledger.organisation} no longer has this contact. Choose another one.",
         )
     elif not contact.is_active:
         text = f"{contact.name} is archived in Xero. {_RESTORE}"
         yield Check("contact", Colour.RED, text)
     elif ledger.merged_from:
         text = (
-            f"{ledger.merged_from} was merged into {contact.name} in Xero, so the invoice goes "
-            f"to {contact.name}."
+            f"{ledger.merged_from} was merged into {contact.name} in Xero. The invoice goes to "
+            f"{contact.name}."
         )
         yield Check("contact", Colour.AMBER, text)
+    elif ledger.is_unlike:
+        text = f"{contact.name} doesn't look like {client}. Check that it's the right contact."
+        yield Check("contact", Colour.AMBER, text)
     else:
-        yield Check("contact", Colour.GREEN, f"Goes to the contact {contact.name}.")
+        yield Check("contact", Colour.GREEN, f"It goes to the contact {contact.name}.")
 
 
 def _new_contact(case: Case) -> Check:
@@ -160,13 +166,13 @@ def _new_contact(case: Case) -> Check:
     there = name_in_xero(name)
     if not there:
         return Check(
-            "contact", Colour.RED, "The client has no name in Paymo that Xero takes. Give it one."
+            "contact", Colour.RED, "Xero needs a name for this client. Give it one in Paymo."
         )
     if taken is not None:
         return Check("contact_taken", Colour.RED, taken_text(taken, adding_of(case.invoice)))
-    said = f"{name} will be added to Xero as a new contact"
+    said = f"This export adds {name} to Xero as a new contact"
     if there != name:
-        said += f" called {there}, since Xero takes no other form of the name"
+        said += f", written {there}, as Xero needs it"
     email = numbers.spaced(case.invoice.client.email or "") if case.invoice.client else ""
     if email and not is_email(email):
         said += f", without {email}, which Xero doesn't take as an e-mail address"
@@ -176,16 +182,16 @@ def _new_contact(case: Case) -> Check:
 def taken_text(there: Contact, adding: Addition) -> str:
     """Say that Xero has a contact for this client, and what to do."""
     if there.number and there.number == adding.number:
-        said, other = f"This client was added to Xero before, as {there.name}", "choose another one"
+        said, other = f"This client is already in Xero as {there.name}", "choose another one"
     else:
         said, other = (
             f"Xero already has a contact called {there.name}",
             "rename the client in Paymo",
         )
     if there.is_active:
-        return f"{said}. Use that contact, so that nothing is there twice, or {other}."
+        return f"{said}. Use that contact, or {other}."
     return (
-        f"{said}, and it is archived. Restore it in Xero at Contacts → Archived and check again, "
+        f"{said}, but it's archived. Restore it in Xero under Contacts → Archived and check again, "
         f"or {other}."
     )
 
@@ -194,23 +200,23 @@ def check_account(case: Case) -> Iterable[Check]:
     """Check that the account takes sales."""
     account = case.account
     if not case.choice.account_id:
-        yield Check("account", Colour.RED, "Choose the Xero account for all items.")
+        yield Check("account", Colour.RED, "Choose the account for this invoice.")
     elif account is None:
-        yield Check("account", Colour.RED, "Xero does not list this account. Choose another one.")
+        yield Check("account", Colour.RED, "Xero no longer has this account. Choose another one.")
     elif not account.is_usable:
         yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
     else:
         kind = ", a liability account for advance payments" if account.is_liability else ""
-        yield Check("account", Colour.GREEN, f"All items go to {account.title}{kind}.")
+        yield Check("account", Colour.GREEN, f"All lines go to {account.title}{kind}.")
 
 
 def _why_not(account: Account) -> str:
     reasons = {
         "archived": "is archived in Xero (Accounting → Advanced → Chart of accounts → Archive)",
-        "system": "is one of Xero's own system accounts, which take no sales",
+        "system": "is one of Xero's system accounts, which don't take sales",
         "kind": "is neither a revenue account nor a liability account for advance payments",
     }
-    why = reasons.get(account.why_not or "", "cannot take sales")
+    why = reasons.get(account.why_not or "", "can't take sales")
     return f"{account.title} {why}."
 
 
@@ -228,7 +234,7 @@ def check_dates(case: Case) -> Iterable[Check]:
     if due_on is None or due_on < case.issued_on:
         why = "has no due date" if due_on is None else "is due before its own date"
         if case.choice.due_rule == DUE_BY_TERMS and case.invoice.terms is None:
-            why += ", and Paymo states no days to pay, neither for the client nor for the company"
+            why += ", and Paymo has no payment terms for the client or the company"
         colour = Colour.AMBER if case.is_draft else Colour.RED
         yield Check(
             "due",
@@ -246,9 +252,9 @@ def _is_locked(case: Case) -> bool:
 
 def _locked(case: Case) -> str:
     return (
-        f"The invoice is dated {_day(case.issued_on)} and {case.ledger.organisation} is locked up "
-        f"to {_day(case.ledger.locked_until)}. Choose another date for Xero, or export it as a "
-        "draft; Paymo's date stays as it is."
+        f"The invoice is dated {_day(case.issued_on)}, and {case.ledger.organisation} is locked "
+        f"up to {_day(case.ledger.locked_until)}. Choose another date for Xero, or export it as a "
+        "draft. Paymo keeps its date."
     )
 
 
@@ -257,8 +263,9 @@ def _open(case: Case, due_on: date) -> Check:
     if case.issued_on == case.invoice.issued_on and due_on == case.invoice.due_on:
         return Check("dates", Colour.GREEN, said)
     theirs = case.invoice.due_on
-    states = f"{_day(case.invoice.issued_on)}, " + (f"due {_day(theirs)}" if theirs else "no due")
-    return Check("dates", Colour.AMBER, f"{said} Paymo has {states}, which stays.")
+    due = f"due {_day(theirs)}" if theirs else "no due date"
+    said += f" Paymo keeps {_day(case.invoice.issued_on)}, {due}."
+    return Check("dates", Colour.AMBER, said)
 
 
 def _day(day: date | None) -> str:

@@ -13,10 +13,6 @@ from services.model.export import Check, Colour
 from services.model.wording import some_of
 from services.store.tables import Account, TaxRate
 
-_TAX_SETUP = (
-    "In Xero a rate is set up at Accounting → Advanced → Tax rates → New tax rate, and given to an "
-    "account at Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
-)
 UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has chosen
 
 
@@ -117,8 +113,8 @@ def _compared(case: Case, account: Account) -> Check:
         return Check("tax", Colour.GREEN, f"{case.ledger.written(wanted)} on both sides ({name}).")
     if is_overridden(case):
         text = (
-            f"{_differs(case, account)} It goes out with the account's tax all the same, and with "
-            "Paymo's amounts: that was decided for this one invoice."
+            f"{_differs(case, account)} This one invoice goes out with the account's tax and "
+            "Paymo's amounts."
         )
         return Check("tax", Colour.AMBER, text)
     rate, why = chosen(case)
@@ -135,11 +131,11 @@ def _differs(case: Case, account: Account) -> str:
     carried = case.ledger.rate_of(account)
     known = case.ledger.tax_rates.get(account.tax_type)
     if carried is not None:
-        states = f"{account.title} carries {case.ledger.written(carried)} in Xero"
+        states = f"{account.title} has {case.ledger.written(carried)} tax in Xero"
     elif known is not None:
-        states = f"{account.title} carries {known.name}, which Xero does not take for sales"
+        states = f"{account.title} has {known.name}, which Xero doesn't take for sales"
     else:
-        states = f"{account.title} has no tax rate in Xero that can be used"
+        states = f"{account.title} has no usable tax rate in Xero"
     return f"{states}, and the invoice has {case.ledger.written(case.invoice.rate)} in Paymo."
 
 
@@ -156,15 +152,15 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
     rates = [rate.name for rate in rates_of(ledger, wanted)]
     if fitting:
         return (
-            f"These accounts have {ledger.written(wanted)}: {some_of(fitting)}. Choose one of "
-            f"them, or one of these tax rates for the invoice: {some_of(rates)}."
+            f"Choose an account with {ledger.written(wanted)} ({some_of(fitting)}) or a tax rate "
+            f"for the invoice ({some_of(rates)})."
         )
     if rates:
         return (
-            f"No account has {ledger.written(wanted)}; these rates have: {some_of(rates)}. Choose "
-            f"one of them for the invoice. {_TAX_SETUP}"
+            f"No account has {ledger.written(wanted)}. Choose a tax rate for the invoice "
+            f"({some_of(rates)})."
         )
-    return f"{ledger.organisation} has no rate of {case.ledger.written(wanted)}. {_TAX_SETUP}"
+    return f"{ledger.organisation} has no rate of {ledger.written(wanted)}. Add one to Xero's tax rates."
 
 
 def _untaxed(case: Case) -> Check:
@@ -173,18 +169,17 @@ def _untaxed(case: Case) -> Check:
         return Check(
             "untaxed",
             Colour.RED,
-            f"Some lines carry no tax, and {ledger.organisation} has no rate of 0% for sales. "
-            + _TAX_SETUP,
+            f"Some lines have no tax, and {ledger.organisation} has no rate of 0% for sales. Add "
+            "one to Xero's tax rates.",
         )
     if zero is None:
         return Check(
             UNTAXED_CHOICE,
             Colour.RED,
-            f"Some lines carry no tax, and {ledger.organisation} has several rates of 0%: "
-            f"{some_of([each.name for each in zeros])}. Choose the one for lines without tax; we "
-            "ask only once.",
+            f"Some lines have no tax, and {ledger.organisation} has several rates of 0%: "
+            f"{some_of([each.name for each in zeros])}. Choose one. We'll ask only once.",
         )
-    text = f"Lines without tax go out with {zero.name}."
+    text = f"Lines without tax get {zero.name}."
     if len(zeros) > 1 and not untaxed_choices(case):
-        text += " That was chosen before; the settings can change it."
+        text += " You chose it before, and can change it in the settings."
     return Check("untaxed", Colour.GREEN, text)

@@ -25,7 +25,10 @@ def party_of(client: Client) -> Party:
 async def contact_groups(
     session: Session, connection: Connection, query: str, party: Party | None
 ) -> tuple[OptionGroup, ...]:
-    """Suggestions with their reasons, all contacts that fit, and adding a new one."""
+    """Suggestions with their reasons, all contacts that fit, and adding a new one.
+
+    Where nothing is like the client, adding it comes first: no other is chosen by accident.
+    """
     found = await mirror.search_contacts(session, connection.id, query, _MOST)
     suggested: Sequence[Suggestion] = ()
     if party is not None and not query.strip():
@@ -37,9 +40,11 @@ async def contact_groups(
             f"In {connection.organisation_name or 'Xero'}",
             tuple(contact_option(each) for each in found if each.contact_id not in named),
         ),
-        OptionGroup("Not in Xero yet?", await _new(session, connection, party)),
     )
-    return tuple(each for each in groups if each.options)
+    new = OptionGroup("Not in Xero yet?", await _new(session, connection, party))
+    is_new = bool(new.options) and not suggested and not query.strip()
+    ordered = (new, *groups) if is_new else (*groups, new)
+    return tuple(each for each in ordered if each.options)
 
 
 def contact_option(contact: Recognisable) -> Option:
@@ -49,7 +54,7 @@ def contact_option(contact: Recognisable) -> Option:
 
 def new_option(name: str) -> Option:
     """The row that adds a client to Xero."""
-    return Option(NEW_CONTACT, f"➕ Add «{name}» to Xero", "A new contact, added with the export")
+    return Option(NEW_CONTACT, f"Add “{name}” to Xero", "Adds the contact with this export")
 
 
 def _suggested(suggestion: Suggestion) -> Option:

@@ -18,6 +18,7 @@ class Action(StrEnum):
     DUE_BY_TERMS = "due_by_terms"
     DUE_AT_ONCE = "due_at_once"
     USE_CONTACT = "use_contact"
+    ADD_CONTACT = "add_contact"
     # An export that was refused, or that waits.
     LOOK_AGAIN = "look_again"  # in the form, with everything read anew
     CHANGE = "change"  # what was chosen, in the form
@@ -51,16 +52,19 @@ CHANGES_CHOICE = (
     Action.DUE_BY_TERMS,
     Action.DUE_AT_ONCE,
     Action.USE_CONTACT,
+    Action.ADD_CONTACT,
 )
 _IN_THE_FORM = {
     RefusalCode.TAX: (Action.OVERRIDE_TAX,),
     RefusalCode.LOCKED: (Action.FIRST_OPEN_DAY, Action.TODAY, Action.AS_DRAFT),
     RefusalCode.DUE: (Action.DUE_BY_TERMS, Action.DUE_AT_ONCE, Action.AS_DRAFT),
+    RefusalCode.CONTACT: (Action.ADD_CONTACT,),
     RefusalCode.CONTACT_TAKEN: (Action.USE_CONTACT,),
 }
 # After a refusal the form can be opened again, too, with everything as it is by then.
 _AFTER_A_REFUSAL = {
     **_IN_THE_FORM,
+    RefusalCode.CONTACT: (),
     RefusalCode.PLAN_LIMIT: (Action.AS_DRAFT,),
     RefusalCode.NUMBER_TAKEN: (
         Action.LINK_EXISTING,

@@ -33,9 +33,9 @@ async def submit(walk: Walk, view: View) -> str:
 async def test_e21_the_form_lets_the_owner_go_on_with_a_tax_that_differs(walk: Walk) -> None:
     form = await walk.form("INV-1")
     await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
-    form = await walk.modal_saying("carries 0%")
+    form = await walk.modal_saying("has 0%")
     await press(walk, form, "override_tax")
-    form = await walk.modal_saying("that was decided for this one invoice")
+    form = await walk.modal_saying("This one invoice goes out with")
     await submit(walk, form)
 
     made = walk.in_xero("INV-1")

@@ -109,7 +109,7 @@ async def test_a_press_on_red_changes_what_is_seen_first_and_exports_nothing(wal
 
     [alert] = [each for each in form.blocks if each["type"] == "alert"]
     assert alert["level"] == "error"
-    assert "carries 0%" in text_in(alert)
+    assert "has 0% tax" in text_in(alert)
     assert walk.books.invoices == {}
 
 

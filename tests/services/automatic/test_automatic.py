@@ -163,7 +163,7 @@ async def test_what_was_sent_before_it_was_switched_on_stays(bridge: Bridge) -> 
     [
         ("Kiwi Farm", {}, "somebody has chosen before"),
         ("ACME Ltd.", {"tax": 7}, "7% in Paymo"),
-        ("ACME Ltd.", {"currency": "SEK"}, "has not enabled SEK"),
+        ("ACME Ltd.", {"currency": "SEK"}, "doesn't use SEK"),
     ],
 )
 async def test_what_is_uncertain_is_asked_about_once_and_not_exported(

@@ -190,7 +190,7 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
     assert (again.contact, again.contact_reason) == (Option("c1", "Zebra Zoo", ""), "used before")
     assert again.account == Option("sales", "Sales (200)", "GST · 15%")
     assert new.contact is not None
-    assert (new.contact.value, new.contact.text) == (NEW_CONTACT, "➕ Add «Birch» to Xero")
+    assert (new.contact.value, new.contact.text) == (NEW_CONTACT, "Add “Birch” to Xero")
     assert audit == [("U1", "matched")] * 2
 
 
