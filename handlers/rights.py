@@ -45,6 +45,7 @@ ACTIONS: Final[dict[str, Role]] = {
             *map(name_of, Action),
             names.EXPORT_ALL,
             names.RECHECK,
+            names.SHOW_CHECKS,
             names.MATCH_CLIENT,
             names.FIX_FAILED,
             names.SYNC,

@@ -32,8 +32,10 @@ def contact_hint(reason: str) -> str:
     return f"Suggested match: {reason}." if reason else ""
 
 
-def account_hint(tax: str, reason: str) -> str:
+def account_hint(form: ExportForm) -> str:
     """Say which tax comes with the account, why it is selected, and who answers for it."""
+    tax = form.account.description if form.account and not form.tax_options else ""
+    reason = form.account_reason
     why = "used for this client before" if reason == USED_BEFORE else reason
     said = (f"Tax: {tax}." if tax else "", f"Suggested: {why}." if why else "", RESPONSIBILITY)
     return " ".join(each for each in said if each)

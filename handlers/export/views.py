@@ -124,7 +124,7 @@ def _fields(form: ExportForm) -> list[Block]:
         "Account in Xero",
         "For example Sales",
         form.account,
-        hint=account_hint(form.account.description if form.account else "", form.account_reason),
+        hint=account_hint(form),
         tells=True,
     )
     status = blocks.choice(

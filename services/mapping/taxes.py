@@ -160,7 +160,8 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
             f"No account has {ledger.written(wanted)}. Choose a tax rate for the invoice "
             f"({some_of(rates)})."
         )
-    return f"{ledger.organisation} has no rate of {ledger.written(wanted)}. Add one to Xero's tax rates."
+    rate = ledger.written(wanted)
+    return f"{ledger.organisation} has no rate of {rate}. Add one to Xero's tax rates."
 
 
 def _untaxed(case: Case) -> Check:

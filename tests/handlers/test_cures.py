@@ -52,7 +52,7 @@ async def test_e22_a_rate_is_chosen_in_the_form_and_remembered(walk: Walk) -> No
             await walk.town.slack.choose("Anna", form.id, "tax", "15% Tax on Income")
             form = await walk.modal_saying("Ready to export")
         else:
-            form = await walk.modal_saying("used before")
+            form = await walk.modal_saying("Used for 15% before")
         await submit(walk, form)
         await walk.close()
 

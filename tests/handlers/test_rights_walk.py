@@ -36,6 +36,7 @@ IN_OTHER_WORDS = {
     names.UNTAXED,
     names.UNTAXED_FOR_ALL,
     names.RECHECK,
+    names.SHOW_CHECKS,
     names.MATCH_CLIENT,
 }
 OPENED_BY = {

@@ -120,14 +120,14 @@ async def test_a_client_that_was_added_before_is_found_by_its_number(
         choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
         seen = await bridge.forms.choose(form.draft_id, ANNA, choice)
         assert "use_contact" in seen.actions
-        with pytest.raises(NotAccepted, match="added to Xero before, as Renamed & Co"):
+        with pytest.raises(NotAccepted, match="already in Xero as Renamed & Co"):
             await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
         form = await bridge.forms.act(form.draft_id, ANNA, Action("use_contact"))
         await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
         await bridge.run()
     else:
         refused = await export(bridge, "Renamed & Co", ContactNumber=number)
-        assert "added to Xero before, as Renamed & Co" in refused.reason
+        assert "already in Xero as Renamed & Co" in refused.reason
         assert "use_contact" in refused.actions
         await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action("use_contact"))
         await bridge.run()

@@ -1,5 +1,7 @@
 """What the export form shows and finds."""
 
+from services.model.actions import Action
+from services.model.export import Colour
 from tests.services.bridge import ANNA, Bridge
 from tests.services.fixtures import bridge_of
 
@@ -32,3 +34,55 @@ async def test_the_total_is_seen_however_long_the_names_are(bridge: Bridge) -> N
     assert len(row.text) <= 75
     assert row.text.endswith("$115.00")
     assert "Sunrise Yoga" in row.text
+
+
+async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_is_noted(
+    bridge: Bridge,
+) -> None:
+    bridge.xero.books.add_contact("Lighthouse Coffee")
+    client = bridge.paymo.company.add_client("Sunrise Yoga")
+    bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    form = await bridge.form_for("INV-1")
+
+    groups = await bridge.matching.contact_options(ANNA, "", client_id=client.id)
+    first, other = (group.options[0] for group in groups)
+    chosen = bridge.choice(form, contact_id=other.value)
+    form = await bridge.forms.choose(form.draft_id, ANNA, chosen)
+
+    assert form.contact is not None
+    assert (first.value, first.text) == ("new", "Add “Sunrise Yoga” to Xero")
+    [note] = [each for each in form.checks if each.name == "contact"]
+    assert note.colour is Colour.AMBER
+    assert note.text.startswith("Lighthouse Coffee doesn't look like Sunrise Yoga.")
+
+
+async def test_one_press_adds_the_client_where_no_contact_is_chosen(bridge: Bridge) -> None:
+    client = bridge.paymo.company.add_client("Sunrise Yoga")
+    bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    form = await bridge.form_for("INV-1")
+    assert (form.contact, Action.ADD_CONTACT in form.actions) == (None, True)
+
+    form = await bridge.forms.act(form.draft_id, ANNA, Action.ADD_CONTACT)
+
+    assert form.contact is not None
+    assert form.contact.text == "Add “Sunrise Yoga” to Xero"
+    assert Action.ADD_CONTACT not in form.actions
+
+
+async def test_the_form_says_why_the_account_is_selected(bridge: Bridge) -> None:
+    acme = bridge.paymo.company.add_client("Acme Ltd")
+    birch = bridge.paymo.company.add_client("Birch")
+    for number, client in (("INV-1", acme), ("INV-2", acme), ("INV-3", birch)):
+        bridge.paymo.company.add_invoice(number, client, [("Work", "", 1, "100")], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+
+    reasons = [(await bridge.form_for("INV-1")).account_reason]
+    await bridge.export_it("INV-1", contact_id="new")
+    reasons += [(await bridge.form_for(each)).account_reason for each in ("INV-2", "INV-3")]
+
+    assert reasons == ["the only one with 15%", "used before", "used in the last export"]
