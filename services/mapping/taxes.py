@@ -160,8 +160,8 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
             f"No account has {ledger.written(wanted)}. Choose a tax rate for the invoice "
             f"({some_of(rates)})."
         )
-    rate = ledger.written(wanted)
-    return f"{ledger.organisation} has no rate of {rate}. Add one to Xero's tax rates."
+    written = ledger.written(wanted)
+    return f"{ledger.organisation} has no rate of {written}. Add one to Xero's tax rates."
 
 
 def _untaxed(case: Case) -> Check:
