@@ -227,7 +227,7 @@ class _Parts:
             SweepStep(database, paymo, xero, screen, links, runner, interval, now),
             self.mirror,
             EndingStep(database, paymo, self.consents, self.connect_screen, now),
-            NoticeStep(database, board, now),
+            NoticeStep(database, board, links, now),
             CardStep(database, board, links, now),
             *self._export_steps(),
             *self._task_steps(),

@@ -350,8 +350,22 @@ def has_text(listening: Listening) -> str:
     return f"✅ This channel gets {told(listening)}."
 
 
+def _batch(facts: Facts) -> str:
+    """Sum up what a batch exported."""
+    sums = [
+        escape(money.format_amount(Decimal(each), currency, facts["country"]))
+        for currency, each in facts["sums"].items()
+    ]
+    by, organisation = f"<@{facts['by']}>", one_line(facts["organisation"])
+    numbers = _some([one_line(each) for each in facts["numbers"]], facts["count"])
+    failed = f" {facts['failed']} failed." if facts["failed"] else ""
+    what = f"✅ *{counted(facts['count'], 'invoice')} exported* to {organisation} by {by}"
+    return f"{what}: {listed(sums)}.\n{numbers}.{failed}"
+
+
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_EXPORTED: _exported,
+    NoticeKind.BATCH_EXPORTED: _batch,
     NoticeKind.PAYMENT_RECEIVED: _received,
     NoticeKind.PAYMENT_REMOVED: _removed,
     NoticeKind.INVOICE_DELETED: partial(_ended, "deleted"),

@@ -1,8 +1,10 @@
 """Exporting many invoices: the table and the press in Slack, and the job behind them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 from services.batch import reading
@@ -22,11 +24,13 @@ from services.mapping.case import ExportChoice
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, batches, connections, exports, matches, numbered
+from services.store import audit, batches, connections, exports, matches, notices, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.notices import Notification
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 _CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
@@ -34,6 +38,7 @@ _NOTHING = "No invoice is ready, so there is nothing to export."
 _UNTICKED = "Tick the invoices to export again."
 _LONGEST = 255
 _PACE = timedelta(seconds=2)
+_MOST_NAMED = 3
 _AT_ONCE = 50
 _NOT_NOW = (
     f"The connection does not work now. Run {Typed(Command.CONNECT)}; this goes on afterwards."
@@ -318,8 +323,32 @@ class BatchStep(Step[Batch]):
                 await lifecycle.finish(session, batch, now)
                 await batches.forget_invoices(session, batch.id)
                 audit.record(session, connection, _ended(batch, found, now))
+                await _tell(session, connection, batch, found, now)
                 await courtesies.ask_for_batch(session, connection, batch.id, now)
+        turn.nudge(Job.NOTICES, connection.workspace_id)
         turn.then(partial(self._show if waiting else self._report, batch))
+
+
+async def _tell(
+    session: Session, connection: Connection, batch: Batch, found: Sequence[Export], now: datetime
+) -> None:
+    """Tell the channels in one message what came of it."""
+    done = [each for each in found if each.state in exports.DONE]
+    if not done:
+        return
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for each in done:
+        sums[each.currency] += each.total or Decimal(0)
+    facts = connections.common_facts(connection) | {
+        "batch_id": batch.id,
+        "by": batch.asked_by,
+        "count": len(done),
+        "sums": {name: notices.amount_text(total) for name, total in sorted(sums.items())},
+        "numbers": [each.number for each in done[:_MOST_NAMED]],
+        "failed": sum(each.state is ExportState.FAILED for each in found),
+    }
+    notification = Notification(NoticeKind.BATCH_EXPORTED, f"batch:{batch.id}", facts)
+    await notices.enqueue(session, connection, notification, now)
 
 
 def _ended(batch: Batch, found: Sequence[Export], now: datetime) -> AuditNote:

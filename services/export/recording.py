@@ -167,7 +167,12 @@ class Recorder:
         """Owe every subscribed channel its card, and note who did it."""
         facts = notices.card_facts(export, connection, self.links, (), self.now())
         notification = notices.Notification(
-            NoticeKind.INVOICE_EXPORTED, f"exported:{export.id}", facts, export, export.total
+            NoticeKind.INVOICE_EXPORTED,
+            f"exported:{export.id}",
+            facts,
+            export,
+            export.total,
+            in_batch=export.batch_id is not None,
         )
         await notices.enqueue(session, connection, notification, self.now())
         after = {

@@ -8,6 +8,7 @@ class NoticeKind(StrEnum):
     """What a message tells; also its metadata's `event_type`."""
 
     INVOICE_EXPORTED = "invoice_exported"
+    BATCH_EXPORTED = "batch_exported"
     EXPORT_FAILED = "export_failed"
     PAYMENT_RECEIVED = "payment_received"
     PAYMENT_REMOVED = "payment_removed"
@@ -52,6 +53,7 @@ MOST_DAYS_LATE = 60  # from there on a card no longer counts the days
 USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
 TOPIC_OF = {
     NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
+    NoticeKind.BATCH_EXPORTED: Topic.EXPORTS,
     NoticeKind.EXPORT_FAILED: Topic.FAILURES,
     NoticeKind.PAYMENT_RECEIVED: Topic.PAYMENTS,
     NoticeKind.PAYMENT_REMOVED: Topic.PAYMENTS,

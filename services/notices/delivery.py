@@ -24,7 +24,7 @@ from services.jobs.runner import Step, Turn
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
-from services.store import connections, exports, leases, notices, payments, workspaces
+from services.store import connections, exports, leases, notices, owed, payments, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Card, Export, Notice
 
@@ -92,6 +92,7 @@ class NoticeStep(Step[Notice]):
 
     database: Database
     board: NoticeBoard
+    links: Links
     now: Callable[[], datetime]
     spoke_at: dict[str, datetime] = field(default_factory=dict)
 
@@ -108,14 +109,29 @@ class NoticeStep(Step[Notice]):
             if spoke is not None and self.now() - spoke < _PACE:
                 await leases.let_go(session, notice, spoke + _PACE, tries=notice.tries - 1)
                 return
-            message = await _message(session, notice)
+            card = await self._card_before(session, notice)
+            message = card or await _message(session, notice)
         try:
             spot = await self._put(notice, message)
         except ChannelClosed as refusal:
             await self._closed(turn, str(refusal))
-        else:
-            self.spoke_at[notice.channel_id] = self.now()
+            return
+        self.spoke_at[notice.channel_id] = self.now()
+        if card is None:
             await self._note_posted(notice, spot)
+            return
+        async with self.database.sessions.begin() as session:
+            await self._put_card(session, notice, spot)
+            await leases.let_go(session, notice, self.now() + _PACE, tries=notice.tries - 1)
+
+    async def _card_before(self, session: Session, notice: Notice) -> Message | None:
+        """Return the card that is posted first, where a batch told of the invoice until now."""
+        is_new = notice.export_id is not None and not notice.ts
+        if not is_new or notice.kind is NoticeKind.INVOICE_EXPORTED:
+            return None
+        export = await exports.get(session, notice.export_id or 0)
+        lacks = await notices.lacks_card(session, notice, export)
+        return await _card(session, export, notice.channel_id, self) if lacks else None
 
     async def put_off(
         self, session: Session, turn: Turn[Notice], wait: Wait
@@ -150,12 +166,15 @@ class NoticeStep(Step[Notice]):
         async with self.database.sessions.begin() as session:
             if not await notices.close(session, notice, notice.fence, ts=spot.ts):
                 raise Lost
-            if notice.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
-                export = await exports.get(session, notice.export_id)
-                connection = await connections.get(session, export.connection_id)
-                again_at = notices.card_changes_at(export, connection, self.now())
-                key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
-                await notices.put_card(session, key, posted, again_at)
+            if notice.kind is NoticeKind.INVOICE_EXPORTED:
+                await self._put_card(session, notice, spot)
+
+    async def _put_card(self, session: Session, notice: Notice, spot: Spot) -> None:
+        export = await exports.get(session, notice.export_id or 0)
+        connection = await connections.get(session, export.connection_id)
+        again_at = owed.card_changes_at(export, connection, self.now())
+        key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
+        await notices.put_card(session, key, posted, again_at)
 
     async def _closed(self, turn: Turn[Notice], because: str) -> None:
         """Pause the channel's subscription, and tell who made it, there and then."""
@@ -216,6 +235,21 @@ def _ids_of(export: Export) -> dict[str, object]:
     }
 
 
+async def _card(
+    session: Session, export: Export, channel_id: str, step: "NoticeStep | CardStep"
+) -> Message:
+    """Return an invoice's card as it is now."""
+    connection = await connections.get(session, export.connection_id)
+    rows = await payments.list_of(session, [export.id])
+    return Message(
+        workspace_id=connection.workspace_id,
+        channel_id=channel_id,
+        kind=NoticeKind.INVOICE_EXPORTED,
+        facts=notices.card_facts(export, connection, step.links, rows, step.now()),
+        metadata=_ids_of(export),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CardStep(Step[Card]):
     """Draws a workspace's cards again that are out of date; its key is the workspace's."""
@@ -238,7 +272,8 @@ class CardStep(Step[Card]):
         """Draw it; where nobody sees it any more, the event itself is told all the same."""
         card = turn.row
         async with self.database.sessions() as session:
-            message = await self._message(session, card)
+            export = await exports.get(session, card.export_id)
+            message = await _card(session, export, card.channel_id, self)
         try:
             await self.board.redraw(message, Spot(card.posted_in, card.ts))
         except (ChannelClosed, NotFound) as refusal:
@@ -250,21 +285,9 @@ class CardStep(Step[Card]):
         log.warning("card_given_up", export=turn.row.export_id, refusal=refusal)
         await self._close(turn.row)
 
-    async def _message(self, session: Session, card: Card) -> Message:
-        export = await exports.get(session, card.export_id)
-        connection = await connections.get(session, export.connection_id)
-        rows = await payments.list_of(session, [export.id])
-        return Message(
-            workspace_id=connection.workspace_id,
-            channel_id=card.channel_id,
-            kind=NoticeKind.INVOICE_EXPORTED,
-            facts=notices.card_facts(export, connection, self.links, rows, self.now()),
-            metadata=_ids_of(export),
-        )
-
     async def _close(self, card: Card) -> None:
         async with self.database.sessions.begin() as session:
             export = await exports.get(session, card.export_id)
             connection = await connections.get(session, export.connection_id)
-            again_at = notices.card_changes_at(export, connection, self.now())
+            again_at = owed.card_changes_at(export, connection, self.now())
             await notices.close_card(session, card, again_at)

@@ -5,7 +5,7 @@ Their facts are put together here, too: those of every notice, and those of an i
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +13,11 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.model import days
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
-from services.model.notice import MOST_DAYS_LATE, TOPIC_OF, Layout, NoticeKind
+from services.model.notice import TOPIC_OF, Layout, NoticeKind, Topic
 from services.model.payment import PaymentState
-from services.store import leases
+from services.store import leases, owed
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -29,7 +28,6 @@ _ENDED = {
     InvoiceState.UNDONE: "undone",
 }
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # nobody approved it in Xero yet
-_SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not stormed
 # A payment counts as soon as it is known and until it is known to be gone.
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
@@ -44,6 +42,7 @@ class Notification:
     export: Export | None = None
     amount: Decimal | None = None
     also: Collection[str] = ()  # people who are told besides the channels
+    in_batch: bool = False  # a batch tells it, but where a channel hears of some invoices alone
 
 
 async def enqueue(
@@ -118,6 +117,10 @@ def _hears(subscription: Subscription, notification: Notification) -> bool:
     topic = TOPIC_OF.get(notification.kind)  # what has none is for people
     if topic is None or topic.value not in subscription.topics:
         return False
+    is_filtered = subscription.client_id is not None or subscription.minimum is not None
+    is_summary = notification.kind is NoticeKind.BATCH_EXPORTED
+    if (notification.in_batch and not is_filtered) or (is_summary and is_filtered):
+        return False
     client_id = notification.export.client_id if notification.export else None
     if subscription.client_id is not None and client_id not in {None, subscription.client_id}:
         return False
@@ -178,6 +181,16 @@ async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now:
 async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> Card | None:
     """Return the card of an invoice in a channel, if it was posted there."""
     return await session.get(Card, (export_id, channel_id), populate_existing=True)
+
+
+async def lacks_card(session: AsyncSession, notice: Notice, export: Export) -> bool:
+    """Say whether a channel that hears of exports first gets the card of one of a batch."""
+    if export.batch_id is None or export.xero_invoice_id is None:
+        return False
+    found = await find_subscription(session, notice.connection_id, notice.channel_id)
+    if found is None or Topic.EXPORTS.value not in found.topics:
+        return False
+    return await find_card(session, export.id, notice.channel_id) is None
 
 
 async def put_card(
@@ -358,25 +371,8 @@ def card_facts(
         "edited_in": _edited_in(export),
         "exported_at": export.exported_at.isoformat() if export.exported_at else "",
         "due_on": due_on.isoformat() if due_on else "",
-        "overdue_by": days_late(export, connection, now),
+        "overdue_by": owed.days_late(export, connection, now),
     }
-
-
-def days_late(export: Export, connection: Connection, now: datetime) -> int:
-    """For how many days an invoice is overdue where its books are kept; 0 or less: it isn't."""
-    today = days.day_in(connection.time_zone, now)
-    return (today - export.due_on).days if export.due_on else 0
-
-
-def card_changes_at(export: Export, connection: Connection, now: datetime) -> datetime | None:
-    """Return when a card counts one more day, a little after midnight where the books are kept."""
-    late = days_late(export, connection, now)
-    is_owed = export.invoice_state is InvoiceState.LIVE and export.xero_seen_status == "AUTHORISED"
-    if export.due_on is None or not is_owed or late > MOST_DAYS_LATE:
-        return None
-    next_day = export.due_on + timedelta(days=max(late, 0) + 1)
-    midnight = datetime.combine(next_day, time(), days.zone_of(connection.time_zone))
-    return midnight.astimezone(UTC) + timedelta(minutes=export.id % _SPREAD)
 
 
 def _edited_in(export: Export) -> list[str]:

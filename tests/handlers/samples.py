@@ -186,6 +186,8 @@ def listening(name: str, **changes: Any) -> Listening:
 
 
 _PLAIN = {
+    "failed": 2,
+    "sums": {"NZD": "1380.00", "USD": "20.00"},
     "exported_at": NOW.isoformat(),
     "due_on": "2026-03-05",
     "overdue_by": 0,

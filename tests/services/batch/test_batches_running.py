@@ -175,6 +175,8 @@ async def test_elements_that_xero_refuses_fail_alone(bridge: Bridge) -> None:
     problems = [each.refusals for each in await bridge.exports()]
     assert problems == [[], ["contact"], ["contact"], [], ["number_taken"]]
     assert len(bridge.xero.calls("PUT", "Invoices")) == 2
+    told = [facts for kind, facts in await bridge.notices() if kind == "batch_exported"]
+    assert [(each["count"], each["failed"]) for each in told] == [(1, 3)]
 
 
 async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:

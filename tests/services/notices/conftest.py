@@ -129,6 +129,6 @@ async def room(database: Database) -> Newsroom:
     links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
     service = NoticeService(database, work, clock)
     connection = await connected(database, organisation_name="Maple Books", created_at=clock())
-    steps = (NoticeStep(database, board, clock), CardStep(database, board, links, clock))
+    steps = (NoticeStep(database, board, links, clock), CardStep(database, board, links, clock))
     runner = Runner(database, work, clock)
     return Newsroom(database, clock, board, work, service, connection, runner, steps)

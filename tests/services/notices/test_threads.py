@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.model.export import ExportState
+from services.model.export import BatchState, ExportState
 from services.model.notice import Layout, NoticeKind
 from services.store import notices
-from services.store.tables import Export
+from services.store.tables import Batch, Export
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
 from tests.services.store_seeds import export_of
@@ -65,3 +65,44 @@ async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_ow
     await room.run(seconds=2)
 
     assert [each.facts["overdue_by"] for _, each in room.board.redrawn] == [2, 3, 4]
+
+
+async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    await room.service.subscribe(OWNER, "C2", minimum=Decimal(1))
+    batch = Batch(
+        connection_id=room.connection.id,
+        state=BatchState.DONE,
+        asked_by="U1",
+        reply_to={},
+        created_at=room.clock(),
+    )
+    await room.add(batch)
+    export = export_of(
+        room.connection,
+        state=ExportState.EXPORTED,
+        due_at=None,
+        batch_id=batch.id,
+        xero_invoice_id="x",
+        total=Decimal(115),
+        currency="NZD",
+    )
+    await room.add(export)
+    sent = notices.Notification(NoticeKind.INVOICE_EXPORTED, "1", {}, export, in_batch=True)
+    await room.enqueue(sent)
+    await room.enqueue(notices.Notification(NoticeKind.BATCH_EXPORTED, "2", {}))
+    await room.run(seconds=3)
+    await room.enqueue(notices.Notification(NoticeKind.PAYMENT_RECEIVED, "3", {}, export))
+    await room.run(seconds=3)
+    heard = [(each.channel_id, each.kind, each.thread_ts) for _, each in room.board.posted]
+
+    card, summary = NoticeKind.INVOICE_EXPORTED, NoticeKind.BATCH_EXPORTED
+    paid = NoticeKind.PAYMENT_RECEIVED
+    assert [each[1:] for each in heard if each[0] == "C1"] == [
+        (summary, ""),
+        (card, ""),
+        (paid, "3.0"),
+    ]
+    assert [each[1:] for each in heard if each[0] == "C2"] == [(card, ""), (paid, "1.0")]

@@ -1,0 +1,27 @@
+"""What clients owe: how late an invoice is, and when that changes by itself."""
+
+from datetime import UTC, datetime, time, timedelta
+
+from services.model import days
+from services.model.invoice import InvoiceState
+from services.model.notice import MOST_DAYS_LATE
+from services.store.tables import Connection, Export
+
+_SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not stormed
+
+
+def days_late(export: Export, connection: Connection, now: datetime) -> int:
+    """For how many days an invoice is overdue where its books are kept; 0 or less: it isn't."""
+    today = days.day_in(connection.time_zone, now)
+    return (today - export.due_on).days if export.due_on else 0
+
+
+def card_changes_at(export: Export, connection: Connection, now: datetime) -> datetime | None:
+    """Return when a card counts one more day, a little after midnight where the books are kept."""
+    late = days_late(export, connection, now)
+    is_owed = export.invoice_state is InvoiceState.LIVE and export.xero_seen_status == "AUTHORISED"
+    if export.due_on is None or not is_owed or late > MOST_DAYS_LATE:
+        return None
+    next_day = export.due_on + timedelta(days=max(late, 0) + 1)
+    midnight = datetime.combine(next_day, time(), days.zone_of(connection.time_zone))
+    return midnight.astimezone(UTC) + timedelta(minutes=export.id % _SPREAD)
