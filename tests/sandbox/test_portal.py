@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import date
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
@@ -15,13 +17,21 @@ from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
 from tests.browser import SCHEMES, WIDTHS, Scheme, cut_off, findings, opened
+from tests.sandbox.slack_bench import modal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def address() -> AsyncIterator[str]:
+@dataclass(frozen=True, slots=True)
+class Stage:
     """The demo without its program."""
+
+    url: str
+    slack: SlackWorld
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage() -> AsyncIterator[Stage]:
     slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
     agency.settle_in(slack, xero, paymo, date(2026, 11, 28))
     async with AsyncExitStack() as stack:
@@ -34,17 +44,26 @@ async def address() -> AsyncIterator[str]:
         portal = await Served.start(Portal(slack, xero, paymo, addresses).app())
         for served in (*at.values(), portal):
             stack.push_async_callback(served.stop)
-        yield portal.url
+        yield Stage(portal.url, slack)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
+async def page(browser: Browser, stage: Stage) -> AsyncIterator[Page]:
     """The page of the demo, once its panes are there."""
     may = ["clipboard-read", "clipboard-write"]
     async with opened(browser, permissions=may) as page:
-        await page.goto(address)
+        await page.goto(stage.url)
         await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
         yield page
+
+
+async def test_nobody_is_called_away_from_a_form(stage: Stage) -> None:
+    slack = stage.slack
+    anna = next(iter(slack.state.users.values()))
+    async with httpx.AsyncClient(base_url=stage.url) as http:
+        assert (await http.get("/steps")).json()["busy"] is False
+        slack.screens.open(slack.team, slack.state.new_trigger(anna), modal())
+        assert (await http.get("/steps")).json()["busy"] is True
 
 
 async def test_it_says_what_it_is_and_names_its_panes(page: Page) -> None:
