@@ -101,7 +101,7 @@ def demo() -> None:
 @app.command()
 def sync(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Look at each organisation, then end.")] = (
+    once: Annotated[bool, typer.Option("--once", help="Sync each organisation once, then end.")] = (
         False
     ),
     workspace: Annotated[str, typer.Option(help="Only this one: Slack's id (T…) or ours.")] = "",

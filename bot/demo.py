@@ -38,7 +38,7 @@ def run() -> None:
 
 async def _run() -> None:
     stop = told_to_stop()
-    typer.echo("Starting Slack, Xero and Paymo as stand-ins, and the program between them …")
+    typer.echo("Starting stand-ins of Slack, Xero and Paymo, and paymo-xero between them …")
     async with serving(int(os.environ.get("PORT") or _PORT)) as address:
         typer.echo(f"\n  Open {address}\n\nThe steps are on the page. Ctrl+C ends the demo.")
         await stop.wait()

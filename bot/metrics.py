@@ -27,7 +27,7 @@ class Metrics:
             "slack_handler_bugs", "Handlers that failed.", ["kind"], registry=registry
         )
         self.jobs = Histogram(
-            "job_seconds", "How long looks at a row take.", ["job"], registry=registry
+            "job_seconds", "How long steps of work take.", ["job"], registry=registry
         )
         self.job_bugs = Counter(
             "job_bugs", "Jobs that failed by a bug.", ["job"], registry=registry

@@ -40,11 +40,11 @@ ANYTHING = re.compile(r".*", re.DOTALL)
 # Slack gives up after three seconds.
 PATIENCE = timedelta(seconds=2.5)
 _APOLOGY = (
-    "Something went wrong on our side, and it is noted in the log. Nothing is lost; try again, "
-    "and tell whoever runs this app if it happens twice."
+    "Something went wrong on our side. Nothing is lost. Try again, and tell whoever runs "
+    "paymo-xero if it happens twice."
 )
 _NO_INSTALLATION = (
-    "This workspace is not connected to the app any more. Ask an admin to install it again."
+    "The app is no longer installed in this workspace. Ask an admin to install it again."
 )
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
 

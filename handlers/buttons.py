@@ -41,11 +41,11 @@ UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo kee
 _QUESTIONS = {
     Action.OVERRIDE_TAX: blocks.confirm(
         "Export with a tax that differs?",
-        "This one invoice goes out with the account’s tax in Xero and with Paymo’s amounts. It is "
-        "noted that you decided so.",
+        "This one invoice goes out with the account’s tax in Xero and with Paymo’s amounts. The "
+        "history shows that you decided this.",
         yes="Export It",
     ),
-    Action.UNDO: blocks.confirm("Take it back from Xero?", UNDO_MEANS, yes="Undo"),
+    Action.UNDO: blocks.confirm("Undo this export?", UNDO_MEANS, yes="Undo"),
     Action.UPDATE_IN_XERO: blocks.confirm(
         "Update it in Xero?",
         "Its lines, amounts, dates and number in Xero become those that Paymo has now.",

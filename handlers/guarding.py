@@ -33,9 +33,7 @@ from services.model.actions import Action
 
 log = structlog.get_logger(__name__)
 
-_OUTSIDER = (
-    "This belongs to another company's workspace. People of that company can do it; ask them."
-)
+_OUTSIDER = "This belongs to another company's workspace. Ask somebody there."
 _SUBMISSION = "view_submission"
 _MENU = "block_suggestion"
 
@@ -100,14 +98,12 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
 
 _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
-_GONE = "This button does not belong to anything any more. Type the command again."
+_GONE = "This button no longer works. Type the command again."
 _TOO_LONG = (
     "This workspace has several connections, and this is too long to ask which one is meant. Type "
     "it in a channel that is subscribed to one of them."
 )
-_HINT = (
-    "A channel that is subscribed to one of them is never asked. Nothing is remembered from here."
-)
+_HINT = "A channel that is subscribed to one of them is never asked. We ask each time."
 
 
 async def _ask_connection(request: SlackRequest, several: SeveralConnections) -> None:
@@ -119,7 +115,7 @@ async def _ask_connection(request: SlackRequest, several: SeveralConnections) ->
         return
     drawn = [_choice(each, value) for each in several.pairs[:_MOST]]
     left = len(several.pairs) - _MOST
-    more = f"{left} more are reached from their own channels." if left > 0 else ""
+    more = f"{left} more work from their own channels." if left > 0 else ""
     another = blocks.button("➕ Connect Another", names.CONNECT_ANOTHER)
     drawn += blocks.actions([another] if _is_connecting(wanted) else [])
     drawn.append(blocks.context(more, _HINT))

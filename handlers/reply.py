@@ -28,8 +28,8 @@ from services.model.people import Person, ReplyTarget, Said
 
 log = structlog.get_logger(__name__)
 
-_GONE = "This button does not belong to an export any more."
-_TOO_LATE = "Slack did not let the form open just now. Press the button to try again."
+_GONE = "This button no longer works. Type the command again."
+_TOO_LATE = "Slack couldn't open the form. Press the button to try again."
 
 
 class SlackClients(Protocol):
@@ -128,7 +128,7 @@ async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[s
                 channel=channel_id, text=text, blocks=[blocks.section(text)]
             )
     except ServiceError as refusal:
-        return [f"⚠️ <#{channel_id}> was not told yet. {render(str(refusal))}"]
+        return [f"⚠️ <#{channel_id}> hasn't been notified yet. {render(str(refusal))}"]
     return []
 
 
@@ -283,7 +283,7 @@ def working_view(sentence: str, channel_id: str = "") -> Block:
     """Say that the work goes on without the person."""
     drawn = [
         blocks.section(f"⏳ {sentence}"),
-        blocks.context("You may close this. You are told what came of it either way."),
+        blocks.context("You can close this. We'll tell you the result here or in a message."),
     ]
     return export_view_of(drawn, channel_id)
 

@@ -15,7 +15,7 @@ from services.model.people import Person
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
-_GONE = "This button does not belong to anything any more."
+_GONE = "This button no longer works."
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
 

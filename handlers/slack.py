@@ -56,7 +56,7 @@ _SHUT = {
     "is_archived": "The channel is archived.",
     "no_permission": "The app may not write in this channel.",
     "posting_to_general_channel_denied": "Only some people may write in this channel.",
-    "messages_tab_disabled": "The app’s Messages tab is switched off.",
+    "messages_tab_disabled": "The app’s Messages tab is turned off.",
     "cannot_dm_bot": "Slack does not let the app write to this person.",
     "user_not_found": "Slack does not know this person any more.",
     "user_disabled": "This person’s account is deactivated.",
@@ -73,7 +73,7 @@ TROUBLE = (SlackClientError, aiohttp.ClientError, OSError)
 _PATIENCE = timedelta(seconds=1)
 _OTHERS = ("is_ext_shared", "is_pending_ext_shared", "pending_shared", "pending_connected_team_ids")
 _SHARED = (
-    "This channel is shared with another company. To subscribe it all the same, type /paymo-xero "
+    "This channel is shared with another company. To subscribe it anyway, type /paymo-xero "
     "subscribe there."
 )
 

@@ -9,7 +9,7 @@
   + SeveralFit        a number was typed that several invoices may be meant by
   + NotFound          the remote system knows no such object
   + Rejected          the remote system understood the request and said no
-    + Forbidden       it does not let our connection do this one thing
+    + Forbidden       it doesn't allow our connection to do this one thing
     + Unreadable      what it has there cannot be read; only questions raise this
   + Throttled         the remote system asked us to wait, before it did anything
   + Unavailable       the remote system could not answer, and may have acted
@@ -112,7 +112,7 @@ class Rejected(ServiceError):
 
 
 class Forbidden(Rejected):
-    """The remote system does not let our connection do this one thing; the rest goes on.
+    """The remote system doesn't allow our connection to do this one thing; the rest goes on.
 
     `is_its_own` says that the remote system itself answered, and no network in its place.
     """
@@ -162,7 +162,7 @@ class StillUnderWay(ServiceError):
 
     def __init__(self, *, until: datetime) -> None:
         """Keep when it is over."""
-        super().__init__("What was sent may still arrive. It will be looked up first.")
+        super().__init__("What we sent may still arrive. We'll check first.")
         self.until = until
 
 

@@ -6,17 +6,17 @@ from handlers.blocks import counted, one_line, render_line, shorten
 from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine
 from services.model.export import ExportState
 
-GONE = "This button does not belong to a batch any more."
+GONE = "This batch is over. Type the command again."
 _HEADINGS = {
     READY: "✅ Ready",
-    UNDONE: "↩️ Taken back from Xero before",
+    UNDONE: "↩️ Undone before",
     "contact": "👤 Needs a match with a contact",
     "account": "📒 Needs an account",
     UNTAXED: "⚖️ Needs a tax rate for lines without tax",
     "tax": "⚖️ Tax differs",
     "old": "📅 Too old, or in a locked period",
     "taken": "🔁 Exported already, on its way, or the number is taken",
-    "other": "⛔ Cannot go as it is",
+    "other": "⛔ Can't be exported as it is",
 }
 MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
 _MOST_OTHERS = 74  # of any other group

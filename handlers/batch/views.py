@@ -44,7 +44,7 @@ def report_blocks(form: BatchForm) -> list[Block]:
     """Draw the report for a message, which holds less than a view."""
     drawn = _report(form)
     if len(drawn) > _MOST_IN_MESSAGE:
-        cut = blocks.context("The rest is in Xero, and in /paymo-xero status.")
+        cut = blocks.context("See Xero and /paymo-xero status for the rest.")
         drawn = [*drawn[:_MOST_IN_MESSAGE], cut]
     return drawn
 
@@ -127,7 +127,7 @@ def _progress(form: BatchForm) -> list[Block]:
         blocks.section(f"{bar(done + failed, total)} {done + failed}/{total}"),
         blocks.section(f"✅ {done} exported · ⛔ {failed} failed · ⏳ {waiting} waiting"),
         *_problem(form),
-        blocks.context("You may close this. You are told what came of it either way."),
+        blocks.context("You can close this. We'll tell you the result here or in a message."),
     ]
 
 
@@ -154,7 +154,7 @@ def _report(form: BatchForm) -> list[Block]:
 
 _ROWS = 10  # that one group of boxes holds
 _GROUPS = 5
-_LABEL = "Taken back from Xero before. Export them again?"
+_LABEL = "Undone before. Export them again?"
 
 
 def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
@@ -169,7 +169,7 @@ def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
         for place, group in enumerate(groups[:_GROUPS])
     ]
     left = len(lines) - _ROWS * _GROUPS
-    said = f"{left} more were taken back. Type `/paymo-xero export` and the number of each."
+    said = f"{left} more were undone. Type `/paymo-xero export` and the number of each."
     return [*drawn, *blocks.small_print(said if left > 0 else "")]
 
 

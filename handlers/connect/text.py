@@ -9,20 +9,18 @@ from services.sync.run import Swept
 from services.sync.service import Asked
 
 READ = (
-    "*What is read:* from Paymo the company's name, clients, invoices and their payments; from "
-    "Xero the organisation's name, contacts, accounts, tax rates, currencies, invoices and "
-    "payments."
+    "*We read* from Paymo: the company's name, clients, invoices and payments. From Xero: the "
+    "organisation's name, contacts, accounts, tax rates, currencies, invoices and payments."
 )
 WRITTEN = (
-    "*What is written:* in Xero the invoices that you export and contacts that you add; in Paymo "
-    "the payments made in Xero, the status they bring, and deletions made in Xero. Nothing else "
-    "moves, and nothing that did not go through this app is touched."
+    "*We write* to Xero: the invoices that you export and the contacts that you add. To Paymo: "
+    "payments and deletions made in Xero. Nothing else moves, and we leave everything else alone."
 )
-SIGN_IN = "Sign in to Xero in your browser first; the account is then found by itself."
+SIGN_IN = "Sign in to Xero first and we'll find your account."
 
 FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
 READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
-ENDING = "⏳ Xero is being told first, then everything secret is forgotten here."
+ENDING = "⏳ Disconnecting from Xero first. Then we delete all keys and tokens here."
 
 
 def asked_text(asked: Asked) -> str:
@@ -33,7 +31,7 @@ def asked_text(asked: Asked) -> str:
     if asked.held_until is not None:
         when = blocks.moment(asked.held_until)
         return f"⏳ {name} limits how often it can be asked. The next sync is at {when}."
-    return f"⏳ Still looking at {name}." if asked.is_under_way else f"⏳ Looking at {name} now."
+    return f"⏳ Still syncing {name}." if asked.is_under_way else f"⏳ Syncing {name} now."
 
 
 def swept_text(swept: Swept) -> str:
@@ -46,7 +44,7 @@ def swept_text(swept: Swept) -> str:
         (swept.held, "waiting for a decision", "deletion"),
     ]
     found = [f"{blocks.counted(count, noun)} {what}" for count, what, noun in counts if count]
-    said = f"✅ {organisation} was looked at: {', '.join(found) or 'nothing new'}."
+    said = f"✅ {organisation} is in sync: {', '.join(found) or 'nothing new'}."
     if swept.problem:
         said = f"⚠️ {organisation}: {blocks.render(swept.problem)}\n{said if found else ''}"
     return said.strip()
@@ -70,7 +68,7 @@ def connected_text(checklist: Checklist) -> str:
         words = "connect another" if checklist.is_another else "connect"
         if checklist.xero_link and checklist.paymo_link:
             return f"Nothing is connected yet. Type /paymo-xero {words} for new links."
-        return f"One side is connected. {missing} is still missing: run /paymo-xero {words}."
+        return f"One side is connected. Type /paymo-xero {words} to connect {missing}."
     return (
         f"✅ {one_line(checklist.company)} in Paymo is connected with "
         f"{about(checklist.organisation)} in Xero. Type /paymo-xero export to begin."

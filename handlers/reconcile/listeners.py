@@ -29,9 +29,9 @@ class ReconcileListeners:
         company, organisation = blocks.one_line(begun.company), blocks.one_line(begun.organisation)
         what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
         if begun.is_new:
-            await reply.tell(request, f"⏳ Comparing {what}. You are told here what came of it.")
+            await reply.tell(request, f"⏳ Comparing {what}. We'll tell you here.")
         else:
-            await reply.tell(request, f"⏳ Still comparing {what}, as you asked before.")
+            await reply.tell(request, f"⏳ Still comparing {what}, as you asked.")
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""

@@ -11,8 +11,8 @@ from services.compare import Mismatch
 from services.reconcile.report import Outcome, Report
 
 NO_FILE = (
-    "⚠️ Slack did not take the file. If the app was installed before it sent files, install it "
-    "again from its page."
+    "⚠️ Slack didn't take the file. The app may lack the permission: ask an admin to install it "
+    "again."
 )
 LONGEST_NAME = 80
 _LONGEST_NOTE = 400
@@ -32,7 +32,7 @@ def report_text(report: Report) -> str:
     if report.others:
         some = blocks.counted(report.others, "other sales invoice")
         are = "is" if report.others == 1 else "are"
-        said += f" {some} in Xero never went through the app and {are} left alone."
+        said += f" {some} in Xero didn't come from paymo-xero and {are} left alone."
     return said
 
 

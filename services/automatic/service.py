@@ -77,11 +77,11 @@ class AutoStep(OneOffStep):
 
     async def _is_stopped(self, session: Session, connection: Connection, task: Task) -> bool:
         if not connection.auto_export:
-            await lifecycle.refuse(session, task, "Automatic export is switched off.")
+            await lifecycle.refuse(session, task, "Automatic export is off.")
             return True
         if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
             return False
-        reason = "The connection does not work now, or waits for somebody's decision."
+        reason = "The connection doesn't work now, or somebody needs to decide something first."
         await lifecycle.put_off(session, task, self.now() + _WAITS, reason, is_try=False)
         return True
 
@@ -178,8 +178,8 @@ def _paid(invoice: Invoice) -> str:
     if invoice.status in SENT_IN_PAYMO:
         return ""
     return (
-        "It was paid in Paymo before the app had seen that it was sent. Payments made in Paymo do "
-        "not go to Xero, so there it will stand unpaid until somebody pays it there, too."
+        "It was paid in Paymo before paymo-xero saw that it was sent. Payments made in Paymo don't "
+        "go to Xero, so add this one in Xero by hand."
     )
 
 
@@ -199,7 +199,7 @@ async def _doubt(
     """Say what is not certain, or "": only what is remembered and green goes by itself."""
     if choice.contact_id in {"", NEW_CONTACT} or not choice.account_id:
         name = invoice.client_name or "This client"
-        return f"{name} has no contact and account in Xero that somebody has chosen before."
+        return f"{name} needs a contact and an account in Xero, chosen once by a person."
     ledger = await ledger_settings.load(session, connection, choice.contact_id)
     checks = examine(Case(invoice, choice, ledger))
     return next((each.text for each in checks if each.colour is not Colour.GREEN), "")

@@ -33,16 +33,14 @@ from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.tables import Batch, BatchRow, Connection, Export
 
-_CLOSED = f"This table is not there any more. Run {Typed(Command.EXPORT, 'all')} again."
-_NOTHING = "No invoice is ready, so there is nothing to export."
+_CLOSED = f"This list is gone. Type {Typed(Command.EXPORT, 'all')} again."
+_NOTHING = "No invoice is ready to export."
 _UNTICKED = "Tick the invoices to export again."
 _LONGEST = 255
 _PACE = timedelta(seconds=2)
 _MOST_NAMED = 3
 _AT_ONCE = 50
-_NOT_NOW = (
-    f"The connection does not work now. Run {Typed(Command.CONNECT)}; this goes on afterwards."
-)
+_NOT_NOW = f"The connection doesn't work. Type {Typed(Command.CONNECT)} and the batch will go on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class BatchService:
                 if each.state is ExportState.FAILED
             ]
         if not failed:
-            raise ServiceError("None of them failed any more; there is nothing left to fix.")
+            raise ServiceError("Nothing left to fix: none of them is failed now.")
         return await self.open(person, failed)
 
     async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:
@@ -133,7 +131,7 @@ class BatchService:
                 await batches.change_verdict(session, batch.id, undone_ids, UNDONE, READY)
                 await _require_some(session, batch)
             if not await lifecycle.start(session, batch, now):
-                raise AlreadyRequested("This batch is on its way already.")
+                raise AlreadyRequested("This batch is already on its way.")
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
             audit.record(session, connection, entry)
             form = await form_of(session, batch)
@@ -219,7 +217,7 @@ class BatchStep(Step[Batch]):
         """End what nobody took: a table that was not read, or the invoices that never left."""
         batch = turn.row
         if batch.state is BatchState.READING:
-            said = f"{refusal} It was tried for over an hour. Open the table again later."
+            said = f"{refusal} We tried for over an hour. Open the list again later."
             async with self.database.sessions.begin() as session:
                 await lifecycle.give_up_reading(session, batch, said)
             turn.then(partial(self._show, batch))

@@ -190,7 +190,7 @@ class ApiClient:
                 response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
         except _NEVER_SENT as error:
             raise Unreachable(
-                f"{self.system} could not be reached, so nothing was sent. Try again later."
+                f"{self.system} can't be reached, so nothing was sent. Try again later."
             ) from error
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
@@ -214,14 +214,14 @@ class ApiClient:
             case 401 | 403:
                 return _forbidden(answer, messages)
             case 404 | 410:
-                text = f"{self.system} knows no such object; it may have been deleted."
+                text = f"{self.system} can't find this. It may have been deleted."
                 return NotFound(text + _quoted(messages))
             case 429:
                 return _throttled(answer)
             case status if status == httpx.codes.REQUEST_TIMEOUT or not _is_refused(status):
                 return Unavailable(
-                    f"{self.system} is busy or down ({status}), so it is not known what it did. "
-                    f"It will be looked up before anything is sent again.{_quoted(messages)}",
+                    f"{self.system} is busy or down ({status}), so we don't know what it did. "
+                    f"We'll check before we send anything again.{_quoted(messages)}",
                     has_answered=True,
                 )
             case status:
@@ -249,8 +249,8 @@ def _until(system: System, limit: timedelta) -> Bound:
 
 def _silent(system: System) -> str:
     return (
-        f"{system} did not answer, so it is not known what it did. "
-        "It will be looked up before anything is sent again."
+        f"{system} did not answer, so we don't know what it did. We'll check before we send "
+        "anything again."
     )
 
 
@@ -277,7 +277,7 @@ def _lacks_scope(answer: Answer) -> bool:
 
 def _forbidden(answer: Answer, messages: tuple[str, ...]) -> Forbidden:
     """Refuse this one call; whether the account is refused as well is asked by the clients."""
-    text = f"{answer.system} does not let our connection do this{_quoted(messages)}."
+    text = f"{answer.system} doesn't allow our connection to do this{_quoted(messages)}."
     if _lacks_scope(answer):
         text += f" Connect {answer.system} again to allow it."
     is_its_own = "html" not in answer.headers.get("Content-Type", "").lower()
@@ -287,7 +287,7 @@ def _forbidden(answer: Answer, messages: tuple[str, ...]) -> Forbidden:
 def _throttled(answer: Answer) -> Throttled:
     problem = answer.headers.get("X-Rate-Limit-Problem", "").strip().lower()
     return Throttled(
-        f"{answer.system} asked us to wait before the next request. Nothing was done yet.",
+        f"{answer.system} asked us to wait. Nothing was done yet.",
         retry_after=_asked_to_wait(answer) or _UNTOLD_WAIT,
         problem=problem,
     )

@@ -144,8 +144,8 @@ def decoded(body: bytes, system: str) -> object:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise Unavailable(
-            f"{system} answered in a way that cannot be read, so it is not known what it "
-            "did. It will be looked up before anything is sent again."
+            f"{system} answered in a way that cannot be read, so we don't know what it did. We'll "
+            "check before we send anything again."
         ) from error
 
 

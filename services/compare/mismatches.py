@@ -22,13 +22,13 @@ DEAD = frozenset({"VOIDED", "DELETED"})
 _VOID = "void"
 _PAID = "paid"
 _WHY_ENDED = {
-    InvoiceState.KEPT: "Somebody decided that Paymo keeps it.",
-    InvoiceState.ASKED: "It waits for a person's decision.",
-    InvoiceState.HELD: "Too many were deleted or voided at once, so it waits for a decision.",
-    InvoiceState.UNDOING: "The export is being taken back.",
-    InvoiceState.UNDONE: "The export was taken back.",
-    InvoiceState.DELETE_SEEN: "The next look at Xero follows it.",
-    InvoiceState.VOID_SEEN: "The next look at Xero follows it.",
+    InvoiceState.KEPT: "Somebody decided to keep it in Paymo.",
+    InvoiceState.ASKED: "Somebody needs to decide.",
+    InvoiceState.HELD: "Many were deleted or voided at once, so somebody needs to decide.",
+    InvoiceState.UNDOING: "Somebody is undoing the export.",
+    InvoiceState.UNDONE: "Somebody undid the export.",
+    InvoiceState.DELETE_SEEN: "Paymo follows with the next sync.",
+    InvoiceState.VOID_SEEN: "Paymo follows with the next sync.",
 }
 
 
@@ -121,11 +121,11 @@ def _number(both: BothSides) -> Iterator[Mismatch]:
 def _contact(both: BothSides) -> Iterator[Mismatch]:
     export, contact = both.export, both.xero.contact
     if export.client_id not in (None, both.paymo.client_id):
-        note = f"It was exported for {export.client_name}; Paymo names another client now."
+        note = f"It was exported for {export.client_name}. Paymo names another client now."
         yield Mismatch("contact", both.client, contact.name, note)
     elif contact.contact_id not in {export.contact_id, *both.contacts}:
         has_left = both.has_left
-        note = "The contact that it was exported to was archived or merged." if has_left else ""
+        note = "Its contact was archived or merged in Xero." if has_left else ""
         expected = export.contact_name or both.client
         yield Mismatch("contact", expected, contact.name, note, is_decided=has_left)
 
@@ -142,7 +142,7 @@ def _dates(both: BothSides) -> Iterator[Mismatch]:
     for each in stated_in_paymo(both.paymo).differs(stated, *has_chosen):
         if each.was and each.now:
             is_chosen = has_chosen[each.part] and sent.agrees(stated, each.part)
-            note = "It was chosen for the export." if is_chosen else ""
+            note = "Somebody chose it for the export." if is_chosen else ""
             yield Mismatch(each.name, each.was, each.now, note, is_decided=is_chosen)
 
 
@@ -165,9 +165,9 @@ def _status(both: BothSides) -> Iterator[Mismatch]:
     if is_paid[0] == is_paid[1] or not both.paymo.total:
         return
     is_decided = both.export.accepted_difference is not None or bool(both.xero.rounding_amount)
-    note = "" if both.paymo.payments else "No payment stands in Paymo."
+    note = "" if both.paymo.payments else "Paymo has no payment."
     if is_decided:
-        note = "It follows from that difference."
+        note = "That difference explains it."
     yield Mismatch("status", both.paymo.status, both.xero.status, note, is_decided=is_decided)
 
 
@@ -215,7 +215,7 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
         case PaymentState.CHECKING | PaymentState.REMOVING:
             yield _Reason(-amount, f"{what} is being removed from Paymo.")
         case PaymentState.RECORDED if not stands:
-            yield _Reason(amount, f"{what} was deleted in Paymo since the last look.")
+            yield _Reason(amount, f"{what} was deleted in Paymo since the last sync.")
         case PaymentState.RECORDED:
             short = amount - (row.recorded_amount or amount)
             yield _Reason(short, f"Paymo could take {both.amount(short)} less.", is_decided=True)
@@ -232,11 +232,11 @@ def _unseen(both: BothSides) -> _Reason:
     found = [(each.payment_id, each.amount) for each in invoice.payments]
     found += [(f"{each.id}:{invoice.invoice_id}", each.amount) for each in applied_credits(invoice)]
     amount = sum((value for key, value in found if key not in known), Decimal(0))
-    return _Reason(amount, f"The next look at Xero brings {both.amount(amount)}.")
+    return _Reason(amount, f"The next sync brings {both.amount(amount)}.")
 
 
 def _typed(both: BothSides) -> _Reason:
     """Explain what people typed in Paymo, which never goes to Xero."""
     copies = {row.paymo_payment_id for row in both.payments}
     amount = sum((each.amount for each in both.paymo.payments if each.id not in copies), Decimal(0))
-    return _Reason(-amount, f"Typed in Paymo: {both.amount(amount)}. That does not go to Xero.")
+    return _Reason(-amount, f"Typed in Paymo: {both.amount(amount)}. It doesn't go to Xero.")

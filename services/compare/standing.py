@@ -178,17 +178,17 @@ def why_not_updated(export: Export, connection: Connection, found: Sequence[Diff
     """Say what to do where Xero's invoice cannot simply follow Paymo's, or "" where it can."""
     organisation, parts = connection.organisation_name, {each.part for each in found}
     if Part.STATUS in parts:
-        return "If it is meant to be void, void it in Xero, too."
+        return "To void it, void it in Xero too."
     if export.is_linked:
         return f"It was in {organisation} before and is only linked, so change it there by hand."
     if told(export, XERO):
         return (
-            "Somebody changed it in Xero as well, so bring both together by hand; "
+            "Somebody changed it in Xero as well, so make both the same by hand. "
             f"{Typed(Command.RECONCILE)} compares them."
         )
     if Part.CURRENCY in parts:
         return (
-            "Another currency needs another invoice in Xero. Take this one back with "
+            "Another currency needs another invoice in Xero. Undo this one with "
             f"{Typed(Command.UNDO, export.number)} and export it again."
         )
     return _why_closed(export, connection)
@@ -199,7 +199,7 @@ def _why_closed(export: Export, connection: Connection) -> str:
     locked_until = connection.locked_until
     instead = "Make up the difference with a credit note or another invoice in Xero."
     if export.xero_due is not None and export.xero_due != export.xero_total:
-        return f"Payments or credits stand on it in Xero, so it cannot be changed there. {instead}"
+        return f"It has payments or credits in Xero, so it can't be changed there. {instead}"
     if export.xero_seen_status not in _OPEN:
         return (
             f"It is {export.xero_seen_status.lower()} in Xero, so it cannot be changed. {instead}"

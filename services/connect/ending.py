@@ -40,7 +40,7 @@ from services.store.tables import Connection, Export, Schedule
 log = structlog.get_logger(__name__)
 
 _BY_HAND = (
-    "Xero did not answer, so the app is still listed there. Remove it in Xero at Settings → "
+    "Xero didn't answer, so the app is still listed there. Remove it in Xero at Settings → "
     "Connected apps → Disconnect."
 )
 
@@ -98,13 +98,13 @@ class EndingStep(ScheduledStep):
         try:
             await self.consents.let_go(held)
         except NotConnected:
-            return f"{name} had ended the connection already."
+            return f"{name} already ended the connection."
         if others:
             return (
-                f"{name} is disconnected here. The access to Xero stays for {some_of(others)}: the "
-                "same person in Xero allowed it."
+                f"{name} is disconnected here. Access to Xero stays for {some_of(others)}: the "
+                "same person allowed it."
             )
-        return f"{name} is disconnected, and the app is not listed there any more."
+        return f"{name} is disconnected, and the app is no longer listed there."
 
     async def _end_at_paymo(self, connection: Connection) -> str:
         """Take our webhooks away; what Paymo cannot do now does not hold up the end."""
@@ -112,8 +112,8 @@ class EndingStep(ScheduledStep):
             return "Paymo was not connected."
         name = connection.paymo_company_name or "Paymo"
         said = (
-            f"The API key of {name} is forgotten here. If nothing else uses it, delete it in Paymo "
-            "at My Account → API Keys."
+            f"The API key of {name} is deleted here. If nothing else uses it, delete it in Paymo "
+            "at My Settings → API Keys."
         )
         if connection.paymo_hook_token is None:
             return said
@@ -123,10 +123,10 @@ class EndingStep(ScheduledStep):
         except ServiceError as refusal:
             log.info("hooks_left", connection=connection.id, refusal=refusal)
             return (
-                f"{said} Paymo could not be brought to take our webhooks away, so it may go on "
-                "telling us of changes; whatever it sends is refused unread from now on."
+                f"{said} Paymo didn't remove our webhooks, so it may still send us changes. We "
+                "refuse them unread."
             )
-        return f"{said} Our webhooks are taken away there."
+        return f"{said} Our webhooks are removed there."
 
     async def _forget(self, connection: Connection, by: str) -> str:
         """Throw the secrets away; exports stay, so that nothing is ever exported twice.

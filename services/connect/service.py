@@ -145,7 +145,7 @@ class ConnectService:
             return await self._new(session, workspace, person)
         if current.state is ConnectionState.ENDING:
             raise NotConnected(
-                "The former connection is still being ended. Try again in a minute.", system="Xero"
+                "The previous connection is still ending. Try again in a minute.", system="Xero"
             )
         if current.owner_id != person.user_id and not person.connection_id:
             # Who was half way when somebody else finished goes on with their own.
@@ -192,9 +192,9 @@ def _is_begun(connection: Connection) -> bool:
 async def _to_end(session: Session, person: Person) -> Connection:
     current = await connections.find_current(session, person)
     if current is None:
-        raise NotConnected("Nothing is connected, so there is nothing to end.", system="Xero")
+        raise NotConnected("Nothing is connected.", system="Xero")
     if current.state is ConnectionState.ENDING:
-        raise NotConnected("This connection is being ended already.", system="Xero")
+        raise NotConnected("This connection is already ending.", system="Xero")
     await roles.require(session, current, person, Role.OWNER)
     return current
 

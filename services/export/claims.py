@@ -133,7 +133,7 @@ def why_taken(export: Export, connection: Connection) -> str:
         who = Member(export.requested_by) if export.requested_by else "Automatic export"
         return f"{who} is exporting invoice {number} just now."
     if export.invoice_state is InvoiceState.UNDOING:
-        return f"Invoice {number} is being taken back from {connection.organisation_name} just now."
+        return f"Somebody is undoing the export of invoice {number} just now."
     if export.invoice_state in _DECIDING:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "

@@ -42,7 +42,7 @@ _PACE = timedelta(seconds=10)  # a tenth of what Xero allows in a minute
 _BUSY = timedelta(minutes=1)
 _LONGEST = timedelta(hours=24)
 _MOST_MISSED = 3  # in a row
-_NO_ROOM = "What is left of the day's calls is kept for exports and for looking at Xero."
+_NO_ROOM = "We keep what is left of Xero's daily calls for exports and payments."
 _TOO_LATE = "There was no quiet time for them within a day."
 _OFF = "The connection does not work any more."
 

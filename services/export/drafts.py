@@ -40,7 +40,7 @@ from services.store.tables import Connection, Draft
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
-CLOSED = f"This form was open for too long. Run {Typed(Command.EXPORT)} again."
+CLOSED = f"This form was open for too long. Type {Typed(Command.EXPORT)} again."
 
 
 class FormScreen(Protocol):
@@ -223,7 +223,7 @@ async def _require_form(
     if await roles.role_of(session, connection, person) < Role.EXPORTER:
         raise NotFound(
             f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
-            "see what stands in its way."
+            "see what it needs."
         )
 
 
@@ -269,7 +269,7 @@ class PreviewStep(Step[Draft]):
 
     async def _read(self, connection: Connection, draft: Draft) -> None:
         if connection.state is not ConnectionState.ACTIVE:
-            raise ServiceError(f"The connection does not work now. Run {Typed(Command.CONNECT)}.")
+            raise ServiceError(f"The connection doesn't work. Type {Typed(Command.CONNECT)}.")
         if draft.is_refreshing or not await self._has_contacts(connection):
             await self.mirror.refresh_contacts(connection)
         oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH

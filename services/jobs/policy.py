@@ -17,8 +17,8 @@ PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which
 SILENT = timedelta(days=1)  # without a sweep that went well; then the channels are told once
 AFTER_A_BUG = timedelta(minutes=5)
 BUG = (
-    "Something in the app went wrong here. It is tried again in a few minutes; the log of whoever "
-    "runs the app has the details."
+    "Something went wrong on our side. We'll try again in a few minutes. Whoever runs paymo-xero "
+    "finds the details in the log."
 )
 
 
@@ -43,7 +43,7 @@ class Wait:
 
     def sentence(self) -> str:
         """Return what to say of it to people."""
-        return f"{self.why} It goes on by itself at {Moment(self.until)}."
+        return f"{self.why} We'll go on at {Moment(self.until)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def mark_undone(_export: Export, status: str) -> InvoiceColumns:
 
 @machine.press([InvoiceState.UNDOING], InvoiceState.LIVE)
 def stop_undo(_export: Export) -> InvoiceColumns:
-    """Leave it as it is: it was not taken back."""
+    """Leave it as it is: it wasn't undone."""
     return {}
 
 

@@ -17,10 +17,10 @@ from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Match
 
 _MOST = 100
-_UNKNOWN_CLIENT = "Paymo's list does not hold this client any more. Choose another one."
-_UNKNOWN_CONTACT = "Xero does not list this contact any more. Choose another one."
+_UNKNOWN_CLIENT = "This client is no longer in Paymo. Choose another one."
+_UNKNOWN_CONTACT = "This contact is no longer in Xero. Choose another one."
 _ARCHIVED = "This contact is archived in Xero. Choose another one, or restore it in Xero."
-_UNKNOWN_ACCOUNT = "This account is not offered in the menu any more. Choose another one."
+_UNKNOWN_ACCOUNT = "This account is no longer in the menu. Choose another one."
 
 
 @dataclass(frozen=True, slots=True)

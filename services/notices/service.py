@@ -75,7 +75,7 @@ class NoticeService:
             if client_id is not None:
                 known = await mirror.find_client(session, connection.id, client_id)
                 if known is None:
-                    raise NotFound("Paymo's list does not hold this client. Choose another one.")
+                    raise NotFound("This client isn't in Paymo. Choose another one.")
             chosen = tuple(dict.fromkeys(topics)) or USUAL_TOPICS
             wanted = Listening(channel_id, "", "", chosen, **choice)
             listening = await self._put(session, connection, person, wanted)

@@ -68,7 +68,7 @@ class Judge:
                 continue
             mine, theirs = self._mine(export), self._theirs(export)
             if theirs is None:
-                note = "Xero did not show this invoice. Nothing is concluded from that; look there."
+                note = "Xero didn't show this invoice. Check it in Xero."
                 yield self._row(export, Outcome.UNREAD, _noted(note))
             elif mine is None:
                 yield self._only_xero(export, theirs)
@@ -94,7 +94,7 @@ class Judge:
 
     def _only_xero(self, export: Export, theirs: XeroInvoice) -> Row:
         if theirs.status not in DEAD:
-            note = "It was deleted in Paymo, and is still in Xero."
+            note = "It was deleted in Paymo, but it's still in Xero."
             return self._row(export, Outcome.ONLY_XERO, _noted(note))
         was_followed = export.invoice_state is InvoiceState.DELETED and export.snapshot is not None
         is_back = any(each.number == export.number for each in self.read.paymo.values())
@@ -113,7 +113,7 @@ class Judge:
                 outcome=Outcome.ODD,
                 number=export.number if export else odd.name,
                 client=export.client_name if export else "",
-                findings=_noted(f"Part of {odd} can't be read. Look at it there."),
+                findings=_noted(f"Part of {odd} can't be read. Check it there."),
                 help=Action.OPEN_PAYMO if is_mine else Action.OPEN_XERO,
                 paymo_id=export.paymo_invoice_id if export else 0,
                 paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
@@ -147,7 +147,7 @@ class Judge:
 
     def _why_not(self, mine: Invoice, export: Export | None) -> str:
         if export is not None and is_exported(export):
-            return "Its export was taken back."
+            return "Somebody undid its export."
         if export is not None and export.state is ExportState.FAILED:
             return f"Its export was refused. {export.reason}"
         if export is not None:

@@ -67,7 +67,7 @@ class StatementReader:
         odd |= {each.key: each for each in self.xero.left_out if each.key in own}
         if own and not own & (xero.keys() | odd.keys()):
             raise Unavailable(
-                f"Xero shows none of the {len(own)} exported invoices, so nothing is concluded. "
+                f"Xero shows none of the {len(own)} exported invoices, so we can't compare. "
                 "Perhaps the organisation was reset. Look in Xero, then compare again."
             )
         others = [
@@ -112,16 +112,16 @@ class StatementReader:
         ]
         if len(missing) > _MOST_SINGLE_READS:
             raise Unavailable(
-                f"Paymo's list left out {len(missing)} exported invoices, so nothing is concluded. "
+                f"Paymo's list left out {len(missing)} exported invoices, so we can't compare. "
                 "Check that the API key's owner may still see all invoices, then compare again."
             )
         gone = [each for each in missing if not await self._found(each, paymo)]
         odd |= {each.key: each for each in self.paymo.left_out}
         if gone and (await self.paymo.company()).id != self.connection.paymo_company_id:
-            raise Unavailable("Paymo's key opens another company by now, so nothing is concluded.")
+            raise Unavailable("Paymo's key now opens another company, so we can't compare.")
         if was_empty and len(gone) > _MOST_GONE_AT_ONCE:
             raise Unavailable(
-                f"Paymo shows none of the {len(gone)} exported invoices, so nothing is concluded. "
+                f"Paymo shows none of the {len(gone)} exported invoices, so we can't compare. "
                 "Check that the API key's owner may still see them, then compare again."
             )
 

@@ -73,7 +73,7 @@ def month_of(text: str, today: date) -> Month:
         )
     if first > today:
         raise ServiceError(
-            f"{_month_at(first).label} has not begun yet. Type 2026-11, november, last, all, or "
+            f"{_month_at(first).label} hasn't started yet. Type 2026-11, november, last, all, or "
             "nothing for this month."
         )
     return _month_at(first)

@@ -113,7 +113,7 @@ class ReconcileStep(OneOffStep):
             return values
         if task.reply_to is not None:
             when = f"{wait.until:%H:%M} UTC on {wait.until.day} {wait.until:%b}"
-            text = f"{wait.why} The comparison is tried again by itself at {when}."
+            text = f"{wait.why} We'll compare again at {when}."
             turn.then(partial(self.screen.show_wait, ReplyTarget(**task.reply_to), text))
         return {**values, "data": task.data | {"told": True}}
 
@@ -144,7 +144,7 @@ class ReconcileStep(OneOffStep):
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         if left is not None and left < xero.allowance.kept_for_exports:
             raise Throttled(
-                f"Xero lets the app make {left} more calls today, and they are kept for exports.",
+                f"Xero allows {left} more calls today, and we keep them for exports.",
                 retry_after=_HOUR,
                 problem="day",
             )
@@ -173,7 +173,7 @@ def _require_open(connection: Connection) -> None:
     """Refuse what ended for good; what is broken may be mended."""
     if connection.state in {ConnectionState.ENDED, ConnectionState.ENDING}:
         raise ServiceError(
-            f"Paymo and Xero are not connected any more. Run {Typed(Command.CONNECT)}."
+            f"Paymo and Xero are no longer connected. Type {Typed(Command.CONNECT)}."
         )
     connections.require_ready(connection)
 

@@ -26,9 +26,9 @@ _KNOWN = {
     "auto_export": ("off", "on"),
     "attach_pdf": ("off", "on"),
 }
-_SWITCHED_OFF = "Automatic export was switched off before this invoice was sent."
+_SWITCHED_OFF = "Automatic export was turned off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
-_ANSWERED = "This request was answered before. Nothing changed."
+_ANSWERED = "Somebody already answered this request. Nothing changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class AccessService:
                 raise ServiceError(connections.CONNECT_FIRST)
             has = roles.named_role(connection, person.user_id)
             if has >= role:
-                return f"You already are {_a(has)} here."
+                return f"You're already {_a(has)} here."
             wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
             if await access.may_take_over(session, connection, person.user_id, now):
                 return _take_over(connection)

@@ -23,7 +23,7 @@ _OPEN = (
     ConnectionState.ENDING,
 )
 _OVER = "This connection has been ended. Type the command again to choose another one."
-CONNECT_FIRST = f"Paymo and Xero are not connected yet. Run {Typed(Command.CONNECT)} first."
+CONNECT_FIRST = f"Paymo and Xero are not connected yet. Type {Typed(Command.CONNECT)} first."
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
@@ -132,11 +132,11 @@ def require_ready(current: Connection | None) -> Connection:
     if current is None or current.state in {ConnectionState.PENDING, ConnectionState.ENDED}:
         raise NotConnected(CONNECT_FIRST, system="Xero")
     if current.state is ConnectionState.ENDING:
-        raise NotConnected("This connection is being ended.", system="Xero")
+        raise NotConnected("This connection is ending.", system="Xero")
     if current.state is ConnectionState.BROKEN:
         raise NotConnected(
-            f"{current.broken_side} no longer accepts our connection, so nothing can be sent. "
-            f"{Member(current.owner_id)} can run {Typed(Command.CONNECT)} to connect it again.",
+            f"{current.broken_side} no longer accepts our connection. Exports and payments resume "
+            f"when {Member(current.owner_id)} types {Typed(Command.CONNECT)} and reconnects.",
             system="Paymo" if current.broken_side == "Paymo" else "Xero",
         )
     return current

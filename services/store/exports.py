@@ -44,7 +44,7 @@ async def get_here(
     """
     export = await find(session, export_id)
     if export is None:
-        raise NotFound(f"This {called} is not known any more.")
+        raise NotFound(f"This {called} is no longer known.")
     found = await connections.get_here(session, person, export.connection_id)
     return export, connections.require_ready(found)
 

@@ -28,8 +28,7 @@ from services.sync.run import ExportedInvoice, SweepRun
 _AT_ONCE = 10
 _MOST_BATCHES = 5
 _IN_XERO = (
-    "Nothing moves by itself: change it back in Xero, or make the same change in Paymo, so that "
-    "both say the same."
+    "Changes in Xero don't go to Paymo. Change it back in Xero, or make the same change in Paymo."
 )
 
 
@@ -170,7 +169,7 @@ class _Watched(ExportedInvoice):
     # ---- both
 
     async def _settle(self, session: Session, seen: Comparison) -> None:
-        """Write down what was seen, and tell of each side what was not told yet."""
+        """Write down what was seen, and tell of each side what hasn't been notified yet."""
         export = self.export
         sides = _sides(compare.standing(export, seen))
         untold = [

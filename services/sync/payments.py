@@ -342,7 +342,7 @@ class _Copying(ExportedInvoice):
             await self.tell_received(session, self.payment, gone=False, asked=why)
 
     async def _park(self, *, gone: bool) -> None:
-        why = "The invoice is not in Paymo any more." if gone else ""
+        why = "The invoice is no longer in Paymo." if gone else ""
         async with self.run.database.sessions.begin() as session:
             if gone:
                 await payment.park(session, self.payment, why)

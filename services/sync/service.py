@@ -108,7 +108,7 @@ class SyncService:
             await self._note(session, connection, decided, person, what)
         await self.work.nudge(Job.SWEEP, connection_id)
         if not decided:
-            return "Nothing waits any more; somebody has decided already."
+            return "Somebody already decided."
         numbers = ", ".join(each.number for each in decided)
         if is_applied:
             return f"Paymo follows Xero now for {numbers}."
@@ -119,10 +119,10 @@ class SyncService:
         async with self.database.sessions.begin() as session:
             payment = await payments.find(session, payment_id)
             if payment is None:
-                raise NotFound("This payment is not known any more.")
+                raise NotFound("We no longer know this payment.")
             connection = await self._own(session, person, payment.connection_id)
             if not await lifecycle.bring_back(session, payment, self.now()):
-                raise ServiceError("Nothing to do: the payment is where it should be.")
+                raise ServiceError("Nothing to do: the payment is already where it belongs.")
             export = await exports.get(session, payment.export_id)
             await self._note(session, connection, [export], person, "payment_brought_back")
         await self.work.nudge(Job.SWEEP, connection.id)
@@ -147,7 +147,7 @@ class SyncService:
                 session, person, export_id, called="invoice"
             )
             if not await choose(session, export):
-                raise ServiceError(f"Nothing to do: invoice {export.number} is settled already.")
+                raise ServiceError(f"Nothing to do: invoice {export.number} is already settled.")
             await self._note(session, connection, [export], person, what)
         await self.work.nudge(Job.SWEEP, connection.id)
         return export.number

@@ -71,16 +71,16 @@ class RestoreService:
                     "nothing to restore."
                 )
             if await tasks.is_done(session, Job.RESTORE, export.id):
-                raise AlreadyRequested(f"Invoice {export.number} is restored already.")
+                raise AlreadyRequested(f"Invoice {export.number} is already restored.")
             asked = lifecycle.TaskRequest(
                 Job.RESTORE, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
             task = await lifecycle.ask(session, connection, asked)
             if task is None:
-                raise AlreadyRequested(f"Invoice {export.number} is being restored already.")
+                raise AlreadyRequested(f"Invoice {export.number} is already being restored.")
             task_id, number = task.id, export.number
         await self.work.nudge(Job.RESTORE, task_id)
-        return f"Invoice {number} is being made again in Paymo."
+        return f"Invoice {number} is being restored in Paymo."
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class UndoService:
             export = await numbered.find_export(session, connection, number)
         if export is None:
             raise NotFound(
-                f"No invoice with the number {number} was exported, so nothing is undone."
+                f"No invoice with the number {number} was exported, so there is nothing to undo."
             )
         if why := _why_not_ours(export, connection):
             raise AlreadyRequested(why)
@@ -87,10 +87,10 @@ class UndoService:
             is_taken = await invoices.begin_undo(session, export)
             task = await ask(session, connection, asked) if is_taken else None
             if task is None:
-                raise AlreadyRequested(f"Invoice {export.number} is being taken back already.")
+                raise AlreadyRequested(f"Invoice {export.number} is already being undone.")
             task_id, number = task.id, export.number
         await self.work.nudge(Job.UNDO, task_id)
-        return f"Invoice {number} is being taken back from {connection.organisation_name}."
+        return f"Invoice {number} is being removed from {connection.organisation_name}."
 
     async def accept(self, person: Person, export_id: int) -> str:
         """Take an invoice that Xero states otherwise than Paymo for a good one."""
@@ -130,18 +130,15 @@ def _why_not_ours(export: Export, connection: Connection) -> str:
         return f"Invoice {export.number} is not in Xero, so there is nothing to undo."
     if export.tenant_id != connection.tenant_id:
         return (
-            f"Invoice {export.number} lives in another Xero organisation than "
-            f"{connection.organisation_name}, so it is not touched."
+            f"Invoice {export.number} belongs to another Xero organisation than "
+            f"{connection.organisation_name}, so we leave it alone."
         )
     if export.is_linked:
-        return (
-            f"Invoice {export.number} was in Xero before and was only linked, so the app takes "
-            "nothing back. Change it in Xero."
-        )
+        return f"Invoice {export.number} was in Xero before and is only linked. Change it in Xero."
     if export.invoice_state is InvoiceState.UNDOING:
-        return f"Invoice {export.number} is being taken back already."
+        return f"Invoice {export.number} is already being undone."
     if export.invoice_state is not InvoiceState.LIVE:
-        return f"Invoice {export.number} is gone from Xero already, so there is nothing to undo."
+        return f"Invoice {export.number} is no longer in Xero, so there is nothing to undo."
     return ""
 
 
@@ -168,7 +165,7 @@ class UndoStep(XeroTaskStep):
             invoice = await xero.invoice(about.export.xero_invoice_id or "")
         except NotFound:
             raise Refused(
-                f"Xero does not find invoice {about.export.number}, so nothing was changed.",
+                f"Xero can't find invoice {about.export.number}, so nothing was changed.",
                 RefusalCode.GONE,
             ) from None
         sent = str(about.task.data.get("sent", ""))
@@ -188,7 +185,7 @@ class UndoStep(XeroTaskStep):
             await self._end(about, invoice)
         except Rejected as refusal:
             raise Refused(
-                f"Invoice {about.export.number} was not taken back. {refusal}", RefusalCode.REJECTED
+                f"Invoice {about.export.number} wasn't undone. {refusal}", RefusalCode.REJECTED
             ) from refusal
 
     async def _check(self, about: Assignment, invoice: XeroInvoice) -> None:
@@ -214,8 +211,8 @@ class UndoStep(XeroTaskStep):
         if is_approved and locked is not None and day is not None and day <= locked:
             raise Refused(
                 f"Invoice {number} is dated {Day(day, country)} and {organisation} is locked up to "
-                f"{Day(locked, country)}, so it stays. Move the lock date in Xero first, or give a "
-                "credit note.",
+                f"{Day(locked, country)}, so it stays. Move the lock date in Xero first, or add a "
+                "credit note there.",
                 RefusalCode.LOCKED,
             )
 

@@ -81,7 +81,7 @@ class UpdateService:
             )
             task = await task_lifecycle.ask(session, connection, asked)
             if task is None:
-                raise AlreadyRequested(f"Invoice {export.number} is being updated already.")
+                raise AlreadyRequested(f"Invoice {export.number} is already being updated.")
             task_id = task.id
         await self.work.nudge(Job.UPDATE, task_id)
         return f"Invoice {export.number} is being updated in {connection.organisation_name}."
@@ -91,11 +91,11 @@ def _require_ours(export: Export, connection: Connection) -> None:
     """Refuse what is not in Xero by our hand any more, or in another organisation."""
     number = export.number
     if export.state not in exports.DONE or export.invoice_state is not InvoiceState.LIVE:
-        raise ServiceError(f"Invoice {number} is not in Xero any more, so there is no update.")
+        raise ServiceError(f"Invoice {number} is no longer in Xero, so it can't be updated.")
     if export.tenant_id != connection.tenant_id:
         raise ServiceError(
-            f"Invoice {number} lives in another Xero organisation than "
-            f"{connection.organisation_name}, so it is not touched."
+            f"Invoice {number} belongs to another Xero organisation than "
+            f"{connection.organisation_name}, so we leave it alone."
         )
     if export.is_linked:
         raise ServiceError(
@@ -131,7 +131,9 @@ class UpdateStep(XeroTaskStep):
         """Update it; return a sentence for the person who asked. Raises `Refused`."""
         if about.export.invoice_state is not InvoiceState.LIVE:
             self.require_over(about)
-            raise Refused("It is not in Xero any more, or is being taken back.", RefusalCode.GONE)
+            raise Refused(
+                "It's no longer in Xero, or somebody is undoing the export.", RefusalCode.GONE
+            )
         stated = await self._in_xero(about)
         kept = about.task.data.get("invoice")
         if kept is not None and self._has_arrived(about, stated):
@@ -174,16 +176,14 @@ class UpdateStep(XeroTaskStep):
         try:
             return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
         except NotFound:
-            raise Refused(
-                "Xero does not find it, so nothing was changed.", RefusalCode.GONE
-            ) from None
+            raise Refused("Xero can't find it, so nothing was changed.", RefusalCode.GONE) from None
 
     async def _in_paymo(self, about: Assignment) -> Invoice:
         paymo = self.paymo.client(about.connection.paymo_api_key)
         try:
             return await paymo.invoice_with_terms(about.export.paymo_invoice_id)
         except NotFound:
-            raise Refused("It is not in Paymo any more.", RefusalCode.GONE) from None
+            raise Refused("It's no longer in Paymo.", RefusalCode.GONE) from None
 
     async def _contact_of(self, about: Assignment, invoice: Invoice) -> str:
         """Return the contact in Xero; one that was merged is followed, and is no change."""
@@ -222,8 +222,8 @@ class UpdateStep(XeroTaskStep):
         told = about.task.data.get("told", "")
         if told and told != compare.fingerprint(now.in_paymo):
             raise Refused(
-                "It was edited in Paymo again after that message. Look at the newest one, then "
-                "press there.",
+                "It was edited in Paymo again after that message. Press the button in the newest "
+                "one.",
                 RefusalCode.CHANGED,
             )
         names = [each.name for each in now.in_xero if each.part is not Part.ROUNDING] + (
@@ -231,8 +231,8 @@ class UpdateStep(XeroTaskStep):
         )
         if names:
             raise Refused(
-                f"Somebody changed it in Xero as well ({', '.join(names)}), so nothing is written "
-                "over. Bring both together by hand.",
+                f"Somebody changed it in Xero as well ({', '.join(names)}), so we overwrite "
+                "nothing. Make both the same by hand.",
             )
         async with self.database.sessions() as session:
             connection = await connections.get(session, about.connection.id)

@@ -188,7 +188,7 @@ async def test_a_token_that_slack_refuses_is_said_to_the_person() -> None:
         answer = await made.command()
 
         assert answer.status == 200
-        assert "not connected to the app any more" in made.slack.state.ephemerals[0].text
+        assert "no longer installed" in made.slack.state.ephemerals[0].text
 
 
 async def _until(is_true: Callable[[], bool]) -> None:

@@ -164,9 +164,9 @@ def test_the_checklist_says_which_data_is_used_before_anything_is_allowed() -> N
     view = VIEWS["connect, fresh"]("x")
 
     text = said(view)
-    assert "What is read" in text
-    assert "What is written" in text
-    assert "Sign in to Xero in your browser first" in text
+    assert "We read" in text
+    assert "We write" in text
+    assert "Sign in to Xero first" in text
     assert {"connect_paymo", "connect_xero"} <= set(buttons(view["blocks"]))
 
 

@@ -124,7 +124,7 @@ class PaymoTransport:
         """Let a used-up window pass, or say that it is too long to wait for."""
         if wait > max(LONGEST_WAIT, self.patience.left):
             raise Throttled(
-                "Paymo asked us to wait before the next request. Nothing was done yet.",
+                "Paymo asked us to wait. Nothing was done yet.",
                 retry_after=wait,
             )
         self.patience.left -= wait

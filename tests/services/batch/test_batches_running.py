@@ -240,7 +240,7 @@ async def test_e57_e58_a_limit_puts_the_batch_off_and_says_until_when(
     waiting = await bridge.batches.form(ANNA, form.batch_id)
     assert (waiting.state, len(in_xero(bridge))) == (BatchState.RUNNING, 0), name
     assert "Xero asked us to wait" in waiting.problem
-    assert "It goes on by itself at" in waiting.problem
+    assert "We'll go on at" in waiting.problem
     assert bridge.screen.batches[-1] == waiting
     bridge.clock.turn(seconds=seconds)
     await ended(bridge)

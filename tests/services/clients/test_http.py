@@ -124,7 +124,7 @@ async def test_an_answer_that_takes_too_long_is_an_unknown_outcome(door: Door) -
 async def test_an_answer_that_drips_is_given_up_as_a_whole(door: Door, method: str) -> None:
     door.world.faults.add(times=3, status=200, body='{"fine": 1}', drip=0.05)
     api = replace(door.api, limit=timedelta(milliseconds=200))
-    with pytest.raises(Unavailable, match="not known what it did"):
+    with pytest.raises(Unavailable, match="don't know what it did"):
         await api.send(method, PATH)
 
     assert door.asked == (3 if method == "GET" else 1)
@@ -181,10 +181,10 @@ async def test_a_long_wait_is_given_back_with_its_limit(
         (409, Rejected, "Xero refused: No such thing."),
         (401, NotConnected, "Connect it again. (No such thing.)"),
         (403, Forbidden, "(No such thing.)"),
-        (404, NotFound, "knows no such object; it may have been deleted. (No such thing.)"),
+        (404, NotFound, "can't find this. It may have been deleted. (No such thing.)"),
         (410, NotFound, "knows no such object"),
-        (302, Unavailable, "not known what it did"),
-        (408, Unavailable, "not known what it did"),
+        (302, Unavailable, "don't know what it did"),
+        (408, Unavailable, "don't know what it did"),
         (504, Unavailable, "busy or down (504)"),
     ],
 )

@@ -218,7 +218,7 @@ async def test_where_xero_cannot_follow_the_person_is_told_what_to_do(
 
     facts = (await told(bridge))[-1]
     words = {
-        "paid": "Payments or credits stand on it",
+        "paid": "has payments or credits",
         "locked": f"is locked up to {day('2026-11-25')}",
         "currency": "needs another invoice in Xero",
         "both": "changed it in Xero as well",

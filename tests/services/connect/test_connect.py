@@ -83,7 +83,7 @@ async def test_a_key_that_may_not_read_invoices_is_refused_with_what_it_lacks(
         await stand.give_key(nonce)
     blocked = {"status": 403, "body": "<html>", "headers": {"Content-Type": "text/html"}}
     stand.paymo.faults.add(path="/company", **blocked)
-    with pytest.raises(ServiceError, match="does not let our connection do this"):
+    with pytest.raises(ServiceError, match="doesn't allow our connection to do this"):
         await stand.give_key(nonce)
     await stand.give_key(nonce)
 

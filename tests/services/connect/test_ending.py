@@ -139,8 +139,8 @@ async def test_our_webhooks_go_and_no_others_and_an_outage_of_paymo_holds_nothin
     )
     assert len(left) == (2 if paymo_is_down else 1)
     assert left[-1] == "https://other.example/hook"
-    assert ("refused unread" in sentences[1]) is paymo_is_down
-    assert "API key of Maple Studio is forgotten" in sentences[1]
+    assert ("refuse them unread" in sentences[1]) is paymo_is_down
+    assert "API key of Maple Studio is deleted" in sentences[1]
 
 
 async def test_an_outage_of_xero_is_tried_again_and_in_the_end_left_to_a_person(

@@ -59,7 +59,7 @@ async def test_ending_one_of_two_leaves_the_other_working_and_says_so(
 
     last = await end(stand, second, person)
 
-    assert "not listed there any more" in last
+    assert "no longer listed there" in last
     assert stand.xero.authority.connections == {}
     assert stand.xero.authority.refreshes == {}
     assert await stand.rows(Grant) == []
@@ -83,7 +83,7 @@ async def test_another_person_of_xero_is_not_touched(stand: Connecting) -> None:
     second = await oak_studio(stand, BEN, user="person-two")
     said = await end(stand, first)
 
-    assert "not listed there any more" in said
+    assert "no longer listed there" in said
     assert [each.user for each in stand.xero.authority.connections.values()] == ["person-two"]
     assert await works(stand, second)
 

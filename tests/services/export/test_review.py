@@ -227,7 +227,7 @@ async def test_a_long_wait_is_told_with_the_time_when_it_ends(bridge: Bridge) ->
     await press(bridge, "INV-1")
     waiting = bridge.screen.results[-1]
     assert waiting.state is ExportState.QUEUED
-    assert "goes on by itself at 13:00 UTC" in render_plain(waiting.reason)
+    assert "We'll go on at 13:00 UTC" in render_plain(waiting.reason)
     bridge.clock.turn(hours=3)
     await bridge.run()
     assert bridge.screen.results[-1].state is ExportState.EXPORTED

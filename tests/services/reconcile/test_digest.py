@@ -71,7 +71,7 @@ async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge:
         bridge.clock.turn(minutes=1)
 
     assert bridge.screen.reports == []
-    assert "none of the 2 exported invoices, so nothing is concluded" in bridge.screen.said[0]
+    assert "none of the 2 exported invoices, so we can't compare" in bridge.screen.said[0]
     assert [each.state for each in await tasks_of(bridge)] == [TaskState.REFUSED]
 
     first = next(iter(lost))
@@ -109,7 +109,7 @@ async def test_e50_an_empty_list_of_paymos_is_no_proof(bridge: Bridge) -> None:
         bridge.clock.turn(minutes=1)
 
     assert bridge.screen.reports == []
-    assert "Paymo shows none of the 4 exported invoices, so nothing" in bridge.screen.said[0]
+    assert "Paymo shows none of the 4 exported invoices, so we can't" in bridge.screen.said[0]
 
 
 async def test_a_passing_outage_is_tried_again_by_itself(bridge: Bridge) -> None:
@@ -132,7 +132,7 @@ async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: 
     at = bridge.clock() + timedelta(hours=2)
     await ask(bridge)
 
-    assert bridge.screen.said[0].endswith(f"by itself at {at:%H:%M} UTC on 25 Nov.")
+    assert bridge.screen.said[0].endswith(f"We'll compare again at {at:%H:%M} UTC on 25 Nov.")
     bridge.clock.time = at
     await bridge.run()
     assert bridge.screen.reports[-1].is_fine
@@ -144,7 +144,7 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> N
     bridge.xero.requests.clear()
     await ask(bridge)
 
-    assert "150 more calls today, and they are kept for exports" in bridge.screen.said[0]
+    assert "150 more calls today, and we keep them for exports" in bridge.screen.said[0]
     assert bridge.xero.calls("GET", "/Invoices") == []
     await bridge.change(day_calls_left=4000)
     bridge.clock.turn(hours=1)

@@ -276,7 +276,7 @@ async def test_payments_that_are_on_one_side_alone_are_named(bridge: Bridge) -> 
     assert (first.in_paymo, first.in_xero) == ("$40.00", "$0.00")
     assert "Typed in Paymo: $40.00" in first.note
     assert (second.in_paymo, second.in_xero) == ("$0.00", "$115.00")
-    assert "The next look at Xero brings $115.00" in second.note
+    assert "The next sync brings $115.00" in second.note
     assert not first.is_decided
     assert not second.is_decided
 

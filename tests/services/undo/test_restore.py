@@ -185,7 +185,7 @@ async def test_it_is_restored_once_and_only_by_exporters(bridge: Bridge) -> None
     with pytest.raises(AlreadyRequested, match="being restored"):
         await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     await bridge.run()
-    with pytest.raises(AlreadyRequested, match="restored already"):
+    with pytest.raises(AlreadyRequested, match="already restored"):
         await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
 
 
@@ -284,5 +284,5 @@ async def test_before_a_deletion_cuts_something_off_voiding_is_offered(bridge: B
     assert expense.is_billed
     assert all(each.is_billed for each in entries)
     assert (await bridge.notices())[-1][1]["in_paymo"] == "void"
-    with pytest.raises(ServiceError, match="settled already"):
+    with pytest.raises(ServiceError, match="already settled"):
         await bridge.sync.void_in_paymo(ANNA, export.id)
