@@ -177,7 +177,7 @@ async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
 
 async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
     try:
-        await _open(request, blocks.modal(names.REFUSAL, "Paymo Xero", said))
+        await _open(request, blocks.modal(names.REFUSAL, "paymo-xero", said))
     except TROUBLE as error:
         log.info("modal_refused", error=name_of(error))
         return False
@@ -237,7 +237,7 @@ class Screen:
         links = open_links(xero=said.xero_url, paymo=said.paymo_url)
         drawn = [*blocks.paragraphs(text.split("\n")), *blocks.actions(links)]
         note = Note(channel_id=reply_to.channel_id).dump()
-        view = blocks.modal(names.REFUSAL, "Paymo & Xero", drawn, metadata=note)
+        view = blocks.modal(names.REFUSAL, "paymo-xero", drawn, metadata=note)
         await self.show(reply_to, view, text)
 
 

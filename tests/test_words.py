@@ -40,6 +40,7 @@ NEVER = {
     "both plural forms": r"\w\(e?s\)",
 }
 _END = re.compile(r"[.!?](?:[*_`”)\"]*)\s+|\n+")
+_NAMED = re.compile(r"\bPaymo (?:& |→ )?Xero\b")
 _BUTTONS = {"button", "link_button"}
 _QUIET = {"log", "metrics"}  # what is said to machines
 
@@ -77,7 +78,7 @@ def _in_code(text: str, place: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if id(node) not in passed and isinstance(node, ast.Constant | ast.JoinedStr):
             said = _filled(node)
-            if place.endswith("text.py") or _is_sentence(said):
+            if place.endswith("text.py") or _is_sentence(said) or _NAMED.search(said):
                 yield node.lineno, said
 
 

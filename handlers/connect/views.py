@@ -8,7 +8,7 @@ from services.connect.checklists import Checklist, Farewell
 from services.model.connection import ConnectionState
 from services.model.wording import some_of
 
-TITLE = "Connect Paymo & Xero"
+TITLE = "Connect Paymo and Xero"
 GOODBYE = "Disconnect"
 
 

@@ -253,7 +253,7 @@ async def _history(
             taken[invoice.id] = why
         elif latest is not None or invoice.number.lower() in deleted:
             said = await said_of_former(session, connection, invoice, latest)
-            former |= {invoice.id: f"{said}; this exports it again."} if said else {}
+            former |= {invoice.id: f"{said}. This exports it again."} if said else {}
             if latest is not None and latest.invoice_state is InvoiceState.UNDONE:
                 undone.add(invoice.id)
     return taken, former, undone

@@ -200,7 +200,7 @@ def _asked(connection: Connection, request: Request) -> ExportColumns:
 
 
 _ENDS = {
-    InvoiceState.UNDONE: "was taken back from {} with undo",
+    InvoiceState.UNDONE: "was undone in {}",
     InvoiceState.DELETED: "was deleted in {}",
     InvoiceState.VOIDED: "was voided in {}",
     InvoiceState.KEPT: "was deleted or voided in {}, and somebody decided that Paymo keeps it",

@@ -335,7 +335,7 @@ async def test_a_channel_is_told_what_it_will_hear_or_the_person_why_not(desk: D
     [problem] = await reply.introduce(request, room.id, "You will hear of payments.")
 
     assert [each.text for each in world.messages(room)] == ["You will hear of payments."]
-    assert "/invite @Paymo Xero" in problem
+    assert "/invite @paymo-xero" in problem
 
 
 async def _submitted(desk: Desk) -> dict[str, str]:

@@ -115,7 +115,7 @@ async def test_a_channel_that_cannot_be_written_to_is_said_in_the_form(walk: Wal
     await slack.choose("Anna", view.id, "channel", private.id)
     await slack.submit("Anna", view.id)
 
-    await walk.modal_saying("/invite @Paymo Xero")
+    await walk.modal_saying("/invite @paymo-xero")
 
 
 async def test_a_number_that_is_taken_is_linked_by_a_button(walk: Walk) -> None:

@@ -75,7 +75,7 @@ async def test_what_was_taken_back_or_restored_is_listed_and_the_table_says_so(
 
     assert words(form) == {"ready": ["INV-2"], "undone": ["INV-1"]}
     assert {each.number: each.reason for group in form.groups for each in group.lines} == {
-        "INV-1": "Invoice INV-1 was taken back from Maple Books with undo; this exports it again.",
+        "INV-1": "Invoice INV-1 was undone in Maple Books. This exports it again.",
         "INV-2": "Invoice INV-2 was deleted in Maple Books and restored in Paymo; this exports it "
         "again.",
     }
