@@ -52,7 +52,7 @@ _GONE = frozenset({"message_not_found", "cant_update_message"})
 _DEAD = frozenset(
     {"account_inactive", "token_revoked", "invalid_auth", "token_expired", "not_authed"}
 )
-_SHUT = {
+SHUT = {
     "is_archived": "The channel is archived.",
     "no_permission": "The app may not write in this channel.",
     "posting_to_general_channel_denied": "Only some people may write in this channel.",
@@ -109,8 +109,8 @@ def refusal_of(error: SlackApiError) -> ServiceError:
         )
     if code in _DEAD:
         return ChannelClosed("The app is no longer installed in this workspace.")
-    if code in _SHUT or code.startswith("restricted_action"):
-        return ChannelClosed(_SHUT.get(code, "The workspace does not let the app write here."))
+    if code in SHUT or code.startswith("restricted_action"):
+        return ChannelClosed(SHUT.get(code, "The workspace does not let the app write here."))
     return Unavailable(f"Slack did not take the message ({code or 'no answer'}).")
 
 

@@ -1,15 +1,22 @@
 """The documents say what is so: settings as they are, links that lead somewhere."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from bot.settings import Settings
-from handlers import rights, words
+from handlers import rights, slack, words
+from services.clients import tokens
+from services.connect import links
+from services.errors import ServiceError
 from services.jobs import policy
 from services.jobs.policy import Policy
+from services.model.export import RefusalCode
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.model.people import Role
 
@@ -144,3 +151,42 @@ def test_engineers_are_sent_to_files_that_exist(page: Path) -> None:
     named = set(_FILE.findall(page.read_text(encoding="utf-8")))
 
     assert {each for each in named if not (ROOT / each).exists()} == set()
+
+
+def test_every_permission_has_its_reason() -> None:
+    page = read("docs/permissions.md")
+    asked = yaml.safe_load(read("manifest.yml"))
+    scopes, events = section(page, "Slack").split("| event |")
+    xero = {*tokens.SCOPES.split(), tokens.ATTACHMENTS}
+
+    assert set(_ROW.findall(scopes)) == set(asked["oauth_config"]["scopes"]["bot"])
+    for name in asked["settings"]["event_subscriptions"]["bot_events"]:
+        assert f"`{name}`" in events
+    assert set(_ROW.findall(section(page, "Xero"))) == xero
+
+
+def test_every_refusal_has_its_cause_and_its_cure() -> None:
+    page = read("docs/troubleshooting.md")
+    told = _named_first(section(page, "Something else went wrong"))
+
+    assert _named_first(section(page, "An export was refused")) == set(RefusalCode)
+    assert {each.__name__ for each in _kinds(ServiceError)} - told == set()
+    assert set(slack.SHUT) <= _named_first(section(page, "Channels"))
+    cells = {cell.strip() for row in page.splitlines() for cell in row.split("|") if cell.strip()}
+    on_pages = [f"{each.title} {each.sentence}" for each in _kinds(links.PageRefusal)]
+    for said in (*on_pages, *slack.SHUT.values()):
+        assert [cell for cell in cells if cell in said], said
+
+
+def _named_first(part: str) -> set[str]:
+    rows = [row.split("|")[1] for row in part.splitlines() if row.startswith("| `")]
+    return {name for cell in rows for name in re.findall(r"`(\w+)`", cell)}
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    """Yield every kind of refusal that somebody may read; pages have a table of their own."""
+    for each in kind.__subclasses__():
+        if each.__name__[0] != "_":
+            yield each
+            if kind is not ServiceError or each is not links.PageRefusal:
+                yield from _kinds(each)
