@@ -190,3 +190,18 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
             yield each
             if kind is not ServiceError or each is not links.PageRefusal:
                 yield from _kinds(each)
+
+
+def test_every_point_of_a_review_has_its_proof_or_its_decision() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| [^|]+ \| ([^|]+) \|$", read("docs/slack-review.md"), re.MULTILINE
+    )
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", file.read_text(encoding="utf-8"))
+    }
+
+    assert [int(number) for number, _ in rows] == list(range(1, 41))
+    assert [proof for _, proof in rows if not re.search(r"`test_|Decision|\]\(", proof)] == []
+    assert set(re.findall(r"`(test_\w+)`", " ".join(proof for _, proof in rows))) - there == set()
