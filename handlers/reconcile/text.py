@@ -27,7 +27,7 @@ def report_text(report: Report) -> str:
     """Sum a comparison up: everything agrees, or how much does not."""
     when = f"{report.at:%H:%M} UTC"
     if not report.rows:
-        return f"✅ *{report.label}:* nothing to compare at {when}; neither side has anything."
+        return f"✅ *{report.label}:* no invoices on either side at {when}."
     said = _agreeing(report, when) if report.is_fine else _differing(report, when)
     if report.others:
         some = blocks.counted(report.others, "other sales invoice")
@@ -38,10 +38,10 @@ def report_text(report: Report) -> str:
 
 def _agreeing(report: Report, when: str) -> str:
     if not report.compared:
-        return f"✅ *{report.label}:* nothing is owed on either side at {when}."
+        return f"✅ *{report.label}:* nothing to compare at {when}."
     decided = report.count(Outcome.DECIDED)
-    but = f" {decided} of them but for something that was decided." if decided else ""
-    return f"✅ *{report.label}:* all {report.compared} agree at {when}.{but}"
+    but = f", {decided} of them with a difference that somebody decided" if decided else ""
+    return f"✅ *{report.label}:* all {report.compared} agree at {when}{but}."
 
 
 def _differing(report: Report, when: str) -> str:
@@ -102,7 +102,7 @@ def _compared(facts: Facts, at: datetime) -> str:
     if not compared and not facts["only_xero"] and not facts["unread"]:
         return f"Nothing was exported, as of {when}."
     alone = f" {facts['only_xero']} are only in Xero." if facts["only_xero"] else ""
-    unread = f" Xero did not show {facts['unread']}." if facts["unread"] else ""
+    unread = f" Xero didn't show {facts['unread']}." if facts["unread"] else ""
     if compared == agreeing:
         return f"✅ All {compared} agree at {when}.{alone}{unread}"
     return (

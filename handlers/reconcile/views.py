@@ -34,8 +34,8 @@ def report_blocks(report: Report) -> list[Block]:
     ]
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
     left = len(told) - _MOST_ROWS
-    more = f"{left} more that do not agree are in the file alone." if left > 0 else ""
-    file = "All of them come as a file, to you directly." if report.rows else ""
+    more = f"{left} more are in the file." if left > 0 else ""
+    file = "You get a file with all of them." if report.rows else ""
     return [*drawn, blocks.context(about, more, file)]
 
 

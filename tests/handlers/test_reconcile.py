@@ -92,8 +92,8 @@ def test_all_that_agree_are_one_line_with_the_time() -> None:
 def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
     made = report(*agreeing(141), *[row(Outcome.DECIDED)] * 2, others=1)
 
-    assert "all 143 agree at 09:30 UTC. 2 of them but for" in report_text(made)
-    assert "1 other sales invoice in Xero never went through the app" in report_text(made)
+    assert "all 143 agree at 09:30 UTC, 2 of them with" in report_text(made)
+    assert "1 other sales invoice in Xero didn't come from paymo-xero" in report_text(made)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
     drawn = report_blocks(report(*[row(Outcome.DIFFERS)] * 40))
 
     assert len(drawn) == 17
-    assert "25 more that do not agree are in the file" in said(drawn[-1])
+    assert "25 more are in the file" in said(drawn[-1])
 
 
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
@@ -184,7 +184,7 @@ async def test_a_file_that_slack_does_not_take_is_said(desk: Desk) -> None:
         ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id), report(*agreeing(2))
     )
 
-    assert any("install it again from its page" in each for each in desk.read_by_anna)
+    assert any("ask an admin to install it again" in each for each in desk.read_by_anna)
 
 
 def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:

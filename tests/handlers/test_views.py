@@ -116,7 +116,7 @@ def test_how_far_connecting_has_come_is_said_as_it_is() -> None:
     half = samples.checklist("x", paymo_link="")
 
     assert connected_text(begun).startswith("Nothing is connected yet.")
-    assert "Xero is still missing" in connected_text(half)
+    assert "to connect Xero" in connected_text(half)
 
 
 def test_the_forms_carry_the_names_that_others_rely_on() -> None:
