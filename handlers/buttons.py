@@ -8,18 +8,18 @@ from services.model.actions import Action
 
 TEXTS = {
     Action.RETRY: "Try Again",
-    Action.LOOK_AGAIN: "Look Again",
-    Action.CHANGE: "Change…",
-    Action.LINK_EXISTING: "Link to That One",
-    Action.WITHOUT_NUMBER: "Export Without a Number",
+    Action.LOOK_AGAIN: "Review Again",
+    Action.CHANGE: "Change Export…",
+    Action.LINK_EXISTING: "Link to That Invoice",
+    Action.WITHOUT_NUMBER: "Export Without Number",
     Action.CANCEL: "Cancel",
     Action.RECONNECT: "Reconnect",
     Action.OVERRIDE_TAX: "Export With This Tax",
-    Action.AS_DRAFT: "As a Draft",
-    Action.FIRST_OPEN_DAY: "Date It the First Open Day",
-    Action.TODAY: "Date It Today",
+    Action.AS_DRAFT: "Export as Draft",
+    Action.FIRST_OPEN_DAY: "Use First Open Day",
+    Action.TODAY: "Use Today’s Date",
     Action.DUE_BY_TERMS: "Due by Paymo’s Terms",
-    Action.DUE_AT_ONCE: "Due on Its Date",
+    Action.DUE_AT_ONCE: "Due on Invoice Date",
     Action.USE_CONTACT: "Use That Contact",
     Action.ADD_CONTACT: "Add Client to Xero",
     Action.ACCEPT_DIFFERENCE: "Accept the Difference",
@@ -29,7 +29,7 @@ TEXTS = {
     Action.DELETE_IN_PAYMO: "Delete in Paymo Too",
     Action.VOID_IN_PAYMO: "Void in Paymo Instead",
     Action.BRING_BACK: "Bring Back",
-    Action.RECORD_PAYMENT: "Record It in Paymo",
+    Action.RECORD_PAYMENT: "Record in Paymo",
     Action.EXPORT: "Export…",
     Action.MATCH: "Match Clients",
     Action.REQUEST_ACCESS: "Request Access",
@@ -48,7 +48,7 @@ _QUESTIONS = {
     Action.UNDO: blocks.confirm("Undo this export?", UNDO_MEANS, yes="Undo"),
     Action.UPDATE_IN_XERO: blocks.confirm(
         "Update it in Xero?",
-        "Its lines, amounts, dates and number in Xero become those that Paymo has now.",
+        "Xero gets the lines, amounts, dates and number that Paymo has now.",
         yes="Update",
     ),
     Action.DELETE_IN_PAYMO: blocks.confirm(
@@ -104,7 +104,7 @@ def whom_to_ask(user_id: str) -> list[Block]:
 def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -> list[Block]:
     """Return links to an invoice on both sides, as far as there is one."""
     places = (
-        ("Open That One in Xero", names.OPEN_RIVAL, rival),
+        ("Open the Other in Xero", names.OPEN_RIVAL, rival),
         ("Open in Xero", names.OPEN_XERO, xero),
         ("Open in Paymo", names.OPEN_PAYMO, paymo),
     )
@@ -115,7 +115,7 @@ def breaker_buttons(connection_id: int) -> list[Block]:
     """Return the two ways on when many invoices were deleted or voided at once."""
     sure = blocks.confirm(
         "Follow Xero in Paymo?",
-        "Every invoice that waits is deleted or voided in Paymo as it was in Xero.",
+        "Deletes or voids every waiting invoice in Paymo, as in Xero.",
         yes="Follow Xero",
     )
     return [

@@ -18,8 +18,6 @@ NOT_YET = frozenset(
         "handlers/history/text.py",
         "handlers/home/text.py",
         "handlers/notices/text.py",
-        "handlers/settings/text.py",
-        "handlers/settings/views.py",
         "services/export/refusals.py",
         "services/mapping/checks.py",
         "services/mapping/taxes.py",

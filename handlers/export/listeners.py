@@ -113,7 +113,7 @@ class ExportListeners:
             view_id = str(request.view["id"])
             await self.forms.attach_view(request.person, form.draft_id, view_id)
         else:
-            again = blocks.button("Look Again", Action.LOOK_AGAIN, export_id, style="primary")
+            again = blocks.button("Review Again", Action.LOOK_AGAIN, export_id, style="primary")
             await self._open(request, form, again)
 
     async def submit(self, request: SlackRequest) -> None:

@@ -6,8 +6,8 @@ from services.model.people import Role
 
 UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
 ONE_MORE = (
-    "✅ The settings are saved. For the PDF, Xero has to allow the app to attach files: press "
-    "*Connect Xero*, and allow it for {organisation}. Until then invoices go without it."
+    "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
+    "Press *Connect Xero* and allow it for {organisation}. Until then invoices go without it."
 )
 GONE = "This button is too old. Type the command again."
 
@@ -30,7 +30,7 @@ def answered_text(facts: Body) -> str:
         what = "to hand over" if facts["is_handover"] else "your request for access to"
         return f"🔑 {owner} declined {what} {pair}."
     may = {
-        Role.VIEWER.word: "You can ask how invoices stand, such as `/paymo-xero show INV-1`.",
+        Role.VIEWER.word: "You can ask about invoices: type `/paymo-xero show INV-1`.",
         Role.EXPORTER.word: "You can export: type `/paymo-xero export`.",
         Role.OWNER.word: "You decide about settings, roles and connecting.",
     }
@@ -44,7 +44,7 @@ def owner_text(facts: Body) -> str:
     why = {
         "given": f"{former} handed it over.",
         "taken": f"{former} didn't answer for seven days, and {owner} connected Xero again.",
-        "ordered": "Whoever runs this app decided so.",
+        "ordered": "Whoever runs paymo-xero decided this.",
     }[facts["by_way"]]
     return f"🔑 {owner} is now the owner of {_pair(facts)}. {why} {former} stays an exporter."
 

@@ -8,29 +8,29 @@ from services.model.people import Option, Role
 from services.settings.service import SettingsForm, too_early
 
 _CHOICES = (
-    Option(Role.VIEWER.word, "As viewer", "Sees how invoices stand"),
+    Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
     Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
 )
 
 TITLE = "Settings"
 _VOID = (
-    Option("void", "Void in Paymo", "The same in both ledgers, and it can be undone"),
-    Option("delete", "Delete in Paymo", "Voiding then means the same as deleting"),
+    Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
+    Option("delete", "Delete in Paymo", "Voiding and deleting mean the same"),
 )
 _CREDITS = (
     Option("record", "Record in Paymo", "As a payment that says what it is"),
-    Option("notify", "Only tell the channels", "Paymo keeps showing it as open"),
+    Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
 )
 _AUTO = (
     Option("off", "Off", "Somebody presses Export for every invoice"),
-    Option("on", "On", "On your order; three failures in a row stop it"),
+    Option("on", "On", "Three failures in a row turn it off"),
 )
 _PDF = (
     Option("off", "Off", "The invoice alone goes to Xero"),
-    Option("on", "On", "Xero is asked to allow attachments, too"),
+    Option("on", "On", "Needs one more permission in Xero"),
 )
 _CHANNELS = (
-    Option("on", "Subscribed channels, there", "They get notifications of invoices anyway"),
+    Option("on", "People in subscribed channels", "Only there; they read notifications anyway"),
     Option("off", "Nobody else", "Only the people named here"),
 )
 _SURE = blocks.confirm(
@@ -47,7 +47,7 @@ def asked_buttons(facts: Body) -> list[Block]:
     if facts["role"] == Role.OWNER.word:
         sure = blocks.confirm(
             "Hand over?",
-            "They decide about settings, roles and connecting from then on. You stay an exporter.",
+            "They will decide about settings, roles and connecting. You stay an exporter.",
             yes="Hand Over",
         )
         return [blocks.button("Allow", names.ALLOW_ACCESS, request_id, ask=sure), decline]
@@ -69,15 +69,15 @@ def _auto_export(form: SettingsForm) -> Block:
     """Draw the choice, or what is missing before there is one."""
     if form.auto_export == "off" and form.clean < form.needed:
         missing = too_early(form.clean, form.needed)
-        said = blocks.section(f"*Export by itself what is sent in Paymo*\n{missing}")
+        said = blocks.section(f"*Export automatically*\n{missing}")
         return said | {"block_id": names.AUTO_EXPORT}
     return blocks.choice(
         names.AUTO_EXPORT,
-        "Export by itself what is sent in Paymo",
+        "Export automatically",
         _AUTO,
         form.auto_export,
-        hint="Only invoices that are sent from now on, whose client was exported before and whose "
-        "checks are all green. Channels are asked about all others.",
+        hint="Invoices sent in Paymo from now on, if every check is green and somebody chose the "
+        "client's contact before. We ask in your channels about all others.",
     )
 
 
@@ -96,7 +96,7 @@ def _people(form: SettingsForm) -> list[Block]:
     return [
         blocks.input_block(
             blocks.users_select(names.VIEWERS, form.viewers),
-            "Who may ask how invoices stand, anywhere",
+            "Who may ask about invoices anywhere",
             hint="They can't export or change anything.",
             optional=True,
         ),
@@ -119,7 +119,7 @@ def settings_view(form: SettingsForm) -> Block:
         blocks.input_block(
             blocks.users_select(names.EXPORTERS, form.exporters),
             "Who may export besides you",
-            hint="They may also match clients and press the buttons under notices.",
+            hint="They may also match clients and press the buttons under notifications.",
             optional=True,
         ),
         *_people(form),

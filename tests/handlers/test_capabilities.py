@@ -127,7 +127,7 @@ async def test_a_number_that_is_taken_is_linked_by_a_button(walk: Walk) -> None:
     form = await walk.form("INV-9")
     await walk.town.slack.submit("Anna", form.id)
 
-    refused = await walk.modal_saying("Export Without a Number")
+    refused = await walk.modal_saying("Export Without Number")
     await press(walk, refused, "without_number")
     await walk.modal_saying("It went without its number")
 

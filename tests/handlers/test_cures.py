@@ -117,18 +117,18 @@ async def test_e33_a_changed_invoice_is_looked_at_again_with_one_press(walk: Wal
 
 @pytest.mark.parametrize("words", ["The tide must be high.", "Nobody knows why <!channel>."])
 async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, words: str) -> None:
-    """Xero's own words; then Change… opens the form again, Try Again sends, Cancel leaves it."""
+    """Xero's own words; Change Export… opens the form again, Try Again sends, Cancel leaves it."""
     body = json.dumps({"Elements": [{"ValidationErrors": [{"Message": words}]}]})
     form = await walk.form("INV-1")
     walk.town.xero.faults.add(method="PUT", path="Invoices", status=400, body=body, times=2)
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying(words.split("<", maxsplit=1)[0])
-    for label in ("Try Again", "Change…", "Cancel"):
+    for label in ("Try Again", "Change Export…", "Cancel"):
         assert label in text_in(refused.payload)
     await press(walk, refused, "change")
     form = await walk.modal_saying("passed")
     await walk.town.slack.submit("Anna", form.id)
-    refused = await walk.modal_saying("Change…")
+    refused = await walk.modal_saying("Change Export…")
     await press(walk, refused, "cancel")
     await walk.modal_saying("was cancelled")
     await walk.close()

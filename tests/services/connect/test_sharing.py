@@ -52,7 +52,7 @@ async def test_ending_one_of_two_leaves_the_other_working_and_says_so(
         named = "a connection in another Slack workspace"
 
     assert farewell.others == (named,)
-    assert f"Maple Books is disconnected here. The access to Xero stays for {named}" in said
+    assert f"Maple Books is disconnected here. Access to Xero stays for {named}" in said
     assert await works(stand, second)
     assert stand.xero.calls("DELETE", "/connections") == []
     assert stand.xero.calls("POST", "/connect/revocation") == []
