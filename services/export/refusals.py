@@ -11,17 +11,16 @@ _NUMBER = (
     r"number\b.*\binvoice"
 )
 _PLAN = (
-    "The plan of this Xero organisation lets you approve no more invoices now. Export it as a "
-    "draft, which no plan limits; somebody approves it in Xero later."
+    "This organisation's plan in Xero lets you approve no more invoices now. Export it as a "
+    "draft, and approve it later."
 )
 _NO_CODE = (
-    "Xero takes invoices only for accounts with a code, and this account has none. Give it one at "
-    "Accounting → Advanced → Chart of accounts → the account → Edit details; the export then goes "
-    "on by itself. Or choose another account."
+    "This account has no code, and Xero needs one. Add it at Accounting → Advanced → Chart of "
+    "accounts → the account → Edit details, and the export goes on. Or choose another account."
 )
 _INACTIVE = (
-    "The organisation can't be written to in Xero now; often its subscription or trial has ended. "
-    "Put that right in Xero, then try again."
+    "Xero accepts no changes to this organisation now. Often its subscription or trial has ended. "
+    "Correct that in Xero, then try again."
 )
 _EMAIL = (
     "Xero doesn't accept the contact's e-mail address. Correct it at the contact in Xero, then try "
@@ -127,19 +126,18 @@ def no_answer(export: Export) -> Refused:
     """Return why it is not tried any more."""
     if not _may_have_left(export):
         return Refused(
-            "Paymo or Xero could not be asked for too long, so nothing was sent. Try again when "
-            "both work, or cancel.",
+            "Paymo or Xero didn't answer for too long, so nothing was sent. Try again when both "
+            "work, or cancel.",
             RefusalCode.NO_ANSWER,
         )
     if _is_missing(export):
         return Refused(
-            "Xero failed every time the app sent it, and Xero does not have it. Try again later, "
-            "or cancel.",
+            "Xero failed every time, and doesn't have the invoice. Try again later, or cancel.",
             RefusalCode.NO_ANSWER,
         )
     return Refused(
-        "Xero has not answered for too long, so it may or may not have this invoice. The app looks "
-        "for it in Xero before it sends anything again. Try again later, or cancel.",
+        "Xero didn't answer for too long, so it may have this invoice. We check Xero before we "
+        "send it again. Try again later, or cancel.",
         RefusalCode.NO_ANSWER,
     )
 
@@ -147,10 +145,10 @@ def no_answer(export: Export) -> Refused:
 def cancelled(export: Export) -> str:
     """Say what is known of an export that a person ended."""
     if not _may_have_left(export):
-        return "It was cancelled; nothing was sent."
+        return "Cancelled. Nothing was sent."
     if _is_missing(export):
-        return "It was cancelled. Xero did not answer, and does not have it."
-    return "It was cancelled. Xero did not answer, so look there whether it has this invoice."
+        return "Cancelled. Xero doesn't have it."
+    return "Cancelled. Xero didn't answer, so check there whether it has this invoice."
 
 
 def disconnected(export: Export) -> Refused:
@@ -159,8 +157,8 @@ def disconnected(export: Export) -> Refused:
         text = "The connection was ended before this invoice was sent."
         return Refused(text, RefusalCode.DISCONNECTED)
     return Refused(
-        "The connection was ended before Xero answered. Look in Xero whether it has this invoice; "
-        "the app looks there, too, before it sends anything again.",
+        "The connection was ended before Xero answered. Check in Xero whether it has this "
+        "invoice. We check before we send it again.",
         RefusalCode.DISCONNECTED,
     )
 

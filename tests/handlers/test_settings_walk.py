@@ -22,7 +22,7 @@ async def test_the_pdf_is_attached_once_xero_allows_it(walk: Walk) -> None:
     answer = await walk.town.slack.submit("Anna", view.id)
     assert answer.ok, (answer.failure, answer.errors)
 
-    view = await walk.modal_saying("Xero has to allow the app to attach files")
+    view = await walk.modal_saying("one more permission in Xero")
     link = link_in(view, "connect_xero")
     assert "attaches Paymo’s PDF" in (await walk.town.http.get(link)).text
     await walk.consent(link)
