@@ -85,7 +85,7 @@ async def test_what_is_to_be_exported_goes_before_every_note(bridge: Bridge) -> 
 @pytest.mark.parametrize(
     ("name", "written", "problem"),
     [
-        ("no room", 1, "kept for exports"),
+        ("no room", 1, "daily calls for exports"),
         ("no connection", 0, "does not work any more"),
         ("refused", 0, "Xero refused"),
         ("too late", 0, "no quiet time"),

@@ -81,7 +81,7 @@ async def test_a_write_with_an_unknown_outcome_is_never_repeated(
 
     assert door.asked == 1
     assert refusal.value.has_answered is ("status" in fault)
-    assert "not known" in str(refusal.value)
+    assert "don't know what it did" in str(refusal.value)
 
 
 async def test_a_write_that_does_no_harm_twice_is_repeated(door: Door) -> None:
@@ -182,7 +182,7 @@ async def test_a_long_wait_is_given_back_with_its_limit(
         (401, NotConnected, "Connect it again. (No such thing.)"),
         (403, Forbidden, "(No such thing.)"),
         (404, NotFound, "can't find this. It may have been deleted. (No such thing.)"),
-        (410, NotFound, "knows no such object"),
+        (410, NotFound, "can't find this"),
         (302, Unavailable, "don't know what it did"),
         (408, Unavailable, "don't know what it did"),
         (504, Unavailable, "busy or down (504)"),
