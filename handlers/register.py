@@ -81,7 +81,7 @@ class _Register:
         self.reconcile = ReconcileListeners(services.reconcile, workspaces)
         self.notices = NoticeListeners(services.notices)
         self.settings = SettingsListeners(services.settings, services.connect, services.access)
-        self.home = HomeListeners(services.connect, workspaces)
+        self.home = HomeListeners(services.connect, services.explain, workspaces)
         self.history = HistoryListeners(
             services.history,
             services.undo,
@@ -104,7 +104,7 @@ class _Register:
                 "app_uninstalled": self.home.uninstalled,
                 "tokens_revoked": self.home.revoked,
             },
-            guard=guarded,
+            guard=lambda handler: guarded(self.home.following(handler)),
         )
         made.actions[names.WHICH] = partial(go_on, made)
         return made
@@ -186,6 +186,7 @@ class _Register:
             names.FIX_FAILED: self.batches.fix_failed,
             names.CLIENT: self.matching.choose_client,
             names.SYNC: self.connect.sync,
+            names.HELP: self.home.help,
             names.RECONCILE: self.reconcile.again,
             names.HISTORY: self.history.again,
             names.WHY: self.history.why_again,

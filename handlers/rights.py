@@ -74,6 +74,7 @@ ACTIONS: Final[dict[str, Role]] = {
     **dict.fromkeys(
         (
             names.CONNECT_ANOTHER,
+            names.HELP,
             Action.REQUEST_ACCESS,
             names.ACCESS_ROLE,  # chooses; the press on Allow counts
             names.WHICH,  # says which connection; what was wanted there is decided by itself

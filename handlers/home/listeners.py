@@ -1,9 +1,9 @@
 """The panel, the Home tab, status and help: where everything stands and how to go on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from handlers import blocks, reply
+from handlers import reply
 from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
@@ -13,11 +13,16 @@ from handlers.home.text import (
     status_text,
     unknown_text,
 )
-from handlers.home.views import button_blocks, help_blocks, status_blocks
-from handlers.routing import SlackRequest
+from handlers.home.views import button_blocks, help_blocks, hidden_view, home_view, status_blocks
+from handlers.routing import Handler, SlackRequest
+from handlers.slack import best_effort
 from handlers.words import Words
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
+from services.explain.service import ExplainService
+from services.explain.worklist import WorkList
+from services.model.connection import ConnectionState
+from services.model.people import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class HomeListeners:
     """Shows the state of the workspace's connections."""
 
     service: ConnectService
+    explain: ExplainService
     workspaces: WorkspaceService
 
     async def panel(self, request: SlackRequest) -> None:
@@ -63,19 +69,38 @@ class HomeListeners:
         event = request.body["event"]
         if event.get("tab", "home") != "home":
             return
-        drawn = [
-            blocks.header("paymo-xero"),
-            *await self._standing(request),
-        ]
-        await request.client.views_publish(user_id=event["user"], view=blocks.home(drawn))
+        await self.publish(request)
 
-    async def _standing(self, request: SlackRequest) -> list[Block]:
-        """Draw how everything is, or that this person may not know."""
+    def following(self, handler: Handler) -> Handler:
+        """Return the handler; Home follows what was pressed on it, and every form that was sent."""
+
+        async def run(request: SlackRequest) -> None:
+            await handler(request)
+            view = request.body.get("view") or {}
+            if request.body.get("type") == "view_submission" or view.get("type") == "home":
+                with best_effort():
+                    await self.publish(request)
+
+        return run
+
+    async def publish(self, request: SlackRequest) -> None:
+        """Draw this person's Home tab as everything is now."""
+        person = replace(request.person, channel_id="", connection_id=0)
+        view = await self._home(person)
+        await request.client.views_publish(user_id=person.user_id, view=view)
+
+    async def _home(self, person: Person) -> Block:
+        site = self.service.checklists.public_url
         try:
-            found = await self.service.overviews(request.person)
+            found = await self.service.overviews(person)
         except NotAllowed as refusal:
-            return reply.refusal_blocks(refusal)
-        return [*blocks.paragraphs(status_text(found).split("\n")), *status_blocks(found)]
+            return hidden_view(refusal, site)
+        work = WorkList()
+        if len(found) == 1 and found[0].state is ConnectionState.ACTIVE:
+            about = replace(person, connection_id=found[0].connection_id)
+            work = await self.explain.worklist(about)
+        ended = "" if found else await self.service.former(person)
+        return home_view(found, work, ended, site)
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""

@@ -7,6 +7,7 @@ from handlers.blocks import one_line
 from handlers.connect.text import about
 from handlers.words import Words
 from services.connect.checklists import Overview
+from services.explain.worklist import Line
 from services.model.connection import FEW_CALLS, ConnectionState
 from services.model.people import Role
 
@@ -43,6 +44,9 @@ HELP_LINES = (
     (Role.OWNER, "connect another", "add another company"),
     (Role.OWNER, "disconnect", "disconnect Paymo and Xero"),
 )
+BROKEN = "Exports and payments will resume when you reconnect."
+ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
+CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 SEVERAL = 2
 # The rest is named below these without a word.
@@ -110,6 +114,24 @@ def problems(overview: Overview) -> list[str]:
     if left is not None and left < FEW_CALLS:
         said.append(f"⚠️ Xero allows only {left} more calls today. Exports come first.")
     return said
+
+
+def needs_line(line: Line) -> str:
+    """Say which invoice needs somebody, and why."""
+    return f"{invoice_line(line)}\n{blocks.render_line(line.text)}"
+
+
+def invoice_line(line: Line) -> str:
+    """Name an invoice."""
+    said = [f"*{one_line(line.number)}*", one_line(line.client), blocks.render_line(line.amount)]
+    return " · ".join(said)
+
+
+def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
+    """List the first few invoices of a kind below how many there are."""
+    shown = [f"*{title}* · {count}", *(f"• {invoice_line(each)}" for each in lines)]
+    left = count - len(lines)
+    return "\n".join([*shown, f"{left} more"] if left > 0 else shown)
 
 
 def unknown_text(words: Words) -> str:

@@ -2,15 +2,34 @@
 
 from collections.abc import Sequence
 
-from handlers import blocks, names
+from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
-from handlers.buttons import breaker_buttons
-from handlers.home.text import SEVERAL, WHAT_IT_IS, help_lines, status_lines
+from handlers.buttons import breaker_buttons, button
+from handlers.home.text import (
+    BROKEN,
+    CALM,
+    ENDED,
+    NOT_CONNECTED,
+    SEVERAL,
+    WHAT_IT_IS,
+    help_lines,
+    listed_text,
+    needs_line,
+    problems,
+    state_of,
+    status_lines,
+)
+from handlers.settings.views import asked_buttons
 from services.connect.checklists import Overview
+from services.errors import ServiceError
+from services.explain.worklist import WorkList
+from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.people import Role
 
 _MOST = 10
+_HELP = blocks.button("Help", names.HELP)
+_AT_ONCE = frozenset({Action.CHANGE, Action.RETRY, Action.LOOK_AGAIN})  # begin with a form
 
 
 def button_blocks(found: Sequence[Overview]) -> list[Block]:
@@ -33,6 +52,72 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
     for place, each in enumerate(found[:_MOST]):
         drawn += [*blocks.paragraphs(status_lines(each)), *_row(each, place)]
     return [*drawn, *_more(found)]
+
+
+def home_view(found: Sequence[Overview], work: WorkList, ended: str, site: str) -> Block:
+    """Draw the Home tab: what to do about one connection, or how each of several is doing."""
+    drawn = [blocks.header("paymo-xero")]
+    if not found:
+        said = ENDED.format(blocks.one_line(ended)) if ended else f"{WHAT_IT_IS}\n{NOT_CONNECTED}"
+        drawn += [blocks.section(said), *blocks.actions([_connect("Connect"), _HELP])]
+    elif len(found) < SEVERAL:
+        drawn += _work(found[0], work)
+    else:
+        drawn += [*status_blocks(found), *blocks.actions([_HELP])]
+    return blocks.home([*drawn, *_site(site)])
+
+
+def hidden_view(refusal: ServiceError, site: str) -> Block:
+    """Draw the Home tab of somebody without a role."""
+    drawn = [blocks.header("paymo-xero"), blocks.section(WHAT_IT_IS)]
+    return blocks.home([*drawn, *reply.refusal_blocks(refusal), *_site(site)])
+
+
+def _site(site: str) -> list[Block]:
+    """Link to what the operator says."""
+    return [blocks.context(f"<{site}/privacy|Privacy> · <{site}/support|Support>")]
+
+
+def _work(overview: Overview, work: WorkList) -> list[Block]:
+    about = overview.connection_id
+    synced = f"Last sync {blocks.moment(overview.swept_at)}" if overview.swept_at else ""
+    drawn = [blocks.section(state_of(overview)), *blocks.small_print(synced)]
+    if overview.state is ConnectionState.BROKEN:
+        drawn.append(blocks.section(BROKEN))
+    drawn += blocks.actions([*_buttons(overview), _HELP], about=about)
+    drawn += blocks.paragraphs(problems(overview))
+    if overview.state is not ConnectionState.ACTIVE:
+        return drawn
+    can_export = overview.role >= Role.EXPORTER
+    drawn += _needs(overview, work) if can_export else []
+    if work.ready:
+        ready = blocks.section(listed_text("Ready to export", work.ready, work.ready_count))
+        all_of_them = blocks.button("Export All…", names.EXPORT_ALL)
+        drawn.append(
+            blocks.named(ready | {"accessory": all_of_them}, about, 90) if can_export else ready
+        )
+    if work.paid:
+        drawn.append(blocks.section(listed_text("Recently paid", work.paid, len(work.paid))))
+    return drawn
+
+
+def _needs(overview: Overview, work: WorkList) -> list[Block]:
+    """Draw each thing that waits for this person, with its button."""
+    about, count = overview.connection_id, work.needs_count + len(work.asked)
+    if not count:
+        return [] if overview.is_paused else [blocks.section(CALM)]
+    drawn = [blocks.section(f"*Needs you* · {count}")]
+    for place, line in enumerate(work.needs, 1):
+        fix = blocks.button("See Why", names.WHY, line.number)
+        if line.action in _AT_ONCE:
+            fix = button(line.action, line.export_id)
+        drawn.append(blocks.named(blocks.section(needs_line(line), accessory=fix), about, place))
+    for place, each in enumerate(work.asked, 50):
+        facts = {"request_id": each.request_id, "role": each.role}
+        drawn.append(blocks.section(f"<@{each.user_id}> asks for access."))
+        drawn += blocks.actions(asked_buttons(facts), about=about, place=place)
+    left = work.needs_count - len(work.needs)
+    return [*drawn, *blocks.small_print(f"{left} more" if left > 0 else "")]
 
 
 def _row(overview: Overview, place: int = 0) -> list[Block]:

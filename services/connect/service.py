@@ -116,6 +116,14 @@ class ConnectService:
                 raise roles.refusal(hidden[0], Role.VIEWER, Role.NOBODY)
             return tuple(seen)
 
+    async def former(self, person: Person) -> str:
+        """Name the connection that ended last, to whoever had a role in it; "" otherwise."""
+        async with self.database.sessions() as session:
+            ended = await connections.find_last_ended(session, person)
+            if ended is None or not roles.named_role(ended, person.user_id):
+                return ""
+            return f"{ended.paymo_company_name} → {ended.organisation_name}"
+
     async def farewell(self, person: Person) -> Farewell:
         """Say what disconnecting ends and what it leaves. Raises `NotConnected`, `NotAllowed`."""
         async with self.database.sessions() as session:

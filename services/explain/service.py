@@ -7,8 +7,9 @@ from datetime import datetime
 from services import compare
 from services.clients.paymo import Client, Invoice
 from services.errors import NotConnected, NotFound
-from services.explain import findings
+from services.explain import findings, worklist
 from services.explain.findings import Finding
+from services.explain.worklist import WorkList
 from services.export import claims, forms, ledger_settings, recording
 from services.jobs.runner import Work
 from services.mapping.case import ExportChoice, adding_of
@@ -102,6 +103,18 @@ class ExplainService:
             for each in (explained.export, *explained.findings)
         )
         return replace(explained, export=told, findings=tuple(others))
+
+    async def worklist(self, person: Person) -> WorkList:
+        """What there is to do about the only connection of this person, or the chosen one.
+
+        Raises `NotConnected`, `NotAllowed`.
+        """
+        async with self.database.sessions() as session:
+            connection = await connections.find_current(session, person)
+            if connection is None:
+                raise NotConnected(connections.CONNECT_FIRST, system="Xero")
+            role = await roles.require(session, connection, person, Role.VIEWER)
+            return await worklist.load(session, connection, role)
 
     async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:
         """Have the invoice read from Paymo, as for a form that nobody sees."""

@@ -18,7 +18,7 @@ from services.model import wording
 
 Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.
-MEANT = re.compile(r"<(@(UOWNER|UANNA)>|#C1>|@D1>|!date\^)")
+MEANT = re.compile(r"<(@(UOWNER|UANNA)>|#C1>|@D1>|!date\^|https://app.example/)")
 
 
 def judge_view(view: Json) -> None:

@@ -6,14 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from services.connect.checklists import Checklist, Farewell, Overview
+from services.explain.worklist import Asked, Line, WorkList
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.matching.service import MatchForm
+from services.model.actions import Action
 from services.model.connection import ConnectionState, Organisation
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.model.notice import NoticeKind, Topic
 from services.model.people import Option, Role
+from services.model.wording import Amount
 from services.notices.delivery import Message
 from services.notices.service import Listening
 from services.settings.service import SettingsForm
@@ -66,6 +69,14 @@ def overview(name: str, **changes: Any) -> Overview:
         channels=("C1", "D1"),
     )
     return replace(made, **changes)
+
+
+def worklist(name: str) -> WorkList:
+    """Return a list that is as long as one can be."""
+    amount = str(Amount(Decimal("1062.50"), "NZD", "NZ"))
+    line = Line(name, name, amount, name * 20, 5, Action.CHANGE)
+    asked = Asked(12, "UANNA", "exporter")
+    return WorkList(7, (line,) * 5, 5000, (asked,) * 5, (line,) * 5, 5000, (line,) * 5)
 
 
 def farewell(name: str) -> Farewell:

@@ -12,14 +12,15 @@ from handlers.connect.views import connect_view, ending_view, farewell_view
 from handlers.export.text import result_text
 from handlers.export.views import export_view, result_view
 from handlers.home.text import overview_text, unknown_text
-from handlers.home.views import help_blocks, status_blocks
+from handlers.home.views import help_blocks, hidden_view, home_view, status_blocks
 from handlers.matching.views import match_view
 from handlers.notices.views import subscribe_view
 from handlers.reply import refusal_view, working_view
 from handlers.routing import note_of
 from handlers.settings.views import settings_view
 from handlers.words import parse
-from services.errors import NotConnected
+from services.errors import NotAllowed, NotConnected
+from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.people import Option, OptionGroup, Role
@@ -69,7 +70,15 @@ VIEWS: dict[str, Draw] = {
         samples.settings_form(name, auto_export="off", clean=2, needed=3)
     ),
     "refusal": lambda name: refusal_view(NotConnected(name, system="Xero")),
-    "home": lambda name: blocks.home(status_blocks([samples.overview(name)] * 30)),
+    "home": lambda name: home_view(
+        [samples.overview(name)], samples.worklist(name), "", "https://app.example"
+    ),
+    "home, several": lambda name: home_view(
+        [samples.overview(name)] * 30, WorkList(), "", "https://app.example"
+    ),
+    "home, new": lambda _: home_view([], WorkList(), "", "https://app.example"),
+    "home, ended": lambda name: home_view([], WorkList(), name, "https://app.example"),
+    "home, no role": lambda name: hidden_view(NotAllowed(name), "https://app.example"),
 }
 STATES = list(ExportState)
 

@@ -1,0 +1,111 @@
+"""What one connection's people have to do, and what they wait for: rows only."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.export import recording
+from services.model.actions import Action
+from services.model.export import ExportState, RefusalCode
+from services.model.invoice import SENT_IN_PAYMO
+from services.model.people import Role
+from services.model.wording import Amount, Day, situated
+from services.store import access, batches, worklists
+from services.store.engine import Session
+from services.store.tables import Connection, Export
+
+_MOST = 5
+_ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One invoice: whose, how much, and why it is listed."""
+
+    number: str
+    client: str
+    amount: str  # a sentence's fact, or ""
+    text: str = ""
+    export_id: int = 0
+    action: Action | None = None  # what helps at once, where there is such a thing
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody who asks for access."""
+
+    request_id: int
+    user_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkList:
+    """The first few of each kind, and how many there are."""
+
+    connection_id: int = 0
+    needs: tuple[Line, ...] = ()
+    needs_count: int = 0
+    asked: tuple[Asked, ...] = ()  # for the owner
+    ready: tuple[Line, ...] = ()
+    ready_count: int = 0
+    paid: tuple[Line, ...] = ()
+
+
+async def load(session: Session, connection: Connection, role: Role) -> WorkList:
+    """Collect what this role sees: who can't export has nothing to do, but may look."""
+    needs = [each async for each in _needs(session, connection)]
+    numbers = {each.number for each in needs}
+    ready = await batches.list_candidates(session, connection, SENT_IN_PAYMO)
+    heads = await worklists.list_heads(session, connection, ready[: _MOST + len(needs)])
+    lines = [
+        Line(head.number, name, _amount(head.total, head.currency, connection))
+        for head, name in heads
+        if head.number not in numbers
+    ]
+    requests = await access.list_open(session, connection.id) if role is Role.OWNER else ()
+    return WorkList(
+        connection_id=connection.id,
+        needs=tuple(needs[:_MOST]),
+        needs_count=len(needs),
+        asked=tuple(Asked(each.id, each.user_id, each.role) for each in requests[:_MOST]),
+        ready=tuple(lines[:_MOST]),
+        ready_count=max(len(ready) - (len(heads) - len(lines)), len(lines)),
+        paid=tuple(
+            Line(each.number, each.client_name, _amount(each.total, each.currency, connection))
+            for each in await worklists.list_paid(session, connection, _MOST)
+        ),
+    )
+
+
+async def _needs(session: Session, connection: Connection) -> AsyncIterator[Line]:
+    for export in await worklists.list_needing(session, connection):
+        if RefusalCode.CANCELLED not in export.refusals:
+            yield _line(export, connection, *_why(export))
+    for payment, export in await worklists.list_asking(session, connection):
+        amount = Amount(payment.amount, export.currency)
+        text = f"A payment of {amount}, dated {Day(payment.paid_on)}, needs a decision."
+        yield _line(export, connection, text, None)
+
+
+def _why(export: Export) -> tuple[str, Action | None]:
+    if export.state is ExportState.FAILED:
+        return export.reason, next(iter(recording.actions_of(export)), None)
+    if export.state is ExportState.DIFFERENT:
+        return "The totals in Paymo and Xero differ.", None
+    return _ENDED, None
+
+
+def _line(export: Export, connection: Connection, text: str, action: Action | None) -> Line:
+    return Line(
+        export.number,
+        export.client_name,
+        _amount(export.total, export.currency, connection),
+        situated(text, connection.country),
+        export.id,
+        action,
+    )
+
+
+def _amount(value: Decimal | None, currency: str, connection: Connection) -> str:
+    return str(Amount(value, currency, connection.country)) if value is not None else ""

@@ -1,0 +1,81 @@
+"""The Home tab: a work list by role, and what it says in every other state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from handlers.home.views import home_view
+from services.explain.worklist import WorkList
+from services.model.connection import ConnectionState
+from services.model.people import Role
+from tests.handlers import samples
+from tests.handlers.judging import buttons, said
+from tests.walk import Walk, text_in
+
+SITE = "https://app.example"
+STATES: list[tuple[Mapping[str, Any], str, set[str]]] = [
+    ({"role": Role.OWNER}, "Needs you", {"change", "sync", "export_all", "settings", "help"}),
+    ({"role": Role.EXPORTER}, "Ready to export", {"change", "sync", "export_all", "help"}),
+    ({"role": Role.VIEWER}, "Recently paid", {"help"}),
+    ({"state": ConnectionState.PENDING}, "Half connected", {"connect", "help"}),
+    (
+        {"state": ConnectionState.BROKEN, "broken_side": "Xero"},
+        "will resume when you reconnect",
+        {"connect", "help"},
+    ),
+    ({"state": ConnectionState.ENDING}, "Disconnecting", {"help"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "words", "offered"), STATES)
+def test_every_state_says_what_it_is_and_what_to_do(
+    changes: Mapping[str, Any], words: str, offered: set[str]
+) -> None:
+    overview = samples.overview("Acme", **{"is_paused": False, **changes})
+    view = home_view([overview], samples.worklist("INV-1"), "", SITE)
+
+    assert words in said(view)
+    assert offered <= set(buttons(view["blocks"]))
+    assert "disconnect" not in buttons(view["blocks"])
+    assert f"{SITE}/privacy" in said(view)
+
+
+def test_a_viewer_has_nothing_to_press_but_help() -> None:
+    overview = samples.overview("Acme", role=Role.VIEWER)
+    view = home_view([overview], samples.worklist("INV-1"), "", SITE)
+
+    assert set(buttons(view["blocks"])) == {"help"}
+    assert "Needs you" not in said(view)
+
+
+def test_what_ended_says_so_and_how_to_go_on() -> None:
+    view = home_view([], WorkList(), "Maple Studio → Maple Books", SITE)
+
+    assert "Disconnected: Maple Studio → Maple Books" in said(view)
+    assert set(buttons(view["blocks"])) == {"connect", "help"}
+
+
+async def home_saying(walk: Walk, words: str, who: str = "Anna") -> str:
+    slack = walk.town.slack
+    await slack.wait_for(
+        lambda: (view := slack.home(who)) is not None and words in text_in(view.payload), 8
+    )
+    view = slack.home(who)
+    assert view is not None
+    return text_in(view.payload)
+
+
+async def test_home_goes_from_new_to_what_is_ready_by_role(walk: Walk) -> None:
+    slack = walk.town.slack
+    await slack.open_home("Anna")
+    assert "Connect" in await home_saying(walk, "aren't connected yet")
+    company = walk.town.paymo.company
+    company.edit(company.numbered("INV-1").id, status="sent")
+    await walk.connect()
+    await walk.form("INV-1")  # by then Paymo's list is read
+    await slack.open_home("Anna")
+    shown = await home_saying(walk, "Ready to export")
+    assert "INV-1" in shown
+    await slack.open_home("Ben")
+    assert "INV-1" not in await home_saying(walk, "don't have access", "Ben")

@@ -1,0 +1,66 @@
+"""What the Home tab lists for one connection."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.errors import NotAllowed
+from services.explain.service import ExplainService
+from services.model.people import Person, Role
+from services.store.engine import Database
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.services.bridge import ANNA, Bridge, built_once, reply_to
+from tests.services.fixtures import bridge_of
+
+pytestmark = SQLITE_ALONE
+
+
+@built_once
+async def pair(database: Database) -> Bridge:
+    """A connected pair with three invoices that went out."""
+    made = await Bridge.open(database)
+    made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
+    acme = made.paymo.company.add_client("ACME Ltd.", email="pay@acme.example")
+    for nth in (1, 2, 3):
+        made.paymo.company.add_invoice(
+            f"INV-{nth}", acme, [("Design", "Pages", 1, "100.00")], tax=15, status="sent"
+        )
+    made.clock.turn(hours=2)
+    await made.run()
+    return made
+
+
+bridge = bridge_of(pair)
+
+
+@BOTH_DATABASES
+async def test_each_invoice_is_listed_where_it_needs_somebody(bridge: Bridge) -> None:
+    """One is paid, one was refused, one was never exported."""
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    paid = await bridge.export_it("INV-1")
+    bridge.xero.books.pay(paid.xero_invoice_id, Decimal("115.00"), date=bridge.clock().date())
+    await bridge.look()
+    form = await bridge.form_for("INV-2")
+    company = bridge.paymo.company
+    company.edit(company.numbered("INV-2").id, discount=Decimal(10))
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.run()
+
+    found = await explain.worklist(ANNA)
+
+    [refused] = found.needs
+    assert (refused.number, refused.text) == ("INV-2", bridge.screen.results[-1].reason)
+    assert refused.action == bridge.screen.results[-1].actions[0]
+    assert ([each.number for each in found.ready], found.ready_count) == (["INV-3"], 1)
+    assert [each.number for each in found.paid] == ["INV-1"]
+
+
+async def test_the_owner_sees_who_asks_and_nobody_else_sees_anything(bridge: Bridge) -> None:
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    await bridge.access.ask(Person("", "T1", "U9"), Role.EXPORTER)
+
+    found = await explain.worklist(ANNA)
+
+    assert [(each.user_id, each.role) for each in found.asked] == [("U9", "exporter")]
+    with pytest.raises(NotAllowed):
+        await explain.worklist(Person("", "T1", "U9"))
