@@ -46,6 +46,7 @@ HELP_LINES = (
 )
 BROKEN = "Exports and payments will resume when you reconnect."
 ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
+OVERDUE = "Overdue"
 CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 SEVERAL = 2
@@ -127,9 +128,15 @@ def invoice_line(line: Line) -> str:
     return " · ".join(said)
 
 
+def due_line(line: Line) -> str:
+    """Name an invoice, and how late it is."""
+    return f"{invoice_line(line)} · {blocks.render_line(line.text)}"
+
+
 def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
     """List the first few invoices of a kind below how many there are."""
-    shown = [f"*{title}* · {count}", *(f"• {invoice_line(each)}" for each in lines)]
+    named = due_line if title == OVERDUE else invoice_line
+    shown = [f"*{title}* · {count}", *(f"• {named(each)}" for each in lines)]
     left = count - len(lines)
     return "\n".join([*shown, f"{left} more"] if left > 0 else shown)
 

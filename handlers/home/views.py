@@ -10,6 +10,7 @@ from handlers.home.text import (
     CALM,
     ENDED,
     NOT_CONNECTED,
+    OVERDUE,
     SEVERAL,
     WHAT_IT_IS,
     help_lines,
@@ -96,6 +97,8 @@ def _work(overview: Overview, work: WorkList) -> list[Block]:
         drawn.append(
             blocks.named(ready | {"accessory": all_of_them}, about, 90) if can_export else ready
         )
+    if work.overdue:
+        drawn.append(blocks.section(listed_text(OVERDUE, work.overdue, work.overdue_count)))
     if work.paid:
         drawn.append(blocks.section(listed_text("Recently paid", work.paid, len(work.paid))))
     return drawn

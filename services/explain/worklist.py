@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from services.export import recording
 from services.model.actions import Action
+from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import SENT_IN_PAYMO
 from services.model.people import Role
 from services.model.wording import Amount, Day, situated
-from services.store import access, batches, worklists
+from services.store import access, batches, owed, worklists
 from services.store.engine import Session
 from services.store.tables import Connection, Export
 
@@ -49,10 +51,12 @@ class WorkList:
     asked: tuple[Asked, ...] = ()  # for the owner
     ready: tuple[Line, ...] = ()
     ready_count: int = 0
+    overdue: tuple[Line, ...] = ()
+    overdue_count: int = 0
     paid: tuple[Line, ...] = ()
 
 
-async def load(session: Session, connection: Connection, role: Role) -> WorkList:
+async def load(session: Session, connection: Connection, role: Role, now: datetime) -> WorkList:
     """Collect what this role sees: who can't export has nothing to do, but may look."""
     needs = [each async for each in _needs(session, connection)]
     numbers = {each.number for each in needs}
@@ -64,6 +68,7 @@ async def load(session: Session, connection: Connection, role: Role) -> WorkList
         if head.number not in numbers
     ]
     requests = await access.list_open(session, connection.id) if role is Role.OWNER else ()
+    overdue = await worklists.list_overdue(session, connection, day_in(connection.time_zone, now))
     return WorkList(
         connection_id=connection.id,
         needs=tuple(needs[:_MOST]),
@@ -71,6 +76,8 @@ async def load(session: Session, connection: Connection, role: Role) -> WorkList
         asked=tuple(Asked(each.id, each.user_id, each.role) for each in requests[:_MOST]),
         ready=tuple(lines[:_MOST]),
         ready_count=max(len(ready) - (len(heads) - len(lines)), len(lines)),
+        overdue=tuple(_overdue(each, connection, now) for each in overdue[:_MOST]),
+        overdue_count=len(overdue),
         paid=tuple(
             Line(each.number, each.client_name, _amount(each.total, each.currency, connection))
             for each in await worklists.list_paid(session, connection, _MOST)
@@ -94,6 +101,13 @@ def _why(export: Export) -> tuple[str, Action | None]:
     if export.state is ExportState.DIFFERENT:
         return "The totals in Paymo and Xero differ.", None
     return _ENDED, None
+
+
+def _overdue(export: Export, connection: Connection, now: datetime) -> Line:
+    late = owed.days_late(export, connection, now)
+    left = _amount(export.xero_due or export.total, export.currency, connection)
+    text = f"overdue by {late} {'day' if late == 1 else 'days'}"
+    return Line(export.number, export.client_name, left, text)
 
 
 def _line(export: Export, connection: Connection, text: str, action: Action | None) -> Line:

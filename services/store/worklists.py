@@ -1,6 +1,7 @@
 """What the Home tab lists: what needs somebody, what was not exported yet, and what was paid."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -73,9 +74,25 @@ async def list_paid(session: AsyncSession, connection: Connection, limit: int) -
     found = await session.scalars(
         _of(connection)
         .join(newest, newest.c.export_id == Export.id)
-        .where(Export.xero_due == 0, Export.invoice_state == InvoiceState.LIVE)
+        .where(Export.xero_seen_status == "PAID", Export.invoice_state == InvoiceState.LIVE)
         .order_by(newest.c.at.desc(), Export.id.desc())
         .limit(limit)
+    )
+    return found.all()
+
+
+async def list_overdue(
+    session: AsyncSession, connection: Connection, today: date
+) -> Sequence[Export]:
+    """Return what should have been paid before this day, the longest overdue first."""
+    found = await session.scalars(
+        _of(connection)
+        .where(
+            Export.due_on < today,
+            Export.xero_seen_status == "AUTHORISED",
+            Export.invoice_state == InvoiceState.LIVE,
+        )
+        .order_by(Export.due_on, Export.id)
     )
     return found.all()
 

@@ -76,7 +76,8 @@ def worklist(name: str) -> WorkList:
     amount = str(Amount(Decimal("1062.50"), "NZD", "NZ"))
     line = Line(name, name, amount, name * 20, 5, Action.CHANGE)
     asked = Asked(12, "UANNA", "exporter")
-    return WorkList(7, (line,) * 5, 5000, (asked,) * 5, (line,) * 5, 5000, (line,) * 5)
+    lines = (line,) * 5
+    return WorkList(7, lines, 5000, (asked,) * 5, lines, 5000, lines, 5000, lines)
 
 
 def farewell(name: str) -> Farewell:

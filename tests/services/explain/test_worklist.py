@@ -1,5 +1,6 @@
 """What the Home tab lists for one connection."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from services.errors import NotAllowed
 from services.explain.service import ExplainService
 from services.model.people import Person, Role
+from services.settings.service import AccessService
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
@@ -53,11 +55,26 @@ async def test_each_invoice_is_listed_where_it_needs_somebody(bridge: Bridge) ->
     assert refused.action == bridge.screen.results[-1].actions[0]
     assert ([each.number for each in found.ready], found.ready_count) == (["INV-3"], 1)
     assert [each.number for each in found.paid] == ["INV-1"]
+    assert found.overdue == ()
+
+
+async def test_what_is_overdue_says_for_how_long(bridge: Bridge) -> None:
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    await bridge.export_it("INV-1")
+    [export] = await bridge.exports()
+    assert export.due_on is not None
+    bridge.clock.turn(hours=24 * ((export.due_on - bridge.clock().date()).days + 5))
+
+    [late] = (await explain.worklist(ANNA)).overdue
+
+    assert late.number == "INV-1"
+    assert re.fullmatch(r"overdue by [456] days", late.text)
 
 
 async def test_the_owner_sees_who_asks_and_nobody_else_sees_anything(bridge: Bridge) -> None:
     explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
-    await bridge.access.ask(Person("", "T1", "U9"), Role.EXPORTER)
+    access = AccessService(bridge.database, bridge.work, bridge.clock)
+    await access.ask(Person("", "T1", "U9"), Role.EXPORTER)
 
     found = await explain.worklist(ANNA)
 
