@@ -36,6 +36,7 @@ from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
 from services.connect.pages import PaymoPage, XeroPages
 from services.connect.service import ConnectService, WorkspaceService
+from services.explain.owed import OwedService
 from services.explain.service import ExplainService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.drafts import ExportForms, PreviewStep
@@ -169,6 +170,7 @@ class _Parts:
             restore=RestoreService(*usual),
             history=HistoryService(database),
             explain=ExplainService(database, self.links, work, now),
+            owed=OwedService(database, now),
             access=AccessService(*usual),
         )
 

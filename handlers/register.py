@@ -13,11 +13,13 @@ from handlers.history.listeners import HistoryListeners
 from handlers.home.listeners import HomeListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.notices.listeners import NoticeListeners
+from handlers.owed.listeners import OwedListeners
 from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.listeners import SettingsListeners
 from services.batch.service import BatchService
 from services.connect.service import ConnectService, WorkspaceService
+from services.explain.owed import OwedService
 from services.explain.service import ExplainService
 from services.export.drafts import ExportForms
 from services.export.requests import ExportRequests
@@ -56,6 +58,7 @@ class Services:
     restore: RestoreService
     history: HistoryService
     explain: ExplainService
+    owed: OwedService
     access: AccessService
 
 
@@ -80,6 +83,7 @@ class _Register:
         self.batches = BatchListeners(services.batches, self.matching)
         self.reconcile = ReconcileListeners(services.reconcile, workspaces)
         self.notices = NoticeListeners(services.notices)
+        self.owed = OwedListeners(services.owed)
         self.settings = SettingsListeners(services.settings, services.connect, services.access)
         self.home = HomeListeners(services.connect, services.explain, workspaces)
         self.history = HistoryListeners(
@@ -132,6 +136,7 @@ class _Register:
             Command.HISTORY: _joined(self.history.show),
             Command.UNDO: _joined(self.history.undo_number),
             Command.RESTORE: _joined(self.history.restore_number),
+            Command.CLIENT: _joined(self.owed.client),
             Command.SUBSCRIBE: self.notices.subscribe,
             Command.RECONCILE: self.reconcile.compare,
         }
@@ -144,6 +149,7 @@ class _Register:
             Command.STATUS: self.home.status,
             Command.SYNC: self.connect.sync,
             Command.UNSUBSCRIBE: self.notices.unsubscribe,
+            Command.OVERDUE: self.owed.overdue,
             Command.SETTINGS: self.settings.open,
             Command.DISCONNECT: self.connect.open_farewell,
             Command.HELP: self.home.help,

@@ -26,6 +26,7 @@ _ALIASES = {
         Command.WHY: ("explain",),
         Command.HISTORY: ("log", "audit"),
         Command.RECONCILE: ("compare", "check"),
+        Command.OVERDUE: ("owed", "aged"),
         Command.SUBSCRIBE: ("notify", "listen"),
         Command.UNSUBSCRIBE: ("mute",),
         Command.SETTINGS: ("preferences", "config"),
@@ -35,7 +36,14 @@ _ALIASES = {
     for alias in aliases
 }
 _OF_AN_INVOICE = frozenset(
-    {Command.SHOW, Command.WHY, Command.HISTORY, Command.UNDO, Command.RESTORE}
+    {
+        Command.SHOW,
+        Command.WHY,
+        Command.HISTORY,
+        Command.UNDO,
+        Command.RESTORE,
+        Command.CLIENT,  # its name is one, too
+    }
 )
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))
 _DIGIT = re.compile(r"[0-9]")

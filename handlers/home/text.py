@@ -31,6 +31,8 @@ HELP_LINES = (
     (Role.VIEWER, "show INV-1", "see an invoice in Paymo and Xero"),
     (Role.VIEWER, "why INV-1", "see what an invoice is waiting for"),
     (Role.VIEWER, "history INV-1", "see who did what"),
+    (Role.VIEWER, "overdue", "see open invoices by age"),
+    (Role.VIEWER, "client Acme", "see one client's open and paid invoices"),
     (Role.VIEWER, "status", "see how the connection is doing"),
     (Role.EXPORTER, "sync", "get payments and deletions from Xero now"),
     (Role.EXPORTER, "subscribe", "choose this channel's notifications"),

@@ -49,6 +49,8 @@ class Command(StrEnum):
     RESTORE = "restore"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    OVERDUE = "overdue"
+    CLIENT = "client"
     SETTINGS = "settings"
     DISCONNECT = "disconnect"
     HELP = "help"

@@ -1,6 +1,10 @@
-"""What clients owe: how late an invoice is, and when that changes by itself."""
+"""What clients owe: which invoices, how late one is, and when that changes by itself."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import days
 from services.model.invoice import InvoiceState
@@ -25,3 +29,19 @@ def card_changes_at(export: Export, connection: Connection, now: datetime) -> da
     next_day = export.due_on + timedelta(days=max(late, 0) + 1)
     midnight = datetime.combine(next_day, time(), days.zone_of(connection.time_zone))
     return midnight.astimezone(UTC) + timedelta(minutes=export.id % _SPREAD)
+
+
+async def list_of(
+    session: AsyncSession, connection: Connection, client_id: int | None = None
+) -> Sequence[Export]:
+    """Return the invoices in Xero that are approved or paid, of one client if given."""
+    own = [
+        Export.paymo_company_id == connection.paymo_company_id,
+        Export.tenant_id == connection.tenant_id,
+        Export.invoice_state == InvoiceState.LIVE,
+        Export.xero_seen_status.in_(("AUTHORISED", "PAID")),
+    ]
+    if client_id is not None:
+        own.append(Export.client_id == client_id)
+    found = await session.scalars(select(Export).where(*own).order_by(Export.due_on, Export.id))
+    return found.all()

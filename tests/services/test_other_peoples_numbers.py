@@ -16,6 +16,7 @@ from handlers.register import Services
 from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import ServiceError
+from services.explain.owed import OwedService
 from services.explain.service import ExplainService
 from services.history.service import HistoryService
 from services.mapping.case import ExportChoice
@@ -194,6 +195,7 @@ def services_of(bridge: Bridge) -> Services:
         restore=bridge.restore,
         history=HistoryService(database),
         explain=ExplainService(database, links, work, now),
+        owed=OwedService(database, now),
         access=AccessService(database, work, now),
     )
 

@@ -1,0 +1,111 @@
+"""What clients owe: open invoices by age, and one client's open and paid ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from services import money
+from services.errors import NotFound, ServiceError
+from services.model.people import Person, Role
+from services.model.wording import some_of
+from services.store import connections, mirror, owed, roles
+from services.store.engine import Database, Session
+from services.store.tables import Client, Connection, Export
+
+_MOST_NAMED = 8
+_LONGEST_ECHO = 40
+
+
+@dataclass(frozen=True, slots=True)
+class OwedInvoice:
+    """One invoice in Xero, and what is left to pay."""
+
+    number: str
+    client: str
+    currency: str
+    total: Decimal
+    left: Decimal
+    due_on: date | None
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed, the longest due first; of one client also what was paid."""
+
+    organisation: str
+    country: str
+    client: str  # "" for all
+    open: tuple[OwedInvoice, ...]
+    paid: tuple[OwedInvoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedService:
+    """Answers from what the last sync has read; nothing is asked of Xero."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def overdue(self, person: Person) -> Owed:
+        """Return every open invoice that this person may see here."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            client_id = await roles.only_client(session, connection, person)
+            return await self._owed(session, connection, client_id, "")
+
+    async def of_client(self, person: Person, name: str) -> Owed:
+        """Return a client's invoices. Raises a refusal where no client, or several, fit."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            only = await roles.only_client(session, connection, person)
+            client = await _meant(session, connection, name, only)
+            await roles.require_sight(session, connection, person, client.client_id)
+            return await self._owed(session, connection, client.client_id, client.name)
+
+    async def _owed(
+        self, session: Session, connection: Connection, client_id: int | None, client: str
+    ) -> Owed:
+        rows = await owed.list_of(session, connection, client_id)
+        found = [_invoice(each, owed.days_late(each, connection, self.now())) for each in rows]
+        return Owed(
+            organisation=connection.organisation_name,
+            country=connection.country,
+            client=client,
+            open=tuple(each for each in found if each.left > 0),
+            paid=tuple(each for each in reversed(found) if each.left <= 0),
+        )
+
+
+def _invoice(export: Export, days_late: int) -> OwedInvoice:
+    total = export.xero_total if export.xero_total is not None else export.total or Decimal(0)
+    left = Decimal(0) if export.xero_seen_status == "PAID" else export.xero_due
+    return OwedInvoice(
+        number=export.number,
+        client=export.client_name,
+        currency=export.currency,
+        total=total,
+        left=total if left is None else left,
+        due_on=export.due_on,
+        days_late=days_late,
+    )
+
+
+async def _meant(session: Session, connection: Connection, name: str, only: int | None) -> Client:
+    """Return the client that a person means: by the whole name, or by a part that fits one."""
+    typed = name.strip()[:_LONGEST_ECHO]
+    if not typed:
+        raise ServiceError("Type a client's name, such as client Acme.")
+    found: Sequence[Client] = await mirror.search_clients(
+        session, connection.id, name.strip(), _MOST_NAMED
+    )
+    if only is not None:
+        found = [each for each in found if each.client_id == only]
+    if not found:
+        raise NotFound(f"No active client in Paymo has “{typed}” in its name. Check the spelling.")
+    exact = [each for each in found if money.folded(each.name) == money.folded(name)]
+    if len(found) > 1 and len(exact) != 1:
+        names = some_of([each.name for each in found])
+        raise ServiceError(f"Several clients fit “{typed}”: {names}. Type more of the name.")
+    return exact[0] if exact else found[0]
