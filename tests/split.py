@@ -12,7 +12,7 @@ from hypothesis import is_hypothesis_test
 _POSTGRES = {"postgres_server", "postgres_url"}
 _BROWSER = {"page", "browser"}
 _WALKS = {"walk", "quick_walk", "crowd"}
-_WALKING = "walking"  # what those fixtures call, and a few tests themselves
+_CALLS = {"walking", "chromium"}  # what those fixtures call, and a few tests themselves
 
 
 def is_thorough(item: pytest.Function) -> bool:
@@ -23,7 +23,7 @@ def is_thorough(item: pytest.Function) -> bool:
     return (
         given.get("database_url") == "postgres"
         or not fixtures.isdisjoint(_POSTGRES | _BROWSER | _WALKS)
-        or _WALKING in item.function.__code__.co_names
+        or not _CALLS.isdisjoint(item.function.__code__.co_names)
     )
 
 

@@ -14,6 +14,7 @@ from handlers.routing import SlackRequest
 from services.errors import NotAccepted, NotConnected, ServiceError
 from services.model import wording
 from services.model.wording import Amount, Command, Day, Member, Moment, Typed
+from tests.days import day
 from tests.handlers.desk import Desk
 from tests.handlers.judging import marked_up, strings
 from tests.sandbox.slack_bench import entry, modal
@@ -64,8 +65,8 @@ def test_a_sentence_is_read_back_as_it_was_put_together() -> None:
     assert read[1::2] == facts
     assert read[::2] == ["A ", *"bbbbb", "."]
     assert blocks.render_plain(said) == (
-        "A <@U1>b/paymo-xero reconcileb-1,234.50 GBPb05 Nov 2026b09:30 UTC on 05 Novb/paymo-xero "
-        "show INV 7"
+        "A <@U1>b/paymo-xero reconcileb-£1,234.50b"
+        f"{day('2026-11-05')}b09:30 UTC on 05 Novb/paymo-xero show INV 7"
     )
     assert list(wording.parts(said[:-2]))[-1] == "b/show INV "
 
