@@ -3,6 +3,7 @@
 import html
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from handlers import blocks, names, reply, rights
 from handlers.blocks import Block
@@ -19,7 +20,7 @@ from services.export.recording import ExportResult
 from services.export.requests import ExportRequests
 from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
-from services.model.people import ReplyTarget
+from services.model.people import ReplyTarget, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class ExportListeners:
         await self.open_for(request, html.unescape(request.value))
 
     async def open_for(self, request: SlackRequest, number: str) -> None:
-        """Open the form for the invoice with this number."""
+        """Open the form for the invoice with this number, or its card if it is exported."""
+        if number and (found := await self.forms.exported(request.person, number)):
+            await _tell_card(request, *found)
+            return
         form = await self.forms.open(request.person, number)
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
         await self._open(request, form, again)
@@ -56,9 +60,7 @@ class ExportListeners:
         if found is None:
             await self.open_for(request, number)
             return
-        facts, role = found
-        text, drawn = card_of(facts)
-        await reply.tell(request, text, rights.within(role, drawn))
+        await _tell_card(request, *found)
 
     async def choose(self, request: SlackRequest) -> None:
         """Draw the form again after something was chosen in it."""
@@ -135,7 +137,7 @@ class ExportListeners:
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
         found = await self.forms.invoice_options(request.person, request.typed)
-        await request.ack(blocks.listed(found))
+        await request.ack(blocks.grouped(found))
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
@@ -144,6 +146,12 @@ class ExportListeners:
             request.person, request.typed, client_id=client_id
         )
         await request.ack(blocks.grouped(found))
+
+
+async def _tell_card(request: SlackRequest, facts: dict[str, Any], role: Role) -> None:
+    """Show an exported invoice's card, with the acts that this role may press."""
+    text, drawn = card_of(facts)
+    await reply.tell(request, text, rights.within(role, drawn))
 
 
 class SlackExportScreen(Screen):

@@ -12,6 +12,8 @@ from services.model.invoice import InvoiceLine, InvoicePicture
 
 RESPONSIBILITY = "Every line goes to this account. Choosing the right one is your responsibility."
 USED_BEFORE = "used before"
+EXPORTED = "This invoice is already in Xero. To export, choose another one above."
+SEARCHES = "Searches numbers (any part, digits only), client names and totals."
 READING = "Reading the invoice from Paymo…"
 
 FEW_LINES = 5

@@ -1,15 +1,18 @@
 """The export form: how it is drawn, and what a person chose in it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
     CHECK_SIGNS,
+    EXPORTED,
     FEW_LINES,
     MOST_LINES,
     READING,
+    SEARCHES,
     TAX_HELP,
     account_hint,
     amount_of,
@@ -24,6 +27,7 @@ from handlers.export.text import (
     totals_text,
     verdict,
 )
+from handlers.notices.views import card_of
 from handlers.reply import export_view_of
 from handlers.routing import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
@@ -56,6 +60,8 @@ def export_view(
         drawn.append(_invoice_field(form))
     if form.is_reading:
         drawn.append(blocks.section(render_line(refused or READING)))
+    elif form.card:
+        drawn += _card(form.card)
     else:
         drawn += [*_verdict(form, refused), *_fields(form), *_needs(form)]
         drawn += [*_passed(form, is_unfolded=is_unfolded)]
@@ -99,6 +105,13 @@ def _verdict(form: ExportForm, refused: str) -> list[Block]:
     return [blocks.alert(said, level)]
 
 
+def _card(facts: dict[str, Any]) -> list[Block]:
+    """Say that the invoice is exported already, how it stands, and where to open it."""
+    text, below = card_of(facts)
+    links = blocks.keeping(below, lambda each: "url" in each)
+    return [blocks.alert(EXPORTED, "warning"), *blocks.paragraphs(text.split("\n")), *links]
+
+
 def _boxed(trouble: str) -> Block:
     """Draw what is wrong in a box, unless it would not fit whole."""
     is_short = len(trouble) <= blocks.LONGEST_ALERT
@@ -106,8 +119,14 @@ def _boxed(trouble: str) -> Block:
 
 
 def _invoice_field(form: ExportForm) -> Block:
-    about = "Number, client or amount"
-    return blocks.search(names.INVOICE, "Invoice in Paymo", about, form.invoice, tells=True)
+    return blocks.search(
+        names.INVOICE,
+        "Invoice in Paymo",
+        "Number, client or amount",
+        form.invoice,
+        hint="" if form.invoice else SEARCHES,
+        tells=True,
+    )
 
 
 def _fields(form: ExportForm) -> list[Block]:

@@ -131,7 +131,7 @@ def why_taken(export: Export, connection: Connection) -> str:
         return ""
     if export.state in exports.WAITING:
         who = Member(export.requested_by) if export.requested_by else "Automatic export"
-        return f"{who} is exporting invoice {number} just now."
+        return f"{who} is exporting invoice {number} right now."
     if export.invoice_state is InvoiceState.UNDOING:
         return f"Somebody is undoing the export of invoice {number} just now."
     if export.invoice_state in _DECIDING:
@@ -139,10 +139,9 @@ def why_taken(export: Export, connection: Connection) -> str:
             f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "
             "Look at it in Paymo first."
         )
-    return (
-        f"Invoice {number} is already exported to {connection.organisation_name}: it is "
-        f"{export.xero_number or 'without a number'} there, ID {export.xero_invoice_id}."
-    )
+    known = export.xero_number or "an invoice without a number"
+    as_what = "" if known == number else f" as {known}"
+    return f"Invoice {number} is already exported to {connection.organisation_name}{as_what}."
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:

@@ -22,7 +22,7 @@ from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.people import Option, Person, ReplyTarget, Role
+from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
 from services.store import (
     connections,
@@ -102,12 +102,16 @@ class ExportForms:
         async with self.database.sessions.begin() as session:
             draft, connection = await draft_of(session, draft_id, person)
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
+            card = None
             draft.xero_status = choice.xero_status
             if is_other:
                 draft.contact_id = draft.account_id = draft.asked_number = draft.reason = ""
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.choose_invoice(session, draft, choice.invoice_id, self.now())
+                card = await self._card(session, connection, choice.invoice_id or 0)
+                if card is not None:
+                    draft.due_at = None  # there is nothing to read
             else:
                 # A field that was not drawn, while the invoice was being read, says nothing.
                 account_id = choice.account_id or draft.account_id
@@ -116,8 +120,8 @@ class ExportForms:
                 draft.contact_id = choice.contact_id or draft.contact_id
                 draft.account_id = account_id
                 draft.tax_type, draft.untaxed_type = choice.tax_type, choice.untaxed_type
-            form = await forms.form_of(session, connection, draft)
-        if is_other:
+            form = replace(await forms.form_of(session, connection, draft), card=card)
+        if is_other and card is None:
             await self.work.nudge(Job.PREVIEW, draft_id)
         return form
 
@@ -130,14 +134,14 @@ class ExportForms:
         await self.work.nudge(Job.PREVIEW, draft_id)
         return replace(form, is_reading=True)
 
-    async def invoice_options(self, person: Person, query: str) -> tuple[Option, ...]:
-        """Return Paymo's invoices by number or client, newest first; exported ones say so."""
+    async def invoice_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
+        """Return Paymo's invoices that fit, the newest first, under what was searched for."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             rows = await numbered.search(session, connection, query, _MOST)
             ids = [header.invoice_id for header, _ in rows]
             taken = await exports.list_taken_ids(session, connection, ids)
-        return tuple(
+        found = tuple(
             Option(
                 str(header.invoice_id),
                 forms.invoice_text(
@@ -150,6 +154,8 @@ class ExportForms:
             )
             for header, client in rows
         )
+        label = f"Number, client or amount like “{query}”" if query else "Newest invoices"
+        return (OptionGroup(label, found),)
 
     async def is_number(self, person: Person, typed: str) -> bool:
         """Say whether an invoice has this very number, however many words it has."""
@@ -172,6 +178,28 @@ class ExportForms:
             role = await roles.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
             return notices.card_facts(export, connection, self.links, rows, self.now()), role
+
+    async def exported(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
+        """Return the card of an invoice that can't be exported again, and the exporter's role."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            number = await numbered.meant(session, connection, number)
+            export = await numbered.find_export(session, connection, number)
+            if export is None:
+                return None
+            card = await self._card(session, connection, export.paymo_invoice_id)
+            return (card, await roles.role_of(session, connection, person)) if card else None
+
+    async def _card(
+        self, session: Session, connection: Connection, invoice_id: int
+    ) -> dict[str, Any] | None:
+        export = await exports.find_latest(session, connection, invoice_id)
+        if export is None or not export.xero_invoice_id:
+            return None
+        if not claims.why_taken(export, connection):
+            return None
+        rows = await payments.list_of(session, [export.id])
+        return notices.card_facts(export, connection, self.links, rows, self.now())
 
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""
@@ -294,7 +322,7 @@ class PreviewStep(Step[Draft]):
                 await mirror.put(session, connection.id, tables.Client, rows)
             is_new = row.invoice is None or row.invoice["id"] != invoice.id
             row.invoice_id, row.invoice = invoice.id, invoice.as_json()
-            if is_new:
+            if is_new or not (row.contact_id or row.account_id):
                 await forms.propose(session, connection, row, invoice)
 
     async def _has_contacts(self, connection: Connection) -> bool:

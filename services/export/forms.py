@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
@@ -57,6 +58,7 @@ class ExportForm:
     untaxed: Option | None = None
     ask: str = ""  # who may override a tax that differs, where the reader may not
     connection_id: int = 0
+    card: dict[str, Any] | None = None  # of an invoice that is exported already
 
 
 def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:

@@ -13,6 +13,8 @@ _BLANKS = re.compile(r"[\s\u2800\u3164\uffa0]+")
 _DASHES = re.compile(r"[\u02d7\u2043\u2212\u2796]")
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
+_CODE = re.compile(r"^[A-Za-z]{2,3} |(?<=\d) ?[A-Za-z]{3}$")  # of a currency
+_AMOUNT = re.compile(r"(\d[\d.,' ]*?)(?:[.,](\d{1,2}))?")
 _SHORTEST_END = 3  # fewer characters end too many numbers
 _FILLERS = frozenset({"invoice", "number", "num", "no", "nr"})
 
@@ -86,6 +88,19 @@ def _tests(typed: str) -> Iterator[Callable[[str], bool]]:
         yield lambda each: _end(each).endswith(end)
     if wanted[0] in _FILLERS and len(wanted) > 1:
         yield from _tests(said.partition(wanted[0])[2])
+
+
+def amount(typed: str) -> tuple[str, str | None] | None:
+    """The whole and the decimals of an amount as people write one, or None where it is none.
+
+    The decimals are None where none were typed.
+    """
+    bare = "".join(char for char in spaced(typed) if unicodedata.category(char) != "Sc")
+    found = _AMOUNT.fullmatch(_CODE.sub("", bare.strip()).strip())
+    if found is None:
+        return None
+    whole = re.sub(r"\D", "", found[1]).lstrip("0") or "0"
+    return whole, found[2]
 
 
 def _end(text: str) -> str:

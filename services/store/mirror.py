@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, String, delete, false, func, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
-from services.model import chunks
+from services.model import chunks, numbers
 from services.store import contacts
 from services.store.engine import put_all
 from services.store.tables import (
@@ -314,13 +314,13 @@ async def search_invoices(
     *,
     is_number: bool = False,
 ) -> Sequence[tuple[InvoiceHeader, str]]:
-    """Return invoices, with their client's name, by number or client; the newest first.
+    """Return invoices, with their client's name, by number, client or total; the newest first.
 
     Those that are void are found by their number alone.
     """
     by_number = InvoiceHeader.folded_number.contains(folded(query), autoescape=True)
     by_name = Client.folded_name.contains(folded_name(query), autoescape=True)
-    by_either = or_(by_number, by_name) & (InvoiceHeader.status != "void")
+    by_any = or_(by_number, by_name, _is_total(query)) & (InvoiceHeader.status != "void")
     rows = await session.execute(
         select(InvoiceHeader, func.coalesce(Client.name, ""))
         .outerjoin(
@@ -330,12 +330,25 @@ async def search_invoices(
         )
         .where(
             InvoiceHeader.connection_id == connection_id,
-            by_number if is_number else by_either,
+            by_number if is_number else by_any,
         )
         .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
         .limit(limit)
     )
     return [(header, name) for header, name in rows]
+
+
+def _is_total(query: str) -> ColumnElement[bool]:
+    """Compare the totals, which are kept as text, with what may be an amount or its beginning."""
+    typed = numbers.amount(query)
+    if typed is None:
+        return false()
+    (whole, decimals), total = typed, type_coerce(InvoiceHeader.total, String)
+    if decimals is None:
+        return or_(total == whole, total.startswith(f"{whole}."))
+    if not decimals.strip("0"):
+        return total.in_([whole, f"{whole}.0", f"{whole}.00"])
+    return total.startswith(f"{whole}.{decimals.rstrip('0')}")
 
 
 def note_left_out(connection: Connection, name: str, rows: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.export.views import export_view
+from sandbox.slack import Message
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine
 from tests.handlers import samples
@@ -121,3 +122,30 @@ async def test_the_passed_checks_open_and_fold_by_one_press(walk: Walk) -> None:
 
     form = await walk.modal_saying("Show")
     assert "add up to" not in text_in(form.payload)
+
+
+async def test_an_invoice_that_is_exported_opens_its_card_and_no_form(walk: Walk) -> None:
+    await walk.export("INV-1")
+    told = len(walk.town.slack.ephemerals("Anna"))
+    await walk.type("export INV-1")
+
+    def card() -> Message | None:
+        return next(iter(walk.town.slack.ephemerals("Anna")[told:]), None)
+
+    shown = await walk.town.slack.wait_for(card)
+    assert "INV-1" in shown.text
+    assert {"open_xero", "open_paymo"} <= buttons(shown.blocks).keys()
+    assert walk.town.slack.top_view("Anna") is None
+
+
+async def test_choosing_an_exported_invoice_in_the_form_shows_how_it_stands(walk: Walk) -> None:
+    await walk.export("INV-1")
+    form = await walk.form("INV-2")
+    exported = walk.in_paymo("INV-1")
+    await walk.town.slack.choose("Anna", form.id, "invoice", str(exported.id))
+    form = await walk.modal_saying("already in Xero")
+
+    assert {"open_xero", "open_paymo"} <= buttons(form.blocks).keys()
+    assert [each["block_id"] for each in form.blocks if each["type"] == "input"] == ["invoice"]
+    await walk.town.slack.choose("Anna", form.id, "invoice", str(walk.in_paymo("INV-2").id))
+    await walk.modal_saying("Ready to export")

@@ -28,7 +28,8 @@ bridge = bridge_of(pair)
 
 
 async def test_what_reaches_xero_can_be_read_and_the_lists_hold_it(bridge: Bridge) -> None:
-    options = await bridge.forms.invoice_options(ANNA, "")
+    [group] = await bridge.forms.invoice_options(ANNA, "")
+    options = group.options
     numbers = sorted(each.text.split(" ")[0] for each in options)
     assert numbers == ["INV-0000000000000000000-8", "INV-7"]
 

@@ -29,7 +29,8 @@ async def test_the_total_is_seen_however_long_the_names_are(bridge: Bridge) -> N
     bridge.clock.turn(hours=2)
     await bridge.run()
 
-    [row] = await bridge.forms.invoice_options(ANNA, "yoga")
+    [group] = await bridge.forms.invoice_options(ANNA, "yoga")
+    [row] = group.options
 
     assert len(row.text) <= 75
     assert row.text.endswith("$115.00")
