@@ -102,7 +102,7 @@ async def test_e10_two_presses_are_one_invoice(bridge: Bridge) -> None:
     form = await bridge.form_for("INV-1")
     choice = bridge.choice(form)
     await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
-    with pytest.raises(AlreadyRequested, match="just now"):
+    with pytest.raises(AlreadyRequested, match="right now"):
         await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="already exported"):
