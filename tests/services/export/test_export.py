@@ -62,8 +62,8 @@ async def test_an_invoice_that_is_new_in_paymo_stands_in_the_menu_of_the_next_fo
     bridge.clock.turn(seconds=20)
     await bridge.forms.open(ANNA)
     await bridge.run()
-    menu = await bridge.forms.invoice_options(ANNA, "INV-2")
-    assert [each.text.split()[0] for each in menu] == ["INV-2"]
+    [menu] = await bridge.forms.invoice_options(ANNA, "INV-2")
+    assert [each.text.split()[0] for each in menu.options] == ["INV-2"]
 
 
 async def test_a_client_that_xero_lacks_is_added_once(bridge: Bridge) -> None:

@@ -1,5 +1,7 @@
 """What the export form shows and finds."""
 
+import pytest
+
 from services.model.actions import Action
 from services.model.export import Colour
 from tests.services.bridge import ANNA, Bridge
@@ -35,6 +37,39 @@ async def test_the_total_is_seen_however_long_the_names_are(bridge: Bridge) -> N
     assert len(row.text) <= 75
     assert row.text.endswith("$115.00")
     assert "Sunrise Yoga" in row.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("1,956.25", ["INV-2041"]),
+        ("1.956,25 €", ["INV-2041"]),
+        ("$1956.2", ["INV-2041"]),
+        ("NZD 1956", ["INV-2041"]),
+        ("1956.26", []),
+        ("115.00", ["INV-7"]),
+        ("2041", ["INV-2041"]),
+        ("041", ["INV-2041"]),
+        ("yoga", ["INV-7"]),
+        ("", ["INV-7", "INV-2041"]),
+    ],
+)
+async def test_the_menu_finds_number_client_and_amount_and_says_what_it_looked_for(
+    bridge: Bridge, typed: str, found: list[str]
+) -> None:
+    company = bridge.paymo.company
+    acme, yoga = company.add_client("Acme Ltd"), company.add_client("Sunrise Yoga")
+    company.add_invoice("INV-2041", acme, [("Work", "", 1, "1956.25")])
+    company.add_invoice("INV-7", yoga, [("Work", "", 1, "100")], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+
+    [menu] = await bridge.forms.invoice_options(ANNA, typed)
+
+    assert [each.text.split(" ")[0] for each in menu.options] == found
+    assert menu.label == (
+        f"Number, client or amount like “{typed}”" if typed else "Newest invoices"
+    )
 
 
 async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_is_noted(
