@@ -13,6 +13,7 @@ TEXTS = {
     Action.LINK_EXISTING: "Link to That Invoice",
     Action.WITHOUT_NUMBER: "Export Without Number",
     Action.CANCEL: "Cancel",
+    Action.APPROVE: "Approve",
     Action.RECONNECT: "Reconnect",
     Action.OVERRIDE_TAX: "Export With This Tax",
     Action.AS_DRAFT: "Export as Draft",

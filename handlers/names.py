@@ -42,6 +42,7 @@ VOID_MEANS: Final = "void_means"
 CREDITS: Final = "credits"
 AUTO_EXPORT: Final = "auto_export"
 ATTACH_PDF: Final = "attach_pdf"
+APPROVE_ABOVE: Final = "approve_above"
 
 # Buttons.
 CONNECT_PAYMO: Final = "connect_paymo"

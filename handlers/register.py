@@ -176,6 +176,7 @@ class _Register:
             Action.LOOK_AGAIN: export.reopen,
             Action.CHANGE: export.reopen,
             Action.CANCEL: export.cancel,
+            Action.APPROVE: export.approve,
             **dict.fromkeys(CHANGES_CHOICE, export.act),
         }
 

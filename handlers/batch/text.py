@@ -37,6 +37,8 @@ def report_text(form: BatchForm) -> str:
     left = sum(len(each.lines) for each in form.groups)
     said = [f"{counted(done, 'invoice')} exported to {organisation}"]
     said += [f"{failed} failed"] if failed else []
+    awaiting = len(form.sent_as(ExportState.AWAITING))
+    said += [f"{awaiting} waiting for approval"] if awaiting else []
     said += [f"{left} not sent"] if left else []
     return f"{'⚠️' if failed else '✅'} {', '.join(said)}."
 

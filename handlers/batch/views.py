@@ -141,6 +141,9 @@ def _report(form: BatchForm) -> list[Block]:
         drawn += blocks.actions(
             [blocks.button(fix, names.FIX_FAILED, form.batch_id, style="primary")]
         )
+    if awaiting := form.sent_as(ExportState.AWAITING):
+        lines = map(invoice_line, awaiting[:_MOST_AWAITING])
+        drawn += blocks.paragraphs(["*Waiting for approval*", *lines])
     if different:
         drawn += blocks.paragraphs(failure_lines("*Exported with a difference*", different))
     for group in form.groups:
@@ -152,6 +155,7 @@ def _report(form: BatchForm) -> list[Block]:
     return drawn
 
 
+_MOST_AWAITING = 30
 _ROWS = 10  # that one group of boxes holds
 _GROUPS = 5
 _LABEL = "Undone before. Export them again?"

@@ -95,6 +95,12 @@ class ExportListeners:
         for drawn in (replace(form, is_reading=True), form):
             await reply.redraw_open(request, export_view(drawn, note.channel_id))
 
+    async def approve(self, request: SlackRequest) -> None:
+        """Approve, as the second person, what the message shows."""
+        export_id, _, seen = request.value.partition(":")
+        said = await self.requests.approve(request.person, number_in(export_id) or 0, seen)
+        await reply.decided(request, said)
+
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
         said = await self.requests.cancel(request.person, reply.export_id_of(request))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from handlers.blocks import counted, day, escape, one_line, render, render_line, shorten
+from handlers.blocks import counted, day, escape, moment, one_line, render, render_line, shorten
 from services import money
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
@@ -92,12 +92,23 @@ def result_text(result: ExportResult) -> str:
         ).strip()
     if result.state is ExportState.FAILED:
         return f"⛔ Invoice {number} was not exported to {organisation}. {reason}".strip()
+    if result.state is ExportState.AWAITING:
+        return f"⏳ Invoice {number} is *waiting for approval*. {reason}".strip()
     if result.state is ExportState.UNKNOWN:
         return (
             f"⏳ It is not known yet whether Xero took invoice {number}. It is being looked up, "
             f"and nothing is sent twice. {reason}"
         ).strip()
     return f"⏳ Invoice {number} is on its way to {organisation}. {reason}".strip()
+
+
+def approval_text(result: ExportResult) -> str:
+    """Say who asked for it, and who approved it and when; "" where nobody had to."""
+    if not result.approved_by or result.approved_at is None:
+        return ""
+    asked = f"Asked for by <@{result.requested_by}> · approved by" if result.requested_by else ""
+    when = moment(result.approved_at)
+    return f"{asked or 'Exported automatically · approved by'} <@{result.approved_by}> · {when}"
 
 
 def _left_out(result: ExportResult) -> str:

@@ -16,6 +16,7 @@ from handlers.export.text import (
     TAX_HELP,
     account_hint,
     amount_of,
+    approval_text,
     contact_hint,
     conversion_text,
     dates_text,
@@ -219,6 +220,7 @@ def result_view(result: ExportResult, channel_id: str = "") -> Block:
     drawn = [blocks.section(result_text(result))]
     if result.xero_invoice_id:
         drawn.append(_facts(result))
+    drawn += blocks.small_print(approval_text(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
     helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
     drawn += [*whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]

@@ -35,6 +35,8 @@ SENTENCES = {
     "unsubscribed": "stopped notifications in {channel}",
     "exported": "exported {it}{as_status}{order}",
     "export_failed": "tried to export {it}, but it failed{order}",
+    "approval_asked": "asked for approval to export {it}",
+    "export_approved": "approved the export of {it}",
     "export_cancelled": "cancelled the export of {it}",
     "auto_export_asked": "asked before exporting {it}{reason}",
     "auto_export_paused": "paused automatic export",
@@ -78,6 +80,7 @@ _SETTINGS = {
     "credits": "credits",
     "auto_export": "automatic export",
     "attach_pdf": "attached PDF",
+    "approve_above": "approval above",
     "untaxed": "tax of lines without tax",
 }
 _VALUES = {

@@ -9,7 +9,12 @@ from typing import Any
 
 from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
 from handlers.reconcile.text import digest_text
-from handlers.settings.text import access_asked_text, answered_text, owner_text
+from handlers.settings.text import (
+    access_asked_text,
+    answered_text,
+    approval_asked_text,
+    owner_text,
+)
 from handlers.slack import Sharing
 from services import money
 from services.model.notice import MOST_DAYS_LATE, NoticeKind
@@ -178,6 +183,9 @@ def card_lines(facts: Facts) -> list[str]:
     if facts.get("exported_at"):
         when = f" · {moment(datetime.fromisoformat(facts['exported_at']))}"
     said = [f"Exported to {one_line(facts['organisation'])}{by}{when}"]
+    if facts.get("approved_by"):
+        when = moment(datetime.fromisoformat(facts["approved_at"]))
+        said.append(f"Approved by <@{facts['approved_by']}> · {when}")
     if facts.get("number_left_out"):
         said.append(f"Number in Xero: {one_line(facts['xero_number'])}")
     if facts.get("xero_invoice_id"):
@@ -374,6 +382,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_DRIFTED: drift_text,
     NoticeKind.CAUGHT_UP: _caught_up,
     NoticeKind.DIGEST: digest_text,
+    NoticeKind.APPROVAL_ASKED: approval_asked_text,
     NoticeKind.ACCESS_ASKED: access_asked_text,
     NoticeKind.ACCESS_ANSWERED: answered_text,
     NoticeKind.OWNER_CHANGED: owner_text,

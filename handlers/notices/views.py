@@ -134,6 +134,13 @@ def _compare_again(facts: Facts) -> list[Block]:
     return [blocks.button(word, names.RECONCILE, facts["month"])]
 
 
+def _approval_buttons(facts: Facts) -> list[Block]:
+    """Return the second person's way on, where there is somebody."""
+    cancel = button(Action.CANCEL, facts["export_id"])
+    approve = button(Action.APPROVE, facts["approval"], style="primary")
+    return [approve, cancel] if facts["is_open"] else [cancel]
+
+
 def _after_a_break(_: Facts) -> list[Block]:
     return [
         button(Action.RECONNECT, style="primary"),
@@ -173,6 +180,7 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.EXPORT_ASKED: lambda facts: [
         button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],
+    NoticeKind.APPROVAL_ASKED: _approval_buttons,
     NoticeKind.ACCESS_ASKED: asked_buttons,
     NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],
 }

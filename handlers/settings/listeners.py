@@ -42,6 +42,7 @@ class SettingsListeners:
             credits=chosen(view, names.CREDITS),
             auto_export=chosen(view, names.AUTO_EXPORT) or "off",
             attach_pdf=chosen(view, names.ATTACH_PDF) or "off",
+            approve_above=str(field_of(view, names.APPROVE_ABOVE).get("value") or ""),
             untaxed=chosen(view, names.UNTAXED),
         )
         await self.service.save(request.person, form)

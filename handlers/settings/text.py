@@ -1,7 +1,12 @@
-"""What the owner, and whoever asked for access, are told."""
+"""What single people are told: of roles, and of what a second person has to approve."""
 
-from handlers.blocks import one_line
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from handlers.blocks import day, escape, one_line, render
 from handlers.routing import Body
+from services import money
 from services.model.people import Role
 
 UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
@@ -47,6 +52,48 @@ def owner_text(facts: Body) -> str:
         "ordered": "Whoever runs paymo-xero decided this.",
     }[facts["by_way"]]
     return f"🔑 {owner} is now the owner of {_pair(facts)}. {why} {former} stays an exporter."
+
+
+def approval_asked_text(facts: Body) -> str:
+    """Show the second person everything that Xero would be sent."""
+    who = f"<@{facts['by']}> wants" if facts["by"] else "Automatic export wants"
+    invoice = f"*invoice {one_line(facts['number'])}* · {one_line(facts['client'])}"
+    head = (
+        f"⚠️ {who} to export {invoice} · {_worth(facts, facts['total'])} to "
+        f"{one_line(facts['organisation'])}."
+    )
+    return "\n".join([head, *_approval_lines(facts), render(facts["reason"])])
+
+
+def _approval_lines(facts: Body) -> Iterator[str]:
+    """Yield what is to be approved, a line for each fact."""
+    if facts.get("changed_by"):
+        yield f"<@{facts['changed_by']}> changed it last."
+    if facts.get("links_to"):
+        yield "Nothing new is made: it's linked to the invoice that has this number in Xero."
+    new = " (new in Xero)" if facts.get("is_new_contact") else ""
+    status = "Draft" if facts["xero_status"] == "DRAFT" else "Approved"
+    yield f"Contact: {one_line(facts['contact'])}{new}"
+    tax = _worth(facts, facts["tax"])
+    yield f"Account: {one_line(facts['account'])} · tax {tax} · as *{status}*"
+    days = (("Dated", facts["dated"]), ("due", facts["due"]))
+    said = [f"{word} {day(date.fromisoformat(on), facts['country'])}" for word, on in days if on]
+    if said:
+        yield ", ".join(said)
+    for description, worth in facts["lines"]:
+        yield f"• {one_line(description)}: {_worth(facts, worth)}"
+    if facts.get("more_lines"):
+        yield f"• and {facts['more_lines']} more"
+    if facts.get("without_number"):
+        yield "It goes without its number."
+    if facts.get("override_tax"):
+        yield "Its tax differs from the account's tax in Xero."
+
+
+def _worth(facts: Body, amount: str) -> str:
+    if not amount:
+        return "–"
+    return escape(money.format_amount(Decimal(amount), facts["currency"], facts["country"]))
 
 
 def _pair(facts: Body) -> str:

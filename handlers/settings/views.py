@@ -139,6 +139,13 @@ def settings_view(form: SettingsForm) -> Block:
         blocks.choice(
             names.ATTACH_PDF, "Attach Paymo’s PDF to the invoice in Xero", _PDF, form.attach_pdf
         ),
+        blocks.input_block(
+            blocks.number_input(names.APPROVE_ABOVE, form.approve_above),
+            f"A second person approves exports above ({blocks.one_line(form.currency)})",
+            hint="Empty: nobody has to. Another exporter than the one who asked presses Approve. "
+            "Exports in other currencies always need it.",
+            optional=True,
+        ),
         *_untaxed(form),
     ]
     note = Note(connection_id=form.connection_id)

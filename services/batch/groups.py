@@ -28,7 +28,8 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.export import checking, ledger_settings
+from services.export import approvals, checking, ledger_settings
+from services.export.approvals import Shown, Telling
 from services.export.existing import Contacts, ExistingInvoices, names_export
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
@@ -205,10 +206,15 @@ class GroupSender:
         contact_id = ledger.contact.contact_id if ledger.contact else export.contact_id
         url = "" if go.leaves_out_url else self.links.paymo_for_xero(invoice.id)
         sent = checking.checked(export, invoice, ledger, contact_id, url)
+        now = self.now()
+        at = Telling(now, self.links)
+        if not await approvals.let_through(
+            session, go.connection, export, Shown(invoice, sent), at
+        ):
+            return None
         name = ledger.contact.name if ledger.contact else ""
         values = checking.written(export, invoice, name, sent)
         values["contact_id"] = contact_id
-        now = self.now()
         if not await lifecycle.send_in_group(session, export, values, now, now + _ALONE_AFTER):
             return None
         return export

@@ -27,6 +27,7 @@ VERDICTS = (READY, UNDONE, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, TAKEN, OTHER)
 _FAILED_FIRST = (
     ExportState.FAILED,
     ExportState.DIFFERENT,
+    ExportState.AWAITING,
     ExportState.UNKNOWN,
     ExportState.SENDING,
     ExportState.QUEUED,

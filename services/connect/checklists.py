@@ -199,7 +199,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         exported=await exports.count_live(session, connection),
         failed=counts.get(ExportState.FAILED, 0),
         waiting=sum(counts.get(state, 0) for state in exports.WAITING),
-        asking=asking + counts.get(ExportState.DIFFERENT, 0),
+        asking=asking + counts.get(ExportState.DIFFERENT, 0) + counts.get(ExportState.AWAITING, 0),
         swept_at=connection.swept_at,
         sweep_due_at=sweep.due_at if sweep is not None else None,
         sweep_problem=await schedules.trouble_of(session, connection),

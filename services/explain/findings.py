@@ -15,6 +15,7 @@ from services.store import exports
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Schedule, Task
 
 _WAITING = {
+    ExportState.AWAITING: "Waiting for approval.",
     ExportState.QUEUED: "Waiting to be sent.",
     ExportState.SENDING: "Being sent to Xero.",
     ExportState.UNKNOWN: "Xero didn't answer. We check there before sending it again.",

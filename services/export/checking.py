@@ -231,11 +231,11 @@ class Recheck:
         was_archived = (export.grounds or {}).get(RefusalCode.CONTACT_TAKEN, "")
         if refused & _OF_CONTACT:
             if match is not None and match.contact_id not in {"", NEW_CONTACT, export.contact_id}:
-                found["contact_id"] = match.contact_id
+                found |= {"contact_id": match.contact_id, "changed_by": match.set_by}
             elif namesake and namesake.is_active and namesake.contact_id in was_archived:
                 found["contact_id"] = namesake.contact_id
         if refused & _OF_ACCOUNT and match is not None and match.account_id:
-            other: ExportColumns = {"account_id": match.account_id}
+            other: ExportColumns = {"account_id": match.account_id, "changed_by": match.set_by}
             moved = await self._case(other)
             if moved is not None and not _OF_ACCOUNT & set(codes_of(reds(examine(moved)))):
                 found |= other

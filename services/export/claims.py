@@ -129,6 +129,8 @@ def why_taken(export: Export, connection: Connection) -> str:
     number = export.number
     if export.state is ExportState.FAILED or export.invoice_state in _OVER:
         return ""
+    if export.state is ExportState.AWAITING:
+        return f"Invoice {number} is waiting for approval. {export.reason}"
     if export.state in exports.WAITING:
         who = Member(export.requested_by) if export.requested_by else "Automatic export"
         return f"{who} is exporting invoice {number} right now."
@@ -185,6 +187,7 @@ def _asked(connection: Connection, request: Request) -> ExportColumns:
         "requested_by": request.by,
         "requested_at": request.at,
         "reply_to": asdict(request.reply_to),
+        "changed_by": "",
         "contact_id": choice.contact_id,
         "contact_name": "",
         "account_id": choice.account_id,

@@ -62,6 +62,9 @@ class ExportResult:
     ask: str = ""  # who may override a tax that differs, where the reader may not
     rival_url: str = ""  # the invoice in Xero that has the number
     alike: tuple[str, ...] = ()  # numbers of others that wait for the same decision
+    requested_by: str = ""
+    approved_by: str = ""  # the second person, if there was one
+    approved_at: datetime | None = None
 
 
 class ResultScreen(Protocol):
@@ -120,6 +123,11 @@ class Recorder:
             if RefusalCode.CANCELLED not in codes:
                 await self._tell_failed(session, connection, export)
                 await self._pause_automatic(session, export)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        await self.show(connection, export)
+
+    async def tell_awaiting(self, connection: Connection, export: Export) -> None:
+        """Tell those who may approve it, and whoever asked for it."""
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         await self.show(connection, export)
 
@@ -183,6 +191,7 @@ class Recorder:
             if export.total
             else "",
             **notices.order_of(export, connection),
+            **({"approved_by": export.approved_by} if export.approved_by else {}),
         }
         entry = AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
         audit.record(session, connection, entry)
@@ -271,12 +280,16 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         actions=tuple(each for each in found if is_owner or each != Action.OVERRIDE_TAX),
         ask="" if is_owner or Action.OVERRIDE_TAX not in found else connection.owner_id,
         rival_url=links.xero(connection.short_code, export.rival_id) if is_taken else "",
+        requested_by=export.requested_by,
+        approved_by=export.approved_by,
+        approved_at=export.approved_at,
     )
 
 
 def actions_of(export: Export) -> tuple[Action, ...]:
     """Return what helps where the export stands now."""
-    if export.state is ExportState.UNKNOWN and export.wish is not Wish.CANCEL:
+    is_unknown = export.state is ExportState.UNKNOWN and export.wish is not Wish.CANCEL
+    if is_unknown or export.state is ExportState.AWAITING:
         return (Action.CANCEL,)
     if export.state is not ExportState.FAILED:
         return ()

@@ -175,4 +175,4 @@ def _is_missing(export: Export) -> bool:
 def may_be_ended_at_once(export: Export) -> bool:
     """Say whether nothing of it can be in Xero, or on its way there."""
     is_new = export.state is ExportState.QUEUED and not _may_have_left(export)
-    return is_new or export.state is ExportState.FAILED
+    return is_new or export.state in {ExportState.FAILED, ExportState.AWAITING}

@@ -7,7 +7,7 @@ from datetime import datetime
 from services import money
 from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.export import claims, forms, ledger_settings, refusals
+from services.export import approvals, claims, forms, ledger_settings, refusals
 from services.export.checking import Recheck
 from services.export.drafts import CLOSED, draft_of
 from services.jobs.runner import Work
@@ -21,7 +21,7 @@ from services.model.actions import Action, settled_by
 from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
-from services.model.wording import some_of
+from services.model.wording import Member, some_of
 from services.store import audit, connections, exports, leaving, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -72,8 +72,19 @@ class ExportRequests:
             decided = await claims.decided_by(session, connection, press)
             settled = settled_by([pressed], export.refusals)
         said = await self._restart(person, export_id, reply_to, decided)
+        decided["changed_by"] = person.user_id
         others = await self._settle_others(export, settled, decided) if settled else []
         return f"{said} {so_are(others)}".strip()
+
+    async def approve(self, person: Person, export_id: int, seen: str) -> str:
+        """Let go, as the second person, what was shown; return a sentence to show."""
+        async with self.database.sessions.begin() as session:
+            export, connection = await exports.get_here(session, person, export_id)
+            press = approvals.Press(person.user_id, seen, self.now())
+            await approvals.approve(session, connection, export, press)
+            said = f"{Member(person.user_id)} approved the export of invoice {export.number}."
+        await self.work.nudge(Job.EXPORT, export_id)
+        return said
 
     async def cancel(self, person: Person, export_id: int) -> str:
         """End an export that did not go; it can be asked for again at any time.
@@ -123,6 +134,8 @@ class ExportRequests:
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
             _require_not_done(export, connection)
+            if export.state is ExportState.AWAITING:
+                raise AlreadyRequested(claims.why_taken(export, connection))
             if export.state is not ExportState.FAILED:
                 if not leaving.is_under_way(export, now):
                     export.due_at = now  # it waits; try it at once
@@ -131,6 +144,7 @@ class ExportRequests:
                     "requested_by": person.user_id,
                     "requested_at": now,
                     "reply_to": asdict(replace(reply_to, view_hash="")),
+                    "changed_by": "",
                     "due_at": now,
                     "batch_id": None,  # from here on it speaks for itself
                     "seen_updated_on": None,  # the person has read what changed, and goes on

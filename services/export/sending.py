@@ -12,6 +12,7 @@ from functools import partial
 from services.clients.paymo import Invoice, PaymoClients
 from services.clients.xero import XeroClients, XeroInvoice
 from services.errors import (
+    Lost,
     NotConnected,
     NotFound,
     Rejected,
@@ -20,7 +21,8 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.export import checking, ledger_settings, refusals
+from services.export import approvals, checking, ledger_settings, refusals
+from services.export.approvals import Shown, Telling
 from services.export.checking import Recheck
 from services.export.claims import seen_columns
 from services.export.existing import Contacts, ExistingInvoices, Found
@@ -62,24 +64,23 @@ class Preparer:
     async def prepare(self, connection: Connection, export: Export) -> None:
         """Read, check and write down what will be sent, under which key. Raises `Refused`.
 
-        Everything is checked before anything is written to Xero, a new contact included.
+        Everything is checked before anything is written to Xero, a new contact included. What a
+        second person has to approve is left awaiting that.
         """
         invoice = await self._invoice(connection, export)
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
         found = await self.contacts.find_chosen(connection, export, invoice)
-        ledger = await self._ledger(connection, found.contact_id)
-        ledger = replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
-        url = self.links.paymo_for_xero(invoice.id)
         try:
-            sent = checking.checked(export, invoice, ledger, found.contact_id, url)
+            ledger, sent = await self._judged(connection, export, invoice, found)
         except Refused:
             async with self.database.sessions.begin() as session:
                 await lifecycle.note(session, export, seen_columns(invoice))
             raise
+        if not await self._let_through(connection, export, Shown(invoice, sent)):
+            return
         if found.contact_id == NEW_CONTACT:
             found = await self.contacts.add_client(connection, export, invoice)
-            ledger = await self._ledger(connection, found.contact_id)
-            sent = checking.checked(export, invoice, ledger, found.contact_id, url)
+            ledger, sent = await self._judged(connection, export, invoice, found)
         values = checking.written(export, invoice, found.name, sent)
         values["remark"] = _remark(found)
         case = Case(invoice, checking.choice_of(export), ledger)
@@ -88,6 +89,14 @@ class Preparer:
             await lifecycle.mark_sending(session, export, values)
             if is_new and taxes.is_overridden(case):
                 audit.record(session, connection, _overridden(export, case, self.now()))
+
+    async def may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
+        """Say whether it may be linked to what Xero has, or awaits a second person."""
+        if connection.approve_above is None:
+            return True
+        invoice = await self._invoice(connection, export)
+        body = {"InvoiceID": found.invoice_id, "Total": str(found.total)}
+        return await self._let_through(connection, export, Shown(invoice, body))
 
     async def leave_out_url(self, export: Export) -> bool:
         """Write down that it goes without the link to Paymo, under a new key; False if it did."""
@@ -105,13 +114,33 @@ class Preparer:
             invoice = await paymo.invoice_with_terms(export.paymo_invoice_id)
         except NotFound:
             raise checking.gone(export) from None
-        if export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on:
+        # What a second person was shown is known by more than the time of its last change.
+        if not export.approval_key and _is_other(export, invoice):
             raise checking.changed(export, invoice)
         return invoice
 
-    async def _ledger(self, connection: Connection, contact_id: str) -> LedgerSettings:
+    async def _let_through(self, connection: Connection, export: Export, shown: Shown) -> bool:
+        """Say whether it goes now; what a second person was shown and is another by now fails."""
+        is_as_shown = export.approval_key in {"", shown.key_for(export)}
+        if not is_as_shown and _is_other(export, shown.invoice):
+            raise checking.changed(export, shown.invoice)
+        async with self.database.sessions.begin() as session:
+            at = Telling(self.now(), self.links)
+            if await approvals.let_through(session, connection, export, shown, at):
+                return True
+        if export.state is not ExportState.AWAITING:
+            raise Lost
+        return False
+
+    async def _judged(
+        self, connection: Connection, export: Export, invoice: Invoice, found: Found
+    ) -> tuple[LedgerSettings, dict[str, object]]:
+        """Return what would be sent, and by which settings. Raises `Refused`."""
         async with self.database.sessions() as session:
-            return await ledger_settings.load(session, connection, contact_id)
+            ledger = await ledger_settings.load(session, connection, found.contact_id)
+        ledger = replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
+        url = self.links.paymo_for_xero(invoice.id)
+        return ledger, checking.checked(export, invoice, ledger, found.contact_id, url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +180,7 @@ class ExportStep(Step[Export]):
         try:
             checking.require_same_organisation(connection, export)
             if export.wish is Wish.LINK_EXISTING and export.state is ExportState.QUEUED:
-                found = await self.existing.find_same_number(connection, export)
-                await self.recorder.succeed(connection, export, found, is_linked=True)
+                await self._link(connection, export)
             else:
                 await self._send(connection, export)
         except (Refused, StillUnderWay, Throttled, NotConnected, Unavailable):
@@ -207,8 +235,8 @@ class ExportStep(Step[Export]):
         if await self._has_arrived(connection, export):
             return
         is_first = export.state is ExportState.QUEUED
-        if is_first:
-            await self.preparer.prepare(connection, export)
+        if is_first and not await self._is_prepared(connection, export):
+            return
         try:
             created = await self._create(connection, export)
         except NotFound as refusal:
@@ -225,6 +253,21 @@ class ExportStep(Step[Export]):
                     await lifecycle.put_back(session, export)
             raise
         await self.recorder.succeed(connection, export, created)
+
+    async def _is_prepared(self, connection: Connection, export: Export) -> bool:
+        """Prepare it, and say whether it goes now; if not, it awaits a second person."""
+        await self.preparer.prepare(connection, export)
+        if export.state is not ExportState.AWAITING:
+            return True
+        await self.recorder.tell_awaiting(connection, export)
+        return False
+
+    async def _link(self, connection: Connection, export: Export) -> None:
+        found = await self.existing.find_same_number(connection, export)
+        if await self.preparer.may_link(connection, export, found):
+            await self.recorder.succeed(connection, export, found, is_linked=True)
+        else:
+            await self.recorder.tell_awaiting(connection, export)
 
     async def _has_arrived(self, connection: Connection, export: Export) -> bool:
         """Look for what an earlier request has left in Xero, whoever gave up on it, and record it.
@@ -279,6 +322,11 @@ class ExportStep(Step[Export]):
         with leaving.answered(export, earlier):
             body = checking.body_of(export)
             return await xero.create_invoice(body, key=export.idempotency_key)
+
+
+def _is_other(export: Export, invoice: Invoice) -> bool:
+    """Say whether Paymo's invoice was changed since the person saw it."""
+    return export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on
 
 
 def _remark(contact: Found) -> str:

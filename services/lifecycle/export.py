@@ -37,6 +37,10 @@ class ExportColumns(TypedDict, total=False):
     requested_by: str
     requested_at: datetime
     reply_to: dict[str, Any]
+    changed_by: str
+    approval_key: str
+    approved_by: str
+    approved_at: datetime | None
     number: str
     leave_out_number: bool
     override_tax: bool
@@ -98,6 +102,36 @@ def send_in_group(
 ) -> ExportColumns:
     """A batch takes it, and writes down what leaves now with others; alone again after `until`."""
     return {**prepared, "sent_at": now, "due_at": until, "leased_until": until}
+
+
+@machine.press(
+    [ExportState.QUEUED],
+    ExportState.AWAITING,
+    as_read=[Export.fence],
+    grows=[Export.fence],
+)
+def await_approval(_export: Export, key: str, reason: str, shown: ExportColumns) -> ExportColumns:
+    """Leave it to a second person, who is shown what the key stands for."""
+    shown = {**shown, "due_at": None, "reason": reason}
+    return {**shown, "approval_key": key, "approved_by": "", "approved_at": None}
+
+
+@machine.press(
+    [ExportState.AWAITING],
+    ExportState.QUEUED,
+    as_read=[Export.approval_key],
+    grows=[Export.fence],
+)
+def approve(_export: Export, by: str, now: datetime) -> ExportColumns:
+    """Let what was shown go; a batch has ended its report by then, so it speaks for itself."""
+    approved: ExportColumns = {"approved_by": by, "approved_at": now, "reason": ""}
+    return {**approved, "due_at": now, "batch_id": None}
+
+
+@machine.each([ExportState.AWAITING], ExportState.QUEUED, grows=[Export.fence])
+def judge_again(now: datetime) -> ExportColumns:
+    """Have it decided anew whether a second person is needed, and who may be one."""
+    return {"due_at": now, "batch_id": None}
 
 
 @machine.arrow([ExportState.SENDING], ExportState.QUEUED)
@@ -178,6 +212,9 @@ def requeue(_export: Export, asked: ExportColumns) -> ExportColumns:
         "reason": "",
         "remark": "",
         "wish": Wish.NOTHING,
+        "approval_key": "",
+        "approved_by": "",
+        "approved_at": None,
         **asked,
     }
 
@@ -188,7 +225,7 @@ def keep_refused(_export: Export, left: ExportColumns) -> ExportColumns:
     return {**left, "due_at": None}
 
 
-@machine.press([ExportState.QUEUED, ExportState.FAILED], ExportState.FAILED)
+@machine.press([ExportState.QUEUED, ExportState.AWAITING, ExportState.FAILED], ExportState.FAILED)
 def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
     """End at once what is in Xero neither now nor later."""
     codes = [RefusalCode.CANCELLED]
@@ -222,14 +259,14 @@ def mark_updated_differently(_export: Export, reason: str) -> ExportColumns:
     return {"reason": reason}
 
 
-@machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])
+@machine.each([ExportState.QUEUED, ExportState.AWAITING], ExportState.FAILED, grows=[Export.fence])
 def end_with_connection(reason: str) -> ExportColumns:
     """Fail what never left, because its connection ended; what may have left stays unknown."""
     codes = [RefusalCode.DISCONNECTED]
     return {"refusals": codes, "reason": reason, "due_at": None, "invoice": None}
 
 
-@machine.each([ExportState.QUEUED], ExportState.FAILED, grows=[Export.fence])
+@machine.each([ExportState.QUEUED, ExportState.AWAITING], ExportState.FAILED, grows=[Export.fence])
 def stop_automatic(reason: str) -> ExportColumns:
     """Fail what the app asked for itself and has not begun to send."""
     return {"refusals": [RefusalCode.SWITCHED_OFF], "reason": reason, "due_at": None}

@@ -26,6 +26,7 @@ class Action(StrEnum):
     LINK_EXISTING = "link_existing"
     WITHOUT_NUMBER = "without_number"
     CANCEL = "cancel"
+    APPROVE = "approve"  # as a second person
     # An invoice that is in Xero, or was.
     ACCEPT_DIFFERENCE = "accept_difference"
     UPDATE_IN_XERO = "update_in_xero"

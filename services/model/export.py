@@ -18,6 +18,7 @@ class ExportState(StrEnum):
     EXPORTED = "exported"
     DIFFERENT = "different"  # exported, but Xero states other totals
     FAILED = "failed"
+    AWAITING = "awaiting"  # another exporter's approval
 
 
 class RefusalCode(StrEnum):

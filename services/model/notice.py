@@ -26,7 +26,8 @@ class NoticeKind(StrEnum):
     DIGEST = "digest"
     EXPORT_ASKED = "export_asked"  # not certain enough to go by itself
     AUTO_EXPORT_PAUSED = "auto_export_paused"
-    ACCESS_ASKED = "access_asked"  # these three go to people, never to channels
+    APPROVAL_ASKED = "approval_asked"  # these four go to people, never to channels
+    ACCESS_ASKED = "access_asked"
     ACCESS_ANSWERED = "access_answered"
     OWNER_CHANGED = "owner_changed"
 

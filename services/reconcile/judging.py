@@ -131,7 +131,8 @@ class Judge:
                 yield self._only_paymo(mine, export)
 
     def _only_paymo(self, mine: Invoice, export: Export | None) -> Row:
-        is_going = export is not None and export.state in exports.WAITING
+        on_its_way = (*exports.WAITING, ExportState.AWAITING)
+        is_going = export is not None and export.state in on_its_way
         helps = (Action.OPEN_PAYMO, "") if is_going else (Action.EXPORT, mine.number)
         return Row(
             outcome=Outcome.ONLY_PAYMO,
@@ -150,6 +151,8 @@ class Judge:
             return "Somebody undid its export."
         if export is not None and export.state is ExportState.FAILED:
             return f"Its export was refused. {export.reason}"
+        if export is not None and export.state is ExportState.AWAITING:
+            return f"Its export waits for approval. {export.reason}"
         if export is not None:
             return "Its export is on its way."
         if money.folded(mine.number) not in self.read.other_numbers:

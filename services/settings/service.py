@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
+from services import money
 from services.errors import AlreadyRequested, NotAccepted, NotConnected, NotFound, ServiceError
 from services.jobs.runner import Work
-from services.lifecycle.export import stop_automatic
+from services.lifecycle.export import judge_again, stop_automatic
 from services.lifecycle.task import ask_again
 from services.matching.menus import tax_option
 from services.model.export import UNTAXED
@@ -16,7 +18,7 @@ from services.model.wording import Command, Member, Typed
 from services.store import access, audit, automatic, connections, matches, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import AccessRequest, Connection
+from services.store.tables import AccessRequest, Connection, Export
 
 _KNOWN = {
     "channel_viewers": ("on", "off"),
@@ -28,6 +30,9 @@ _KNOWN = {
 }
 _SWITCHED_OFF = "Automatic export was turned off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
+_NO_AMOUNT = "Type an amount such as 5000, or leave it empty."
+_ALONE = "Name another exporter first: nobody approves their own exports."
+_MOST = Decimal(10) ** 15
 _ANSWERED = "Somebody already answered this request. Nothing changed."
 
 
@@ -48,6 +53,8 @@ class SettingsForm:
     needed: int = 0  # how many of them automatic export wants
     owner_id: str = ""  # as saved, whom it is handed over to
     organisation: str = ""
+    approve_above: str = ""  # the amount above which a second person approves; "" while off
+    currency: str = ""  # of that amount
     untaxed: str = ""  # the tax type of lines without tax; "" while nobody has chosen
     untaxed_options: tuple[Option, ...] = ()  # empty where there is nothing to choose
 
@@ -81,18 +88,13 @@ class SettingsService:
             connection = await connections.lock_here(session, person, form.connection_id)
             former = await _form(session, connection)
             _name_people(connection, form)
-            connection.xero_status = form.xero_status
-            connection.void_means = form.void_means
-            connection.credits = form.credits
-            connection.attach_pdf = form.attach_pdf == "on"
+            _set_choices(connection, form)
+            _set_approval(connection, form)
             await self._set_auto_export(session, connection, form)
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
                     raise NotAccepted({"untaxed": _OTHER})
-                await matches.remember_tax(
-                    session, connection, (UNTAXED, form.untaxed), by=person.user_id, at=self.now()
-                )
-                await ask_again(session, connection, self.now())
+                await self._remember_untaxed(session, connection, form.untaxed)
             entry = AuditNote(
                 "settings_changed",
                 self.now(),
@@ -106,7 +108,15 @@ class SettingsService:
                 await access.change_owner(
                     session, connection, form.owner_id, access.GIVEN, entry.at
                 )
+            await _judge_waiting(session, connection, entry.at)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
+
+    async def _remember_untaxed(
+        self, session: Session, connection: Connection, tax_type: str
+    ) -> None:
+        chosen, now = (UNTAXED, tax_type), self.now()
+        await matches.remember_tax(session, connection, chosen, by=connection.owner_id, at=now)
+        await ask_again(session, connection, now)
 
     async def _set_auto_export(
         self, session: Session, connection: Connection, form: SettingsForm
@@ -133,6 +143,33 @@ def _name_people(connection: Connection, form: SettingsForm) -> None:
     connection.channel_viewers = form.channel_viewers == "on"
 
 
+def _set_choices(connection: Connection, form: SettingsForm) -> None:
+    connection.xero_status = form.xero_status
+    connection.void_means = form.void_means
+    connection.credits = form.credits
+    connection.attach_pdf = form.attach_pdf == "on"
+
+
+def _set_approval(connection: Connection, form: SettingsForm) -> None:
+    """Switch the second person on or off; while it is on, the last exporter may still go."""
+    wanted = None
+    if form.approve_above:
+        try:
+            wanted = Decimal(form.approve_above)
+        except InvalidOperation:
+            raise NotAccepted({"approve_above": _NO_AMOUNT}) from None
+        if not wanted.is_finite() or not 0 <= wanted < _MOST:
+            raise NotAccepted({"approve_above": _NO_AMOUNT})
+        if connection.approve_above is None and not connection.exporters:
+            raise NotAccepted({"approve_above": _ALONE})
+    connection.approve_above = wanted
+
+
+async def _judge_waiting(session: Session, connection: Connection, now: datetime) -> None:
+    """Decide anew about what awaits a second person: who that may be has changed, or the rule."""
+    await judge_again(session, Export.connection_id == connection.id, now)
+
+
 def too_early(clean: int, needed: int) -> str:
     """Say how many exports by hand are missing before the app may export by itself."""
     return (
@@ -154,6 +191,8 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
         credits=connection.credits,
         auto_export="on" if connection.auto_export else "off",
         attach_pdf="on" if connection.attach_pdf else "off",
+        approve_above=_plain(connection.approve_above),
+        currency=connection.base_currency,
         owner_id=connection.owner_id,
         organisation=connection.organisation_name,
         untaxed=chosen if chosen in {each.tax_type for each in rates} else "",
@@ -161,10 +200,14 @@ async def _form(session: Session, connection: Connection) -> SettingsForm:
     )
 
 
+def _plain(limit: Decimal | None) -> str:
+    return "" if limit is None else money.plain(limit)
+
+
 def _values(form: SettingsForm) -> dict[str, object]:
     """What the audit log keeps of the settings."""
     people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
-    return people | {name: getattr(form, name) for name in (*_KNOWN, "untaxed")}
+    return people | {name: getattr(form, name) for name in (*_KNOWN, "approve_above", "untaxed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +255,7 @@ class AccessService:
             else:
                 access.give(connection, request.user_id, given)
                 await access.settle(session, connection, self.now())
+            await _judge_waiting(session, connection, self.now())
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return f"{Member(request.user_id)} is now {_a(given)}."
 

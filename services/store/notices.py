@@ -363,6 +363,8 @@ def card_facts(
         "xero_status": export.xero_status,
         "by": export.requested_by,
         **order_of(export, connection),
+        "approved_by": export.approved_by,
+        "approved_at": export.approved_at.isoformat() if export.approved_at else "",
         "number_left_out": export.xero_number != export.number,
         "state": _state(export, paid, left),
         "xero_total": amount_text(export.xero_total),

@@ -237,6 +237,12 @@ class UpdateStep(XeroTaskStep):
         async with self.database.sessions() as session:
             connection = await connections.get(session, about.connection.id)
             ledger = await ledger_settings.load(session, connection, both.contact_id)
+        currency = money.currency_code(both.invoice.currency)
+        if connection.needs_approval(both.invoice.total, currency):
+            raise Refused(
+                "A second person approves invoices of this amount, so nothing was changed. Undo "
+                f"the export with {Typed(Command.UNDO, about.export.number)}, then export it again."
+            )
         seen = _as_stated(about.export, both.stated)
         if why := compare.why_not_updated(seen, connection, now.in_paymo):
             raise Refused(why)

@@ -248,6 +248,7 @@ def facts(name: str) -> dict[str, Any]:
         "count": 12,
         "numbers": [name] * 10,
         "how": "voided",
+        **approval_facts(name),
         "lost": name,
         "since": NOW.isoformat(),
         "problem": name,
@@ -255,6 +256,29 @@ def facts(name: str) -> dict[str, Any]:
         "advice": "",
         **digest_facts(name),
         **_PLAIN,
+    }
+
+
+def approval_facts(name: str) -> dict[str, Any]:
+    """Return what a second person is shown."""
+    return {
+        "contact": name,
+        "account": name,
+        "lines": [[name, "120.00"]] * 5,
+        "more_lines": 3,
+        "changed_by": "UANNA",
+        "approved_by": "UOWNER",
+        "approved_at": NOW.isoformat(),
+        "is_new_contact": True,
+        "is_open": True,
+        "approval": "5:" + "a" * 32,
+        "xero_status": "DRAFT",
+        "dated": "2026-03-01",
+        "due": "2026-03-15",
+        "links_to": "",
+        "without_number": True,
+        "override_tax": True,
+        "tax": "138.59",
     }
 
 

@@ -155,6 +155,7 @@ def test_the_forms_carry_the_names_that_others_rely_on() -> None:
         "credits",
         "auto_export",
         "attach_pdf",
+        "approve_above",
     ]
 
 

@@ -1,6 +1,7 @@
 """Workspaces, Slack's installations, connections, token sets and one-time links."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store.tables.base import Base, Leased, Sends
-from services.store.types import PAYMO_ID, Secret, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Money, Secret, UtcDateTime, text_enum
 
 _UNANSWERED = text("answered_at IS NULL")
 _IN_USE = text("state IN ('active', 'broken', 'ending')")
@@ -90,6 +91,8 @@ class Connection(Sends, Base):
     credits: Mapped[str] = mapped_column(String(8), default="record")  # or "notify"
     auto_export: Mapped[bool] = mapped_column(default=False)
     attach_pdf: Mapped[bool] = mapped_column(default=False)
+    # Above it, and in other currencies, a second person approves; None: nobody has to.
+    approve_above: Mapped[Decimal | None] = mapped_column(Money)
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
     digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 
@@ -136,6 +139,11 @@ class Connection(Sends, Base):
         """The later of the two lock dates."""
         locks = [each for each in (self.period_lock_on, self.year_lock_on) if each]
         return max(locks, default=None)
+
+    def needs_approval(self, total: Decimal, currency: str) -> bool:
+        """Say whether an invoice of this total, in this currency, waits for a second person."""
+        limit = self.approve_above
+        return limit is not None and (currency != self.base_currency or abs(total) > limit)
 
 
 class Schedule(Leased, Base):

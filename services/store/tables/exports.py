@@ -51,6 +51,12 @@ class Export(Leased, Sends, Base):
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
     reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # of who asked
 
+    changed_by: Mapped[str] = mapped_column(String(32), default="")  # decided for who asked
+    # What a second person is shown, by a key of it; approved once there is somebody.
+    approval_key: Mapped[str] = mapped_column(String(128), default="")
+    approved_by: Mapped[str] = mapped_column(String(32), default="")
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     number: Mapped[str] = mapped_column(String(255), default="")  # Paymo's, whatever its length
     leave_out_number: Mapped[bool] = mapped_column(default=False)
     override_tax: Mapped[bool] = mapped_column(default=False)  # a person answers for the tax

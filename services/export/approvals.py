@@ -1,0 +1,172 @@
+"""A second person: which exports wait for another exporter, and who that may be.
+
+Two ways lead to Xero, one invoice alone and a group; both ask here before anything is written down
+as sent, with exactly what Xero would be sent. What was approved goes; anything else is asked anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services import money
+from services.clients.paymo import Invoice
+from services.errors import AlreadyRequested, ServiceError
+from services.export import checking, claims
+from services.lifecycle import export as lifecycle
+from services.model.export import NEW_CONTACT, ExportState
+from services.model.invoice import Links
+from services.model.notice import NoticeKind
+from services.model.wording import Amount, Member, Moment, some_of
+from services.store import audit, connections, exports, mirror, notices
+from services.store.audit import AuditNote
+from services.store.engine import Session
+from services.store.tables import Connection, Export
+
+_MOST_LINES = 5
+_LONGEST = 200
+_SHORT = 32  # of a key, in a button
+_OLD = "This invoice or its export changed since. Press *Approve* on the newest message about it."
+_NOBODY = (
+    "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
+    "approvals off there."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What would reach Xero: the invoice as read, and the body as it would be sent."""
+
+    invoice: Invoice
+    body: Mapping[str, Any]
+
+    def key_for(self, export: Export) -> str:
+        """Name it, so that another one has another name; the link to Paymo says nothing."""
+        said = {name: value for name, value in self.body.items() if name != "Url"}
+        said |= {"ClientName": self.invoice.client_name, "PaymoTotal": str(self.invoice.total)}
+        return checking.key_of(export, 0, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """When it is told, and how links are made."""
+
+    now: datetime
+    links: Links
+
+
+def approvers(connection: Connection, export: Export) -> list[str]:
+    """Return who may approve it: no one who asked for it, or changed it last, in any role."""
+    makers = {export.requested_by or connection.owner_id, export.changed_by}
+    return [each for each in (connection.owner_id, *connection.exporters) if each not in makers]
+
+
+def is_approved(export: Export, key: str) -> bool:
+    """Say whether a second person has approved exactly this."""
+    return export.approved_by != "" and export.approval_key == key
+
+
+async def let_through(
+    session: Session, of: Connection, export: Export, shown: Shown, at: Telling
+) -> bool:
+    """Say whether it may go to Xero now; if not, it waits, and those who may approve are asked."""
+    connection = await connections.get(session, of.id)
+    key = shown.key_for(export)
+    currency = money.currency_code(shown.invoice.currency)
+    is_needed = connection.needs_approval(shown.invoice.total, currency)
+    if not is_needed or is_approved(export, key):
+        return True
+    others = approvers(connection, export)
+    reason = _reason(connection, others)
+    if not await lifecycle.await_approval(
+        session, export, key, reason, claims.columns_of(shown.invoice)
+    ):
+        return False  # somebody else has it by now
+    facts = await _facts(session, connection, export, shown, at.links)
+    notification = notices.Notification(
+        kind=NoticeKind.APPROVAL_ASKED,
+        source=f"approval:{export.id}:{export.attempt}:{key[-_SHORT:]}:{bool(others)}",
+        facts=facts | {"reason": reason, "is_open": bool(others)},
+        also=others or [connection.owner_id],
+    )
+    if await notices.enqueue(session, connection, notification, at.now):
+        after = {"people": others, "total": facts["total"], "currency": facts["currency"]}
+        entry = AuditNote("approval_asked", at.now, export.requested_by, export.id, after=after)
+        audit.record(session, connection, entry)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Who presses, what their message showed, and when."""
+
+    by: str
+    seen: str
+    at: datetime
+
+
+async def approve(session: Session, connection: Connection, export: Export, press: Press) -> None:
+    """Let go what this person was shown. Raises what they are told where they may not."""
+    export = await exports.hold(session, export)
+    if export.state is not ExportState.AWAITING:
+        raise AlreadyRequested(_why_over(export, connection))
+    if export.approval_key[-_SHORT:] != press.seen:
+        raise ServiceError(_OLD)
+    if press.by not in approvers(connection, export):
+        raise ServiceError(
+            "You asked for this export or changed it last, so somebody else has to approve it. "
+            f"{export.reason}"
+        )
+    if not await lifecycle.approve(session, export, press.by, press.at):
+        raise AlreadyRequested(_why_over(export, connection))
+    after = {"people": [export.requested_by or connection.owner_id]}
+    entry = AuditNote("export_approved", press.at, press.by, export.id, after=after)
+    audit.record(session, connection, entry)
+
+
+def _why_over(export: Export, connection: Connection) -> str:
+    if export.approved_by and export.approved_at:
+        return f"{Member(export.approved_by)} approved it on {Moment(export.approved_at)}."
+    taken = claims.why_taken(export, connection)
+    return taken or f"Invoice {export.number} isn't waiting for approval any more. {export.reason}"
+
+
+def _reason(connection: Connection, others: list[str]) -> str:
+    limit = Amount(connection.approve_above or Decimal(0), connection.base_currency)
+    rule = f"Exports above {limit} or in another currency need a second person."
+    if not others:
+        return f"{rule} {_NOBODY}"
+    return f"{rule} We've asked {some_of([str(Member(each)) for each in others])}."
+
+
+async def _facts(
+    session: Session, connection: Connection, export: Export, shown: Shown, links: Links
+) -> dict[str, Any]:
+    """Return what the approver sees: everything that Xero would be sent."""
+    invoice, body = shown.invoice, shown.body
+    contact = await mirror.find_contact(session, connection.id, export.contact_id, follows=True)
+    account = await mirror.find_account(session, connection.id, export.account_id)
+    is_new = export.contact_id == NEW_CONTACT
+    lines = [
+        [each.description[:_LONGEST], notices.amount_text(each.amount)]
+        for each in money.xero_lines(invoice.figures)
+    ]
+    return notices.common_facts(export, connection, links) | {
+        "by": export.requested_by,
+        **notices.order_of(export, connection),
+        "changed_by": export.changed_by,
+        "contact": invoice.client_name if contact is None else contact.name,
+        "is_new_contact": is_new,
+        "account": account.title if account is not None else "",
+        "tax": notices.amount_text(money.expected_totals(invoice.figures)[1]),
+        "xero_status": export.xero_status,
+        "dated": str(body.get("Date", "")),
+        "due": str(body.get("DueDate", "")),
+        "links_to": str(body.get("InvoiceID", "")),
+        "without_number": export.leave_out_number,
+        "override_tax": export.override_tax,
+        "lines": lines[:_MOST_LINES],
+        "more_lines": max(0, len(lines) - _MOST_LINES),
+        "approval": f"{export.id}:{export.approval_key[-_SHORT:]}",
+    }
