@@ -1,0 +1,36 @@
+"""A second person from Slack: the settings, the question, the press, and the card."""
+
+from tests.handlers.test_access_walk import direct
+from tests.walk import Walk, text_in
+
+
+async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await slack.choose("Anna", view.id, "approve_above", "100")
+    alone = await slack.submit("Anna", view.id)
+    assert "another exporter" in (alone.errors or {})["approve_above"]
+    await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+    waiting = await walk.modal_saying("waiting for approval")
+    assert "'action_id': 'cancel'" in str(waiting.blocks)
+    asked = await direct(walk, "Ben", "wants to export")
+    assert all(each in text_in(asked.blocks) for each in ("INV-1", "Acme Ltd", "Account: "))
+    assert walk.books.invoices == {}
+
+    await slack.press("Ben", asked, "approve")
+    card = await walk.notice("invoice_exported")
+    said = text_in(card.blocks)
+    names = [f"<@{slack.user(each).id}>" for each in ("Anna", "Ben")]
+    assert f"by {names[0]}" in said
+    assert f"Approved by {names[1]}" in said
+    await slack.wait_for(lambda: "'approve'" not in str(asked.blocks), 60)
+    assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
