@@ -338,6 +338,7 @@ async def _tell(
     for each in done:
         sums[each.currency] += each.total or Decimal(0)
     facts = connections.common_facts(connection) | {
+        "country": connection.country,
         "batch_id": batch.id,
         "by": batch.asked_by,
         "count": len(done),
