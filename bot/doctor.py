@@ -93,7 +93,9 @@ class _Patient:
                     return "newest"
         except (SQLAlchemyError, OSError):
             raise Ill("unknown while the database cannot be opened") from None
-        raise Ill("not at the newest version: run paymo-xero migrate")
+        raise Ill(
+            "not at the newest version: run paymo-xero migrate, or start serve, which does it"
+        )
 
     async def _keys(self) -> str:
         count = 0
@@ -109,7 +111,7 @@ class _Patient:
                 "it back at the end of the list"
             ) from None
         except (SQLAlchemyError, OSError):
-            raise Ill("unknown before the database is migrated") from None
+            raise Ill("unknown until the database is migrated") from None
         return f"{len(self.settings.keys)} given; all stored secrets can be read"
 
     async def _slack(self) -> str:
@@ -118,7 +120,7 @@ class _Patient:
             if not token:
                 await self.slack.web.client().api_test()
                 await self._socket()
-                return "answers; workspaces install the app by themselves"
+                return "answers; each workspace installs the app"
             answer = await self.slack.web.client(token).auth_test()
             await self._socket()
         except SlackApiError as error:

@@ -172,6 +172,7 @@ class _Parts:
             explain=ExplainService(database, self.links, work, now),
             owed=OwedService(database, now),
             access=AccessService(*usual),
+            support_email=self.settings.support_email,
         )
 
     @cached_property

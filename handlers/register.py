@@ -60,6 +60,7 @@ class Services:
     explain: ExplainService
     owed: OwedService
     access: AccessService
+    support_email: str = ""  # whom people can write to
 
 
 def router(services: Services) -> Router:
@@ -85,7 +86,9 @@ class _Register:
         self.notices = NoticeListeners(services.notices)
         self.owed = OwedListeners(services.owed)
         self.settings = SettingsListeners(services.settings, services.connect, services.access)
-        self.home = HomeListeners(services.connect, services.explain, workspaces)
+        self.home = HomeListeners(
+            services.connect, services.explain, workspaces, services.support_email
+        )
         self.history = HistoryListeners(
             services.history,
             services.undo,

@@ -26,6 +26,8 @@ NEVER = {
     "one space": r"\S {2,}\S",
     "both plural forms": r"\w\(e?s\)",
 }
+# Words that are compared, and SQL.
+_LISTS = ("services/store/migrations/", "services/matching/readings", "services/matching/vocab")
 _END = re.compile(r"[.!?](?:[*_`”)\"]*)\s+|\n+")
 _NAMED = re.compile(r"\bPaymo (?:& |→ )?Xero\b")
 _BUTTONS = {"button", "link_button"}
@@ -39,7 +41,7 @@ def places() -> list[str]:
     ]
     pages = (ROOT / "bot/pages").glob("*.html")
     named = [each.relative_to(ROOT).as_posix() for each in (*code, *pages)]
-    return sorted(each for each in named if "/migrations/" not in each)
+    return sorted(each for each in named if not each.startswith(_LISTS))
 
 
 def sentences(place: str) -> Iterator[tuple[int, str]]:
@@ -91,8 +93,7 @@ def _filled(node: ast.Constant | ast.JoinedStr) -> str:
 
 def _is_sentence(said: str) -> bool:
     """Tell sentences from keys, patterns and addresses."""
-    is_prose = re.search(r"[a-z’']{2,} [a-z…]+", said) is not None
-    return is_prose and re.match(r"[\W_]*[A-Z…“]", said) is not None and "\\" not in said
+    return re.search(r"[a-z’']{2,} [a-z…]+ [a-z…]+", said) is not None and "\\" not in said
 
 
 def buttons(place: str) -> Iterator[str]:

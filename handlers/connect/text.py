@@ -19,7 +19,7 @@ WRITTEN = (
 SIGN_IN = "Sign in to Xero first and we'll find your account."
 
 FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
-READY = "✅ Everything is connected. Type `/paymo-xero export` to export an invoice."
+READY = "✅ Paymo and Xero are connected. Type `/paymo-xero export` to export an invoice."
 ENDING = "⏳ Disconnecting from Xero first. Then we delete all keys and tokens here."
 
 

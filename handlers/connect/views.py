@@ -24,9 +24,9 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
         blocks.divider(),
         blocks.input_block(
             blocks.channel_select(names.CHANNEL, chosen),
-            "3. Where should notices go?",
-            hint="Exports, payments, deletions and failures are told there. /paymo-xero subscribe "
-            "adds more channels.",
+            "3. Where should notifications go?",
+            hint="Exports, payments, deletions and failures. Type /paymo-xero subscribe in other "
+            "channels to add them.",
             optional=True,
         ),
     ]
@@ -41,7 +41,7 @@ def _paymo(checklist: Checklist) -> list[Block]:
     if not checklist.paymo_link:
         return [blocks.section(f"✅ *1. Paymo:* {one_line(checklist.company)}")]
     word = "Connect Paymo"
-    said = "◻️ *1. Paymo:* paste an API key on our own page; it never goes through Slack."
+    said = "◻️ *1. Paymo:* paste an API key on our page. It never goes through Slack."
     if checklist.broken_side == "Paymo":
         word = "Reconnect Paymo"
         said = f"⛔ *1. Paymo:* {one_line(checklist.company)} no longer accepts the key."
@@ -57,7 +57,7 @@ def _xero(checklist: Checklist) -> list[Block]:
         )
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
-    word, said = "Connect Xero", f"◻️ *2. Xero:* allow the access. {SIGN_IN}"
+    word, said = "Connect Xero", f"◻️ *2. Xero:* allow access. {SIGN_IN}"
     if checklist.takes_over:
         said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {SIGN_IN}"
     if checklist.broken_side == "Xero":
@@ -70,16 +70,16 @@ def _xero(checklist: Checklist) -> list[Block]:
 def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
     """Say what goes and what stays before it happens."""
     company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = "The app disappears from Xero's list of connected apps."
+    shared = "The app leaves Xero's list of connected apps."
     if farewell.others:
         named = blocks.escape(some_of(farewell.others))
         shared = f"The access stays for {named}: the same person in Xero allowed it."
     lines = [
         f"*First at Xero:* {organisation} is disconnected. {shared}",
-        f"*Then at Paymo:* the API key of {company} is forgotten.",
+        f"*Then at Paymo:* we delete the API key of {company} here.",
         (
-            f"*What stays:* {farewell.exported} exported invoices, on both sides, as they are. "
-            "They are remembered, so connecting the same two again exports nothing twice."
+            f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
+            "sides, as they are. If you connect the same two again, nothing is exported twice."
         ),
         "*What stops:* payments and deletions made in Xero no longer reach Paymo.",
     ]

@@ -12,6 +12,7 @@ from handlers.home.text import (
     overview_text,
     status_text,
     unknown_text,
+    whom_to_write,
 )
 from handlers.home.views import button_blocks, help_blocks, hidden_view, home_view, status_blocks
 from handlers.routing import Handler, SlackRequest
@@ -32,6 +33,7 @@ class HomeListeners:
     service: ConnectService
     explain: ExplainService
     workspaces: WorkspaceService
+    support_email: str = ""
 
     async def panel(self, request: SlackRequest) -> None:
         """Answer the bare command."""
@@ -56,13 +58,15 @@ class HomeListeners:
             found = await self.service.overviews(request.person)
         except NotAllowed as refusal:
             _, *way_on = reply.refusal_blocks(refusal)
-            await reply.tell(request, f"{WHAT_IT_IS}\n{ASK_FOR_ACCESS}", way_on)
+            said = f"{WHAT_IT_IS}\n{ASK_FOR_ACCESS}{whom_to_write(self.support_email)}"
+            await reply.tell(request, said, way_on)
             return
         if not found:
-            await reply.tell(request, f"{WHAT_IT_IS}\n{NOT_CONNECTED}", button_blocks(()))
+            said = f"{WHAT_IT_IS}\n{NOT_CONNECTED}{whom_to_write(self.support_email)}"
+            await reply.tell(request, said, button_blocks(()))
             return
         role = max(each.role for each in found)
-        await reply.tell(request, text, help_blocks(role))
+        await reply.tell(request, text, help_blocks(role, self.support_email))
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""

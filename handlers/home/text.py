@@ -143,6 +143,11 @@ def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
     return "\n".join([*shown, f"{left} more"] if left > 0 else shown)
 
 
+def whom_to_write(support_email: str) -> str:
+    """Name who helps, where whoever runs the app says so."""
+    return f" Need help? Write to {one_line(support_email)}." if support_email else ""
+
+
 def unknown_text(words: Words) -> str:
     """Say that a word is not known, with the nearest one."""
     said = f"There's no command “{one_line(words.typed)}”."

@@ -19,6 +19,7 @@ from handlers.home.text import (
     problems,
     state_of,
     status_lines,
+    whom_to_write,
 )
 from handlers.settings.views import asked_buttons
 from services.connect.checklists import Overview
@@ -162,6 +163,7 @@ def _connect(word: str) -> Block:
     return blocks.button(word, names.CONNECT, style="primary")
 
 
-def help_blocks(role: Role) -> list[Block]:
-    """List what this person can type."""
-    return [*blocks.paragraphs(help_lines(role)), blocks.context(WHAT_IT_IS)]
+def help_blocks(role: Role, support_email: str = "") -> list[Block]:
+    """List what this person can type, and whom to write to."""
+    about = f"{WHAT_IT_IS}{whom_to_write(support_email)}"
+    return [*blocks.paragraphs(help_lines(role)), blocks.context(about)]

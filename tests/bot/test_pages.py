@@ -151,6 +151,15 @@ async def test_over_a_socket_slack_has_no_address_here(sqlite_url: str) -> None:
         assert (await town.http.get("/healthz")).status_code == 200
 
 
+async def test_help_in_slack_and_the_pages_name_who_helps(sqlite_url: str) -> None:
+    async with open_town(sqlite_url, support_email="help@agency.example") as town:
+        await town.slack.command("Anna", town.room, "help")
+        (said,) = await town.slack.wait_for(lambda: town.slack.ephemerals("Anna"), 60)
+
+        assert "Write to help@agency.example." in said.text + str(said.blocks)
+        assert "mailto:help@agency.example" in (await town.http.get("/support")).text
+
+
 class _Links(HTMLParser):
     """Collects what a page makes a browser load."""
 
