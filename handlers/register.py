@@ -173,6 +173,8 @@ class _Register:
             names.EXPORT: export.open,
             names.RECHECK: export.refresh,
             names.SHOW_CHECKS: export.unfold,
+            names.ISSUE_ON: export.choose_day,
+            names.DUE_ON: export.choose_day,
             Action.RETRY: export.act,
             Action.LINK_EXISTING: export.act,
             Action.WITHOUT_NUMBER: export.act,

@@ -23,6 +23,8 @@ _FORMS = (
     names.ACCOUNT,
     names.TAX,
     names.XERO_STATUS,
+    names.ISSUE_ON,
+    names.DUE_ON,
     names.CLIENT,
     names.UNTAXED,
     names.UNTAXED_FOR_ALL,

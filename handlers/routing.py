@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from typing import Any, Protocol
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -181,6 +182,14 @@ def chosen(view: Body, name: str) -> str:
 def all_chosen(view: Body, name: str) -> tuple[str, ...]:
     """Return the values of the boxes that are ticked."""
     return tuple(each["value"] for each in field_of(view, name).get("selected_options") or ())
+
+
+def day_in(text: str) -> date | None:
+    """Read a day as date pickers write it; None when it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def number_in(text: str) -> int | None:

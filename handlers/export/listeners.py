@@ -11,7 +11,7 @@ from handlers.export.text import result_text
 from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of
 from handlers.reply import Screen, reply_target
-from handlers.routing import SlackRequest, number_in, pressed
+from handlers.routing import SlackRequest, day_in, number_in, pressed
 from services.connect.service import WorkspaceService
 from services.errors import NotAccepted
 from services.export.drafts import ExportForms
@@ -70,6 +70,14 @@ class ExportListeners:
             form = await self.forms.choose(note.draft_id, request.person, choice)
             drawn = export_view(form, note.channel_id)
             await reply.redraw_open(request, drawn, view_hash=view.get("hash", ""))
+
+    async def choose_day(self, request: SlackRequest) -> None:
+        """Draw the form again with the date that was chosen in it."""
+        action, note = pressed(request.body), request.note
+        day, name = day_in(str(action.get("selected_date"))), action["action_id"]
+        chosen = {each: day if each == name else None for each in (names.ISSUE_ON, names.DUE_ON)}
+        form = await self.forms.choose_day(note.draft_id, request.person, **chosen)
+        await reply.redraw_open(request, export_view(form, note.channel_id))
 
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""

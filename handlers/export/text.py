@@ -14,6 +14,8 @@ RESPONSIBILITY = "Every line goes to this account. Choosing the right one is you
 USED_BEFORE = "used before"
 EXPORTED = "This invoice is already in Xero. To export, choose another one above."
 SEARCHES = "Searches numbers (any part, digits only), client names and totals."
+ISSUE_DATE = "Invoice date in Xero"
+DUE_DATE = "Due date in Xero"
 READING = "Reading the invoice from Paymo…"
 
 FEW_LINES = 5

@@ -8,8 +8,10 @@ from handlers.blocks import Block, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
     CHECK_SIGNS,
+    DUE_DATE,
     EXPORTED,
     FEW_LINES,
+    ISSUE_DATE,
     MOST_LINES,
     READING,
     SEARCHES,
@@ -150,7 +152,16 @@ def _fields(form: ExportForm) -> list[Block]:
     status = blocks.choice(
         names.XERO_STATUS, "Status in Xero", blocks.STATUSES, form.xero_status, tells=True
     )
-    return [contact, account, *_tax_field(form), *_untaxed_field(form), status]
+    taxes = [*_tax_field(form), *_untaxed_field(form)]
+    return [contact, account, *taxes, status, *_day_fields(form)]
+
+
+def _day_fields(form: ExportForm) -> list[Block]:
+    return [
+        blocks.date_field(name, label, form.days[name])
+        for name, label in ((names.ISSUE_ON, ISSUE_DATE), (names.DUE_ON, DUE_DATE))
+        if name in form.days
+    ]
 
 
 def _tax_field(form: ExportForm) -> list[Block]:

@@ -11,7 +11,7 @@ from typing import Any
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, due_day
 from services.model.wording import Amount, Day
 from services.store.tables import Export
 
@@ -212,6 +212,8 @@ def _due_in_xero(export: Export, invoice: Invoice) -> date | None:
     issued_on, due_on = export.issue_on or invoice.issued_on, invoice.due_on
     if export.due_rule == DUE_ON_DATE:
         return issued_on
+    if (chosen := due_day(export.due_rule)) is not None:
+        return chosen
     if export.due_rule == DUE_BY_TERMS or due_on is None or due_on < invoice.issued_on:
         return None
     return max(due_on, issued_on)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -124,6 +124,16 @@ class ExportForms:
         if is_other and card is None:
             await self.work.nudge(Job.PREVIEW, draft_id)
         return form
+
+    async def choose_day(
+        self, draft_id: int, person: Person, *, issue_on: date | None, due_on: date | None
+    ) -> ExportForm:
+        """Take over the date that was chosen for Xero."""
+        async with self.database.sessions.begin() as session:
+            draft, connection = await draft_of(session, draft_id, person)
+            draft.issue_on = issue_on or draft.issue_on
+            draft.due_rule = due_on.isoformat() if due_on else draft.due_rule
+            return await forms.form_of(session, connection, draft)
 
     async def refresh(self, draft_id: int, person: Person) -> ExportForm:
         """Read Xero's lists and the invoice again, then draw the form with what is true now."""

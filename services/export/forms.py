@@ -1,6 +1,7 @@
 """The export form as it stands: an invoice, proposals or choices, and every check."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.matching import menus
 from services.matching.suggestions import reason_for
 from services.model import days
 from services.model.actions import Action, in_the_form
-from services.model.export import NEW_CONTACT, Check, Colour
+from services.model.export import NEW_CONTACT, Check, Colour, due_day
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, Person
 from services.store import exports, matches, mirror
@@ -58,6 +59,7 @@ class ExportForm:
     untaxed: Option | None = None
     ask: str = ""  # who may override a tax that differs, where the reader may not
     connection_id: int = 0
+    days: Mapping[str, date | None] = field(default_factory=dict)  # asked for, with what is chosen
     card: dict[str, Any] | None = None  # of an invoice that is exported already
 
 
@@ -141,6 +143,7 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
     return replace(
         form,
         checks=checks,
+        days=_days(case, checks),
         rate=case.ledger.written(case.invoice.rate),
         picture=_picture(case),
         tax_options=tuple(
@@ -155,6 +158,14 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
         actions=tuple(each for each in helpful if is_owner or each != Action.OVERRIDE_TAX),
         ask="" if is_owner or Action.OVERRIDE_TAX not in helpful else connection.owner_id,
     )
+
+
+def _days(case: Case, checks: tuple[Check, ...]) -> dict[str, date | None]:
+    """Return the dates that a person may choose: where one is asked for, or was chosen."""
+    asked, choice = {each.name for each in checks}, case.choice
+    chosen = {"issue_on": choice.issue_on, "due_on": due_day(choice.due_rule)}
+    is_asked = {"issue_on": "locked" in asked, "due_on": "due" in asked}
+    return {name: day for name, day in chosen.items() if day is not None or is_asked[name]}
 
 
 def _picture(case: Case) -> InvoicePicture | None:

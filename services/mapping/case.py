@@ -8,7 +8,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition, NewInvoice, NewLine
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, UNTAXED
+from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, UNTAXED, due_day
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.money import XeroLine
 from services.store.tables import Account, Contact, TaxRate
@@ -33,7 +33,7 @@ class ExportChoice:
     xero_status: str = "AUTHORISED"
     override_tax: bool = False  # the owner lets the account's tax differ from Paymo's
     issue_on: date | None = None  # the date in Xero where it is not to be Paymo's
-    due_rule: str = ""  # "terms" or "date" where Paymo's due date does not serve
+    due_rule: str = ""  # "terms", "date" or a day where Paymo's due date does not serve
     leave_out_number: bool = False  # so that Xero gives its own
 
 
@@ -114,6 +114,8 @@ class Case:
         invoice, terms = self.invoice, self.invoice.terms
         if self.choice.due_rule == DUE_ON_DATE:
             return self.issued_on
+        if (chosen := due_day(self.choice.due_rule)) is not None:
+            return chosen
         if self.choice.due_rule == DUE_BY_TERMS and terms is not None:
             return self.issued_on + timedelta(days=terms)
         if invoice.due_on is None or invoice.due_on < invoice.issued_on:

@@ -1,12 +1,18 @@
 """The act of exporting: where it stands, and what its checks find."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
 DUE_BY_TERMS = "terms"  # due after the days that Paymo gives the client
-DUE_ON_DATE = "date"  # due on the invoice's own date
+DUE_ON_DATE = "date"  # due on the invoice's own date; a chosen due date is written by ISO 8601
 UNTAXED = "untaxed"  # among the choices of tax types, beside Paymo's rates: for lines without tax
+
+
+def due_day(due_rule: str) -> date | None:
+    """The day that a person chose as the due date, or None where a rule decides."""
+    return None if due_rule in {"", DUE_BY_TERMS, DUE_ON_DATE} else date.fromisoformat(due_rule)
 
 
 class ExportState(StrEnum):

@@ -1,6 +1,7 @@
 """The export form from the top down: verdict, what needs a person, what is folded, the lines."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_view
-from tests.walk import Walk, text_in
+from tests.walk import Walk, text_in, walking
 
 
 @pytest.fixture
@@ -149,3 +150,19 @@ async def test_choosing_an_exported_invoice_in_the_form_shows_how_it_stands(walk
     assert [each["block_id"] for each in form.blocks if each["type"] == "input"] == ["invoice"]
     await walk.town.slack.choose("Anna", form.id, "invoice", str(walk.in_paymo("INV-2").id))
     await walk.modal_saying("Ready to export")
+
+
+async def test_another_date_is_chosen_where_the_period_is_locked(sqlite_url: str) -> None:
+    async with walking(sqlite_url) as walk:
+        locked = walk.in_paymo("INV-1").issued
+        walk.books.period_lock_date = locked
+        await walk.connect()
+        form = await walk.form("INV-1")
+        assert "Invoice date in Xero" in text_in(form.payload)
+        day = locked + timedelta(days=3)
+        await walk.town.slack.choose("Anna", form.id, "issue_on", day.isoformat())
+        form = await walk.modal_saying("Ready to export")
+        await walk.town.slack.submit("Anna", form.id)
+        await walk.modal_saying("exported to")
+
+        assert walk.in_xero("INV-1").day == day

@@ -32,6 +32,8 @@ IN_OTHER_WORDS = {
     names.ACCOUNT,
     names.TAX,
     names.XERO_STATUS,
+    names.ISSUE_ON,
+    names.DUE_ON,
     names.CLIENT,
     names.UNTAXED,
     names.UNTAXED_FOR_ALL,

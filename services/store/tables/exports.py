@@ -61,7 +61,7 @@ class Export(Leased, Sends, Base):
     leave_out_number: Mapped[bool] = mapped_column(default=False)
     override_tax: Mapped[bool] = mapped_column(default=False)  # a person answers for the tax
     issue_on: Mapped[date | None]  # the date in Xero where it is not Paymo's
-    due_rule: Mapped[str] = mapped_column(String(8), default="")  # "terms" or "date"; else Paymo's
+    due_rule: Mapped[str] = mapped_column(String(10), default="")  # "terms", "date" or a day
     tax_rate: Mapped[str] = mapped_column(String(40), default="")  # Paymo's, in per cent
     rival_id: Mapped[str] = mapped_column(String(64), default="")  # holds the number in Xero
     client_id: Mapped[int | None] = mapped_column(PAYMO_ID)
@@ -152,7 +152,7 @@ class Draft(Leased, Base):
     untaxed_type: Mapped[str] = mapped_column(String(64), default="")  # of lines without tax
     override_tax: Mapped[bool] = mapped_column(default=False)
     issue_on: Mapped[date | None]
-    due_rule: Mapped[str] = mapped_column(String(8), default="")
+    due_rule: Mapped[str] = mapped_column(String(10), default="")
     xero_status: Mapped[str] = mapped_column(String(16), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
     reason: Mapped[str] = mapped_column(Text, default="")  # why it could not be read

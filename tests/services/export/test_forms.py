@@ -1,10 +1,12 @@
 """What the export form shows and finds."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.model.actions import Action
 from services.model.export import Colour
-from tests.services.bridge import ANNA, Bridge
+from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of
 
 bridge = bridge_of(Bridge.open)
@@ -70,6 +72,29 @@ async def test_the_menu_finds_number_client_and_amount_and_says_what_it_looked_f
     assert menu.label == (
         f"Number, client or amount like “{typed}”" if typed else "Newest invoices"
     )
+
+
+async def test_a_due_date_that_is_chosen_goes_to_xero_and_paymo_keeps_its_own(
+    bridge: Bridge,
+) -> None:
+    client = bridge.paymo.company.add_client("Sunrise Yoga")
+    made = bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
+    made.due = None
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    form = await bridge.form_for("INV-1")
+    assert form.days == {"due_on": None}
+    chosen = made.issued + timedelta(days=9)
+
+    form = await bridge.forms.choose_day(form.draft_id, ANNA, issue_on=None, due_on=chosen)
+    assert form.days == {"due_on": chosen}
+    wanted = bridge.choice(form, contact_id="new")
+    await bridge.requests.request(ANNA, form.draft_id, wanted, reply_to())
+    await bridge.run()
+
+    [sent] = bridge.xero.books.invoices.values()
+    assert sent.due == chosen
+    assert made.due is None
 
 
 async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_is_noted(
