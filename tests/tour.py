@@ -15,6 +15,7 @@ from tests.browser import PATIENCE, SCHEMES, cut_off, findings
 
 USUAL = ViewportSize(width=1440, height=900)
 SMALL = ViewportSize(width=1280, height=860)
+SHORT = ViewportSize(width=1280, height=600)
 NARROW = ViewportSize(width=760, height=600)
 TALL = ViewportSize(width=1440, height=1600)
 PICTURES = {
@@ -208,4 +209,4 @@ class Tour:
         await self.slack.get_by_role("button", name="paymo-xero", exact=True).click()
         home = self.slack.get_by_role("tabpanel")
         await expect(home.get_by_role("button")).not_to_have_count(0, timeout=PATIENCE)
-        await self.show("home", home, size=SMALL)
+        await self.show("home", home, size=SHORT)
