@@ -209,6 +209,7 @@ class _Register:
             Action.UPDATE_IN_XERO: self.history.update,
             names.SUBSCRIBE: self.notices.open,
             names.SUBSCRIBE_HERE: self.notices.subscribe_here,
+            names.RESUME_CHANNEL: self.notices.resume,
             names.SETTINGS: self.settings.open,
             Action.REQUEST_ACCESS: self.settings.ask_access,
             names.ALLOW_ACCESS: self.settings.allow_access,

@@ -57,6 +57,7 @@ ACTIONS: Final[dict[str, Role]] = {
             names.BREAKER_KEEP,
             names.SUBSCRIBE,
             names.SUBSCRIBE_HERE,
+            names.RESUME_CHANNEL,
         ),
         Role.EXPORTER,
     ),

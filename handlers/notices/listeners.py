@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 import structlog
 
 from handlers import blocks, names, reply
-from handlers.notices.text import ANYWAY, ASK, NOTHING, has_text, intro_text
-from handlers.notices.views import TITLE, drawn, subscribe_view
+from handlers.notices.text import ANYWAY, ASK, has_text, intro_text, list_text
+from handlers.notices.views import TITLE, drawn, paused_blocks, resume_button, subscribe_view
 from handlers.reply import SlackClients
 from handlers.routing import (
     SlackRequest,
@@ -27,7 +27,8 @@ from services.notices.service import NoticeService
 log = structlog.get_logger(__name__)
 
 _NOT_A_CHANNEL = ("D", "")
-_LIST = "list"
+_LIST, _LEAST = "list", "min"
+_TOO_MUCH = Decimal(10) ** 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +41,50 @@ class NoticeListeners:
         """Subscribe the channel that the command was typed in; elsewhere ask which one."""
         channel_id = request.person.channel_id
         if list(typed) == [_LIST]:
-            await self._tell_all(request, channel_id)
+            await self._tell_all(request)
             return
-        topics = _topics(typed)
+        wanted = _wanted(typed)
         if channel_id[:1] in _NOT_A_CHANNEL:
             await self.open(request)
             return
-        await self.service.listening(request.person, channel_id)  # refuses whoever may not
-        sharing = await sharing_of(request.client, channel_id)
+        before = await self.service.listening(request.person, channel_id)  # or refuses
+        if before is not None and not typed:
+            await self.open(request)
+            return
+        sharing = Sharing.NO if before else await sharing_of(request.client, channel_id)
         if sharing is Sharing.NO:
-            await self._add(request, topics)
+            await self._add(request, wanted)
         else:
-            value = " ".join(each.value for each in topics)
+            value = "\n".join(typed)
             button = blocks.button(ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
             about = request.person.connection_id
             await reply.tell(request, ASK[sharing], blocks.actions([button], about=about))
 
     async def subscribe_here(self, request: SlackRequest) -> None:
         """Subscribe the channel of the question, now that somebody has read who reads along."""
-        await self._add(request, _topics(request.value.split()))
+        await self._add(request, _wanted(request.value.splitlines()))
 
-    async def _add(self, request: SlackRequest, topics: Sequence[Topic]) -> None:
+    async def resume(self, request: SlackRequest) -> None:
+        """Let a paused channel hear again what it heard, and say there that it does."""
+        listening = await self.service.resume(request.person, request.value)
+        text = intro_text(listening)
+        failed = await reply.introduce(request, listening.channel_id, text)
+        if failed:
+            await reply.tell(request, "\n".join(failed))
+        else:
+            where = blocks.channel(listening.channel_id)
+            await reply.tell(request, f"✅ {where} gets notifications again.")
+
+    async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
         channel_id = request.person.channel_id
         before = await self.service.listening(request.person, channel_id)
-        listening, is_news = await self.service.add(request.person, channel_id, topics)
+        listening, is_news = await self.service.add(
+            request.person,
+            channel_id,
+            wanted.topics,
+            client=wanted.client,
+            minimum=wanted.minimum,
+        )
         if not is_news:
             await reply.tell(request, has_text(listening))
             return
@@ -76,9 +97,12 @@ class NoticeListeners:
             about = request.person.connection_id
             await reply.tell(request, said, blocks.actions([change], about=about))
 
-    async def _tell_all(self, request: SlackRequest, channel_id: str) -> None:
-        found = await self.service.listening(request.person, channel_id)
-        await reply.tell(request, has_text(found) if found else NOTHING)
+    async def _tell_all(self, request: SlackRequest) -> None:
+        found = await self.service.list_all(request.person)
+        drawn = paused_blocks(found)
+        about = request.person.connection_id
+        drawn = [blocks.named(each, about, place) for place, each in enumerate(drawn)]
+        await reply.tell(request, list_text(found), drawn)
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one that no other company reads."""
@@ -122,29 +146,55 @@ class NoticeListeners:
         await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
 
 
-def _topics(typed: Sequence[str]) -> tuple[Topic, ...]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    topics: tuple[Topic, ...] = ()
+    client: str = ""
+    minimum: Decimal | None = None
+
+
+def _wanted(typed: Sequence[str]) -> _Wanted:
     """Read the words behind `subscribe`. Raises a refusal that names the nearest one."""
     known = [each.value for each in Topic]
-    found = []
+    found, client, minimum = [], "", None
     for word in typed:
         name = word.casefold().strip(",")
+        key, _, value = word.partition(":")
+        if key.casefold() == names.CLIENT and value:
+            client = value
+            continue
+        if key.casefold() == _LEAST and value:
+            minimum = _amount_of(value)
+            if minimum is None:
+                raise ServiceError(f"“{value}” is not an amount. Type it as min:500.")
+            continue
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise ServiceError(
-                f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}."
+                f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}, "
+                "client:NAME and min:500."
             )
         found.append(Topic(name))
-    return tuple(found)
+    return _Wanted(tuple(found), client, minimum)
 
 
 def _amount(text: str) -> Decimal | None:
     if not text.strip():
         return None
+    found = _amount_of(text)
+    if found is None:
+        raise NotAccepted({names.MINIMUM: "Type an amount, such as 500."})
+    return found
+
+
+def _amount_of(text: str) -> Decimal | None:
+    """Read an amount; None where it is none, or more than any invoice can be."""
     try:
-        return Decimal(text)
+        found = Decimal(text.strip().rstrip(","))
     except InvalidOperation:
-        raise NotAccepted({names.MINIMUM: "Type an amount, such as 500."}) from None
+        return None
+    return found if found.is_finite() and 0 <= found < _TOO_MUCH else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +224,7 @@ class SlackNoticeBoard:
             await client.chat_update(channel=spot.channel_id, ts=spot.ts, **drawn(message))
 
     async def tell_paused(
-        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
         text = (
@@ -184,6 +234,8 @@ class SlackNoticeBoard:
         try:
             client = await self.clients.client(workspace_id)
             with slack_refusals():
-                await reply.ephemeral(client, "", user_id, text, [blocks.section(text)])
+                ways_on = blocks.actions([resume_button(channel_id)], about=connection_id)
+                said = [blocks.section(text), *ways_on]
+                await reply.ephemeral(client, "", user_id, text, said)
         except ServiceError as refusal:
             log.warning("pause_not_told", refusal=refusal)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
+from handlers.blocks import channel, counted, day, escape, moment, one_line, render, render_line
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import (
     access_asked_text,
@@ -42,11 +42,11 @@ _SIGNS = {
     "paid": "💰",
 }
 _OWED = frozenset({"open", "part_paid", "different"})
-_MOST_NAMED = 3
+_MOST_NAMED, _MOST_LISTED = 3, 25
 
 _ROUNDING = "rounding"
 
-NOTHING = "This channel gets no notifications. Type `/paymo-xero subscribe` to change that."
+NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to get them there."
 MANAGE = "Manage notifications: `/paymo-xero subscribe`"
 ANYWAY = "Subscribe This Channel"
 ASK = {
@@ -369,6 +369,18 @@ def _batch(facts: Facts) -> str:
     failed = f" {facts['failed']} failed." if facts["failed"] else ""
     what = f"✅ *{counted(facts['count'], 'invoice')} exported* to {organisation} by {by}"
     return f"{what}: {listed(sums)}.\n{numbers}.{failed}"
+
+
+def list_text(found: Sequence[Listening]) -> str:
+    """Say which channel gets what, and who set it up; those that are paused are drawn below."""
+    lines = [
+        f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
+        for each in found
+        if not each.paused_because
+    ]
+    more = len(lines) - _MOST_LISTED
+    rest = [f"{more} more"] if more > 0 else []
+    return "\n".join(["*Notifications*", *lines[:_MOST_LISTED], *rest]) if found else NOTHING
 
 
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {

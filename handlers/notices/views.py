@@ -1,6 +1,6 @@
 """How notices are drawn, with the buttons that help, and the form that subscribes a channel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from handlers import blocks, names
@@ -17,6 +17,7 @@ from services.notices.delivery import Message
 from services.notices.service import About, Listening
 
 TITLE = "Notifications"
+_MOST_PAUSED = 20
 _TOPICS = (
     Option("exports", "Exports", "An invoice arrived in Xero"),
     Option("payments", "Payments", "Received, changed or removed"),
@@ -57,13 +58,31 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
     layout = found.layout if found else Layout.BROADCAST
     drawn.append(blocks.choice(names.LAYOUT, "Updates to an invoice", _LAYOUTS, layout))
     if found is not None and found.paused_because:
-        drawn.insert(0, blocks.section(f"⚠️ Paused: {blocks.render(found.paused_because)}"))
+        why = blocks.render(found.paused_because)
+        drawn.insert(0, blocks.section(f"⚠️ *Paused:* {why} Press *Subscribe* to resume."))
     if about is not None and not about.is_only:
         company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
         drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))
     connection_id = about.pair.connection_id if about else 0
     note = Note(connection_id=connection_id, channel_id=channel_id)
     return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
+
+
+def resume_button(channel_id: str) -> Block:
+    """Return the button that lets a paused channel hear again what it heard before."""
+    return blocks.button("Resume Notifications", names.RESUME_CHANNEL, channel_id, style="primary")
+
+
+def paused_blocks(found: Sequence[Listening]) -> list[Block]:
+    """Draw the channels that are paused, each with why and the way on."""
+    return [
+        blocks.section(
+            f"⚠️ {blocks.channel(each.channel_id)} is paused: {blocks.render(each.paused_because)}",
+            accessory=resume_button(each.channel_id),
+        )
+        for each in found
+        if each.paused_because
+    ][:_MOST_PAUSED]
 
 
 def drift_buttons(facts: Facts) -> list[Block]:

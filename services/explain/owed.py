@@ -1,20 +1,14 @@
 """What clients owe: open invoices by age, and one client's open and paid ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from services import money
-from services.errors import NotFound, ServiceError
 from services.model.people import Person, Role
-from services.model.wording import some_of
 from services.store import connections, mirror, owed, roles
 from services.store.engine import Database, Session
-from services.store.tables import Client, Connection, Export
-
-_MOST_NAMED = 8
-_LONGEST_ECHO = 40
+from services.store.tables import Connection, Export
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class OwedService:
         async with self.database.sessions() as session:
             connection = await connections.get_for(session, person, Role.VIEWER)
             only = await roles.only_client(session, connection, person)
-            client = await _meant(session, connection, name, only)
+            client = await mirror.client_named(session, connection.id, name, only)
             await roles.require_sight(session, connection, person, client.client_id)
             return await self._owed(session, connection, client.client_id, client.name)
 
@@ -90,22 +84,3 @@ def _invoice(export: Export, days_late: int) -> OwedInvoice:
         due_on=export.due_on,
         days_late=days_late,
     )
-
-
-async def _meant(session: Session, connection: Connection, name: str, only: int | None) -> Client:
-    """Return the client that a person means: by the whole name, or by a part that fits one."""
-    typed = name.strip()[:_LONGEST_ECHO]
-    if not typed:
-        raise ServiceError("Type a client's name, such as client Acme.")
-    found: Sequence[Client] = await mirror.search_clients(
-        session, connection.id, name.strip(), _MOST_NAMED
-    )
-    if only is not None:
-        found = [each for each in found if each.client_id == only]
-    if not found:
-        raise NotFound(f"No active client in Paymo has “{typed}” in its name. Check the spelling.")
-    exact = [each for each in found if money.folded(each.name) == money.folded(name)]
-    if len(found) > 1 and len(exact) != 1:
-        names = some_of([each.name for each in found])
-        raise ServiceError(f"Several clients fit “{typed}”: {names}. Type more of the name.")
-    return exact[0] if exact else found[0]

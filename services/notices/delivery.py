@@ -73,7 +73,7 @@ class NoticeBoard(Protocol):
         """Draw an invoice's card again in place."""
 
     async def tell_paused(
-        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
 
@@ -191,7 +191,8 @@ class NoticeStep(Step[Notice]):
             if not moved:
                 await notices.refuse(session, notice, because)
         for each in paused:
-            tell = partial(self.board.tell_paused, notice.workspace_id, each.set_by)
+            told = (notice.workspace_id, each.set_by, each.connection_id)
+            tell = partial(self.board.tell_paused, *told)
             turn.then(partial(tell, channel_id=channel_id, because=because))
 
 
@@ -205,7 +206,8 @@ async def _message(session: Session, notice: Notice) -> Message:
     if notice.export_id is not None:
         export = await exports.get(session, notice.export_id)
         if notice.kind is not NoticeKind.INVOICE_EXPORTED:
-            layout = await notices.layout_of(session, connection.id, notice.channel_id)
+            found = await notices.find_subscription(session, connection.id, notice.channel_id)
+            layout = found.layout if found is not None else Layout.BROADCAST
         if layout is not Layout.FLAT:
             card = await notices.find_card(session, export.id, notice.channel_id)
             thread = card.ts if card is not None else ""

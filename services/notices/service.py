@@ -83,23 +83,35 @@ class NoticeService:
         return listening
 
     async def add(
-        self, person: Person, channel_id: str, topics: Sequence[Topic] = ()
+        self,
+        person: Person,
+        channel_id: str,
+        topics: Sequence[Topic] = (),
+        *,
+        client: str = "",
+        minimum: Decimal | None = None,
     ) -> tuple[Listening, bool]:
         """Have a channel hear of these topics besides what it has, the usual four unless named.
 
-        Returns all that it hears now, and whether that is news.
+        A client is named as people type it. Returns all that the channel hears now, and whether
+        that is news.
         """
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             await connections.wait_for_turn(session, connection)
-            named = {*topics} or {*USUAL_TOPICS}
             before = await _listening(session, connection, channel_id)
-            if before is None:
-                before = Listening(channel_id, "", "", ())
-            elif named <= {*before.topics} and not before.paused_because:
+            now = before or Listening(channel_id, "", "", ())
+            named = {*topics} or {*(now.topics or USUAL_TOPICS)}
+            wanted = replace(
+                now, topics=tuple(each for each in Topic if each in named | {*now.topics})
+            )
+            if client:
+                found = await mirror.client_named(session, connection.id, client)
+                wanted = replace(wanted, client_id=found.client_id, client_name=found.name)
+            if minimum is not None:
+                wanted = replace(wanted, minimum=minimum)
+            if before == wanted and not before.paused_because:
                 return before, False
-            topics = [each for each in Topic if each in named | {*before.topics}]
-            wanted = replace(before, topics=tuple(topics))
             listening = await self._put(session, connection, person, wanted)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return listening, True
@@ -123,6 +135,26 @@ class NoticeService:
         if listening is None:
             raise NotFound("Somebody unsubscribed this channel just now.")
         return listening
+
+    async def resume(self, person: Person, channel_id: str) -> Listening:
+        """Let a channel that was paused hear again what it heard before."""
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            before = await _listening(session, connection, channel_id)
+            if before is None:
+                raise NotFound("This channel is no longer subscribed.")
+            if not before.paused_because:
+                return before
+            listening = await self._put(session, connection, person, before)
+        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        return listening
+
+    async def list_all(self, person: Person) -> Sequence[Listening]:
+        """Return what every channel hears of the current connection, also where it is paused."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            rows = await notices.list_subscriptions(session, connection.id)
+            return [await _read(session, connection, each) for each in rows]
 
     async def unsubscribe(self, person: Person, channel_id: str) -> bool:
         """Have a channel hear nothing any more, working or not; say whether it heard something."""
@@ -161,13 +193,15 @@ class NoticeService:
 
 async def _listening(session: Session, connection: Connection, channel_id: str) -> Listening | None:
     found = await notices.find_subscription(session, connection.id, channel_id)
-    if found is None:
-        return None
+    return await _read(session, connection, found) if found is not None else None
+
+
+async def _read(session: Session, connection: Connection, found: Subscription) -> Listening:
     client = None
     if found.client_id is not None:
         client = await mirror.find_client(session, connection.id, found.client_id)
     return Listening(
-        channel_id=channel_id,
+        channel_id=found.channel_id,
         organisation=connection.organisation_name,
         company=connection.paymo_company_name,
         topics=tuple(Topic(each) for each in found.topics),

@@ -241,10 +241,14 @@ async def find_subscription(
     )
 
 
-async def layout_of(session: AsyncSession, connection_id: int, channel_id: str) -> Layout:
-    """Return where a channel, or a person, reads what happens to an invoice."""
-    found = await find_subscription(session, connection_id, channel_id)
-    return found.layout if found is not None else Layout.BROADCAST
+async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
+    """Return what every channel hears of a connection, oldest first, also the paused ones."""
+    found = await session.scalars(
+        select(Subscription)
+        .where(Subscription.connection_id == connection_id)
+        .order_by(Subscription.id)
+    )
+    return found.all()
 
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:

@@ -96,7 +96,7 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await walk.type("subscribe exports")
     await slack.wait_for(
         lambda: (
-            "to exports, payments and failures of ACME Limited from 500 on"
+            "to exports, payments and failures, for ACME Limited only, from 500:"
             in slack.messages("invoices")[-1].text
         )
     )

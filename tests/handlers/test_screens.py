@@ -111,10 +111,10 @@ async def test_who_subscribed_a_channel_is_told_that_it_is_paused(desk: Desk) ->
     room, anna = desk.bench.room, desk.bench.anna
 
     await SlackNoticeBoard(desk).tell_paused(
-        1, anna.id, channel_id=room.id, because="The channel is archived."
+        1, anna.id, 7, channel_id=room.id, because="The channel is archived."
     )
     await SlackNoticeBoard(Uninstalled()).tell_paused(
-        1, anna.id, channel_id=room.id, because="The app is gone."
+        1, anna.id, 7, channel_id=room.id, because="The app is gone."
     )
 
     [told] = desk.read_by_anna

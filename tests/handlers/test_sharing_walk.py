@@ -21,7 +21,7 @@ async def told(walk: Walk, channel: Channel) -> str:
 async def asked(walk: Walk, channel: Channel, words: str = "subscribe") -> str:
     """Type it there, and return the question that only Anna reads."""
     await walk.town.slack.command("Anna", channel, words)
-    return text_in((await walk.ephemeral("companies")).blocks)
+    return text_in((await walk.ephemeral("another company")).blocks)
 
 
 async def connected(walk: Walk) -> None:
@@ -66,7 +66,9 @@ async def test_without_the_scope_every_typed_subscribe_asks(walk: Walk, missing:
     channel = walk.town.slack.add_channel("finance", private=is_private)
 
     assert "people of other companies may read along" in await asked(walk, channel)
-    await walk.town.slack.press("Anna", await walk.ephemeral("may read along"), "subscribe_here")
+    await walk.town.slack.press(
+        "Anna", await walk.ephemeral("its people will read"), "subscribe_here"
+    )
     await told(walk, channel)
 
 
@@ -141,6 +143,13 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     )
     await walk.type("subscribe digest payments")
     await walk.ephemeral("This channel gets payments and digest")
+    await walk.type("subscribe client:acme min:500")
+    await walk.town.slack.wait_for(
+        lambda: ", from 500:" in walk.town.slack.messages(room)[-1].text, 20
+    )
     await walk.type("subscribe list")
+    await walk.ephemeral("payments and digest, for ACME Limited only, from 500 · set up by <@")
+    await walk.type("subscribe")
+    assert "ACME Limited" in str((await walk.modal("subscribe")).payload)
 
-    assert len(walk.town.slack.messages(room)) == 2
+    assert len(walk.town.slack.messages(room)) == 3

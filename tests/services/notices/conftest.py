@@ -52,7 +52,7 @@ class Board:
         self.redrawn.append((spot.ts, message))
 
     async def tell_paused(
-        self, workspace_id: int, user_id: str, *, channel_id: str, because: str
+        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
     ) -> None:
         """Keep whom it was told."""
         self.paused.append((user_id, channel_id))

@@ -168,8 +168,16 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     assert room.board.told == [("U1", "a"), ("U1", "b")]
     assert paused is not None
     assert paused.paused_because == "It is archived."
-    again = await room.service.subscribe(OWNER, "C1")
-    assert again.paused_because == ""
+    assert [each.paused_because for each in await room.service.list_all(OWNER)] == [
+        "It is archived."
+    ]
+    with pytest.raises(NotAllowed):
+        await room.service.resume(STRANGER, "C1")
+    again = await room.service.resume(OWNER, "C1")
+    assert (again.paused_because, again.topics) == ("", paused.topics)
+    await room.tell("d")
+    await room.run()
+    assert room.board.told[-1] == ("C1", "d")
 
 
 async def test_a_person_who_cannot_be_reached_is_not_tried_for_ever(room: Newsroom) -> None:
