@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services.model.people import Person, Role
-from services.store import connections, mirror, owed, roles
+from services.store import connections, owed, roles
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
@@ -54,7 +54,7 @@ class OwedService:
         async with self.database.sessions() as session:
             connection = await connections.get_for(session, person, Role.VIEWER)
             only = await roles.only_client(session, connection, person)
-            client = await mirror.client_named(session, connection.id, name, only)
+            client = await owed.client_named(session, connection.id, name, only)
             await roles.require_sight(session, connection, person, client.client_id)
             return await self._owed(session, connection, client.client_id, client.name)
 

@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, String, delete, false, func, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
-from services.errors import NotFound, ServiceError
 from services.model import chunks, numbers
-from services.model.wording import some_of
 from services.store import contacts
 from services.store.engine import put_all
 from services.store.tables import (
@@ -25,7 +23,6 @@ from services.store.tables import (
     TaxRate,
 )
 
-_MOST_NAMED, _LONGEST_ECHO = 8, 40
 _WIDEST = 255  # the folded columns' width; folding can make a text longer
 _AT_ONCE = 500
 _MERGES = 5  # how many merges in a row are followed
@@ -307,26 +304,6 @@ async def search_clients(
         .limit(limit)
     )
     return found.all()
-
-
-async def client_named(
-    session: AsyncSession, connection_id: int, name: str, only: int | None = None
-) -> Client:
-    """Return the client that a person means, by the whole name or by a part that fits one.
-
-    Raises a refusal where none fits, or several do; `only` is the one that may be seen, if any.
-    """
-    typed = name.strip()
-    said = typed[:_LONGEST_ECHO]
-    found = await search_clients(session, connection_id, typed, _MOST_NAMED) if typed else ()
-    found = [each for each in found if only in {None, each.client_id}]
-    if not found:
-        raise NotFound(f"No client in Paymo has “{said}” in its name. Type a part of it.")
-    exact = [each for each in found if each.folded_name == folded_name(typed)]
-    if len(found) > 1 and len(exact) != 1:
-        names = some_of([each.name for each in found])
-        raise ServiceError(f"Several clients fit “{said}”: {names}. Type more of the name.")
-    return exact[0] if exact else found[0]
 
 
 async def search_invoices(

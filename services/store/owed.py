@@ -6,11 +6,15 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.errors import NotFound, ServiceError
 from services.model import days
 from services.model.invoice import InvoiceState
 from services.model.notice import MOST_DAYS_LATE
-from services.store.tables import Connection, Export
+from services.model.wording import some_of
+from services.store.mirror import folded_name, search_clients
+from services.store.tables import Client, Connection, Export
 
+_MOST_NAMED, _LONGEST_ECHO = 8, 40
 _SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not stormed
 
 
@@ -45,3 +49,23 @@ async def list_of(
         own.append(Export.client_id == client_id)
     found = await session.scalars(select(Export).where(*own).order_by(Export.due_on, Export.id))
     return found.all()
+
+
+async def client_named(
+    session: AsyncSession, connection_id: int, name: str, only: int | None = None
+) -> Client:
+    """Return the client that a person means, by the whole name or by a part that fits one.
+
+    Raises a refusal where none fits, or several do; `only` is the one that may be seen, if any.
+    """
+    typed = name.strip()
+    said = typed[:_LONGEST_ECHO]
+    found = await search_clients(session, connection_id, typed, _MOST_NAMED) if typed else ()
+    found = [each for each in found if only in {None, each.client_id}]
+    if not found:
+        raise NotFound(f"No client in Paymo has “{said}” in its name. Type a part of it.")
+    exact = [each for each in found if each.folded_name == folded_name(typed)]
+    if len(found) > 1 and len(exact) != 1:
+        names = some_of([each.name for each in found])
+        raise ServiceError(f"Several clients fit “{said}”: {names}. Type more of the name.")
+    return exact[0] if exact else found[0]
