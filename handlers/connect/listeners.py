@@ -7,7 +7,7 @@ from handlers import blocks, names, reply
 from handlers.blocks import Block
 from handlers.connect.text import ENDING, FIRST, READY, asked_text, connected_text, swept_text
 from handlers.connect.views import TITLE, connect_view, ending_view, farewell_view
-from handlers.notices.text import intro_text
+from handlers.notices.subscribed import intro_text
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest, field_of
 from handlers.slack import require_ours

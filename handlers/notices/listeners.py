@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import structlog
 
 from handlers import blocks, names, reply
-from handlers.notices.text import ANYWAY, ASK, has_text, intro_text, list_text
+from handlers.notices.subscribed import ANYWAY, ASK, has_text, intro_text, list_text
 from handlers.notices.views import TITLE, drawn, paused_blocks, resume_button, subscribe_view
 from handlers.reply import SlackClients
 from handlers.routing import (

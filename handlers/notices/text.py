@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from handlers.blocks import channel, counted, day, escape, moment, one_line, render, render_line
+from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import (
     access_asked_text,
@@ -15,12 +15,10 @@ from handlers.settings.text import (
     approval_asked_text,
     owner_text,
 )
-from handlers.slack import Sharing
 from services import money
 from services.model.notice import MOST_DAYS_LATE, NoticeKind
 from services.model.wording import listed, situated
 from services.notices.delivery import Message
-from services.notices.service import Listening
 
 Facts = dict[str, Any]
 
@@ -42,19 +40,11 @@ _SIGNS = {
     "paid": "💰",
 }
 _OWED = frozenset({"open", "part_paid", "different"})
-_MOST_NAMED, _MOST_LISTED = 3, 25
+_MOST_NAMED = 3
 
 _ROUNDING = "rounding"
 
-NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to get them there."
 MANAGE = "Manage notifications: `/paymo-xero subscribe`"
-ANYWAY = "Subscribe This Channel"
-ASK = {
-    Sharing.YES: "⚠️ This channel is shared with another company, or will be. Its people would "
-    "read invoice numbers, clients and amounts here. Subscribe it all the same?",
-    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
-    "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
-}
 
 
 # What needs no more than its facts, written by `_said`.
@@ -124,22 +114,6 @@ def amount(facts: Facts, name: str) -> str:
     if not value:
         return "–"
     return escape(money.format_amount(Decimal(value), facts["currency"], facts["country"]))
-
-
-def intro_text(listening: Listening) -> str:
-    """Say in a channel who subscribed it, to what, and how to change that."""
-    return (
-        f"<@{listening.set_by}> subscribed this channel to {told(listening)}: "
-        f"{one_line(listening.company)} in Paymo and {one_line(listening.organisation)} in Xero. "
-        "Type `/paymo-xero unsubscribe` to stop notifications here."
-    )
-
-
-def told(listening: Listening) -> str:
-    """Say what a channel hears, as "payments and deletions, for Acme only, from 500.00"."""
-    only = f", for {one_line(listening.client_name)} only" if listening.client_name else ""
-    least = f", from {listening.minimum:f}" if listening.minimum else ""
-    return f"{listed([each.value for each in listening.topics])}{only}{least}"
 
 
 def _exported(facts: Facts) -> str:
@@ -353,11 +327,6 @@ def _value(text: str, facts: Facts) -> str:
     return render_line(situated(text, facts["country"]))
 
 
-def has_text(listening: Listening) -> str:
-    """Say what the channel gets now."""
-    return f"✅ This channel gets {told(listening)}."
-
-
 def _batch(facts: Facts) -> str:
     """Sum up what a batch exported."""
     sums = [
@@ -369,18 +338,6 @@ def _batch(facts: Facts) -> str:
     failed = f" {facts['failed']} failed." if facts["failed"] else ""
     what = f"✅ *{counted(facts['count'], 'invoice')} exported* to {organisation} by {by}"
     return f"{what}: {listed(sums)}.\n{numbers}.{failed}"
-
-
-def list_text(found: Sequence[Listening]) -> str:
-    """Say which channel gets what, and who set it up; those that are paused are drawn below."""
-    lines = [
-        f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
-        for each in found
-        if not each.paused_because
-    ]
-    more = len(lines) - _MOST_LISTED
-    rest = [f"{more} more"] if more > 0 else []
-    return "\n".join(["*Notifications*", *lines[:_MOST_LISTED], *rest]) if found else NOTHING
 
 
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from handlers.notices.text import intro_text, text_of
+from handlers.notices.subscribed import intro_text
+from handlers.notices.text import text_of
 from handlers.notices.views import metadata_of, notice_blocks
 from services.model.notice import NoticeKind
 from tests.days import day

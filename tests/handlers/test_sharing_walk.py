@@ -65,7 +65,7 @@ async def test_without_the_scope_every_typed_subscribe_asks(walk: Walk, missing:
     is_private = missing == "groups:read"
     channel = walk.town.slack.add_channel("finance", private=is_private)
 
-    assert "people of other companies may read along" in await asked(walk, channel)
+    assert "its people will read" in await asked(walk, channel)
     await walk.town.slack.press(
         "Anna", await walk.ephemeral("its people will read"), "subscribe_here"
     )
@@ -77,7 +77,7 @@ async def test_what_slack_does_not_say_is_asked(walk: Walk, error: str) -> None:
     await connected(walk)
     walk.town.slack.refuse("conversations.info", error)
 
-    assert "may read along" in await asked(walk, walk.town.room)
+    assert "its people will read" in await asked(walk, walk.town.room)
 
 
 async def test_whoever_may_not_is_refused_before_anything_is_asked(walk: Walk) -> None:

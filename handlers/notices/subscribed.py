@@ -1,0 +1,52 @@
+"""What is said of a channel's subscription: what it hears, and who may read along."""
+
+from collections.abc import Sequence
+
+from handlers.blocks import channel, one_line
+from handlers.slack import Sharing
+from services.model.wording import listed
+from services.notices.service import Listening
+
+_MOST_LISTED = 25
+
+NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to get them there."
+ANYWAY = "Subscribe This Channel"
+ASK = {
+    Sharing.YES: "⚠️ This channel is shared with another company, or will be. Its people would "
+    "read invoice numbers, clients and amounts here. Subscribe it all the same?",
+    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
+    "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
+}
+
+
+def intro_text(listening: Listening) -> str:
+    """Say in a channel who subscribed it, to what, and how to change that."""
+    return (
+        f"<@{listening.set_by}> subscribed this channel to {told(listening)}: "
+        f"{one_line(listening.company)} in Paymo and {one_line(listening.organisation)} in Xero. "
+        "Type `/paymo-xero unsubscribe` to stop notifications here."
+    )
+
+
+def told(listening: Listening) -> str:
+    """Say what a channel hears, as "payments and deletions, for Acme only, from 500.00"."""
+    only = f", for {one_line(listening.client_name)} only" if listening.client_name else ""
+    least = f", from {listening.minimum:f}" if listening.minimum else ""
+    return f"{listed([each.value for each in listening.topics])}{only}{least}"
+
+
+def has_text(listening: Listening) -> str:
+    """Say what the channel gets now."""
+    return f"✅ This channel gets {told(listening)}."
+
+
+def list_text(found: Sequence[Listening]) -> str:
+    """Say which channel gets what, and who set it up; those that are paused are drawn below."""
+    lines = [
+        f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
+        for each in found
+        if not each.paused_because
+    ]
+    more = len(lines) - _MOST_LISTED
+    rest = [f"{more} more"] if more > 0 else []
+    return "\n".join(["*Notifications*", *lines[:_MOST_LISTED], *rest]) if found else NOTHING
