@@ -5,8 +5,15 @@ from dataclasses import dataclass, replace
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.connect.text import ENDING, FIRST, READY, asked_text, connected_text, swept_text
-from handlers.connect.views import TITLE, connect_view, ending_view, farewell_view
+from handlers.connect.text import ENDING, READY, asked_text, connected_text, swept_text
+from handlers.connect.views import (
+    connect_view,
+    done_view,
+    early_view,
+    ending_view,
+    farewell_view,
+    first_steps,
+)
 from handlers.notices.subscribed import intro_text
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest, field_of
@@ -63,7 +70,8 @@ class ConnectListeners:
         found = await self.service.overviews(person)
         mine = [each.state for each in found if each.connection_id == note.connection_id]
         if mine != [ConnectionState.ACTIVE]:
-            raise NotAccepted({names.CHANNEL: FIRST})
+            await request.update(early_view(view))
+            return
         is_told = await self._is_told(person, channel_id)
         if not is_told:
             await require_ours(request, channel_id)
@@ -75,7 +83,7 @@ class ConnectListeners:
                 said += await reply.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
-        await request.update(blocks.modal(names.CONNECT, TITLE, blocks.paragraphs(said)))
+        await request.update(done_view(said))
 
     async def _is_told(self, person: Person, channel_id: str) -> bool:
         """Say whether the channel is subscribed: who reads it was asked then."""
@@ -109,7 +117,10 @@ class SlackConnectScreen(Screen):
         if reply_to.view_id:
             await self.redraw(reply_to, connect_view(checklist, reply_to.channel_id))
         else:
-            await self.tell(reply_to, connected_text(checklist))
+            text = connected_text(checklist)
+            is_done = checklist.state is ConnectionState.ACTIVE
+            drawn = [*blocks.paragraphs([text]), *first_steps()] if is_done else ()
+            await self.tell(reply_to, text, drawn)
 
     async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:
         """Say how disconnecting went on each side."""

@@ -18,7 +18,7 @@ WRITTEN = (
 )
 SIGN_IN = "Sign in to Xero first and we'll find your account."
 
-FIRST = "Connect Paymo and Xero first, with the buttons above. Then press Finish."
+FIRST = "*Not finished yet.* Connect Paymo and Xero with the buttons below, then press *Finish*."
 READY = "✅ Paymo and Xero are connected. Type `/paymo-xero export` to export an invoice."
 ENDING = "⏳ Disconnecting from Xero first. Then we delete all keys and tokens here."
 

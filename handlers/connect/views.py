@@ -1,9 +1,11 @@
 """The connect checklist and the goodbye, as they are drawn."""
 
+from collections.abc import Sequence
+
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
-from handlers.connect.text import READ, SIGN_IN, WRITTEN, about
-from handlers.routing import Note
+from handlers.connect.text import FIRST, READ, SIGN_IN, WRITTEN, about
+from handlers.routing import Body, Note
 from services.connect.checklists import Checklist, Farewell
 from services.model.connection import ConnectionState
 from services.model.wording import some_of
@@ -33,7 +35,8 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
     if checklist.state is ConnectionState.ACTIVE:
         drawn += blocks.actions([blocks.button("➕ Connect Another…", names.CONNECT_ANOTHER)])
     note = Note(connection_id=checklist.connection_id, channel_id=channel_id)
-    word = "Confirm and Finish" if checklist.organisation is not None else "Finish"
+    is_open = checklist.organisation is not None and not checklist.is_confirmed
+    word = "Confirm and Finish" if is_open else "Finish"
     return blocks.modal(names.CONNECT, TITLE, drawn, submit=word, metadata=note.dump())
 
 
@@ -44,7 +47,7 @@ def _paymo(checklist: Checklist) -> list[Block]:
     said = "◻️ *1. Paymo:* paste an API key on our page. It never goes through Slack."
     if checklist.broken_side == "Paymo":
         word = "Reconnect Paymo"
-        said = f"⛔ *1. Paymo:* {one_line(checklist.company)} no longer accepts the key."
+        said = f"⛔ *1. Paymo:* {one_line(checklist.company)} no longer accepts the API key."
     button = blocks.link_button(word, names.CONNECT_PAYMO, checklist.paymo_link, style="primary")
     return [blocks.section(said, accessory=button)]
 
@@ -52,14 +55,14 @@ def _paymo(checklist: Checklist) -> list[Block]:
 def _xero(checklist: Checklist) -> list[Block]:
     known = checklist.organisation
     if not checklist.xero_link:
-        said = (
-            f"✅ *2. Xero:* {about(known)}\n_Is this the right one? The button below confirms it._"
-        )
+        said = f"✅ *2. Xero:* {about(known)}"
+        if not checklist.is_confirmed:
+            said += "\nIs this the right organisation? *Confirm and Finish* below says so."
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
     word, said = "Connect Xero", f"◻️ *2. Xero:* allow access. {SIGN_IN}"
     if checklist.takes_over:
-        said = f"🔑 *2. Xero:* connect {about(known)} again, and you become the owner. {SIGN_IN}"
+        said = f"🔑 *2. Xero:* reconnect {about(known)} to become the owner. {SIGN_IN}"
     if checklist.broken_side == "Xero":
         word = "Reconnect Xero"
         said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {SIGN_IN}"
@@ -73,7 +76,7 @@ def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
     shared = "The app leaves Xero's list of connected apps."
     if farewell.others:
         named = blocks.escape(some_of(farewell.others))
-        shared = f"The access stays for {named}: the same person in Xero allowed it."
+        shared = f"Access stays for {named}: the same person in Xero allowed it."
     lines = [
         f"*First at Xero:* {organisation} is disconnected. {shared}",
         f"*Then at Paymo:* we delete the API key of {company} here.",
@@ -81,7 +84,7 @@ def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
             f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
             "sides, as they are. If you connect the same two again, nothing is exported twice."
         ),
-        "*What stops:* payments and deletions made in Xero no longer reach Paymo.",
+        "*What stops:* payments and deletions in Xero no longer reach Paymo.",
     ]
     note = Note(connection_id=farewell.connection_id, channel_id=channel_id)
     return blocks.modal(
@@ -91,6 +94,29 @@ def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
         submit="Disconnect",
         metadata=note.dump(),
     )
+
+
+def done_view(lines: Sequence[str]) -> Block:
+    """Say that everything is connected, and what to do first."""
+    return blocks.modal(names.CONNECT, TITLE, [*blocks.paragraphs(lines), *first_steps()])
+
+
+def first_steps() -> list[Block]:
+    """Return what to do after connecting."""
+    return blocks.actions(
+        [
+            blocks.button("Export Your First Invoice", names.EXPORT, style="primary"),
+            blocks.button("Choose Notifications", names.SUBSCRIBE),
+        ]
+    )
+
+
+def early_view(view: Body) -> Block:
+    """Draw the open form once more, and say at its top what to do before it can be finished."""
+    early = blocks.alert(FIRST, "warning") | {"block_id": "early"}
+    kept = [each for each in view["blocks"] if each.get("block_id") != "early"]
+    wanted = ("type", "callback_id", "title", "close", "submit", "private_metadata")
+    return {name: view[name] for name in wanted} | {"blocks": [early, *kept]}
 
 
 def ending_view(sentences: tuple[str, ...]) -> Block:

@@ -22,7 +22,7 @@ _CREDITS = (
     Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
 )
 _AUTO = (
-    Option("off", "Off", "Somebody presses Export for every invoice"),
+    Option("off", "Off", "Somebody exports every invoice"),
     Option("on", "On", "Three failures in a row turn it off"),
 )
 _PDF = (
@@ -100,7 +100,9 @@ def _people(form: SettingsForm) -> list[Block]:
             hint="They can't export or change anything.",
             optional=True,
         ),
-        blocks.choice(names.CHANNEL_VIEWERS, "Who else may ask", _CHANNELS, form.channel_viewers),
+        blocks.choice(
+            names.CHANNEL_VIEWERS, "Who else may see invoices", _CHANNELS, form.channel_viewers
+        ),
         blocks.input_block(
             blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
             "Owner",
@@ -147,6 +149,7 @@ def settings_view(form: SettingsForm) -> Block:
             optional=True,
         ),
         *_untaxed(form),
+        *blocks.actions([blocks.button("Disconnect…", names.DISCONNECT, style="danger")]),
     ]
     note = Note(connection_id=form.connection_id)
     return blocks.modal(names.SETTINGS, TITLE, drawn, submit="Save", metadata=note.dump())

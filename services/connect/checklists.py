@@ -9,7 +9,7 @@ from services.model.connection import ConnectionState, Organisation
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
-from services.store import connections, exports, links, notices, payments, schedules
+from services.store import audit, connections, exports, links, notices, payments, schedules
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -18,6 +18,7 @@ XERO = "xero"
 STATE = "state"  # somebody is at Xero's consent page
 CHOOSE = "choose"  # a consent for several organisations waits for the choice
 PURPOSES = {"Paymo": (PAYMO,), "Xero": (XERO, STATE, CHOOSE)}  # of links, by the side they connect
+CONFIRMED = "organisation_confirmed"  # in the audit log
 _LABEL = 80
 
 
@@ -39,6 +40,7 @@ class Checklist:
     channels: tuple[str, ...]  # where notices go already
     takes_over: bool = False  # whoever sees it becomes the owner by connecting Xero again
     is_another: bool = False  # the workspace has one in use beside this
+    is_confirmed: bool = False  # somebody read the organisation's name, and said that it is right
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,18 @@ class Checklists:
             channels=await notices.list_channels(session, connection.id),
             takes_over=spot.user_id != connection.owner_id,
             is_another=await connections.has_others(session, connection),
+            is_confirmed=await _is_confirmed(session, connection),
         )
 
     def link(self, session: Session, spot: OneTimeLink, purpose: str) -> str:
         """The address of a page that opens once, for this person."""
         nonce = links.add(session, again(spot, purpose), self.now())
         return f"{self.public_url}/{purpose}/connect?nonce={nonce}"
+
+
+async def _is_confirmed(session: Session, connection: Connection) -> bool:
+    entry = await audit.find_last(session, connection, CONFIRMED)
+    return entry is not None and entry.after.get("tenant_id") == connection.tenant_id
 
 
 def needs_of(connection: Connection, user_id: str) -> tuple[bool, bool]:

@@ -152,8 +152,8 @@ class EndingStep(ScheduledStep):
                 await self._enqueue(session, row, by)
             kept = await exports.count_live(session, row)
         return (
-            f"{kept} exported invoices stay as they are on both sides. They are remembered, so "
-            "that connecting the same two again exports nothing twice."
+            f"Exported invoices stay in Paymo and Xero: {kept}. We remember them. If you connect "
+            "the same two again, nothing is exported twice."
         )
 
     async def _enqueue(self, session: Session, row: Connection, by: str) -> None:

@@ -95,7 +95,7 @@ class ConnectService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get_here(session, person, connection_id, Role.OWNER)
             known = {"tenant_id": connection.tenant_id, "name": connection.organisation_name}
-            entry = AuditNote("organisation_confirmed", self.now(), person.user_id, after=known)
+            entry = AuditNote(checklists.CONFIRMED, self.now(), person.user_id, after=known)
             audit.record(session, connection, entry)
 
     async def overviews(self, person: Person) -> tuple[Overview, ...]:

@@ -37,6 +37,16 @@ def record(session: AsyncSession, connection: Connection, entry: AuditNote) -> N
     session.add(act)
 
 
+async def find_last(session: AsyncSession, connection: Connection, what: str) -> AuditEntry | None:
+    """Return the newest deed of a kind."""
+    return await session.scalar(
+        select(AuditEntry)
+        .where(AuditEntry.connection_id == connection.id, AuditEntry.what == what)
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+    )
+
+
 async def list_of(session: AsyncSession, export_id: int) -> Sequence[AuditEntry]:
     """Return what was done about an export, oldest first."""
     found = await session.scalars(

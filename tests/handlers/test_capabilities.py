@@ -29,9 +29,11 @@ async def test_finishing_too_early_says_what_is_missing(walk: Walk) -> None:
 
     answer = await walk.town.slack.submit("Anna", view.id)
 
-    assert answer.errors == {
-        "channel": "Connect Paymo and Xero first, with the buttons above. Then press Finish."
-    }
+    assert answer.errors == {}
+    await walk.modal_saying("Not finished yet")
+    again = await walk.modal("connect")
+    await walk.town.slack.submit("Anna", again.id)
+    assert text_in((await walk.modal("connect")).payload).count("Not finished yet") == 1
 
 
 async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form(
@@ -41,20 +43,21 @@ async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form
     await walk.type("connect")
     view = await walk.modal("connect")
     assert "Maple Books · New Zealand · NZD" in text_in(view.payload)
-    assert view.payload["submit"]["text"] == "Confirm and Finish"
+    assert view.payload["submit"]["text"] == "Finish"  # it was confirmed, and stays so
+    assert "right organisation" not in text_in(view.payload)
 
     await press(walk, view, "disconnect")
 
-    assert "*First at Xero:* Maple Books" in text_in((await walk.modal("disconnect")).payload)
+    assert "*First at Xero:* Maple Books is disconnected" in text_in(
+        (await walk.modal("disconnect")).payload
+    )
 
 
 async def test_connecting_without_a_channel_ends_without_notices(walk: Walk) -> None:
     await walk.connect(subscribe=False)
-    await walk.town.slack.open_home("Anna")
+    await walk.type("status")
 
-    home = await walk.town.slack.wait_for(lambda: walk.town.slack.home("Anna"))
-
-    assert "no channel yet" in text_in(home.payload)
+    await walk.ephemeral("no channel yet")
     assert walk.town.slack.messages("invoices") == []
 
 
@@ -68,11 +71,14 @@ async def test_the_home_tab_opens_what_it_offers(walk: Walk) -> None:
         ("match", "match"),
         ("subscribe", "subscribe"),
         ("settings", "settings"),
-        ("disconnect", "disconnect"),
     ):
         await press(walk, home, button)
         await walk.modal(callback_id)
         await walk.town.slack.close_view("Anna", everything=True)
+    await press(walk, home, "settings")
+    await press(walk, await walk.modal("settings"), "disconnect")
+    await walk.modal("disconnect")
+    await walk.town.slack.close_view("Anna", everything=True)
     await press(walk, home, "sync")
     await walk.modal_saying("Maple Books was synced a moment ago")
 

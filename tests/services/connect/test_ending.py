@@ -82,7 +82,7 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     assert reply_to == PLACE
     assert "Maple Books is disconnected" in sentences[0]
     assert "Maple Studio" in sentences[1]
-    assert sentences[2].startswith("1 exported")
+    assert sentences[2].startswith("Exported invoices stay in Paymo and Xero: 1.")
     assert "disconnected" in [each.what for each in await stand.rows(AuditEntry)]
 
 
