@@ -82,15 +82,12 @@ def result_text(result: ExportResult) -> str:
     reason = render(result.reason)
     if result.state is ExportState.EXPORTED:
         said = f" {reason}" if reason else ""
-        known = f" ID in Xero: {one_line(result.xero_invoice_id)}"
-        return (
-            f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{said}{known}"
-        )
+        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{said}"
     if result.state is ExportState.DIFFERENT:
         mine, theirs = amount_of(result.total, result), amount_of(result.xero_total, result)
         return (
-            f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo states "
-            f"{mine}, Xero states {theirs}. {reason}"
+            f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo has "
+            f"{mine}, Xero has {theirs}. {reason}"
         ).strip()
     if result.state is ExportState.FAILED:
         return f"⛔ Invoice {number} was not exported to {organisation}. {reason}".strip()
@@ -98,8 +95,8 @@ def result_text(result: ExportResult) -> str:
         return f"⏳ Invoice {number} is *waiting for approval*. {reason}".strip()
     if result.state is ExportState.UNKNOWN:
         return (
-            f"⏳ It is not known yet whether Xero took invoice {number}. It is being looked up, "
-            f"and nothing is sent twice. {reason}"
+            f"⏳ We don’t know yet if Xero has invoice {number}. We’re checking, and nothing is "
+            f"sent twice. {reason}"
         ).strip()
     return f"⏳ Invoice {number} is on its way to {organisation}. {reason}".strip()
 
@@ -113,14 +110,19 @@ def approval_text(result: ExportResult) -> str:
     return f"{asked or 'Exported automatically · approved by'} <@{result.approved_by}> · {when}"
 
 
+def id_text(result: ExportResult) -> str:
+    """Name the invoice as support asks for it, or ""."""
+    return f"ID in Xero: {one_line(result.xero_invoice_id)}" if result.xero_invoice_id else ""
+
+
 def _left_out(result: ExportResult) -> str:
     if not result.is_number_left_out:
         return ""
     if money.fits_number(result.number):
-        return f" It went without its number; in Xero it is {one_line(result.xero_number)}."
+        return f" In Xero its number is {one_line(result.xero_number)}."
     return (
-        f" Its number has more than {money.LONGEST_NUMBER} characters and was left out; in Xero it "
-        f"is {one_line(result.xero_number)}, with the full number in the reference."
+        f" Numbers over {money.LONGEST_NUMBER} characters aren’t sent to Xero: there it is "
+        f"{one_line(result.xero_number)}, with the full number in the reference."
     )
 
 

@@ -22,6 +22,7 @@ from handlers.export.text import (
     contact_hint,
     conversion_text,
     dates_text,
+    id_text,
     line_cells,
     passed_text,
     result_text,
@@ -235,6 +236,7 @@ def result_view(result: ExportResult, channel_id: str = "") -> Block:
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
     helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
     drawn += [*whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
+    drawn += blocks.small_print(id_text(result))
     return export_view_of(drawn, channel_id)
 
 
@@ -244,7 +246,7 @@ def _alike(result: ExportResult) -> list[Block]:
         return []
     numbers = some_of([one_line(each) for each in result.alike])
     wait = "waits" if len(result.alike) == 1 else "wait"
-    said = f"{numbers} {wait} for the same. Another date or status that you press here is for all."
+    said = f"{numbers} {wait} for the same. A date or status that you choose here goes for all."
     return [blocks.context(said)]
 
 

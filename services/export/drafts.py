@@ -356,7 +356,7 @@ class PreviewStep(Step[Draft]):
                 return header.invoice_id
         raise ServiceError(
             f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
-            f"{draft.asked_number}. Choose one below."
+            f"{draft.asked_number}. Choose one above."
         )
 
 
@@ -365,4 +365,4 @@ async def _meant(session: Session, connection: Connection, number: str) -> str:
         return await numbered.meant(session, connection, number)
     except SeveralFit as several:
         fitting = some_of([each.number for each in several.found])
-        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one below.") from None
+        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one above.") from None

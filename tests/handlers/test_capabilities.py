@@ -135,7 +135,7 @@ async def test_a_number_that_is_taken_is_linked_by_a_button(walk: Walk) -> None:
 
     refused = await walk.modal_saying("Export Without Number")
     await press(walk, refused, "without_number")
-    await walk.modal_saying("It went without its number")
+    await walk.modal_saying("In Xero its number is")
 
     assert len(walk.books.invoices) == 2
 
