@@ -262,7 +262,14 @@ async def dispatch(bolt: AsyncApp, body: Body) -> BoltResponse:
 
 def kind_of(body: Body) -> str:
     """Name the kind of request: Slack's type, or `command`, or `other`."""
-    known = ("block_actions", "block_suggestion", "view_submission", "shortcut", "event_callback")
+    known = (
+        "block_actions",
+        "block_suggestion",
+        "view_submission",
+        "shortcut",
+        "message_action",
+        "event_callback",
+    )
     if "command" in body:
         return "command"
     return body["type"] if body.get("type") in known else "other"

@@ -152,6 +152,8 @@ def _wanted(body: Body) -> list[str]:
     """Return what the person wants, in a form that a button can carry."""
     if "command" in body:
         return ["command", str(body.get("text", ""))]
+    if body.get("type") == "message_action":
+        return ["message", str((body.get("message") or {}).get("text", ""))]
     if body.get("type") == "shortcut":
         return ["action", names.EXPORT, ""]
     action = pressed(body)
@@ -184,6 +186,9 @@ def _again(body: Body) -> Body:
     match wanted:
         case ["command", str(text)]:
             return {**body, "command": names.COMMAND, "text": text}
+        case ["message", str(text)]:
+            shortcut = {"type": "message_action", "callback_id": names.MESSAGE_SHORTCUT}
+            return {**body, **shortcut, "message": {"text": text}}
         case ["action", str(name), str(value)] if name != names.WHICH:
             return {**body, "actions": [{**action, "action_id": name, "value": value}]}
         case _:

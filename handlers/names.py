@@ -8,6 +8,7 @@ from typing import Final
 
 COMMAND: Final = "/paymo-xero"
 EXPORT_SHORTCUT: Final = "export_invoices"
+MESSAGE_SHORTCUT: Final = "export_from_message"
 BOT: Final = "@paymo-xero"
 
 # Views, by callback_id; some are also the action_id of the button that opens them.

@@ -102,7 +102,10 @@ class _Register:
         """Put them together."""
         made = Router(
             commands={names.COMMAND: self._run_command},
-            shortcuts={names.EXPORT_SHORTCUT: self.export.open},
+            shortcuts={
+                names.EXPORT_SHORTCUT: self.export.open,
+                names.MESSAGE_SHORTCUT: self._export_message,
+            },
             actions=self._export_actions() | self._other_actions() | self._decisions(),
             options=self._options(),
             submissions=self._submissions(),
@@ -127,6 +130,14 @@ class _Register:
             await handler(request)
         else:
             await self.home.unknown(request, typed)
+
+    async def _export_message(self, request: SlackRequest) -> None:
+        """Open the form for the invoice that a message names, or the table of several."""
+        numbers = await self.export.mentioned(request)
+        if len(numbers) > 1:
+            await self.batches.open(request, numbers)
+        elif numbers:
+            await self.export.open_for(request, numbers[0])
 
     def _with_more(self) -> dict[str, _About]:
         """Return who answers a word that is followed by more."""

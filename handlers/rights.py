@@ -97,7 +97,9 @@ SUBMISSIONS: Final[dict[str, Role]] = {
     names.SETTINGS: Role.OWNER,
     names.DISCONNECT: Role.OWNER,
 }
-SHORTCUTS: Final[dict[str, Role]] = {names.EXPORT_SHORTCUT: Role.EXPORTER}
+SHORTCUTS: Final[dict[str, Role]] = dict.fromkeys(
+    (names.EXPORT_SHORTCUT, names.MESSAGE_SHORTCUT), Role.EXPORTER
+)
 EVENTS: Final[dict[str, Role]] = {"app_home_opened": Role.VIEWER}
 
 

@@ -144,7 +144,7 @@ class Router:
             return self.options.get((callback_id, body.get("action_id", "")))
         if kind == "view_submission":
             return self.submissions.get(callback_id)
-        if kind == "shortcut":
+        if kind in {"shortcut", "message_action"}:
             return self.shortcuts.get(callback_id)
         return self.events.get((body.get("event") or {}).get("type", ""))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers import blocks, names, reply, rights
 from handlers.blocks import Block
-from handlers.export.text import result_text
+from handlers.export.text import NO_NUMBER, result_text
 from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of
 from handlers.reply import Screen, reply_target
@@ -53,6 +53,14 @@ class ExportListeners:
     async def is_number(self, request: SlackRequest, typed: str) -> bool:
         """Say whether these several words are the number of one invoice."""
         return await self.forms.is_number(request.person, typed)
+
+    async def mentioned(self, request: SlackRequest) -> list[str]:
+        """Return the numbers that the message names on which a shortcut is used, or say so."""
+        text = html.unescape(str((request.body.get("message") or {}).get("text", "")))
+        found = await self.forms.mentioned(request.person, text)
+        if not found:
+            await reply.tell(request, NO_NUMBER)
+        return found
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""

@@ -16,6 +16,7 @@ EXPORTED = "This invoice is already in Xero. To export, choose another one above
 SEARCHES = "Searches numbers (any part, digits only), client names and totals."
 ISSUE_DATE = "Invoice date in Xero"
 DUE_DATE = "Due date in Xero"
+NO_NUMBER = "This message names no Paymo invoice. Type `/paymo-xero export` and its number."
 READING = "Reading the invoice from Paymo…"
 
 FEW_LINES = 5

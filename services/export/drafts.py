@@ -173,6 +173,12 @@ class ExportForms:
             connection = await connections.get_for(session, person, Role.VIEWER)
             return await numbered.is_known(session, connection, typed)
 
+    async def mentioned(self, person: Person, text: str) -> list[str]:
+        """Return the numbers of the invoices that a message names."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for_exporter(session, person)
+            return await numbered.mentioned(session, connection, text)
+
     async def card(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
         """Return how an exported invoice stands on both sides, and the role of who asks.
 

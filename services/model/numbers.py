@@ -15,6 +15,8 @@ _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
 _CODE = re.compile(r"^[A-Za-z]{2,3} |(?<=\d) ?[A-Za-z]{3}$")  # of a currency
 _AMOUNT = re.compile(r"(\d[\d.,' ]*?)(?:[.,](\d{1,2}))?")
+_PIECES = re.compile("[,;/+&]")  # what stands between numbers without a blank
+_LONGEST_MESSAGE = 500  # words
 _SHORTEST_END = 3  # fewer characters end too many numbers
 _FILLERS = frozenset({"invoice", "number", "num", "no", "nr"})
 
@@ -35,6 +37,21 @@ def cleaned(text: str) -> str:
     while former != one_kind:
         former, one_kind = one_kind, _bare(one_kind).removeprefix("#").strip("-")
     return one_kind
+
+
+def mentioned(text: str) -> tuple[tuple[tuple[str, str], list[str]], ...]:
+    """For each word of a message with a figure: it with the one before, alone, and its pieces."""
+    words = [cleaned(each) for each in _LINK.sub(_label, text).split()[:_LONGEST_MESSAGE]]
+    before = ["", *words]
+    return tuple(
+        ((f"{before[place]} {word}", word), _PIECES.split(word))
+        for place, word in enumerate(words)
+        if any(char.isdigit() for char in word)
+    )
+
+
+def _label(link: re.Match[str]) -> str:
+    return f" {link[2] or link[1]} "
 
 
 def _bare(text: str) -> str:

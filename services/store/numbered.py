@@ -53,6 +53,24 @@ async def meant(
     return next(iter(found), typed)
 
 
+async def mentioned(session: AsyncSession, connection: Connection, text: str) -> list[str]:
+    """Return the numbers of Paymo's invoices that a message names, in order, each once."""
+    said = numbers.mentioned(text)
+    asked = {mirror.folded(each) for whole, pieces in said for each in (*whole, *pieces)} - {""}
+    rows = await session.scalars(
+        select(InvoiceHeader.number).where(
+            InvoiceHeader.connection_id == connection.id, InvoiceHeader.folded_number.in_(asked)
+        )
+    )
+    known = {mirror.folded(each): each for each in rows}
+    found = [_among(known, whole)[:1] or _among(known, pieces) for whole, pieces in said]
+    return list(dict.fromkeys(each for some in found for each in some))
+
+
+def _among(known: dict[str, str], words: Sequence[str]) -> list[str]:
+    return [known[key] for each in words if (key := mirror.folded(each)) in known]
+
+
 async def is_known(session: AsyncSession, connection: Connection, number: str) -> bool:
     """Say whether an invoice has this very number, in any case."""
     found = await find(session, connection, number)

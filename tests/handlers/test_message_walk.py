@@ -1,0 +1,42 @@
+"""The shortcut on a message: one number opens its form, several a table, none says so."""
+
+import pytest
+
+from handlers import names
+from tests.walk import Walk, text_in
+
+
+@pytest.mark.parametrize(
+    ("said", "callback_id", "shown"),
+    [
+        ("Can you send *inv-2* to Xero? It's 28 hours, due 2026-12-01.", "export", ["INV-2"]),
+        ("INV-1, (INV-3) and INV-1 again", "export_all", ["INV-1", "INV-3"]),
+        ("INV-4/INV-5", "export_all", ["INV-4", "INV-5"]),
+    ],
+)
+async def test_what_a_message_names_is_opened(
+    walk: Walk, said: str, callback_id: str, shown: list[str]
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-6")  # by then Paymo's list was copied
+    message = slack.say("Ben", "invoices", said)
+    assert (await slack.use_on("Anna", message, names.MESSAGE_SHORTCUT)).ok
+    await walk.modal(callback_id)
+    view = await walk.modal_saying("passed" if callback_id == "export" else "Ready")
+    read = str(view.payload)
+    assert [each for each in (f"INV-{nth}" for nth in range(1, 7)) if each in read] == shown
+
+
+async def test_a_message_without_a_number_or_a_person_without_a_role_opens_nothing(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-6")
+    await slack.use_on("Anna", slack.say("Ben", "invoices", "Lunch at 12?"), "export_from_message")
+    await walk.ephemeral("names no Paymo invoice")
+    named = slack.say("Ben", "invoices", "INV-1")
+    await slack.use_on("Ben", named, "export_from_message")
+    refusal = await walk.ephemeral("exporter role", "Ben")
+    assert "INV-1" not in text_in(refusal.blocks)
