@@ -92,7 +92,7 @@ def serve(
 def demo() -> None:
     """Run the program against stand-ins of Slack, Xero and Paymo; needs no settings."""
     if importlib.util.find_spec("bot.demo") is None:
-        typer.echo("The demo is not part of this installation.", err=True)
+        typer.echo("This installation doesn't include the demo.", err=True)
         raise typer.Exit(1)
     # Nothing but this command loads the stand-ins.
     importlib.import_module("bot.demo").run()

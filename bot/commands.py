@@ -93,7 +93,7 @@ class Commands:
     def forget(self, workspace: str) -> None:
         """End a workspace's connections, then delete all that is kept about it."""
         _run(_forget(self.settings, workspace))
-        typer.echo(f"Nothing is kept about workspace {workspace} any more.")
+        typer.echo(f"Everything about workspace {workspace} is deleted.")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -197,8 +197,8 @@ async def _forget(settings: Settings, name: str) -> None:
         await core.services.workspaces.uninstalled(workspace.enterprise_id, workspace.team_id)
         for organisation in await _end(core, workspace):
             typer.echo(
-                f"{organisation} did not answer, so the app is still listed there. Remove it in "
-                "Xero at Settings > Connected apps.",
+                f"{organisation} didn't answer, so the app is still listed there. Remove it in "
+                "Xero at Settings → Connected apps.",
                 err=True,
             )
         async with core.database.sessions.begin() as session:

@@ -57,11 +57,11 @@ SHUT = {
     "no_permission": "The app may not write in this channel.",
     "posting_to_general_channel_denied": "Only some people may write in this channel.",
     "messages_tab_disabled": "The app’s Messages tab is turned off.",
-    "cannot_dm_bot": "Slack does not let the app write to this person.",
-    "user_not_found": "Slack does not know this person any more.",
+    "cannot_dm_bot": "Slack doesn't let the app write to this person.",
+    "user_not_found": "Slack no longer knows this person.",
     "user_disabled": "This person’s account is deactivated.",
-    "team_access_not_granted": "An admin has not added the app to this workspace yet.",
-    "missing_scope": "The app lacks a permission. Install it again from its page.",
+    "team_access_not_granted": "An admin hasn't added the app to this workspace yet.",
+    "missing_scope": "The app lacks a permission. Ask an admin to install it again.",
 }
 _OK, _BUSY = 200, 429
 _SHORTEST, _LONGEST = Decimal(1), Decimal(600)  # seconds to wait, whatever Slack has asked for
@@ -101,17 +101,17 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     if code == "ratelimited" or _status(error) == _BUSY:
         return Throttled("Slack asks us to wait.", retry_after=wait_of(error))
     if code in _GONE:
-        return NotFound("The message is not there any more.")
+        return NotFound("The message is gone.")
     if code in _NOT_THERE:
         return ChannelClosed(
-            f"The app is not in this channel. Type `/invite {names.BOT}` there, then subscribe "
+            f"The app isn't in this channel. Type `/invite {names.BOT}` there, then subscribe "
             "again."
         )
     if code in _DEAD:
         return ChannelClosed("The app is no longer installed in this workspace.")
     if code in SHUT or code.startswith("restricted_action"):
-        return ChannelClosed(SHUT.get(code, "The workspace does not let the app write here."))
-    return Unavailable(f"Slack did not take the message ({code or 'no answer'}).")
+        return ChannelClosed(SHUT.get(code, "The workspace doesn't let the app write here."))
+    return Unavailable(f"Slack didn't take the message ({code or 'no answer'}).")
 
 
 def name_of(error: Exception) -> str:

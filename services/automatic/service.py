@@ -33,7 +33,7 @@ from services.store.tables import Connection, InvoiceHeader, Task
 _FRESH = timedelta(minutes=1)
 _WAITS = timedelta(minutes=5)
 _UNASKED = "Paymo or Xero didn’t answer for a day, so it wasn’t checked. Export it by hand."
-_AGAIN = "somebody has to decide whether it goes there again."
+_AGAIN = "somebody needs to decide whether to export it again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ _SOON = timedelta(seconds=5)
 _ALONE_AFTER = CALL_LIMIT + _SOON  # the whole of the request, and what is written of its answer
 _FRESH = timedelta(minutes=1)
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-_UNSAID = "Xero’s answer does not say what became of this invoice. We're looking it up."
+_UNSAID = "Xero’s answer doesn't say what happened to this invoice. We're looking it up."
 
 Member = tuple[BatchRow, Export]
 

@@ -73,8 +73,8 @@ class Situation:
             return TAKEN, taken
         if self.is_all and invoice.issued_on < self.today - _YEAR:
             return OLD, (
-                f"Dated {Day(invoice.issued_on)}, more than 12 months ago. Name it to export "
-                f"it all the same: {Typed(Command.EXPORT, invoice.number)}"
+                f"Dated {Day(invoice.issued_on)}, more than 12 months ago. To export it anyway: "
+                f"{Typed(Command.EXPORT, invoice.number)}"
             )
         choice = ExportChoice(
             invoice_id=invoice.id,

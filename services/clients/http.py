@@ -249,7 +249,7 @@ def _until(system: System, limit: timedelta) -> Bound:
 
 def _silent(system: System) -> str:
     return (
-        f"{system} did not answer, so we don't know what it did. We'll check before we send "
+        f"{system} didn't answer, so we don't know what it did. We'll check before we send "
         "anything again."
     )
 

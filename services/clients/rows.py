@@ -144,7 +144,7 @@ def decoded(body: bytes, system: str) -> object:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise Unavailable(
-            f"{system} answered in a way that cannot be read, so we don't know what it did. We'll "
+            f"{system} gave an answer that we can't read, so we don't know what it did. We'll "
             "check before we send anything again."
         ) from error
 

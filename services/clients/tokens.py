@@ -33,7 +33,7 @@ _POLL = timedelta(milliseconds=50)
 _POLLS = 600
 _LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
 _GONE = f"Xero no longer accepts our connection. Connect Xero again with {Typed(Command.CONNECT)}."
-_SILENT = "Xero's sign-in service did not answer. Try again later."
+_SILENT = "Xero's sign-in service didn't answer. Try again later."
 
 
 @dataclass(frozen=True, slots=True)

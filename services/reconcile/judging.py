@@ -156,8 +156,8 @@ class Judge:
         if export is not None:
             return "Its export is on its way."
         if money.folded(mine.number) not in self.read.other_numbers:
-            return "It was not exported."
-        return "It was not exported, but Xero has another invoice with this number."
+            return "Not exported."
+        return "Not exported, but Xero has another invoice with this number."
 
     def _row(
         self,

@@ -68,7 +68,7 @@ class StatementReader:
         if own and not own & (xero.keys() | odd.keys()):
             raise Unavailable(
                 f"Xero shows none of the {len(own)} exported invoices, so we can't compare. "
-                "Perhaps the organisation was reset. Look in Xero, then compare again."
+                "Perhaps somebody reset the organisation. Check in Xero, then compare again."
             )
         others = [
             each for each in xero.values() if each.invoice_id not in own and each.status not in DEAD

@@ -300,8 +300,8 @@ class _Copying(ExportedInvoice):
         if twin is not None:
             return (
                 f"Paymo already has a payment of the same amount, of "
-                f"{Day(twin.paid_on, country)}, that somebody typed there. It looks like the "
-                "same one."
+                f"{Day(twin.paid_on, country)}, that somebody typed there. It's probably the same "
+                "one."
             )
         if amount > invoice.left or amount <= 0:
             left = Amount(invoice.left, self.export.currency, country)

@@ -121,8 +121,8 @@ class _Sweep:
             self.pause = max(self.pause, _WHEN_SHORT)
             self.is_limited = True
             self.trouble = (
-                f"Xero lets the app make {allowance.day_left} more calls today. They are kept for "
-                "exports, so it looks for payments once an hour until the day's count starts again."
+                f"Xero lets the app make {allowance.day_left} more calls today. We keep them for "
+                "exports and sync once an hour until the count starts again."
             )
 
     async def _read(self) -> None:

@@ -53,8 +53,8 @@ class RestoreService:
             export = await exports.find_deleted(session, connection, number)
         if export is None:
             raise NotFound(
-                f"No invoice with the number {number} was deleted in Paymo by the app, so there is "
-                "nothing to restore."
+                f"No invoice with the number {number} was deleted in Paymo by paymo-xero, so "
+                "there is nothing to restore."
             )
         return await self.restore(person, export.id, reply_to)
 
@@ -67,7 +67,7 @@ class RestoreService:
             )
             if export.invoice_state is not InvoiceState.DELETED or export.snapshot is None:
                 raise AlreadyRequested(
-                    f"Invoice {export.number} was not deleted in Paymo by the app, so there is "
+                    f"Invoice {export.number} wasn't deleted in Paymo by paymo-xero, so there is "
                     "nothing to restore."
                 )
             if await tasks.is_done(session, Job.RESTORE, export.id):
@@ -99,7 +99,7 @@ class RestoreStep(ExportTaskStep):
         except (Rejected, Refused) as refusal:
             number = about.export.number
             again = Typed(Command.RESTORE, number)
-            why = f"Invoice {number} was not restored. {refusal} To try again: {again}"
+            why = f"Invoice {number} wasn't restored. {refusal} To try again: {again}"
             await self.refuse(about, why)
 
     async def said(self, task: Task, text: str, *, is_well: bool) -> Said:

@@ -127,7 +127,7 @@ def _text(amount: Decimal | None, export: Export, country: str) -> str:
 def _why_not_ours(export: Export, connection: Connection) -> str:
     """Say why there is nothing to take back, or ""."""
     if export.state not in exports.DONE or export.xero_invoice_id is None:
-        return f"Invoice {export.number} is not in Xero, so there is nothing to undo."
+        return f"Invoice {export.number} isn't in Xero, so there is nothing to undo."
     if export.tenant_id != connection.tenant_id:
         return (
             f"Invoice {export.number} belongs to another Xero organisation than "
@@ -230,7 +230,7 @@ class UndoStep(XeroTaskStep):
         ended = await self.change(about, {"Status": end}, key=f"{key}-end")
         if ended.status != end:
             raise Unavailable(
-                f"Xero did not say that invoice {about.export.number} is {end.lower()}."
+                f"Xero didn't confirm that invoice {about.export.number} is {end.lower()}."
             )
         await self._succeed(about, ended)
 

@@ -118,7 +118,7 @@ class UpdateStep(XeroTaskStep):
         try:
             self.tell(about.turn, await self._update(about))
         except Refused as refusal:
-            said = f"Invoice {about.export.number} was not updated. {refusal}"
+            said = f"Invoice {about.export.number} wasn't updated. {refusal}"
             await self.refuse(about, str(refusal), said)
 
     async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:

@@ -59,7 +59,7 @@ async def test_forgetting_ends_both_sides_and_leaves_nothing(
     ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
     left = stand.xero.authority.connections
 
-    assert (ended.status, ended.out) == (0, "Nothing is kept about workspace T1 any more.\n")
+    assert (ended.status, ended.out) == (0, "Everything about workspace T1 is deleted.\n")
     assert (await kept(database), left) == ([0, 0, 0], {})
 
 
@@ -71,7 +71,7 @@ async def test_forgetting_while_xero_is_down_deletes_and_says_what_to_do_there(
     ended = await typed(stand, tmp_path, sqlite_url, "forget", "--workspace", "T1")
 
     assert ended.status == 0
-    assert "Maple Books did not answer" in ended.err
+    assert "Maple Books didn't answer" in ended.err
     assert await kept(database) == [0, 0, 0]
 
 

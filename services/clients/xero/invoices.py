@@ -79,7 +79,7 @@ class InvoiceCalls(XeroTransport):
         if written.is_refused:
             raise refusal_of(written)
         if not written.invoice_id:
-            raise Unavailable("Xero's answer does not say which invoice it wrote.")
+            raise Unavailable("Xero's answer doesn't say which invoice it wrote.")
         ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
         if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
             raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")

@@ -78,7 +78,7 @@ async def test_a_write_waits_for_its_turn_no_longer_than_its_limit(bench: Bench)
     client = brief.client(bench.stand.books.tenant_id, 1)
     for _ in range(5):
         await client.at_once.acquire()
-    with pytest.raises(Unavailable, match="did not answer"):
+    with pytest.raises(Unavailable, match="didn't answer"):
         await client.create_invoice(new_invoice(bench.stand).body(), key="k1")
 
     assert bench.stand.world.requests == []

@@ -244,7 +244,7 @@ async def test_what_an_export_would_refuse_is_refused_here_too(bridge: Bridge) -
     await bridge.look()
     await press(bridge)
 
-    assert "was not updated" in bridge.screen.sayings[-1].text
+    assert "wasn't updated" in bridge.screen.sayings[-1].text
     assert in_xero(bridge).total == Decimal(115)
 
 

@@ -319,7 +319,7 @@ async def test_a_restore_that_paymo_never_takes_is_refused(bridge: Bridge) -> No
     await bridge.run()
 
     assert not said.is_well
-    assert "was not restored" in said.text
+    assert "wasn't restored" in said.text
     assert len(bridge.paymo.company.invoices) == 1
 
 
