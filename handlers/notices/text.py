@@ -75,7 +75,19 @@ _OUR_SENTENCES = {"reason", "problem"}
 
 
 def text_of(message: Message) -> str:
-    """Return the notice's text."""
+    """Return the notice's text, and who settled since what it asked for."""
+    return f"{_happened(message)}{_settled(message.facts.get('done'))}"
+
+
+def _settled(settled: Facts | None) -> str:
+    if not settled:
+        return ""
+    who = f"<@{settled['by']}>" if settled["by"] else "The app"
+    when = moment(datetime.fromisoformat(settled["at"]))
+    return f"\n{who} {one_line(settled['what'])} · {when}"
+
+
+def _happened(message: Message) -> str:
     ids = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")}
     facts = ids | message.facts
     if sentence := _SENTENCES.get(message.kind):
@@ -239,8 +251,7 @@ def _ended(what: str, facts: Facts) -> str:
         "gone_in_paymo": f"🗑️ *Deleted in Paymo:* {invoice}. It is still in Xero.",
         "asked": f"⚠️ *{what.capitalize()} in Xero:* {invoice}. {_why_asked(facts)}",
     }
-    restored = f"\n<@{facts['restored_by']}> restored it." if facts.get("restored_by") else ""
-    return endings[facts["in_paymo"]] + restored
+    return endings[facts["in_paymo"]]
 
 
 def _why_asked(facts: Facts) -> str:

@@ -111,9 +111,10 @@ def notice_blocks(message: Message) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
     drawn = blocks.paragraphs(text_of(message).split("\n"))
     about = message.facts.get("connection_id", 0)
-    acts = [*_ways_on(message), *_links(message)]
+    ways_on = [] if message.facts.get("done") else _ways_on(message)
+    acts = [*ways_on, *_links(message)]
     if message.kind is NoticeKind.INVOICE_EXPORTED:
-        acts = [*_links(message), *_ways_on(message)]  # what changes something comes last
+        acts = [*_links(message), *ways_on]  # what changes something comes last
     return [*drawn, *blocks.small_print(_small_print(message)), *blocks.actions(acts, about=about)]
 
 
@@ -132,7 +133,7 @@ def _ways_on(message: Message) -> list[Block]:
     if drawn is not None:
         return drawn(facts)
     if facts.get("in_paymo") == "deleted":
-        return [] if facts.get("restored_by") else [button(Action.RESTORE, facts["export_id"])]
+        return [button(Action.RESTORE, facts["export_id"])]
     if facts.get("in_paymo") == "asked":
         return [button(Action.VOID_IN_PAYMO, facts["export_id"]), _delete_too(facts)]
     if facts.get("in_paymo") == "void":

@@ -148,7 +148,7 @@ class NoticeStep(Step[Notice]):
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""
         if notice.ts:
-            spot = Spot(notice.channel_id, notice.ts)
+            spot = Spot(notice.posted_in or notice.channel_id, notice.ts)
             with contextlib.suppress(NotFound, ChannelClosed):  # nobody sees it any more
                 await self.board.redraw(message, spot)
             return spot
@@ -164,7 +164,9 @@ class NoticeStep(Step[Notice]):
 
     async def _note_posted(self, notice: Notice, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
-            if not await notices.close(session, notice, notice.fence, ts=spot.ts):
+            if not await notices.close(
+                session, notice, notice.fence, ts=spot.ts, posted_in=spot.channel_id
+            ):
                 raise Lost
             if notice.kind is NoticeKind.INVOICE_EXPORTED:
                 await self._put_card(session, notice, spot)

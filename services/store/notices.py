@@ -17,7 +17,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Topic
 from services.model.payment import PaymentState
-from services.store import leases, owed
+from services.store import leases, owed, settled
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -71,30 +71,18 @@ async def enqueue(
             "fence": 0,
             "tries": 0,
             "ts": "",
+            "posted_in": "",
             "reason": "",
             "created_at": now,
         }
         insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
         owed += await session.scalar(insert.returning(Notice.id)) is not None
+    export_id = notification.export.id if notification.export else None
+    news = (notification.kind, str(notification.facts.get("by") or ""))
+    await settled.follow(session, connection, news, export_id, now)
     if notification.export is not None and notification.kind is not NoticeKind.INVOICE_EXPORTED:
         await outdate_cards(session, notification.export.id, now)
     return owed
-
-
-async def tell_restored(session: AsyncSession, export_id: int, by: str, now: datetime) -> None:
-    """Have what channels read of a deletion drawn again, since there is nothing left to restore."""
-    told = await session.scalars(
-        select(Notice).where(
-            Notice.export_id == export_id,
-            Notice.kind.in_((NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)),
-            Notice.ts != "",
-            Notice.due_at.is_(None),
-            Notice.channel_id.not_like("U%"),  # where a person was written to is not kept
-        )
-    )
-    for notice in told:
-        notice.facts = {**notice.facts, "restored_by": by}
-        notice.due_at, notice.tries = now, 0
 
 
 async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
@@ -153,9 +141,12 @@ async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> N
     return await leases.take_where(session, Notice, Notice.id == oldest, now)
 
 
-async def close(session: AsyncSession, notice: Notice, fence: int, *, ts: str) -> bool:
+async def close(
+    session: AsyncSession, notice: Notice, fence: int, *, ts: str, posted_in: str = ""
+) -> bool:
     """Note that it was posted, unless somebody else took it since."""
-    return await fenced(session, notice, fence, due_at=None, ts=ts, reason="")
+    posted = {"ts": ts, "posted_in": posted_in or notice.channel_id}
+    return await fenced(session, notice, fence, due_at=None, reason="", **posted)
 
 
 async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:

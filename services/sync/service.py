@@ -20,10 +20,12 @@ from services.lifecycle import invoice
 from services.lifecycle import payment as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.store import audit, connections, exports, hooks, mirror, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import DELETIONS, PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
@@ -106,6 +108,9 @@ class SyncService:
             connection.is_paused = False
             what = "breaker_applied" if is_applied else "breaker_kept"
             await self._note(session, connection, decided, person, what)
+            done = "followed Xero" if is_applied else "kept them in Paymo"
+            said = Settled((NoticeKind.SYNC_PAUSED,), person.user_id, done)
+            await settle(session, connection, said, self.now())
         await self.work.nudge(Job.SWEEP, connection_id)
         if not decided:
             return "Somebody already decided."
@@ -125,6 +130,8 @@ class SyncService:
                 raise ServiceError("Nothing to do: the payment is already where it belongs.")
             export = await exports.get(session, payment.export_id)
             await self._note(session, connection, [export], person, "payment_brought_back")
+            said = Settled(PAYMENTS, person.user_id, "brought it back", export.id, payment_id)
+            await settle(session, connection, said, self.now())
         await self.work.nudge(Job.SWEEP, connection.id)
         return f"The payment on invoice {export.number} is on its way to Paymo."
 
@@ -149,6 +156,9 @@ class SyncService:
             if not await choose(session, export):
                 raise ServiceError(f"Nothing to do: invoice {export.number} is already settled.")
             await self._note(session, connection, [export], person, what)
+            done = "voided it in Paymo" if what == "void_chosen" else "deleted it in Paymo"
+            said = Settled(DELETIONS, person.user_id, done, export.id)
+            await settle(session, connection, said, self.now())
         await self.work.nudge(Job.SWEEP, connection.id)
         return export.number
 

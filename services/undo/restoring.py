@@ -206,7 +206,6 @@ class RestoreStep(ExportTaskStep):
                 export,
                 export.total,
             )
-            await notices.tell_restored(session, export.id, about.task.asked_by, now)
             await notices.enqueue(session, about.connection, notification, now)
             before, after = {_MADE: export.paymo_invoice_id}, {_MADE: made.id}
             entry = AuditNote("restored", now, about.task.asked_by, export.id, before, after)

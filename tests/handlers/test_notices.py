@@ -223,3 +223,11 @@ def test_what_cannot_be_undone_asks_first() -> None:
     }
     assert pressed["breaker_apply"]
     assert pressed["delete_in_paymo"]
+
+
+def test_what_is_settled_says_who_did_it_and_when_and_offers_nothing() -> None:
+    settled = {"by": "UANNA", "what": "restored it", "at": samples.NOW.isoformat()}
+    message = samples.message(DELETED, in_paymo="deleted", done=settled)
+
+    assert "\n<@UANNA> restored it · <!date^" in text_of(message)
+    assert set(buttons(notice_blocks(message))) == {"open_xero"}

@@ -63,5 +63,5 @@ async def test_a_draft_that_is_approved_in_xero_is_called_open(walk: Walk) -> No
 
     walk.books.approve(walk.in_xero("INV-1").invoice_id)
 
-    card = await walk.rewritten("invoice_exported", "· open")
+    card = await walk.rewritten("invoice_exported", "*Approved*")
     assert "Draft" not in text_in(card.blocks)

@@ -45,6 +45,7 @@ class Notice(Leased, Base):
     export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     ts: Mapped[str] = mapped_column(String(32), default="")  # Slack's, once posted
+    posted_in: Mapped[str] = mapped_column(String(32), default="")  # the conversation's own id
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -752,6 +752,7 @@ def upgrade() -> None:
             "kind",
             sa.Enum(
                 "invoice_exported",
+                "batch_exported",
                 "export_failed",
                 "payment_received",
                 "payment_removed",
@@ -782,6 +783,7 @@ def upgrade() -> None:
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
+        sa.Column("posted_in", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
