@@ -95,7 +95,8 @@ def account_option(
     rate = rates.get(account.tax_type)
     tax = "no tax rate"
     if rate is not None:
-        tax = f"{rate.name} · {money.format_rate(rate.effective_rate, connection.country)}"
+        per_cent = money.format_rate(rate.effective_rate, connection.country)
+        tax = rate.name if per_cent in rate.name else f"{rate.name} · {per_cent}"
     return Option(account.account_id, account.title, tax)
 
 

@@ -51,6 +51,16 @@ VIEWS: dict[str, Draw] = {
     "disconnected": lambda name: ending_view((name, name)),
     "export": lambda name: export_view(samples.export_form(name), "C1"),
     "export, long": lambda name: export_view(samples.export_form(name, lines=500)),
+    "export, unfolded": lambda name: export_view(
+        samples.export_form(name, lines=500), is_unfolded=True
+    ),
+    "export, pressed": lambda name: export_view(samples.export_form(name), refused=name),
+    "export, dates asked": lambda name: export_view(
+        samples.export_form(name, days={"issue_on": samples.NOW.date(), "due_on": None})
+    ),
+    "export, exported": lambda name: export_view(
+        samples.export_form(name, card=samples.facts(name))
+    ),
     "export, reading": lambda name: export_view(samples.export_form(name, is_reading=True)),
     "export, empty": lambda name: export_view(
         samples.export_form(
