@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import day, one_line, shorten
+from handlers.blocks import day, moment, one_line, shorten
 from services import money
 from services.compare import Mismatch
+from services.model.wording import listed
 from services.reconcile.report import Outcome, Report
 
 NO_FILE = (
@@ -20,7 +21,7 @@ _LONGEST_NOTE = 400
 Facts = dict[str, Any]
 _LONGEST = 3900
 _LONGEST_NAME = 60
-_MOST_NAMED = 8
+_MOST_NAMED, _MOST_NUMBERS = 8, 3
 
 
 def report_text(report: Report) -> str:
@@ -78,11 +79,12 @@ def plain_finding(finding: Mismatch) -> str:
 
 def digest_text(facts: Facts) -> str:
     """Say how a month ended on both sides, and what still needs somebody."""
-    at = datetime.fromisoformat(facts["at"])
+    at = moment(datetime.fromisoformat(facts["at"]))
     company, organisation = one_line(facts["company"]), one_line(facts["organisation"])
+    sign = "✅" if is_fine(facts) else "⚠️"
     lines = [
-        f"🗓️ *{facts['label']}* · {company} in Paymo → {organisation} in Xero",
-        _compared(facts, at),
+        f"{sign} *{facts['label']}* · {company} in Paymo and {organisation} in Xero · {at}",
+        _compared(facts),
         _counts(facts),
         *_overdue(facts["overdue"], facts["country"]),
         *_missing(facts),
@@ -96,31 +98,32 @@ def is_fine(facts: Facts) -> bool:
     return not differ and not facts["not_exported"]["count"]
 
 
-def _compared(facts: Facts, at: datetime) -> str:
+def _compared(facts: Facts) -> str:
     compared, agreeing = facts["compared"], facts["agreeing"]
-    when = f"{at:%H:%M} UTC"
     if not compared and not facts["only_xero"] and not facts["unread"]:
-        return f"Nothing was exported, as of {when}."
-    alone = f" {facts['only_xero']} are only in Xero." if facts["only_xero"] else ""
-    unread = f" Xero didn't show {facts['unread']}." if facts["unread"] else ""
+        return "Nothing was exported."
+    found = [
+        (compared - agreeing, "differ", "differs"),
+        (facts["only_xero"], "are only in Xero", "is only in Xero"),
+        (facts["unread"], "weren't shown by Xero", "wasn't shown by Xero"),
+    ]
+    told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
+    rest = f" {listed(told)}." if told else ""
     if compared == agreeing:
-        return f"✅ All {compared} agree at {when}.{alone}{unread}"
-    return (
-        f"⚠️ {agreeing} of {compared} agree at {when}, {compared - agreeing} differ.{alone}{unread}"
-    )
+        return f"All {compared} agree.{rest}"
+    return f"{agreeing} of {compared} agree.{rest}"
 
 
 def _counts(facts: Facts) -> str:
-    country = facts["country"]
     named = [
         ("Exported", "exported"),
-        ("paid", "settled"),
-        ("open by Xero's balance", "open"),
-        ("of these overdue", "overdue"),
-        ("with credits", "credits"),
+        ("Paid", "settled"),
+        ("Open", "open"),
+        ("Overdue", "overdue"),
+        ("With credits", "credits"),
     ]
     said = [
-        f"{word} {facts[name]['count']}{_sums(facts[name], country)}"
+        f"{word}: {facts[name]['count']}{_sums(facts[name], facts['country'])}"
         for word, name in named
         if facts[name]["count"]
     ]
@@ -131,14 +134,14 @@ def _sums(group: Facts, country: str) -> str:
     amounts = [
         money.format_amount(Decimal(each), name, country) for name, each in group["sums"].items()
     ]
-    return f" ({', '.join(amounts)})" if amounts else ""
+    return f" ({listed(amounts)})" if amounts else ""
 
 
 def _overdue(group: Facts, country: str) -> list[str]:
     """Name who has not paid, so that people can chase together."""
     lines = [
         f"• {_name(each['number'])} · {_name(each['client'])} · "
-        f"{money.format_amount(Decimal(each['amount']), each['currency'], country)} since "
+        f"{money.format_amount(Decimal(each['amount']), each['currency'], country)} · due "
         f"{day(date.fromisoformat(each['due_on']), country)}"
         for each in group["first"][:_MOST_NAMED]
     ]
@@ -151,16 +154,17 @@ def _missing(facts: Facts) -> list[str]:
     group, country = facts["not_exported"], facts["country"]
     if not group["count"]:
         return []
-    numbers = ", ".join(_name(each["number"]) for each in group["first"][:_MOST_NAMED])
-    more = group["count"] - _MOST_NAMED
-    rest = f" and {more} more" if more > 0 else ""
+    numbers = [_name(each["number"]) for each in group["first"][:_MOST_NUMBERS]]
+    more = group["count"] - _MOST_NUMBERS
+    rest = [f"{more} more"] if more > 0 else []
     lines = [
-        f"*Not exported: {group['count']}*{_sums(group, facts['country'])}",
-        f"{numbers}{rest}",
+        f"*Not exported: {group['count']}*{_sums(group, country)}",
+        f"{listed([*numbers, *rest])}.",
     ]
     if locked := facts["locked"]["count"]:
         lock = day(date.fromisoformat(facts["lock_on"]), country)
-        lines.append(f"⚠️ {locked} of these are dated up to {lock}, where Xero is locked already.")
+        are = "is" if locked == 1 else "are"
+        lines.append(f"{locked} of these {are} dated up to {lock}, and Xero is locked until then.")
     if locked < group["count"]:
         lines.append("Export them before the month is locked in Xero.")
     return lines

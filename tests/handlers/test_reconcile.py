@@ -191,10 +191,12 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     message = samples.message(NoticeKind.DIGEST)
     text = text_of(message)
 
-    assert "141 of 143 agree at 09:30 UTC, 2 differ." in text
-    assert "Exported 12 ($1,380.00, US$20.00) · paid 12" in text
-    assert f"• Acme Ltd · Acme Ltd · $115.00 since {day('2026-03-01')}" in text
-    assert f"12 of these are dated up to {day('2026-02-28')}, where Xero is locked already." in text
+    assert "141 of 143 agree. 2 differ, 1 is only in Xero and 1 wasn't shown by Xero." in text
+    assert "Exported: 12 ($1,380.00 and US$20.00) · Paid: 12" in text
+    assert f"• Acme Ltd · Acme Ltd · $115.00 · due {day('2026-03-01')}" in text
+    assert (
+        f"12 of these are dated up to {day('2026-02-28')}, and Xero is locked until then." in text
+    )
     assert buttons(notice_blocks(message)) == {
         names.RECONCILE: "2026-02",
         names.OPEN_XERO: "",
@@ -213,6 +215,7 @@ def test_a_digest_of_a_fine_month_is_short() -> None:
     }
     message = samples.message(NoticeKind.DIGEST, **fine)
 
-    assert "✅ All 143 agree at 09:30 UTC." in text_of(message)
+    assert text_of(message).startswith("✅ *February 2026* · ")
+    assert "All 143 agree.\n" in text_of(message)
     assert "Compare Again" in said(notice_blocks(message))
     assert text_of(message).count("\n") == 2
