@@ -173,9 +173,9 @@ def _sent(export: Export, name: str) -> str:
 
 def _unfindable(connection: Connection, export: Export) -> Refused:
     return Refused(
-        f"Xero did not answer when invoice {export.number} was sent, and it does not let us look "
-        f"for it now. Look for it in {connection.organisation_name} yourself: export it again only "
-        "if it is not there.",
+        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search "
+        f"for it now. Look for it in {connection.organisation_name}. Export it again only if it isn't "
+        "there.",
         RefusalCode.UNFINDABLE,
     )
 

@@ -72,7 +72,7 @@ async def test_an_invoice_that_xero_never_takes_ends_as_failed(bridge: Bridge) -
     assert (export.state, len(bridge.xero.calls(*PUT))) == (ExportState.FAILED, sent)
     assert 2 < sent < 10
     assert told.actions == ("retry", "cancel")
-    assert "does not have it" in told.reason
+    assert "doesn't have" in told.reason
     assert [kind for kind, _ in await bridge.notices()] == ["export_failed"]
 
 
@@ -158,7 +158,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
         assert (export.state, export.wish) == (ExportState.EXPORTED, Wish.NOTHING)
     else:
         assert (export.state, export.refusals) == (ExportState.FAILED, ["cancelled"])
-        assert "does not have it" in bridge.screen.results[-1].reason
+        assert "doesn't have" in bridge.screen.results[-1].reason
 
 
 async def test_a_limit_is_no_failure(bridge: Bridge) -> None:
