@@ -173,9 +173,8 @@ def _sent(export: Export, name: str) -> str:
 
 def _unfindable(connection: Connection, export: Export) -> Refused:
     return Refused(
-        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search "
-        f"for it now. Look for it in {connection.organisation_name}. Export it again only if it isn't "
-        "there.",
+        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search now. "
+        f"Look for it in {connection.organisation_name}. Export it again only if it isn't there.",
         RefusalCode.UNFINDABLE,
     )
 
