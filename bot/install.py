@@ -26,7 +26,12 @@ from services.store.slack import SlackInstallationStore, SlackStateStore
 log = structlog.get_logger(__name__)
 
 SCOPES = ("chat:write", "chat:write.public", "commands", "files:write")
-OPTIONAL = ("channels:read", "groups:read")  # the manifest lets whoever installs untick them
+OPTIONAL = (
+    "channels:read",
+    "groups:read",
+    "links:read",
+    "links:write",
+)  # the manifest lets whoever installs untick them
 _REASONS = {
     "access_denied": "Somebody cancelled the request in Slack.",
     "invalid_browser": "Start and finish the installation in the same browser.",

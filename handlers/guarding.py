@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 _OUTSIDER = "This belongs to another company's workspace. Ask somebody there."
 _SUBMISSION = "view_submission"
 _MENU = "block_suggestion"
+_LINK = "link_shared"
 
 
 def guarded(handler: Handler) -> Handler:
@@ -74,6 +75,8 @@ async def _tell(request: SlackRequest, refusal: ServiceError) -> None:
 
 async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
     kind = request.body.get("type")
+    if (request.body.get("event") or {}).get("type") == _LINK:
+        return  # nobody asked
     if kind == _MENU:
         # A menu has no place for a sentence; the form around it says what is wrong.
         await request.ack({"options": []})

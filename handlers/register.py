@@ -111,6 +111,7 @@ class _Register:
             submissions=self._submissions(),
             events={
                 "app_home_opened": self.home.opened,
+                "link_shared": self.export.unfurl,
                 "app_uninstalled": self.home.uninstalled,
                 "tokens_revoked": self.home.revoked,
             },

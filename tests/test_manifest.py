@@ -20,6 +20,7 @@ SCOPES = {
     "auth_test": set(),
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write", "chat:write.public"},
+    "chat_unfurl": {"links:read", "links:write"},
     "chat_update": {"chat:write"},
     "conversations_info": {"channels:read", "groups:read"},
     "files_upload_v2": {"files:write"},
@@ -28,7 +29,7 @@ SCOPES = {
     "views_push": set(),
     "views_update": set(),
 }
-OPTIONAL = {"channels:read", "groups:read"}
+OPTIONAL = {"channels:read", "groups:read", "links:read", "links:write"}
 CALL = re.compile(
     r"\.((?:(?:auth|chat|views|conversations|files|reactions)_|users_(?:info|list|lookup))\w*)"
 )

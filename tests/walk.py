@@ -220,3 +220,11 @@ def link_in(view: View, action_id: str) -> str:
     """Return the address behind a button."""
     found = re.findall(r"'action_id': '(\w+)'[^{}]*'url': '([^']+)'", str(view.blocks))
     return str(dict(found)[action_id])
+
+
+def link_in_card(card: Message, action_id: str) -> str:
+    """Return the address behind a button of a message."""
+    rows = (each.get("elements", []) for each in card.blocks)
+    return next(
+        str(each["url"]) for row in rows for each in row if each.get("action_id") == action_id
+    )

@@ -9,9 +9,10 @@ from handlers import blocks, names, reply, rights
 from handlers.blocks import Block
 from handlers.export.text import NO_NUMBER, result_text
 from handlers.export.views import export_choice, export_view, result_view
-from handlers.notices.views import card_of
+from handlers.notices.views import card_of, shared_card
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest, day_in, number_in, pressed
+from handlers.slack import best_effort
 from services.connect.service import WorkspaceService
 from services.errors import NotAccepted
 from services.export.drafts import ExportForms
@@ -21,6 +22,8 @@ from services.export.requests import ExportRequests
 from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
 from services.model.people import ReplyTarget, Role
+
+_MOST_LINKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,18 @@ class ExportListeners:
         if not found:
             await reply.tell(request, NO_NUMBER)
         return found
+
+    async def unfurl(self, request: SlackRequest) -> None:
+        """Put cards under shared links, without what changes something; elsewhere nothing."""
+        event = request.body["event"]
+        urls = [str(each["url"]) for each in event["links"]][:_MOST_LINKS]
+        cards = await self.forms.shared(request.person, urls)
+        if cards:
+            unfurls = {url: {"blocks": shared_card(facts)} for url, facts in cards.items()}
+            with best_effort():
+                await request.client.chat_unfurl(
+                    channel=event["channel"], ts=event["message_ts"], unfurls=unfurls
+                )
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """Show an exported invoice's card; one that is not in Xero yet is shown in the form."""

@@ -175,6 +175,12 @@ def card_of(facts: dict[str, Any]) -> tuple[str, list[Block]]:
     return text_of(message), notice_blocks(message)[len(lines) :]
 
 
+def shared_card(facts: dict[str, Any]) -> list[Block]:
+    """Return an invoice's card under a link that somebody shared: to read, not to press."""
+    message = Message(0, "", NoticeKind.INVOICE_EXPORTED, facts, {})
+    return blocks.keeping(notice_blocks(message), lambda each: each["action_id"] in names.LINKS)
+
+
 def card_buttons(facts: dict[str, Any]) -> list[Block]:
     """Return what can be done about an exported invoice, by how it stands."""
     state = facts.get("state", "open")

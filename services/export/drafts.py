@@ -1,6 +1,7 @@
 """Export forms on people's screens: what is chosen in them, and the job that reads for them."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
 from services.store import (
@@ -36,7 +38,7 @@ from services.store import (
     tables,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Draft
+from services.store.tables import Connection, Draft, Export
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
@@ -178,6 +180,20 @@ class ExportForms:
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             return await numbered.mentioned(session, connection, text)
+
+    async def shared(self, person: Person, urls: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return the cards of shared links, where the channel gets those of these invoices."""
+        cards: dict[str, dict[str, Any]] = {}
+        named = [(url, self.links.read(url)) for url in urls]
+        async with self.database.sessions() as session:
+            open_here = await connections.list_open(session, person)
+            for (url, ids), connection in itertools.product(named, open_here):
+                found = await exports.find_linked(session, connection, *ids)
+                if found is None or not await _gets_card(session, connection, person, found):
+                    continue
+                rows = await payments.list_of(session, [found.id])
+                cards[url] = notices.card_facts(found, connection, self.links, rows, self.now())
+        return cards
 
     async def card(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
         """Return how an exported invoice stands on both sides, and the role of who asks.
@@ -364,6 +380,14 @@ class PreviewStep(Step[Draft]):
             f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
             f"{draft.asked_number}. Choose one above."
         )
+
+
+async def _gets_card(
+    session: Session, connection: Connection, person: Person, export: Export
+) -> bool:
+    heard = await notices.find_subscription(session, connection.id, person.channel_id)
+    card = notices.Notification(NoticeKind.INVOICE_EXPORTED, "", {}, export, export.total)
+    return heard is not None and not heard.paused_because and notices.hears(heard, card)
 
 
 async def _meant(session: Session, connection: Connection, number: str) -> str:

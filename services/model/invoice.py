@@ -12,6 +12,7 @@ ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
 _XERO_LOGIN = "login.xero.com"
 _XERO_APP = "https://go.xero.com"
 _INVOICE = "#accounting/invoices/"
+_XERO_ID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PAYMO_ID = re.compile(rf"{_INVOICE}(\d{{1,18}})/?\Z")
 
 
@@ -103,6 +104,16 @@ class Links:
         parts = urlsplit(url)
         is_link = parts.scheme in {"http", "https"} and parts.hostname and not url.split()[1:]
         return url if is_link and "xero" not in url.casefold() else ""
+
+    def read(self, url: str) -> tuple[str, int]:
+        """Return which invoice in Xero, or in Paymo, a shared link leads to: "" and 0 for none."""
+        host, xero = urlsplit(url).netloc, _XERO_ID.search(url)
+        is_xero = host == urlsplit(self.xero_app).netloc and xero is not None
+        is_paymo = host == urlsplit(self.paymo_app).netloc
+        return (
+            xero[0].lower() if xero is not None and is_xero else "",
+            (self.paymo_id(url) or 0) if is_paymo else 0,
+        )
 
     @staticmethod
     def paymo_id(url: str) -> int | None:

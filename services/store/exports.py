@@ -127,6 +127,22 @@ async def list_by_xero_ids(
     return {each.xero_invoice_id or "": each for each in found}
 
 
+async def find_linked(
+    session: AsyncSession, connection: Connection, xero_id: str, paymo_id: int
+) -> Export | None:
+    """Return the newest export over this connection that is this invoice, in Xero or in Paymo."""
+    return await session.scalar(
+        select(Export)
+        .where(
+            Export.connection_id == connection.id,
+            Export.xero_invoice_id.is_not(None),
+            (Export.xero_invoice_id == xero_id) | (Export.paymo_invoice_id == paymo_id),
+        )
+        .order_by(Export.id.desc())
+        .limit(1)
+    )
+
+
 async def list_followed_ids(
     session: AsyncSession, connection: Connection, *, not_of: str = ""
 ) -> list[str]:

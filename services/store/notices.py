@@ -54,7 +54,7 @@ async def enqueue(
             Subscription.connection_id == connection.id, Subscription.paused_because == ""
         )
     )
-    addresses = {each.channel_id for each in wanted if _hears(each, notification)} | set(
+    addresses = {each.channel_id for each in wanted if hears(each, notification)} | set(
         notification.also
     )
     owed = 0
@@ -101,7 +101,8 @@ async def is_known(session: AsyncSession, source: str) -> bool:
     return found is not None
 
 
-def _hears(subscription: Subscription, notification: Notification) -> bool:
+def hears(subscription: Subscription, notification: Notification) -> bool:
+    """Say whether a channel wants to hear of it."""
     topic = TOPIC_OF.get(notification.kind)  # what has none is for people
     if topic is None or topic.value not in subscription.topics:
         return False
@@ -112,10 +113,7 @@ def _hears(subscription: Subscription, notification: Notification) -> bool:
     client_id = notification.export.client_id if notification.export else None
     if subscription.client_id is not None and client_id not in {None, subscription.client_id}:
         return False
-    too_small = notification.amount is not None and notification.amount < (
-        subscription.minimum or 0
-    )
-    return not too_small
+    return notification.amount is None or notification.amount >= (subscription.minimum or 0)
 
 
 async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:

@@ -1,0 +1,54 @@
+"""A link to an invoice becomes its card where the channel hears of it, and nothing elsewhere."""
+
+from urllib.parse import urlsplit
+
+from handlers import names
+from sandbox.slack import Message
+from tests.walk import Walk, link_in_card, text_in
+
+
+async def shared(walk: Walk, url: str, channel: str) -> Message:
+    """Have Ben, who has no role, share a link, and wait until the app is done with it."""
+    message = await walk.town.slack.share("Ben", channel, f"Look: {url}")
+    if channel == "invoices":
+        await walk.town.slack.wait_for(lambda: message.attachments, 20)
+    return message
+
+
+async def test_a_link_shows_the_card_in_a_channel_that_hears_of_the_invoice(walk: Walk) -> None:
+    slack = walk.town.slack
+    slack.team.scopes |= {"links:read", "links:write"}
+    slack.add_channel("lunch")
+    await walk.connect()
+    await walk.export("INV-1")
+    card = await walk.notice("invoice_exported")
+    links = [link_in_card(card, each) for each in (names.OPEN_XERO, names.OPEN_PAYMO)]
+    slack.unfurl_domains |= {str(urlsplit(each).hostname) for each in links}
+
+    elsewhere = [await shared(walk, each, "lunch") for each in links]
+    for link in links:
+        message = await shared(walk, link, "invoices")
+        (drawn,) = message.attachments
+        assert all(each in text_in(drawn["blocks"]) for each in ("INV-1", "ACME", "Approved"))
+        assert "undo" not in str(drawn["blocks"])
+    assert [each.attachments for each in elsewhere] == [[], []]
+    assert slack.ephemerals("Ben") == []
+
+
+async def test_a_filter_of_the_channel_holds_for_links_too(walk: Walk) -> None:
+    slack = walk.town.slack
+    slack.team.scopes |= {"links:read", "links:write"}
+    await walk.connect()
+    await walk.export("INV-1")
+    link = link_in_card(await walk.notice("invoice_exported"), names.OPEN_XERO)
+    slack.unfurl_domains.add(str(urlsplit(link).hostname))
+
+    def heard() -> list[Message]:
+        return [*slack.messages("invoices"), *slack.ephemerals("Anna")]
+
+    await walk.type("subscribe exports min:999999")
+    await slack.wait_for(lambda: "999" in str([each.text for each in heard()]), 20)
+    message = await slack.share("Ben", "invoices", link)
+    await walk.type("status")
+    await walk.ephemeral("Maple Books")
+    assert message.attachments == []
