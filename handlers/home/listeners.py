@@ -3,18 +3,28 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from handlers import reply
 from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
     NOT_CONNECTED,
+    WELCOME,
     WHAT_IT_IS,
     overview_text,
     status_text,
     unknown_text,
     whom_to_write,
 )
-from handlers.home.views import button_blocks, help_blocks, hidden_view, home_view, status_blocks
+from handlers.home.views import (
+    button_blocks,
+    help_blocks,
+    hidden_view,
+    home_view,
+    status_blocks,
+    welcome_blocks,
+)
 from handlers.routing import Handler, SlackRequest
 from handlers.slack import best_effort
 from handlers.words import Words
@@ -74,6 +84,8 @@ class HomeListeners:
         if event.get("tab", "home") != "home":
             return
         await self.publish(request)
+        if await self.workspaces.is_new(request.person):
+            await send_welcome(request.client, request.person.user_id)
 
     def following(self, handler: Handler) -> Handler:
         """Return the handler; Home follows what was pressed on it, and every form that was sent."""
@@ -120,3 +132,9 @@ class HomeListeners:
         person, told = request.person, request.body.get("event_time")
         at = datetime.fromtimestamp(told, UTC) if isinstance(told, int) else None
         await self.workspaces.uninstalled(person.enterprise_id, person.team_id, at)
+
+
+async def send_welcome(client: AsyncWebClient, user_id: str) -> None:
+    """Write to the first person of a workspace what this is, and how to begin."""
+    with best_effort():
+        await client.chat_postMessage(channel=user_id, text=WELCOME, blocks=welcome_blocks())

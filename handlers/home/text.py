@@ -21,6 +21,10 @@ _STATES = {
 WHAT_IT_IS = (
     "paymo-xero exports invoices from Paymo to Xero, and brings payments and deletions back."
 )
+WELCOME = "👋 *Welcome to paymo-xero.* Connect Paymo and Xero to export your first invoice."
+WELCOME_MEANS = (
+    "It takes a minute: a Paymo API key and a visit to Xero. Nothing is exported until you say so."
+)
 NOT_CONNECTED = "Paymo and Xero aren't connected yet. It takes a minute."
 # What can be typed, who may, and what comes of it. `connect` is the owner's where something is
 # connected, and anybody's before; `connect another` is anybody's, with a key and a consent of their

@@ -12,6 +12,8 @@ from handlers.home.text import (
     NOT_CONNECTED,
     OVERDUE,
     SEVERAL,
+    WELCOME,
+    WELCOME_MEANS,
     WHAT_IT_IS,
     help_lines,
     listed_text,
@@ -67,6 +69,12 @@ def home_view(found: Sequence[Overview], work: WorkList, ended: str, site: str) 
     else:
         drawn += [*status_blocks(found), *blocks.actions([_HELP])]
     return blocks.home([*drawn, *_site(site)])
+
+
+def welcome_blocks() -> list[Block]:
+    """Say to whoever comes first what this is, and how to begin."""
+    drawn = [blocks.section(f"{WELCOME}\n{WHAT_IT_IS}"), *blocks.actions([_connect("Connect")])]
+    return [*drawn, blocks.context(WELCOME_MEANS)]
 
 
 def hidden_view(refusal: ServiceError, site: str) -> Block:

@@ -232,6 +232,16 @@ class WorkspaceService:
             found = await workspaces.find_or_add(session, enterprise_id, team_id, self.now())
             await workspaces.mark_installed(session, found.id, user_id, self.now())
 
+    async def is_new(self, person: Person) -> bool:
+        """Say once for each workspace that whoever comes first should be welcomed."""
+        async with self.database.sessions.begin() as session:
+            if await connections.list_open(session, person):
+                return False
+            found = await workspaces.find_or_add(
+                session, person.enterprise_id, person.team_id, self.now()
+            )
+            return await workspaces.mark_welcomed(session, found.id, self.now())
+
     async def uninstalled(
         self, enterprise_id: str, team_id: str, at: datetime | None = None
     ) -> None:

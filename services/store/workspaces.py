@@ -107,6 +107,17 @@ async def mark_installed(
     )
 
 
+async def mark_welcomed(session: AsyncSession, workspace_id: int, now: datetime) -> bool:
+    """Note that somebody is welcomed; of all who come, the first one."""
+    found = await session.scalars(
+        update(Workspace)
+        .where(Workspace.id == workspace_id, Workspace.welcomed_at.is_(None))
+        .values(welcomed_at=now)
+        .returning(Workspace.id)
+    )
+    return found.first() is not None
+
+
 async def mark_uninstalled(
     session: AsyncSession, enterprise_id: str, team_id: str, at: datetime
 ) -> Sequence[int]:

@@ -66,6 +66,20 @@ async def home_saying(walk: Walk, words: str, who: str = "Anna") -> str:
     return text_in(view.payload)
 
 
+async def test_whoever_opens_home_first_is_welcomed_once(walk: Walk) -> None:
+    slack = walk.town.slack
+    await slack.open_home("Anna")
+    await slack.wait_for(lambda: slack.messages(slack.direct("Anna")))
+    await slack.open_home("Anna")
+    await slack.open_home("Ben")
+    await home_saying(walk, "aren't connected yet", "Ben")
+
+    [welcome] = slack.messages(slack.direct("Anna"))
+    assert "Welcome to paymo-xero" in welcome.text
+    assert set(buttons(welcome.blocks)) == {"connect"}
+    assert slack.messages(slack.direct("Ben")) == []
+
+
 async def test_home_goes_from_new_to_what_is_ready_by_role(walk: Walk) -> None:
     slack = walk.town.slack
     await slack.open_home("Anna")

@@ -30,6 +30,7 @@ class Workspace(Base):
     installed_by: Mapped[str] = mapped_column(String(32), default="")
     installed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
     uninstalled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    welcomed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody was, once
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -94,6 +94,7 @@ def upgrade() -> None:
         sa.Column("installed_by", sa.String(length=32), nullable=False),
         sa.Column("installed_at", UtcDateTime, nullable=True),
         sa.Column("uninstalled_at", UtcDateTime, nullable=True),
+        sa.Column("welcomed_at", UtcDateTime, nullable=True),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workspaces")),
         sa.UniqueConstraint(
