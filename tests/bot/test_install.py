@@ -68,6 +68,15 @@ async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> Non
     assert (found.team_id, found.installed_by) == (many.slack.team.id, many.anna.id)
 
 
+async def test_whoever_installs_is_welcomed_once(many: Town) -> None:
+    await install(many)
+    await install(many)
+    await many.slack.open_home("Anna")
+
+    [welcome] = many.slack.messages(many.slack.direct("Anna"))
+    assert "Welcome to paymo-xero" in welcome.text
+
+
 async def test_slack_is_asked_for_the_scopes_of_the_manifest(many: Town) -> None:
     answer = await many.http.get("/slack/install")
 

@@ -9,7 +9,7 @@ import pytest
 from sandbox.slack import View
 from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
-from tests.walk import Walk, link_in
+from tests.walk import Walk, link_in, text_in
 
 
 @pytest.fixture
@@ -45,13 +45,16 @@ async def test_commands_buttons_menus_and_forms_are_answered(over: Town) -> None
     assert over.slack.refused == []
 
 
-async def test_a_refusal_stands_beside_its_field(over: Town) -> None:
+async def test_an_answer_to_a_form_is_drawn_in_its_place(over: Town) -> None:
     await over.slack.command(over.anna, over.room, "connect")
     view = await over.slack.wait_for(lambda: over.slack.top_view(over.anna))
 
     answer = await over.slack.submit(over.anna, view.id)
 
-    assert list(answer.errors) == ["channel"]
+    shown = over.slack.top_view(over.anna)
+    assert answer.errors == {}
+    assert shown is not None
+    assert "Not finished yet" in text_in(shown.payload)
     assert link_in(view, "connect_paymo").startswith(over.url)
 
 
