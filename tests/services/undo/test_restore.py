@@ -284,5 +284,5 @@ async def test_before_a_deletion_cuts_something_off_voiding_is_offered(bridge: B
     assert expense.is_billed
     assert all(each.is_billed for each in entries)
     assert (await bridge.notices())[-1][1]["in_paymo"] == "void"
-    with pytest.raises(ServiceError, match="already settled"):
+    with pytest.raises(ServiceError, match="already chose to void it"):
         await bridge.sync.void_in_paymo(ANNA, export.id)
