@@ -1,7 +1,9 @@
 """A second person: what waits for one, who that may be, and that no way leads around it."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +12,14 @@ from sqlalchemy import select
 from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed, ServiceError
+from services.lifecycle.export import end_with_connection
 from services.matching.service import MatchChoice
 from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.people import Person
 from services.settings.service import SettingsService
 from services.store.engine import Database
-from services.store.tables import AuditEntry, Notice
+from services.store.tables import AuditEntry, Export, Notice
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import ended, table
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf, built_once, reply_to
@@ -313,3 +316,25 @@ async def test_an_invoice_that_was_restored_waits_like_any_other(bridge: Bridge)
     bridge.clock.turn(hours=2)
     await bridge.run()
     assert (await bridge.export_it("BIG-1")).state is ExportState.AWAITING
+
+
+def test_two_ways_lead_to_xero_and_both_ask_for_the_second_person() -> None:
+    services = Path(__file__).parents[3] / "services"
+    texts = {str(each.relative_to(services)): each.read_text() for each in services.rglob("*.py")}
+    makes = re.compile(
+        r"xero\.create_invoices?\(|\.mark_sending\(|\.send_in_group\(|is_linked=True"
+    )
+    making = {name for name, text in texts.items() if makes.search(text)}
+
+    assert making == {"export/sending.py", "batch/groups.py"}
+    assert all("approvals.let_through(" in texts[each] for each in making)
+
+
+async def test_an_end_of_the_connection_ends_what_waits(bridge: Bridge) -> None:
+    await bridge.export_it("BIG-1")
+    async with bridge.database.sessions.begin() as session:
+        own = Export.connection_id == bridge.connection_id
+        await end_with_connection(session, own, "The connection was ended.")
+    with pytest.raises(AlreadyRequested):
+        await approve(bridge)
+    assert numbers(bridge) == []
