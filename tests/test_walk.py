@@ -58,7 +58,8 @@ async def test_from_connect_to_a_paid_invoice_and_back(walk: Walk) -> None:
     assert received.thread_ts == card.ts
     assert walk.in_paymo("INV-1").status == "sent"
     walk.pay("INV-1", "1000.00")
-    await walk.notice("payment_received", 2)
+    settled = await walk.notice("payment_received", 2)
+    assert (received.broadcast, settled.broadcast) == (False, True)  # everybody reads the last
     assert walk.in_paymo("INV-1").status == "paid"
 
     walk.books.remove_payment(payment_id)
