@@ -66,7 +66,7 @@ _DAILY = {
 
 def overview_text(found: Sequence[Overview]) -> str:
     """Say in a line for each connection how it is."""
-    return "\n".join(state_of(each) for each in found) or NOT_CONNECTED
+    return "\n".join(state_of(each) for each in found) or f"{WHAT_IT_IS}\n{NOT_CONNECTED}"
 
 
 def state_of(overview: Overview) -> str:
