@@ -72,8 +72,9 @@ class NoticeListeners:
         if failed:
             await reply.tell(request, "\n".join(failed))
         else:
-            where = blocks.channel(listening.channel_id)
-            await reply.tell(request, f"✅ {where} gets notifications again.")
+            said = f"{blocks.channel(listening.channel_id)} gets notifications again."
+            await reply.tell(request, f"✅ {said}")
+            await reply.settle(request, said)
 
     async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
         channel_id = request.person.channel_id

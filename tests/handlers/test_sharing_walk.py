@@ -153,3 +153,28 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     assert "ACME Limited" in str((await walk.modal("subscribe")).payload)
 
     assert len(walk.town.slack.messages(room)) == 3
+
+
+async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(walk: Walk) -> None:
+    await walk.connect()
+    slack, room = walk.town.slack, walk.town.room
+    direct = slack.direct("Anna")
+    room.archived = True
+    await walk.export("INV-1")
+    said = await slack.wait_for(
+        lambda: [each for each in slack.messages(direct) if "are paused" in each.text], 60
+    )
+    room.archived = False
+    await walk.type("subscribe list")
+    await walk.ephemeral("*Notifications*")
+    assert "is paused: The channel is archived." in str(slack.ephemerals("Anna")[-1].blocks)
+    before = len(slack.messages(room))
+    answer = await slack.press("Anna", said[-1], "resume_channel")
+    assert answer.ok, answer.failure
+    await slack.wait_for(lambda: len(slack.messages(room)) > before, 20)
+    await walk.ephemeral("gets notifications again")
+
+    assert "subscribed this channel to exports" in slack.messages(room)[-1].text
+    await slack.wait_for(
+        lambda: not any("resume_channel" in str(each.blocks) for each in slack.messages(direct)), 20
+    )
