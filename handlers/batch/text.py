@@ -43,6 +43,14 @@ def report_text(form: BatchForm) -> str:
     return f"{'⚠️' if failed else '✅'} {', '.join(said)}."
 
 
+def drafts_text(form: BatchForm) -> str:
+    """Say how many drafts are left out, and what brings them in; "" where there are none."""
+    if not form.drafts:
+        return ""
+    them = "it" if form.drafts == 1 else "them"
+    return f"Left out: {counted(form.drafts, 'draft')}. Mark {them} as sent in Paymo first."
+
+
 def group_lines(group: BatchGroup) -> Iterator[str]:
     """Say what a group is, then a line for each of its invoices."""
     totals = " · ".join(one_line(each) for each in group.totals)

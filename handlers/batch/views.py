@@ -7,6 +7,7 @@ from handlers.batch.text import (
     DONE,
     MOST_LINES,
     bar,
+    drafts_text,
     failure_lines,
     group_lines,
     invoice_line,
@@ -70,7 +71,7 @@ def _table(form: BatchForm) -> list[Block]:
         nothing = (
             "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
         )
-        return [*drawn, blocks.section(nothing)]
+        return [*drawn, blocks.section(nothing), *blocks.small_print(drafts_text(form))]
     drawn += [*_missing(form.missing), *_untaxed(form)]
     for group in form.groups:
         drawn += (
@@ -78,7 +79,7 @@ def _table(form: BatchForm) -> list[Block]:
             if group.verdict == UNDONE
             else blocks.paragraphs(group_lines(group))
         )
-    return drawn
+    return [*drawn, *blocks.small_print(drafts_text(form))]
 
 
 def _unknown(form: BatchForm) -> list[Block]:

@@ -89,6 +89,7 @@ class BatchForm:
     sent: tuple[BatchLine, ...]
     untaxed_options: tuple[Option, ...] = ()  # to choose from for lines without tax
     connection_id: int = 0
+    drafts: int = 0  # in Paymo, and so left out where all invoices are listed
 
     def count(self, verdict: str) -> int:
         """Say how many invoices have this verdict."""
@@ -132,6 +133,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         sent=tuple(_line(each, connection.country) for each in sent),
         untaxed_options=await _untaxed(session, connection, rows),
         connection_id=connection.id,
+        drafts=0 if batch.asked_numbers else await batches.count_drafts(session, connection),
     )
 
 

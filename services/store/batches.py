@@ -159,6 +159,16 @@ async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
     return found or 0
 
 
+async def count_drafts(session: AsyncSession, connection: Connection) -> int:
+    """Return how many invoices are drafts in Paymo, by the list last copied."""
+    found = await session.scalar(
+        select(func.count()).where(
+            InvoiceHeader.connection_id == connection.id, InvoiceHeader.status == "draft"
+        )
+    )
+    return found or 0
+
+
 async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
     """Say whether an invoice, or a batch, is on its way to Xero now."""
     waiting = select(Export.id).where(

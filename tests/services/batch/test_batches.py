@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from handlers.batch.text import drafts_text
 from services.batch.table import BatchForm
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.matching.service import MatchChoice
@@ -239,3 +240,15 @@ async def test_a_table_that_nobody_confirms_is_forgotten(bridge: Bridge) -> None
     async with bridge.database.sessions() as session:
         rows = await batches.list_rows(session, report.batch_id)
     assert [each.invoice for each in rows] == [None]
+
+
+async def test_drafts_are_left_out_and_counted(bridge: Bridge) -> None:
+    invoices(bridge, 2)
+    invoices(bridge, 3, status="draft")
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+
+    form = await table(bridge)
+    assert (form.count("ready"), form.drafts) == (2, 3)
+    assert "Left out: 3 drafts." in drafts_text(form)
+    assert (await table(bridge, "INV-1")).drafts == 0
