@@ -41,5 +41,5 @@ async def test_a_row_that_met_a_bug_waits_and_says_so(database: Database) -> Non
     await bridge.close()
 
     assert (counted, row.due_at) == ([Job.EXPORT], bridge.clock() + timedelta(minutes=5))
-    assert "tried again" in row.reason
+    assert "try again" in row.reason
     assert row.state is ExportState.UNKNOWN

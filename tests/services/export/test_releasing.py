@@ -176,7 +176,7 @@ async def test_e16_a_name_that_an_archived_contact_has_is_refused_with_the_way_o
 ) -> None:
     result = await _new_client(bridge, "Kiwi Farm", archived=True)
 
-    assert "it is archived. Restore it in Xero at Contacts → Archived" in result.reason
+    assert "it's archived. Restore it in Xero under Contacts → Archived" in result.reason
     assert sum(each.name == "Kiwi Farm" for each in _contacts(bridge)) == 1
 
 
