@@ -37,7 +37,7 @@ TEXTS = {
     Action.OPEN_XERO: "Open in Xero",
     Action.OPEN_PAYMO: "Open in Paymo",
 }
-UNDO_MEANS = "A draft is deleted there, an approved invoice is voided. Paymo keeps its invoice."
+UNDO_MEANS = "Xero deletes a draft and voids an approved invoice. Paymo keeps its invoice."
 # Asked before the press counts.
 _QUESTIONS = {
     Action.OVERRIDE_TAX: blocks.confirm(
