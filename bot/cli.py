@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import logs
+from bot import telemetry
 from bot.settings import Settings, SettingsError
 from services.store.types import generate_key
 
@@ -51,7 +51,7 @@ def _settings() -> Settings:
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_USAGE) from None
-    logs.configure(settings.log_level, settings.log_format)
+    telemetry.configure(settings.log_level, settings.log_format)
     return settings
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from aiohttp import web
 
-from bot import logs
+from bot import telemetry
 from bot.serving import running, told_to_stop
 from bot.settings import Settings
 from sandbox import agency
@@ -31,7 +31,7 @@ _PORT = 8000
 
 def run() -> None:
     """Serve until Ctrl+C; nothing is kept."""
-    logs.configure("WARNING", "console")
+    telemetry.configure("WARNING", "console")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run())
 

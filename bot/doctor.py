@@ -11,9 +11,9 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
+from bot.telemetry import Metrics
 from bot.wiring import Remote, now, open_database, open_remote
 from handlers.blocks import render_plain
 from handlers.slack import TROUBLE, code_of

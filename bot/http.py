@@ -1,15 +1,23 @@
-"""HTTP as strangers may speak it: heads and bodies have a size, a time to arrive, and a shape."""
+"""HTTP as strangers may speak it, within limits of size, time and shape; and Slack's way in."""
 
 import asyncio
+import re
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from yarl import URL
+
+from bot.slack_app import AfterAnswers, dispatch
 
 LARGEST_HEAD = 32_768  # bytes: the address and all headers
 _LARGEST_BODY = 1_000_000  # bytes; Slack's largest view is a quarter of that
@@ -18,6 +26,13 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+
+
+# Slack's verifier stumbles over anything else.
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+_Object = dict[str, Any]
+_Objects = Annotated[list[_Object], msgspec.Meta(min_length=1)]
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -151,3 +166,79 @@ def form_of(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(form, keep_blank_values=True, max_num_fields=100))
     except ValueError:
         raise BadBody(400) from None
+
+
+class _Shape(msgspec.Struct):
+    """What Bolt and our handlers reach into; Slack writes some objects as an id, too."""
+
+    type: str | None = None
+    command: str | None = None
+    team_id: str | None = None
+    user_id: str | None = None
+    channel_id: str | None = None
+    callback_id: str | None = None
+    action_id: str | None = None
+    team: _Object | str | None = None
+    user: _Object | str | None = None
+    channel: _Object | str | None = None
+    view: _Object | None = None
+    event: _Object | None = None
+    container: _Object | None = None
+    message: _Object | None = None
+    actions: _Objects | msgspec.UnsetType = msgspec.UNSET
+    authorizations: _Objects | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class SlackEvents:
+    """The one route for everything that Slack sends."""
+
+    app: AsyncApp
+    verifier: SignatureVerifier
+    after: AfterAnswers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer Slack, and pass on what was nudged for once the answer is out."""
+        departure = self.after.departure()
+        try:
+            with departure.awaited():
+                response = await self._answer(Request(scope, receive))
+            await response(scope, receive, send)
+        finally:
+            await departure.leave()
+
+    async def _answer(self, request: Request) -> Response:
+        raw = text_of(await read_body(request))
+        if not self._is_signed(request, raw):
+            return Response(status_code=401)
+        body = _body(raw, request.headers.get("content-type", ""))
+        answer = await dispatch(self.app, body)
+        return Response(answer.body, answer.status, headers=answer.first_headers())
+
+    def _is_signed(self, request: Request, raw: str) -> bool:
+        timestamp = request.headers.get("x-slack-request-timestamp", "")
+        signature = request.headers.get("x-slack-signature", "")
+        if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
+            return False
+        return self.verifier.is_valid(raw, timestamp, signature)
+
+
+def _body(raw: str, content_type: str) -> dict[str, Any]:
+    """Read what Slack sent: JSON, an interaction's payload in a form, or a command's form."""
+    if raw.startswith("{") or content_type.startswith("application/json"):
+        return _checked(json_object(raw))
+    fields: dict[str, Any] = dict(form_of(raw.encode()))
+    if "payload" in fields:
+        return _checked(json_object(fields["payload"]))
+    if not fields:
+        raise BadBody(400)
+    return _checked(fields)
+
+
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a body that would trip up Bolt or our handlers."""
+    try:
+        msgspec.convert(body, _Shape)
+    except msgspec.ValidationError:
+        raise BadBody(400) from None
+    return body

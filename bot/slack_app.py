@@ -25,8 +25,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.metrics import Metrics
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
+from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Body, Handler, Router, SlackRequest, labels_of

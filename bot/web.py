@@ -24,9 +24,9 @@ from bot import http
 from bot.browser import Browser
 from bot.clock import Clock
 from bot.html import Guarded, Pages
+from bot.http import SlackEvents
 from bot.install import Install
-from bot.metrics import Metrics
-from bot.slack_http import SlackEvents
+from bot.telemetry import Metrics
 from bot.wiring import Core, now
 from bot.work import Tasks
 from services.errors import ServiceError

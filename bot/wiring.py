@@ -10,10 +10,10 @@ from typing import Any
 
 from bot.browser import ConnectPages
 from bot.clock import Clock, Keeping
-from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.slack_app import AfterAnswers
 from bot.slack_clients import Slack, open_slack
+from bot.telemetry import Metrics
 from bot.work import DistributedWork, EmbeddedWork, Tasks
 from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
@@ -36,8 +36,8 @@ from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
 from services.connect.pages import PaymoPage, XeroPages
 from services.connect.service import ConnectService, WorkspaceService
-from services.explain.owed import OwedService
 from services.explain.service import ExplainService
+from services.explain.worklist import OwedService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.drafts import ExportForms, PreviewStep
 from services.export.existing import Contacts, ExistingInvoices

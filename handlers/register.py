@@ -9,18 +9,17 @@ from handlers.batch.listeners import BatchListeners
 from handlers.connect.listeners import ConnectListeners
 from handlers.export.listeners import ExportListeners
 from handlers.guarding import go_on, guarded
-from handlers.history.listeners import HistoryListeners
+from handlers.history.listeners import HistoryListeners, OwedListeners
 from handlers.home.listeners import HomeListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.notices.listeners import NoticeListeners
-from handlers.owed.listeners import OwedListeners
 from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.listeners import SettingsListeners
 from services.batch.service import BatchService
 from services.connect.service import ConnectService, WorkspaceService
-from services.explain.owed import OwedService
 from services.explain.service import ExplainService
+from services.explain.worklist import OwedService
 from services.export.drafts import ExportForms
 from services.export.requests import ExportRequests
 from services.history.service import HistoryService

@@ -97,7 +97,7 @@ def test_money_is_never_a_float() -> None:
 
 
 def test_logs_are_handed_refusals_and_not_their_texts() -> None:
-    """What a refusal says may name a client or an amount; bot/logs.py keeps its kind alone."""
+    """What a refusal says may name a client or an amount; bot/telemetry.py keeps its kind alone."""
     texts = [
         f"{name_of(file)}:{node.lineno}"
         for file in CODE

@@ -1,11 +1,11 @@
-"""Who did what when, and one exported invoice: why, undo, update, restore."""
+"""Who did what when; one exported invoice: why, undo, update, restore; and what clients owe."""
 
 import html
 from dataclasses import dataclass
 
 from handlers import blocks, reply
 from handlers.buttons import UNDO_MEANS
-from handlers.history.text import NO_FILE, WHICH, history_text, why_text
+from handlers.history.text import NO_FILE, WHICH, client_text, history_text, overdue_text, why_text
 from handlers.history.views import history_blocks, history_file, why_blocks
 from handlers.reply import reply_target
 from handlers.routing import SlackRequest
@@ -13,6 +13,7 @@ from handlers.slack import share_csv
 from services.connect.service import WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.explain.service import ExplainService
+from services.explain.worklist import OwedService
 from services.history.service import HistoryService
 from services.model.actions import Action
 from services.undo.restoring import RestoreService
@@ -106,3 +107,18 @@ def _named(number: str, verb: str) -> str:
     if not number:
         raise ServiceError(f"Type the invoice's number too, such as /paymo-xero {verb} INV-1.")
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class OwedListeners:
+    """One call of the service for each question; whoever asked reads the answer alone."""
+
+    service: OwedService
+
+    async def overdue(self, request: SlackRequest) -> None:
+        """Tell every open invoice by age."""
+        await reply.tell(request, overdue_text(await self.service.overdue(request.person)))
+
+    async def client(self, request: SlackRequest, name: str) -> None:
+        """Tell what one client owes, and has paid."""
+        await reply.tell(request, client_text(await self.service.of_client(request.person, name)))

@@ -27,7 +27,7 @@ from services.store import (
     exports,
     grants,
     hooks,
-    leaving,
+    leases,
     links,
     mirror,
     notices,
@@ -66,7 +66,7 @@ class EndingStep(ScheduledStep):
         """End it at Xero, then everywhere else."""
         connection = await self._connection(turn)
         # A webhook that arrives afterwards would stay.
-        leaving.require_over(connection, self.now())
+        leases.require_over(connection, self.now())
         await self._conclude(turn, connection, await self._end_at_xero(connection))
 
     async def give_up(self, turn: Turn[Schedule], refusal: ServiceError) -> None:

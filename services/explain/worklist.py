@@ -1,8 +1,8 @@
-"""What one connection's people have to do, and what they wait for: rows only."""
+"""What a connection's people have to do, what they wait for, and what clients owe: rows only."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from services.export import recording
@@ -10,10 +10,10 @@ from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import SENT_IN_PAYMO
-from services.model.people import Role
+from services.model.people import Person, Role
 from services.model.wording import Amount, Day, situated
-from services.store import access, batches, owed, worklists
-from services.store.engine import Session
+from services.store import access, batches, connections, roles, worklists
+from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
 _MOST = 5
@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AccessAsked:
     """Somebody who asks for access."""
 
     request_id: int
@@ -48,7 +48,7 @@ class WorkList:
     connection_id: int = 0
     needs: tuple[Line, ...] = ()
     needs_count: int = 0
-    asked: tuple[Asked, ...] = ()  # for the owner
+    asked: tuple[AccessAsked, ...] = ()  # for the owner
     ready: tuple[Line, ...] = ()
     ready_count: int = 0
     overdue: tuple[Line, ...] = ()
@@ -73,7 +73,7 @@ async def load(session: Session, connection: Connection, role: Role, now: dateti
         connection_id=connection.id,
         needs=tuple(needs[:_MOST]),
         needs_count=len(needs),
-        asked=tuple(Asked(each.id, each.user_id, each.role) for each in requests[:_MOST]),
+        asked=tuple(AccessAsked(each.id, each.user_id, each.role) for each in requests[:_MOST]),
         ready=tuple(lines[:_MOST]),
         ready_count=max(len(ready) - (len(heads) - len(lines)), len(lines)),
         overdue=tuple(_overdue(each, connection, now) for each in overdue[:_MOST]),
@@ -104,7 +104,7 @@ def _why(export: Export) -> tuple[str, Action | None]:
 
 
 def _overdue(export: Export, connection: Connection, now: datetime) -> Line:
-    late = owed.days_late(export, connection, now)
+    late = worklists.days_late(export, connection, now)
     left = _amount(export.xero_due or export.total, export.currency, connection)
     text = f"overdue by {late} {'day' if late == 1 else 'days'}"
     return Line(export.number, export.client_name, left, text)
@@ -123,3 +123,78 @@ def _line(export: Export, connection: Connection, text: str, action: Action | No
 
 def _amount(value: Decimal | None, currency: str, connection: Connection) -> str:
     return str(Amount(value, currency, connection.country)) if value is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwedInvoice:
+    """One invoice in Xero, and what is left to pay."""
+
+    number: str
+    client: str
+    currency: str
+    total: Decimal
+    left: Decimal
+    due_on: date | None
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed, the longest due first; of one client also what was paid."""
+
+    organisation: str
+    country: str
+    client: str  # "" for all
+    open: tuple[OwedInvoice, ...]
+    paid: tuple[OwedInvoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedService:
+    """Answers from what the last sync has read; nothing is asked of Xero."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def overdue(self, person: Person) -> Owed:
+        """Return every open invoice that this person may see here."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            client_id = await roles.only_client(session, connection, person)
+            return await self._owed(session, connection, client_id, "")
+
+    async def of_client(self, person: Person, name: str) -> Owed:
+        """Return a client's invoices. Raises a refusal where no client, or several, fit."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            only = await roles.only_client(session, connection, person)
+            client = await worklists.client_named(session, connection.id, name, only)
+            await roles.require_sight(session, connection, person, client.client_id)
+            return await self._owed(session, connection, client.client_id, client.name)
+
+    async def _owed(
+        self, session: Session, connection: Connection, client_id: int | None, client: str
+    ) -> Owed:
+        rows = await worklists.list_of(session, connection, client_id)
+        found = [_invoice(each, worklists.days_late(each, connection, self.now())) for each in rows]
+        return Owed(
+            organisation=connection.organisation_name,
+            country=connection.country,
+            client=client,
+            open=tuple(each for each in found if each.left > 0),
+            paid=tuple(each for each in reversed(found) if each.left <= 0),
+        )
+
+
+def _invoice(export: Export, days_late: int) -> OwedInvoice:
+    total = export.xero_total if export.xero_total is not None else export.total or Decimal(0)
+    left = Decimal(0) if export.xero_seen_status == "PAID" else export.xero_due
+    return OwedInvoice(
+        number=export.number,
+        client=export.client_name,
+        currency=export.currency,
+        total=total,
+        left=total if left is None else left,
+        due_on=export.due_on,
+        days_late=days_late,
+    )

@@ -27,7 +27,9 @@ from services.store.tables import Connection, Export
 _MOST_LINES = 5
 _LONGEST = 200
 _SHORT = 32  # of a key, in a button
-_OLD = "This invoice or its export changed since. Press *Approve* on the newest message about it."
+_OLD = (
+    "This invoice or its export changed since. Approval *Approve* on the newest message about it."
+)
 _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
@@ -98,7 +100,7 @@ async def let_through(
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class Approval:
     """Who presses, what their message showed, and when."""
 
     by: str
@@ -106,7 +108,9 @@ class Press:
     at: datetime
 
 
-async def approve(session: Session, connection: Connection, export: Export, press: Press) -> None:
+async def approve(
+    session: Session, connection: Connection, export: Export, press: Approval
+) -> None:
     """Let go what this person was shown. Raises what they are told where they may not."""
     export = await exports.hold(session, export)
     if export.state is not ExportState.AWAITING:

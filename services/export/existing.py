@@ -33,7 +33,7 @@ from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.invoice import Links
 from services.model.wording import Amount
-from services.store import audit, exports, leaving, mirror, tables
+from services.store import audit, exports, leases, mirror, tables
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Connection, Export
@@ -245,7 +245,7 @@ class Contacts:
         await self._copy(connection, found)
         if found.contact_number == adding.number and found.contact_status == "ACTIVE":
             if export.sent is None:
-                leaving.settle(export)
+                leases.settle(export)
             await self._remember(connection, export, found.contact_id)
             return Found(found.contact_id, found.name)
         return Found(NEW_CONTACT, adding.name, namesake=tables.Contact(**contact_row(found)))
@@ -283,7 +283,7 @@ class Contacts:
         earlier = export.sent_at
         async with self.database.sessions.begin() as session:
             await lifecycle.leave(session, export, self.now())
-        with leaving.answered(export, earlier):
+        with leases.answered(export, earlier):
             return await xero.add_contact(wanted, key=key)
 
     async def _holder(

@@ -19,7 +19,7 @@ from services.model.connection import ConnectionState
 from services.model.export import RefusalCode
 from services.model.invoice import Links
 from services.model.people import ReplyTarget, Said
-from services.store import audit, connections, exports, leaving, tasks
+from services.store import audit, connections, exports, leases, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -112,7 +112,7 @@ class ExportTaskStep(OneOffStep):
 
     def require_over(self, about: Assignment) -> None:
         """Raise `StillUnderWay` while something sent earlier may still take effect."""
-        leaving.require_over(about.task, self.now())
+        leases.require_over(about.task, self.now())
 
     async def leave(self, about: Assignment, **data: Any) -> None:
         """Write down what is sent now. Raises `StillUnderWay`, `Refused` or `Lost`."""
@@ -174,5 +174,5 @@ class XeroTaskStep(ExportTaskStep):
     ) -> XeroInvoice:
         """Change the invoice in Xero; call `leave` before."""
         invoice_id = about.export.xero_invoice_id or ""
-        with leaving.answered(about.task):
+        with leases.answered(about.task):
             return await self.client(about.connection).update_invoice(invoice_id, fields, key=key)

@@ -22,7 +22,7 @@ from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Member, some_of
-from services.store import audit, connections, exports, leaving, matches, mirror
+from services.store import audit, connections, exports, leases, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Draft, Export
@@ -80,7 +80,7 @@ class ExportRequests:
         """Let go, as the second person, what was shown; return a sentence to show."""
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
-            press = approvals.Press(person.user_id, seen, self.now())
+            press = approvals.Approval(person.user_id, seen, self.now())
             await approvals.approve(session, connection, export, press)
             said = f"{Member(person.user_id)} approved the export of invoice {export.number}."
         await self.work.nudge(Job.EXPORT, export_id)
@@ -98,12 +98,12 @@ class ExportRequests:
             _require_not_done(export, connection)
             entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
             audit.record(session, connection, entry)
-            fence = export.fence if leaving.is_under_way(export, now) else export.fence + 1
+            fence = export.fence if leases.is_under_way(export, now) else export.fence + 1
             number = export.number
             if refusals.may_be_ended_at_once(export):
                 await lifecycle.cancel(session, export, refusals.cancelled(export), fence)
                 return f"The export of invoice {number} is cancelled. {export.reason}"
-            await lifecycle.ask_to_cancel(session, export, leaving.over_at(export, now), fence)
+            await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
         await self.work.nudge(Job.EXPORT, export_id)
         return (
             f"The export of invoice {number} ends as soon as Xero is known not to have it. If it "
@@ -137,7 +137,7 @@ class ExportRequests:
             if export.state is ExportState.AWAITING:
                 raise AlreadyRequested(claims.why_taken(export, connection))
             if export.state is not ExportState.FAILED:
-                if not leaving.is_under_way(export, now):
+                if not leases.is_under_way(export, now):
                     export.due_at = now  # it waits; try it at once
             else:
                 asked: ExportColumns = {

@@ -41,7 +41,7 @@ from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode, Wish
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.store import audit, connections, exports, leaving
+from services.store import audit, connections, exports, leases
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
@@ -279,13 +279,13 @@ class ExportStep(Step[Export]):
         try:
             sent = await self.existing.find_earlier(connection, export)
         except Refused:
-            leaving.require_over(export, self.now())
-            leaving.settle(export)  # a person was asked to look
+            leases.require_over(export, self.now())
+            leases.settle(export)  # a person was asked to look
             raise
         if sent is not None:
             await self.recorder.succeed(connection, export, sent)
             return True
-        leaving.require_over(export, self.now())
+        leases.require_over(export, self.now())
         await self._note(export, {"missed_at": self.now()})
         if export.wish is Wish.CANCEL:
             raise Refused(refusals.cancelled(export), RefusalCode.CANCELLED)
@@ -319,7 +319,7 @@ class ExportStep(Step[Export]):
         earlier = export.sent_at
         async with self.database.sessions.begin() as session:
             await lifecycle.leave(session, export, self.now())
-        with leaving.answered(export, earlier):
+        with leases.answered(export, earlier):
             body = checking.body_of(export)
             return await xero.create_invoice(body, key=export.idempotency_key)
 

@@ -49,7 +49,7 @@ from services.model.jobs import Job
 from services.store import leases, schedules
 from services.store.engine import Database, Session
 from services.store.tables import Schedule
-from services.store.tables.base import Leased, Sends
+from services.store.types import Leased, Sends
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.export import ExportState, RefusalCode, Wish
-from services.store import leaving
+from services.store import leases
 from services.store.exports import DONE, WAITING
 from services.store.tables import Export
 
@@ -290,5 +290,5 @@ def leave(export: Export, now: datetime) -> ExportColumns:
 
     Raises `StillUnderWay` while an earlier one may still take effect.
     """
-    leaving.require_over(export, now)
+    leases.require_over(export, now)
     return {"sent_at": now}

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.payment import PaymentState, Settlement
-from services.store import leaving, payments
+from services.store import leases, payments
 from services.store.engine import Session
 from services.store.tables import Export, Payment
 
@@ -70,10 +70,10 @@ def _at_once(payment: Payment, now: datetime) -> PaymentColumns:
 
     A worker that has not sent anything yet loses the row.
     """
-    is_under_way = leaving.is_under_way(payment, now)
+    is_under_way = leases.is_under_way(payment, now)
     return {
         "tries": 0,
-        "due_at": leaving.over_at(payment, now),
+        "due_at": leases.over_at(payment, now),
         "fence": payment.fence if is_under_way else payment.fence + 1,
     }
 
@@ -141,7 +141,7 @@ def mark_sent(_payment: Payment, now: datetime) -> PaymentColumns:
 @machine.note
 def wait_for_call(payment: Payment, now: datetime) -> PaymentColumns:
     """Take it up again as soon as the call about it that is under way, if any, is over."""
-    return {"sent_at": payment.sent_at, "due_at": leaving.over_at(payment, now)}
+    return {"sent_at": payment.sent_at, "due_at": leases.over_at(payment, now)}
 
 
 @machine.arrow([PaymentState.CHECKING], PaymentState.RECORDED)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from services.lifecycle.machine import Machine
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
-from services.store import automatic, leaving, tasks
+from services.store import automatic, leases, tasks
 from services.store.engine import Session
 from services.store.tables import Connection, Task
 
@@ -81,7 +81,7 @@ def leave(task: Task, /, now: datetime, **data: Any) -> TaskColumns:
 
     Raises `StillUnderWay` while something sent earlier may still take effect.
     """
-    leaving.require_over(task, now)
+    leases.require_over(task, now)
     return {"data": task.data | data, "sent_at": now}
 
 

@@ -14,7 +14,7 @@ import structlog
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected
 from services.model.connection import ConnectionState
-from services.store import hooks, leaving
+from services.store import hooks, leases
 from services.store.engine import Database
 from services.store.tables import Connection
 
@@ -81,7 +81,7 @@ class Hooks:
             if not await hooks.leave(session, row, self.now()):
                 return
         try:
-            with leaving.answered(row):
+            with leases.answered(row):
                 await paymo.add_hook(*hook)
         finally:
             if row.sent_at is None:

@@ -26,8 +26,12 @@ from services.money.lines import (
 )
 from services.money.texts import (
     LONGEST_NUMBER,
+    country_name,
     fits_number,
     folded,
+    format_amount,
+    format_day,
+    format_rate,
     is_plain,
     kept,
     line_text,
@@ -35,7 +39,6 @@ from services.money.texts import (
     reference,
     within_limit,
 )
-from services.money.written import country_name, format_amount, format_day, format_rate
 
 __all__ = [
     "LONGEST_NUMBER",

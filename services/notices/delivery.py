@@ -24,7 +24,7 @@ from services.jobs.runner import Step, Turn
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
-from services.store import connections, exports, leases, notices, owed, payments, workspaces
+from services.store import connections, exports, leases, notices, payments, worklists, workspaces
 from services.store.engine import Database, Session
 from services.store.tables import Card, Export, Notice
 
@@ -174,7 +174,7 @@ class NoticeStep(Step[Notice]):
     async def _put_card(self, session: Session, notice: Notice, spot: Spot) -> None:
         export = await exports.get(session, notice.export_id or 0)
         connection = await connections.get(session, export.connection_id)
-        again_at = owed.card_changes_at(export, connection, self.now())
+        again_at = worklists.card_changes_at(export, connection, self.now())
         key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
         await notices.put_card(session, key, posted, again_at)
 
@@ -293,5 +293,5 @@ class CardStep(Step[Card]):
         async with self.database.sessions.begin() as session:
             export = await exports.get(session, card.export_id)
             connection = await connections.get(session, export.connection_id)
-            again_at = owed.card_changes_at(export, connection, self.now())
+            again_at = worklists.card_changes_at(export, connection, self.now())
             await notices.close_card(session, card, again_at)

@@ -11,7 +11,7 @@ from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Layout, Topic
 from services.model.people import Person, Role
-from services.store import audit, connections, mirror, notices, owed, roles
+from services.store import audit, connections, mirror, notices, roles, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -106,7 +106,7 @@ class NoticeService:
                 now, topics=tuple(each for each in Topic if each in named | {*now.topics})
             )
             if client:
-                found = await owed.client_named(session, connection.id, client)
+                found = await worklists.client_named(session, connection.id, client)
                 wanted = replace(wanted, client_id=found.client_id, client_name=found.name)
             if minimum is not None:
                 wanted = replace(wanted, minimum=minimum)

@@ -11,7 +11,7 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import leaving, roles, schedules
+from services.store import leases, roles, schedules
 from services.store.tables import Connection, Export, Subscription, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -263,7 +263,7 @@ async def release_parked(session: AsyncSession, connection: Connection, now: dat
         .where(
             Export.connection_id == connection.id,
             Export.due_at > now,
-            leaving.has_ended(Export, now),
+            leases.has_ended(Export, now),
         )
         .values(due_at=now)
     )

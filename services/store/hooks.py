@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import leaving, schedules
+from services.store import leases, schedules
 from services.store.tables import Connection
 
 
@@ -57,7 +57,7 @@ async def leave(session: AsyncSession, connection: Connection, now: datetime) ->
     )
     if found is None:
         return False
-    leaving.require_over(found, now)
+    leases.require_over(found, now)
     found.sent_at = now
     set_committed_value(connection, "sent_at", now)
     return True

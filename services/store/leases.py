@@ -3,9 +3,15 @@
 A lease ends where its worker lets go of the row, and runs out where nobody renews it. Whoever wants
 something else of a row meanwhile takes it away (`wanted`), and the worker writes nothing more:
 each of its writes is fenced.
+
+A write to a remote system may take effect until the call's whole time is over. The row keeps
+`sent_at`, committed before the request leaves and cleared by an answer that settles what came of
+it. Whoever takes the row over may search at once for what was done. Nothing is sent again, and
+nothing is said not to be there, before the call is over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,11 +19,24 @@ from sqlalchemy import ColumnElement, and_, case, inspect, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.store.tables.base import Base, Leased
+from services.errors import (
+    NotConnected,
+    NotFound,
+    Rejected,
+    StillUnderWay,
+    Throttled,
+    Unreachable,
+)
+from services.model.jobs import CALL_LIMIT
+from services.store.tables import Export
+from services.store.types import Base, Leased, Sends
 
 LEASE = timedelta(seconds=20)
 
 R = TypeVar("R", bound=Leased)
+
+
+_NOTHING_DONE = (NotConnected, NotFound, Rejected, Throttled, Unreachable)
 
 
 def is_free(table: type[Leased], now: Any) -> ColumnElement[bool]:
@@ -122,3 +141,53 @@ async def _write(
         .execution_options(synchronize_session=False)
     )
     return written.mappings().one_or_none()
+
+
+def is_under_way(row: Sends, now: datetime) -> bool:
+    """Say whether a call about this row may still take effect."""
+    return row.sent_at is not None and now < row.sent_at + CALL_LIMIT
+
+
+def over_at(row: Sends, now: datetime) -> datetime:
+    """Return when nothing that was sent can take effect any more."""
+    return max(now, row.sent_at + CALL_LIMIT) if row.sent_at is not None else now
+
+
+def require_over(row: Sends, now: datetime) -> None:
+    """Raise `StillUnderWay` while what was sent may still take effect."""
+    if is_under_way(row, now):
+        raise StillUnderWay(until=over_at(row, now))
+
+
+def has_ended(table: type[Sends], now: datetime) -> ColumnElement[bool]:
+    """Return the rows about which no call is under way."""
+    return or_(table.sent_at.is_(None), table.sent_at <= now - CALL_LIMIT)
+
+
+async def leave(session: AsyncSession, row: Export, now: datetime) -> bool:
+    """Note that a write about it leaves now; False when somebody took the row since.
+
+    Raises `StillUnderWay` while an earlier one may still take effect.
+    """
+    require_over(row, now)
+    return await fenced(session, row, row.fence, sent_at=now)
+
+
+@contextmanager
+def answered(row: Sends, earlier: datetime | None = None) -> Iterator[None]:
+    """Forget that the write in here left, unless nobody knows what came of it.
+
+    The row in memory forgets; what is written of it next says so. What was sent `earlier`, and is
+    not settled by this, stays to be looked for.
+    """
+    try:
+        yield
+    except _NOTHING_DONE:
+        set_committed_value(row, "sent_at", earlier)
+        raise
+    set_committed_value(row, "sent_at", earlier)
+
+
+def settle(row: Sends) -> None:
+    """Forget what was sent: what came of it is known."""
+    set_committed_value(row, "sent_at", None)

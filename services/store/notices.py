@@ -17,7 +17,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Topic
 from services.model.payment import PaymentState
-from services.store import leases, owed, settled
+from services.store import leases, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -366,7 +366,7 @@ def card_facts(
         "edited_in": _edited_in(export),
         "exported_at": export.exported_at.isoformat() if export.exported_at else "",
         "due_on": due_on.isoformat() if due_on else "",
-        "overdue_by": owed.days_late(export, connection, now),
+        "overdue_by": worklists.days_late(export, connection, now),
     }
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.jobs import Job, TaskState
-from services.store import leaving
+from services.store import leases
 from services.store.tables import Task
 
 
@@ -47,10 +47,10 @@ async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime
         select(Task).where(
             Task.export_id == task.export_id,
             Task.id != task.id,
-            ~leaving.has_ended(Task, now),
+            ~leases.has_ended(Task, now),
         )
     )
-    return max((leaving.over_at(each, now) for each in others), default=None)
+    return max((leases.over_at(each, now) for each in others), default=None)
 
 
 async def list_for(session: AsyncSession, export_id: int) -> Sequence[Task]:

@@ -1,4 +1,4 @@
-"""Column types: exact money, times with a zone, encrypted secrets, enumerations as text."""
+"""What every table has, and column types: money, times, encrypted secrets, enumerations."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -6,13 +6,22 @@ from enum import StrEnum
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from services.model.export import RefusalCode
 
 # Paymo says nowhere how large its ids grow. SQLite's integers have 64 bits under any name.
 PAYMO_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -117,3 +126,28 @@ def text_enum(kind: type[StrEnum]) -> Enum:
         return [member.value for member in members]
 
     return Enum(kind, native_enum=False, length=32, values_callable=values)
+
+
+class Base(DeclarativeBase):
+    """The metadata that models and migrations agree on."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class Leased:
+    """A row that wants work (services.store.leases).
+
+    While a worker is at it `due_at` is the lease's end, so that a killed one's row comes due by
+    itself; a hint makes it sooner, and leaves the lease alone.
+    """
+
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # None: no work
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nobody is at it
+    fence: Mapped[int] = mapped_column(default=0)  # grows whenever the row is taken
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Sends:
+    """A row about which a remote system is written to (services.store.leaving)."""
+
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nothing is unanswered

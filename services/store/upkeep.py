@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.store import batches, links
 from services.store.engine import file_of, keep_private
 from services.store.tables import Connection, Draft, Grant, SlackState
-from services.store.tables.base import Leased
+from services.store.types import Leased
 
 HEAD = "0001"  # the newest migration, told without Alembic
 # Slack closes a forgotten modal within a day.

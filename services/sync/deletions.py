@@ -17,7 +17,7 @@ from services.lifecycle import invoice as lifecycle
 from services.lifecycle.invoice import DELETED, VOIDED
 from services.model.invoice import Decision
 from services.model.notice import NoticeKind
-from services.store import connections, exports, leaving, notices, payments
+from services.store import connections, exports, leases, notices, payments
 from services.sync import ties
 from services.sync.payments import is_ours
 from services.sync.run import ExportedInvoice, SweepRun
@@ -85,17 +85,17 @@ class DeletionStep(ExportedInvoice):
         invoice = await self._in_paymo()
         if invoice is None:
             return await self._record_gone(status)
-        leaving.require_over(self.export, self.run.now())
+        leases.require_over(self.export, self.run.now())
         if why := await self._why_asked(status, invoice):
             await self._ask(status, **why)
             return False
         await self._keep_snapshot(invoice)
         if self._is_kept_as_void(status):
-            with leaving.answered(self.export):
+            with leases.answered(self.export):
                 await self.run.paymo.set_status(invoice.id, "void")
             await self._end(status, in_paymo="void")
             return True
-        with contextlib.suppress(NotFound), leaving.answered(self.export):
+        with contextlib.suppress(NotFound), leases.answered(self.export):
             await self.run.paymo.delete_invoice(invoice.id)
         await self._end(status, in_paymo="deleted")
         return True
@@ -115,7 +115,7 @@ class DeletionStep(ExportedInvoice):
         async with self.run.database.sessions() as session:
             rows = await payments.list_of(session, [self.export.id])
         for row in rows:
-            leaving.require_over(row, self.run.now())
+            leases.require_over(row, self.run.now())
 
     async def _let_stand(self, status: str) -> None:
         """Forget the deletion, unless Paymo's side was begun and Xero just does not find it."""

@@ -23,7 +23,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.payment import PaymentKind, PaymentState
 from services.model.wording import Amount, Day
-from services.store import exports, leaving, payments
+from services.store import exports, leases, payments
 from services.store.engine import Session
 from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun, settlements_of
@@ -124,7 +124,7 @@ class _Copying(ExportedInvoice):
 
     async def give_up(self) -> None:
         """Let a person decide on what Paymo does not take, or say what it does not let go."""
-        if leaving.is_under_way(self.payment, self.run.now()):
+        if leases.is_under_way(self.payment, self.run.now()):
             await self.wait_for_call()
         elif self.payment.state is PaymentState.ADDING:
             await self._ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
@@ -136,7 +136,7 @@ class _Copying(ExportedInvoice):
 
     def _require_over(self) -> None:
         """Raise `StillUnderWay` while what was sent may still stand in Paymo."""
-        leaving.require_over(self.payment, self.run.now())
+        leases.require_over(self.payment, self.run.now())
 
     def _require_patience(self) -> None:
         """Raise `_GivenUp` when it was tried as long as it is."""
@@ -184,11 +184,11 @@ class _Copying(ExportedInvoice):
             self._require_patience()
             await self._leave()
             # Somebody may have been faster; what counts is that it is not there.
-            with contextlib.suppress(NotFound), leaving.answered(self.payment):
+            with contextlib.suppress(NotFound), leases.answered(self.payment):
                 await self.run.paymo.delete_payment(copy_id)
         was_there = copy_id is not None or self.payment.paymo_payment_id is not None
         comes_again = await self._comes_again()
-        leaving.settle(self.payment)
+        leases.settle(self.payment)
         async with self.run.database.sessions.begin() as session:
             if comes_again:
                 await payment.add_again(session, self.payment, self.run.now())
@@ -216,7 +216,7 @@ class _Copying(ExportedInvoice):
         if found is None:
             self._require_over()
             return None
-        leaving.settle(self.payment)
+        leases.settle(self.payment)
         return found.id
 
     async def _comes_again(self) -> bool:
@@ -262,10 +262,10 @@ class _Copying(ExportedInvoice):
         try:
             if invoice.status == "draft":
                 await self._leave()
-                with leaving.answered(self.payment):
+                with leases.answered(self.payment):
                     await paymo.set_status(invoice.id, "sent")
             await self._leave()
-            with leaving.answered(self.payment):
+            with leases.answered(self.payment):
                 return await paymo.add_payment(
                     invoice.id,
                     amount=amount,
@@ -325,7 +325,7 @@ class _Copying(ExportedInvoice):
 
     async def _record(self, copy: Copy) -> None:
         short = self.payment.amount - copy.amount
-        leaving.settle(self.payment)
+        leases.settle(self.payment)
         async with self.run.database.sessions.begin() as session:
             await payment.mark_recorded(session, self.payment, copy.id, copy.amount)
             await self.tell_received(

@@ -27,7 +27,7 @@ from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import Command, Typed, listed
-from services.store import audit, connections, exports, leaving, notices, numbered, schedules, tasks
+from services.store import audit, connections, exports, leases, notices, numbered, schedules, tasks
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Task
@@ -123,7 +123,7 @@ class RestoreStep(ExportTaskStep):
             await self._set_status(about, made, wanted)
         for payment in _missing(former, made):
             await self.leave(about)
-            with leaving.answered(about.task):
+            with leases.answered(about.task):
                 await self._paymo(about).add_payment(
                     made.id,
                     amount=payment.amount,
@@ -136,7 +136,7 @@ class RestoreStep(ExportTaskStep):
 
     async def _set_status(self, about: Assignment, made: Invoice, status: str) -> None:
         await self.leave(about)
-        with leaving.answered(about.task):
+        with leases.answered(about.task):
             await self._paymo(about).set_status(made.id, status)
 
     async def _made(self, about: Assignment) -> Invoice:
@@ -162,7 +162,7 @@ class RestoreStep(ExportTaskStep):
             wanted = await ties.free(self._paymo(about), former)
             known = (await self._create(about, wanted)).id
         elif about.task.data.get(_MADE) is None:
-            leaving.settle(about.task)
+            leases.settle(about.task)
         await self.note(about, **{_MADE: known})
         return await self._paymo(about).invoice(known)
 
@@ -179,7 +179,7 @@ class RestoreStep(ExportTaskStep):
     async def _send(self, about: Assignment, former: Invoice) -> Invoice:
         await self.leave(about, is_sent=True)
         try:
-            with leaving.answered(about.task):
+            with leases.answered(about.task):
                 return await self._paymo(about).create_invoice(former)
         except Unreadable as refusal:  # it was made, and is looked for before it is made once more
             raise Unavailable(str(refusal)) from refusal

@@ -16,12 +16,12 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.metrics import Metrics
+from bot.http import SlackEvents
 from bot.serving import Server, listen
 from bot.slack_app import AfterAnswers, SlackDoor
 from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
-from bot.slack_http import SlackEvents
 from bot.slack_socket import SlackSocket
+from bot.telemetry import Metrics
 from bot.work import EmbeddedWork, Tasks
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Handler, Router, SlackRequest

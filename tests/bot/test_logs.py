@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bot import logs
+from bot import telemetry
 from services.errors import Rejected
 
 
@@ -18,7 +18,7 @@ def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     stream = io.StringIO()
-    logs.configure("INFO", "json", stream)
+    telemetry.configure("INFO", "json", stream)
     yield stream
     root.handlers = handlers
     root.setLevel(level)
@@ -59,7 +59,7 @@ def test_secrets_in_a_text_are_hidden(stream: io.StringIO, text: str) -> None:
     logging.getLogger("library").warning(text)
 
     assert "hunter2" not in stream.getvalue()
-    assert logs.HIDDEN in stream.getvalue()
+    assert telemetry.HIDDEN in stream.getvalue()
 
 
 def test_secrets_are_hidden_by_their_name_also_inside_others(stream: io.StringIO) -> None:
@@ -71,7 +71,7 @@ def test_secrets_are_hidden_by_their_name_also_inside_others(stream: io.StringIO
 
 
 def test_at_debug_libraries_stay_quiet_and_our_own_code_does_not(stream: io.StringIO) -> None:
-    logs.configure("DEBUG", "json", stream)
+    telemetry.configure("DEBUG", "json", stream)
     for name in ("sqlalchemy.engine.Engine", "aiosqlite", "slack_bolt.App", "a.new.library"):
         logging.getLogger(name).debug("Row ('Zoë', 'zoe@example.com', 12.50)")
     structlog.get_logger("services.x").debug("swept")

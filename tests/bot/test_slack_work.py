@@ -14,9 +14,9 @@ import structlog
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.metrics import Metrics
 from bot.slack_app import SlackDoor
 from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
+from bot.telemetry import Metrics
 from bot.work import Tasks
 from handlers.routing import Handler, Router, SlackRequest
 from sandbox.slack import SlackWorld

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.connect.checklists import Checklist, Farewell, Overview
-from services.explain.worklist import Asked, Line, WorkList
+from services.explain.worklist import AccessAsked, Line, WorkList
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.matching.service import MatchForm
@@ -75,7 +75,7 @@ def worklist(name: str) -> WorkList:
     """Return a list that is as long as one can be."""
     amount = str(Amount(Decimal("1062.50"), "NZD", "NZ"))
     line = Line(name, name, amount, name * 20, 5, Action.CHANGE)
-    asked = Asked(12, "UANNA", "exporter")
+    asked = AccessAsked(12, "UANNA", "exporter")
     lines = (line,) * 5
     return WorkList(7, lines, 5000, (asked,) * 5, lines, 5000, lines, 5000, lines)
 

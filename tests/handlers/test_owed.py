@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from handlers.owed.text import client_text, overdue_text
-from services.explain.owed import Owed, OwedInvoice
+from handlers.history.text import client_text, overdue_text
+from services.explain.worklist import Owed, OwedInvoice
 from tests.days import day
 from tests.handlers import samples
 from tests.handlers.judging import judge_words

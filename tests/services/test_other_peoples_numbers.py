@@ -16,8 +16,8 @@ from handlers.register import Services
 from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import ServiceError
-from services.explain.owed import OwedService
 from services.explain.service import ExplainService
+from services.explain.worklist import OwedService
 from services.history.service import HistoryService
 from services.mapping.case import ExportChoice
 from services.matching.service import MatchChoice

@@ -1,6 +1,5 @@
 """The tables, one class each; importing this package fills the metadata."""
 
-from services.store.tables.base import Base
 from services.store.tables.connections import (
     AccessRequest,
     Connection,
@@ -24,6 +23,7 @@ from services.store.tables.mirror import (
     TaxRate,
 )
 from services.store.tables.notices import AuditEntry, Card, Notice, Subscription
+from services.store.types import Base
 
 __all__ = [
     "AccessRequest",

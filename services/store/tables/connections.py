@@ -9,8 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store.tables.base import Base, Leased, Sends
-from services.store.types import PAYMO_ID, Money, Secret, UtcDateTime, text_enum
+from services.store.types import (
+    PAYMO_ID,
+    Base,
+    Leased,
+    Money,
+    Secret,
+    Sends,
+    UtcDateTime,
+    text_enum,
+)
 
 _UNANSWERED = text("answered_at IS NULL")
 _IN_USE = text("state IN ('active', 'broken', 'ending')")

@@ -11,8 +11,16 @@ from services.model.export import BatchState, ExportState, RefusalCode, Wish
 from services.model.invoice import Decision, InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentKind, PaymentState
-from services.store.tables.base import Base, Leased, Sends
-from services.store.types import PAYMO_ID, Money, RefusalCodes, UtcDateTime, text_enum
+from services.store.types import (
+    PAYMO_ID,
+    Base,
+    Leased,
+    Money,
+    RefusalCodes,
+    Sends,
+    UtcDateTime,
+    text_enum,
+)
 
 _OPEN = text("state = 'waiting'")
 

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.store.tables.base import Base
-from services.store.types import PAYMO_ID, Money, UtcDateTime
+from services.store.types import PAYMO_ID, Base, Money, UtcDateTime
 
 
 class Contact(Base):

@@ -8,8 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.notice import Layout, NoticeKind
-from services.store.tables.base import Base, Leased
-from services.store.types import PAYMO_ID, Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Base, Leased, Money, UtcDateTime, text_enum
 
 
 class Subscription(Base):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from services.errors import NotAllowed, NotFound, ServiceError
-from services.explain.owed import OwedService
+from services.explain.worklist import OwedService
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from bot import logs
+from bot import telemetry
 from services.model.connection import ConnectionState
 from services.store import migrate, upkeep
 from services.store.engine import Database, driver_url, rotate
@@ -133,4 +133,4 @@ async def test_a_row_that_the_database_refuses_is_not_in_the_log(database: Datab
                 insert(Connection).values(workspace_id=1, state=ConnectionState.ACTIVE, **values)
             )
 
-    assert "Acme" not in logs.hide(str(refused.value))
+    assert "Acme" not in telemetry.hide(str(refused.value))
