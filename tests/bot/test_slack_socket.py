@@ -24,7 +24,7 @@ async def over(sqlite_url: str) -> AsyncIterator[Town]:
 
 def help_count(town: Town) -> int:
     told = town.slack.ephemerals(town.anna)
-    return len([each for each in told if "what you can type" in each.text])
+    return len([each for each in told if "brings payments and deletions back" in each.text])
 
 
 async def test_commands_buttons_menus_and_forms_are_answered(over: Town) -> None:

@@ -86,7 +86,7 @@ async def walk(slack: SlackWorld, way: str, url: str) -> None:
     answer = await slack.command("Anna", "invoices", "help")
     assert answer.ok, answer.failure
     await slack.wait_for(lambda: slack.ephemerals("Anna"), PATIENCE)
-    assert "what you can type" in slack.ephemerals("Anna")[0].text
+    assert "brings payments and deletions back" in slack.ephemerals("Anna")[0].text
 
 
 async def install(slack: SlackWorld, url: str) -> None:

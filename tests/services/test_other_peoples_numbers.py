@@ -7,7 +7,8 @@ here, or a method that does not say who asks, fails by name until somebody has t
 import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from typing import Any, get_type_hints
+from datetime import date
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from sqlalchemy import select
@@ -59,6 +60,10 @@ PLAIN: dict[str, Any] = {
     "topics": (Topic.DIGEST,),
     "reply_to": ReplyTarget(2, EVE.user_id, "C1", "V9"),
     "person": EVE,
+    "name": "Acme",
+    "seen": "what was shown",
+    "issue_on": date(2026, 11, 30),
+    "due_on": date(2026, 12, 30),
 }
 # Methods that no person calls, and what stands in for the person.
 NOBODY_ASKS = {
@@ -88,6 +93,11 @@ def function(name: str) -> Callable[..., Any]:
 def parameters(name: str) -> dict[str, inspect.Parameter]:
     found = dict(inspect.signature(function(name)).parameters)
     found.pop("self")
+    for each in [each for each in found.values() if each.kind is each.VAR_KEYWORD]:
+        del found[each.name]
+        (options,) = get_args(each.annotation)
+        ids = [option for option in get_type_hints(options) if option.endswith("id")]
+        found |= {option: inspect.Parameter(option, each.KEYWORD_ONLY) for option in ids}
     return found
 
 
@@ -155,6 +165,7 @@ async def _given(
     return {
         "connection_id": bridge.connection_id,
         "export_id": export.id,
+        "urls": (services.export_forms.links.paymo(export.paymo_invoice_id),),
         "payment_id": payment_id,
         "request_id": request_id,
         "draft_id": draft_id,

@@ -321,7 +321,7 @@ async def test_a_refusal_that_a_fresh_token_does_not_mend_is_final(bench: Bench)
 async def test_a_missing_scope_says_so_and_refreshes_nothing(bench: Bench) -> None:
     bench.vault.tokens = await bench.stand.sign_in(scope="offline_access accounting.contacts")
     before = bench.refreshes
-    with pytest.raises(Forbidden, match=r"let our connection do this.*Connect Xero again"):
+    with pytest.raises(Forbidden, match=r"allow our connection to do this.*Connect Xero again"):
         await bench.client.organisation()
 
     assert bench.refreshes == before
