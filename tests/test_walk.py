@@ -164,23 +164,23 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
     """Each verb answers, before and after connecting."""
     walk = quick_walk
     for text, words in (
-        ("", "not connected"),
-        ("status", "not connected"),
-        ("help", "/paymo-xero"),
+        ("", "aren't connected"),
+        ("status", "aren't connected"),
+        ("help", "brings payments and deletions back"),
         ("exprot", "Did you mean"),
-        ("export INV-1", "not connected"),
-        ("sync", "not connected"),
+        ("export INV-1", "aren't connected"),
+        ("sync", "aren't connected"),
     ):
         await walk.type(text)
         await walk.ephemeral(words)
     await walk.connect(subscribe=False)
     for text, words in (
         ("", "Connected"),
-        ("status", "Next look"),
-        ("sync", "Maple Books was"),  # looked at, or synced a moment ago
+        ("status", "*Sync:*"),
+        ("sync", "Maple Books"),
         ("subscribe paymnets", "Did you mean payments"),
         ("subscribe payments", "private"),
-        ("unsubscribe", "not subscribed any more"),
+        ("unsubscribe", "subscribed"),
         ("history", "connected Xero"),
     ):
         await walk.type(text)
@@ -205,8 +205,8 @@ async def test_e07_ended_in_xero_alone_it_says_what_is_left_to_do(quick_walk: Wa
     walk.town.xero.disconnect(walk.books.tenant_id)
     told = await walk.notice("connection_broken")
     await walk.notice("connection_broken", channel=walk.town.slack.direct("Anna").id)
-    assert "end it here too" in text_in(told.blocks)
+    assert "disconnect it here too" in text_in(told.blocks)
     await walk.town.slack.press("Anna", told.ts, "disconnect")
     view = await walk.modal("disconnect")
     await walk.town.slack.submit("Anna", view.id)
-    await walk.modal_saying("API key of Maple Studio is forgotten")
+    await walk.modal_saying("The API key of Maple Studio is deleted here")

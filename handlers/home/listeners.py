@@ -57,26 +57,27 @@ class HomeListeners:
 
     async def help(self, request: SlackRequest) -> None:
         """Say what this person can type."""
-        await self._help(request, "Here's what you can type:")
+        await self._help(request)
 
     async def unknown(self, request: SlackRequest, typed: Words) -> None:
         """Say that nobody knows this word, and which ones there are."""
         await self._help(request, unknown_text(typed))
 
-    async def _help(self, request: SlackRequest, text: str) -> None:
+    async def _help(self, request: SlackRequest, *wrong: str) -> None:
         try:
             found = await self.service.overviews(request.person)
         except NotAllowed as refusal:
             _, *way_on = reply.refusal_blocks(refusal)
-            said = f"{WHAT_IT_IS}\n{ASK_FOR_ACCESS}{whom_to_write(self.support_email)}"
-            await reply.tell(request, said, way_on)
+            said = f"{ASK_FOR_ACCESS}{whom_to_write(self.support_email)}"
+            await reply.tell(request, "\n".join([*wrong, WHAT_IT_IS, said]), way_on)
             return
         if not found:
-            said = f"{WHAT_IT_IS}\n{NOT_CONNECTED}{whom_to_write(self.support_email)}"
-            await reply.tell(request, said, button_blocks(()))
+            said = f"{NOT_CONNECTED}{whom_to_write(self.support_email)}"
+            await reply.tell(request, "\n".join([*wrong, WHAT_IT_IS, said]), button_blocks(()))
             return
         role = max(each.role for each in found)
-        await reply.tell(request, text, help_blocks(role, self.support_email))
+        said = " ".join([*wrong, "Here's what you can type:"])
+        await reply.tell(request, said, help_blocks(role, self.support_email))
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""

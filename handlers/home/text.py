@@ -155,9 +155,7 @@ def whom_to_write(support_email: str) -> str:
 def unknown_text(words: Words) -> str:
     """Say that a word is not known, with the nearest one."""
     said = f"There's no command “{one_line(words.typed)}”."
-    if words.nearest:
-        return f"{said} Did you mean `/paymo-xero {words.nearest}`?"
-    return f"{said} Here's what you can type:"
+    return f"{said} Did you mean `/paymo-xero {words.nearest}`?" if words.nearest else said
 
 
 def help_lines(role: Role) -> list[str]:

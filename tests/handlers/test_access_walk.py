@@ -91,4 +91,4 @@ async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: 
     await walk.type("settings", "Ben")
     await walk.modal("settings", "Ben")
     await walk.type("history")
-    await walk.ephemeral("changed the owner")
+    await walk.ephemeral("made <@")

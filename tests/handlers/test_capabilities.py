@@ -251,5 +251,5 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
 
     states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 5)}
     assert ("void" in states) is (button == "breaker_apply")
-    decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>: ")
+    decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>")
     assert "breaker_" not in str(decided.blocks)
