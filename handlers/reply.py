@@ -128,7 +128,7 @@ async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[s
                 channel=channel_id, text=text, blocks=[blocks.section(text)]
             )
     except ServiceError as refusal:
-        return [f"⚠️ <#{channel_id}> hasn't been notified yet. {render(str(refusal))}"]
+        return [f"⚠️ {blocks.channel(channel_id)} hasn't been notified yet. {render(str(refusal))}"]
     return []
 
 

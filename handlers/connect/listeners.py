@@ -76,7 +76,9 @@ class ConnectListeners:
         if not is_told:
             await require_ours(request, channel_id)
         await self.service.confirm(person, note.connection_id)
-        said = [READY, f"Notifications go to <#{channel_id}>."] if channel_id else [READY]
+        said = (
+            [READY, f"Notifications go to {blocks.channel(channel_id)}."] if channel_id else [READY]
+        )
         try:
             if channel_id and not is_told:
                 listening, _ = await self.notices.add(person, channel_id)

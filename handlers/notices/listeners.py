@@ -135,7 +135,7 @@ class NoticeListeners:
             layout=Layout(chosen(view, names.LAYOUT) or Layout.BROADCAST),
         )
         text = intro_text(listening)
-        said = [f"✅ <#{channel_id}> is subscribed.", f"> {text}"]
+        said = [f"✅ {blocks.channel(channel_id)} is subscribed.", f"> {text}"]
         said += await reply.introduce(request, channel_id, text)
         await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
 
@@ -144,7 +144,9 @@ class NoticeListeners:
         channel_id = request.person_in_channel.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         said = "is not subscribed any more." if removed else "was not subscribed."
-        await reply.tell(request, f"<#{channel_id}> {said}" if channel_id else f"This {said}")
+        await reply.tell(
+            request, f"{blocks.channel(channel_id)} {said}" if channel_id else f"This {said}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,8 @@ class SlackNoticeBoard:
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
         text = (
-            f"⚠️ Notifications for <#{channel_id}> are paused: {blocks.render(because)} Until you "
+            f"⚠️ Notifications for {blocks.channel(channel_id)} are paused: "
+            f"{blocks.render(because)} Until you "
             "resume them they come to you here."
         )
         try:

@@ -27,9 +27,7 @@ from services.store.tables import Connection, Export
 _MOST_LINES = 5
 _LONGEST = 200
 _SHORT = 32  # of a key, in a button
-_OLD = (
-    "This invoice or its export changed since. Approval *Approve* on the newest message about it."
-)
+_OLD = "This invoice or its export changed since. Press *Approve* on the newest message about it."
 _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
@@ -137,7 +135,9 @@ def _why_over(export: Export, connection: Connection) -> str:
 
 
 def _reason(connection: Connection, others: list[str]) -> str:
-    limit = Amount(connection.approve_above or Decimal(0), connection.base_currency)
+    limit = Amount(
+        connection.approve_above or Decimal(0), connection.base_currency, connection.country
+    )
     rule = f"Exports above {limit} or in another currency need a second person."
     if not others:
         return f"{rule} {_NOBODY}"

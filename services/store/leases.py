@@ -28,7 +28,6 @@ from services.errors import (
     Unreachable,
 )
 from services.model.jobs import CALL_LIMIT
-from services.store.tables import Export
 from services.store.types import Base, Leased, Sends
 
 LEASE = timedelta(seconds=20)
@@ -162,15 +161,6 @@ def require_over(row: Sends, now: datetime) -> None:
 def has_ended(table: type[Sends], now: datetime) -> ColumnElement[bool]:
     """Return the rows about which no call is under way."""
     return or_(table.sent_at.is_(None), table.sent_at <= now - CALL_LIMIT)
-
-
-async def leave(session: AsyncSession, row: Export, now: datetime) -> bool:
-    """Note that a write about it leaves now; False when somebody took the row since.
-
-    Raises `StillUnderWay` while an earlier one may still take effect.
-    """
-    require_over(row, now)
-    return await fenced(session, row, row.fence, sent_at=now)
 
 
 @contextmanager

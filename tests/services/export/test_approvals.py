@@ -203,7 +203,7 @@ async def test_what_changed_since_it_was_shown_is_asked_anew(bridge: Bridge) -> 
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.RETRY)
     await bridge.run()
     assert numbers(bridge) == []
-    with pytest.raises(ServiceError, match="newest message"):
+    with pytest.raises(ServiceError, match=r"Press \*Approve\* on the newest message"):
         await approve(bridge, nth=0)
     await approve(bridge)
     assert [each.total for each in bridge.xero.invoices.values()] == [Decimal(1035)]
