@@ -14,7 +14,7 @@ from services.model.invoice import InvoiceState
 from services.model.notice import MOST_DAYS_LATE
 from services.model.payment import PaymentState
 from services.model.wording import some_of
-from services.store.mirror import folded_name, search_clients
+from services.store.mirror import count_clients, folded_name, search_clients
 from services.store.tables import Client, Connection, Export, InvoiceHeader, Payment
 
 _MOST_NAMED, _LONGEST_ECHO = 8, 40
@@ -156,6 +156,11 @@ async def client_named(
     found = await search_clients(session, connection_id, typed, _MOST_NAMED) if typed else ()
     found = [each for each in found if only in {None, each.client_id}]
     if not found:
+        if not await count_clients(session, connection_id):
+            raise NotFound(
+                "We haven't read any clients from Paymo yet. Right after connecting that takes a "
+                "moment, so try again soon."
+            )
         raise NotFound(f"No client in Paymo has “{said}” in its name. Type a part of it.")
     exact = [each for each in found if each.folded_name == folded_name(typed)]
     if len(found) > 1 and len(exact) != 1:

@@ -134,6 +134,8 @@ async def test_forms_go_on_with_a_shared_channel_that_somebody_confirmed(walk: W
 
 async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None:
     await connected(walk)
+    await walk.form("INV-1")  # once it is drawn, Paymo's clients were read
+    await walk.close()
     room = walk.town.room
     await walk.type("subscribe digest")
     await told(walk, room)

@@ -83,6 +83,13 @@ async def test_one_client_is_found_by_a_part_of_its_name(service: OwedService) -
         await service.of_client(VIEWER, "Zoo")
 
 
+async def test_before_paymos_clients_were_read_it_says_so(database: Database) -> None:
+    await connected(database, organisation_name="Maple Books")
+
+    with pytest.raises(NotFound, match="haven't read any clients from Paymo yet"):
+        await OwedService(database, Clock()).of_client(OWNER, "acme")
+
+
 async def test_nobody_reads_more_than_they_may_see(service: OwedService) -> None:
     """Without a role nothing; in a channel that hears of one client, that client alone."""
     with pytest.raises(NotAllowed):
