@@ -6,6 +6,7 @@ needs it: a wrong setting, a version or a key are told at once.
 
 import importlib
 import importlib.util
+import json
 import subprocess
 import sys
 from importlib import metadata
@@ -15,6 +16,7 @@ import typer
 
 from bot import telemetry
 from bot.settings import Settings, SettingsError
+from bot.setup import Setup
 from services.store.types import generate_key
 
 _USAGE = 2
@@ -116,10 +118,81 @@ def sync(
         _commands(settings).sync_on()
 
 
+def _value(said: str) -> Any:
+    return typer.Option(help=said, show_default=False)
+
+
 @app.command()
-def doctor() -> None:
-    """Check settings, database, keys, Slack, Xero and Paymo."""
-    _commands(_settings()).examine()
+def init(  # noqa: PLR0913 - one option a setting
+    *,
+    socket_mode: Annotated[
+        bool | None,
+        typer.Option(
+            "--socket-mode/--http",
+            help="How Slack reaches the program; Socket Mode needs no public address.",
+        ),
+    ] = None,
+    public_url: Annotated[str, _value("The https address of the program.")] = "",
+    database_url: Annotated[str, _value("The database, where it isn't a file here.")] = "",
+    slack_signing_secret: Annotated[str, _value("Signing secret (Basic Information).")] = "",
+    slack_app_token: Annotated[str, _value("App-level token, xapp-… (Basic Information).")] = "",
+    slack_bot_token: Annotated[str, _value("Bot token, xoxb-… (OAuth & Permissions).")] = "",
+    slack_client_id: Annotated[str, _value("Instead of a bot token: many workspaces.")] = "",
+    slack_client_secret: Annotated[str, _value("Goes with the client ID.")] = "",
+    xero_client_id: Annotated[str, _value("Client id of the app at developer.xero.com.")] = "",
+    xero_client_secret: Annotated[str, _value("Its client secret.")] = "",
+    xero_webhook_key: Annotated[str, _value("Its webhook signing key, if you want one.")] = "",
+) -> None:
+    """Write .env and manifest.yml here: ask for what is missing, or take it from options.
+
+    It makes the encryption key, and tries what it was given at Slack and Xero. What is set already,
+    here or in the environment, stays. Exit status: 0 ready to serve, 1 something is missing or
+    refused, 2 something is malformed.
+    """
+    options = {name.upper(): each for name, each in locals().items() if isinstance(each, str)}
+    filling = Setup(
+        {name: each.strip() for name, each in options.items() if each.strip()}, socket_mode
+    )
+    try:
+        is_taken = filling.fill_in()
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_USAGE) from None
+    if missing := filling.missing():
+        typer.echo(f"Still missing: {'; '.join(missing)}.", err=True)
+        typer.echo("Next: fill that in, then run paymo-xero init again.")
+        raise typer.Exit(1)
+    if not _commands(_settings()).try_credentials():
+        typer.echo("Next: put right in .env what was refused, then run paymo-xero init again.")
+        raise typer.Exit(1)
+    typer.echo("Keep a copy of ENCRYPTION_KEYS where the database's backups aren't.")
+    typer.echo("Next: run paymo-xero serve, then type /paymo-xero connect in Slack.")
+    raise typer.Exit(0 if is_taken else 1)
+
+
+@app.command()
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check settings, database, keys, Slack, Xero and Paymo, and say what to do.
+
+    It changes nothing. Exit status: 0 all is well, 1 something is not, 2 the settings are not.
+    """
+    if as_json:
+        try:
+            Settings()
+        except SettingsError as error:
+            typer.echo(json.dumps(_unreadable(error)))
+            raise typer.Exit(_USAGE) from None
+    _commands(_settings()).examine(as_json=as_json)
+
+
+def _unreadable(error: SettingsError) -> dict[str, Any]:
+    said = "; ".join(each.removeprefix("- ") for each in error.problems)
+    cure = "Run paymo-xero init, or fill that in by hand."
+    check = {"name": "settings", "status": "fail", "message": said, "action": cure}
+    return {"status": "fail", "checks": [check]}
 
 
 @app.command()

@@ -15,6 +15,7 @@ import uvloop
 from rich.progress import Progress
 
 from bot import doctor, serving
+from bot.doctor import Finding, Verdict
 from bot.settings import Settings
 from bot.wiring import Core, now, open_core, open_database
 from handlers.blocks import render_plain
@@ -65,10 +66,19 @@ class Commands:
             is_well = _run(sync_once(self.settings, workspace, begin, tell))
         raise typer.Exit(0 if is_well else 1)
 
-    def examine(self) -> None:
-        """Print what is well and what is not."""
-        if not _run(doctor.examine(self.settings)):
-            raise typer.Exit(1)
+    def examine(self, *, as_json: bool) -> None:
+        """Print what is well and what is not, line by line or as one JSON object."""
+        found = _run(_examine(self.settings, lambda each: None if as_json else _say(each)))
+        is_well = all(each.verdict is not Verdict.FAIL for each in found)
+        if as_json:
+            checks = [each.fields() for each in found]
+            typer.echo(json.dumps({"status": "ok" if is_well else "fail", "checks": checks}))
+        raise typer.Exit(0 if is_well else 1)
+
+    def try_credentials(self) -> bool:
+        """Try what was filled in, print what comes of it, and return whether all is well."""
+        found = _run(_examine(self.settings, _say, only=doctor.CREDENTIALS))
+        return all(each.verdict is not Verdict.FAIL for each in found)
 
     def rotate_keys(self) -> None:
         """Encrypt every secret again with the newest key."""
@@ -143,6 +153,23 @@ async def sync_on(settings: Settings) -> None:
         await stop.wait()
         core.clock.stop()
         await core.work.stop(_PATIENCE)
+
+
+def _say(finding: Finding) -> None:
+    typer.echo(finding.line())
+
+
+async def _examine(
+    settings: Settings, tell: Callable[[Finding], None], only: frozenset[str] = frozenset()
+) -> list[Finding]:
+    found = []
+    async with doctor.patient(settings) as patient:
+        checks = patient.checks()
+        chosen = {name: check for name, check in checks.items() if not only or name in only}
+        async for each in doctor.findings(chosen):
+            tell(each)
+            found.append(each)
+    return found
 
 
 async def _rotate_keys(settings: Settings) -> int:

@@ -1,11 +1,15 @@
-"""Checking from one place whether everything that the program needs is there and fits."""
+"""Checking from one place whether everything that the program needs is there and fits.
+
+It writes nothing, and before the first start it makes no database: that there is none yet is fine.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
-import typer
 from cryptography.fernet import InvalidToken
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import inspect, select, text
@@ -14,60 +18,110 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.telemetry import Metrics
-from bot.wiring import Remote, now, open_database, open_remote
+from bot.wiring import Remote, now, open_remote
 from handlers.blocks import render_plain
 from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
-from services.store.engine import Database
+from services.store.engine import Database, file_of
 from services.store.tables import Base
 from services.store.types import Secret
-from services.store.upkeep import is_current
+from services.store.upkeep import find_revision, is_current
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
+_NOWHERE = "sqlite+aiosqlite://"  # in memory
+_MIGRATE = "Run paymo-xero migrate, or start paymo-xero serve, which does it."
+CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that try what was given
+_SLACK_APP = "in the app's settings at api.slack.com/apps"
+
+
+class Verdict(StrEnum):
+    """What a check came to."""
+
+    OK = "ok"
+    TODO = "todo"  # not yet, and nothing is wrong
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's: its name never changes, and what to do is said where it helps."""
+
+    name: str
+    verdict: Verdict
+    said: str
+    cure: str = ""
+
+    def line(self) -> str:
+        """Write it for a person."""
+        mark = "FAIL" if self.verdict is Verdict.FAIL else f"{self.verdict:<4}"
+        told = f"{self.said}. {self.cure}" if self.cure else self.said
+        return f"{mark}  {self.name.replace('_', ' ')}: {render_plain(told)}"
+
+    def fields(self) -> dict[str, str]:
+        """Write it for a program."""
+        said, cure = render_plain(self.said), render_plain(self.cure)
+        name = self.name.lower()
+        return {"name": name, "status": self.verdict.value, "message": said, "action": cure}
 
 
 class Ill(Exception):
     """What is wrong, and what to do about it."""
 
+    def __init__(self, said: str, cure: str, verdict: Verdict = Verdict.FAIL) -> None:
+        """Say both."""
+        super().__init__(said)
+        self.said, self.cure, self.verdict = said, cure, verdict
 
-async def examine(settings: Settings) -> bool:
-    """Run every check, print each result as it comes, and return whether all is well."""
+
+Check = Callable[[], Awaitable[str]]
+
+
+@asynccontextmanager
+async def patient(settings: Settings) -> AsyncIterator["Patient"]:
+    """Open what is checked; a database file that is not there yet stays so."""
+    url = settings.database_url.get_secret_value()
+    file = file_of(url)
+    is_there = file is None or file.exists()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = Database.open(url if is_there else _NOWHERE, settings.keys)
+        stack.push_async_callback(database.close)
         remote = open_remote(settings, database, Metrics(), stack)
         slack = await open_slack(settings, database, stack)
-        is_well = True
-        for name, check in _Patient(settings, database, remote, slack).checks().items():
-            problem = said = ""
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    said = await check()
-            except Ill as ill:
-                problem = str(ill)
-            except TimeoutError:
-                problem = "no answer in time"
-            is_well = is_well and not problem
-            mark = "FAIL" if problem else "ok  "
-            typer.echo(f"{mark}  {name}: {render_plain(problem or said)}")
-    return is_well
+        yield Patient(settings, database, remote, slack)
+
+
+async def findings(checks: dict[str, Check]) -> AsyncIterator[Finding]:
+    """Run the checks one by one."""
+    for name, check in checks.items():
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                found = Finding(name, Verdict.OK, await check())
+        except Ill as ill:
+            found = Finding(name, ill.verdict, ill.said, ill.cure)
+        except TimeoutError:
+            cure = "Check the network and its proxies, then try again."
+            found = Finding(name, Verdict.FAIL, "no answer in time", cure)
+        yield found
 
 
 @dataclass(frozen=True, slots=True)
-class _Patient:
+class Patient:
+    """What is checked."""
+
     settings: Settings
     database: Database
     remote: Remote
     slack: Slack
 
-    def checks(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """The checks, in the order in which they build on one another."""
+    def checks(self) -> dict[str, Check]:
+        """Every check, in the order in which they build on one another."""
         return {
             "settings": self._settings,
             "database": self._database,
             "migrations": self._migrations,
-            "encryption keys": self._keys,
+            "encryption_keys": self._keys,
             "Slack": self._slack,
             "Xero": self._xero,
             "Paymo": self._paymo,
@@ -79,11 +133,23 @@ class _Patient:
         return f"{where} {way}, reached at {self.settings.public_url}"
 
     async def _database(self) -> str:
+        file = file_of(self.settings.database_url.get_secret_value())
+        if file is not None and not file.exists():
+            folder = file.absolute().parent
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise Ill(
+                    f"{file.name} cannot be made in {folder}",
+                    "Create that folder, or let this user write there.",
+                )
+            return f"{file.name} is made by the first start"
         try:
             async with self.database.sessions() as session:
                 await session.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError) as error:
-            raise Ill(f"DATABASE_URL cannot be opened ({type(error).__name__})") from None
+            raise Ill(
+                f"DATABASE_URL cannot be opened ({type(error).__name__})",
+                "Check the address, the password and that the database runs.",
+            ) from None
         return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
 
     async def _migrations(self) -> str:
@@ -91,44 +157,75 @@ class _Patient:
             async with self.database.sessions() as session:
                 if await is_current(session):
                     return "newest"
+                revision = await find_revision(session)
         except (SQLAlchemyError, OSError):
-            raise Ill("unknown while the database cannot be opened") from None
-        raise Ill(
-            "not at the newest version: run paymo-xero migrate, or start serve, which does it"
-        )
+            raise Ill(
+                "unknown while the database cannot be opened", "See the line above."
+            ) from None
+        if revision is None:
+            raise Ill("there are no tables yet", _MIGRATE, Verdict.TODO)
+        raise Ill(f"the database is at version {revision}, which isn't this program's", _MIGRATE)
 
     async def _keys(self) -> str:
-        count = 0
+        count = f"{len(self.settings.keys)} given"
         try:
             async with self.database.sessions() as session:
+                if await find_revision(session) is None:
+                    return f"{count}; nothing is stored yet"
                 for table in Base.metadata.sorted_tables:
                     for column in inspect(table).columns:
                         if isinstance(column.type, Secret):
-                            count += len((await session.scalars(select(column))).all())
+                            (await session.scalars(select(column))).all()
         except InvalidToken:
             raise Ill(
-                "some secrets were encrypted with a key that ENCRYPTION_KEYS does not hold; put "
-                "it back at the end of the list"
+                "some secrets were encrypted with a key that ENCRYPTION_KEYS does not hold",
+                "Put that key back at the end of the list.",
             ) from None
         except (SQLAlchemyError, OSError):
-            raise Ill("unknown until the database is migrated") from None
-        return f"{len(self.settings.keys)} given; all stored secrets can be read"
+            raise Ill("unknown until the database is migrated", "See the lines above.") from None
+        return f"{count}; all stored secrets can be read"
 
     async def _slack(self) -> str:
         token = self.settings.slack_bot_token.get_secret_value()
         try:
-            if not token:
-                await self.slack.web.client().api_test()
-                await self._socket()
-                return "answers; each workspace installs the app"
-            answer = await self.slack.web.client(token).auth_test()
-            await self._socket()
-        except SlackApiError as error:
-            code = code_of(error)
-            raise Ill(f"refuses SLACK_BOT_TOKEN ({code})" if token else f"says {code}") from None
+            if token:
+                return await self._bot(token)
+            return await self._pair()
         except TROUBLE as error:
-            raise Ill(f"cannot be reached ({type(error).__name__})") from None
+            raise Ill(
+                f"cannot be reached ({type(error).__name__})",
+                "Check the network, its proxies and SLACK_API_URL.",
+            ) from None
+
+    async def _bot(self, token: str) -> str:
+        """Try the bot's token, and the socket's."""
+        try:
+            answer = await self.slack.web.client(token).auth_test()
+        except SlackApiError as error:
+            raise Ill(
+                f"refuses SLACK_BOT_TOKEN ({code_of(error) or 'no code'})",
+                f"Copy the bot token from OAuth & Permissions {_SLACK_APP}.",
+            ) from None
+        await self._socket()
         return f"knows the app in {answer.get('team') or 'its workspace'}"
+
+    async def _pair(self) -> str:
+        """Try client id and secret with a code that is none: Slack checks the app first."""
+        settings = self.settings
+        try:
+            await self.slack.web.client().oauth_v2_access(
+                client_id=settings.slack_client_id,
+                client_secret=settings.slack_client_secret.get_secret_value(),
+                code=_NOT_A_TOKEN,
+            )
+        except SlackApiError as error:
+            if (code := code_of(error)) != "invalid_code":
+                raise Ill(
+                    f"refuses SLACK_CLIENT_ID or SLACK_CLIENT_SECRET ({code or 'no code'})",
+                    f"Copy both from Basic Information {_SLACK_APP}.",
+                ) from None
+        await self._socket()
+        return "answers; each workspace installs the app"
 
     async def _socket(self) -> None:
         """Ask for a socket's address, and leave it unopened."""
@@ -138,7 +235,11 @@ class _Patient:
         try:
             await self.slack.web.client().apps_connections_open(app_token=token)
         except SlackApiError as error:
-            raise Ill(f"refuses SLACK_APP_TOKEN ({code_of(error)})") from None
+            raise Ill(
+                f"refuses SLACK_APP_TOKEN ({code_of(error) or 'no code'})",
+                f"Turn Socket Mode on, and make an app-level token with connections:write "
+                f"under Basic Information {_SLACK_APP}.",
+            ) from None
 
     async def _xero(self) -> str:
         """Refresh a token that is none: Xero checks the app before it checks the token."""
@@ -148,7 +249,8 @@ class _Patient:
         except NotConnected:
             return "answers and knows the app"
         except ServiceError as refusal:
-            raise Ill(f"{refusal} Check XERO_CLIENT_ID and XERO_CLIENT_SECRET.") from None
+            cure = "Check XERO_CLIENT_ID and XERO_CLIENT_SECRET at developer.xero.com."
+            raise Ill(str(refusal).rstrip("."), cure) from None
         return "answers"
 
     async def _paymo(self) -> str:
@@ -157,5 +259,5 @@ class _Patient:
         except NotConnected:
             return "answers"
         except ServiceError as refusal:
-            raise Ill(str(refusal)) from None
+            raise Ill(str(refusal).rstrip("."), "Check the network and its proxies.") from None
         return "answers"
