@@ -19,7 +19,7 @@ help:
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
 	@echo "make audit        hold every locked dependency against published advisories (needs the network)"
-	@echo "make lock         refresh requirements.lock after editing pyproject.toml"
+	@echo "make lock         refresh the lock files after editing pyproject.toml"
 
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
@@ -80,21 +80,26 @@ check-slack: $(READY)
 # Strict: a dependency whose advisories cannot be had fails the audit, since nothing was learned.
 AUDIT := pip-audit@2.10.1
 audit: $(READY)
-	@$(BIN)/uv tool run --quiet $(AUDIT) --requirement requirements.lock --disable-pip --require-hashes --strict
+	@$(BIN)/uv tool run --quiet $(AUDIT) --requirement requirements.lock --requirement requirements-dev.lock --disable-pip --require-hashes --strict
 
 # The lock's own uv installs the rest: it needs seconds where pip needs half a minute.
-$(READY): requirements.lock pyproject.toml
+LOCKS := requirements.lock requirements-dev.lock
+$(READY): $(LOCKS) pyproject.toml
 	@echo "== preparing .venv (about a minute the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@awk '/^[a-z]/ { keep = /^uv==/ } keep' requirements.lock > .venv/uv.txt
+	@awk '/^[a-z]/ { keep = /^uv==/ } keep' requirements-dev.lock > .venv/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+# What the program needs stands in the first lock alone, for every Python and system; the second starts with it and adds what developers need.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
 lock: $(READY)
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra dev --upgrade -o requirements.lock pyproject.toml
+	@$(COMPILE) -o requirements.lock pyproject.toml
+	@rest=$$($(COMPILE) --extra dev -c requirements.lock $$(awk -F'[[=]' '/^[a-z]/ { print "--no-emit-package", $$1 }' requirements.lock) pyproject.toml) && \
+	printf '%s\n%s\n' '-r requirements.lock' "$$(echo "$$rest" | grep -v '^#')" > requirements-dev.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,12 +23,6 @@ async def test_a_key_is_printed_alone_and_needs_no_settings(tmp_path: Path) -> N
     assert len(ended.out.splitlines()) == 1
 
 
-async def test_the_version_is_told(tmp_path: Path) -> None:
-    ended = await run(tmp_path, "--version")
-
-    assert (ended.status, ended.out) == (0, "paymo-xero 0.1.0\n")
-
-
 @pytest.mark.parametrize("command", ["serve", "migrate", "sync", "doctor", "rotate-keys"])
 async def test_commands_list_all_missing_settings_and_exit_2(tmp_path: Path, command: str) -> None:
     ended = await run(tmp_path, command, PORT="many")
