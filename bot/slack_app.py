@@ -135,12 +135,16 @@ class UrlRespond:
         blocks: Sequence[Block],
         response_type: str = "ephemeral",
         replace_original: bool = False,
+        delete_original: bool = False,
     ) -> Any:
         """Post; Slack takes five of these within half an hour."""
         if not self.url:
             log.warning("no_response_url")
             return None
-        return await AsyncWebhookClient(self.url, session=self.session).send(
+        client = AsyncWebhookClient(self.url, session=self.session)
+        if delete_original:  # stands alone
+            return await client.send(delete_original=True)
+        return await client.send(
             text=text,
             blocks=list(blocks),
             response_type=response_type,

@@ -99,6 +99,26 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     return {"response_action": "push", "view": reply.refusal_view(refusal)}
 
 
+def patient(handler: Handler) -> Handler:
+    """Return the handler of what takes a while: all that it says is drawn into one modal.
+
+    There its outcome takes the place of what was said first. Where Slack opens no modal, both are
+    told as everything else is.
+    """
+
+    async def run(request: SlackRequest) -> None:
+        waiting = replace(request, waiting=await reply.wait(request))
+        try:
+            await handler(waiting)
+        except ServiceError as refusal:
+            await _tell(waiting, refusal)
+        else:
+            if waiting.waiting:
+                await reply.forget_question(request)
+
+    return run
+
+
 _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
 _GONE = "This button no longer works. Type the command again."

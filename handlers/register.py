@@ -8,7 +8,7 @@ from handlers import names, reply, words
 from handlers.batch.listeners import BatchListeners
 from handlers.connect.listeners import ConnectListeners
 from handlers.export.listeners import ExportListeners
-from handlers.guarding import go_on, guarded
+from handlers.guarding import go_on, guarded, patient
 from handlers.history.listeners import HistoryListeners, OwedListeners
 from handlers.home.listeners import HomeListeners
 from handlers.matching.listeners import MatchingListeners
@@ -161,7 +161,7 @@ class _Register:
             words.ALL: self.batches.open,
             Command.MATCH: self.matching.open,
             Command.STATUS: self.home.status,
-            Command.SYNC: self.connect.sync,
+            Command.SYNC: patient(self.connect.sync),
             Command.UNSUBSCRIBE: self.notices.unsubscribe,
             Command.OVERDUE: self.owed.overdue,
             Command.SETTINGS: self.settings.open,
@@ -170,7 +170,7 @@ class _Register:
         }
 
     def _export_actions(self) -> dict[str, Handler]:
-        export = self.export
+        export, act = self.export, patient(self.export.act)
         fields = (
             names.INVOICE,
             names.CONTACT,
@@ -186,14 +186,14 @@ class _Register:
             names.SHOW_CHECKS: export.unfold,
             names.ISSUE_ON: export.choose_day,
             names.DUE_ON: export.choose_day,
-            Action.RETRY: export.act,
-            Action.LINK_EXISTING: export.act,
-            Action.WITHOUT_NUMBER: export.act,
+            Action.RETRY: act,
+            Action.LINK_EXISTING: act,
+            Action.WITHOUT_NUMBER: act,
             Action.LOOK_AGAIN: export.reopen,
             Action.CHANGE: export.reopen,
             Action.CANCEL: export.cancel,
             Action.APPROVE: export.approve,
-            **dict.fromkeys(CHANGES_CHOICE, export.act),
+            **dict.fromkeys(CHANGES_CHOICE, act),
         }
 
     def _other_actions(self) -> dict[str, Handler]:
@@ -208,16 +208,16 @@ class _Register:
             names.UNTAXED_FOR_ALL: self.batches.choose_untaxed,
             names.FIX_FAILED: self.batches.fix_failed,
             names.CLIENT: self.matching.choose_client,
-            names.SYNC: self.connect.sync,
+            names.SYNC: patient(self.connect.sync),
             names.HELP: self.home.help,
             names.RECONCILE: self.reconcile.again,
             names.HISTORY: self.history.again,
             names.WHY: self.history.why_again,
             names.HISTORY_CSV: self.history.send_file,
-            Action.UNDO: self.history.undo,
+            Action.UNDO: patient(self.history.undo),
             Action.ACCEPT_DIFFERENCE: self.history.accept_difference,
-            Action.RESTORE: self.history.restore,
-            Action.UPDATE_IN_XERO: self.history.update,
+            Action.RESTORE: patient(self.history.restore),
+            Action.UPDATE_IN_XERO: patient(self.history.update),
             names.SUBSCRIBE: self.notices.open,
             names.SUBSCRIBE_HERE: self.notices.subscribe_here,
             names.RESUME_CHANNEL: self.notices.resume,

@@ -29,6 +29,8 @@ from services.model.people import Person, ReplyTarget, Said
 log = structlog.get_logger(__name__)
 
 _GONE = "This button no longer works. Type the command again."
+_CLOSE = "You can close this. We'll tell you the result here or in a message."
+_NAME = "paymo-xero"
 _TOO_LATE = "Slack couldn't open the form. Press the button to try again."
 
 
@@ -81,12 +83,51 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     What is drawn stands below the text; a screen reader reads the text alone.
     """
     said = [*blocks.paragraphs(text.split("\n")), *drawn]
+    if request.waiting:
+        await _draw_waiting(request, said)
+        return
     if request.body.get("response_url") and await _respond(request, text, said):
         return
     if request.body.get("trigger_id") and await _shown_on_top(request, said):
         return
     person = request.person
     await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def wait(request: SlackRequest) -> Block:
+    """Open a modal for what takes a while; {} where Slack has none for this press.
+
+    Nothing else that only one person reads can be replaced later: what answers a command, or a
+    press on what a whole channel reads, stays as it was said.
+    """
+    if request.view.get("callback_id") == names.REFUSAL:
+        return request.view  # it asked, or said why not
+    if request.view or not request.body.get("trigger_id"):
+        return {}
+    note = Note(channel_id=request.person.channel_id).dump()
+    view = blocks.modal(names.REFUSAL, _NAME, [blocks.section("⏳ One moment.")], metadata=note)
+    try:
+        answer = await request.client.views_open(trigger_id=request.body["trigger_id"], view=view)
+    except TROUBLE as error:
+        log.info("modal_refused", error=name_of(error))
+        return {}
+    opened: Block = answer.get("view") or {}
+    return opened
+
+
+async def _draw_waiting(request: SlackRequest, said: Sequence[Block]) -> None:
+    """Draw the answer, unless what came of it is drawn already."""
+    view = request.waiting
+    note = Note(channel_id=request.person_in_channel.channel_id).dump()
+    drawn = blocks.modal(names.REFUSAL, _NAME, said, metadata=note)
+    await redraw(request.client, str(view["id"]), drawn, view_hash=str(view.get("hash", "")))
+
+
+async def forget_question(request: SlackRequest) -> None:
+    """Take away the message whose button was pressed, where this person alone reads it."""
+    if request.body.get("container", {}).get("is_ephemeral"):
+        with best_effort():
+            await request.respond(text="", blocks=(), delete_original=True)
 
 
 async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> bool:
@@ -177,7 +218,7 @@ async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
 
 async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
     try:
-        await _open(request, blocks.modal(names.REFUSAL, "paymo-xero", said))
+        await _open(request, blocks.modal(names.REFUSAL, _NAME, said))
     except TROUBLE as error:
         log.info("modal_refused", error=name_of(error))
         return False
@@ -185,13 +226,14 @@ async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
 
 
 async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:
-    """Return the open modal that this came from, and the channel behind it."""
+    """Return the open modal that shows what comes of it, and the channel behind it."""
+    view = request.waiting or request.view
     return ReplyTarget(
         workspace_id=await workspaces.id_of(request.person),
         user_id=request.person.user_id,
         channel_id=request.person_in_channel.channel_id,
-        view_id=str(request.view.get("id", "")),
-        view_hash=str(request.view.get("hash", "")),
+        view_id=str(view.get("id", "")),
+        view_hash=str(view.get("hash", "")),
     )
 
 
@@ -234,10 +276,17 @@ class Screen:
     async def say(self, reply_to: ReplyTarget, said: Said) -> None:
         """Say it in the open modal, or to the person alone when that was closed."""
         text = f"{'✅' if said.is_well else '⛔'} {render(said.text)}"
-        links = open_links(xero=said.xero_url, paymo=said.paymo_url)
-        drawn = [*blocks.paragraphs(text.split("\n")), *blocks.actions(links)]
+        await self.say_text(
+            reply_to, text, blocks.actions(open_links(xero=said.xero_url, paymo=said.paymo_url))
+        )
+
+    async def say_text(
+        self, reply_to: ReplyTarget, text: str, ways_on: Sequence[Block] = ()
+    ) -> None:
+        """Say a text so, with what it leads to."""
+        drawn = [*blocks.paragraphs(text.split("\n")), *ways_on]
         note = Note(channel_id=reply_to.channel_id).dump()
-        view = blocks.modal(names.REFUSAL, "paymo-xero", drawn, metadata=note)
+        view = blocks.modal(names.REFUSAL, _NAME, drawn, metadata=note)
         await self.show(reply_to, view, text)
 
 
@@ -250,12 +299,17 @@ async def begin(
     export_id = export_id_of(request)
     reply_to = await reply_target(workspaces, request)
     said = render(await act(request.person, export_id, reply_to))
-    if reply_to.view_id:
+    if reply_to.view_id and not request.waiting:
         drawn = working_view(said, reply_to.channel_id)
         await redraw_open(request, drawn, view_hash=reply_to.view_hash)
     else:
-        await tell(request, f"⏳ {said}")
+        await tell_waiting(request, f"⏳ {said}")
     return said
+
+
+async def tell_waiting(request: SlackRequest, text: str) -> None:
+    """Say what is under way; in a modal its outcome takes its place."""
+    await tell(request, text, [blocks.context(_CLOSE)] if request.waiting else ())
 
 
 def decides(act: Callable[[Person, int], Awaitable[str]]) -> Handler:
@@ -283,7 +337,7 @@ def working_view(sentence: str, channel_id: str = "") -> Block:
     """Say that the work goes on without the person."""
     drawn = [
         blocks.section(f"⏳ {sentence}"),
-        blocks.context("You can close this. We'll tell you the result here or in a message."),
+        blocks.context(_CLOSE),
     ]
     return export_view_of(drawn, channel_id)
 

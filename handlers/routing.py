@@ -37,6 +37,7 @@ class Respond(Protocol):
         blocks: Sequence[Block],
         response_type: str = "ephemeral",
         replace_original: bool = False,
+        delete_original: bool = False,
     ) -> Any:
         """Post; Slack takes five of these within half an hour."""
 
@@ -69,6 +70,7 @@ class SlackRequest:
     client: AsyncWebClient
     ack: Ack
     respond: Respond
+    waiting: Block = field(default_factory=dict)  # the modal that its answer is drawn into, if any
 
     @property
     def view(self) -> Body:

@@ -108,7 +108,7 @@ class ConnectListeners:
         """Have Xero swept now."""
         reply_to = await reply_target(self.workspaces, request)
         asked = await self.syncing.request(request.person, reply_to)
-        await reply.tell(request, asked_text(asked))
+        await reply.tell_waiting(request, asked_text(asked))
 
 
 class SlackConnectScreen(Screen):
@@ -134,4 +134,4 @@ class SlackSyncScreen(Screen):
 
     async def show_swept(self, reply_to: ReplyTarget, swept: Swept) -> None:
         """Say what a sweep found."""
-        await self.tell(reply_to, swept_text(swept))
+        await self.say_text(reply_to, swept_text(swept))

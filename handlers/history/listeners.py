@@ -62,7 +62,7 @@ class HistoryListeners:
         named = _named(number, "restore")
         reply_to = await reply_target(self.workspaces, request)
         said = await self.restoring.restore_number(request.person, named, reply_to)
-        await reply.tell(request, f"⏳ {blocks.render(said)}")
+        await reply.tell_waiting(request, f"⏳ {blocks.render(said)}")
 
     async def undo(self, request: SlackRequest) -> None:
         """Undo the export of the button."""
@@ -87,7 +87,7 @@ class HistoryListeners:
         export_id = reply.export_id_of(request)
         reply_to = await reply_target(self.workspaces, request)
         said = await self.updating.ask(request.person, export_id, reply_to)
-        await reply.tell(request, f"⏳ {blocks.render(said)}")
+        await reply.tell_waiting(request, f"⏳ {blocks.render(said)}")
 
     async def why_again(self, request: SlackRequest) -> None:
         """Say it of the invoice that a button names."""

@@ -25,6 +25,13 @@ async def test_undo_typed_asks_and_its_button_takes_back(walk: Walk) -> None:
     await walk.town.slack.press("Anna", question, "undo")
     await until(walk, "INV-1", "VOIDED")
     await walk.notice("invoice_undone")
+    undone = text_in((await walk.modal_saying("it can be exported again")).payload)
+    assert "⏳" not in undone
+    assert "being undone" not in undone
+    read = " ".join(text_in(each.blocks) for each in walk.town.slack.ephemerals("Anna"))
+    assert "⏳" not in read
+    assert "Undo the export of" not in read  # nobody presses it once more
+    await walk.close()
     await walk.type("undo INV-1")
     await walk.ephemeral("so there is nothing to undo")
     await walk.type("status")
@@ -52,3 +59,28 @@ async def test_what_was_taken_back_goes_again_only_where_it_is_ticked(walk: Walk
     assert answer.ok, (answer.failure, answer.errors)
 
     await until(walk, "INV-1", "AUTHORISED")
+
+
+async def test_whoever_closed_the_modal_reads_the_outcome_in_a_message(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    card = await walk.notice("invoice_exported")
+    held = walk.town.xero.faults.hold("POST", "/Invoices/")
+    await walk.town.slack.press("Anna", card, "undo")
+    assert "⏳" in text_in((await walk.modal_saying("You can close this")).payload)
+    await walk.close()
+    assert held.gate is not None
+    held.gate.set()
+
+    await walk.ephemeral("it can be exported again")
+
+
+async def test_a_refused_undo_says_so_in_place_of_the_hourglass(walk: Walk) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    card = await walk.notice("invoice_exported")
+    await walk.town.slack.press("Ben", card, "undo")
+
+    refused = text_in((await walk.modal_saying("exporter role", "Ben")).payload)
+    assert "⏳" not in refused
+    assert walk.in_xero("INV-1").status == "AUTHORISED"
