@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo tour axe test test-all test-rest check format lint types layers check-slack audit lock clean
+.PHONY: help demo tour axe test test-all test-rest check format lint types layers check-slack audit lock try-readme release image clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
@@ -20,6 +20,8 @@ help:
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
 	@echo "make audit        hold every locked dependency against published advisories (needs the network)"
 	@echo "make lock         refresh the lock files after editing pyproject.toml"
+	@echo "make try-readme   type the README's commands in a clean virtual environment (needs the network)"
+	@echo "make release      build wheel, sdist and image, and try each in a clean place (needs the network)"
 
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
@@ -100,6 +102,25 @@ lock: $(READY)
 	@$(COMPILE) -o requirements.lock pyproject.toml
 	@rest=$$($(COMPILE) --extra dev -c requirements.lock $$(awk -F'[[=]' '/^[a-z]/ { print "--no-emit-package", $$1 }' requirements.lock) pyproject.toml) && \
 	printf '%s\n%s\n' '-r requirements.lock' "$$(echo "$$rest" | grep -v '^#')" > requirements-dev.lock
+
+try-readme: $(READY)
+	@$(BIN)/python .ci/quickstart.py
+
+release: $(READY)
+	@git diff --quiet HEAD || { echo "commit first: what is built is what git has"; exit 1; }
+	@rm -rf dist && $(BIN)/python -m hatchling build > .venv/build.log 2>&1 || { cat .venv/build.log; exit 1; }
+	@$(BIN)/python .ci/quickstart.py dist/*.tar.gz
+	@$(BIN)/python .ci/quickstart.py dist/*.whl
+	@if [ -n "$(ENGINE)" ]; then $(MAKE) --no-print-directory image; else echo "no container engine runs here: no image is built"; fi
+	@ls -l dist
+
+# The image is tried as compose.yaml runs it: nobody's root, nothing to write to but /data, and gone when told.
+ENGINE = $(shell for each in podman docker; do $$each info > /dev/null 2>&1 && echo $$each && break; done)
+BASE ?= docker.io/library/python:3.13-slim
+IMAGE := paymo-xero:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+image:
+	@echo "== image $(IMAGE)"; $(ENGINE) build --quiet --format docker --build-arg PYTHON=$(BASE) -f Containerfile -t $(IMAGE) .
+	@sh .ci/try_image.sh "$(ENGINE)" "$(IMAGE)"
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
