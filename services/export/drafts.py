@@ -85,11 +85,11 @@ class ExportForms:
         """Say which modal shows this draft; only then can what it waits for be drawn."""
         async with self.database.sessions.begin() as session:
             draft, _ = await draft_of(session, draft_id, person)
-            draft.view_id = view_id
             is_reading = bool(draft.asked_number or draft.invoice_id)
             if is_reading:
-                # It may have been read already, with no view to draw it in.
-                draft.due_at = self.now()
+                await drafts.attach_view(session, draft, view_id, self.now())
+            else:
+                draft.view_id = view_id
         if is_reading:
             await self.work.nudge(Job.PREVIEW, draft_id)
 

@@ -22,7 +22,7 @@ from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Member, some_of
-from services.store import audit, connections, exports, leases, matches, mirror
+from services.store import audit, connections, drafts, exports, leases, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Draft, Export
@@ -57,6 +57,7 @@ class ExportRequests:
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
             export = await claims.claim(session, connection, asked)
             await claims.remember_match(session, export, now)
+            await drafts.end(session, draft)
             export_id, number = export.id, export.number
         await self.work.nudge(Job.EXPORT, export_id)
         return number

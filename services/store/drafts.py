@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store import leases
@@ -37,11 +37,38 @@ async def _want(session: AsyncSession, draft: Draft, now: datetime, **values: ob
     await session.refresh(draft)
 
 
+async def attach_view(session: AsyncSession, draft: Draft, view_id: str, now: datetime) -> None:
+    """Note which modal shows the draft, and have it drawn there if its reading has ended already.
+
+    A reading that is under way draws into this modal when it ends.
+    """
+    again = case((Draft.due_at.is_(None), now), else_=Draft.due_at)
+    await session.execute(
+        update(Draft)
+        .where(Draft.id == draft.id)
+        .values(view_id=view_id, due_at=again)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def end(session: AsyncSession, draft: Draft) -> None:
+    """Note that the form was sent; a reading that is under way draws nothing over what follows."""
+    await session.execute(
+        update(Draft)
+        .where(Draft.id == draft.id)
+        .values(due_at=None, leased_until=None, fence=Draft.fence + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def end_reading(session: AsyncSession, draft: Draft, fence: int, problem: str) -> bool:
     """Note what stopped the reading, if anything did; False where somebody wants another one."""
-    return await leases.fenced(
+    ended = await leases.fenced(
         session, draft, fence, due_at=None, is_refreshing=False, reason=problem
     )
+    if ended:
+        await session.refresh(draft)  # the modal may have been attached meanwhile
+    return ended
 
 
 async def list_last(

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from services.export.forms import ExportForm
 from services.model.actions import Action
 from services.model.export import Colour
+from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of
 
@@ -147,3 +149,55 @@ async def test_the_form_says_why_the_account_is_selected(bridge: Bridge) -> None
     reasons += [(await bridge.form_for(each)).account_reason for each in ("INV-2", "INV-3")]
 
     assert reasons == ["the only one with 15%", "used before", "used in the last export"]
+
+
+async def _prepared(bridge: Bridge) -> ExportForm:
+    """Return a form whose invoice Paymo is to be asked for."""
+    acme = bridge.paymo.company.add_client("Acme Ltd")
+    bridge.paymo.company.add_invoice("INV-1", acme, [("Work", "", 1, "100")], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    return await bridge.forms.open(ANNA, "INV-1")
+
+
+_INVOICE = ("GET", r"^/api/invoices/\d+$")
+
+
+async def test_an_invoice_is_read_once_however_late_slack_says_where_it_is_shown(
+    bridge: Bridge,
+) -> None:
+    form = await _prepared(bridge)
+    reading = bridge.paymo.faults.hold(*_INVOICE)
+    async with held(reading, bridge.run()) as worker:
+        await bridge.forms.attach_view(ANNA, form.draft_id, "V1")
+        await worker.let_go()
+    await bridge.run()
+
+    assert len(bridge.paymo.calls(*_INVOICE)) == 1
+    assert [each.is_reading for each in bridge.screen.forms] == [False]
+
+
+async def test_a_form_that_was_read_before_it_was_on_screen_is_drawn_then(bridge: Bridge) -> None:
+    form = await _prepared(bridge)
+    await bridge.run()
+    await bridge.forms.attach_view(ANNA, form.draft_id, "V1")
+    bridge.screen.forms.clear()
+    await bridge.run()
+
+    assert [each.is_reading for each in bridge.screen.forms] == [False]
+
+
+async def test_a_form_that_was_sent_is_not_drawn_over_what_came_of_it(bridge: Bridge) -> None:
+    await _prepared(bridge)
+    form = await bridge.form_for("INV-1")
+    await bridge.forms.refresh(form.draft_id, ANNA)
+    bridge.screen.forms.clear()
+    reading = bridge.paymo.faults.hold(*_INVOICE)
+    async with held(reading, bridge.run()) as worker:
+        choice = bridge.choice(form, contact_id="new")
+        await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
+        await worker.let_go()
+    await bridge.run()
+
+    assert [each.number for each in bridge.screen.results] == ["INV-1"]
+    assert bridge.screen.forms == []
