@@ -116,7 +116,7 @@ release: $(READY)
 
 # The image is tried as compose.yaml runs it: nobody's root, nothing to write to but /data, and gone when told.
 ENGINE = $(shell for each in podman docker; do $$each info > /dev/null 2>&1 && echo $$each && break; done)
-BASE ?= docker.io/library/python:3.13-slim
+BASE ?= python:3.13-slim
 IMAGE := paymo-xero:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 image:
 	@echo "== image $(IMAGE)"; $(ENGINE) build --quiet --format docker --build-arg PYTHON=$(BASE) -f Containerfile -t $(IMAGE) .
