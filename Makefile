@@ -8,13 +8,14 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo tour axe test test-all test-rest check format lint types layers check-slack audit lock try-readme release image clean
+.PHONY: help demo tour axe test test-all test-rest chaos check format lint types layers check-slack audit lock try-readme release image clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
 	@echo "make tour         walk the demo in Chromium and write the pictures of README and docs/"
 	@echo "make test         every check, and every test but those below"
 	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
+	@echo "make chaos        let 500 faults strike the program, and say what came of it (FAULTS=…, SEED=…)"
 	@echo "make check        format, lint, types, layers"
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
@@ -45,6 +46,10 @@ test-all: test test-rest
 test-rest: $(READY) axe
 	@echo "== tests on PostgreSQL, in a browser, of whole walks, and of properties at length"
 	@EXAMPLES=10 $(PYTEST) -m "thorough or property" $(PYTEST_ARGS)
+
+# Anything that it finds it prints with the seed of its episode, which SEED plays again.
+chaos: $(READY)
+	@$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
 # axe judges the pages; it comes with Node, and tests that need it are skipped without it.
 AXE := axe-core@4.14.1

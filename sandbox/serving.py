@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -66,9 +67,9 @@ class Fault:
     `path` is a regular expression searched in the request's path. With `status` that answer is
     given instead of the real one (and nothing is done, unless `is_done`); `delay` waits first;
     `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
-    and sends half of the answer's body; `drip` leaves that many seconds between the bytes of it;
-    `gate` holds the request until it is opened, whether or not somebody still waits for the answer,
-    and `came` says that it is held.
+    and sends half of the answer's body; `cut` promises all of it and hangs up after half; `drip`
+    leaves that many seconds between the bytes of it; `gate` holds the request until it is opened,
+    whether or not somebody still waits for the answer, and `came` says that it is held.
     """
 
     path: str = ""
@@ -81,6 +82,7 @@ class Fault:
     delay: float = 0
     hang_up: Literal["", "before", "after"] = ""
     garbled: bool = False
+    cut: bool = False
     is_done: bool = False
     drip: float = 0
     alter: dict[str, Any] = field(default_factory=dict)
@@ -157,11 +159,20 @@ class Faults:
             response = response if fault.status else done
         if fault.hang_up == "after":
             return _hang_up(request)
-        if fault.alter and response.status < HTTPStatus.BAD_REQUEST:
-            return _altered(response, fault.alter)
-        if fault.drip:
-            return await _dripping(request, response, fault.drip)
-        return _half(response) if fault.garbled else response
+        return await _marred(request, response, fault)
+
+
+async def _marred(
+    request: web.Request, response: web.StreamResponse, fault: Fault
+) -> web.StreamResponse:
+    """Spoil an answer as is asked for."""
+    if fault.alter and response.status < HTTPStatus.BAD_REQUEST:
+        return _altered(response, fault.alter)
+    if fault.drip:
+        return await _dripping(request, response, fault.drip)
+    if fault.cut:
+        return await _cut(request, response)
+    return _half(response) if fault.garbled else response
 
 
 def _hang_up(request: web.Request) -> web.Response:
@@ -176,10 +187,21 @@ async def _dripping(
     slow = web.StreamResponse(status=response.status)
     slow.content_type = response.content_type
     await slow.prepare(request)
-    for byte in _whole(response):
-        await slow.write(bytes([byte]))
-        await asyncio.sleep(pause)
+    with suppress(ConnectionResetError):  # nobody waits for the rest
+        for byte in _whole(response):
+            await slow.write(bytes([byte]))
+            await asyncio.sleep(pause)
     return slow
+
+
+async def _cut(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    whole = _whole(response)
+    short = web.StreamResponse(status=response.status)
+    short.content_type, short.content_length = response.content_type, len(whole)
+    await short.prepare(request)
+    await short.write(whole[: len(whole) // 2])
+    _hang_up(request)
+    return short
 
 
 def _whole(response: web.StreamResponse) -> bytes:

@@ -72,17 +72,52 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{file}"
 
 
-def _postgres_programs() -> Path:
-    """Return the folder of PostgreSQL's programs, or skip."""
+def find_programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs, if it is installed."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3])
     )
     on_path = shutil.which("initdb")
     if on_path is not None:
         found.append(Path(on_path))
-    if not found:
-        pytest.skip("PostgreSQL is not installed")
-    return found[-1].parent
+    return found[-1].parent if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A private PostgreSQL that listens on a socket in its own folder, whose path is short."""
+
+    folder: Path
+    programs: Path
+
+    def create(self) -> None:
+        """Make its files."""
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        initdb = [str(self.programs / "initdb"), "-A", "trust", "-U", "test", "-E", "UTF8", "-N"]
+        _run([*initdb, "-D", str(self.folder / "data")])
+
+    def start(self) -> None:
+        """Serve."""
+        sockets = f"-c listen_addresses='' -c fsync=off -c unix_socket_directories={self.folder}"
+        self._control("-o", sockets, "start")
+
+    def stop(self) -> None:
+        """End at once, as where the power fails."""
+        self._control("-m", "immediate", "stop")
+
+    def revive(self) -> None:
+        """Serve again where it has ended by itself."""
+        if not (self.folder / "data" / "postmaster.pid").exists():
+            self.start()
+
+    def _control(self, *words: str) -> None:
+        control = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w"]
+        _run([*control, "-l", str(self.folder / "log"), *words])
+
+    def url(self, name: str = "postgres") -> str:
+        """Return the address of one of its databases."""
+        return _url(str(self.folder), name)
 
 
 def _url(folder: str, name: str) -> str:
@@ -101,24 +136,21 @@ def _create(folder: str, name: str, template: str) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A private cluster that listens on a socket in its own folder, with a migrated template."""
-    programs = _postgres_programs()
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
     folder = Path("/tmp") / f"paymo-xero-{uuid4().hex[:8]}"  # noqa: S108 - a socket's path must be short
     folder.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    options = f"-c listen_addresses='' -c fsync=off -c unix_socket_directories={folder}"
-    initdb = [str(programs / "initdb"), "-A", "trust", "-U", "test", "-E", "UTF8", "-N"]
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    cluster = Cluster(folder, programs)
     try:
-        _run([*initdb, "-D", str(data)])
-        _run([*control, "-o", options, "start"])
+        cluster.create()
+        cluster.start()
         try:
             _create(str(folder), _TEMPLATE, "template0")
-            migrate.upgrade(_url(str(folder), _TEMPLATE))
+            migrate.upgrade(cluster.url(_TEMPLATE))
             yield str(folder)
         finally:
-            _run([*control, "-m", "immediate", "stop"])
+            cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

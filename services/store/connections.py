@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, Pair, SeveralConnections
@@ -12,7 +12,7 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, roles, schedules
-from services.store.tables import Connection, Export, Subscription, Workspace
+from services.store.tables import Batch, Connection, Export, Subscription, Task, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
 _OLD_INVOICES = timedelta(seconds=5)  # Paymo's, of which only what changed is read
@@ -258,15 +258,13 @@ def common_facts(connection: Connection) -> dict[str, object]:
 async def release_parked(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Let everything that waited for this connection come due."""
     await schedules.begin(session, [connection.id], [Job.SWEEP, Job.MIRROR], now)
-    await session.execute(
-        update(Export)
-        .where(
-            Export.connection_id == connection.id,
-            Export.due_at > now,
-            leases.has_ended(Export, now),
-        )
-        .values(due_at=now)
-    )
+    for table, ended in (
+        (Export, leases.has_ended(Export, now)),
+        (Task, leases.has_ended(Task, now)),
+        (Batch, true()),
+    ):
+        waits = and_(table.connection_id == connection.id, table.due_at > now, ended)
+        await session.execute(update(table).where(waits).values(due_at=now))
 
 
 def pair_of(connection: Connection) -> Pair:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,11 +14,23 @@ from services.connect.service import WorkspaceService
 from services.errors import NotAllowed, ServiceError, System, Unavailable
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
-from services.model.jobs import Job
+from services.model.export import BatchState
+from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.model.wording import Member
-from services.store.tables import AuditEntry, Connection, Grant, Notice, OneTimeLink, Subscription
+from services.store.tables import (
+    AuditEntry,
+    Batch,
+    Connection,
+    Export,
+    Grant,
+    Notice,
+    OneTimeLink,
+    Subscription,
+    Task,
+)
+from services.store.types import Leased
 from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import HERE, Connecting, nonce_of
 from tests.services.prepared import KEY
@@ -199,7 +212,22 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
 ) -> None:
     connection = await broken(stand, "Xero")
     stand.xero.authority.keeps_old_event = keeps_old_event
-    parked = export_of(connection, due_at=stand.clock().replace(year=2030))
+    later = stand.clock().replace(year=2030)
+    parked = export_of(connection, due_at=later)
+    waits: dict[str, Any] = {"connection_id": connection.id, "asked_by": "U1", "due_at": later}
+    undo = Task(
+        **waits,
+        job=Job.UNDO,
+        subject="1",
+        state=TaskState.WAITING,
+        asked_at=stand.clock(),
+    )
+    batch = Batch(
+        **waits,
+        state=BatchState.RUNNING,
+        reply_to={},
+        created_at=stand.clock(),
+    )
     heard = Subscription(
         connection_id=connection.id,
         channel_id="C1",
@@ -208,17 +236,22 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
         set_at=stand.clock(),
     )
     async with stand.database.sessions.begin() as session:
-        session.add_all([parked, heard])
+        session.add_all([parked, undo, batch, heard])
     checklist = await stand.service.open(ANNA)
     assert (checklist.broken_side, checklist.paymo_link) == ("Xero", "")
     await stand.press(nonce_of(checklist.xero_link), stand.maple)
     mended = await stand.connection(connection.id)
-    (released,) = await stand.rows(type(parked))
+    rows: list[Leased] = [
+        *await stand.rows(Export),
+        *await stand.rows(Task),
+        *await stand.rows(Batch),
+    ]
+    released = [each.due_at for each in rows]
     told = [(each.kind, each.channel_id) for each in await stand.rows(Notice)]
     (grant,) = await stand.rows(Grant)
 
     assert (mended.state, mended.broken_side) == (ConnectionState.ACTIVE, "")
-    assert (mended.grant_id, released.due_at) == (grant.id, stand.clock())
+    assert (mended.grant_id, released) == (grant.id, 3 * [stand.clock()])
     assert told == [
         (NoticeKind.CONNECTION_BROKEN, "U1"),
         (NoticeKind.CONNECTION_RESTORED, "C1"),

@@ -1,0 +1,59 @@
+"""The campaign as a program: episodes side by side, then the table of what came of them.
+
+`python -m tests.chaos [--faults N] [--seed N] [--beside N] [--logs FOLDER]`
+"""
+
+import argparse
+import asyncio
+import itertools
+import sys
+import time
+from pathlib import Path
+
+from tests.chaos.episode import run
+from tests.chaos.report import Report
+
+_EACH = 25  # faults in an episode
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--faults", type=int, default=500, help="how many must strike in all")
+    parser.add_argument("--seed", type=int, default=None, help="play this episode again, alone")
+    parser.add_argument("--first", type=int, default=1, help="the seed of the first episode")
+    parser.add_argument("--beside", type=int, default=3, help="how many episodes at once")
+    parser.add_argument("--logs", type=Path, default=None, help="where to keep logs of violations")
+    return parser.parse_args()
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def campaign(asked: argparse.Namespace) -> Report:
+    """Play episodes until enough faults have struck."""
+    whole, seeds = Report(), itertools.count(asked.first)
+    if asked.seed is not None:
+        return await run(asked.seed, min(asked.faults, _EACH), _tell, logs=asked.logs)
+
+    async def play_on() -> None:
+        while (left := asked.faults - whole.faults.total()) > 0:
+            whole.add(await run(next(seeds), min(_EACH, left), _tell, logs=asked.logs))
+
+    await asyncio.gather(*(play_on() for _ in range(asked.beside)))
+    return whole
+
+
+def main() -> int:
+    """Say what came of it; the status is 1 where something was violated."""
+    asked, began = _asked(), time.monotonic()
+    report = asyncio.run(campaign(asked))
+    _tell(f"\n{time.monotonic() - began:.0f} seconds.")
+    for line in (*report.lines(), *report.violations):
+        _tell(line)
+    return bool(report.violations)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""What must hold after each fault, whatever it was; and what must hold soon."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.model.connection import ConnectionState
+from services.model.export import BatchState, ExportState
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.payment import PaymentState
+from services.store.engine import Database
+from services.store.tables import (
+    AuditEntry,
+    Batch,
+    Connection,
+    Export,
+    Notice,
+    Payment,
+    Schedule,
+    Task,
+)
+from tests.chaos.stage import Stage
+from tests.databases import KEY
+
+Problem = tuple[str, str]  # the invariant, and what is wrong
+
+ONE_INVOICE = "one invoice in Xero for each export"
+ONCE_IN_PAYMO = "each payment in Xero exactly once in Paymo"
+READ_TWICE = "nothing deleted without a second read"
+TOLD_ONCE = "each notification once"
+TRUTH = "both sides as the truth table has them"
+NOTED = "the audit log complete"
+STUCK = "nothing stuck"
+IN_TIME = "recovered within 30 seconds"
+ALL = (ONE_INVOICE, ONCE_IN_PAYMO, READ_TWICE, TOLD_ONCE, TRUTH, NOTED, STUCK, IN_TIME)
+
+_ALSO_NOTED = ("payment_received", "payment_removed", "invoice_voided", "invoice_deleted")
+_TASKS = (Job.UNDO, Job.UPDATE, Job.RESTORE)
+_UNFINISHED: tuple[tuple[str, Select[Any]], ...] = (
+    (
+        "exports",
+        select(func.count())
+        .select_from(Export)
+        .where(
+            Export.state.not_in([ExportState.EXPORTED])
+            | Export.invoice_state.in_(
+                [InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.UNDOING]
+            )
+        ),
+    ),
+    (
+        "payments",
+        select(func.count())
+        .select_from(Payment)
+        .where(Payment.state.not_in([PaymentState.RECORDED, PaymentState.REMOVED])),
+    ),
+    ("notifications", select(func.count()).select_from(Notice).where(Notice.due_at.is_not(None))),
+    (
+        "tasks",
+        select(func.count())
+        .select_from(Task)
+        .where(Task.job.in_(_TASKS), Task.state != TaskState.DONE),
+    ),
+    ("batches", select(func.count()).select_from(Batch).where(Batch.state == BatchState.RUNNING)),
+    (
+        "syncs",
+        select(func.count())
+        .select_from(Schedule)
+        .where(Schedule.job == Job.SWEEP, Schedule.problem != ""),
+    ),
+    (
+        "connections",
+        select(func.count())
+        .select_from(Connection)
+        .where(Connection.state.not_in([ConnectionState.ACTIVE, ConnectionState.ENDED])),
+    ),
+)
+
+
+def never(stage: Stage) -> Iterator[Problem]:
+    """Return what has happened that must not happen even for a moment."""
+    for fate in stage.fates:
+        if len(stage.in_xero(fate)) > fate.copies:
+            yield ONE_INVOICE, f"{fate.number} is in Xero {len(stage.in_xero(fate))} times"
+        notes = Counter(each.notes for each in stage.company.payments_of(fate.paymo_ids[-1]))
+        yield from (
+            (ONCE_IN_PAYMO, f"{fate.number} has {count} copies of {key}")
+            for key, count in notes.items()
+            if count > 1
+        )
+    yield from _unread(stage)
+    extra = said(stage) - wanted(stage)
+    if extra.total() > stage.repeats_allowed:
+        yield TOLD_ONCE, f"too often: {extra}; {stage.repeats_allowed} may be repeated"
+
+
+def _unread(stage: Stage) -> Iterator[Problem]:
+    """Return what was deleted in Paymo and not in Xero, or without asking Xero once more."""
+    asked = [
+        (place, f"{seen.path}?{seen.query.get('IDs', '')}")
+        for place, seen in enumerate(stage.xero.requests)
+        if seen.method == "GET" and "/api.xro/" in seen.path
+    ]
+    for place, seen in enumerate(stage.xero.requests):
+        if seen.method != "DELETE" or not seen.path.startswith("/api/invoice"):
+            continue
+        key, since = stage.deleted.get(seen.path, ("?", 0))
+        if not any(since <= when < place and key in words for when, words in asked):
+            yield READ_TWICE, f"{seen.method} {seen.path} for {key}"
+
+
+def said(stage: Stage) -> Counter[tuple[str, Any]]:
+    """Count the notifications in all channels by kind and invoice."""
+    found: Counter[tuple[str, Any]] = Counter()
+    for room in stage.slack.state.channels.values():
+        here: Counter[tuple[str, Any]] = Counter()
+        for about in filter(None, (each.metadata for each in room.messages)):
+            here[about["event_type"], about.get("event_payload", {}).get("paymo_invoice_id")] += 1
+        for key, count in here.items():  # each channel that needs it has a card of its own
+            is_card = key[0] == "invoice_exported"
+            found[key] = max(found[key], count) if is_card else found[key] + count
+    return found
+
+
+def wanted(stage: Stage) -> Counter[tuple[str, Any]]:
+    """Return the notifications that must be there."""
+    due: Counter[tuple[str, Any]] = Counter(
+        {(kind, None): count for kind, count in stage.told.items()}
+    )
+    for fate in stage.fates:
+        for kind, count in fate.told.items():
+            due[kind, fate.paymo_ids[0]] = count
+        if fate.told.total():  # an invoice of a batch gets its card with the first event
+            due["invoice_exported", fate.paymo_ids[0]] = 1
+    return due
+
+
+async def soon(stage: Stage) -> list[Problem]:
+    """Return what is not yet as it must be soon after the last fault."""
+    problems = list(_missing(stage))
+    if untold := wanted(stage) - said(stage):
+        problems.append((TOLD_ONCE, f"not told: {untold}"))
+    if problems:
+        return problems
+    try:
+        async with _session(stage) as session:
+            return [*await _unfinished(session), *await _unnoted(stage, session)]
+    except (DBAPIError, OSError) as error:
+        return [(STUCK, f"the database: {type(error).__name__}")]
+
+
+@asynccontextmanager
+async def _session(stage: Stage) -> AsyncIterator[AsyncSession]:
+    database = Database.open(stage.host.database_url, [KEY])
+    try:
+        async with database.sessions() as session:
+            yield session
+    finally:
+        await database.close()
+
+
+def _missing(stage: Stage) -> Iterator[Problem]:
+    for fate in stage.fates:
+        found = stage.in_xero(fate)
+        if len(found) < fate.copies:
+            yield STUCK, f"{fate.number} is not in Xero"
+            continue
+        theirs = stage.in_paymo(fate)
+        is_here = theirs.status if theirs else None
+        if found[-1].status != fate.xero or is_here not in (fate.paymo or {None}):
+            states = f"{found[-1].status} and {is_here}, not {fate.xero} and {set(fate.paymo)}"
+            yield TRUTH, f"{fate.number}: {states}"
+        if found[-1].total != fate.total or (theirs and theirs.total != fate.total):
+            yield TRUTH, f"{fate.number}: {found[-1].total} for {fate.total}"
+        copies = stage.company.payments_of(fate.paymo_ids[-1])
+        amounts = sorted(each.amount for each in copies)
+        if amounts != sorted(fate.payments.values()):
+            yield ONCE_IN_PAYMO, f"{fate.number}: {amounts} for {sorted(fate.payments.values())}"
+
+
+async def _unfinished(session: AsyncSession) -> list[Problem]:
+    counts = [(name, await session.scalar(asked) or 0) for name, asked in _UNFINISHED]
+    return [(STUCK, f"{count} {name}") for name, count in counts if count]
+
+
+async def _unnoted(stage: Stage, session: AsyncSession) -> list[Problem]:
+    rows = await session.execute(
+        select(Export.paymo_invoice_id, AuditEntry.what, func.count())
+        .join(Export, Export.id == AuditEntry.export_id)
+        .group_by(Export.paymo_invoice_id, AuditEntry.what)
+    )
+    noted = {(invoice_id, what): count for invoice_id, what, count in rows}
+    wanted = {
+        (fate.paymo_ids[0], what): count
+        for fate in stage.fates
+        for what, count in {
+            **fate.noted,
+            **{each: fate.told[each] for each in _ALSO_NOTED},
+        }.items()
+    }
+    return [
+        (NOTED, f"{what} of {invoice_id}: {noted.get((invoice_id, what), 0)} for {count}")
+        for (invoice_id, what), count in wanted.items()
+        if noted.get((invoice_id, what), 0) != count
+    ]
