@@ -206,14 +206,9 @@ async def test_an_organisation_that_cannot_be_read_leaves_no_tokens_behind(
     assert await stand.rows(Grant) == []
 
 
-@pytest.mark.parametrize("keeps_old_event", [False, True])
-async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_already(
-    stand: Connecting, *, keeps_old_event: bool
-) -> None:
-    connection = await broken(stand, "Xero")
-    stand.xero.authority.keeps_old_event = keeps_old_event
+def waiting(stand: Connecting, connection: Connection) -> list[Leased]:
+    """Return an export, an undo and a batch that are parked."""
     later = stand.clock().replace(year=2030)
-    parked = export_of(connection, due_at=later)
     waits: dict[str, Any] = {"connection_id": connection.id, "asked_by": "U1", "due_at": later}
     undo = Task(
         **waits,
@@ -228,6 +223,16 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
         reply_to={},
         created_at=stand.clock(),
     )
+    return [export_of(connection, due_at=later), undo, batch]
+
+
+@pytest.mark.parametrize("keeps_old_event", [False, True])
+async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_already(
+    stand: Connecting, *, keeps_old_event: bool
+) -> None:
+    connection = await broken(stand, "Xero")
+    stand.xero.authority.keeps_old_event = keeps_old_event
+    parked = waiting(stand, connection)
     heard = Subscription(
         connection_id=connection.id,
         channel_id="C1",
@@ -236,7 +241,7 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
         set_at=stand.clock(),
     )
     async with stand.database.sessions.begin() as session:
-        session.add_all([parked, undo, batch, heard])
+        session.add_all([*parked, heard])
     checklist = await stand.service.open(ANNA)
     assert (checklist.broken_side, checklist.paymo_link) == ("Xero", "")
     await stand.press(nonce_of(checklist.xero_link), stand.maple)
