@@ -10,6 +10,7 @@ result before the answer arrives, and the answer's own view would then cover it 
 import asyncio
 import os
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
+from structlog.contextvars import bound_contextvars
 
 from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
 from bot.telemetry import Metrics
@@ -99,6 +101,7 @@ class AfterAnswers:
             await self.work.nudge(job, key)
         else:
             departure.waiting[job, key] = None
+            log.info("asked", job=job, key=key)
 
     async def remind(self, job: Job, key: int) -> None:
         """Pass on the clock's nudge, unless a listener's nudge for the same row still waits."""
@@ -182,7 +185,8 @@ class SlackDoor:
         return app
 
     async def _listen(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        with self.metrics.acks.labels(kind_of(body)).time():
+        named = bound_contextvars(request_id=secrets.token_hex(6))
+        with named, self.metrics.acks.labels(kind_of(body)).time():
             return await self._ask(body, context)
 
     async def _ask(self, body: Body, context: AsyncBoltContext) -> BoltResponse:

@@ -14,6 +14,7 @@ from typing import TypedDict, Unpack
 
 import httpx
 import msgspec
+import structlog
 
 from services.clients.allowance import Allowance, largest
 from services.errors import (
@@ -29,6 +30,8 @@ from services.errors import (
 )
 from services.model import wording
 from services.model.jobs import CALL_LIMIT
+
+log = structlog.get_logger(__name__)
 
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]
@@ -195,6 +198,9 @@ class ApiClient:
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
+        tell = log.debug if request.method == "GET" else log.info
+        called = {"method": request.method, "path": request.url.path}
+        tell("remote_answered", system=self.system, status=response.status_code, **called)
         body = response.content.removeprefix(codecs.BOM_UTF8)
         if body.lstrip()[:1] in {b"{", b"[", b'"'}:
             body = wording.clean_json(body).encode()

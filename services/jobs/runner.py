@@ -34,13 +34,15 @@ on inside another one's step, such as a payment in a sweep, is run with `Runner.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars, reset_contextvars
 
 from services.errors import Lost, NotConnected, ServiceError
 from services.jobs.policy import BUG, Policy, Wait
@@ -49,7 +51,7 @@ from services.model.jobs import Job
 from services.store import leases, schedules
 from services.store.engine import Database, Session
 from services.store.tables import Schedule
-from services.store.types import Leased, Sends
+from services.store.types import Asked, Leased, Sends
 
 log = structlog.get_logger(__name__)
 
@@ -139,12 +141,13 @@ class Runner:
         if row is None:
             return False
         turn = Turn(row)
-        async with _Held(self, step, turn):
-            await step.run(turn)
-        for after in turn.afterwards:
-            await after()
-        for job, other in turn.nudges:
-            await self.work.nudge(job, other)
+        with _on_behalf_of(row):
+            async with _Held(self, step, turn):
+                await step.run(turn)
+            for after in turn.afterwards:
+                await after()
+            for job, other in turn.nudges:
+                await self.work.nudge(job, other)
         return True
 
     async def run_all(self, steps: Sequence[Step[Any]], key: int) -> None:
@@ -254,12 +257,22 @@ class Worker:
 
     async def run(self, job: Job, key: int) -> None:
         """Work on one row. A bug is logged in full and counted, and work goes on."""
+        clear_contextvars()  # whoever nudged may have worked for another request
         try:
             await self.runners[job](key)
         # The only broad one here: a bug in one row must not stop the work on all others.
         except Exception:
             log.exception("job_failed", job=job, key=key)
             await self.count(job, key)
+
+
+@contextmanager
+def _on_behalf_of(row: Leased) -> Iterator[None]:
+    """Have logs name the Slack request that the row is worked on for; after a bug, too."""
+    request_id = row.request_id if isinstance(row, Asked) else ""
+    tokens = bind_contextvars(request_id=request_id) if request_id else {}
+    yield
+    reset_contextvars(**tokens)
 
 
 async def _is_set_within(event: asyncio.Event, time: timedelta) -> bool:

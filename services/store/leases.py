@@ -28,7 +28,7 @@ from services.errors import (
     Unreachable,
 )
 from services.model.jobs import CALL_LIMIT
-from services.store.types import Base, Leased, Sends
+from services.store.types import Asked, Base, Leased, Sends, request_at_work
 
 LEASE = timedelta(seconds=20)
 
@@ -65,9 +65,14 @@ async def take_where(
 
 
 def ended(table: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
-    """Return what to write: whoever says when a row is wanted next lets go of it."""
+    """Return what to write: whoever says when a row is wanted next lets go of it.
+
+    Where that is said for somebody in Slack, the row keeps for which request.
+    """
     ends = issubclass(table, Leased) and "due_at" in values
-    return {**({"leased_until": None} if ends else {}), **values}
+    request_id = request_at_work() if ends and issubclass(table, Asked) else ""
+    asked = {"request_id": request_id} if request_id else {}
+    return {**({"leased_until": None} if ends else {}), **asked, **values}
 
 
 def wanted(table: type[Leased], at: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.model.people import ReplyTarget
 from services.store import leases, mirror, workspaces
 from services.store.engine import insert_into
 from services.store.tables import Connection, Schedule, Workspace
+from services.store.types import request_at_work
 
 _IS_ACTIVE = Connection.state == ConnectionState.ACTIVE
 _IS_HALF = (Connection.state == ConnectionState.PENDING) & (
@@ -109,7 +110,8 @@ async def begin(
     """Have jobs done at `at`, as if they had never been tried; who waits for it is at `place`."""
     await want(session, connection_ids, jobs, at)
     waits = asdict(reply_to) if reply_to is not None else None
-    await _change(session, connection_ids, jobs, tries=0, problem="", reply_to=waits)
+    fresh = {"tries": 0, "problem": "", "request_id": request_at_work()}
+    await _change(session, connection_ids, jobs, **fresh, reply_to=waits)
 
 
 async def stop(session: AsyncSession, connection_id: int) -> None:
@@ -146,7 +148,8 @@ async def conclude(
 
 def columns(due_at: datetime, *, problem: str, is_held: bool) -> dict[str, Any]:
     """Return what to write of a job that waits until then."""
-    return {"problem": problem[:_LONGEST_PROBLEM], "held_until": due_at if is_held else None}
+    held_until = due_at if is_held else None
+    return {"problem": problem[:_LONGEST_PROBLEM], "held_until": held_until, "request_id": ""}
 
 
 async def expect(

@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+from structlog.contextvars import get_contextvars
 
 from services.model.export import RefusalCode
 
@@ -145,6 +146,17 @@ class Leased:
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nobody is at it
     fence: Mapped[int] = mapped_column(default=0)  # grows whenever the row is taken
     tries: Mapped[int] = mapped_column(default=0)
+
+
+def request_at_work() -> str:
+    """Return the id that logs have for the Slack request that this is done for; "" for none."""
+    return str(get_contextvars().get("request_id", ""))
+
+
+class Asked:
+    """A row that keeps which Slack request it was last wanted for; logs of its steps say so."""
+
+    request_id: Mapped[str] = mapped_column(String(16), default=request_at_work)
 
 
 class Sends:

@@ -10,6 +10,10 @@ import structlog
 
 from bot import telemetry
 from services.errors import Rejected
+from services.model.jobs import Job
+from tests.walk import walking
+
+PUT_INVOICES = ("PUT", "/api.xro/2.0/Invoices")
 
 
 @pytest.fixture
@@ -94,3 +98,20 @@ def test_e69_secrets_in_a_traceback_are_hidden(stream: io.StringIO) -> None:
 
     assert "hunter2" not in stream.getvalue()
     assert "ValueError" in stream.getvalue()
+
+
+async def test_one_id_leads_from_the_press_in_slack_to_the_call_at_xero(
+    stream: io.StringIO, database_url: str
+) -> None:
+    async with walking(database_url) as walk:
+        await walk.connect()
+        await walk.export("INV-1")
+        await walk.export("INV-2")
+        await walk.notice("invoice_exported", 2)
+    lines = told(stream)
+
+    asked = [each for each in lines if (each["event"], each.get("job")) == ("asked", Job.EXPORT)]
+    sent = [each for each in lines if (each.get("method"), each.get("path")) == PUT_INVOICES]
+    assert len({each["request_id"] for each in asked}) == 2
+    assert [each["request_id"] for each in sent] == [each["request_id"] for each in asked]
+    assert [each["status"] for each in sent] == [200, 200]

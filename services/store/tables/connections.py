@@ -11,6 +11,7 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store.types import (
     PAYMO_ID,
+    Asked,
     Base,
     Leased,
     Money,
@@ -155,7 +156,7 @@ class Connection(Sends, Base):
         return limit is not None and (currency != self.base_currency or abs(total) > limit)
 
 
-class Schedule(Leased, Base):
+class Schedule(Asked, Leased, Base):
     """One regular job of a connection: its sweep, its mirror, or the end of it."""
 
     __tablename__ = "schedules"

@@ -13,6 +13,7 @@ from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.types import (
     PAYMO_ID,
+    Asked,
     Base,
     Leased,
     Money,
@@ -25,7 +26,7 @@ from services.store.types import (
 _OPEN = text("state = 'waiting'")
 
 
-class Export(Leased, Sends, Base):
+class Export(Asked, Leased, Sends, Base):
     """One invoice's way from Paymo to Xero, and its life there.
 
     The unique constraint is what makes two of anything one; a new generation starts only when a
@@ -115,7 +116,7 @@ class Export(Leased, Sends, Base):
         return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 
-class Payment(Leased, Sends, Base):
+class Payment(Asked, Leased, Sends, Base):
     """One payment or credit in Xero, and its copy in Paymo."""
 
     __tablename__ = "payments"
@@ -141,7 +142,7 @@ class Payment(Leased, Sends, Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Draft(Leased, Base):
+class Draft(Asked, Leased, Base):
     """An export form on somebody's screen."""
 
     __tablename__ = "drafts"
@@ -168,7 +169,7 @@ class Draft(Leased, Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-class Task(Leased, Sends, Base):
+class Task(Asked, Leased, Sends, Base):
     """One thing to be done once: the partial unique index makes two presses one task."""
 
     __tablename__ = "tasks"
@@ -197,7 +198,7 @@ class Task(Leased, Sends, Base):
     reason: Mapped[str] = mapped_column(Text, default="")  # why it waits, or was refused
 
 
-class Batch(Leased, Base):
+class Batch(Asked, Leased, Base):
     """An export of many invoices, from the table of what is ready to the report."""
 
     __tablename__ = "batches"

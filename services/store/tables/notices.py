@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.notice import Layout, NoticeKind
-from services.store.types import PAYMO_ID, Base, Leased, Money, UtcDateTime, text_enum
+from services.store.types import PAYMO_ID, Asked, Base, Leased, Money, UtcDateTime, text_enum
 
 
 class Subscription(Base):
@@ -29,7 +29,7 @@ class Subscription(Base):
     paused_because: Mapped[str] = mapped_column(String(255), default="")
 
 
-class Notice(Leased, Base):
+class Notice(Asked, Leased, Base):
     """One message that a channel or a person is owed."""
 
     __tablename__ = "notices"
