@@ -28,6 +28,7 @@ from services.model.people import ReplyTarget
 from services.store import audit, connections, exports, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import asked_source
 from services.store.tables import Connection, InvoiceHeader, Task
 
 _FRESH = timedelta(minutes=1)
@@ -71,7 +72,7 @@ class AutoStep(OneOffStep):
             if header is None:
                 return
             client = await mirror.find_client(session, connection.id, header.client_id)
-            source = f"{header.invoice_id}:{task.id}"
+            source = f"{asked_source(connection.id, header.invoice_id)}:{task.id}"
             facts = _facts(header, client.name if client else "", _UNASKED)
             await self._ask(session, connection, header.invoice_id, source, facts)
 
@@ -122,8 +123,9 @@ class AutoStep(OneOffStep):
         doubt = doubt or await _doubt(session, connection, invoice, choice)
         if doubt:
             # Once for each time that it was in Xero.
-            source = f"{invoice.id}:{latest.id}" if latest is not None else f"{invoice.id}"
-            if not await notices.is_known(session, f"export_asked:{connection.id}:{source}"):
+            source = asked_source(connection.id, invoice.id)
+            source = f"{source}:{latest.id}" if latest is not None else source
+            if not await notices.is_known(session, source):
                 facts = _facts(invoice, invoice.client_name, doubt)
                 await self._ask(session, connection, invoice.id, source, facts)
             return doubt, None
@@ -147,7 +149,7 @@ class AutoStep(OneOffStep):
         """Say why this invoice did not go by itself: in channels, or to the owner."""
         notification = notices.Notification(
             kind=NoticeKind.EXPORT_ASKED,
-            source=f"export_asked:{connection.id}:{source}",
+            source=source,
             facts=connections.common_facts(connection)
             | facts
             | {"country": connection.country, "paymo_url": self.links.paymo(invoice_id)},

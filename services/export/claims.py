@@ -17,9 +17,10 @@ from services.model.actions import Action
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, ExportState, Wish
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
-from services.model.wording import Day, Member
-from services.store import connections, exports, matches, mirror, roles
+from services.model.wording import Day, Member, Moment
+from services.store import connections, drafts, exports, matches, mirror, roles
 from services.store.engine import Session
+from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
 
 WIDEST = 255  # what a row keeps of a number or a name
@@ -143,7 +144,15 @@ def why_taken(export: Export, connection: Connection) -> str:
         )
     known = export.xero_number or "an invoice without a number"
     as_what = "" if known == number else f" as {known}"
-    return f"Invoice {number} is already exported to {connection.organisation_name}{as_what}."
+    said = f"Invoice {number} is already exported to {connection.organisation_name}{as_what}."
+    return f"{said} {_exported_by(export)}".strip()
+
+
+def _exported_by(export: Export) -> str:
+    if export.exported_at is None:
+        return ""
+    who = Member(export.requested_by) if export.requested_by else "Automatic export"
+    return f"{who} did it on {Moment(export.exported_at)}."
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
@@ -163,6 +172,7 @@ async def claim(session: Session, connection: Connection, request: Request) -> E
             return await _again(session, connection, latest, asked)
         wanted.generation = latest.generation + 1
     if await exports.claim(session, lifecycle.queue(wanted)):
+        await drafts.outdate(session, wanted, request.at)
         return wanted
     winner = await exports.find_latest(session, connection, invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
@@ -172,9 +182,12 @@ async def _again(
     session: Session, connection: Connection, failed: Export, asked: ExportColumns
 ) -> Export:
     """Take up a row whose last try was refused; of two people, one gets it."""
+    said = Settled(EXPORTS, asked["requested_by"], "tried it again", failed.id)
+    await settle(session, connection, said, asked["requested_at"])
     if not await lifecycle.requeue(session, failed, asked):
         latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
         raise AlreadyRequested(why_taken(latest or failed, connection))
+    await drafts.outdate(session, failed, asked["requested_at"])
     return failed
 
 

@@ -111,7 +111,7 @@ class ExportForms:
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.choose_invoice(session, draft, choice.invoice_id, self.now())
-                card = await self._card(session, connection, choice.invoice_id or 0)
+                card = await _card_of(self, session, connection, choice.invoice_id)
                 if card is not None:
                     draft.due_at = None  # there is nothing to read
             else:
@@ -219,19 +219,8 @@ class ExportForms:
             export = await numbered.find_export(session, connection, number)
             if export is None:
                 return None
-            card = await self._card(session, connection, export.paymo_invoice_id)
+            card = await _card_of(self, session, connection, export.paymo_invoice_id)
             return (card, await roles.role_of(session, connection, person)) if card else None
-
-    async def _card(
-        self, session: Session, connection: Connection, invoice_id: int
-    ) -> dict[str, Any] | None:
-        export = await exports.find_latest(session, connection, invoice_id)
-        if export is None or not export.xero_invoice_id:
-            return None
-        if not claims.why_taken(export, connection):
-            return None
-        rows = await payments.list_of(session, [export.id])
-        return notices.card_facts(export, connection, self.links, rows, self.now())
 
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""
@@ -268,6 +257,20 @@ class ExportForms:
             return await forms.form_of(session, connection, draft)
 
 
+async def _card_of(
+    of: "ExportForms | PreviewStep",
+    session: Session,
+    connection: Connection,
+    invoice_id: int | None,
+) -> dict[str, Any] | None:
+    """Return the card of an invoice that is exported already."""
+    export = await exports.find_latest(session, connection, invoice_id or 0)
+    if export is None or not export.xero_invoice_id or not claims.why_taken(export, connection):
+        return None
+    rows = await payments.list_of(session, [export.id])
+    return notices.card_facts(export, connection, of.links, rows, of.now())
+
+
 async def draft_of(session: Session, draft_id: int, person: Person) -> tuple[Draft, Connection]:
     """Return this person's own draft."""
     draft = await drafts.find(session, draft_id)
@@ -295,6 +298,8 @@ class PreviewStep(Step[Draft]):
     paymo: PaymoClients
     mirror: Mirror
     screen: FormScreen
+    links: Links
+    now: Callable[[], datetime]
 
     job = Job.PREVIEW
     table = Draft
@@ -318,13 +323,9 @@ class PreviewStep(Step[Draft]):
             if row is None or not await drafts.end_reading(session, row, turn.row.fence, problem):
                 raise Lost
             connection = await connections.get(session, row.connection_id)
-            form = await forms.form_of(session, connection, row)
-        reply_to = ReplyTarget(
-            workspace_id=row.workspace_id,
-            user_id=row.user_id,
-            channel_id=row.channel_id,
-            view_id=row.view_id,
-        )
+            card = await _card_of(self, session, connection, row.invoice_id)
+            form = replace(await forms.form_of(session, connection, row), card=card)
+        reply_to = ReplyTarget(row.workspace_id, row.user_id, row.channel_id, row.view_id)
         turn.then(partial(self.screen.show_form, reply_to, form))
 
     async def _read(self, connection: Connection, draft: Draft) -> None:

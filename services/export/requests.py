@@ -25,6 +25,7 @@ from services.model.wording import Member, some_of
 from services.store import audit, connections, drafts, exports, leases, matches, mirror
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export
 
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
@@ -97,6 +98,8 @@ class ExportRequests:
             found, connection = await exports.get_here(session, person, export_id)
             export = await exports.hold(session, found)
             _require_not_done(export, connection)
+            said = Settled(EXPORTS, person.user_id, "cancelled it", export.id)
+            await settle(session, connection, said, now)
             entry = AuditNote("export_cancelled", now, person.user_id, export_id=export.id)
             audit.record(session, connection, entry)
             fence = export.fence if leases.is_under_way(export, now) else export.fence + 1
@@ -152,6 +155,8 @@ class ExportRequests:
                     # Only the owner answers for a tax that differs.
                     "override_tax": export.override_tax and person.user_id == connection.owner_id,
                 }
+                said = Settled(EXPORTS, person.user_id, "tried it again", export.id)
+                await settle(session, connection, said, now)
                 if await lifecycle.requeue(session, export, {**asked, **decided}) and decided:
                     await claims.remember_match(session, export, now)
             number, organisation = export.number, connection.organisation_name

@@ -1,13 +1,15 @@
 """Export forms on people's screens."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store import leases
-from services.store.tables import Draft
+from services.store.tables import Draft, Export
+
+_OPEN = timedelta(hours=1)  # nobody looks at a form for longer
 
 
 async def find(session: AsyncSession, draft_id: int) -> Draft | None:
@@ -56,7 +58,22 @@ async def end(session: AsyncSession, draft: Draft) -> None:
     await session.execute(
         update(Draft)
         .where(Draft.id == draft.id)
-        .values(due_at=None, leased_until=None, fence=Draft.fence + 1)
+        .values(view_id="", due_at=None, leased_until=None, fence=Draft.fence + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def outdate(session: AsyncSession, export: Export, now: datetime) -> None:
+    """Have the forms drawn again in which people look at this invoice: something became of it."""
+    await session.execute(
+        update(Draft)
+        .where(
+            Draft.connection_id == export.connection_id,
+            Draft.invoice_id == export.paymo_invoice_id,
+            Draft.view_id != "",
+            Draft.created_at > now - _OPEN,
+        )
+        .values(**leases.wanted(Draft, now))
         .execution_options(synchronize_session=False)
     )
 

@@ -4,21 +4,32 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.notice import NoticeKind
-from services.store.tables import Connection, Notice
+from services.store.tables import Connection, Export, Notice
 
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
 PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
+EXPORTS = (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_ASKED, NoticeKind.APPROVAL_ASKED)
 # Which news end which earlier ones of the same invoice, or of the same connection, and how.
+_DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
 _ENDS = {
-    NoticeKind.INVOICE_EXPORTED: ((NoticeKind.EXPORT_FAILED,), "exported it"),
+    NoticeKind.INVOICE_EXPORTED: (EXPORTS, "exported it"),
     NoticeKind.INVOICE_RESTORED: (DELETIONS, "restored it"),
+    NoticeKind.INVOICE_DRIFTED: (_DRIFTED, "compared it again"),
+    NoticeKind.INVOICE_UNDONE: (_DRIFTED, "undid its export"),
+    NoticeKind.INVOICE_DELETED: (_DRIFTED, "found it deleted"),
+    NoticeKind.INVOICE_VOIDED: (_DRIFTED, "found it voided"),
+    NoticeKind.APPROVAL_ASKED: ((NoticeKind.APPROVAL_ASKED,), "asked again"),
     NoticeKind.CONNECTION_RESTORED: ((NoticeKind.CONNECTION_BROKEN,), "reconnected it"),
-    NoticeKind.CONNECTION_ENDED: ((NoticeKind.CONNECTION_BROKEN,), "disconnected it"),
+    NoticeKind.CONNECTION_ENDED: (
+        (NoticeKind.CONNECTION_BROKEN, NoticeKind.SYNC_PAUSED, *EXPORTS),
+        "disconnected it",
+    ),
 }
+_UPDATED = "updated it in Xero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ async def settle(
         Notice.due_at.is_(None),
     )
     if settled.export_id is not None:
-        told = told.where(Notice.export_id == settled.export_id)
+        told = told.where(await _about(session, settled.export_id))
     for notice in await session.scalars(told):
         is_other = settled.payment_id not in {None, notice.facts.get("payment_id")}
         if is_other or "done" in notice.facts:
@@ -51,6 +62,21 @@ async def settle(
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
         notice.facts = {**notice.facts, "done": said}
         notice.due_at, notice.tries = now, 0
+
+
+async def _about(session: AsyncSession, export_id: int) -> ColumnElement[bool]:
+    """Return which messages are about an export, or about its invoice before it had one."""
+    export = await session.get_one(Export, export_id)
+    before = asked_source(export.connection_id, export.paymo_invoice_id)
+    is_before = or_(
+        Notice.source == before, Notice.source.startswith(f"{before}:", autoescape=True)
+    )
+    return or_(Notice.export_id == export_id, is_before)
+
+
+def asked_source(connection_id: int, invoice_id: int) -> str:
+    """Return under which source an invoice is asked about that did not go by itself."""
+    return f"{NoticeKind.EXPORT_ASKED}:{connection_id}:{invoice_id}"
 
 
 async def follow(
@@ -64,4 +90,6 @@ async def follow(
     kind, by = news
     if kind in _ENDS:
         kinds, what = _ENDS[kind]
+        if kind is NoticeKind.INVOICE_DRIFTED and by:
+            what = _UPDATED
         await settle(session, connection, Settled(kinds, by, what, export_id), now)

@@ -34,3 +34,24 @@ async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
     assert f"Approved by {names[1]}" in said
     await slack.wait_for(lambda: "'approve'" not in str(asked.blocks), 60)
     assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
+
+
+async def test_an_open_form_follows_what_somebody_else_does_with_its_invoice(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
+    await slack.submit("Anna", view.id)
+    await walk.close()
+    await walk.type("export INV-1", "Ben")
+    await walk.modal_saying("passed", "Ben")
+    await walk.export("INV-1")
+
+    view = await walk.modal_saying("Open in Xero", "Ben")
+    assert "*Approved*" in text_in(view.payload)
+    answer = await slack.submit("Ben", view.id)
+    said = text_in((await walk.modal_saying("is already exported", "Ben")).payload)
+    assert answer.ok or answer.errors
+    assert f"<@{slack.user('Anna').id}> did it on" in said
+    assert len(walk.books.invoices) == 1

@@ -8,7 +8,7 @@ from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.model.payment import PaymentKind, PaymentState
 from services.store import notices
-from services.store.settled import PAYMENTS, Settled, settle
+from services.store.settled import PAYMENTS, Settled, asked_source, settle
 from services.store.tables import Payment
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
@@ -22,6 +22,11 @@ pytestmark = SQLITE_ALONE
     [
         (NoticeKind.EXPORT_FAILED, NoticeKind.INVOICE_EXPORTED, "exported it"),
         (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_RESTORED, "restored it"),
+        (NoticeKind.EXPORT_ASKED, NoticeKind.INVOICE_EXPORTED, "exported it"),
+        (NoticeKind.APPROVAL_ASKED, NoticeKind.APPROVAL_ASKED, "asked again"),
+        (NoticeKind.INVOICE_DRIFTED, NoticeKind.INVOICE_DRIFTED, "updated it in Xero"),
+        (NoticeKind.INVOICE_DRIFTED, NoticeKind.INVOICE_UNDONE, "undid its export"),
+        (NoticeKind.INVOICE_DRIFTED, NoticeKind.PAYMENT_RECEIVED, ""),
         (NoticeKind.CONNECTION_BROKEN, NoticeKind.CONNECTION_RESTORED, "reconnected it"),
         (NoticeKind.CONNECTION_BROKEN, NoticeKind.SYNC_FAILING, ""),
     ],
@@ -34,7 +39,11 @@ async def test_news_end_what_was_asked_in_every_channel_and_of_every_person(
     export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
     await room.add(export)
     about = None if asks is NoticeKind.CONNECTION_BROKEN else export
-    await room.enqueue(notices.Notification(asks, "asks", {}, about, also=["U1"]))
+    source, own = "asks", about
+    if asks is NoticeKind.EXPORT_ASKED:  # there was no export yet
+        source, own = asked_source(room.connection.id, export.paymo_invoice_id), None
+    also = ["U1"] if asks is not NoticeKind.APPROVAL_ASKED else ["U1", "U2", "U3"]
+    await room.enqueue(notices.Notification(asks, source, {}, own, also=also))
     await room.run()
     await room.enqueue(notices.Notification(ends, "ends", {"by": "U7"}, about))
     await room.run(seconds=3)
