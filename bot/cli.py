@@ -226,6 +226,21 @@ def set_owner(
 
 
 @app.command()
+def relink(
+    *,
+    workspace: _Workspace,
+    yes: Annotated[bool, typer.Option("--yes", help="Write it down without a question.")] = False,
+) -> None:
+    """Find former exports again after the database was lost, and link them.
+
+    Connect the same company and organisation first. It shows what Xero and Paymo still say of the
+    exports and their payments, and writes it down after a yes. Typed again, it goes on with what
+    is left. Exit status: 0 all is linked, 1 something isn't.
+    """
+    _commands(_settings()).relink(workspace, is_agreed=yes)
+
+
+@app.command()
 def forget(*, workspace: _Workspace) -> None:
     """End a workspace's connections, then delete all that is kept about it."""
     settings = _settings()

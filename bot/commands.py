@@ -17,14 +17,18 @@ from rich.progress import Progress
 from bot import doctor, serving
 from bot.doctor import Finding, Verdict
 from bot.settings import Settings
-from bot.wiring import Core, now, open_core, open_database
+from bot.telemetry import Metrics
+from bot.wiring import Core, now, open_core, open_database, open_remote
 from handlers.blocks import render_plain
+from handlers.reconcile.text import found_lines
+from services.errors import ServiceError
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.wording import has_facts
+from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import Session, rotate
-from services.store.tables import Workspace
+from services.store.tables import Connection, Workspace
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
@@ -99,6 +103,11 @@ class Commands:
             _fail(f"Nothing is connected in workspace {workspace}.")
         for each in organisations:
             typer.echo(f"{user} is now the owner of {each}.")
+
+    def relink(self, workspace: str, *, is_agreed: bool) -> None:
+        """Show what is found of former exports, and write it down once somebody agrees."""
+        is_well = _run(_relink(self.settings, workspace, is_agreed=is_agreed))
+        raise typer.Exit(0 if is_well else 1)
 
     def forget(self, workspace: str) -> None:
         """End a workspace's connections, then delete all that is kept about it."""
@@ -215,6 +224,47 @@ async def _set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
         return [each.organisation_name or "Xero" for each in found]
 
 
+async def _relink(settings: Settings, name: str, *, is_agreed: bool) -> bool:
+    """Relink each connection of a workspace; return whether nothing is left to write."""
+    is_well = True
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        async with database.sessions() as session:
+            workspace = await _get_named(session, name)
+            found = await connections.list_in(session, workspace.id, ConnectionState.ACTIVE)
+        if not found:
+            _fail("Nothing is connected there. Type /paymo-xero connect in Slack first.")
+        remote = open_remote(settings, database, Metrics(), stack)
+        relinking = Relinking(database, remote.paymo, remote.xero, now)
+        for connection in found:
+            pair = f"{connection.paymo_company_name} → {connection.organisation_name}"
+            try:
+                is_well &= await _relink_one(relinking, connection, pair, is_agreed=is_agreed)
+            except ServiceError as refusal:
+                typer.echo(f"{pair}: {render_plain(str(refusal))}", err=True)
+                is_well = False
+    return is_well
+
+
+async def _relink_one(
+    relinking: Relinking, connection: Connection, pair: str, *, is_agreed: bool
+) -> bool:
+    found = await relinking.find(connection)
+    typer.echo("\n".join([f"{pair}:", *(f"  {each}" for each in found_lines(found))]))
+    if not found.pairs:
+        return True
+    if not is_agreed and not _agrees():
+        typer.echo("Nothing is written. Add --yes to link them.", err=True)
+        return False
+    count = await relinking.write(found)
+    typer.echo(f"Linked {count} of {len(found.pairs)}. Their payments follow with the next sync.")
+    return True
+
+
+def _agrees() -> bool:
+    return sys.stdin.isatty() and typer.confirm("Link them?", default=False)
+
+
 async def _forget(settings: Settings, name: str) -> None:
     """End its connections on both sides, as far as they answer, then delete everything."""
     async with AsyncExitStack() as stack:
@@ -235,7 +285,7 @@ async def _forget(settings: Settings, name: str) -> None:
 async def _end(core: Core, workspace: Workspace) -> list[str]:
     """End every connection; return the organisations where that did not succeed."""
     async with core.database.sessions() as session:
-        ending = await connections.list_ending(session, workspace.id)
+        ending = await connections.list_in(session, workspace.id, ConnectionState.ENDING)
     for each in ending:
         await core.work.nudge(Job.DISCONNECT, each.id)
     await core.work.settle()

@@ -37,6 +37,7 @@ SENTENCES = {
     "subscribed": "set up notifications in {channel}",
     "unsubscribed": "stopped notifications in {channel}",
     "exported": "exported {it}{as_status}{order}",
+    "relinked": "linked {it} with Xero again",
     "export_failed": "tried to export {it}, but it failed{order}",
     "approval_asked": "asked for approval to export {it}",
     "export_approved": "approved the export of {it}",

@@ -8,7 +8,8 @@ from handlers import blocks
 from handlers.blocks import day, moment, one_line, shorten
 from services import money
 from services.compare import Mismatch
-from services.model.wording import listed
+from services.model.wording import listed, some_of
+from services.reconcile.relinking import Found
 from services.reconcile.report import Outcome, Report
 
 NO_FILE = (
@@ -172,3 +173,30 @@ def _missing(facts: Facts) -> list[str]:
 
 def _name(text: str) -> str:
     return shorten(one_line(text), _LONGEST_NAME)
+
+
+def found_lines(found: Found) -> list[str]:
+    """Say what was found of former exports, and what is left alone; names are plain text."""
+    numbers = [each.invoice.number for each in found.pairs]
+    if not numbers:
+        said = ["No former exports to link."]
+    else:
+        said = [f"{blocks.counted(len(numbers), 'former export')}: {some_of(numbers)}."]
+        copies = sum(len(each.copies) for each in found.pairs)
+        owed = sum(each.owed for each in found.pairs)
+        if copies:
+            said.append(f"Payments that are in Paymo already: {copies}.")
+        if owed:
+            said.append(f"Payments that the next sync brings to Paymo: {owed}.")
+    if found.known:
+        said.append(f"Exports that we know already: {found.known}.")
+    return said + [
+        f"{what}: {some_of(each)}. {then}"
+        for each, what, then in (
+            (found.ended, "Voided or deleted in Xero", "We leave them alone."),
+            (found.doubled, "Twice in Xero", "We link one. Void the other one by hand."),
+            (found.loose, "Paid from Xero, but not found there", "We leave them alone."),
+            (found.unread, "Couldn't be read", "Put them right, then try again."),
+        )
+        if each
+    ]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import structlog
 
+from services import compare, money
 from services.batch.reading import whole
 from services.clients.paymo import Header, Invoice, PaymoClient, PaymoClients
 from services.clients.paymo.transport import HEADS
@@ -30,7 +31,7 @@ from services.errors import (
 )
 from services.export import approvals, checking, ledger_settings
 from services.export.approvals import Shown, Telling
-from services.export.existing import Contacts, ExistingInvoices, names_export
+from services.export.existing import Contacts, ExistingInvoices, names_export, was_before
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
 from services.export.refusals import (
@@ -70,6 +71,7 @@ class _Go:
     show: Callable[[], Awaitable[None]]
     contacts_checked: set[str] = field(default_factory=set)  # of those that Xero has refused
     leaves_out_url: bool = False  # Xero has refused the link to Paymo
+    former: dict[int | None, XeroInvoice] | None = None  # by Paymo's ids, once they were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class GroupSender:
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
         drawn_at = None
         while members := (await self._unsent(batch))[:HEADS]:
-            members = await self._unchanged(go, members)
+            members = await self._unchanged(go, await self._without_former(go, members))
             compared_at = self.now()
             for group in chunks(members, MOST):
                 if self.now() - compared_at > _FRESH:
@@ -109,6 +111,23 @@ class GroupSender:
             await batch_lifecycle.go_on(session, batch)
             found = await batches.list_unsent(session, batch.id)
         return [member for member in found if _is_groupable(member[1])]
+
+    async def _without_former(self, go: _Go, members: Sequence[Member]) -> list[Member]:
+        """Return what Xero does not have yet; what a lost database knew is recorded instead."""
+        old = {export.id for row, export in members if _may_be_there(go.connection, row, export)}
+        if old and go.former is None:
+            xero = self.xero.client(go.connection.tenant_id, go.connection.grant_id)
+            own = [each for each in await xero.own_invoices() if each.status not in compare.DEAD]
+            go.former = {Links.paymo_id(each.url): each for each in own if each.url}
+        left = []
+        for row, export in members:
+            former = (go.former or {}).get(row.paymo_invoice_id) if export.id in old else None
+            if former is None or not await self.existing.free(go.connection, export, [former]):
+                left.append((row, export))
+                continue
+            with suppress(Lost):
+                await self.recorder.succeed(go.connection, export, former)
+        return left
 
     async def _unchanged(self, go: _Go, members: Sequence[Member]) -> list[Member]:
         """Return what Paymo still has as it was shown; the others are refused.
@@ -265,6 +284,13 @@ def _is_groupable(export: Export) -> bool:
     """Say whether it can go with others: its contact is in Xero, and nothing is to be looked up."""
     is_new = export.contact_id == NEW_CONTACT
     return export.state is ExportState.QUEUED and not is_new and export.sent_at is None
+
+
+def _may_be_there(connection: Connection, row: BatchRow, export: Export) -> bool:
+    """Say whether a lost database may have known it, and Xero would take it a second time."""
+    has_number = money.fits_number(export.number) and not export.leave_out_number
+    day = str(export.issue_on or (row.invoice or {}).get("date") or "")
+    return not has_number and was_before(connection, day)
 
 
 def answers_for(

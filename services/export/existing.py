@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -67,12 +67,30 @@ class ExistingInvoices:
             found = await xero.find_own(number, reference, since)
         except (Rejected, NotFound) as refusal:
             raise _unfindable(connection, export) from refusal
-        ours = await self._free(
+        ours = await self.free(
             connection, export, (each for each in found if _is_ours(each, export))
         )
         return min(ours, key=lambda each: each.updated_at, default=None)
 
-    async def _free(
+    async def find_former(self, connection: Connection, export: Export) -> XeroInvoice | None:
+        """Return what was exported before the database was lost, by its link to Paymo.
+
+        Only what goes without a number can be there unseen, and only what is older than this
+        connection: for all others Xero refuses the number, or nobody could have sent it.
+        """
+        day = str((export.sent or {}).get("Date", ""))
+        if _sent(export, "InvoiceNumber") or not was_before(connection, day):
+            return None
+        reference = _sent(export, "Reference")
+        since = datetime.fromisoformat(day).replace(tzinfo=UTC) - _EARLIER
+        try:
+            found = await self._client(connection).find_own("", reference, since)
+        except (Rejected, NotFound) as refusal:
+            raise _unfindable(connection, export) from refusal
+        linked = [each for each in found if each.url and _is_ours(each, export)]
+        return next(iter(await self.free(connection, export, linked)), None)
+
+    async def free(
         self, connection: Connection, export: Export, found: Iterable[XeroInvoice]
     ) -> list[XeroInvoice]:
         """Return those of which no other export knows that they are its own."""
@@ -140,10 +158,15 @@ class ExistingInvoices:
         owner = Links.paymo_id(found.url)
         if owner not in {None, export.paymo_invoice_id} or not _is_same(found, export):
             return False
-        return bool(await self._free(connection, export, [found]))
+        return bool(await self.free(connection, export, [found]))
 
     def _client(self, connection: Connection) -> XeroClient:
         return self.xero.client(connection.tenant_id, connection.grant_id)
+
+
+def was_before(connection: Connection, day: str) -> bool:
+    """Say whether an invoice of this day may have been exported before this connection began."""
+    return bool(day) and day <= connection.created_at.date().isoformat()
 
 
 def _is_ours(found: XeroInvoice, export: Export) -> bool:

@@ -255,12 +255,15 @@ class ExportStep(Step[Export]):
         await self.recorder.succeed(connection, export, created)
 
     async def _is_prepared(self, connection: Connection, export: Export) -> bool:
-        """Prepare it, and say whether it goes now; if not, it awaits a second person."""
+        """Prepare it, and say whether it goes now; else it awaits a second person, or is there."""
         await self.preparer.prepare(connection, export)
-        if export.state is not ExportState.AWAITING:
-            return True
-        await self.recorder.tell_awaiting(connection, export)
-        return False
+        if export.state is ExportState.AWAITING:
+            await self.recorder.tell_awaiting(connection, export)
+            return False
+        former = await self.existing.find_former(connection, export)
+        if former is not None:
+            await self.recorder.succeed(connection, export, former)
+        return former is None
 
     async def _link(self, connection: Connection, export: Export) -> None:
         found = await self.existing.find_same_number(connection, export)

@@ -225,11 +225,13 @@ async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> S
     return found.all()
 
 
-async def list_ending(session: AsyncSession, workspace_id: int) -> Sequence[Connection]:
-    """Return the connections of a workspace that are being ended."""
+async def list_in(
+    session: AsyncSession, workspace_id: int, state: ConnectionState
+) -> Sequence[Connection]:
+    """Return the connections of a workspace that are in this state."""
     found = await session.scalars(
         select(Connection)
-        .where(Connection.workspace_id == workspace_id, Connection.state == ConnectionState.ENDING)
+        .where(Connection.workspace_id == workspace_id, Connection.state == state)
         .order_by(Connection.id)
     )
     return found.all()

@@ -31,7 +31,7 @@ from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 _NO_PAYMENTS = frozenset({"void"})
 _MARKER = "Xero payment "
 # As we write it, closing the notes; words that people type have no such id.
-_OURS = re.compile(rf"{_MARKER}[0-9a-f-]{{36}}(:[0-9a-f-]{{36}})?\Z", re.IGNORECASE)
+_OURS = re.compile(rf"{_MARKER}([0-9a-f-]{{36}}(?::[0-9a-f-]{{36}})?)\Z", re.IGNORECASE)
 
 
 class _GivenUp(ServiceError):
@@ -353,7 +353,13 @@ class _Copying(ExportedInvoice):
 
 def is_ours(copy: Copy) -> bool:
     """Say whether a payment in Paymo is a copy of Xero's; all others were typed by people."""
-    return _OURS.search(copy.notes or "") is not None
+    return bool(key_of(copy))
+
+
+def key_of(copy: Copy) -> str:
+    """Return Xero's id of what a payment in Paymo is a copy of; "" where people typed it."""
+    found = _OURS.search(copy.notes or "")
+    return found[1] if found is not None else ""
 
 
 def _notes_of(row: Payment) -> str:

@@ -203,6 +203,7 @@ class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
     description: str | None = None
     quantity: Decimal | None = None
     line_amount: Decimal | None = None
+    account_code: str | None = None
 
 
 class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):

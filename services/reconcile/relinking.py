@@ -1,0 +1,364 @@
+"""Finding former exports again where the database that knew them is lost.
+
+What was exported says so itself: an invoice in Xero by its link to Paymo, or by its number, and a
+copy of a payment in Paymo by its notes. Reading changes nothing. What is found is written one
+invoice at a time, each with its payments, so that whoever begins again goes on with the rest.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from services import compare, money
+from services.clients.paymo import Invoice, PaymoClients
+from services.clients.paymo import Payment as Copy
+from services.clients.rows import texts_of
+from services.clients.xero import XeroClient, XeroClients, XeroInvoice
+from services.errors import Lost
+from services.export import claims
+from services.export.recording import difference
+from services.lifecycle import export as lifecycle
+from services.lifecycle import payment
+from services.lifecycle.export import ExportColumns
+from services.model import chunks, days
+from services.model.export import ExportState
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
+from services.model.jobs import Job
+from services.model.payment import PaymentKind, Settlement
+from services.model.people import ReplyTarget
+from services.store import audit, exports, matches, payments, schedules
+from services.store.audit import AuditNote
+from services.store.engine import Database, Session
+from services.store.tables import Connection, Export
+from services.sync.payments import is_ours, key_of
+from services.sync.run import settlements_of
+
+_LIVE = ("DRAFT", "SUBMITTED", "AUTHORISED", "PAID")
+_PATIENCE = timedelta(minutes=10)  # for Paymo's limits: a person waits
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One invoice on both sides."""
+
+    invoice: Invoice
+    stated: XeroInvoice
+    is_own: bool  # Xero lists it as made by the app
+
+    @property
+    def owed(self) -> int:
+        """How many payments in Xero have no copy in Paymo."""
+        listed = settlements_of(self.stated, date.min)
+        return sum(each.key not in self.copies for each in listed)
+
+    @property
+    def copies(self) -> dict[str, Copy]:
+        """The copies in Paymo, by Xero's ids of what they are copies of."""
+        return {key_of(each): each for each in self.invoice.payments if is_ours(each)}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of former exports that the database doesn't know."""
+
+    connection: Connection
+    pairs: tuple[Pair, ...] = ()
+    known: int = 0  # exports that the database has
+    ended: tuple[str, ...] = ()  # numbers of those that are voided or deleted in Xero
+    doubled: tuple[str, ...] = ()  # and of those that are there more than once
+    loose: tuple[str, ...] = ()  # and of those with copies of payments, but no invoice in Xero
+    unread: tuple[str, ...] = ()  # what could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Relinking:
+    """Finds what was exported before, and takes it over."""
+
+    database: Database
+    paymos: PaymoClients
+    xeros: XeroClients
+    now: Callable[[], datetime]
+
+    async def find(self, connection: Connection) -> Found:
+        """Read both sides, and pair what belongs together. Raises `ServiceError`."""
+        xero = self.xeros.client(connection.tenant_id, connection.grant_id)
+        paymo = self.paymos.client(connection.paymo_api_key, patience=_PATIENCE)
+        in_paymo = {each.id: each for each in await paymo.statements()}
+        own = [each for each in await xero.own_invoices() if each.type == "ACCREC"]
+        async with self.database.sessions() as session:
+            known = await _known(session, connection, in_paymo)
+        open_ = {key: each for key, each in in_paymo.items() if key not in known}
+        search = _Search(open_, own)
+        await search.ask(xero)
+        pairs = tuple(search.pairs())
+        whole = await paymo.invoices_with_items([each.invoice.id for each in pairs])
+        return Found(
+            connection=connection,
+            pairs=tuple(_whole(pairs, whole)),
+            known=len(known),
+            ended=tuple(search.ended),
+            doubled=tuple(search.doubled),
+            loose=tuple(search.loose({each.invoice.id for each in pairs})),
+            unread=tuple({**texts_of(xero.left_out), **texts_of(paymo.left_out)}.values()),
+        )
+
+    async def write(self, found: Found) -> int:
+        """Write down what was found, and return how many invoices that made."""
+        connection = found.connection
+        xero = self.xeros.client(connection.tenant_id, connection.grant_id)
+        accounts: dict[str | None, str] = {
+            each.code: each.account_id for each in await xero.accounts() if each.code
+        }
+        count = 0
+        # The newest of a client's invoices says where its next one goes.
+        for each in sorted(found.pairs, key=lambda pair: pair.invoice.issued_on, reverse=True):
+            writing = _Writing(connection, each, accounts, self.now())
+            try:
+                async with self.database.sessions.begin() as session:
+                    count += await writing.put_down(session)
+            except Lost:
+                continue  # somebody exports this very invoice just now
+        async with self.database.sessions.begin() as session:
+            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
+        return count
+
+
+async def _known(
+    session: Session, connection: Connection, in_paymo: Mapping[int, Invoice]
+) -> set[int]:
+    """Return which invoices the database has as exported, or on their way."""
+    known: set[int] = set()
+    for some in chunks(list(in_paymo), _AT_ONCE):
+        known |= set(await exports.list_taken_ids(session, connection, some))
+    return known
+
+
+@dataclass(slots=True)
+class _Search:
+    """Pairs Paymo's invoices with Xero's."""
+
+    in_paymo: Mapping[int, Invoice]
+    own: Sequence[XeroInvoice]
+    ended: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    candidates: dict[int, list[XeroInvoice]] = field(default_factory=dict)
+    own_ids: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Begin with what Xero lists as the app's own."""
+        self.own_ids.update(each.invoice_id for each in self.own)
+        numbers = {money.folded(each.number): each for each in self.in_paymo.values()}
+        for stated in self.own:
+            # Only where Xero took no link does the number decide.
+            named = numbers.get(money.folded(stated.invoice_number)) if not stated.url else None
+            paymo_id = named.id if named is not None and _agree(named, stated) else None
+            self._add(paymo_id or Links.paymo_id(stated.url), stated)
+
+    async def ask(self, xero: XeroClient) -> None:
+        """Look up the numbers that are left: another app may have made them, or a person."""
+        left = {
+            money.folded(each.number): each
+            for each in self.in_paymo.values()
+            if each.id not in self.candidates
+            and (each.status in ISSUED_IN_PAYMO or any(map(is_ours, each.payments)))
+        }
+        holders = await xero.holders_of([each.number for each in left.values()])
+        for number, stated in holders.items():
+            invoice = left.get(number)
+            if stated.lacks or invoice is None or stated.invoice_id in self.own_ids:
+                continue
+            if _is_tied(invoice, stated):
+                self._add(invoice.id, stated)
+
+    def _add(self, paymo_id: int | None, stated: XeroInvoice) -> None:
+        if paymo_id in self.in_paymo and paymo_id is not None:
+            if stated.status in _LIVE:
+                self.candidates.setdefault(paymo_id, []).append(stated)
+            else:
+                self.ended.append(self.in_paymo[paymo_id].number)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield each invoice of Paymo's with the one in Xero that it is."""
+        for paymo_id, found in self.candidates.items():
+            invoice = self.in_paymo[paymo_id]
+            if len(found) > 1:
+                self.doubled.append(invoice.number)
+            chosen = min(found, key=lambda each: (not _has_copies(invoice, each), each.updated_at))
+            yield Pair(invoice, chosen, chosen.invoice_id in self.own_ids)
+
+    def loose(self, paired: set[int]) -> Iterator[str]:
+        """Yield the numbers of what has copies of Xero's payments, and was not found there."""
+        for each in self.in_paymo.values():
+            if each.id not in paired and any(map(is_ours, each.payments)):
+                yield each.number
+
+
+def _agree(invoice: Invoice, stated: XeroInvoice) -> bool:
+    return (stated.total, stated.currency_code) == (
+        invoice.total,
+        money.currency_code(invoice.currency),
+    )
+
+
+def _has_copies(invoice: Invoice, stated: XeroInvoice) -> bool:
+    keys = {each.key for each in settlements_of(stated, date.min)}
+    return any(key_of(each) in keys for each in invoice.payments)
+
+
+def _is_tied(invoice: Invoice, stated: XeroInvoice) -> bool:
+    """Say whether something beside the number says that it is the same invoice."""
+    if stated.url:
+        return Links.paymo_id(stated.url) == invoice.id
+    return _has_copies(invoice, stated)
+
+
+def _whole(pairs: Sequence[Pair], whole: Sequence[Invoice]) -> Iterator[Pair]:
+    """Yield the pairs whose lines could be read, with lines and payments."""
+    lines = {each.id: each for each in whole}
+    for each in pairs:
+        if each.invoice.id in lines:
+            payments_ = each.invoice.payments
+            invoice = msgspec.structs.replace(lines[each.invoice.id], payments=payments_)
+            yield replace(each, invoice=invoice)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Writes one pair down, as if it had been exported over this connection."""
+
+    connection: Connection
+    pair: Pair
+    accounts: Mapping[str | None, str]  # ids by codes
+    now: datetime
+
+    async def put_down(self, session: Session) -> bool:
+        """Write the export with its payments, unless it is known by now."""
+        export = await self._export(session)
+        if export is None:
+            return False
+        stated, differs = self.pair.stated, difference(export, self.pair.stated)
+        created = self._created()
+        if differs:
+            await lifecycle.mark_different(session, export, created, differs)
+        else:
+            await lifecycle.mark_exported(session, export, created)
+        await self._remember(session, export)
+        for each in self._settlements():
+            await self._copy(session, export, each)
+        after = {"xero_invoice_id": stated.invoice_id, "xero_number": stated.invoice_number}
+        entry = AuditNote("relinked", self.now, self.connection.owner_id, export.id, after=after)
+        audit.record(session, self.connection, entry)
+        return True
+
+    async def _export(self, session: Session) -> Export | None:
+        """Return the row that is to be written, which nobody works on."""
+        former = await exports.find_latest(session, self.connection, self.pair.invoice.id)
+        if former is not None:
+            is_refused = former.state is ExportState.FAILED and former.xero_invoice_id is None
+            if not is_refused or not await lifecycle.requeue(session, former, self._asked()):
+                return None
+            return former
+        export = lifecycle.queue(
+            Export(
+                paymo_company_id=self.connection.paymo_company_id,
+                tenant_id=self.connection.tenant_id,
+                paymo_invoice_id=self.pair.invoice.id,
+                invoice_state=InvoiceState.LIVE,
+                **self._asked(),
+            )
+        )
+        return export if await exports.claim(session, export) else None
+
+    def _asked(self) -> ExportColumns:
+        stated, invoice, connection = self.pair.stated, self.pair.invoice, self.connection
+        place = ReplyTarget(
+            workspace_id=connection.workspace_id,
+            user_id=connection.owner_id,
+            channel_id="",
+            view_id="",
+        )
+        has_number = money.folded(stated.invoice_number) == money.folded(invoice.number)
+        is_moved = stated.issued_on is not None and stated.issued_on != invoice.issued_on
+        return {
+            **claims.columns_of(invoice),
+            "connection_id": connection.id,
+            "requested_by": connection.owner_id,
+            "requested_at": self._moment(),
+            "reply_to": asdict(place),
+            "contact_id": stated.contact.contact_id,
+            "contact_name": stated.contact.name[: claims.WIDEST],
+            "account_id": self._account_id(),
+            "xero_status": "DRAFT" if stated.status == "DRAFT" else "AUTHORISED",
+            "leave_out_number": money.fits_number(invoice.number) and not has_number,
+            "issue_on": stated.issued_on if is_moved else None,
+            "due_at": None,
+        }
+
+    def _created(self) -> ExportColumns:
+        stated = self.pair.stated
+        return {
+            "xero_invoice_id": stated.invoice_id,
+            "xero_number": stated.invoice_number,
+            "xero_total": stated.total,
+            "xero_status": stated.status,
+            "xero_seen_status": stated.status,
+            "xero_due": stated.amount_due,
+            "due_on": stated.due_on,
+            "xero_rounding": stated.rounding_amount or None,
+            "compared": compare.agreed(self.pair.invoice, stated).as_json(),
+            # What Xero does not list as the app's own is asked for by its id.
+            "is_linked": not self.pair.is_own,
+            "exported_at": self._moment(),
+        }
+
+    def _moment(self) -> datetime:
+        """Nobody knows when it was exported: no later than Xero last touched it."""
+        return min(self.pair.stated.updated_at, self.now)
+
+    def _account_id(self) -> str:
+        codes = (each.account_code for each in self.pair.stated.lines)
+        return next((self.accounts[code] for code in codes if code in self.accounts), "")
+
+    async def _remember(self, session: Session, export: Export) -> None:
+        client_id = export.client_id
+        if client_id is None or not (export.contact_id and export.account_id):
+            return
+        connection = self.connection
+        if await matches.find(session, connection.id, connection.tenant_id, client_id) is None:
+            await claims.remember_match(session, export, self.now)
+
+    def _settlements(self) -> Iterator[Settlement]:
+        """Yield what Xero lists, and what Paymo has a copy of though Xero lists it no more."""
+        today = days.day_in(self.connection.time_zone, self.now)
+        listed = settlements_of(self.pair.stated, today)
+        yield from listed
+        known = {each.key for each in listed}
+        for key, copy in self.pair.copies.items():
+            if key not in known:
+                yield Settlement(key, _kind_of(copy, key), "", copy.amount, copy.paid_on)
+
+    async def _copy(self, session: Session, export: Export, listed: Settlement) -> None:
+        """Write one payment: recorded where Paymo has its copy, else to be added by the sweep."""
+        copy = self.pair.copies.get(listed.key)
+        if copy is not None and listed.kind is not PaymentKind.PAYMENT:
+            # Where another amount is applied by now, the sweep sees that, and puts it right.
+            listed = replace(listed, amount=copy.amount)
+        row = payment.begin(export, listed, None, self.now)
+        if not await payments.add(session, row) or copy is None:
+            return
+        await payment.mark_recorded(session, row, copy.id, copy.amount)
+        today = days.day_in(self.connection.time_zone, self.now)
+        if listed.key not in {each.key for each in settlements_of(self.pair.stated, today)}:
+            await payment.check(session, row, self.now)
+
+
+def _kind_of(copy: Copy, key: str) -> PaymentKind:
+    """Tell what a copy is of: credits are named in its notes, before the marker."""
+    if ":" not in key:
+        return PaymentKind.PAYMENT
+    said = (copy.notes or "").casefold()
+    named = (each for each in PaymentKind if said.startswith(each.value.replace("_", " ")))
+    return next(named, PaymentKind.CREDIT_NOTE)
