@@ -41,7 +41,7 @@ class Keeping:
             await self.remind(job, key)
 
     async def tidy(self) -> None:
-        """Delete what is out of date, and ask for the digests of the month that ended."""
+        """Delete what is out of date, and ask for the digests that are due."""
         async with self.database.sessions.begin() as session:
             await upkeep.purge(session, self.now())
             await ask_due(session, self.now())

@@ -248,6 +248,7 @@ class _Register:
             (names.MATCH, names.CONTACT): matching.contact_options,
             (names.MATCH, names.ACCOUNT): matching.account_options,
             (names.SUBSCRIBE, names.CLIENT): matching.client_options,
+            (names.SUBSCRIBE, names.DIGEST_ZONE): self.notices.zone_options,
         }
 
     def _submissions(self) -> dict[str, Handler]:

@@ -88,6 +88,7 @@ def test_every_menu_that_asks_us_has_rows(found: Router) -> None:
         (names.MATCH, names.CONTACT),
         (names.MATCH, names.ACCOUNT),
         (names.SUBSCRIBE, names.CLIENT),
+        (names.SUBSCRIBE, names.DIGEST_ZONE),
     }
 
 

@@ -14,6 +14,7 @@ from services.explain.service import Explanation
 from services.explain.worklist import Owed, OwedInvoice
 from services.history.service import Done, History
 from services.model.export import Colour
+from services.model.notice import AGES
 from services.model.wording import listed
 
 _APP = "paymo-xero"
@@ -102,7 +103,7 @@ NO_FILE = "⛔ Slack didn't take the file. Install the app again from its page, 
 WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 
 
-_AGES = ((60, "More than 60 days overdue"), (30, "31 to 60 days overdue"), (0, "Up to 30 days"))
+_OVERDUE = ("More than 60 days overdue", "31 to 60 days overdue", "Up to 30 days")
 _MOST = 8  # invoices that are named in one group
 _LONGEST_NAME = 60
 
@@ -303,9 +304,10 @@ def client_text(found: Owed) -> str:
 
 
 def _by_age(late: Sequence[OwedInvoice]) -> list[tuple[str, list[OwedInvoice]]]:
-    groups: dict[str, list[OwedInvoice]] = {name: [] for _, name in _AGES}
+    groups: dict[str, list[OwedInvoice]] = {name: [] for name in _OVERDUE}
     for each in late:
-        groups[next(name for least, name in _AGES if each.days_late > least)].append(each)
+        age = next(nth for nth, least in enumerate(AGES) if each.days_late > least)
+        groups[_OVERDUE[age]].append(each)
     return [(name, group) for name, group in groups.items() if group]
 
 

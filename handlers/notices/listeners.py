@@ -4,12 +4,24 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names, reply
 from handlers.notices.subscribed import ANYWAY, ASK, has_text, intro_text, list_text
-from handlers.notices.views import TITLE, drawn, paused_blocks, resume_button, subscribe_view
+from handlers.notices.views import (
+    OWN_ZONE,
+    TITLE,
+    drawn,
+    own_zone,
+    paused_blocks,
+    resume_button,
+    subscribe_view,
+)
 from handlers.reply import SlackClients
 from handlers.routing import (
     SlackRequest,
@@ -18,9 +30,11 @@ from handlers.routing import (
     field_of,
     number_in,
 )
-from handlers.slack import Sharing, require_ours, sharing_of, slack_refusals, text_in
+from handlers.slack import Sharing, code_of, require_ours, sharing_of, slack_refusals, text_in
 from services.errors import NotAccepted, ServiceError
-from services.model.notice import Layout, Topic
+from services.model import days
+from services.model.notice import Every, Layout, Rhythm, Topic
+from services.model.people import Option
 from services.notices.delivery import Message, Spot
 from services.notices.service import NoticeService
 
@@ -28,6 +42,10 @@ log = structlog.get_logger(__name__)
 
 _NOT_A_CHANNEL = ("D", "")
 _LIST, _LEAST = "list", "min"
+# Slack's words for blocks that a workspace does not take: the message goes there in words alone.
+_BLOCKS_REFUSED = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "only_one_table_allowed"}
+)
 _TOO_MUCH = Decimal(10) ** 12
 
 
@@ -133,11 +151,20 @@ class NoticeListeners:
             client_id=number_in(chosen(view, names.CLIENT)),
             minimum=_amount(str(field_of(view, names.MINIMUM).get("value") or "")),
             layout=Layout(chosen(view, names.LAYOUT) or Layout.BROADCAST),
+            rhythm=_rhythm(view),
         )
         text = intro_text(listening)
         said = [f"✅ {blocks.channel(channel_id)} is subscribed.", f"> {text}"]
         said += await reply.introduce(request, channel_id, text)
         await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
+
+    async def zone_options(self, request: SlackRequest) -> None:
+        """Offer time zones by any part of their names, the organisation's own first."""
+        about = await self.service.about(request.person)
+        typed = request.typed.casefold().strip().replace(" ", "_")
+        fitting = sorted(each for each in days.ZONES if typed in each.casefold())
+        own = [own_zone(about.zone if about else "")] if not typed else []
+        await request.ack(blocks.listed([*own, *(Option(each, each) for each in fitting)]))
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Let the channel hear nothing any more."""
@@ -182,6 +209,18 @@ def _wanted(typed: Sequence[str]) -> _Wanted:
     return _Wanted(tuple(found), client, minimum)
 
 
+def _rhythm(view: dict[str, Any]) -> Rhythm:
+    """Read when the digest comes; what a form doesn't say is as usual."""
+    usual = Rhythm()
+    zone = chosen(view, names.DIGEST_ZONE)
+    hour = number_in(chosen(view, names.DIGEST_HOUR))
+    return Rhythm(
+        Every(chosen(view, names.DIGEST_EVERY) or usual.every),
+        usual.hour if hour is None else min(hour, 23),
+        "" if zone == OWN_ZONE else zone,
+    )
+
+
 def _amount(text: str) -> Decimal | None:
     if not text.strip():
         return None
@@ -210,14 +249,13 @@ class SlackNoticeBoard:
         """Post one notice and return where it stands."""
         client = await self.clients.client(message.workspace_id)
         with slack_refusals():
-            answer = await client.chat_postMessage(
-                channel=message.channel_id,
-                thread_ts=message.thread_ts or None,
-                reply_broadcast=(message.is_broadcast and bool(message.thread_ts)) or None,
-                unfurl_links=False,
-                unfurl_media=False,
-                **drawn(message),
-            )
+            try:
+                answer = await _post(client, message, drawn(message))
+            except SlackApiError as refusal:
+                if code_of(refusal) not in _BLOCKS_REFUSED:
+                    raise
+                log.warning("blocks_refused", kind=message.kind, refusal=code_of(refusal))
+                answer = await _post(client, message, drawn(message, plainly=True))
         return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
 
     async def redraw(self, message: Message, spot: Spot) -> None:
@@ -243,3 +281,16 @@ class SlackNoticeBoard:
                 await reply.ephemeral(client, "", user_id, text, said)
         except ServiceError as refusal:
             log.warning("pause_not_told", refusal=refusal)
+
+
+async def _post(
+    client: AsyncWebClient, message: Message, drawn_as: dict[str, Any]
+) -> AsyncSlackResponse:
+    return await client.chat_postMessage(
+        channel=message.channel_id,
+        thread_ts=message.thread_ts or None,
+        reply_broadcast=(message.is_broadcast and bool(message.thread_ts)) or None,
+        unfurl_links=False,
+        unfurl_media=False,
+        **drawn_as,
+    )

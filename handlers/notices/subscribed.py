@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from handlers.blocks import channel, one_line
 from handlers.slack import Sharing
+from services.model.notice import Topic
 from services.model.wording import listed
 from services.notices.service import Listening
 
@@ -21,9 +22,11 @@ ASK = {
 
 def intro_text(listening: Listening) -> str:
     """Say in a channel who subscribed it, to what, and how to change that."""
+    comes = _rhythm(listening)
     return (
         f"<@{listening.set_by}> subscribed this channel to {told(listening)}: "
         f"{one_line(listening.company)} in Paymo and {one_line(listening.organisation)} in Xero. "
+        f"{f'The digest comes {comes}. ' if comes else ''}"
         "Type `/paymo-xero unsubscribe` to stop notifications here."
     )
 
@@ -35,18 +38,29 @@ def told(listening: Listening) -> str:
     return f"{listed([each.value for each in listening.topics])}{only}{least}"
 
 
+def _rhythm(listening: Listening) -> str:
+    """Say when the digest comes, as "weekly at 07:00 (Pacific/Auckland)"; "" where none does."""
+    if Topic.DIGEST not in listening.topics:
+        return ""
+    return f"{listening.rhythm.every} at {listening.rhythm.hour:02}:00 ({listening.zone})"
+
+
 def has_text(listening: Listening) -> str:
     """Say what the channel gets now."""
-    return f"✅ This channel gets {told(listening)}."
+    comes = _rhythm(listening)
+    said = f"✅ This channel gets {told(listening)}."
+    return f"{said} The digest comes {comes}." if comes else said
 
 
 def list_text(found: Sequence[Listening]) -> str:
     """Say which channel gets what, and who set it up; those that are paused are drawn below."""
-    lines = [
-        f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
-        for each in found
-        if not each.paused_because
-    ]
+    lines = [_line(each) for each in found if not each.paused_because]
     more = len(lines) - _MOST_LISTED
     rest = [f"{more} more"] if more > 0 else []
     return "\n".join(["*Notifications*", *lines[:_MOST_LISTED], *rest]) if found else NOTHING
+
+
+def _line(each: Listening) -> str:
+    comes = _rhythm(each)
+    said = f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
+    return f"{said} · digest {comes}" if comes else said

@@ -8,10 +8,11 @@ from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.notices.text import MANAGE, Facts, card_lines, text_of
 from handlers.reconcile.text import is_fine
+from handlers.reconcile.views import digest_blocks
 from handlers.routing import Note
 from handlers.settings.views import asked_buttons
 from services.model.actions import Action
-from services.model.notice import USUAL_TOPICS, Layout, NoticeKind
+from services.model.notice import USUAL_TOPICS, Every, Layout, NoticeKind, Rhythm
 from services.model.people import Option
 from services.notices.delivery import Message
 from services.notices.service import About, Listening
@@ -23,7 +24,7 @@ _TOPICS = (
     Option("payments", "Payments", "Received, changed or removed"),
     Option("deletions", "Deletions", "An invoice was deleted or voided"),
     Option("failures", "Failures", "Something needs a person"),
-    Option("digest", "Digest", "Once a month: exported, paid, overdue, not there yet"),
+    Option("digest", "Digest", "Received, exported, overdue, failed, differences"),
 )
 
 
@@ -32,6 +33,13 @@ _LAYOUTS = (
     Option(Layout.THREAD, "In the invoice’s thread only"),
     Option(Layout.FLAT, "Each as a message in the channel"),
 )
+_EVERY = (
+    Option(Every.DAILY, "Daily"),
+    Option(Every.WEEKLY, "Weekly, on Monday"),
+    Option(Every.MONTHLY, "Monthly, on the 1st"),
+)
+_HOURS = tuple(Option(str(hour), f"{hour:02}:00") for hour in range(24))
+OWN_ZONE = "organisation"
 
 
 def subscribe_view(found: Listening | None, channel_id: str, about: About | None = None) -> Block:
@@ -57,6 +65,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
     ]
     layout = found.layout if found else Layout.BROADCAST
     drawn.append(blocks.choice(names.LAYOUT, "Updates to an invoice", _LAYOUTS, layout))
+    drawn += _rhythm(found, about)
     if found is not None and found.paused_because:
         why = blocks.render(found.paused_because)
         drawn.insert(0, blocks.section(f"⚠️ *Paused:* {why} Press *Subscribe* to resume."))
@@ -66,6 +75,23 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
     connection_id = about.pair.connection_id if about else 0
     note = Note(connection_id=connection_id, channel_id=channel_id)
     return blocks.modal(names.SUBSCRIBE, TITLE, drawn, submit="Subscribe", metadata=note.dump())
+
+
+def _rhythm(found: Listening | None, about: About | None) -> list[Block]:
+    """Ask when the digest comes; its zone is the organisation's unless another is chosen."""
+    rhythm = found.rhythm if found else Rhythm()
+    own = own_zone(about.zone if about else "")
+    zone = Option(rhythm.zone, rhythm.zone) if rhythm.zone else own
+    return [
+        blocks.choice(names.DIGEST_EVERY, "Digest", _EVERY, rhythm.every),
+        blocks.choice(names.DIGEST_HOUR, "Digest at", _HOURS, str(rhythm.hour)),
+        blocks.search(names.DIGEST_ZONE, "Digest’s time zone", "Choose a time zone", zone),
+    ]
+
+
+def own_zone(zone: str) -> Option:
+    """Return the choice of the organisation's own time zone, whatever it is later."""
+    return Option(OWN_ZONE, f"Organisation’s ({zone})" if zone else "Organisation’s")
 
 
 def resume_button(channel_id: str) -> Block:
@@ -98,18 +124,20 @@ def metadata_of(message: Message) -> Block:
     return {"event_type": message.kind.value, "event_payload": message.metadata}
 
 
-def drawn(message: Message) -> dict[str, Any]:
-    """Return all that Slack is handed of a notice."""
+def drawn(message: Message, *, plainly: bool = False) -> dict[str, Any]:
+    """Return all that Slack is handed of a notice; `plainly` without pictures and tables."""
     return {
         "text": text_of(message),
-        "blocks": notice_blocks(message),
+        "blocks": notice_blocks(message, plainly=plainly),
         "metadata": metadata_of(message),
     }
 
 
-def notice_blocks(message: Message) -> list[Block]:
+def notice_blocks(message: Message, *, plainly: bool = False) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
-    drawn = blocks.paragraphs(text_of(message).split("\n"))
+    is_pictured = message.kind is NoticeKind.DIGEST and not plainly
+    said = blocks.paragraphs(text_of(message).split("\n"))
+    drawn = digest_blocks(message.facts) if is_pictured else said
     about = message.facts.get("connection_id", 0)
     ways_on = [] if message.facts.get("done") else _ways_on(message)
     acts = [*ways_on, *_links(message)]

@@ -1,11 +1,11 @@
-"""What a comparison, and a month's digest, came to, in sentences."""
+"""What a comparison, and a channel's digest, came to, in sentences."""
 
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import day, moment, one_line, shorten
+from handlers.blocks import day, escape, one_line, shorten
 from services import money
 from services.compare import Mismatch
 from services.model.wording import listed, some_of
@@ -18,6 +18,10 @@ NO_FILE = (
 )
 LONGEST_NAME = 80
 _LONGEST_NOTE = 400
+
+# What a digest's pictures show, and its ages as `services/model/notice.py` parts them.
+OWED, RECEIVED = "Receivables by age", "Cash received by week"
+AGES = ("not due yet", "1–30 days late", "31–60 days late", "over 60 days late")
 
 Facts = dict[str, Any]
 _LONGEST = 3900
@@ -79,30 +83,92 @@ def plain_finding(finding: Mismatch) -> str:
 
 
 def digest_text(facts: Facts) -> str:
-    """Say how a month ended on both sides, and what still needs somebody."""
-    at = moment(datetime.fromisoformat(facts["at"]))
-    company, organisation = one_line(facts["company"]), one_line(facts["organisation"])
+    """Say all that a digest tells, its pictures too: this is what a screen reader reads out."""
+    return shorten("\n".join([*digest_lines(facts), *picture_lines(facts)]), _LONGEST)
+
+
+def digest_lines(facts: Facts) -> list[str]:
+    """Say what came and went, and what needs somebody."""
     sign = "✅" if is_fine(facts) else "⚠️"
+    company, organisation = one_line(facts["company"]), one_line(facts["organisation"])
+    pair = f"{company} in Paymo, {organisation} in Xero{_filters(facts)}"
     lines = [
-        f"{sign} *{facts['label']}* · {company} in Paymo and {organisation} in Xero · {at}",
-        _compared(facts),
-        _counts(facts),
-        *_overdue(facts["overdue"], facts["country"]),
+        f"{sign} *Digest: {period_text(facts)}* · {pair}",
+        _sum_line("Received", facts["received"], "payment", facts["country"]),
+        _sum_line("Exported", facts["exported"], "invoice", facts["country"]),
+        *_overdue(facts),
+        _failed(facts["failures"]),
+        f"*Differences:* {_compared(facts)}",
         *_missing(facts),
     ]
-    return shorten("\n".join(line for line in lines if line), _LONGEST)
+    return [line for line in lines if line]
+
+
+def period_text(facts: Facts) -> str:
+    """Name the days that a digest tells: a month, a day, or from one to another."""
+    first, last = (date.fromisoformat(facts[name]) for name in ("first", "last"))
+    if first.day == 1 and (last + timedelta(days=1)).day == 1 and f"{first:%Y%m}" == f"{last:%Y%m}":
+        return f"{last:%B %Y}"
+    said = [day(each, facts["country"]) for each in (first, last)]
+    return said[0] if first == last else f"{said[0]} to {said[1]}"
 
 
 def is_fine(facts: Facts) -> bool:
     """Say whether nothing needs anybody."""
     differ = facts["compared"] - facts["agreeing"] + facts["only_xero"] + facts["unread"]
-    return not differ and not facts["not_exported"]["count"]
+    return not (
+        differ or facts["not_exported"]["count"] or facts["failures"]["count"] or facts["problem"]
+    )
+
+
+def _filters(facts: Facts) -> str:
+    only = f" · {one_line(facts['client'])} only" if facts["client"] else ""
+    return f"{only} · from {one_line(facts['minimum'])}" if facts["minimum"] else only
+
+
+def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
+    if not group["count"]:
+        return f"*{name}:* nothing"
+    return f"*{name}:* {sums_text(group['sums'], country)}, {blocks.counted(group['count'], what)}"
+
+
+def sums_text(sums: dict[str, str], country: str) -> str:
+    """Write amounts of several currencies."""
+    return listed([escape(amount_of(each, name, country)) for name, each in sums.items()])
+
+
+def amount_of(amount: str, currency: str, country: str) -> str:
+    """Write an amount of a digest."""
+    return money.format_amount(Decimal(amount), currency, country)
+
+
+def _overdue(facts: Facts) -> list[str]:
+    """Name who has not paid, so that people can chase together."""
+    group, country = facts["overdue"], facts["country"]
+    if not group["count"]:
+        return ["*Overdue:* nothing"]
+    lines = [
+        f"• {_name(each['number'])} · {_name(each['client'])} · "
+        f"{escape(amount_of(each['amount'], each['currency'], country))} · due "
+        f"{day(date.fromisoformat(each['due_on']), country)}"
+        for each in group["first"][:_MOST_NAMED]
+    ]
+    more = group["count"] - len(lines)
+    rest = [f"• {more} more: type `/paymo-xero overdue`"] if more else []
+    return [_sum_line("Overdue", group, "invoice", country), *lines, *rest]
+
+
+def _failed(group: Facts) -> str:
+    return f"*Failed:* {_numbers(group)}" if group["count"] else "*Failed:* nothing"
 
 
 def _compared(facts: Facts) -> str:
+    if facts["problem"]:
+        return f"not compared. {blocks.render_line(facts['problem'])}"
     compared, agreeing = facts["compared"], facts["agreeing"]
+    month = date.fromisoformat(facts["last"])
     if not compared and not facts["only_xero"] and not facts["unread"]:
-        return "Nothing was exported."
+        return f"nothing to compare in {month:%B}."
     found = [
         (compared - agreeing, "differ", "differs"),
         (facts["only_xero"], "are only in Xero", "is only in Xero"),
@@ -111,57 +177,15 @@ def _compared(facts: Facts) -> str:
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
     rest = f" {listed(told)}." if told else ""
     if compared == agreeing:
-        return f"All {compared} agree.{rest}"
-    return f"{agreeing} of {compared} agree.{rest}"
-
-
-def _counts(facts: Facts) -> str:
-    named = [
-        ("Exported", "exported"),
-        ("Paid", "settled"),
-        ("Open", "open"),
-        ("Overdue", "overdue"),
-        ("With credits", "credits"),
-    ]
-    said = [
-        f"{word}: {facts[name]['count']}{_sums(facts[name], facts['country'])}"
-        for word, name in named
-        if facts[name]["count"]
-    ]
-    return " · ".join(said)
-
-
-def _sums(group: Facts, country: str) -> str:
-    amounts = [
-        money.format_amount(Decimal(each), name, country) for name, each in group["sums"].items()
-    ]
-    return f" ({listed(amounts)})" if amounts else ""
-
-
-def _overdue(group: Facts, country: str) -> list[str]:
-    """Name who has not paid, so that people can chase together."""
-    lines = [
-        f"• {_name(each['number'])} · {_name(each['client'])} · "
-        f"{money.format_amount(Decimal(each['amount']), each['currency'], country)} · due "
-        f"{day(date.fromisoformat(each['due_on']), country)}"
-        for each in group["first"][:_MOST_NAMED]
-    ]
-    if not lines:
-        return []
-    return [f"*Overdue: {group['count']}*", *lines]
+        return f"all {compared} of {month:%B} agree.{rest}"
+    return f"{agreeing} of {compared} of {month:%B} agree.{rest}"
 
 
 def _missing(facts: Facts) -> list[str]:
     group, country = facts["not_exported"], facts["country"]
     if not group["count"]:
         return []
-    numbers = [_name(each["number"]) for each in group["first"][:_MOST_NUMBERS]]
-    more = group["count"] - _MOST_NUMBERS
-    rest = [f"{more} more"] if more > 0 else []
-    lines = [
-        f"*Not exported: {group['count']}*{_sums(group, country)}",
-        f"{listed([*numbers, *rest])}.",
-    ]
+    lines = [f"{_sum_line('Not exported', group, 'invoice', country)}. {_numbers(group)}."]
     if locked := facts["locked"]["count"]:
         lock = day(date.fromisoformat(facts["lock_on"]), country)
         are = "is" if locked == 1 else "are"
@@ -169,6 +193,31 @@ def _missing(facts: Facts) -> list[str]:
     if locked < group["count"]:
         lines.append("Export them before the month is locked in Xero.")
     return lines
+
+
+def _numbers(group: Facts) -> str:
+    numbers = [_name(each["number"]) for each in group["first"][:_MOST_NUMBERS]]
+    more = group["count"] - len(numbers)
+    return listed([*numbers, f"{more} more"] if more else numbers)
+
+
+def picture_lines(facts: Facts) -> list[str]:
+    """Say in words what the pictures of a digest show."""
+    country = facts["country"]
+    owed = []
+    for name, amounts in facts["ages"].items():
+        written = [amount_of(each, name, country) for each in amounts]
+        owed.append(listed([f"{each} {age}" for each, age in zip(written, AGES, strict=True)]))
+    weeks = [
+        f"{sums_text(each['sums'], country)} in the week of "
+        f"{day(date.fromisoformat(each['monday']), country)}"
+        for each in facts["weeks"]
+        if each["sums"]
+    ]
+    return [
+        *([f"*{OWED}:* {escape('; '.join(owed))}."] if owed else []),
+        *([f"*{RECEIVED}:* {listed(weeks)}."] if weeks else []),
+    ]
 
 
 def _name(text: str) -> str:

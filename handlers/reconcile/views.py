@@ -1,11 +1,24 @@
-"""How a comparison is told: one line that sums it up, and a paragraph for each invoice."""
+"""How a comparison is told, invoice by invoice, and how a digest is drawn, with its pictures."""
 
 from collections.abc import Iterator
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 from handlers import blocks
-from handlers.blocks import Block, one_line, shorten
+from handlers.blocks import Block, day, one_line, shorten
 from handlers.buttons import button, open_links
-from handlers.reconcile.text import LONGEST_NAME, finding_text, plain_finding, report_text
+from handlers.reconcile.text import (
+    AGES,
+    LONGEST_NAME,
+    OWED,
+    RECEIVED,
+    Facts,
+    amount_of,
+    digest_lines,
+    finding_text,
+    plain_finding,
+    report_text,
+)
 from handlers.slack import CSVFile
 from services.model.actions import Action
 from services.reconcile.report import Outcome, Report, Row, Side
@@ -20,6 +33,11 @@ _SIGNS = {
     Outcome.DECIDED: "ℹ️",
     Outcome.GONE: "🗑️",
 }
+_LONGEST_TITLE = 50  # of a picture
+_MOST_CURRENCIES = 6  # in the table beside the pictures
+_ROWS_A_PAGE = 12
+
+_Figures = dict[str, dict[str, str]]  # by what they are of, then by currency
 
 
 def report_blocks(report: Report) -> list[Block]:
@@ -107,3 +125,81 @@ def _side(side: Side | None) -> tuple[object, ...]:
         side.paid,
         side.status,
     )
+
+
+def digest_blocks(facts: Facts) -> list[Block]:
+    """Draw a digest: what it says, two pictures, and a table with the same figures exactly.
+
+    A picture has one currency, the organisation's own where there is any of it, since amounts of
+    several have no common axis.
+    """
+    country, owed = facts["country"], facts["ages"]
+    ages = {
+        age.capitalize(): {name: row[place] for name, row in owed.items()}
+        for place, age in enumerate(AGES)
+    }
+    weeks = {
+        day(date.fromisoformat(each["monday"]), country): each["sums"] for each in facts["weeks"]
+    }
+    drawn = blocks.paragraphs(digest_lines(facts))
+    for title, axis, figures in ((OWED, "", ages), (RECEIVED, "Week of", weeks)):
+        currencies = {name for sums in figures.values() for name in sums}
+        if currencies:
+            usual = facts["currency"] if facts["currency"] in currencies else min(currencies)
+            drawn.append(_bars(f"{title}, {usual}", (axis, usual), figures))
+    table = _twin(ages | {f"Received, week of {name}": row for name, row in weeks.items()}, country)
+    return [*drawn, *table]
+
+
+def _bars(title: str, axes: tuple[str, str], figures: _Figures) -> Block:
+    """Draw bars, for messages and the Home tab; two pictures at most in one.
+
+    It has no words for who can't see it: the message's own text has to say what it shows.
+    """
+    wide, currency = axes
+    points = [
+        {"label": label, "value": _whole(sums.get(currency, "0"))}
+        for label, sums in figures.items()
+    ]
+    axis = {"categories": list(figures), "y_label": currency}
+    return {
+        "type": "data_visualization",
+        "title": shorten(title, _LONGEST_TITLE),
+        "chart": {
+            "type": "bar",
+            "series": [{"name": currency, "data": points}],
+            "axis_config": axis | ({"x_label": wide} if wide else {}),
+        },
+    }
+
+
+def _twin(figures: _Figures, country: str) -> list[Block]:
+    """Draw the table of every currency, for whoever reads figures rather than pictures."""
+    found = sorted({name for sums in figures.values() for name in sums})[:_MOST_CURRENCIES]
+    heading = [_words(each) for each in ("Amounts", *found)]
+    rows = [
+        [_words(label), *(_figure(sums.get(name, "0"), name, country) for name in found)]
+        for label, sums in figures.items()
+    ]
+    table = {
+        "type": "data_table",
+        "caption": f"{OWED}, and {RECEIVED.lower()}",
+        "page_size": _ROWS_A_PAGE,
+        "rows": [heading, *rows],
+    }
+    return [table] if found else []
+
+
+def _words(text: str) -> Block:
+    return {"type": "raw_text", "text": text}
+
+
+def _figure(amount: str, currency: str, country: str) -> Block:
+    """Return a cell: what Slack sorts by, and how it is written."""
+    written = amount_of(amount, currency, country)
+    return {"type": "raw_number", "value": _whole(amount), "text": written}
+
+
+def _whole(amount: str) -> int:
+    """Round for a picture, whose figures are whole; the words beside it are exact."""
+    return int(Decimal(amount).to_integral_value(ROUND_HALF_UP))

@@ -105,7 +105,7 @@ def _why(export: Export) -> tuple[str, Action | None]:
 
 def _overdue(export: Export, connection: Connection, now: datetime) -> Line:
     late = worklists.days_late(export, connection, now)
-    left = _amount(export.xero_due or export.total, export.currency, connection)
+    left = _amount(worklists.left_of(export), export.currency, connection)
     text = f"overdue by {late} {'day' if late == 1 else 'days'}"
     return Line(export.number, export.client_name, left, text)
 
@@ -188,13 +188,12 @@ class OwedService:
 
 def _invoice(export: Export, days_late: int) -> OwedInvoice:
     total = export.xero_total if export.xero_total is not None else export.total or Decimal(0)
-    left = Decimal(0) if export.xero_seen_status == "PAID" else export.xero_due
     return OwedInvoice(
         number=export.number,
         client=export.client_name,
         currency=export.currency,
         total=total,
-        left=total if left is None else left,
+        left=worklists.left_of(export),
         due_on=export.due_on,
         days_late=days_late,
     )

@@ -150,7 +150,7 @@ AUTO = Policy((300,), 288, refused=Then.RETRY, disconnected=Then.WAIT, least=tim
 # A note in Xero's history, Paymo's PDF beside an invoice: only limits are waited for, and nothing
 # is lost with them. The PDF's end is told to whoever exported.
 COURTESY = Policy((5, 15, 60, 180, 600), 5, throttled=Then.RETRY)
-# A comparison that somebody waits for, and a month's digest; about a day. It is refused, to whoever
-# asked; the digest's end is in the log, and the next month has its own.
+# A comparison that somebody waits for, which is refused to whoever asked; and one for a channel's
+# digest, about two hours. The digest is told without it then, with the reason.
 COMPARISON = Policy((20,), 3, disconnected=Then.END, least=timedelta(seconds=20))
-DIGEST = Policy((900,), 96, disconnected=Then.RETRY, least=timedelta(seconds=20))
+DIGEST = Policy((900,), 8, disconnected=Then.RETRY, least=timedelta(seconds=20))

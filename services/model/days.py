@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tzlocal.windows_tz import win_tz
+from tzlocal.windows_tz import tz_win, win_tz
 
 _LEFT_OUT = str.maketrans("", "", " .-")
 _TICKS = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
@@ -19,6 +19,7 @@ def _as_xero_writes(windows_name: str) -> str:
     return windows_name.upper().translate(_LEFT_OUT)
 
 
+ZONES = frozenset(filter(None, tz_win))  # as people choose them
 _NAMES = {_as_xero_writes(windows_name): name for windows_name, name in win_tz.items()}
 
 
@@ -28,6 +29,16 @@ def zone_of(stated: str) -> tzinfo:
         return ZoneInfo(_NAMES[_as_xero_writes(stated)])
     except (KeyError, ZoneInfoNotFoundError):
         return UTC
+
+
+def zone_named(name: str, stated: str) -> tzinfo:
+    """The zone that a person chose, or the one that Xero states where nobody chose any."""
+    return ZoneInfo(name) if name in ZONES else zone_of(stated)
+
+
+def name_of_zone(stated: str) -> str:
+    """How people know the zone that Xero states: "Pacific/Auckland"."""
+    return str(zone_of(stated))
 
 
 def day_in(stated: str, now: datetime) -> date:

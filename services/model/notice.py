@@ -1,6 +1,8 @@
 """What channels and people are told."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 
@@ -50,7 +52,45 @@ class Layout(StrEnum):
     FLAT = "flat"  # each as a message of its own
 
 
+class Every(StrEnum):
+    """How often a channel gets its digest."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"  # on Mondays
+    MONTHLY = "monthly"  # on the first
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a channel gets its digest; a zone of "" is the organisation's own."""
+
+    every: Every = Every.MONTHLY
+    hour: int = 7
+    zone: str = ""
+
+    def begin(self, day: date) -> date:
+        """Return the first day of the period that this day is in."""
+        if self.every is Every.MONTHLY:
+            return day.replace(day=1)
+        return day - timedelta(days=day.weekday() if self.every is Every.WEEKLY else 0)
+
+    def ended(self, first: date, now: datetime, zone: tzinfo) -> date | None:
+        """Return the day after what a digest now tells from `first` on; None: none is due.
+
+        Whatever was missed meanwhile is one digest. An hour that the clocks skip is the next one,
+        and one that comes twice is the first.
+        """
+        end = self.begin(now.astimezone(zone).date())
+        if self._at(end, zone) > now:
+            end = self.begin(end - timedelta(days=1))
+        return end if end > first else None
+
+    def _at(self, day: date, zone: tzinfo) -> datetime:
+        return datetime.combine(day, time(self.hour), zone).astimezone(UTC)
+
+
 MOST_DAYS_LATE = 60  # from there on a card no longer counts the days
+AGES = (60, 30, 0)  # what is owed is grouped by being more than so many days overdue
 USUAL_TOPICS = (Topic.EXPORTS, Topic.PAYMENTS, Topic.DELETIONS, Topic.FAILURES)
 TOPIC_OF = {
     NoticeKind.INVOICE_EXPORTED: Topic.EXPORTS,
@@ -69,7 +109,7 @@ TOPIC_OF = {
     NoticeKind.INVOICE_UNDONE: Topic.EXPORTS,
     NoticeKind.INVOICE_RESTORED: Topic.DELETIONS,
     NoticeKind.CAUGHT_UP: Topic.PAYMENTS,
-    NoticeKind.DIGEST: Topic.DIGEST,
+    NoticeKind.DIGEST: Topic.DIGEST,  # each channel has its own
     NoticeKind.EXPORT_ASKED: Topic.FAILURES,
     NoticeKind.AUTO_EXPORT_PAUSED: Topic.FAILURES,
 }

@@ -1,15 +1,16 @@
 """Telling channels what happened: who listens to what, and the outbox that is worked off."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TypedDict, Unpack
 
 from services.errors import NotFound, Pair
 from services.jobs.runner import Work
+from services.model import days
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, Layout, Topic
+from services.model.notice import USUAL_TOPICS, Layout, Rhythm, Topic
 from services.model.people import Person, Role
 from services.store import audit, connections, mirror, notices, roles, worklists
 from services.store.audit import AuditNote
@@ -29,6 +30,8 @@ class Listening:
     client_name: str = ""
     minimum: Decimal | None = None
     layout: Layout = Layout.BROADCAST
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    zone: str = ""  # the rhythm's, or the organisation's, as people know it
     set_by: str = ""
     paused_because: str = ""
 
@@ -39,6 +42,7 @@ class Choice(TypedDict, total=False):
     client_id: int | None
     minimum: Decimal | None
     layout: Layout
+    rhythm: Rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class About:
 
     pair: Pair
     is_only: bool
+    zone: str = ""  # where the organisation is
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,9 @@ class NoticeService:
     async def _put(
         self, session: Session, connection: Connection, person: Person, wanted: Listening
     ) -> Listening:
+        rhythm = wanted.rhythm
+        if rhythm.zone and rhythm.zone not in days.ZONES:
+            raise NotFound("We don't know this time zone. Choose another one.")
         subscription = Subscription(
             connection_id=connection.id,
             channel_id=wanted.channel_id,
@@ -126,6 +134,10 @@ class NoticeService:
             client_id=wanted.client_id,
             minimum=wanted.minimum,
             layout=wanted.layout,
+            digest_every=rhythm.every,
+            digest_hour=rhythm.hour,
+            digest_zone=rhythm.zone,
+            digest_from=await self._digest_from(session, connection, wanted),
             set_by=person.user_id,
             set_at=self.now(),
         )
@@ -135,6 +147,19 @@ class NoticeService:
         if listening is None:
             raise NotFound("Somebody unsubscribed this channel just now.")
         return listening
+
+    async def _digest_from(
+        self, session: Session, connection: Connection, wanted: Listening
+    ) -> date | None:
+        """Return the first day that the next digest tells: today's period, unless one goes on."""
+        if Topic.DIGEST not in wanted.topics:
+            return None
+        former = await notices.find_subscription(session, connection.id, wanted.channel_id)
+        goes_on = former and former.rhythm == wanted.rhythm and not former.paused_because
+        if former is not None and goes_on and former.digest_from is not None:
+            return former.digest_from
+        zone = days.zone_named(wanted.rhythm.zone, connection.time_zone)
+        return wanted.rhythm.begin(self.now().astimezone(zone).date())
 
     async def resume(self, person: Person, channel_id: str) -> Listening:
         """Let a channel that was paused hear again what it heard before."""
@@ -182,7 +207,8 @@ class NoticeService:
                 return None
             await roles.require(session, connection, person, Role.EXPORTER)
             others = await connections.list_open(session, person)
-            return About(connections.pair_of(connection), is_only=len(others) == 1)
+            zone = days.name_of_zone(connection.time_zone)
+            return About(connections.pair_of(connection), len(others) == 1, zone)
 
     def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
@@ -209,6 +235,8 @@ async def _read(session: Session, connection: Connection, found: Subscription) -
         client_name=client.name if client else "",
         minimum=found.minimum,
         layout=found.layout,
+        rhythm=found.rhythm,
+        zone=found.digest_zone or days.name_of_zone(connection.time_zone),
         set_by=found.set_by,
         paused_because=found.paused_because,
     )

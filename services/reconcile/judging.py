@@ -116,6 +116,7 @@ class Judge:
                 findings=_noted(f"Part of {odd} can't be read. Check it there."),
                 help=Action.OPEN_PAYMO if is_mine else Action.OPEN_XERO,
                 paymo_id=export.paymo_invoice_id if export else 0,
+                client_id=export.client_id if export else None,
                 paymo_url=self.links.paymo(int(key)) if is_mine and key else "",
                 xero_url="" if is_mine else self.links.xero(code, key),
             )
@@ -144,6 +145,7 @@ class Judge:
             help_value=helps[1],
             paymo_id=mine.id,
             paymo_url=self.links.paymo(mine.id),
+            client_id=mine.client_id,
         )
 
     def _why_not(self, mine: Invoice, export: Export | None) -> str:
@@ -179,6 +181,7 @@ class Judge:
             paymo_id=export.paymo_invoice_id,
             xero_id=export.xero_invoice_id or "",
             paymo_url=self.links.paymo(mine.id) if mine else "",
+            client_id=mine.client_id if mine else export.client_id,
             xero_url=self.links.xero(self.connection.short_code, export.xero_invoice_id),
         )
 

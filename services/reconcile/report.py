@@ -1,7 +1,7 @@
 """Which month is compared, what comes of it, the screen that shows it, and a digest's figures."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,13 +11,16 @@ from typing import Any, Protocol
 
 from services.compare import Mismatch
 from services.errors import ServiceError
+from services.model import days
 from services.model.actions import Action
+from services.model.notice import AGES
 from services.model.people import ReplyTarget
+from services.store import worklists
 from services.store.notices import amount_text
-from services.store.tables import Connection
+from services.store.reconciling import Figures, Period, weeks_of
+from services.store.tables import Connection, Export, Subscription
 
 _MOST = 10  # invoices that a digest names in each list
-_LIVE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED", "PAID"})
 ALL = "all"
 _MONTHS = (
     "January February March April May June July August September October November December"
@@ -148,6 +151,7 @@ class Row:
     xero_id: str = ""
     paymo_url: str = ""
     xero_url: str = ""
+    client_id: int | None = None  # Paymo's
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,17 @@ class Begun:
     is_new: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One channel's digest: what it counts, and why both sides were not compared, if so."""
+
+    period: Period
+    reader: Subscription
+    figures: Figures
+    client: str = ""  # the only one that the channel hears of
+    problem: str = ""
+
+
 class ReconcileScreen(Protocol):
     """Where whoever asked reads what came of it; none of these raises."""
 
@@ -216,72 +231,119 @@ class ReconcileScreen(Protocol):
         """Say why it was not done."""
 
 
-def digest_facts(connection: Connection, report: Report, today: date) -> dict[str, Any]:
-    """What a month's digest is worded from; amounts by currency, as Xero states them."""
-    exported = [(row, row.xero) for row in report.rows if row.xero and row.xero.status in _LIVE]
-    paid = [(row, there) for row, there in exported if there.status == "PAID"]
-    unpaid = [(row, there) for row, there in exported if there.status != "PAID"]
-    overdue = [(row, there) for row, there in unpaid if _is_overdue(there, today)]
+def digest_facts(
+    connection: Connection, digest: Digest, report: Report | None, now: datetime
+) -> dict[str, Any]:
+    """What a channel's digest is worded from; amounts by currency, and text for every digit."""
+    heard, figures, period = digest.reader, digest.figures, digest.period
+    today = days.day_in(connection.time_zone, now)
+    late = [each for each in figures.open if each.due_on and each.due_on < today]
+    return {
+        "connection_id": connection.id,
+        "organisation": connection.organisation_name,
+        "company": connection.paymo_company_name,
+        "country": connection.country,
+        "currency": connection.base_currency,
+        "every": heard.digest_every.value,
+        "first": period.first.isoformat(),
+        "last": period.last.isoformat(),
+        "month": f"{period.last:%Y-%m}",
+        "at": now.isoformat(),
+        "client": digest.client,
+        "minimum": amount_text(heard.minimum),
+        "received": _group((sale, each.amount) for each, sale in figures.received),
+        "exported": _group((each, each.total or Decimal(0)) for each in figures.exported),
+        "overdue": _group((each, worklists.left_of(each)) for each in late),
+        "failures": _group((each, each.total or Decimal(0)) for each in figures.failed),
+        "ages": _ages(figures.open, today),
+        "weeks": _weeks(figures, period),
+        "problem": digest.problem,
+        **_compared(connection, heard, report),
+    }
+
+
+def _compared(connection: Connection, heard: Subscription, report: Report | None) -> dict[str, Any]:
+    rows = [row for row in (report.rows if report else ()) if _is_wanted(heard, row)]
+    count = Counter(row.outcome for row in rows)
+    agreeing = count[Outcome.AGREES] + count[Outcome.DECIDED]
     missing = [
-        (row, row.paymo) for row in report.rows if row.paymo and row.outcome is Outcome.ONLY_PAYMO
+        (row.paymo, row.paymo.total)
+        for row in rows
+        if row.paymo and row.outcome is Outcome.ONLY_PAYMO
     ]
     lock = connection.locked_until
     return {
-        "connection_id": connection.id,
-        "organisation": report.organisation,
-        "company": report.company,
-        "country": report.country,
-        "month": report.month,
-        "label": report.label,
-        "at": report.at.isoformat(),
-        "compared": report.compared,
-        "agreeing": report.agreeing,
-        "decided": report.count(Outcome.DECIDED),
-        "only_xero": report.count(Outcome.ONLY_XERO),
-        "unread": report.count(Outcome.UNREAD),
-        "others": report.others or 0,
-        "exported": _group((row, there.total) for row, there in exported),
-        "settled": _group((row, there.paid) for row, there in paid),
-        "open": _group((row, there.due or Decimal(0)) for row, there in unpaid),
-        "overdue": _group((row, there.due or Decimal(0)) for row, there in overdue),
-        "credits": _group((row, there.credited) for row, there in exported if there.credited),
-        "not_exported": _group((row, here.total) for row, here in missing),
-        "locked": _group((row, here.total) for row, here in missing if _is_behind(here, lock)),
+        "compared": agreeing + count[Outcome.DIFFERS],
+        "agreeing": agreeing,
+        "decided": count[Outcome.DECIDED],
+        "only_xero": count[Outcome.ONLY_XERO],
+        "unread": count[Outcome.UNREAD] + count[Outcome.ODD],
+        "not_exported": _group(missing),
+        "locked": _group((here, total) for here, total in missing if _is_behind(here, lock)),
         "lock_on": lock.isoformat() if lock else "",
     }
 
 
-def _is_overdue(side: Side, today: date) -> bool:
-    is_late = side.due_on is not None and side.due_on < today
-    return is_late and side.status == "AUTHORISED" and bool(side.due)
+def _is_wanted(heard: Subscription, row: Row) -> bool:
+    """Say whether the channel's filters let it through."""
+    side = row.xero or row.paymo
+    if heard.client_id not in {None, row.client_id}:
+        return False
+    return heard.minimum is None or (side is not None and side.total >= heard.minimum)
 
 
 def _is_behind(side: Side, lock: date | None) -> bool:
     return lock is not None and side.issued_on is not None and side.issued_on <= lock
 
 
-def _group(rows: Iterable[tuple[Row, Decimal]]) -> dict[str, Any]:
-    """Count invoices, add up their amounts by currency, and name the first."""
+def _ages(owed: Iterable[Export], today: date) -> dict[str, list[str]]:
+    """Add up by currency what is not due yet, and what is overdue by age, the latest first."""
+    ages = [*AGES, None]
+    sums: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(ages))
+    for each in owed:
+        late = (today - each.due_on).days if each.due_on else 0
+        age = next(nth for nth, least in enumerate(ages) if least is None or late > least)
+        sums[each.currency][age] += worklists.left_of(each)
+    return {
+        name: [amount_text(each) for each in reversed(amounts)]
+        for name, amounts in sorted(sums.items())
+    }
+
+
+def _weeks(figures: Figures, period: Period) -> list[dict[str, Any]]:
+    """Add up by week and currency what was paid, the earliest week first."""
+    sums: dict[date, dict[str, Decimal]] = {
+        monday: defaultdict(Decimal) for monday in weeks_of(period)
+    }
+    for payment, sale in figures.recent:
+        monday = payment.paid_on - timedelta(days=payment.paid_on.weekday())
+        sums[monday][sale.currency] += payment.amount
+    return [
+        {
+            "monday": monday.isoformat(),
+            "sums": {name: amount_text(each) for name, each in sorted(found.items())},
+        }
+        for monday, found in sums.items()
+    ]
+
+
+def _group(rows: Iterable[tuple[Export | Side, Decimal]]) -> dict[str, Any]:
+    """Count invoices or payments, add up their amounts by currency, and name the first."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     named = []
-    count = 0
-    for row, amount in rows:
-        side = row.xero or row.paymo
-        currency = side.currency if side else ""
-        sums[currency] += amount
-        count += 1
-        due_on = side.due_on if side else None
+    for each, amount in rows:
+        sums[each.currency] += amount
         named.append(
             {
-                "number": row.number,
-                "client": row.client,
+                "number": each.number,
+                "client": each.contact if isinstance(each, Side) else each.client_name,
                 "amount": amount_text(amount),
-                "currency": currency,
-                "due_on": due_on.isoformat() if due_on else "",
+                "currency": each.currency,
+                "due_on": each.due_on.isoformat() if each.due_on else "",
             }
         )
     return {
-        "count": count,
+        "count": len(named),
         "sums": {name: amount_text(amount) for name, amount in sorted(sums.items())},
         "first": named[:_MOST],
     }

@@ -1,8 +1,8 @@
-"""Comparing both systems: asked for by a person, or by the clock for a month's digest."""
+"""Comparing both systems: asked for by a person, or by the clock for a channel's digest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -19,28 +19,31 @@ from services.model import days
 from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.notice import NoticeKind
+from services.model.notice import Every, NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
 from services.reconcile.judging import Judge
 from services.reconcile.reading import StatementReader
 from services.reconcile.report import (
     Begun,
+    Digest,
     Month,
     ReconcileScreen,
     Report,
     digest_facts,
     month_of,
 )
-from services.store import connections, notices, reconciling
+from services.store import connections, mirror, notices, reconciling
 from services.store.engine import Database, Session
 from services.store.notices import Notification
+from services.store.reconciling import Period
 from services.store.tables import Connection, Task
 
 log = structlog.get_logger(__name__)
 
 _HOUR = timedelta(hours=1)
 _WORTH_TELLING = timedelta(minutes=1)
+_OVER = frozenset({ConnectionState.ENDED, ConnectionState.ENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class ReconcileService:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileStep(OneOffStep):
-    """Compares both sides, and tells whoever asked; without anybody it is a month's digest."""
+    """Compares both sides, and tells whoever asked; without anybody it is a channel's digest."""
 
     database: Database
     paymo: PaymoClients
@@ -92,7 +95,7 @@ class ReconcileStep(OneOffStep):
     job = Job.RECONCILE
 
     def policy_for(self, row: Task) -> Policy:
-        """Try a few times while a person waits, and for a day where a digest is owed."""
+        """Try a few times while a person waits, and for two hours where a digest is owed."""
         return policy.DIGEST if row.reply_to is None else policy.COMPARISON
 
     async def run(self, turn: Turn[Task]) -> None:
@@ -102,8 +105,18 @@ class ReconcileStep(OneOffStep):
         today = days.day_in(connection.time_zone, self.now())
         month = month_of(turn.row.data["month"], today)
         _require_open(connection)
-        self._require_calls(connection)
-        await self._record(turn, await self._compare(connection, month))
+        try:
+            self._require_calls(connection)
+            report = await self._compare(connection, month)
+        except Throttled as limit:
+            if turn.row.reply_to is not None or limit.retry_after < _HOUR:
+                raise
+            await self._tell(turn, None, str(limit))
+            return
+        if turn.row.reply_to is None:
+            await self._tell(turn, report)
+        else:
+            await self._record(turn, report)
 
     async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:
         """Say once until when it waits for a limit."""
@@ -118,15 +131,16 @@ class ReconcileStep(OneOffStep):
         return {**values, "data": task.data | {"told": True}}
 
     async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
-        """Say why there is no comparison; the digest's end is in the log."""
+        """Say why there is no comparison; a digest is told without one."""
         task = turn.row
+        if task.reply_to is None:
+            log.warning("digest_without_comparison", connection=task.connection_id)
+            await self._tell(turn, None, str(refusal))
+            return
         async with self.database.sessions.begin() as session:
             await lifecycle.refuse(session, task, str(refusal))
-        if task.reply_to is not None:
-            target = ReplyTarget(**task.reply_to)
-            turn.then(partial(self.screen.show_refusal, target, str(refusal)))
-        else:
-            log.warning("digest_given_up", connection=task.connection_id)
+        target = ReplyTarget(**task.reply_to)
+        turn.then(partial(self.screen.show_refusal, target, str(refusal)))
 
     async def _compare(self, connection: Connection, month: Month) -> Report:
         reader = StatementReader(
@@ -150,28 +164,38 @@ class ReconcileStep(OneOffStep):
             )
 
     async def _record(self, turn: Turn[Task], report: Report) -> None:
+        """Show it to whoever asked."""
+        async with self.database.sessions.begin() as session:
+            data = {"compared": report.compared, "agreeing": report.agreeing}
+            await lifecycle.finish(session, turn.row, data)
+        target = ReplyTarget(**(turn.row.reply_to or {}))
+        turn.then(partial(self.screen.show_report, target, report))
+
+    async def _tell(self, turn: Turn[Task], report: Report | None, problem: str = "") -> None:
+        """Owe the channel its digest, if it still wants one; the owner gets a month's file."""
         task, now = turn.row, self.now()
+        period = _period_in(task)
         async with self.database.sessions.begin() as session:
             connection = await connections.get(session, task.connection_id)
-            data = {"compared": report.compared, "agreeing": report.agreeing}
-            await lifecycle.finish(session, task, data)
-            if task.reply_to is None:
-                facts = digest_facts(connection, report, days.day_in(connection.time_zone, now))
-                source = f"digest:{connection.id}:{report.month}"
-                await notices.enqueue(
-                    session, connection, Notification(NoticeKind.DIGEST, source, facts), now
-                )
-        if task.reply_to is None:
-            turn.nudge(Job.NOTICES, connection.workspace_id)
+            await lifecycle.finish(session, task)
+            heard = await reconciling.find_reader(session, period)
+            if heard is None or connection.state in _OVER:
+                return
+            figures = await reconciling.load_figures(session, connection, heard, period)
+            client = await mirror.find_client(session, connection.id, heard.client_id or 0)
+            digest = Digest(period, heard, figures, client.name if client else "", problem)
+            facts = digest_facts(connection, digest, report, now)
+            wanted = Notification(NoticeKind.DIGEST, period.source, facts, also=[heard.channel_id])
+            await notices.enqueue(session, connection, wanted, now)
+        turn.nudge(Job.NOTICES, connection.workspace_id)
+        if report is not None and heard.digest_every is Every.MONTHLY:
             owner = ReplyTarget(connection.workspace_id, connection.owner_id)
             turn.then(partial(self.screen.send_file, owner, report))
-        else:
-            turn.then(partial(self.screen.show_report, ReplyTarget(**task.reply_to), report))
 
 
 def _require_open(connection: Connection) -> None:
     """Refuse what ended for good; what is broken may be mended."""
-    if connection.state in {ConnectionState.ENDED, ConnectionState.ENDING}:
+    if connection.state in _OVER:
         raise ServiceError(
             f"Paymo and Xero are no longer connected. Type {Typed(Command.CONNECT)}."
         )
@@ -180,16 +204,30 @@ def _require_open(connection: Connection) -> None:
 
 async def ask_due(session: Session, now: datetime) -> Sequence[int]:
     """Ask for the digests that are owed, and return the tasks."""
-    asked = []
-    for connection, month in await reconciling.take_owed_digests(session, now):
-        wanted = lifecycle.TaskRequest(
-            Job.RECONCILE, subject_of(month, ""), now, data={"month": month}
-        )
-        task = await lifecycle.ask(session, connection, wanted)
-        asked += [task.id] if task is not None else []
-    return asked
+    owed = await reconciling.take_owed_digests(session, now)
+    asked = [await ask_digest(session, connection, period, now) for connection, period in owed]
+    return [task.id for task in asked if task is not None]
+
+
+async def ask_digest(
+    session: Session, connection: Connection, period: Period, now: datetime
+) -> Task | None:
+    """Ask for one channel's digest, unless one waits already."""
+    data = {
+        "month": f"{period.last:%Y-%m}",
+        "subscription_id": period.subscription_id,
+        "first": period.first.isoformat(),
+        "after": period.after.isoformat(),
+    }
+    wanted = lifecycle.TaskRequest(Job.RECONCILE, period.subject, now, data=data)
+    return await lifecycle.ask(session, connection, wanted)
+
+
+def _period_in(task: Task) -> Period:
+    first, after = (date.fromisoformat(task.data[name]) for name in ("first", "after"))
+    return Period(task.data["subscription_id"], first, after)
 
 
 def subject_of(month: str, user_id: str) -> str:
-    """Name a comparison: each person's own, and the clock's; two presses of one are one."""
+    """Name a comparison that a person asks for: two presses of one are one."""
     return f"{month}:{user_id}"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
-from services.model.notice import TOPIC_OF, Layout, NoticeKind, Topic
+from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
 from services.model.payment import PaymentState
 from services.store import drafts, leases, settled, worklists
 from services.store.engine import insert_into, put_all
@@ -41,7 +41,7 @@ class Notification:
     facts: dict[str, Any]
     export: Export | None = None
     amount: Decimal | None = None
-    also: Collection[str] = ()  # people who are told besides the channels
+    also: Collection[str] = ()  # who is told besides: people, or the channel of a digest
     in_batch: bool = False  # a batch tells it, but where a channel hears of some invoices alone
 
 
@@ -106,7 +106,8 @@ async def is_known(session: AsyncSession, source: str) -> bool:
 def hears(subscription: Subscription, notification: Notification) -> bool:
     """Say whether a channel wants to hear of it."""
     topic = TOPIC_OF.get(notification.kind)  # what has none is for people
-    if topic is None or topic.value not in subscription.topics:
+    is_own = notification.kind is NoticeKind.DIGEST  # it names the one channel that it is for
+    if topic is None or is_own or topic.value not in subscription.topics:
         return False
     is_filtered = subscription.client_id is not None or subscription.minimum is not None
     is_summary = notification.kind is NoticeKind.BATCH_EXPORTED
@@ -244,6 +245,7 @@ async def list_subscriptions(session: AsyncSession, connection_id: int) -> Seque
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
     """Subscribe the channel, or change what it hears; a paused one goes on."""
+    usual = Rhythm()
     row = {
         "connection_id": subscription.connection_id,
         "channel_id": subscription.channel_id,
@@ -251,6 +253,10 @@ async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
         "client_id": subscription.client_id,
         "minimum": subscription.minimum,
         "layout": subscription.layout or Layout.BROADCAST,
+        "digest_every": subscription.digest_every or usual.every,
+        "digest_hour": usual.hour if subscription.digest_hour is None else subscription.digest_hour,
+        "digest_zone": subscription.digest_zone or usual.zone,
+        "digest_from": subscription.digest_from,
         "set_by": subscription.set_by,
         "set_at": subscription.set_at,
         "paused_because": "",

@@ -1,16 +1,21 @@
-"""What a comparison of both systems reads of ours, and whose digest of a month is owed."""
+"""What a comparison of both systems reads of ours, whose digest is owed, and what it counts."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, String, cast, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.model import chunks, days
 from services.model.connection import ConnectionState
-from services.model.notice import Topic
-from services.store import payments
+from services.model.export import ExportState, RefusalCode
+from services.model.invoice import InvoiceState
+from services.model.jobs import Job, TaskState
+from services.model.payment import PaymentKind, PaymentState
+from services.store import payments, worklists
 from services.store.tables import (
     Client,
     Connection,
@@ -19,11 +24,14 @@ from services.store.tables import (
     Match,
     Payment,
     Subscription,
+    Task,
     Workspace,
 )
 
 _AT_ONCE = 500  # ids in one statement
-_HOUR = time(7)
+_SUBJECT = "digest:"
+_WEEKS = 8  # of cash received, in a digest
+_TAKEN_BACK = (PaymentState.REMOVING, PaymentState.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,33 +122,69 @@ async def _left_contacts(session: AsyncSession, connection: Connection) -> froze
     return frozenset(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What one digest of a channel tells: the days from `first` on, and no longer `after`."""
+
+    subscription_id: int
+    first: date
+    after: date
+
+    @property
+    def subject(self) -> str:
+        """Name the channel's digests, of which one waits at a time."""
+        return f"{_SUBJECT}{self.subscription_id}"
+
+    @property
+    def source(self) -> str:
+        """Name it, so that it is told once."""
+        return f"{self.subject}:{self.first}:{self.after}"
+
+    @property
+    def last(self) -> date:
+        """The last day of it."""
+        return self.after - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a digest counts; what the channel's filters leave out is not in it."""
+
+    received: Sequence[tuple[Payment, Export]]  # cash that the sync found on these days
+    exported: Sequence[Export]
+    failed: Sequence[Export]  # until today, and waiting for somebody
+    open: Sequence[Export]  # as of today, the longest due first
+    recent: Sequence[tuple[Payment, Export]]  # cash of the last weeks, by its own day
+
+
 async def take_owed_digests(
     session: AsyncSession, now: datetime
-) -> Sequence[tuple[Connection, str]]:
-    """Whose digest of the month before is owed, on the first at seven or later.
+) -> Sequence[tuple[Connection, Period]]:
+    """Whose digest is owed: it is their hour, and days ended that none has told yet.
 
-    It is seven where the books are kept. A channel that began to listen since then is told at the
-    end of this month. Of several processes one moves `digest_month`, and has it.
+    However many were missed, it is one. Of several processes one moves `digest_from`, and has it.
+    While a digest of that channel still waits for Xero or Paymo there is no second one.
     """
     owed = []
-    for connection, listens_since in await _listened_to(session):
-        begins = _begins(connection, now)
-        month = f"{begins.date() - timedelta(days=1):%Y-%m}"
-        if begins > now or listens_since >= begins or connection.digest_month >= month:
+    for connection, heard in await _listening(session):
+        first = heard.digest_from
+        zone = days.zone_named(heard.digest_zone, connection.time_zone)
+        after = heard.rhythm.ended(first, now, zone) if first else None
+        if first is None or after is None:
             continue
-        if await _move(session, connection.id, month):
-            owed.append((connection, month))
+        if await _move(session, heard.id, first, after):
+            owed.append((connection, Period(heard.id, first, after)))
     return owed
 
 
-def _begins(connection: Connection, now: datetime) -> datetime:
-    """When this month's digest is due."""
-    first = days.day_in(connection.time_zone, now).replace(day=1)
-    return datetime.combine(first, _HOUR, days.zone_of(connection.time_zone))
-
-
-async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, datetime]]:
-    """The connections that a channel wants digests of, and since when one does."""
+async def _listening(session: AsyncSession) -> Sequence[tuple[Connection, Subscription]]:
+    """Return the channels that want digests, and none of which still waits."""
+    waits = exists().where(
+        Task.connection_id == Connection.id,
+        Task.job == Job.RECONCILE,
+        Task.state == TaskState.WAITING,
+        Task.subject == _SUBJECT + cast(Subscription.id, String),
+    )
     rows = await session.execute(
         select(Connection, Subscription)
         .join(Workspace, Workspace.id == Connection.workspace_id)
@@ -149,22 +193,100 @@ async def _listened_to(session: AsyncSession) -> Sequence[tuple[Connection, date
             Workspace.is_installed,
             Connection.state == ConnectionState.ACTIVE,
             Subscription.paused_because == "",
+            Subscription.digest_from.is_not(None),
+            ~waits,
         )
-        .order_by(Connection.id, Subscription.set_at)
+        .order_by(Subscription.id)
     )
-    found: dict[int, tuple[Connection, datetime]] = {}
-    for connection, heard in rows:
-        if Topic.DIGEST.value in heard.topics:
-            found.setdefault(connection.id, (connection, heard.set_at))
-    return list(found.values())
+    return [(row[0], row[1]) for row in rows]
 
 
-async def _move(session: AsyncSession, connection_id: int, month: str) -> bool:
+async def _move(session: AsyncSession, subscription_id: int, first: date, after: date) -> bool:
     moved = await session.scalar(
-        update(Connection)
-        .where(Connection.id == connection_id, Connection.digest_month < month)
-        .values(digest_month=month)
-        .returning(Connection.id)
+        update(Subscription)
+        .where(Subscription.id == subscription_id, Subscription.digest_from == first)
+        .values(digest_from=after)
+        .returning(Subscription.id)
         .execution_options(synchronize_session=False)
     )
     return moved is not None
+
+
+async def find_reader(session: AsyncSession, period: Period) -> Subscription | None:
+    """Return the channel that a digest is for, while it still wants any."""
+    found = await session.get(Subscription, period.subscription_id, populate_existing=True)
+    is_wanted = found is not None and found.digest_from is not None and not found.paused_because
+    return found if is_wanted else None
+
+
+async def load_figures(
+    session: AsyncSession, connection: Connection, heard: Subscription, period: Period
+) -> Figures:
+    """Read what a digest counts, from what the last sync has read."""
+    zone = days.zone_named(heard.digest_zone, connection.time_zone)
+    since, until = (
+        datetime.combine(each, time(), zone).astimezone(UTC)
+        for each in (period.first, period.after)
+    )
+    exported = await session.scalars(
+        select(Export)
+        .where(*_own(connection), Export.exported_at >= since, Export.exported_at < until)
+        .where(Export.invoice_state != InvoiceState.UNDONE)
+        .order_by(Export.exported_at, Export.id)
+    )
+    needing = await worklists.list_needing(session, connection)
+    seen = (Payment.seen_at >= since, Payment.seen_at < until, _is_new(since))
+    dated = (Payment.paid_on >= weeks_of(period)[0], Payment.paid_on < period.after)
+    return Figures(
+        received=await _cash(session, connection, heard, seen),
+        exported=[each for each in exported if _is_wanted(heard, each, each.total)],
+        failed=[
+            each
+            for each in needing
+            if each.state is ExportState.FAILED
+            and RefusalCode.CANCELLED not in each.refusals
+            and _is_wanted(heard, each)
+        ],
+        open=[
+            each
+            for each in await worklists.list_of(session, connection, heard.client_id)
+            if worklists.left_of(each) > 0 and _is_wanted(heard, each, each.total)
+        ],
+        recent=await _cash(session, connection, heard, dated),
+    )
+
+
+def weeks_of(period: Period) -> list[date]:
+    """Return the Mondays of the last weeks, up to the one that the period ends in."""
+    monday = period.last - timedelta(days=period.last.weekday())
+    return [monday - timedelta(weeks=back) for back in reversed(range(_WEEKS))]
+
+
+async def _cash(
+    session: AsyncSession,
+    connection: Connection,
+    heard: Subscription,
+    which: Sequence[ColumnElement[bool]],
+) -> Sequence[tuple[Payment, Export]]:
+    found = await session.execute(
+        select(Payment, Export)
+        .join(Export, Export.id == Payment.export_id)
+        .where(*_own(connection), *which)
+        .where(Payment.kind != PaymentKind.CREDIT_NOTE, Payment.state.not_in(_TAKEN_BACK))
+        .order_by(Payment.paid_on, Payment.id)
+    )
+    return [(row[0], row[1]) for row in found if _is_wanted(heard, row[1], row[0].amount)]
+
+
+def _is_new(since: datetime) -> ColumnElement[bool]:
+    """Leave out what was told before: Xero makes a new payment of one that somebody edits."""
+    former = aliased(Payment)
+    was_told = exists().where(former.id == Payment.replaces_id, former.seen_at < since)
+    return ~was_told
+
+
+def _is_wanted(heard: Subscription, export: Export, amount: Decimal | None = None) -> bool:
+    """Say whether the channel's filters let it through; without an amount, its client alone."""
+    if heard.client_id not in {None, export.client_id}:
+        return False
+    return amount is None or amount >= (heard.minimum or 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -93,22 +94,22 @@ async def list_overdue(
     session: AsyncSession, connection: Connection, today: date
 ) -> Sequence[Export]:
     """Return what should have been paid before this day, the longest overdue first."""
-    found = await session.scalars(
-        _of(connection)
-        .where(
-            Export.due_on < today,
-            Export.xero_seen_status == "AUTHORISED",
-            Export.invoice_state == InvoiceState.LIVE,
-        )
-        .order_by(Export.due_on, Export.id)
-    )
-    return found.all()
+    found = await list_of(session, connection)
+    return [each for each in found if left_of(each) > 0 and each.due_on and each.due_on < today]
 
 
 def _of(connection: Connection) -> Select[Export]:
     return select(Export).where(
         Export.connection_id == connection.id, Export.tenant_id == connection.tenant_id
     )
+
+
+def left_of(export: Export) -> Decimal:
+    """Return what is left to pay of an invoice, as far as the last sync has read."""
+    if export.xero_seen_status == "PAID":
+        return Decimal(0)
+    left = export.xero_total if export.xero_due is None else export.xero_due
+    return export.total or Decimal(0) if left is None else left
 
 
 def days_late(export: Export, connection: Connection, now: datetime) -> int:

@@ -18,6 +18,8 @@ from services.model import wording
 
 Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.
+# Blocks that the SDK has no class for, and would skip.
+UNKNOWN = frozenset({"data_table", "data_visualization"})
 MEANT = re.compile(r"<(@(UOWNER|UANNA)>|#C1>|@D1>|!date\^|https://app.example/)")
 
 
@@ -34,7 +36,7 @@ def judge_view(view: Json) -> None:
 
 def judge_message(text: str, blocks: list[Json], metadata: Json | None = None) -> None:
     """Accept a message that Slack would take, with a text that stands for it."""
-    for each in Block.parse_all(blocks):
+    for each in Block.parse_all([each for each in blocks if each["type"] not in UNKNOWN]):
         each.validate_json()
     assert message_problems(blocks) == []
     assert text.strip()

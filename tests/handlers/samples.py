@@ -1,7 +1,7 @@
 """Everything that is drawn, once with plain data and once with the worst that anybody types."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -288,22 +288,26 @@ def digest_facts(name: str) -> dict[str, Any]:
         "client": name,
         "amount": "115.00",
         "currency": "NZD",
-        "country": "NZ",
         "due_on": "2026-03-01",
     }
     group = {"count": 12, "sums": {"NZD": "1380.00", "USD": "20.00"}, "first": [one] * 10}
-    kinds = ("exported", "settled", "open", "overdue", "credits", "not_exported", "locked")
+    kinds = ("received", "exported", "overdue", "failures", "not_exported", "locked")
+    mondays = [date(2026, 1, 5) + timedelta(weeks=nth) for nth in range(8)]
     return {
         "month": "2026-02",
-        "label": "February 2026",
+        "every": "monthly",
+        "first": "2026-02-01",
+        "last": "2026-02-28",
         "at": NOW.isoformat(),
         "compared": 143,
         "agreeing": 141,
         "decided": 2,
         "only_xero": 1,
         "unread": 1,
-        "others": 9,
         "lock_on": "2026-02-28",
+        "minimum": "",
+        "ages": {"NZD": ["3200.00", "980.50", "410.00", "0"], "USD": ["0", "20.00", "0", "0"]},
+        "weeks": [{"monday": f"{each}", "sums": {"NZD": "920.00"}} for each in mondays],
         **dict.fromkeys(kinds, group),
     }
 

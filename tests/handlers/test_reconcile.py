@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from handlers import names
+from handlers.notices.listeners import SlackNoticeBoard
 from handlers.notices.text import text_of
 from handlers.notices.views import notice_blocks
 from handlers.reconcile.listeners import SlackReconcileScreen
@@ -19,6 +21,7 @@ from services.compare import Mismatch
 from services.model.actions import Action
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
+from services.notices.delivery import Message
 from services.reconcile.report import Outcome, Report, Row, Side
 from tests.days import day
 from tests.handlers import samples
@@ -187,12 +190,24 @@ async def test_a_file_that_slack_does_not_take_is_said(desk: Desk) -> None:
     assert any("ask an admin to install it again" in each for each in desk.read_by_anna)
 
 
+def digest(**changes: Any) -> Message:
+    told = {"problem": "", "client": "", "minimum": ""}
+    return samples.message(NoticeKind.DIGEST, **told | changes)
+
+
+def block_of(kind: str, message: Message) -> list[dict[str, Any]]:
+    return [each for each in notice_blocks(message) if each["type"] == kind]
+
+
 def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
-    message = samples.message(NoticeKind.DIGEST)
+    message = digest()
     text = text_of(message)
 
-    assert "141 of 143 agree. 2 differ, 1 is only in Xero and 1 wasn't shown by Xero." in text
-    assert "Exported: 12 ($1,380.00 and US$20.00) · Paid: 12" in text
+    assert text.startswith("⚠️ *Digest: February 2026* · ")
+    assert "141 of 143 of February agree. 2 differ, 1 is only in Xero and 1 wasn't shown" in text
+    assert "*Received:* $1,380.00 and US$20.00, 12 payments\n" in text
+    assert "*Exported:* $1,380.00 and US$20.00, 12 invoices\n" in text
+    assert "*Failed:* Acme Ltd, Acme Ltd, Acme Ltd and 9 more\n" in text
     assert f"• Acme Ltd · Acme Ltd · $115.00 · due {day('2026-03-01')}" in text
     assert (
         f"12 of these are dated up to {day('2026-02-28')}, and Xero is locked until then." in text
@@ -204,18 +219,74 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     }
 
 
-def test_a_digest_of_a_fine_month_is_short() -> None:
-    none = {"count": 0, "sums": {}, "first": []}
-    fine: dict[str, Any] = {
-        "agreeing": 143,
-        "only_xero": 0,
-        "unread": 0,
-        "overdue": none,
-        "not_exported": none,
-    }
-    message = samples.message(NoticeKind.DIGEST, **fine)
+def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None:
+    message = digest(currency="NZD")
+    owed, received = block_of("data_visualization", message)
+    (table,) = block_of("data_table", message)
 
-    assert text_of(message).startswith("✅ *February 2026* · ")
-    assert "All 143 agree.\n" in text_of(message)
+    assert (owed["title"], received["title"]) == (
+        "Receivables by age, NZD",
+        "Cash received by week, NZD",
+    )
+    (series,) = owed["chart"]["series"]
+    assert [each["value"] for each in series["data"]] == [3200, 981, 410, 0]
+    assert [each["label"] for each in series["data"]] == owed["chart"]["axis_config"]["categories"]
+    written = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert written[:3] == [
+        ["Amounts", "NZD", "USD"],
+        ["Not due yet", "$3,200.00", "US$0.00"],
+        ["1–30 days late", "$980.50", "US$20.00"],
+    ]
+    assert len(written) == 1 + 4 + 8
+
+
+def test_whoever_cannot_see_the_pictures_is_told_what_they_show() -> None:
+    text = text_of(digest())
+
+    assert "*Receivables by age:* $3,200.00 not due yet, $980.50 1–30 days late, " in text
+    assert f"$920.00 in the week of {day('2026-02-23')}." in text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-02-03", "2026-02-03", day("2026-02-03")),
+        ("2026-02-02", "2026-02-08", f"{day('2026-02-02')} to {day('2026-02-08')}"),
+        ("2026-01-01", "2026-02-28", f"{day('2026-01-01')} to {day('2026-02-28')}"),
+        ("2028-02-01", "2028-02-29", "February 2028"),
+    ],
+)
+def test_its_days_are_named(first: str, last: str, said: str) -> None:
+    assert f"*Digest: {said}* · " in text_of(digest(first=first, last=last))
+
+
+def test_a_digest_of_a_fine_month_is_short_and_has_no_pictures() -> None:
+    none = {"count": 0, "sums": {}, "first": []}
+    groups = dict.fromkeys(("received", "exported", "overdue", "failures", "not_exported"), none)
+    fine = {"agreeing": 143, "only_xero": 0, "unread": 0, "ages": {}, "weeks": []}
+    message = digest(**fine, **groups, client="Acme", minimum="500")
+
+    assert text_of(message).startswith("✅ *Digest: February 2026* · ")
+    assert " · Acme only · from 500\n" in text_of(message)
+    assert "all 143 of February agree." in text_of(message)
     assert "Compare Again" in said(notice_blocks(message))
-    assert text_of(message).count("\n") == 2
+    assert text_of(message).count("\n") == 5
+    assert {each["type"] for each in notice_blocks(message)} == {"section", "context", "actions"}
+
+
+async def test_a_workspace_that_takes_no_pictures_gets_the_digest_in_words(desk: Desk) -> None:
+    bench = desk.bench
+    refusal = json.dumps({"ok": False, "error": "invalid_blocks"})
+    bench.world.faults.add(
+        path="chat.postMessage$",
+        body=refusal,
+        status=200,
+        headers={"Content-Type": "application/json"},
+    )
+    message = replace(digest(), channel_id=bench.room.id)
+
+    await SlackNoticeBoard(desk).post(message)
+
+    (told,) = [each for each in bench.world.messages(bench.room) if "Digest" in each.text]
+    assert {each["type"] for each in told.blocks} == {"section", "context", "actions"}
+    assert "*Receivables by age:* $3,200.00 not due yet" in said(told.blocks)

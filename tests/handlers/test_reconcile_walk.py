@@ -1,16 +1,16 @@
 """A comparison asked for in Slack, in the running program between stand-ins."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from sandbox.slack.model import SharedFile
-from services.lifecycle.task import TaskRequest, ask
-from services.model.jobs import Job
-from services.reconcile.service import subject_of
-from services.store.tables import Connection
+from sandbox.slack.model import Message, SharedFile
+from services.model.notice import Every, Rhythm
+from services.reconcile.service import ask_digest
+from services.store.reconciling import Period
+from services.store.tables import Connection, Subscription
 from tests.walk import Walk, text_in
 
 
@@ -41,15 +41,44 @@ async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) ->
     await walk.ephemeral("“smarch” is not a month. Type 2026-11, november, last, all, or nothing")
     await walk.type("subscribe digest")
 
-    told = await walk.town.slack.wait_for(
+    told = await subscribed(walk)
+    assert "payments, deletions, failures and digest" in text_in(told.blocks)
+    assert "The digest comes monthly at 07:00 (" in text_in(told.blocks)
+
+
+async def subscribed(walk: Walk) -> Message:
+    """Return what a channel reads when it gets the digest."""
+    found = await walk.town.slack.wait_for(
         lambda: [
             each
             for each in walk.town.slack.messages("invoices")
-            if "payments, deletions, failures and digest" in text_in(each.blocks)
+            if "failures and digest" in text_in(each.blocks)
         ]
     )
+    assert len(found) == 1
+    return found[0]
 
-    assert len(told) == 1
+
+async def test_the_form_sets_when_the_digest_comes(walk: Walk) -> None:
+    await walk.type("subscribe digest")
+    await subscribed(walk)
+    await walk.type("subscribe")
+    view, slack = await walk.modal("subscribe"), walk.town.slack
+    assert "Organisation’s (" in str(view.payload)
+    await slack.choose("Anna", view.id, "digest_every", "Weekly, on Monday")
+    await slack.choose("Anna", view.id, "digest_hour", "16:00")
+    await slack.options("Anna", view.id, "digest_zone", "new york")
+    await slack.choose("Anna", view.id, "digest_zone", "America/New_York")
+    answer = await slack.submit("Anna", view.id)
+
+    assert (answer.errors, answer.failure) == ({}, "")
+    said = slack.messages("invoices")[-1].text
+    assert "The digest comes weekly at 16:00 (America/New_York)." in said
+    async with walk.town.program.core.database.sessions() as session:
+        heard = (await session.scalars(select(Subscription))).one()
+    assert heard.rhythm == Rhythm(Every.WEEKLY, 16, "America/New_York")
+    assert heard.digest_from is not None
+    assert heard.digest_from.weekday() == 0
 
 
 def files_of(walk: Walk) -> list[SharedFile]:
@@ -63,14 +92,18 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
 ) -> None:
     await walk.export("INV-1")
     await walk.type("subscribe digest")
-    month = f"{datetime.now(UTC):%Y-%m}"
+    await subscribed(walk)
+    today = datetime.now(UTC).date()
+    month = f"{today:%Y-%m}"
+    # As if this month were over, and today its last day.
     core = walk.town.program.core
     async with core.database.sessions.begin() as session:
-        (connection,) = await session.scalars(select(Connection))
-        job = TaskRequest(
-            Job.RECONCILE, subject_of(month, ""), datetime.now(UTC), data={"month": month}
-        )
-        await ask(session, connection, job)
+        connection = (await session.scalars(select(Connection))).one()
+        heard = (await session.scalars(select(Subscription))).one()
+        first = heard.digest_from or today
+        assert first == today.replace(day=1)
+        period = Period(heard.id, first, today + timedelta(days=1))
+        await ask_digest(session, connection, period, datetime.now(UTC))
 
     told = await walk.notice("digest")
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
@@ -78,6 +111,8 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     await walk.town.slack.press("Anna", told, "reconcile")
     await walk.ephemeral("all 1 agree at ")
 
-    assert "All 1 agree." in told.text
+    assert "all 1 of" in told.text
+    assert "*Overdue:* nothing" in told.text
+    assert {"data_visualization", "data_table"} <= {each["type"] for each in told.blocks}
     assert told.metadata is not None
     assert set(told.metadata["event_payload"]) == {"connection_id", "tenant_id"}

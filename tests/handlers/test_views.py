@@ -154,6 +154,9 @@ def test_the_forms_carry_the_names_that_others_rely_on() -> None:
         "client",
         "minimum",
         "layout",
+        "digest_every",
+        "digest_hour",
+        "digest_zone",
     ]
     assert list(fields(VIEWS["settings"]("x"))) == [
         "exporters",

@@ -104,7 +104,6 @@ class Connection(Sends, Base):
     # Above it, and in other currencies, a second person approves; None: nobody has to.
     approve_above: Mapped[Decimal | None] = mapped_column(Money)
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
-    digest_month: Mapped[str] = mapped_column(String(7), default="")  # the last one, "2026-11"
 
     paymo_company_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     paymo_company_name: Mapped[str] = mapped_column(String(255), default="")

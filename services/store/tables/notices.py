@@ -1,13 +1,13 @@
 """Subscriptions, the outbox of notices, cards in channels, and who did what."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model.notice import Layout, NoticeKind
+from services.model.notice import Every, Layout, NoticeKind, Rhythm
 from services.store.types import PAYMO_ID, Asked, Base, Leased, Money, UtcDateTime, text_enum
 
 
@@ -24,9 +24,18 @@ class Subscription(Base):
     client_id: Mapped[int | None] = mapped_column(PAYMO_ID)  # only this Paymo client
     minimum: Mapped[Decimal | None] = mapped_column(Money)  # only amounts from here on
     layout: Mapped[Layout] = mapped_column(text_enum(Layout), default=Layout.BROADCAST)
+    digest_every: Mapped[Every] = mapped_column(text_enum(Every), default=Every.MONTHLY)
+    digest_hour: Mapped[int] = mapped_column(default=7)
+    digest_zone: Mapped[str] = mapped_column(String(64), default="")  # "": the organisation's
+    digest_from: Mapped[date | None]  # the first day that no digest told yet; None: gets none
     set_by: Mapped[str] = mapped_column(String(32))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paused_because: Mapped[str] = mapped_column(String(255), default="")
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """When the channel gets its digest."""
+        return Rhythm(Every(self.digest_every), self.digest_hour, self.digest_zone)
 
 
 class Notice(Asked, Leased, Base):
