@@ -24,6 +24,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from structlog.contextvars import bound_contextvars
 
@@ -32,6 +33,7 @@ from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
+from handlers.slack import best_effort
 from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.people import Person
@@ -140,19 +142,22 @@ class UrlRespond:
         replace_original: bool = False,
         delete_original: bool = False,
     ) -> Any:
-        """Post; Slack takes five of these within half an hour."""
+        """Post; Slack takes five of these within half an hour. Raises `SlackClientError`."""
         if not self.url:
             log.warning("no_response_url")
             return None
         client = AsyncWebhookClient(self.url, session=self.session)
-        if delete_original:  # stands alone
-            return await client.send(delete_original=True)
-        return await client.send(
-            text=text,
-            blocks=list(blocks),
-            response_type=response_type,
-            replace_original=replace_original,
-        )
+        try:
+            if delete_original:  # stands alone
+                return await client.send(delete_original=True)
+            return await client.send(
+                text=text,
+                blocks=list(blocks),
+                response_type=response_type,
+                replace_original=replace_original,
+            )
+        except (aiohttp.ClientError, OSError, ValueError, LookupError) as error:
+            raise SlackClientError(f"no answer: {type(error).__name__}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +246,12 @@ class SlackDoor:
             return
         self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
         if request.body.get("response_url"):
-            sending = request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
-            self.tasks.start(sending, "apology")
+            self.tasks.start(_apologise(request), "apology")
+
+
+async def _apologise(request: SlackRequest) -> None:
+    with best_effort():
+        await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
 
 
 @contextmanager

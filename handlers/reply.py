@@ -136,7 +136,7 @@ async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> b
         answer = await request.respond(
             text=text, blocks=said, response_type="ephemeral", replace_original=False
         )
-    except (*TROUBLE, ValueError) as error:
+    except TROUBLE as error:
         log.info("response_refused", error=name_of(error))
         return False
     return answer is None or answer.status_code == HTTPStatus.OK

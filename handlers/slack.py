@@ -29,7 +29,7 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.model import wording
+from services.model import days, wording
 
 log = structlog.get_logger(__name__)
 
@@ -122,10 +122,12 @@ def name_of(error: Exception) -> str:
 def wait_of(error: SlackApiError) -> timedelta:
     """Return how long Slack asks to wait; what makes no sense counts as a second."""
     headers: Any = getattr(error.response, "headers", {})
+    said = str(headers.get("Retry-After", ""))
     try:
-        asked = Decimal(str(headers.get("Retry-After", "")))
+        asked = Decimal(said)
     except InvalidOperation:
-        asked = _SHORTEST
+        wait = days.until(said, str(headers.get("Date", "")))
+        asked = _SHORTEST if wait is None else Decimal(wait // timedelta(seconds=1))
     seconds = _SHORTEST if asked.is_nan() else min(max(asked, _SHORTEST), _LONGEST)
     return timedelta(milliseconds=int(seconds * 1000))
 

@@ -30,7 +30,15 @@ from handlers.routing import (
     field_of,
     number_in,
 )
-from handlers.slack import Sharing, code_of, require_ours, sharing_of, slack_refusals, text_in
+from handlers.slack import (
+    Sharing,
+    best_effort,
+    code_of,
+    require_ours,
+    sharing_of,
+    slack_refusals,
+    text_in,
+)
 from services.errors import NotAccepted, ServiceError
 from services.model import days
 from services.model.notice import Every, Layout, Rhythm, Topic
@@ -109,7 +117,9 @@ class NoticeListeners:
             return
         text = intro_text(listening)
         # The answer's own address reaches channels that the app is not in.
-        await request.respond(text=text, blocks=[blocks.section(text)], response_type="in_channel")
+        with best_effort():
+            shown = [blocks.section(text)]
+            await request.respond(text=text, blocks=shown, response_type="in_channel")
         if before is None:
             change = blocks.button("Change…", names.SUBSCRIBE)
             said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."

@@ -28,7 +28,7 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.model import wording
+from services.model import days, wording
 from services.model.jobs import CALL_LIMIT
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,7 @@ Bound = Callable[[], AbstractAsyncContextManager[None]]
 
 LONGEST_WAIT = timedelta(seconds=5)
 _TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
+_LONGEST_WAIT = timedelta(days=1)  # that a date may ask for
 _UNTOLD_WAIT = timedelta(minutes=1)
 _NOT_MODIFIED = 304
 _TOO_MANY = 429
@@ -300,8 +301,12 @@ def _throttled(answer: Answer) -> Throttled:
 
 
 def _asked_to_wait(answer: Answer) -> timedelta | None:
-    seconds = largest(answer.headers.get("Retry-After", ""))
-    return None if seconds is None else timedelta(seconds=seconds)
+    asked = answer.headers.get("Retry-After", "")
+    seconds = largest(asked)
+    if seconds is not None:
+        return timedelta(seconds=seconds)
+    wait = days.until(asked, answer.headers.get("Date", ""))
+    return min(wait, _LONGEST_WAIT) if wait is not None and wait > timedelta(0) else None
 
 
 def _jittered(attempt: int) -> timedelta:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tzlocal.windows_tz import tz_win, win_tz
@@ -74,3 +75,12 @@ def read_day(text: str) -> date | None:
         return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
     when = read_moment(text)
     return when.date() if when else None
+
+
+def until(text: str, stated: str) -> timedelta | None:
+    """How long after one moment another one is, both as the headers of an answer write them."""
+    try:
+        at, now = parsedate_to_datetime(text), parsedate_to_datetime(stated)
+        return at.replace(tzinfo=UTC) - now.replace(tzinfo=UTC)  # HTTP knows no other zone
+    except (ValueError, TypeError, OverflowError):
+        return None

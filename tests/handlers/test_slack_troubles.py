@@ -72,8 +72,13 @@ WAITS = {
     "inf": 600,
     "1e400": 600,
     "86400": 600,
-    "Wed, 21 Oct 2026 07:28:00 GMT": 1,
+    "Wed, 21 Oct 2026 07:28:00 GMT": 30,
+    "Wednesday, 21-Oct-26 07:27:00 GMT": 1,
+    "Wed, 99 Oct 2026 07:28:00 GMT": 1,
+    "Wed, 21 Oct 9999 07:28:00 GMT": 600,
+    "1, 2": 1,
 }
+STATED = "Wed, 21 Oct 2026 07:27:30 GMT"
 every_trouble = pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 
 
@@ -115,7 +120,9 @@ async def test_slack_is_given_the_time_that_it_asks_for(desk: Desk, asked: str) 
     for status in (200, 429):
         desk.bench.world.faults.add(
             path="chat.postMessage$",
-            **answered(json.dumps(BUSY), headers={"Retry-After": asked}, status=status),
+            **answered(
+                json.dumps(BUSY), headers={"Retry-After": asked, "Date": STATED}, status=status
+            ),
         )
         with pytest.raises(Throttled) as refused:
             await SlackNoticeBoard(desk).post(notice(desk))

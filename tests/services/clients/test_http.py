@@ -33,6 +33,7 @@ from services.model.jobs import CALL_LIMIT
 from tests.xero_stand import Pauses
 
 PATH = "/anything"
+STATED = {"Date": "Wed, 25 Nov 2026 08:00:00 GMT"}
 
 
 @dataclass(slots=True)
@@ -159,7 +160,8 @@ async def test_a_short_wait_is_slept_through_whatever_the_method(door: Door) -> 
         ({"Retry-After": "30000", "X-Rate-Limit-Problem": "day"}, timedelta(seconds=30000), 1),
         ({"X-Rate-Limit-Problem": "concurrent"}, timedelta(minutes=1), 3),
         ({"Retry-After": "59.2"}, timedelta(minutes=1), 1),
-        ({"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT"}, timedelta(minutes=1), 3),
+        ({"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT", **STATED}, timedelta(hours=1), 1),
+        ({"Retry-After": "Wed, 25 Nov 2026 07:00:00 GMT", **STATED}, timedelta(minutes=1), 3),
     ],
 )
 async def test_a_long_wait_is_given_back_with_its_limit(
