@@ -19,6 +19,7 @@ from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
 from handlers.export.listeners import SlackExportScreen
+from handlers.home.listeners import SlackHomeScreen
 from handlers.notices.listeners import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
 from handlers.routing import Router
@@ -51,7 +52,7 @@ from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.notices.delivery import CardStep, NoticeStep
+from services.notices.delivery import CardStep, HomeStep, NoticeStep
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.service import AccessService, SettingsService
@@ -155,7 +156,7 @@ class _Parts:
         database, work = self.database, self.work
         usual = (database, work, now)
         return register.Services(
-            connect=ConnectService(database, work, self.connect_screen, self.checklists, now),
+            connect=self.connect,
             workspaces=WorkspaceService(database, now),
             matching=MatchingService(database, now),
             export_forms=ExportForms(database, work, self.links, now),
@@ -169,11 +170,21 @@ class _Parts:
             update=UpdateService(*usual),
             restore=RestoreService(*usual),
             history=HistoryService(database),
-            explain=ExplainService(database, self.links, work, now),
+            explain=self.explain,
             owed=OwedService(database, now),
             access=AccessService(*usual),
             support_email=self.settings.support_email,
         )
+
+    @cached_property
+    def connect(self) -> ConnectService:
+        """Connecting, and how connections are."""
+        return ConnectService(self.database, self.work, self.connect_screen, self.checklists, now)
+
+    @cached_property
+    def explain(self) -> ExplainService:
+        """What invoices wait for."""
+        return ExplainService(self.database, self.links, self.work, now)
 
     @cached_property
     def links(self) -> Links:
@@ -232,6 +243,7 @@ class _Parts:
             EndingStep(database, paymo, self.consents, self.connect_screen, now),
             NoticeStep(database, board, links, now),
             CardStep(database, board, links, now),
+            HomeStep(database, SlackHomeScreen(clients, self.connect, self.explain)),
             *self._export_steps(),
             *self._task_steps(),
         )

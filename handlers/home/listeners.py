@@ -1,5 +1,6 @@
 """The panel, the Home tab, status and help: where everything stands and how to go on."""
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -26,10 +27,10 @@ from handlers.home.views import (
     welcome_blocks,
 )
 from handlers.routing import Handler, SlackRequest
-from handlers.slack import best_effort
+from handlers.slack import best_effort, slack_refusals
 from handlers.words import Words
 from services.connect.service import ConnectService, WorkspaceService
-from services.errors import NotAllowed
+from services.errors import NotAllowed, NotConnected
 from services.explain.service import ExplainService
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
@@ -84,6 +85,7 @@ class HomeListeners:
         event = request.body["event"]
         if event.get("tab", "home") != "home":
             return
+        await self.workspaces.open_home(request.person)
         await self.publish(request)
         if await self.workspaces.is_new(request.person):
             await send_welcome(request.client, request.person.user_id)
@@ -103,21 +105,8 @@ class HomeListeners:
     async def publish(self, request: SlackRequest) -> None:
         """Draw this person's Home tab as everything is now."""
         person = replace(request.person, channel_id="", connection_id=0)
-        view = await self._home(person)
+        view = await home_of(self.service, self.explain, person)
         await request.client.views_publish(user_id=person.user_id, view=view)
-
-    async def _home(self, person: Person) -> Block:
-        site = self.service.checklists.public_url
-        try:
-            found = await self.service.overviews(person)
-        except NotAllowed as refusal:
-            return hidden_view(refusal, site)
-        work = WorkList()
-        if len(found) == 1 and found[0].state is ConnectionState.ACTIVE:
-            about = replace(person, connection_id=found[0].connection_id)
-            work = await self.explain.worklist(about)
-        ended = "" if found else await self.service.former(person)
-        return home_view(found, work, ended, site)
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that took the app away."""
@@ -133,6 +122,38 @@ class HomeListeners:
         person, told = request.person, request.body.get("event_time")
         at = datetime.fromtimestamp(told, UTC) if isinstance(told, int) else None
         await self.workspaces.uninstalled(person.enterprise_id, person.team_id, at)
+
+
+async def home_of(service: ConnectService, explain: ExplainService, person: Person) -> Block:
+    """Return a person's Home tab as everything is now."""
+    site = service.checklists.public_url
+    try:
+        found = await service.overviews(person)
+    except NotAllowed as refusal:
+        return hidden_view(refusal, site)
+    work = WorkList()
+    if len(found) == 1 and found[0].state is ConnectionState.ACTIVE:
+        about = replace(person, connection_id=found[0].connection_id)
+        with contextlib.suppress(NotConnected):  # it broke just now
+            work = await explain.worklist(about)
+    ended = "" if found else await service.former(person)
+    return home_view(found, work, ended, site)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackHomeScreen:
+    """Publishes Home tabs that something made out of date."""
+
+    clients: reply.SlackClients
+    service: ConnectService
+    explain: ExplainService
+
+    async def publish(self, workspace_id: int, person: Person) -> None:
+        """Draw a person's Home tab as everything is now."""
+        client = await self.clients.client(workspace_id)
+        view = await home_of(self.service, self.explain, person)
+        with slack_refusals():
+            await client.views_publish(user_id=person.user_id, view=view)
 
 
 async def send_welcome(client: AsyncWebClient, user_id: str) -> None:

@@ -33,7 +33,7 @@ from services.model.people import Role
 
 _MOST = 10
 _HELP = blocks.button("Help", names.HELP)
-_AT_ONCE = frozenset({Action.CHANGE, Action.RETRY, Action.LOOK_AGAIN})  # begin with a form
+_AT_ONCE = frozenset({Action.CHANGE, Action.RETRY, Action.LOOK_AGAIN, Action.APPROVE})
 
 
 def button_blocks(found: Sequence[Overview]) -> list[Block]:
@@ -122,7 +122,7 @@ def _needs(overview: Overview, work: WorkList) -> list[Block]:
     for place, line in enumerate(work.needs, 1):
         fix = blocks.button("See Why", names.WHY, line.number)
         if line.action in _AT_ONCE:
-            fix = button(line.action, line.export_id)
+            fix = button(line.action, line.value or line.export_id)
         drawn.append(blocks.named(blocks.section(needs_line(line), accessory=fix), about, place))
     for place, each in enumerate(work.asked, 50):
         facts = {"request_id": each.request_id, "role": each.role}

@@ -18,7 +18,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, connections, links, notices, workspaces
+from services.store import audit, connections, links, notices, people, workspaces
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, OneTimeLink, Workspace
@@ -246,6 +246,7 @@ async def settle(session: Session, connection: Connection, done: Finished) -> Co
         await _mend(session, connection, done)
     elif connection.state is ConnectionState.PENDING and checklists.is_complete(connection):
         connection = await _begin(session, connection, done)
+    await people.outdate(session, connection, done.at)
     # What else was handed out for this side could only fill it anew.
     await links.forget(session, connection.id, purposes=checklists.PURPOSES[done.side])
     return connection

@@ -25,6 +25,7 @@ from services.store import (
     exports,
     grants,
     links,
+    people,
     roles,
     schedules,
     workspaces,
@@ -144,6 +145,7 @@ class ConnectService:
             connection_id = connection.id
             await schedules.begin(session, [connection_id], [Job.DISCONNECT], self.now(), reply_to)
             await links.forget(session, connection_id)
+            await people.outdate(session, connection, self.now())
         await self.work.nudge(Job.DISCONNECT, connection_id)
 
     async def _to_connect(self, session: Session, person: Person) -> Connection:
@@ -241,6 +243,18 @@ class WorkspaceService:
                 session, person.enterprise_id, person.team_id, self.now()
             )
             return await workspaces.mark_welcomed(session, found.id, self.now())
+
+    async def meet(self, person: Person) -> bool:
+        """Say once that this person has not been told yet what this is."""
+        workspace_id = await self.id_of(person)
+        async with self.database.sessions.begin() as session:
+            return await people.meet(session, workspace_id, person.user_id, self.now())
+
+    async def open_home(self, person: Person) -> None:
+        """Note that this person looks at Home."""
+        workspace_id = await self.id_of(person)
+        async with self.database.sessions.begin() as session:
+            await people.open_home(session, workspace_id, person.user_id, self.now())
 
     async def uninstalled(
         self, enterprise_id: str, team_id: str, at: datetime | None = None

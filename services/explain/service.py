@@ -114,7 +114,7 @@ class ExplainService:
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
             role = await roles.require(session, connection, person, Role.VIEWER)
-            return await worklist.load(session, connection, role, self.now())
+            return await worklist.load(session, connection, (person.user_id, role), self.now())
 
     async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:
         """Have the invoice read from Paymo, as for a form that nobody sees."""

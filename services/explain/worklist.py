@@ -1,17 +1,17 @@
 """What a connection's people have to do, what they wait for, and what clients owe: rows only."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.export import recording
+from services.export import approvals, recording
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import SENT_IN_PAYMO
 from services.model.people import Person, Role
-from services.model.wording import Amount, Day, situated
+from services.model.wording import Amount, Day, Member, situated
 from services.store import access, batches, connections, roles, worklists
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
@@ -30,6 +30,7 @@ class Line:
     text: str = ""
     export_id: int = 0
     action: Action | None = None  # what helps at once, where there is such a thing
+    value: str = ""  # what its button carries, where that is more than the export
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,12 @@ class WorkList:
     paid: tuple[Line, ...] = ()
 
 
-async def load(session: Session, connection: Connection, role: Role, now: datetime) -> WorkList:
-    """Collect what this role sees: who can't export has nothing to do, but may look."""
-    needs = [each async for each in _needs(session, connection)]
+async def load(
+    session: Session, connection: Connection, who: tuple[str, Role], now: datetime
+) -> WorkList:
+    """Collect what this person sees: who can't export has nothing to do, but may look."""
+    user_id, role = who
+    needs = [each async for each in _needs(session, connection, user_id)]
     numbers = {each.number for each in needs}
     ready = await batches.list_candidates(session, connection, SENT_IN_PAYMO)
     heads = await worklists.list_heads(session, connection, ready[: _MOST + len(needs)])
@@ -85,9 +89,12 @@ async def load(session: Session, connection: Connection, role: Role, now: dateti
     )
 
 
-async def _needs(session: Session, connection: Connection) -> AsyncIterator[Line]:
+async def _needs(session: Session, connection: Connection, user_id: str) -> AsyncIterator[Line]:
     for export in await worklists.list_needing(session, connection):
-        if RefusalCode.CANCELLED not in export.refusals:
+        if export.state is ExportState.AWAITING:
+            if user_id in approvals.approvers(connection, export):
+                yield _to_approve(export, connection)
+        elif RefusalCode.CANCELLED not in export.refusals:
             yield _line(export, connection, *_why(export))
     for payment, export in await worklists.list_asking(session, connection):
         amount = Amount(payment.amount, export.currency)
@@ -101,6 +108,12 @@ def _why(export: Export) -> tuple[str, Action | None]:
     if export.state is ExportState.DIFFERENT:
         return "The totals in Paymo and Xero differ.", None
     return _ENDED, None
+
+
+def _to_approve(export: Export, connection: Connection) -> Line:
+    who = Member(export.requested_by) if export.requested_by else "Automatic export"
+    line = _line(export, connection, f"{who} wants to export it.", Action.APPROVE)
+    return replace(line, value=approvals.press_value(export))
 
 
 def _overdue(export: Export, connection: Connection, now: datetime) -> Line:

@@ -63,6 +63,11 @@ def approvers(connection: Connection, export: Export) -> list[str]:
     return [each for each in (connection.owner_id, *connection.exporters) if each not in makers]
 
 
+def press_value(export: Export) -> str:
+    """Return what *Approve* carries: the export, and what of it the person was shown."""
+    return f"{export.id}:{export.approval_key[-_SHORT:]}"
+
+
 def is_approved(export: Export, key: str) -> bool:
     """Say whether a second person has approved exactly this."""
     return export.approved_by != "" and export.approval_key == key
@@ -175,5 +180,5 @@ async def _facts(
         "override_tax": export.override_tax,
         "lines": lines[:_MOST_LINES],
         "more_lines": max(0, len(lines) - _MOST_LINES),
-        "approval": f"{export.id}:{export.approval_key[-_SHORT:]}",
+        "approval": press_value(export),
     }

@@ -18,7 +18,7 @@ from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, Export
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member, Moment
-from services.store import connections, drafts, exports, matches, mirror, roles
+from services.store import connections, drafts, exports, matches, mirror, people, roles
 from services.store.engine import Session
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
@@ -173,6 +173,7 @@ async def claim(session: Session, connection: Connection, request: Request) -> E
         wanted.generation = latest.generation + 1
     if await exports.claim(session, lifecycle.queue(wanted)):
         await drafts.outdate(session, wanted, request.at)
+        await people.outdate(session, connection, request.at)
         return wanted
     winner = await exports.find_latest(session, connection, invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")

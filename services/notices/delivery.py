@@ -5,7 +5,8 @@ Slack has no key that would prevent it, and a lost notice would be worse.
 
 Cards that are out of date are drawn again wherever they stand, whatever their channel hears: an
 event marks its invoice's cards (`services/store/notices.py`), and they are drawn from what is
-recorded now, so several events cost one drawing.
+recorded now, so several events cost one drawing. Home tabs that people look at follow likewise
+(`services/store/people.py`).
 """
 
 import contextlib
@@ -24,9 +25,19 @@ from services.jobs.runner import Step, Turn
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
-from services.store import connections, exports, leases, notices, payments, worklists, workspaces
+from services.model.people import Person
+from services.store import (
+    connections,
+    exports,
+    leases,
+    notices,
+    payments,
+    people,
+    worklists,
+    workspaces,
+)
 from services.store.engine import Database, Session
-from services.store.tables import Card, Export, Notice
+from services.store.tables import Acquaintance, Card, Export, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -295,3 +306,46 @@ class CardStep(Step[Card]):
             connection = await connections.get(session, export.connection_id)
             again_at = worklists.card_changes_at(export, connection, self.now())
             await notices.close_card(session, card, again_at)
+
+
+class HomeScreen(Protocol):
+    """Where people look at how everything is."""
+
+    async def publish(self, workspace_id: int, person: Person) -> None:
+        """Draw a person's Home tab as everything is now; raises as a board does."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeStep(Step[Acquaintance]):
+    """Draws the Home tabs of a workspace again that are out of date; its key is the workspace's."""
+
+    job = Job.NOTICES
+    table = Acquaintance
+    policy = policy.CARD
+    is_queue = True
+
+    database: Database
+    screen: HomeScreen
+
+    async def take(self, session: Session, key: int, now: datetime) -> Acquaintance | None:
+        """Take the person who waits for longest."""
+        return await people.take_outdated(session, key, now)
+
+    async def run(self, turn: Turn[Acquaintance]) -> None:
+        """Draw it; where Slack does not take it, the next event does."""
+        row = turn.row
+        async with self.database.sessions() as session:
+            workspace = await workspaces.get(session, row.workspace_id)
+        person = Person(workspace.enterprise_id, workspace.team_id, row.user_id)
+        with contextlib.suppress(ChannelClosed, NotFound):
+            await self.screen.publish(workspace.id, person)
+        await self._close(row)
+
+    async def give_up(self, turn: Turn[Acquaintance], refusal: ServiceError) -> None:
+        """Leave it as it stands."""
+        log.warning("home_given_up", refusal=refusal)
+        await self._close(turn.row)
+
+    async def _close(self, row: Acquaintance) -> None:
+        async with self.database.sessions.begin() as session:
+            await people.close(session, row)

@@ -15,7 +15,7 @@ from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import access, audit, automatic, connections, matches, roles
+from services.store import access, audit, automatic, connections, matches, people, roles
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection, Export
@@ -87,6 +87,7 @@ class SettingsService:
         async with self.database.sessions.begin() as session:
             connection = await connections.lock_here(session, person, form.connection_id)
             former = await _form(session, connection)
+            had_roles = {*connection.exporters, *connection.viewers}
             _name_people(connection, form)
             _set_choices(connection, form)
             _set_approval(connection, form)
@@ -103,6 +104,7 @@ class SettingsService:
                 after=_values(await _form(session, connection)),
             )
             audit.record(session, connection, entry)
+            await people.outdate(session, connection, entry.at, had_roles)
             await access.settle(session, connection, entry.at)
             if form.owner_id:
                 await access.change_owner(

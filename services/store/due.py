@@ -19,6 +19,7 @@ from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentState
 from services.store import exports, leases, schedules
 from services.store.tables import (
+    Acquaintance,
     Batch,
     Card,
     Connection,
@@ -126,6 +127,17 @@ def _cards() -> _Due:
     )
 
 
+def _homes() -> _Due:
+    since = func.min(Acquaintance.due_at)
+    return (
+        select(Workspace.id, since)
+        .join(Acquaintance, Acquaintance.workspace_id == Workspace.id)
+        .where(Workspace.is_installed, leases.is_free(Acquaintance, _NOW))
+        .group_by(Workspace.id)
+        .order_by(since, Workspace.id)
+    )
+
+
 def _batches() -> _Due:
     return (
         select(Batch.id, Batch.due_at)
@@ -161,6 +173,7 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
         (Job.DISCONNECT, _schedules(Job.DISCONNECT)),
         (Job.NOTICES, _notices()),
         (Job.NOTICES, _cards()),
+        (Job.NOTICES, _homes()),
         (Job.BATCH, _batches()),
     ]
     tasks = _tasks().limit(_LIMIT).subquery()

@@ -17,7 +17,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
 from services.model.payment import PaymentState
-from services.store import drafts, leases, settled, worklists
+from services.store import drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -80,6 +80,7 @@ async def enqueue(
     export_id = notification.export.id if notification.export else None
     news = (notification.kind, str(notification.facts.get("by") or ""))
     await settled.follow(session, connection, news, export_id, now)
+    await people.outdate(session, connection, now, notification.also)
     if notification.export is not None:
         await drafts.outdate(session, notification.export, now)
         if notification.kind is not NoticeKind.INVOICE_EXPORTED:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.notice import NoticeKind
+from services.store import people
 from services.store.tables import Connection, Export, Notice
 
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
@@ -47,6 +48,7 @@ async def settle(
     session: AsyncSession, connection: Connection, settled: Settled, now: datetime
 ) -> None:
     """Have every message that asked for it drawn again, in channels and where people read it."""
+    await people.outdate(session, connection, now)
     told = select(Notice).where(
         Notice.connection_id == connection.id,
         Notice.kind.in_(settled.kinds),

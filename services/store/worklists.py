@@ -33,9 +33,10 @@ async def list_needing(session: AsyncSession, connection: Connection) -> Sequenc
     is_refused = and_(Export.state == ExportState.FAILED, Export.requested_by != "")
     differs = and_(Export.state == ExportState.DIFFERENT, Export.invoice_state == InvoiceState.LIVE)
     is_asked = Export.invoice_state.in_((InvoiceState.HELD, InvoiceState.ASKED))
+    waits = Export.state == ExportState.AWAITING
     found = await session.scalars(
         _of(connection)
-        .where(or_(is_refused, differs, is_asked), ~is_old)
+        .where(or_(is_refused, differs, is_asked, waits), ~is_old)
         .order_by(Export.id.desc())
     )
     return found.all()

@@ -93,3 +93,44 @@ async def test_home_goes_from_new_to_what_is_ready_by_role(walk: Walk) -> None:
     assert "INV-1" in shown
     await slack.open_home("Ben")
     assert "INV-1" not in await home_saying(walk, "don't have access", "Ben")
+
+
+async def test_home_follows_what_happens_without_anybody_opening_it_again(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await slack.open_home("Anna")
+    await home_saying(walk, "Nothing needs you")
+    published = len([each for each in slack.wire.entries if "views.publish" in str(each)])
+    await walk.export("INV-1")
+    walk.pay("INV-1", str(walk.in_xero("INV-1").total))
+    await walk.notice("payment_received")
+
+    assert "INV-1" in await home_saying(walk, "Recently paid")
+    again = len([each for each in slack.wire.entries if "views.publish" in str(each)])
+    assert again - published <= 4  # several things within a few seconds are drawn at once
+    assert slack.home("Ben") is None  # who never opened it gets none
+
+
+async def test_the_second_person_approves_on_home(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
+    await slack.choose("Anna", view.id, "approve_above", "100")
+    await slack.submit("Anna", view.id)
+    await walk.close()
+    for each in ("Anna", "Ben"):
+        await slack.open_home(each)
+        await home_saying(walk, "Nothing needs you", each)
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+    await walk.modal_saying("waiting for approval")
+
+    await home_saying(walk, "wants to export it", "Ben")
+    assert "wants to export it" not in await home_saying(walk, "Nothing needs you")
+    home = slack.home("Ben")
+    assert home is not None
+    await slack.press("Ben", home, "approve")
+    await walk.notice("invoice_exported")
+    await home_saying(walk, "Nothing needs you", "Ben")

@@ -2,6 +2,7 @@
 
 from services.store.tables.connections import (
     AccessRequest,
+    Acquaintance,
     Connection,
     Grant,
     OneTimeLink,
@@ -28,6 +29,7 @@ from services.store.types import Base
 __all__ = [
     "AccessRequest",
     "Account",
+    "Acquaintance",
     "AuditEntry",
     "Base",
     "Batch",

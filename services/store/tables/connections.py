@@ -43,6 +43,21 @@ class Workspace(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Acquaintance(Leased, Base):
+    """What is known of one person in a workspace; wanted while their Home tab is out of date."""
+
+    __tablename__ = "people"
+    __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    user_id: Mapped[str] = mapped_column(String(32))
+    met_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # told what this is
+    home_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opened Home, the last time
+    name: Mapped[str] = mapped_column(String(100), default="")  # as Slack shows it
+    named_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Grant(Base):
     """A Xero token set: one person's consent, perhaps for several organisations."""
 

@@ -102,6 +102,27 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "people",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("workspace_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("met_at", UtcDateTime, nullable=True),
+        sa.Column("home_at", UtcDateTime, nullable=True),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("named_at", UtcDateTime, nullable=True),
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_people_workspace_id_workspaces")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("workspace_id", "user_id", name=op.f("uq_people_workspace_id_user_id")),
+    )
+    op.create_index(op.f("ix_people_due_at"), "people", ["due_at"], unique=False)
+    op.create_index(op.f("ix_people_workspace_id"), "people", ["workspace_id"], unique=False)
+    op.create_table(
         "xero_grants",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("auth_event_id", sa.String(length=64), nullable=False),
@@ -981,6 +1002,7 @@ def downgrade() -> None:
     op.drop_table("access_requests")
     op.drop_table("connections")
     op.drop_table("xero_grants")
+    op.drop_table("people")
     op.drop_table("workspaces")
     op.drop_table("slack_oauth_states")
     op.drop_table("slack_installations")
