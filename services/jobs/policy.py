@@ -117,9 +117,8 @@ PAYMENT = Policy(
     refused=Then.RETRY,
     least=timedelta(seconds=15),
 )
-# A deletion or voiding that Paymo does not take, tried with every sweep; about a day. Then a
-# person decides, likewise.
-DELETION = Policy((300,), 288)
+# A deletion or voiding that Paymo does not take; about a day. Then a person decides, likewise.
+DELETION = Policy((300,), 288, disconnected=Then.WAIT, refused=Then.RETRY)
 # The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
 MIRROR = Policy((60,), refused=Then.RETRY)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app

@@ -4,18 +4,18 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
-from services.model.invoice import Decision, InvoiceState
+from services.model.invoice import UNSETTLED, Decision, InvoiceState
 from services.store.tables import Export
 
 DELETED = "DELETED"  # Xero's words
 VOIDED = "VOIDED"
-_SEEN = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)
 
 
 class InvoiceColumns(TypedDict, total=False):
     """What the arrows may write beside the state."""
 
     decision: Decision | None
+    due_at: datetime | None
     paymo_checked_at: datetime | None
     sent_at: datetime | None
     snapshot: dict[str, Any] | None
@@ -55,22 +55,22 @@ def mark_checked(_export: Export, now: datetime) -> InvoiceColumns:
 # ---- Paymo follows
 
 
-@machine.press(_SEEN, InvoiceState.HELD)
+@machine.press(UNSETTLED, InvoiceState.HELD)
 def hold(_export: Export) -> InvoiceColumns:
     """Stop before Paymo follows, since too many were deleted or voided at once."""
-    return {}
+    return {"due_at": None}
 
 
-@machine.arrow(_SEEN, InvoiceState.LIVE)
+@machine.arrow(UNSETTLED, InvoiceState.LIVE)
 def let_stand(_export: Export) -> InvoiceColumns:
     """Forget what was seen: asked for by its id, Xero says something else."""
-    return {}
+    return {"due_at": None}
 
 
-@machine.arrow(_SEEN, InvoiceState.ASKED)
+@machine.arrow(UNSETTLED, InvoiceState.ASKED)
 def ask(_export: Export) -> InvoiceColumns:
     """Let a person decide whether Paymo follows."""
-    return {"decision": None, "tries": 0}
+    return {"decision": None, "due_at": None, "tries": 0}
 
 
 @machine.note_as_read(Export.invoice_state)
@@ -79,22 +79,16 @@ def mark_sent(_export: Export, snapshot: dict[str, Any] | None, now: datetime) -
     return {"snapshot": snapshot, "sent_at": now}
 
 
-@machine.note_as_read(Export.invoice_state)
-def mark_tried(export: Export) -> InvoiceColumns:
-    """Count a try that Paymo did not take."""
-    return {"tries": export.tries + 1}
-
-
-@machine.arrow(_SEEN, InvoiceState.DELETED)
+@machine.arrow(UNSETTLED, InvoiceState.DELETED)
 def mark_deleted(_export: Export) -> InvoiceColumns:
     """Note that Paymo does not have it any more either."""
-    return {"decision": None, "sent_at": None}
+    return {"decision": None, "due_at": None, "sent_at": None}
 
 
-@machine.arrow(_SEEN, InvoiceState.VOIDED)
+@machine.arrow(UNSETTLED, InvoiceState.VOIDED)
 def mark_voided(_export: Export) -> InvoiceColumns:
     """Note that it is void in Paymo, too."""
-    return {"decision": None, "sent_at": None}
+    return {"decision": None, "due_at": None, "sent_at": None}
 
 
 # ---- people decide; whoever works on it meanwhile loses the row

@@ -8,10 +8,17 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition, NewInvoice, NewLine
-from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, UNTAXED, due_day
+from services.model.export import (
+    DUE_BY_TERMS,
+    DUE_ON_DATE,
+    UNTAXED,
+    KnownAccount,
+    KnownContact,
+    KnownRate,
+    due_day,
+)
 from services.model.invoice import InvoiceLine, InvoicePicture
 from services.money import XeroLine
-from services.store.tables import Account, Contact, TaxRate
 
 DRAFT = "DRAFT"
 
@@ -45,12 +52,12 @@ class LedgerSettings:
     country: str  # as Xero writes it, by ISO 3166
     locked_until: date | None  # the later of the two lock dates
     currencies: frozenset[str]
-    accounts: Mapping[str, Account]
-    tax_rates: Mapping[str, TaxRate]
-    contact: Contact | None
+    accounts: Mapping[str, KnownAccount]
+    tax_rates: Mapping[str, KnownRate]
+    contact: KnownContact | None
     merged_from: str = ""  # the name of the contact that was chosen, where it was merged
     is_unlike: bool = False  # nothing about the contact is like the client
-    namesake: Contact | None = None  # has the name under which a client would be added
+    namesake: KnownContact | None = None  # has the name under which a client would be added
     tax_choices: Mapping[str, str] = field(default_factory=dict)  # tax types by Paymo's rate
 
     def written(self, rate: Decimal) -> str:
@@ -61,16 +68,16 @@ class LedgerSettings:
         """The tax type that was chosen before for this rate of Paymo's, or ""."""
         return self.tax_choices.get(money.plain(rate), "")
 
-    def rate_of(self, account: Account) -> Decimal | None:
+    def rate_of(self, account: KnownAccount) -> Decimal | None:
         """The per cent that this account's tax comes to, or None when it has none."""
         tax = self.tax_rates.get(account.tax_type)
         return tax.effective_rate if tax is not None and tax.is_usable else None
 
-    def zero_rates(self) -> tuple[TaxRate, ...]:
+    def zero_rates(self) -> tuple[KnownRate, ...]:
         """Every rate that lines without tax could have."""
         return tuple(each for each in self.tax_rates.values() if each.is_zero)
 
-    def zero_rate(self, chosen: str = "") -> TaxRate | None:
+    def zero_rate(self, chosen: str = "") -> KnownRate | None:
         """The rate for lines that Paymo leaves untaxed, or None while nobody has chosen.
 
         It is the only one, else the one chosen now, else the one that is remembered.
@@ -90,7 +97,7 @@ class Case:
     ledger: LedgerSettings
 
     @property
-    def account(self) -> Account | None:
+    def account(self) -> KnownAccount | None:
         """The account that was chosen, if the mirror knows it."""
         return self.ledger.accounts.get(self.choice.account_id)
 
@@ -128,7 +135,7 @@ class Target:
     """Where one invoice goes in Xero, everything resolved; empty means as the account has it."""
 
     contact_id: str
-    account: Account
+    account: KnownAccount
     xero_status: str
     leave_out_number: bool
     tax_type: str = ""

@@ -14,9 +14,16 @@ from services.errors import ServiceError
 from services.mapping.case import DRAFT, Case, adding_of
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
 from services.model import numbers
-from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour, RefusalCode
+from services.model.export import (
+    DUE_BY_TERMS,
+    NEW_CONTACT,
+    Check,
+    Colour,
+    KnownAccount,
+    KnownContact,
+    RefusalCode,
+)
 from services.model.wording import Amount, Day, situated
-from services.store.tables import Account, Contact
 
 __all__ = ["DRAFT", "Case", "examine", "reds"]
 
@@ -179,7 +186,7 @@ def _new_contact(case: Case) -> Check:
     return Check("contact", Colour.AMBER, f"{said}.")
 
 
-def taken_text(there: Contact, adding: Addition) -> str:
+def taken_text(there: KnownContact, adding: Addition) -> str:
     """Say that Xero has a contact for this client, and what to do."""
     if there.number and there.number == adding.number:
         said, other = f"This client is already in Xero as {there.name}", "choose another one"
@@ -210,7 +217,7 @@ def check_account(case: Case) -> Iterable[Check]:
         yield Check("account", Colour.GREEN, f"All lines go to {account.title}{kind}.")
 
 
-def _why_not(account: Account) -> str:
+def _why_not(account: KnownAccount) -> str:
     reasons = {
         "archived": "is archived in Xero (Accounting → Advanced → Chart of accounts → Archive)",
         "system": "is one of Xero's system accounts, which don't take sales",

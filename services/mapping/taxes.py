@@ -9,9 +9,8 @@ from decimal import Decimal
 
 from services import money
 from services.mapping.case import Case, LedgerSettings
-from services.model.export import Check, Colour
+from services.model.export import Check, Colour, KnownAccount, KnownRate
 from services.model.wording import some_of
-from services.store.tables import Account, TaxRate
 
 UNTAXED_CHOICE = "untaxed_choice"  # the check that is red until somebody has chosen
 
@@ -33,7 +32,7 @@ def is_overridden(case: Case) -> bool:
     )
 
 
-def choices(case: Case) -> tuple[TaxRate, ...]:
+def choices(case: Case) -> tuple[KnownRate, ...]:
     """The rates to choose from: none where the account decides, or is still to be chosen."""
     account = case.account
     if account is None or not account.is_usable or account_fits(case) or is_overridden(case):
@@ -41,7 +40,7 @@ def choices(case: Case) -> tuple[TaxRate, ...]:
     return rates_of(case.ledger, case.invoice.rate)
 
 
-def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[TaxRate, ...]:
+def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[KnownRate, ...]:
     """The rates for sales that come to this many per cent."""
     return tuple(
         rate
@@ -50,7 +49,7 @@ def rates_of(ledger: LedgerSettings, wanted: Decimal) -> tuple[TaxRate, ...]:
     )
 
 
-def chosen(case: Case) -> tuple[TaxRate | None, str]:
+def chosen(case: Case) -> tuple[KnownRate | None, str]:
     """The rate that a person chose, now or for an earlier invoice, and which of these."""
     found = {rate.tax_type: rate for rate in choices(case)}
     if case.choice.tax_type in found:
@@ -77,7 +76,7 @@ def has_untaxed(case: Case) -> bool:
     return any(not each.apply_tax for each in case.invoice.items)
 
 
-def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
+def untaxed_choices(case: Case) -> tuple[KnownRate, ...]:
     """The rates to choose from for lines without tax; none where that is settled."""
     zeros, chosen_here = case.ledger.zero_rates(), case.choice.untaxed_type
     if len(zeros) <= 1 or not has_untaxed(case):
@@ -85,7 +84,7 @@ def untaxed_choices(case: Case) -> tuple[TaxRate, ...]:
     return zeros if chosen_here or case.ledger.zero_rate() is None else ()
 
 
-def untaxed_rate(case: Case) -> TaxRate | None:
+def untaxed_rate(case: Case) -> KnownRate | None:
     """The rate of lines without tax, as chosen in this form or before."""
     return case.ledger.zero_rate(case.choice.untaxed_type)
 
@@ -106,7 +105,7 @@ def check_tax(case: Case) -> Iterable[Check]:
         yield _untaxed(case)
 
 
-def _compared(case: Case, account: Account) -> Check:
+def _compared(case: Case, account: KnownAccount) -> Check:
     wanted = case.invoice.rate
     if account_fits(case):
         name = case.ledger.tax_rates[account.tax_type].name
@@ -127,7 +126,7 @@ def _compared(case: Case, account: Account) -> Check:
     return Check("tax", Colour.RED, f"{_differs(case, account)} {_ways_on(case, wanted)}")
 
 
-def _differs(case: Case, account: Account) -> str:
+def _differs(case: Case, account: KnownAccount) -> str:
     carried = case.ledger.rate_of(account)
     known = case.ledger.tax_rates.get(account.tax_type)
     if carried is not None:

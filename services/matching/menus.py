@@ -6,7 +6,7 @@ from services import money
 from services.clients.xero import name_in_xero
 from services.matching.index import Recognisable, index_of
 from services.matching.suggestions import Party, Suggestion, suggest
-from services.model.export import NEW_CONTACT
+from services.model.export import NEW_CONTACT, KnownRate
 from services.model.people import Option, OptionGroup
 from services.store import contacts, mirror
 from services.store.engine import Session
@@ -100,6 +100,6 @@ def account_option(
     return Option(account.account_id, account.title, tax)
 
 
-def tax_option(rate: TaxRate, country: str) -> Option:
+def tax_option(rate: KnownRate, country: str) -> Option:
     """A tax rate as a row."""
     return Option(rate.tax_type, rate.name, money.format_rate(rate.effective_rate, country))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 NEW_CONTACT = "new"  # stands for a contact that is still to be added to Xero
 DUE_BY_TERMS = "terms"  # due after the days that Paymo gives the client
@@ -93,3 +95,44 @@ class Check:
     name: str  # static, e.g. "tax", "number", "contact"
     colour: Colour
     text: str
+
+
+# ---- what the checks and the menus know of Xero's lists
+
+
+class KnownAccount(Protocol):
+    """An account in Xero, as it was copied."""
+
+    account_id: str
+    code: str
+    name: str
+    tax_type: str
+    is_usable: bool
+    is_liability: bool
+    why_not: str
+
+    @property
+    def title(self) -> str:
+        """As people call it: name and code."""
+
+
+class KnownRate(Protocol):
+    """A tax rate in Xero, as it was copied; `effective_rate` in per cent."""
+
+    tax_type: str
+    name: str
+    effective_rate: Decimal
+    is_usable: bool
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether lines without tax could have it."""
+
+
+class KnownContact(Protocol):
+    """A contact in Xero, as it was copied."""
+
+    contact_id: str
+    name: str
+    is_active: bool
+    number: str

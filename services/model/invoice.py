@@ -32,6 +32,9 @@ class InvoiceState(StrEnum):
     UNDONE = "undone"  # taken back; Paymo keeps its invoice
 
 
+UNSETTLED = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)  # Paymo has yet to follow
+
+
 class Decision(StrEnum):
     """What a person said about an invoice that Xero deleted or voided."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotFound
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import UNSETTLED, InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.people import Person
 from services.store import connections, leases
@@ -192,7 +192,7 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
         select(Export)
         .where(
             Export.connection_id == connection.id,
-            Export.invoice_state.in_((InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)),
+            Export.invoice_state.in_(UNSETTLED),
         )
         .order_by(Export.id)
     )

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import chunks
+from services.model.invoice import UNSETTLED
 from services.model.payment import PaymentState
 from services.store import leases
 from services.store.tables import Connection, Export, Payment
@@ -102,13 +103,16 @@ async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
     return found is not None
 
 
-async def next_due(session: AsyncSession, connection_id: int) -> datetime | None:
-    """Return when the next payment that is on its way is due."""
-    return await session.scalar(
-        select(func.min(Payment.due_at)).where(
-            Payment.connection_id == connection_id, Payment.state.in_(_DUE)
-        )
+async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[datetime]:
+    """Return when the next payment on its way, and the next deletion to follow, are due."""
+    payment = select(func.min(Payment.due_at)).where(
+        Payment.connection_id == connection_id, Payment.state.in_(_DUE)
     )
+    deletion = select(func.min(Export.due_at)).where(
+        Export.connection_id == connection_id, Export.invoice_state.in_(UNSETTLED)
+    )
+    found = [await session.scalar(payment), await session.scalar(deletion)]
+    return [each for each in found if each is not None]
 
 
 async def count_asking(session: AsyncSession, connection_id: int) -> int:

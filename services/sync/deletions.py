@@ -5,24 +5,26 @@ as it was; payments that people typed in Paymo are theirs, so a person is asked 
 """
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-import structlog
-
 from services.clients.paymo import Invoice
-from services.errors import Lost, NotFound, Rejected, StillUnderWay, Throttled, Unavailable
-from services.jobs.policy import DELETION
+from services.errors import NotFound, ServiceError
+from services.jobs import policy
+from services.jobs.policy import Wait
+from services.jobs.runner import Step, Turn
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle.invoice import DELETED, VOIDED
-from services.model.invoice import Decision
+from services.model.invoice import Decision, InvoiceState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.store import connections, exports, leases, notices, payments
+from services.store.engine import Session
+from services.store.tables import Export
 from services.sync import ties
 from services.sync.payments import is_ours
 from services.sync.run import ExportedInvoice, SweepRun
-
-log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 3
 _OVERRULED = frozenset({Decision.DELETE, Decision.VOID})
@@ -30,53 +32,74 @@ _STUCK = "Paymo didn’t follow for a day."
 
 
 async def run_unsettled(run: SweepRun) -> int:
-    """Follow every deletion and voiding, unless there are too many; return how many were."""
-    if await _held(run):
-        return 0
-    async with run.database.sessions() as session:
-        found = await exports.list_unsettled(session, run.connection)
-    done = 0
-    for export in found:
-        with contextlib.suppress(Lost):
-            done += await DeletionStep(run, export).go()
-    return done
+    """Follow what was deleted or voided, unless it is too much; return how often Paymo followed."""
+    step = DeletionStep(run)
+    await run.bring_on(step, await _list_due(run))
+    return len(step.followed)
 
 
-async def _held(run: SweepRun) -> bool:
+async def _list_due(run: SweepRun) -> Sequence[int]:
     """Stop, and ask, when more were deleted or voided than a person does in one go."""
     async with run.database.sessions.begin() as session:
         found = await exports.list_unsettled(session, run.connection)
         new = [each for each in found if each.decision is None]
         connection = await connections.get(session, run.connection.id)
-        if len(new) <= MOST_AT_ONCE and not (connection.is_paused and new):
-            return False
-        for export in new:
-            await lifecycle.hold(session, export)
-        connection.is_paused = True
-        await run.tell_held(session, await exports.list_held(session, connection.id))
-    return len(new) == len(found)
+        if len(new) > MOST_AT_ONCE or (connection.is_paused and new):
+            for export in new:
+                await lifecycle.hold(session, export)
+            connection.is_paused = True
+            await run.tell_held(session, await exports.list_held(session, connection.id))
+            found = [each for each in found if each not in new]
+        for export in found:
+            if export.due_at is None:
+                export.due_at, export.tries = run.now(), 0
+        return [each.id for each in found]
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionStep(ExportedInvoice):
+class DeletionStep(Step[Export]):
+    """Has Paymo follow one deletion or voiding, within a sweep."""
+
+    job = Job.SWEEP
+    table = Export
+    policy = policy.DELETION
+
+    sweep: SweepRun
+    followed: list[int] = field(default_factory=list)
+
+    async def run(self, turn: Turn[Export]) -> None:
+        """Ask both sides again, then delete it, void it or ask a person."""
+        if await _Following(self.sweep, turn.row).go_on():
+            self.followed.append(turn.row.id)
+
+    async def put_off(
+        self, session: Session, turn: Turn[Export], wait: Wait
+    ) -> Mapping[str, object]:
+        """Show on the sweep what does not pass by itself."""
+        self.sweep.note_wait(wait, f"Invoice {turn.row.number} stays in Paymo: {wait.why}")
+        return {}
+
+    async def give_up(self, turn: Turn[Export], refusal: ServiceError) -> None:
+        """Let a person decide, once nothing can arrive any more."""
+        await _Following(self.sweep, turn.row).give_up()
+
+
+@dataclass(frozen=True, slots=True)
+class _Following(ExportedInvoice):
     """What is done in Paymo about one invoice that Xero calls deleted or void."""
 
-    async def go(self) -> bool:
-        """Say whether Paymo has followed. Raises `Lost` where somebody decided meanwhile."""
-        try:
-            return await self._settle()
-        except StillUnderWay as refusal:
-            self.run.waits.append(refusal.until)
-        except Throttled as refusal:
-            # The row stays as it is, so the next sweep takes it up again.
-            log.info("deletion_put_off", export=self.export.id, refusal=refusal)
-        except (Rejected, Unavailable) as refusal:
-            self.run.problems.append(f"Invoice {self.export.number} stays in Paymo: {refusal}")
+    async def give_up(self) -> None:
+        """Ask a person; a deletion that may still arrive is waited for."""
+        if leases.is_under_way(self.export, self.run.now()):
             async with self.run.database.sessions.begin() as session:
-                await lifecycle.mark_tried(session, self.export)
-        return False
+                over_at = leases.over_at(self.export, self.run.now())
+                await leases.let_go(session, self.export, over_at)
+            return
+        is_void = self.export.invoice_state is InvoiceState.VOID_SEEN
+        await self._ask(VOIDED if is_void else DELETED, why=_STUCK)
 
-    async def _settle(self) -> bool:
+    async def go_on(self) -> bool:
+        """Say whether Paymo has followed. Raises `Lost` where somebody decided meanwhile."""
         await self._require_quiet()
         status = await self._status_again()
         if status not in {DELETED, VOIDED}:
@@ -102,7 +125,7 @@ class DeletionStep(ExportedInvoice):
 
     async def _why_asked(self, status: str, invoice: Invoice) -> dict[str, str]:
         """Why a person must decide, or nothing."""
-        if DELETION.is_over(self.export.tries):
+        if policy.DELETION.is_over(self.export.tries - 1):
             return {"why": _STUCK}
         hand_typed = await self._hand_typed(invoice)
         cuts = "" if self._is_kept_as_void(status) else ties.said(invoice)
@@ -119,9 +142,10 @@ class DeletionStep(ExportedInvoice):
 
     async def _let_stand(self, status: str) -> None:
         """Forget the deletion, unless Paymo's side was begun and Xero just does not find it."""
-        if status or self.export.snapshot is None:
-            async with self.run.database.sessions.begin() as session:
-                await lifecycle.let_stand(session, self.export)
+        if not status and self.export.snapshot is not None:
+            raise NotFound("Xero doesn't find it any more.")
+        async with self.run.database.sessions.begin() as session:
+            await lifecycle.let_stand(session, self.export)
 
     async def _status_again(self) -> str:
         """Ask for the invoice by id; one that cannot be found says nothing about deletion."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.paymo import Payment as Copy
-from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError
+from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
@@ -46,10 +46,7 @@ async def run_due(run: SweepRun) -> Counter[PaymentState]:
     step = PaymentStep(run)
     async with run.database.sessions() as session:
         due = await payments.list_due(session, run.connection.id, run.now())
-    for payment_id in due:
-        await run.runner.run(step, payment_id)
-        if step.broken:
-            raise step.broken[0]
+    await run.bring_on(step, due)
     return step.outcomes
 
 
@@ -63,7 +60,6 @@ class PaymentStep(Step[Payment]):
 
     sweep: SweepRun
     outcomes: Counter[PaymentState] = field(default_factory=Counter)
-    broken: list[NotConnected] = field(default_factory=list)  # then the sweep ends here
 
     async def run(self, turn: Turn[Payment]) -> None:
         """Check it, remove it or add it."""
@@ -73,9 +69,6 @@ class PaymentStep(Step[Payment]):
             await copying.go_on()
         except _GivenUp as refusal:
             await self.give_up(turn, refusal)
-        except NotConnected as refusal:
-            self.broken.append(refusal)
-            raise
         except Lost:
             with contextlib.suppress(Lost):
                 await copying.wait_for_call()
@@ -87,9 +80,8 @@ class PaymentStep(Step[Payment]):
         self, session: Session, turn: Turn[Payment], wait: Wait
     ) -> Mapping[str, object]:
         """Show on the sweep what does not pass by itself."""
-        if wait.is_try:
-            number = (await exports.get(session, turn.row.export_id)).number
-            self.sweep.problems.append(f"A payment on invoice {number} waits: {wait.why}")
+        number = (await exports.get(session, turn.row.export_id)).number
+        self.sweep.note_wait(wait, f"A payment on invoice {number} waits: {wait.why}")
         return {}
 
     async def give_up(self, turn: Turn[Payment], refusal: ServiceError) -> None:

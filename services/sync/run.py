@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
-from services.errors import Lost
-from services.jobs.runner import Runner, Turn
+from services.errors import Lost, NotConnected
+from services.jobs.policy import Wait
+from services.jobs.runner import Runner, Step, Turn
 from services.model import days
 from services.model.invoice import Links
 from services.model.notice import NoticeKind
@@ -62,7 +63,7 @@ class SweepRun:
     connection: Connection
     turn: Turn[Schedule]
     problems: list[str] = field(default_factory=list)  # what a person should know of
-    waits: list[datetime] = field(default_factory=list)  # when what is under way is over
+    broken: list[NotConnected] = field(default_factory=list)  # then the sweep ends here
 
     async def hold(self, session: Session) -> None:
         """Keep the sweep for another lease. In a transaction that writes, this is the fence.
@@ -71,6 +72,20 @@ class SweepRun:
         """
         if not await leases.renew(session, self.turn.row, self.now()):
             raise Lost
+
+    async def bring_on(self, step: Step[Any], keys: Sequence[int]) -> None:
+        """Run a step for each of these rows. Raises `NotConnected`."""
+        for key in keys:
+            await self.runner.run(step, key)
+            if self.broken:
+                raise self.broken[0]
+
+    def note_wait(self, wait: Wait, what: str) -> None:
+        """Keep why a row waits, for whoever reads of the sweep; without a connection it ends."""
+        if isinstance(wait.problem, NotConnected):
+            self.broken.append(wait.problem)
+        elif wait.is_try:
+            self.problems.append(what)
 
     @property
     def xero(self) -> XeroClient:

@@ -185,9 +185,8 @@ class _Sweep:
 
     async def _finish(self, session: Session) -> None:
         run, now = self.run, self.run.now()
-        waiting = await payments.next_due(session, run.connection.id)
-        due = [now + self.pause, *run.waits, *([waiting] if waiting is not None else [])]
-        due_at = max(min(due), now)
+        waiting = await payments.list_next_due(session, run.connection.id)
+        due_at = max(min([now + self.pause, *waiting]), now)
         await schedules.conclude(
             session, run.turn.row, due_at, problem=self.trouble, is_held=self.is_limited
         )

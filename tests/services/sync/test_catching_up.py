@@ -8,6 +8,7 @@ import pytest
 from sandbox.paymo import Invoice
 from services.model import days
 from services.model.invoice import InvoiceState
+from services.store import exports
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import Bridge
 from tests.services.fixtures import bridge_of, exported
@@ -127,3 +128,23 @@ async def test_e60_very_much_at_once_is_also_told_in_one_line(
     if is_summed_up:
         facts = dict(await bridge.notices())["caught_up"]
         assert (facts["payments"], facts["removals"], facts["deletions"]) == (11, 0, 0)
+
+
+async def test_a_deletion_half_done_that_xero_forgets_asks_a_person(bridge: Bridge) -> None:
+    """Xero's list is asked no more often than before, and nothing is tried for ever in silence."""
+    await bridge.change(void_means="delete")
+    bridge.xero.books.void(xero_id(bridge))
+    bridge.paymo.faults.add(method="DELETE", path="/invoices/", status=500)
+    await bridge.look()
+    bridge.xero.faults.add(method="GET", path=xero_id(bridge), status=404, times=10_000)
+    before = len(bridge.xero.calls("GET", xero_id(bridge)))
+    for _ in range(6):
+        await bridge.look()
+    tried = len(bridge.xero.calls("GET", xero_id(bridge))) - before
+    async with bridge.database.sessions.begin() as session:
+        (await exports.get(session, 1)).tries = 287
+    await bridge.look()
+
+    [export] = await bridge.exports()
+    assert (tried, export.invoice_state) == (6, InvoiceState.ASKED)
+    assert in_paymo(bridge).number == "INV-1"
