@@ -124,7 +124,7 @@ ENGINE = $(shell for each in podman docker; do $$each info > /dev/null 2>&1 && e
 BASE ?= python:3.13-slim
 IMAGE := paymo-xero:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 image:
-	@echo "== image $(IMAGE)"; $(ENGINE) build --quiet --format docker --build-arg PYTHON=$(BASE) -f Containerfile -t $(IMAGE) .
+	@echo "== image $(IMAGE)"; $(ENGINE) build --quiet $(if $(findstring podman,$(ENGINE)),--format docker) --build-arg PYTHON=$(BASE) -f Containerfile -t $(IMAGE) .
 	@sh .ci/try_image.sh "$(ENGINE)" "$(IMAGE)"
 
 clean:

@@ -199,7 +199,12 @@ def _unreadable(error: SettingsError) -> dict[str, Any]:
 def migrate() -> None:
     """Bring the database to the newest version."""
     url = _settings().database_url.get_secret_value()
-    importlib.import_module("services.store.migrate").upgrade(url)
+    migrating = importlib.import_module("services.store.migrate")
+    try:
+        migrating.upgrade(url)
+    except migrating.FromLater as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     typer.echo("The database is at the newest version.")
 
 

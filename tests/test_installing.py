@@ -12,6 +12,7 @@ from typing import Any, cast
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -93,7 +94,23 @@ async def test_the_version_stands_in_one_place(tmp_path: Path) -> None:
 
     assert (told.status, told.out) == (0, f"paymo-xero {PROJECT['version']}\n")
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(rf"^## \[{PROJECT['version']}\] - \d{{4}}-\d\d-\d\d$", changes, re.MULTILINE)
+    releases = re.findall(r"^## \[(.+)\] - (\d{4}-\d\d-\d\d)$", changes, re.MULTILINE)
+    assert releases[0][0] == PROJECT["version"]
+    assert [day for _, day in releases] == sorted((day for _, day in releases), reverse=True)
+
+
+def test_all_that_checks_elsewhere_calls_what_make_has() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text("utf-8"))
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    steps = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
+    entries = [hook["entry"] for repo in hooks for hook in repo["hooks"]]
+    called = [re.match(r"make ([a-z-]+)", line) for line in (*steps, *entries)]
+
+    assert {each[1] for each in called if each} <= targets
+    assert {each[1] for each in called if each} >= {"check", "test", "image", "style", "types"}
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == PYTHONS
+    assert {repo["repo"] for repo in hooks} == {"local"}
 
 
 async def test_the_wheel_holds_the_program_its_pages_and_the_stand_ins(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.pool import NullPool
 
@@ -15,6 +16,17 @@ from services.store.engine import create_engine, teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_296_301  # any number that nothing else in the database locks
+
+
+class FromLater(Exception):
+    """A later version of the program has migrated the database."""
+
+    def __init__(self) -> None:
+        """Say so, and what to do."""
+        super().__init__(
+            "A later version of paymo-xero has migrated this database. Install that version "
+            "again, or restore a backup from before it."
+        )
 
 
 @event.listens_for(Table, "before_create")
@@ -37,8 +49,11 @@ def newest() -> str:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision."""
-    asyncio.run(_run(url, lambda made: command.upgrade(made, revision)))
+    """Bring the database to a revision. Raises `FromLater`."""
+    try:
+        asyncio.run(_run(url, lambda made: command.upgrade(made, revision)))
+    except CommandError as error:
+        raise FromLater from error
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -43,6 +43,19 @@ async def test_migrate_makes_the_tables(tmp_path: Path) -> None:
     connection.close()
 
 
+async def test_a_database_of_a_later_version_is_refused_in_one_line(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    ended = await run(tmp_path, "serve", **NEEDED, DATABASE_URL=sqlite_url)
+
+    assert (ended.status, len(ended.err.splitlines())) == (1, 1)
+    assert "A later version of paymo-xero" in ended.err
+
+
 async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_url: str) -> None:
     newest = generate_key()
     file = sqlite_url.removeprefix("sqlite+aiosqlite:///")
