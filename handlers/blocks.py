@@ -32,10 +32,7 @@ def escape(text: str) -> str:
 
 def render(sentence: str) -> str:
     """Write a service's sentence in mrkdwn: facts as Slack shows them, all else as plain text."""
-    return "".join(
-        f"<@{each.user_id}>" if isinstance(each, Member) else escape(_plainly(each))
-        for each in wording.parts(sentence)
-    )
+    return "".join(_marked_up(each) for each in wording.parts(sentence))
 
 
 def render_line(sentence: str) -> str:
@@ -49,6 +46,12 @@ def render_plain(sentence: str) -> str:
     Whoever shows it escapes it.
     """
     return "".join(_plainly(each) for each in wording.parts(sentence))
+
+
+def _marked_up(part: str | wording.Fact) -> str:
+    if isinstance(part, Moment):
+        return time_of(part.at)
+    return _plainly(part) if isinstance(part, Member) else escape(_plainly(part))
 
 
 def _plainly(part: str | wording.Fact) -> str:
@@ -80,6 +83,12 @@ def day(on: date, country: str = "") -> str:
 def moment(at: datetime) -> str:
     """Write a time in the reader's own zone, and for what cannot do that in UTC."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%d %b %Y %H:%M} UTC>"
+
+
+def time_of(at: datetime) -> str:
+    """Write a time likewise, as the end of a sentence has it: "at 9:30 AM on Nov 28"."""
+    form = "{time} on {date_short}"
+    return f"<!date^{int(at.timestamp())}^{form}|{_plainly(Moment(at))}>"
 
 
 def shorten(text: str, longest: int) -> str:

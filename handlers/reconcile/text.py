@@ -31,7 +31,7 @@ _MOST_NAMED, _MOST_NUMBERS = 8, 3
 
 def report_text(report: Report) -> str:
     """Sum a comparison up: everything agrees, or how much does not."""
-    when = f"{report.at:%H:%M} UTC"
+    when = blocks.time_of(report.at)
     if not report.rows:
         return f"✅ *{report.label}:* no invoices on either side at {when}."
     said = _agreeing(report, when) if report.is_fine else _differing(report, when)

@@ -137,7 +137,7 @@ async def approve(
 
 def _why_over(export: Export, connection: Connection) -> str:
     if export.approved_by and export.approved_at:
-        return f"{Member(export.approved_by)} approved it on {Moment(export.approved_at)}."
+        return f"{Member(export.approved_by)} approved it at {Moment(export.approved_at)}."
     taken = claims.why_taken(export, connection)
     return taken or f"Invoice {export.number} isn't waiting for approval any more. {export.reason}"
 

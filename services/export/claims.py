@@ -152,7 +152,7 @@ def _exported_by(export: Export) -> str:
     if export.exported_at is None:
         return ""
     who = Member(export.requested_by) if export.requested_by else "Automatic export"
-    return f"{who} did it on {Moment(export.exported_at)}."
+    return f"{who} did it at {Moment(export.exported_at)}."
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:

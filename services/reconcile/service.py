@@ -21,7 +21,7 @@ from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Every, NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.model.wording import Command, Typed
+from services.model.wording import Command, Moment, Typed
 from services.reconcile.judging import Judge
 from services.reconcile.reading import StatementReader
 from services.reconcile.report import (
@@ -125,8 +125,7 @@ class ReconcileStep(OneOffStep):
         if not is_worth_telling or task.data.get("told"):
             return values
         if task.reply_to is not None:
-            when = f"{wait.until:%H:%M} UTC on {wait.until.day} {wait.until:%b}"
-            text = f"{wait.why} We'll compare again at {when}."
+            text = f"{wait.why} We'll compare again at {Moment(wait.until)}."
             turn.then(partial(self.screen.show_wait, ReplyTarget(**task.reply_to), text))
         return {**values, "data": task.data | {"told": True}}
 

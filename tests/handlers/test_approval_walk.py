@@ -53,5 +53,5 @@ async def test_an_open_form_follows_what_somebody_else_does_with_its_invoice(wal
     answer = await slack.submit("Ben", view.id)
     said = text_in((await walk.modal_saying("is already exported", "Ben")).payload)
     assert answer.ok or answer.errors
-    assert f"<@{slack.user('Anna').id}> did it on" in said
+    assert f"<@{slack.user('Anna').id}> did it at <!date^" in said
     assert len(walk.books.invoices) == 1

@@ -148,3 +148,12 @@ async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Wa
         assert all(each["verbatim"] for each in marked_up(place.blocks)), place.text
         assert all(VICTIM not in each for each in strings(place.blocks))
     assert json.dumps(walk.refused()) == "[]"
+
+
+def test_a_moment_is_in_the_zone_of_whoever_reads_it() -> None:
+    at = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
+
+    assert blocks.render(f"We'll go on at {Moment(at)}.") == (
+        f"We'll go on at <!date^{int(at.timestamp())}^{{time}} on {{date_short}}|"
+        "09:30 UTC on 05 Nov>."
+    )

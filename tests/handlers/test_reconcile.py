@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from handlers import names
+from handlers import blocks, names
 from handlers.notices.listeners import SlackNoticeBoard
 from handlers.notices.text import text_of
 from handlers.notices.views import notice_blocks
@@ -88,14 +88,14 @@ def test_slack_takes_the_comparison_and_nobody_is_called(name: str, count: int) 
 def test_all_that_agree_are_one_line_with_the_time() -> None:
     made = report(*agreeing(143))
 
-    assert report_text(made) == "✅ *February 2026:* all 143 agree at 09:30 UTC."
+    assert report_text(made) == f"✅ *February 2026:* all 143 agree at {blocks.time_of(made.at)}."
     assert len(report_blocks(made)) == 2
 
 
 def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
     made = report(*agreeing(141), *[row(Outcome.DECIDED)] * 2, others=1)
 
-    assert "all 143 agree at 09:30 UTC, 2 of them with" in report_text(made)
+    assert f"agree at {blocks.time_of(made.at)}, 2 of them with" in report_text(made)
     assert "1 other sales invoice in Xero didn't come from paymo-xero" in report_text(made)
 
 
@@ -111,7 +111,7 @@ def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
 def test_what_differs_is_counted_by_how(outcome: Outcome, words: str) -> None:
     text = report_text(report(*agreeing(3), row(outcome)))
 
-    assert text.startswith("⚠️ *February 2026* at 09:30 UTC")
+    assert text.startswith("⚠️ *February 2026* at <!date^")
     assert text.endswith(words)
 
 

@@ -126,7 +126,7 @@ async def test_the_maker_is_not_the_checker_in_any_role(bridge: Bridge) -> None:
     assert numbers(bridge) == []
     await approve(bridge, ANNA)
     assert numbers(bridge) == ["BIG-1"]
-    with pytest.raises(AlreadyRequested, match="approved it on"):
+    with pytest.raises(AlreadyRequested, match="approved it at"):
         await approve(bridge, ANNA)
 
 

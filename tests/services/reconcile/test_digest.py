@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.notice import Every, Rhythm, Topic
+from services.model.wording import Moment
 from services.notices.service import NoticeService
 from services.reconcile.report import Outcome
 from services.reconcile.service import ask_due
@@ -143,7 +144,7 @@ async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: 
     at = bridge.clock() + timedelta(hours=2)
     await ask(bridge)
 
-    assert bridge.screen.said[0].endswith(f"We'll compare again at {at:%H:%M} UTC on 25 Nov.")
+    assert bridge.screen.said[0].endswith(f"We'll compare again at {Moment(at)}.")
     bridge.clock.time = at
     await bridge.run()
     assert bridge.screen.reports[-1].is_fine
