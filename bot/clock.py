@@ -1,5 +1,6 @@
 """The clock inside each process: it ticks, has what is due found, and does a few chores."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot.work import Run, Tasks
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
+from services.notices.health import HealthService
 from services.reconcile.service import ask_due
 from services.store import due, grants, upkeep, workspaces
 from services.store.engine import Database
@@ -32,6 +34,8 @@ class Keeping:
     remind: Run
     now: Callable[[], datetime]
     retention: timedelta
+    health: HealthService
+    kept: asyncio.Event = field(default_factory=asyncio.Event)  # tokens were tried once
 
     async def find_due(self) -> None:
         """Nudge for every row that is due."""
@@ -69,6 +73,12 @@ class Keeping:
                 await self.tokens.keep_alive(grant_id)
             except ServiceError as refusal:
                 log.info("token_not_kept", grant_id=grant_id, refusal=refusal)
+        self.kept.set()
+
+    async def speak_first(self) -> None:
+        """Tell owners what may soon be a problem, once what a standstill has left is caught up."""
+        await self.kept.wait()
+        await self.health.check()
 
 
 @dataclass(slots=True)
@@ -97,6 +107,7 @@ class Clock:
             ("tick", self.tick, 1),
             ("tidy", self.keeping.tidy, 60),
             ("keep_alive", self.keeping.keep_tokens, 3600),
+            ("health", self.keeping.speak_first, 60),
         ):
             self.scheduler.add_job(
                 self._begin, "interval", args=(name, chore), seconds=seconds, next_run_time=soon

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from cryptography.fernet import InvalidToken
 from slack_sdk.errors import SlackApiError
@@ -18,11 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.settings import Settings
 from bot.slack_clients import Slack, open_slack
 from bot.telemetry import Metrics
-from bot.wiring import Remote, now, open_remote
+from bot.wiring import Remote, now, open_health, open_remote
 from handlers.blocks import render_plain
 from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
+from services.notices.health import Concern, HealthService
 from services.store.engine import Database, file_of
 from services.store.tables import Base
 from services.store.types import Secret
@@ -40,6 +42,7 @@ class Verdict(StrEnum):
     """What a check came to."""
 
     OK = "ok"
+    WARN = "warn"  # it works, and soon may not
     TODO = "todo"  # not yet, and nothing is wrong
     FAIL = "fail"
 
@@ -125,6 +128,7 @@ class Patient:
             "Slack": self._slack,
             "Xero": self._xero,
             "Paymo": self._paymo,
+            **{each.value: partial(self._concern, each) for each in Concern},
         }
 
     async def _settings(self) -> str:
@@ -252,6 +256,28 @@ class Patient:
             cure = "Check XERO_CLIENT_ID and XERO_CLIENT_SECRET at developer.xero.com."
             raise Ill(str(refusal).rstrip("."), cure) from None
         return "answers"
+
+    async def _concern(self, concern: Concern) -> str:
+        """Say what soon may be a problem, of which connections."""
+        health = open_health(self.settings, self.database)
+        try:
+            said = list(health.disk().values())
+            if concern is not Concern.DISK:
+                said = await self._said(health, concern)
+        except (SQLAlchemyError, OSError):
+            raise Ill("unknown until the database can be read", "See the lines above.") from None
+        if said:
+            raise Ill(" ".join(said).rstrip("."), "", Verdict.WARN)
+        return "well"
+
+    async def _said(self, health: HealthService, concern: Concern) -> list[str]:
+        async with self.database.sessions() as session:
+            found = await health.found(session) if await is_current(session) else []
+        return [
+            f"{connection.organisation_name or 'Xero'}: {concerns[concern]}"
+            for connection, concerns in found
+            if concern in concerns
+        ]
 
     async def _paymo(self) -> str:
         try:

@@ -1,8 +1,11 @@
 """Logs as fields, never a secret among them, and what the program counts for Prometheus."""
 
+import errno
 import logging
 import re
 import sys
+import time
+import traceback
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
@@ -10,12 +13,15 @@ import httpx
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.work import Run
 from services.model.jobs import Job
 
 HIDDEN = "[hidden]"
+_AGAIN = 60.0  # seconds until the same failure is told once more
+_MOST_KINDS = 1000
 _NAMES = re.compile(
     r"secret|token|api_?key|password|authori[sz]ation|cookie|nonce|encryption|verifier|^code$",
     re.IGNORECASE,
@@ -55,6 +61,77 @@ def hide(value: Any, name: str = "") -> Any:
     return value
 
 
+class _Calm:
+    """Lets what fails again and again be told once a minute; what the disk or the database does
+    is told in one line, since no traceback says more.
+
+    A bug is told in full, and another bug is another one.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Drop what was told a moment ago. Raises `DropEvent`."""
+        error = _error_of(event.get("exc_info"))
+        if error is None:
+            return event
+        key = (str(event.get("event")), _place_of(error))
+        if (repeated := self.repeated(key)) is None:
+            raise structlog.DropEvent
+        if repeated:
+            event["repeated"] = repeated
+        if _is_outside(error):
+            event["exc_info"] = None
+            event["error"] = type(error).__name__
+        return event
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Do the same for what libraries tell."""
+        error = _error_of(record.exc_info)
+        if error is None:
+            return True
+        is_new = self.repeated((record.name, _place_of(error))) is not None
+        if _is_outside(error):
+            record.exc_info = None
+        return is_new
+
+    def repeated(self, key: tuple[str, str]) -> int | None:
+        """Return how often it was dropped since it was told, or None to drop it again."""
+        now = time.monotonic()
+        at, count = self.told.get(key, (-_AGAIN, 0))
+        if now - at < _AGAIN:
+            self.told[key] = (at, count + 1)
+            return None
+        if len(self.told) >= _MOST_KINDS:
+            self.told.clear()
+        self.told[key] = (now, 0)
+        return count
+
+
+def _is_outside(error: BaseException) -> bool:
+    """Say whether the database or the disk failed, and not our code."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return isinstance(error, DBAPIError) and not isinstance(
+        error, IntegrityError | ProgrammingError | DataError
+    )
+
+
+def _error_of(info: Any) -> BaseException | None:
+    if info is True:
+        return sys.exc_info()[1]
+    found = info[1] if isinstance(info, tuple) else info
+    return found if isinstance(found, BaseException) else None
+
+
+def _place_of(error: BaseException) -> str:
+    """Name what failed and where, so that two bugs are never taken for one."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "" if _is_outside(error) else f"{place}"
+    return f"{type(error).__qualname__}{where}"
+
+
 def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: hide(value, key) for key, value in event.items()}
 
@@ -75,9 +152,11 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
+    calm = _Calm()
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            calm,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -91,6 +170,7 @@ def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys
             foreign_pre_chain=shared, processors=[remove_meta, last]
         )
     )
+    handler.addFilter(calm)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -50,7 +50,7 @@ class Health:
     clock: Clock
     is_stopping: Callable[[], bool]
     asked_at: datetime = _NEVER
-    asking: asyncio.Task[tuple[bool, bool]] | None = None
+    asking: "asyncio.Task[_Found] | None" = None
 
     async def alive(self, _request: Request) -> Response:
         """Answer, which is all that it takes."""
@@ -58,53 +58,62 @@ class Health:
 
     async def ready(self, _request: Request) -> Response:
         """Say whether the program can work, and nothing else: anybody may ask."""
-        return self._say(await self._checks(), is_open=False)
+        return self._say(await self._checks())
 
     async def details(self, _request: Request) -> Response:
-        """Say whether the program can work, and what keeps it from working."""
-        return self._say(await self._checks(), is_open=True)
+        """Say whether the program can work, what keeps it from working, and what soon may."""
+        found = await self._checks()
+        words = {name: "ok" if is_well else "failing" for name, is_well in found.checks.items()}
+        return self._say(found, checks=words, warnings=found.warnings)
 
     async def page(self, _request: Request) -> Response:
         """Show what is counted, as Prometheus reads it."""
         page = generate_latest(self.metrics.registry)
         return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _say(self, checks: dict[str, bool], *, is_open: bool) -> Response:
-        is_ready = all(checks.values())
-        words = {name: "ok" if is_well else "failing" for name, is_well in checks.items()}
-        said: dict[str, object] = {"status": "ok" if is_ready else "failing"}
-        if is_open:
-            said["checks"] = words
+    def _say(self, found: "_Found", **more: object) -> Response:
+        is_ready = all(found.checks.values())
+        said = {"status": "ok" if is_ready else "failing", **more}
         return JSONResponse(said, 200 if is_ready else 503, headers=_NEVER_KEPT)
 
-    async def _checks(self) -> dict[str, bool]:
+    async def _checks(self) -> "_Found":
         now = self.clock.keeping.now()
         is_answered = self.asking is None or self.asking.done()
         if self.asking is None or (is_answered and now - self.asked_at >= _HOLDS):
             self.asked_at, self.asking = now, asyncio.create_task(self._database())
         # Never cancelled: SQLite might keep the lock of a write that was broken off.
         done, _ = await asyncio.wait({self.asking}, timeout=_PATIENCE)
-        is_writable, is_migrated = self.asking.result() if done else (False, False)
-        return {
-            "database": is_writable,
-            "migrations": is_migrated,
-            "scheduler": self.clock.is_beating(),
-            "accepting": not self.is_stopping(),
-        }
+        found = self.asking.result() if done else _Found(dict.fromkeys(_STORED, False))
+        checks = {"scheduler": self.clock.is_beating(), "accepting": not self.is_stopping()}
+        return _Found(found.checks | checks, found.warnings)
 
-    async def _database(self) -> tuple[bool, bool]:
-        """Whether the database takes a write, and whether its migrations are applied."""
-        is_migrated = False
+    async def _database(self) -> "_Found":
+        """See whether the database takes a write, has its migrations, and has room on its disk."""
+        health = self.clock.keeping.health
+        found = _Found({"database": False, "migrations": False, "disk": health.has_room()})
         try:
             async with self.database.sessions() as session:
                 await session.execute(text("SELECT 1"))
-                is_migrated = await is_current(session)
-            if is_migrated:
+                found.checks["migrations"] = await is_current(session)
+            if found.checks["migrations"]:
                 async with self.database.sessions.begin() as session:
                     await session.execute(_WRITE)
+                found.warnings.update(await health.counts())
         except (SQLAlchemyError, OSError):
-            return False, is_migrated
-        return True, is_migrated
+            return found
+        found.checks["database"] = True
+        return found
+
+
+_STORED = ("database", "migrations", "disk")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was seen: what must be well, and how many connections soon may not be."""
+
+    checks: dict[str, bool]
+    warnings: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,12 @@ from services.mirror.service import MirrorService
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.notices.delivery import CardStep, HomeStep, NoticeStep
+from services.notices.health import HealthService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.settings.service import AccessService, SettingsService
 from services.store import upkeep
-from services.store.engine import Database
+from services.store.engine import Database, file_of
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
@@ -287,6 +288,17 @@ class _Parts:
         )
 
 
+def open_health(settings: Settings, database: Database) -> HealthService:
+    """Look after what goes wrong slowly."""
+    file = file_of(settings.database_url.get_secret_value())
+    return HealthService(
+        database,
+        now,
+        file.absolute().parent if file is not None else None,
+        has_xero_webhooks=bool(settings.xero_webhook_key.get_secret_value()),
+    )
+
+
 async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
     """Hold a database file that no other process works on, and free what is taken in it."""
     held = upkeep.hold(url)
@@ -321,7 +333,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
     for job in Job:
         runners[job] = partial(runner.run_all, [each for each in steps if each.job is job])
     retention = timedelta(days=settings.retention_days)
-    keeping = Keeping(database, remote.tokens, after.remind, now, retention)
+    health = open_health(settings, database)
+    keeping = Keeping(database, remote.tokens, after.remind, now, retention, health)
     services = parts.services()
     return Core(
         settings=settings,

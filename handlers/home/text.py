@@ -117,6 +117,7 @@ def problems(overview: Overview) -> list[str]:
         said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
     if overview.is_paused:
         said.append("⚠️ Deletions are paused: many came at once. Decide whether Paymo follows.")
+    said += [f"⚠️ {blocks.render(each)}" for each in overview.warnings]
     left = overview.day_calls_left
     if left is not None and left < FEW_CALLS:
         said.append(f"⚠️ Xero allows only {left} more calls today. Exports come first.")

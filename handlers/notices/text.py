@@ -66,6 +66,7 @@ _SENTENCES = {
     "{numbers}. Nothing changed in Paymo. Should Paymo follow?",
     NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} Payments "
     "and deletions in Xero reach Paymo once it works again. The app keeps trying.",
+    NoticeKind.HEALTH: "⚠️ *{company} and {organisation}:* {problem}",
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
     "{organisation}, and Paymo keeps it.",
 }

@@ -20,6 +20,7 @@ CHOOSE = "choose"  # a consent for several organisations waits for the choice
 PURPOSES = {"Paymo": (PAYMO,), "Xero": (XERO, STATE, CHOOSE)}  # of links, by the side they connect
 CONFIRMED = "organisation_confirmed"  # in the audit log
 _LABEL = 80
+_COUNTED = "limit"  # its number is shown as it is now
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Overview:
     day_calls_left: int | None
     is_paused: bool
     channels: tuple[str, ...]
+    warnings: tuple[str, ...] = ()  # what may soon be a problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         day_calls_left=connection.day_calls_left,
         is_paused=connection.is_paused,
         channels=await notices.list_channels(session, connection.id),
+        warnings=tuple(said for each, said in connection.warned.items() if each != _COUNTED),
     )
 
 

@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     ACCESS_ASKED = "access_asked"
     ACCESS_ANSWERED = "access_answered"
     OWNER_CHANGED = "owner_changed"
+    HEALTH = "health"  # what may soon be a problem, to the owner
 
 
 class Topic(StrEnum):

@@ -32,6 +32,13 @@ async def get(session: AsyncSession, connection_id: int) -> Connection:
     return await session.get_one(Connection, connection_id)
 
 
+async def hold(session: AsyncSession, connection_id: int) -> Connection:
+    """Return the row as it is now; nobody else changes it until this is over."""
+    return await session.get_one(
+        Connection, connection_id, with_for_update=True, populate_existing=True
+    )
+
+
 async def lock_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
     """Return the connection to its owner; of two who change it at once, the second sees the first.
 

@@ -1,17 +1,20 @@
 """Paymo's webhooks of a connection: their address is found by its digest, as one-time links are."""
 
 import secrets
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import leases, schedules
 from services.store.tables import Connection
+
+_NOTED_EVERY = timedelta(minutes=10)
 
 
 async def ensure(session: AsyncSession, connection_id: int) -> Connection:
@@ -32,6 +35,21 @@ async def ensure(session: AsyncSession, connection_id: int) -> Connection:
         .execution_options(synchronize_session=False)
     )
     return await session.get_one(Connection, connection_id, populate_existing=True)
+
+
+async def note_heard(
+    session: AsyncSession,
+    column: InstrumentedAttribute[datetime | None],
+    ids: Collection[int],
+    now: datetime,
+) -> None:
+    """Note that a webhook came for these connections; often enough is every ten minutes."""
+    await session.execute(
+        update(Connection)
+        .where(Connection.id.in_(ids), or_(column.is_(None), column < now - _NOTED_EVERY))
+        .values({column: now})
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def find(session: AsyncSession, token: str) -> Connection | None:

@@ -6,15 +6,27 @@ gone, waiting for its end would only keep people waiting.
 
 import contextlib
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
 from services.store import batches, links
 from services.store.engine import file_of, keep_private
-from services.store.tables import Connection, Draft, Grant, SlackState
+from services.store.tables import (
+    Connection,
+    Draft,
+    Grant,
+    InvoiceHeader,
+    Schedule,
+    SlackState,
+    Workspace,
+)
 from services.store.types import Leased
 
 HEAD = "0001"  # the newest migration, told without Alembic
@@ -22,6 +34,36 @@ HEAD = "0001"  # the newest migration, told without Alembic
 _DRAFTS_LIVE = timedelta(days=2)
 # A consent for several organisations waits ten minutes for a choice.
 _CHOICES_LIVE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What shows how a connection is, beside its own row."""
+
+    connection: Connection
+    token_expires_at: datetime | None
+    sweep_due_at: datetime | None
+    newest_in_paymo: datetime | None  # when an invoice changed there last, as far as it is copied
+
+
+async def list_vitals(session: AsyncSession) -> Sequence[Vitals]:
+    """Return how every working connection is."""
+    newest = (
+        select(func.max(InvoiceHeader.updated_on))
+        .where(InvoiceHeader.connection_id == Connection.id)
+        .scalar_subquery()
+    )
+    found = await session.execute(
+        select(Connection, Grant.expires_at, Schedule.due_at, newest)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .outerjoin(Grant, Grant.id == Connection.grant_id)
+        .outerjoin(
+            Schedule, (Schedule.connection_id == Connection.id) & (Schedule.job == Job.SWEEP)
+        )
+        .where(Workspace.is_installed, Connection.state == ConnectionState.ACTIVE)
+        .order_by(Connection.id)
+    )
+    return [Vitals(*row) for row in found]
 
 
 async def find_revision(session: AsyncSession) -> str | None:

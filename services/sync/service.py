@@ -226,9 +226,12 @@ class HintService:
         Hints that come close together are one sweep. A payment that is new comes with its invoice.
         """
         async with self.database.sessions.begin() as session:
+            found = await connections.list_by_tenants(session, list(named))
+            ids = [each.id for each in found]
+            await hooks.note_heard(session, Connection.xero_hooked_at, ids, self.now())
             known = [
                 each.id
-                for each in await connections.list_by_tenants(session, list(named))
+                for each in found
                 if await payments.are_any_known(session, each, named[each.tenant_id])
             ]
             await schedules.want(session, known, [Job.SWEEP], self.now() + _MERGED)
@@ -251,6 +254,8 @@ class HintService:
         watched = await exports.list_watched_ids(session, connection, named.ids)
         listed = await mirror.find_header(session, connection.id, named.id)
         is_gone = named.created_on is None and listed is not None
+        heard = [connection.id]
+        await hooks.note_heard(session, Connection.paymo_hooked_at, heard, self.now())
         # The connection is written first, as everywhere, so that two never wait for one another.
         await hooks.queue(
             session, connection, self.now() + _MERGED, sweep=bool(watched), in_full=is_gone

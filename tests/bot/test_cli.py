@@ -105,7 +105,7 @@ async def test_the_doctor_says_what_is_well_and_what_is_not(
     assert "todo  migrations" in refused.out
     assert "refuses SLACK_APP_TOKEN (invalid_auth)" in refused.out
     assert "FAIL  Xero" in refused.out
-    assert (well.status, well.out.count("ok  "), well.out.count("FAIL")) == (0, 7, 0)
+    assert (well.status, well.out.count("ok  "), well.out.count("FAIL")) == (0, 13, 0)
     assert KEY not in refused.out + well.out
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from bot.clock import Keeping
 from services.connect.service import WorkspaceService
 from services.model.export import ExportState
+from services.notices.health import HealthService
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Grant, Workspace
 from tests.bot.program import NEEDED, Ended, run, to_stand_ins
@@ -120,7 +121,8 @@ async def test_a_workspace_that_nobody_knows_is_said(
 
 async def test_what_is_kept_goes_a_term_after_the_app_was_removed(database: Database) -> None:
     work, tokens, now = None, None, NOW
-    keeping = Keeping(database, tokens, work, lambda: now, timedelta(days=30))  # type: ignore[arg-type]
+    health = HealthService(database, lambda: now)
+    keeping = Keeping(database, tokens, work, lambda: now, timedelta(days=30), health)  # type: ignore[arg-type]
     await connected(database, "T1", state="ended")
     await connected(database, "T2", state="ended")
     service = WorkspaceService(database, lambda: now)
@@ -139,7 +141,8 @@ async def test_what_is_kept_goes_a_term_after_the_app_was_removed(database: Data
 
 async def test_a_connection_that_is_still_being_ended_is_waited_for(database: Database) -> None:
     work, tokens, now = None, None, NOW
-    keeping = Keeping(database, tokens, work, lambda: now, timedelta(0))  # type: ignore[arg-type]
+    health = HealthService(database, lambda: now)
+    keeping = Keeping(database, tokens, work, lambda: now, timedelta(0), health)  # type: ignore[arg-type]
     await connected(database, "T1", state="active")
     await WorkspaceService(database, lambda: now).uninstalled("", "T1")
     await keeping.tidy()

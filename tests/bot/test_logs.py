@@ -1,5 +1,6 @@
 """Logs: one line each, fields kept, secrets hidden wherever they stand."""
 
+import errno
 import io
 import json
 import logging
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from bot import telemetry
 from services.errors import Rejected
@@ -115,3 +117,26 @@ async def test_one_id_leads_from_the_press_in_slack_to_the_call_at_xero(
     assert len({each["request_id"] for each in asked}) == 2
     assert [each["request_id"] for each in sent] == [each["request_id"] for each in asked]
     assert [each["status"] for each in sent] == [200, 200]
+
+
+def test_what_fails_again_and_again_is_told_once_and_a_full_disk_without_a_traceback(
+    stream: io.StringIO,
+) -> None:
+    log = structlog.get_logger("services.x")
+    problems: list[Exception] = [
+        OperationalError("INSERT", {}, Exception("database or disk is full")),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ValueError("a bug"),
+        KeyError("another one"),
+    ]
+    for problem in problems * 3:
+        try:
+            raise problem
+        except (OperationalError, OSError, ValueError, KeyError):
+            log.exception("job_failed")
+            logging.getLogger("library").exception("failed")
+
+    lines = told(stream)
+    assert len(lines) == 8
+    traced = [str(each.get("exception", "")) for each in lines if each["event"] == "job_failed"]
+    assert ["Traceback" in each for each in traced] == [False, False, True, True]

@@ -158,6 +158,11 @@ class Connection(Sends, Base):
     day_calls_left: Mapped[int | None]
     is_paused: Mapped[bool] = mapped_column(default=False)  # the breaker tripped
 
+    # Health: when webhooks came last, to ten minutes, and what the owner was warned of.
+    xero_hooked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paymo_hooked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    warned: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+
     @property
     def locked_until(self) -> date | None:
         """The later of the two lock dates."""

@@ -198,6 +198,9 @@ def upgrade() -> None:
         sa.Column("reread_at", UtcDateTime, nullable=True),
         sa.Column("day_calls_left", sa.Integer(), nullable=True),
         sa.Column("is_paused", sa.Boolean(), nullable=False),
+        sa.Column("xero_hooked_at", UtcDateTime, nullable=True),
+        sa.Column("paymo_hooked_at", UtcDateTime, nullable=True),
+        sa.Column("warned", sa.JSON(), nullable=False),
         sa.Column("sent_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["grant_id"], ["xero_grants.id"], name=op.f("fk_connections_grant_id_xero_grants")
@@ -806,6 +809,7 @@ def upgrade() -> None:
                 "access_asked",
                 "access_answered",
                 "owner_changed",
+                "health",
                 name="noticekind",
                 native_enum=False,
                 length=32,

@@ -1,0 +1,163 @@
+"""Health speaks first: what will soon be a problem is told to the owner, once while it lasts."""
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from services.model.connection import FEW_CALLS
+from services.model.notice import NoticeKind
+from services.model.wording import Command, Moment, Typed
+from services.store import connections, notices, upkeep
+from services.store.engine import Database, Session
+from services.store.notices import Notification
+from services.store.tables import Connection
+from services.store.upkeep import Vitals
+
+# Xero ends a consent that goes unused for sixty days; it is renewed every day.
+_STALE = timedelta(days=10)
+_ENDS = timedelta(days=60)
+_SILENT = timedelta(hours=1)
+_LATE = timedelta(minutes=15)
+_SMALLEST = 1_000_000_000  # bytes
+_MEGABYTE = 1_000_000
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Concern(StrEnum):
+    """What is looked after; `doctor` and `/readyz` use these names."""
+
+    TOKEN = "token"  # noqa: S105 - no secret
+    XERO_WEBHOOKS = "xero_webhooks"
+    PAYMO_WEBHOOKS = "paymo_webhooks"
+    CLOCK = "clock"
+    DISK = "disk"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthService:
+    """Sees what goes wrong slowly, and says so before it does harm."""
+
+    database: Database
+    now: Callable[[], datetime]
+    folder: Path | None = None  # of the database's file, where it is one
+    has_xero_webhooks: bool = False
+
+    async def found(self, session: Session) -> list[tuple[Connection, dict[Concern, str]]]:
+        """Return each working connection with its concerns, each in a sentence."""
+        disk = self.disk()
+        listed = await upkeep.list_vitals(session)
+        return [(each.connection, dict(self._concerns(each)) | disk) for each in listed]
+
+    async def check(self) -> None:
+        """Tell each owner what began, and forget what is well again."""
+        async with self.database.sessions() as session:
+            listed = await self.found(session)
+        for connection, concerns in listed:
+            if set(connection.warned) != set(concerns):
+                await self._tell(connection.id, concerns)
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many connections have which concern, without a name."""
+        counted: dict[str, int] = {}
+        async with self.database.sessions() as session:
+            for _, concerns in await self.found(session):
+                for each in concerns:
+                    counted[each.value] = counted.get(each.value, 0) + 1
+        return counted
+
+    def has_room(self) -> bool:
+        """Say whether the disk takes anything at all: a small write can fit where no other does."""
+        if self.folder is None:
+            return True
+        try:
+            with TemporaryFile(dir=self.folder) as file:
+                file.write(bytes(_MEGABYTE))
+                file.flush()
+        except OSError as error:
+            # Somewhere nothing may be made beside the database; that is no full disk.
+            return error.errno not in _FULL
+        return True
+
+    def disk(self) -> dict[Concern, str]:
+        """Say how little room is left where the database is, if it is little."""
+        if self.folder is None or not self.folder.exists():
+            return {}
+        usage = shutil.disk_usage(self.folder)
+        if usage.free >= min(usage.total // 20, _SMALLEST):
+            return {}
+        left = usage.free // _MEGABYTE
+        return {
+            Concern.DISK: f"The disk is nearly full: {left} MB are left. Make room on it soon, or "
+            "nothing can be recorded."
+        }
+
+    def _concerns(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:
+        now, connection = self.now(), vitals.connection
+        renewed = vitals.token_expires_at
+        if renewed is not None and now - renewed >= _STALE:
+            said = (
+                f"Xero hasn't renewed our access since {Moment(renewed)} and ends it on "
+                f"{Moment(renewed + _ENDS)}. Connect Xero again with {Typed(Command.CONNECT)}."
+            )
+            yield Concern.TOKEN, said
+        if vitals.sweep_due_at is not None and now - vitals.sweep_due_at >= _LATE:
+            said = (
+                f"The sync due at {Moment(vitals.sweep_due_at)} hasn't begun. Whoever runs "
+                "paymo-xero should restart it and look in its log."
+            )
+            yield Concern.CLOCK, said
+        left = connection.day_calls_left
+        if left is not None and left < FEW_CALLS:
+            yield (
+                Concern.LIMIT,
+                f"Xero allows only {left} more calls today. Exports come first, and syncs wait.",
+            )
+        yield from self._silent(vitals)
+
+    def _silent(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:
+        connection = vitals.connection
+        why = "Changes are still found, but later. Whoever runs paymo-xero should check that"
+        if self.has_xero_webhooks and self._is_silent(
+            vitals, connection.cursor, connection.xero_hooked_at
+        ):
+            yield (
+                Concern.XERO_WEBHOOKS,
+                f"Xero's webhooks don't arrive. {why} Xero can reach its address.",
+            )
+        is_registered = connection.paymo_hooks_checked_at is not None
+        if is_registered and self._is_silent(
+            vitals, vitals.newest_in_paymo, connection.paymo_hooked_at
+        ):
+            yield (
+                Concern.PAYMO_WEBHOOKS,
+                f"Paymo's webhooks don't arrive. {why} Paymo can reach its address.",
+            )
+
+    def _is_silent(
+        self, vitals: Vitals, changed_at: datetime | None, heard_at: datetime | None
+    ) -> bool:
+        """Say whether something changed, and no webhook has told of it an hour later."""
+        heard = heard_at or vitals.connection.created_at
+        is_late = changed_at is not None and self.now() - changed_at >= _SILENT
+        return changed_at is not None and is_late and changed_at - heard >= _SILENT
+
+    async def _tell(self, connection_id: int, concerns: dict[Concern, str]) -> None:
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            # Of several processes that see it, one tells it.
+            row = await connections.hold(session, connection_id)
+            for concern, said in concerns.items():
+                if concern.value not in row.warned:
+                    facts = connections.common_facts(row) | {"problem": said}
+                    source = f"health:{row.id}:{concern.value}:{now:%Y%m%d%H%M%S}"
+                    notification = Notification(
+                        NoticeKind.HEALTH, source, facts, also=(row.owner_id,)
+                    )
+                    await notices.enqueue(session, row, notification, now)
+            row.warned = {each.value: said for each, said in concerns.items()}
