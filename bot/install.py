@@ -33,6 +33,7 @@ OPTIONAL = (
     "groups:read",
     "links:read",
     "links:write",
+    "users:read",
 )  # the manifest lets whoever installs untick them
 _REASONS = {
     "access_denied": "Somebody cancelled the request in Slack.",

@@ -19,6 +19,7 @@ from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
 from handlers.export.listeners import SlackExportScreen
+from handlers.history.listeners import SlackDirectory
 from handlers.home.listeners import SlackHomeScreen
 from handlers.notices.listeners import SlackNoticeBoard
 from handlers.reconcile.listeners import SlackReconcileScreen
@@ -36,7 +37,7 @@ from services.connect.consents import Consents, StoreVault
 from services.connect.ending import EndingStep
 from services.connect.links import PageLinks
 from services.connect.pages import PaymoPage, XeroPages
-from services.connect.service import ConnectService, WorkspaceService
+from services.connect.service import ConnectService, PeopleService, WorkspaceService
 from services.explain.service import ExplainService
 from services.explain.worklist import OwedService
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
@@ -159,6 +160,7 @@ class _Parts:
         return register.Services(
             connect=self.connect,
             workspaces=WorkspaceService(database, now),
+            people=self.people,
             matching=MatchingService(database, now),
             export_forms=ExportForms(database, work, self.links, now),
             export_requests=ExportRequests(*usual),
@@ -181,6 +183,11 @@ class _Parts:
     def connect(self) -> ConnectService:
         """Connecting, and how connections are."""
         return ConnectService(self.database, self.work, self.connect_screen, self.checklists, now)
+
+    @cached_property
+    def people(self) -> PeopleService:
+        """What people are called."""
+        return PeopleService(self.database, SlackDirectory(self.slack.clients), now)
 
     @cached_property
     def explain(self) -> ExplainService:
@@ -280,9 +287,9 @@ class _Parts:
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, self.mirror, self.contacts),
             RestoreStep(database, SlackSyncScreen(clients), links, now, paymo),
-            NoteStep(*told, xero),
+            NoteStep(*told, xero, self.people),
             AttachStep(*told, xero, paymo),
-            BatchNotesStep(database, xero, now),
+            BatchNotesStep(database, xero, self.people, now),
             AutoStep(database, paymo, self.mirror, links, now),
             ReconcileStep(database, paymo, xero, SlackReconcileScreen(clients), links, now),
         )

@@ -17,7 +17,7 @@ from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.listeners import SettingsListeners
 from services.batch.service import BatchService
-from services.connect.service import ConnectService, WorkspaceService
+from services.connect.service import ConnectService, PeopleService, WorkspaceService
 from services.explain.service import ExplainService
 from services.explain.worklist import OwedService
 from services.export.drafts import ExportForms
@@ -44,6 +44,7 @@ class Services:
 
     connect: ConnectService
     workspaces: WorkspaceService
+    people: PeopleService
     matching: MatchingService
     export_forms: ExportForms
     export_requests: ExportRequests
@@ -95,6 +96,7 @@ class _Register:
             services.update,
             services.explain,
             workspaces,
+            services.people,
         )
 
     def router(self) -> Router:

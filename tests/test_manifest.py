@@ -24,12 +24,13 @@ SCOPES = {
     "chat_update": {"chat:write"},
     "conversations_info": {"channels:read", "groups:read"},
     "files_upload_v2": {"files:write"},
+    "users_info": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),
     "views_update": set(),
 }
-OPTIONAL = {"channels:read", "groups:read", "links:read", "links:write"}
+OPTIONAL = {"channels:read", "groups:read", "links:read", "links:write", "users:read"}
 CALL = re.compile(
     r"\.((?:(?:auth|chat|views|conversations|files|reactions)_|users_(?:info|list|lookup))\w*)"
 )

@@ -2,15 +2,16 @@
 
 import html
 from dataclasses import dataclass
+from typing import Any
 
 from handlers import blocks, reply
 from handlers.buttons import UNDO_MEANS
 from handlers.history.text import NO_FILE, WHICH, client_text, history_text, overdue_text, why_text
 from handlers.history.views import history_blocks, history_file, why_blocks
-from handlers.reply import reply_target
+from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
-from handlers.slack import share_csv
-from services.connect.service import WorkspaceService
+from handlers.slack import share_csv, slack_refusals
+from services.connect.service import PeopleService, WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.explain.service import ExplainService
 from services.explain.worklist import OwedService
@@ -19,6 +20,8 @@ from services.model.actions import Action
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
+
+_MOST_NAMED = 50  # people in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class HistoryListeners:
     updating: UpdateService
     explain: ExplainService
     workspaces: WorkspaceService
+    people: PeopleService
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """List the newest acts, of one invoice where a number is typed."""
@@ -46,7 +50,11 @@ class HistoryListeners:
         found = await self.history.everything(request.person, request.value)
         about = blocks.one_line(found.number or found.organisation)
         said = f"History of {about}: {blocks.counted(found.total, 'row')}."
-        if not await share_csv(request.client, request.person.user_id, history_file(found), said):
+        workspace_id = await self.workspaces.id_of(request.person)
+        who = list(dict.fromkeys(act.by for act in found.audit))[:_MOST_NAMED]
+        called = {each: await self.people.name_of(workspace_id, each) for each in who}
+        file = history_file(found, called)
+        if not await share_csv(request.client, request.person.user_id, file, said):
             await reply.tell(request, NO_FILE)
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
@@ -122,3 +130,21 @@ class OwedListeners:
     async def client(self, request: SlackRequest, name: str) -> None:
         """Tell what one client owes, and has paid."""
         await reply.tell(request, client_text(await self.service.of_client(request.person, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDirectory:
+    """Asks Slack what people are called; without `users:read` it does not say."""
+
+    clients: SlackClients
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Return the name that Slack shows for a person."""
+        client = await self.clients.client(workspace_id)
+        with slack_refusals():
+            answer = await client.users_info(user=user_id)
+        found: Any = answer.get("user")
+        found = found if isinstance(found, dict) else {}
+        profile = found.get("profile") or {}
+        shown = profile.get("display_name") or found.get("real_name") or found.get("name")
+        return str(shown or "")

@@ -1,5 +1,6 @@
 """Who did what, in plain sentences: each act's own words, then what changed."""
 
+from collections.abc import Mapping
 from datetime import UTC
 
 from handlers import blocks, names, rights
@@ -36,6 +37,7 @@ def _file(found: History) -> list[Block]:
 HEADINGS = (
     "at",
     "slack_user_id",
+    "name",
     "what",
     "invoice_number",
     "paymo_invoice_id",
@@ -47,21 +49,22 @@ HEADINGS = (
 _WIDEST = 32_000  # a cell of a spreadsheet holds 32,767 characters
 
 
-def history_file(found: History) -> CSVFile:
-    """Return one row for each act, the newest first."""
+def history_file(found: History, called: Mapping[str, str]) -> CSVFile:
+    """Return one row for each act, the newest first; `called` has people's names."""
     about = "".join(each if each.isalnum() else "-" for each in found.number)[:60]
     return CSVFile(
         name=f"history-{about}.csv" if about else "history.csv",
         title=f"History of invoice {found.number}" if found.number else "History",
         headings=HEADINGS,
-        rows=[_row(act, found.organisation) for act in found.audit],
+        rows=[_row(act, called, found.organisation) for act in found.audit],
     )
 
 
-def _row(act: Done, organisation: str) -> tuple[object, ...]:
+def _row(act: Done, called: Mapping[str, str], organisation: str) -> tuple[object, ...]:
     return (
         act.at.astimezone(UTC).isoformat(timespec="seconds"),
         act.by,
+        called.get(act.by, ""),
         act.what,
         act.number,
         act.paymo_invoice_id,

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
 
 from services.connect import checklists, consents
 from services.connect.checklists import (
@@ -12,12 +15,13 @@ from services.connect.checklists import (
     Farewell,
     Overview,
 )
-from services.errors import NotConnected
+from services.errors import NotConnected, ServiceError
 from services.jobs.runner import Work
 from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
+from services.model.wording import clean
 from services.store import (
     access,
     audit,
@@ -33,6 +37,10 @@ from services.store import (
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Workspace
+
+log = structlog.get_logger(__name__)
+
+_NAMED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +215,40 @@ async def _to_end(session: Session, person: Person) -> Connection:
         raise NotConnected("This connection is already ending.", system="Xero")
     await roles.require(session, current, person, Role.OWNER)
     return current
+
+
+class Directory(Protocol):
+    """Where people's names are to be had."""
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Return what a person is called; raises a refusal where nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleService:
+    """What people are called where they cannot be mentioned: in Xero's history and in files."""
+
+    database: Database
+    directory: Directory
+    now: Callable[[], datetime]
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Return a person's name, which is asked for once a day; "" where it is not known."""
+        if not user_id:
+            return ""
+        since = self.now() - _NAMED_FOR
+        async with self.database.sessions() as session:
+            known = await people.find_name(session, workspace_id, user_id, since)
+        if known is not None:
+            return known
+        try:
+            name = clean(await self.directory.name_of(workspace_id, user_id)).strip()
+        except ServiceError as refusal:
+            log.info("name_not_known", refusal=refusal)
+            name = ""
+        async with self.database.sessions.begin() as session:
+            await people.put_name(session, (workspace_id, user_id), name, self.now())
+        return name
 
 
 @dataclass(frozen=True, slots=True)

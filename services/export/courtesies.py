@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -80,6 +80,13 @@ async def _may_attach(session: Session, connection: Connection) -> bool:
     return ATTACHMENTS in grant.scopes.split()
 
 
+class Names(Protocol):
+    """What people are called."""
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Return a person's name; "" where it is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class CourtesyStep(XeroTaskStep):
     """What is done once for an export; only limits are waited for."""
@@ -133,11 +140,14 @@ class CourtesyStep(XeroTaskStep):
 class NoteStep(CourtesyStep):
     """Writes the note into Xero's history; a refusal is let go without a word."""
 
+    names: Names
+
     job = Job.ANNOTATE
 
     async def do(self, about: Assignment) -> None:
         """Write it."""
-        await _write_note(self.client(about.connection), about.connection, about.export)
+        text = await _note_text(self.names, about.connection, about.export)
+        await _write_note(self.client(about.connection), about.export, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +184,7 @@ class BatchNotesStep(OneOffStep):
 
     database: Database
     xero: XeroClients
+    names: Names
     now: Callable[[], datetime]
 
     job = Job.ANNOTATE_BATCH
@@ -221,7 +232,8 @@ class BatchNotesStep(OneOffStep):
         pause, reason = _PACE, ""
         counts: dict[str, Any] = {"missed": 0, "written": task.data.get("written", 0) + 1}
         try:
-            await _write_note(self._client(connection), connection, export)
+            text = await _note_text(self.names, connection, export)
+            await _write_note(self._client(connection), export, text)
         except Throttled as refusal:
             # Refused at the door: nothing was done, so this one is still to be written.
             pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}
@@ -250,16 +262,19 @@ async def _finish(session: Session, task: Task, why: str) -> None:
         await lifecycle.finish(session, task)
 
 
-async def _write_note(xero: XeroClient, connection: Connection, export: Export) -> None:
+async def _write_note(xero: XeroClient, export: Export, text: str) -> None:
     key = f"note-{export.tenant_id}-{export.id}"
-    await xero.add_note(export.xero_invoice_id or "", _note_text(connection, export), key=key)
+    await xero.add_note(export.xero_invoice_id or "", text, key=key)
 
 
-def _note_text(connection: Connection, export: Export) -> str:
-    """Return what Xero's history says of an export."""
-    by = f"Slack user {export.requested_by}" if export.requested_by else "the app itself"
+async def _note_text(names: Names, connection: Connection, export: Export) -> str:
+    """Return what Xero's history says of an export; who is left out where nobody says the name."""
+    workspace_id = connection.workspace_id
+    name = await names.name_of(workspace_id, export.requested_by)
+    by = f" by {name}" if name else ""
+    how = f"{by} via Slack" if export.requested_by else " automatically by paymo-xero"
+    if second := await names.name_of(workspace_id, export.approved_by):
+        how += f", approved by {second}"
     company = connection.paymo_company_name or "Paymo"
-    return (
-        f"Exported from Paymo ({company}, invoice {export.number}, id {export.paymo_invoice_id}) "
-        f"by {by} via Slack."
-    )
+    origin = f"{company}, invoice {export.number}, id {export.paymo_invoice_id}"
+    return f"Exported from Paymo ({origin}){how}."

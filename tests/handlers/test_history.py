@@ -194,15 +194,17 @@ def test_nothing_done_says_so() -> None:
 def test_c34_the_file_has_every_act_with_time_in_utc() -> None:
     zone = timezone(timedelta(hours=13))
     first = done(at=AT.astimezone(zone), after={"total": "9.00", "client": "Zoë"})
-    file = history_file(history(first, done("subscribed", number="=1+1", by=""), number="A/7"))
+    found = history(first, done("subscribed", number="=1+1", by=""), number="A/7")
+    file = history_file(found, {"UANNA": "Anna Moss"})
 
     head, row, other = csv.reader(io.StringIO(file.content().removeprefix("\ufeff")))
 
     assert (file.name, tuple(head)) == ("history-A-7.csv", HEADINGS)
     when = "2026-03-02T09:30:00+00:00"
-    assert row[:7] == [when, "UANNA", "exported", "INV-7", "7", "x-7", "Maple Books"]
-    assert row[7:] == ["", '{"client": "Zoë", "total": "9.00"}']
-    assert other[1:4] == ["", "subscribed", "'=1+1"]
+    assert row[:3] == [when, "UANNA", "Anna Moss"]
+    assert row[3:8] == ["exported", "INV-7", "7", "x-7", "Maple Books"]
+    assert row[8:] == ["", '{"client": "Zoë", "total": "9.00"}']
+    assert other[1:5] == ["", "", "subscribed", "'=1+1"]
 
 
 @pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])

@@ -59,3 +59,20 @@ async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: 
     assert "exporter role" in (await walk.ephemeral("exporter role", "Ben")).text
     assert "lists no invoice with the number INV-99" in (await walk.ephemeral("INV-99")).text
     assert "such as" in (await walk.ephemeral("Type the invoice")).text
+
+
+async def test_xero_and_the_file_name_people_and_without_the_permission_leave_names_out(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1")
+    slack.team.scopes.discard("users:read")
+    await walk.export("INV-2")
+
+    def noted(number: str) -> str:
+        return "".join(each.details for each in walk.in_xero(number).history)
+
+    await slack.wait_for(lambda: "via Slack" in noted("INV-2") and "via Slack" in noted("INV-1"))
+    assert "by Anna via Slack." in noted("INV-1")
+    assert slack.user("Anna").id not in noted("INV-1")

@@ -1,7 +1,7 @@
 """The services between stand-ins of Xero and Paymo on real sockets, with a clock to turn."""
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -22,6 +22,8 @@ from services.clients.paymo import PaymoClients
 from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
+from services.connect.service import PeopleService
+from services.errors import Unavailable
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.drafts import ExportForms, PreviewStep
 from services.export.existing import Contacts, ExistingInvoices
@@ -102,6 +104,18 @@ class Bridge:
     reconcile: ReconcileService
     served: list[Served]
     connection_id: int = 0
+    called: dict[str, str] = field(default_factory=lambda: {"U1": "Anna Moss"})
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Say what a person is called, as Slack would; raises where it does not."""
+        if user_id not in self.called:
+            raise Unavailable("missing_scope")
+        return self.called[user_id]
+
+    @property
+    def names(self) -> PeopleService:
+        """What people are called."""
+        return PeopleService(self.database, self, self.clock)
 
     @property
     def runner(self) -> Runner:
@@ -169,9 +183,9 @@ class Bridge:
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, mirror, export.preparer.contacts),
             RestoreStep(*told, paymo),
-            NoteStep(*told, xero),
+            NoteStep(*told, xero, self.names),
             AttachStep(*told, xero, paymo),
-            BatchNotesStep(database, xero, self.clock),
+            BatchNotesStep(database, xero, self.names, self.clock),
             AutoStep(database, paymo, mirror, self.links, self.clock),
             ReconcileStep(database, paymo, xero, self.screen, self.links, self.clock),
             BatchStep(

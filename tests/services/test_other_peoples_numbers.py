@@ -70,6 +70,7 @@ NOBODY_ASKS = {
     "workspaces.installed": "Slack's own answer",
     "workspaces.uninstalled": "Slack's own event",
     "workspaces.is_installed": "a question about a workspace as a whole",
+    "people.name_of": "the ids of a history that was read for somebody of that workspace",
 }
 
 
@@ -193,6 +194,7 @@ def services_of(bridge: Bridge) -> Services:
             now=now,
         ),
         workspaces=WorkspaceService(database, now),
+        people=bridge.names,
         matching=bridge.matching,
         export_forms=bridge.forms,
         export_requests=bridge.requests,

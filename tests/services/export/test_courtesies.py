@@ -53,8 +53,29 @@ async def test_d21_xeros_history_says_who_exported_it_and_from_where(bridge: Bri
 
     (text,) = notes(bridge)
     assert "invoice INV-1" in text
-    assert "Slack user U1" in text
+    assert text.endswith("by Anna Moss via Slack.")
     assert task.state is TaskState.DONE
+
+
+async def test_where_slack_says_no_name_the_note_is_written_without(bridge: Bridge) -> None:
+    bridge.called.clear()
+    await bridge.export_it("INV-1")
+
+    task = await annotate(bridge)
+
+    (text,) = notes(bridge)
+    assert text.endswith(") via Slack.")
+    assert "U1" not in text
+    assert task.state is TaskState.DONE
+
+
+async def test_a_name_is_asked_for_once_a_day(bridge: Bridge) -> None:
+    assert await bridge.names.name_of(1, "U1") == "Anna Moss"
+    bridge.called["U1"] = "Anna Reed"
+    assert await bridge.names.name_of(1, "U1") == "Anna Moss"
+    bridge.clock.turn(days=2)
+    assert await bridge.names.name_of(1, "U1") == "Anna Reed"
+    assert await bridge.names.name_of(1, "") == ""
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
