@@ -23,7 +23,6 @@ from services.clients.tokens import Tokens
 from services.clients.xero import XeroClients
 from services.connect.consents import StoreVault
 from services.connect.service import PeopleService
-from services.errors import Unavailable
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.drafts import ExportForms, PreviewStep
 from services.export.existing import Contacts, ExistingInvoices
@@ -54,7 +53,7 @@ from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
 from services.undo.service import UndoService, UndoStep
 from services.update.service import UpdateService, UpdateStep
-from tests.services.notebook import Notebook
+from tests.services.notebook import Called, Notebook
 from tests.services.prepared import BUILT, Built, Clock, Worlds, connect, empty_file, oauth_of
 from tests.services.store_seeds import schedule_of, set_due, times_in
 
@@ -104,18 +103,12 @@ class Bridge:
     reconcile: ReconcileService
     served: list[Served]
     connection_id: int = 0
-    called: dict[str, str] = field(default_factory=lambda: {"U1": "Anna Moss"})
-
-    async def name_of(self, workspace_id: int, user_id: str) -> str:
-        """Say what a person is called, as Slack would; raises where it does not."""
-        if user_id not in self.called:
-            raise Unavailable("missing_scope")
-        return self.called[user_id]
+    called: Called = field(default_factory=lambda: Called(U1="Anna Moss"))
 
     @property
     def names(self) -> PeopleService:
         """What people are called."""
-        return PeopleService(self.database, self, self.clock)
+        return PeopleService(self.database, self.called, self.clock)
 
     @property
     def runner(self) -> Runner:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.batch.table import BatchForm
+from services.errors import Unavailable
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.model.people import ReplyTarget, Said
@@ -63,3 +64,13 @@ class Notebook:
     async def show_ended(self, _: ReplyTarget, form: BatchForm) -> None:
         """Keep the report of a batch."""
         self.ended.append(form)
+
+
+class Called(dict[str, str]):
+    """What Slack calls people."""
+
+    async def name_of(self, workspace_id: int, user_id: str) -> str:
+        """Return a name, or raise as Slack's door does where it does not say."""
+        if user_id not in self:
+            raise Unavailable("missing_scope")
+        return self[user_id]
