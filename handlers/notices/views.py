@@ -85,7 +85,7 @@ def _rhythm(found: Listening | None, about: About | None) -> list[Block]:
     return [
         blocks.choice(names.DIGEST_EVERY, "Digest", _EVERY, rhythm.every),
         blocks.choice(names.DIGEST_HOUR, "Digest at", _HOURS, str(rhythm.hour)),
-        blocks.search(names.DIGEST_ZONE, "Digest’s time zone", "Choose a time zone", zone),
+        blocks.search(names.DIGEST_ZONE, "Digest’s time zone", "Type a city, such as London", zone),
     ]
 
 

@@ -26,7 +26,7 @@ AGES = ("not due yet", "1–30 days late", "31–60 days late", "over 60 days la
 Facts = dict[str, Any]
 _LONGEST = 3900
 _LONGEST_NAME = 60
-_MOST_NAMED, _MOST_NUMBERS = 8, 3
+_MOST_NAMED, _MOST_NUMBERS = 5, 3
 
 
 def report_text(report: Report) -> str:
@@ -204,10 +204,12 @@ def _numbers(group: Facts) -> str:
 def picture_lines(facts: Facts) -> list[str]:
     """Say in words what the pictures of a digest show."""
     country = facts["country"]
-    owed = []
-    for name, amounts in facts["ages"].items():
-        written = [amount_of(each, name, country) for each in amounts]
-        owed.append(listed([f"{each} {age}" for each, age in zip(written, AGES, strict=True)]))
+    owed = [
+        f"{escape(amount_of(each, name, country))} {age}"
+        for name, amounts in facts["ages"].items()
+        for each, age in zip(amounts, AGES, strict=True)
+        if Decimal(each)
+    ]
     weeks = [
         f"{sums_text(each['sums'], country)} in the week of "
         f"{day(date.fromisoformat(each['monday']), country)}"
@@ -215,7 +217,7 @@ def picture_lines(facts: Facts) -> list[str]:
         if each["sums"]
     ]
     return [
-        *([f"*{OWED}:* {escape('; '.join(owed))}."] if owed else []),
+        *([f"*{OWED}:* {listed(owed)}."] if owed else []),
         *([f"*{RECEIVED}:* {listed(weeks)}."] if weeks else []),
     ]
 

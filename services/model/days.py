@@ -33,8 +33,11 @@ def zone_of(stated: str) -> tzinfo:
 
 
 def zone_named(name: str, stated: str) -> tzinfo:
-    """The zone that a person chose, or the one that Xero states where nobody chose any."""
-    return ZoneInfo(name) if name in ZONES else zone_of(stated)
+    """The zone that a person chose, or the one that Xero states where that is not known here."""
+    try:
+        return ZoneInfo(name) if name in ZONES else zone_of(stated)
+    except ZoneInfoNotFoundError:
+        return zone_of(stated)
 
 
 def name_of_zone(stated: str) -> str:

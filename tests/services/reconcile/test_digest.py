@@ -1,4 +1,4 @@
-"""When a comparison cannot be made, and the digest that the clock asks for."""
+"""The digest that each channel gets: when, how often, and what it counts."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -7,18 +7,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from services.explain.worklist import OwedService, load
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.notice import Every, Rhythm, Topic
-from services.model.wording import Moment
+from services.model.people import Role
 from services.notices.service import NoticeService
-from services.reconcile.report import Outcome
 from services.reconcile.service import ask_due
-from services.store.tables import Subscription, Task
+from services.store.tables import Connection, Export, Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, Deaf, reply_to
+from tests.services.bridge import ANNA, Bridge, Deaf
 from tests.services.fixtures import bridge_of, exported, in_xero
 
 pytestmark = SQLITE_ALONE
@@ -28,12 +28,6 @@ MONTHLY = Rhythm()
 
 
 bridge = bridge_of(exported(2, spare=1))
-
-
-async def ask(bridge: Bridge) -> None:
-    """Have this month compared."""
-    await bridge.reconcile.ask(ANNA, "", reply_to())
-    await bridge.run()
 
 
 async def tasks_of(bridge: Bridge) -> list[Task]:
@@ -71,118 +65,6 @@ async def tick(bridge: Bridge, at: datetime) -> list[int]:
 async def digest_of(bridge: Bridge) -> list[dict[str, Any]]:
     """Return the facts of every digest that is owed."""
     return [facts for kind, facts in await bridge.notices() if kind == "digest"]
-
-
-async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge: Bridge) -> None:
-    """An organisation that was reset, or a list that came back empty."""
-    invoices = bridge.xero.books.invoices
-    lost = dict(invoices)
-    invoices.clear()
-    for _ in range(3):
-        await ask(bridge)
-        bridge.clock.turn(minutes=1)
-
-    assert bridge.screen.reports == []
-    assert "none of the 2 exported invoices, so we can't compare" in bridge.screen.said[0]
-    assert [each.state for each in await tasks_of(bridge)] == [TaskState.REFUSED]
-
-    first = next(iter(lost))
-    invoices[first] = lost[first]
-    await ask(bridge)
-    report = bridge.screen.reports[-1]
-
-    assert sorted(row.outcome for row in report.rows) == [Outcome.AGREES, Outcome.UNREAD]
-    assert not report.is_fine
-
-
-@pytest.mark.parametrize("status", [403, 404])
-@pytest.mark.parametrize("side", ["xero", "paymo"])
-async def test_e50_a_refused_list_concludes_nothing(bridge: Bridge, side: str, status: int) -> None:
-    faults = bridge.xero.faults if side == "xero" else bridge.paymo.faults
-    faults.add(method="GET", path="(?i)/invoices$", status=status, times=20)
-    await ask(bridge)
-
-    assert bridge.screen.reports == []
-    assert len(bridge.screen.said) == 1
-
-
-async def test_e50_an_empty_list_of_paymos_is_no_proof(bridge: Bridge) -> None:
-    """A key whose owner may not see the invoices any more looks like a company without any."""
-    acme = next(iter(bridge.paymo.company.clients.values()))
-    for number in ("INV-5", "INV-6"):
-        bridge.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-    await bridge.mirror.refresh_invoices(await bridge.connection())
-    for number in ("INV-5", "INV-6"):
-        await bridge.export_it(number)
-    bridge.paymo.company.invoices.clear()
-    await bridge.change(sweep_due_at=None, mirror_due_at=None)
-    for _ in range(3):
-        await ask(bridge)
-        bridge.clock.turn(minutes=1)
-
-    assert bridge.screen.reports == []
-    assert "Paymo shows none of the 4 exported invoices, so we can't" in bridge.screen.said[0]
-
-
-async def test_a_passing_outage_is_tried_again_by_itself(bridge: Bridge) -> None:
-    bridge.paymo.faults.add(method="GET", path="/invoices$", status=500, times=3)
-    await ask(bridge)
-    assert (bridge.screen.reports, bridge.screen.said) == ([], [])
-
-    bridge.clock.turn(seconds=30)
-    await bridge.run()
-
-    assert bridge.screen.reports[-1].is_fine
-
-
-async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: Bridge) -> None:
-    bridge.xero.faults.add(
-        path="/Invoices",
-        status=429,
-        headers={"Retry-After": "7200", "X-Rate-Limit-Problem": "day"},
-    )
-    at = bridge.clock() + timedelta(hours=2)
-    await ask(bridge)
-
-    assert bridge.screen.said[0].endswith(f"We'll compare again at {Moment(at)}.")
-    bridge.clock.time = at
-    await bridge.run()
-    assert bridge.screen.reports[-1].is_fine
-    assert len(bridge.screen.said) == 1
-
-
-async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> None:
-    await bridge.change(day_calls_left=150, sweep_due_at=None)
-    bridge.xero.requests.clear()
-    await ask(bridge)
-
-    assert "150 more calls today, and we keep them for exports" in bridge.screen.said[0]
-    assert bridge.xero.calls("GET", "/Invoices") == []
-    await bridge.change(day_calls_left=4000)
-    bridge.clock.turn(hours=1)
-    await bridge.run()
-    assert bridge.screen.reports[-1].is_fine
-
-
-@BOTH_DATABASES
-async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
-    await bridge.change(exporters=[BEN.user_id])
-    begun = [
-        await bridge.reconcile.ask(person, text, reply_to())
-        for person, text in ((ANNA, ""), (ANNA, "november"), (BEN, ""))
-    ]
-    await bridge.run()
-
-    assert [each.is_new for each in begun] == [True, False, True]
-    assert len(bridge.screen.reports) == 2
-
-
-async def test_a_broken_connection_is_said_and_marked(bridge: Bridge) -> None:
-    bridge.paymo.company.keys.clear()
-    await ask(bridge)
-
-    assert (await bridge.connection()).state is ConnectionState.BROKEN
-    assert len(bridge.screen.said) == 1
 
 
 @BOTH_DATABASES
@@ -256,8 +138,31 @@ def test_summer_time_and_the_lengths_of_months_are_minded(
     assert (ended.isoformat() if ended else None) == after
 
 
+@BOTH_DATABASES
+async def test_a_changed_rhythm_begins_anew_and_the_same_one_goes_on(bridge: Bridge) -> None:
+    """A channel that was paused has no digest of that time."""
+    service = NoticeService(bridge.database, Deaf(), bridge.clock)
+
+    async def begins() -> date | None:
+        async with bridge.database.sessions() as session:
+            return (await session.scalars(select(Subscription))).one().digest_from
+
+    await listen(bridge)
+    bridge.clock.time = MORNING - timedelta(hours=12)
+    assert await begins() == date(2026, 11, 1)
+    await service.add(ANNA, ANNA.channel_id, [Topic.PAYMENTS], minimum=Decimal(5))
+    assert await begins() == date(2026, 11, 1)
+    await listen(bridge, Rhythm(Every.DAILY, 7, "Asia/Tokyo"))
+    assert await begins() == date(2026, 12, 1)  # it is December there
+    await change_subscription(bridge, paused_because="archived", digest_from=date(2026, 1, 1))
+    await service.resume(ANNA, ANNA.channel_id)
+    assert await begins() == date(2026, 12, 1)
+    await service.subscribe(ANNA, ANNA.channel_id, [Topic.PAYMENTS])
+    assert await begins() is None
+
+
 async def test_days_that_were_missed_are_one_digest(bridge: Bridge) -> None:
-    """The process was down for four days, and one was missed as its channel was paused."""
+    """The process was down for four days."""
     await listen(bridge, Rhythm(Every.DAILY, 7, "UTC"))
     await tick(bridge, MORNING - timedelta(hours=1))
     await tick(bridge, MORNING)
@@ -335,6 +240,47 @@ async def test_the_digest_counts_what_came_what_is_owed_and_what_is_missing(
     assert paid == {"2026-11-23": {"NZD": "115"}}
     assert [each["number"] for each in facts["not_exported"]["first"]] == ["INV-3"]
     assert (facts["locked"]["count"], facts["lock_on"]) == (1, "2026-11-30")
+
+
+async def test_what_is_overdue_is_the_same_wherever_it_is_asked(bridge: Bridge) -> None:
+    """Also where an invoice was exported by a connection of this pair that ended since."""
+    await listen(bridge)
+    for number in ("INV-1", "INV-2"):
+        in_xero(bridge, number).due = date(2026, 11, 26)
+    bridge.xero.books.pay(in_xero(bridge).invoice_id, Decimal(115), date=date(2026, 11, 25))
+    await bridge.look()
+    async with bridge.database.sessions.begin() as session:
+        ended = Connection(workspace_id=1, state=ConnectionState.ENDED, owner_id="U1")
+        ended.created_at = bridge.clock()
+        session.add(ended)
+        await session.flush()
+        await session.execute(update(Export).values(connection_id=ended.id))
+    await tick(bridge, MORNING)
+
+    (facts,) = await digest_of(bridge)
+    owed = await OwedService(bridge.database, bridge.clock).overdue(ANNA)
+    async with bridge.database.sessions() as session:
+        work = await load(session, await bridge.connection(), Role.VIEWER, bridge.clock())
+    told = [each["number"] for each in facts["overdue"]["first"]]
+    asked = [each.number for each in owed.open if each.days_late > 0]
+    assert told == asked == [each.number for each in work.overdue] == ["INV-2"]
+
+
+async def test_a_payment_that_is_edited_in_xero_is_received_once(bridge: Bridge) -> None:
+    books, invoice_id = bridge.xero.books, in_xero(bridge).invoice_id
+    await listen(bridge, Rhythm(Every.DAILY, 7, "UTC"))
+    paid = books.pay(invoice_id, Decimal(50), date=date(2026, 11, 25))
+    await bridge.look()
+    await tick(bridge, MORNING - timedelta(days=5))
+    books.remove_payment(paid.payment_id)
+    books.pay(invoice_id, Decimal(40), date=date(2026, 11, 25))
+    await bridge.look()
+    await tick(bridge, MORNING - timedelta(days=4))
+
+    first, second = await digest_of(bridge)
+    assert first["received"]["sums"] == {"NZD": "50"}
+    assert second["received"]["count"] == 0
+    assert second["weeks"][-1]["sums"] == {"NZD": "40"}
 
 
 @pytest.mark.parametrize(
