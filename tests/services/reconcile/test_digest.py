@@ -259,8 +259,9 @@ async def test_what_is_overdue_is_the_same_wherever_it_is_asked(bridge: Bridge) 
 
     (facts,) = await digest_of(bridge)
     owed = await OwedService(bridge.database, bridge.clock).overdue(ANNA)
+    viewer = (ANNA.user_id, Role.VIEWER)
     async with bridge.database.sessions() as session:
-        work = await load(session, await bridge.connection(), Role.VIEWER, bridge.clock())
+        work = await load(session, await bridge.connection(), viewer, bridge.clock())
     told = [each["number"] for each in facts["overdue"]["first"]]
     asked = [each.number for each in owed.open if each.days_late > 0]
     assert told == asked == [each.number for each in work.overdue] == ["INV-2"]
