@@ -7,7 +7,18 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from services import money
-from services.batch.table import ACCOUNT, CONTACT, OLD, OTHER, READY, TAKEN, TAX, UNDONE, UNTAXED
+from services.batch.table import (
+    ACCOUNT,
+    CONTACT,
+    HELD,
+    OLD,
+    OTHER,
+    READY,
+    TAKEN,
+    TAX,
+    UNDONE,
+    UNTAXED,
+)
 from services.clients.paymo import Invoice, PaymoClient, PaymoClients
 from services.clients.rows import LeftOut
 from services.clients.xero import XeroClients
@@ -32,8 +43,8 @@ from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHe
 log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(minutes=1)
-# What an answer about a client, or about lines without tax, can change.
-_ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED)
+# What an answer about a client or about lines without tax can change, and what is on its way.
+_ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED, TAKEN)
 
 _YEAR = timedelta(days=365)
 _VERDICT_OF = {
@@ -56,6 +67,7 @@ class Situation:
     proposer: Proposer
     ledgers: Mapping[tuple[str, str], LedgerSettings]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
+    held: Mapping[int, str]  # that Xero knows its number from somewhere else, likewise
     former: Mapping[int, str]  # that it was in Xero before, likewise
     undone: Collection[int]  # which of these were taken back
     today: date
@@ -67,10 +79,13 @@ class Situation:
         row.contact_id = self.proposer.contact_of(invoice)
         row.account_id = self.proposer.account_of(invoice)
         row.verdict, row.reason = self._verdict(row, invoice)
+        row.is_selected = row.verdict == READY
 
     def _verdict(self, row: BatchRow, invoice: Invoice) -> tuple[str, str]:
         if taken := self.taken.get(invoice.id):
             return TAKEN, taken
+        if held := self.held.get(invoice.id):
+            return HELD, held
         if self.is_all and invoice.issued_on < self.today - _YEAR:
             return OLD, (
                 f"Dated {Day(invoice.issued_on)}, more than 12 months ago. To export it anyway: "
@@ -113,7 +128,7 @@ class TableReader:
         async with self.database.sessions.begin() as session:
             await requeue_due(session, connection, self.now())
             numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
-            ids = await _asked(session, connection, numbers)
+            ids = await _asked(session, connection, batch, numbers)
         paymo = self.paymo.client(connection.paymo_api_key)
         listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
         invoices = [await whole(paymo, listed[each]) for each in ids if each in listed]
@@ -126,7 +141,7 @@ class TableReader:
             unique = {row["client_id"]: row for row in clients}
             await mirror.put(session, connection.id, Client, list(unique.values()))
             around = await _around(session, connection, batch, invoices)
-            around = replace(around, taken={**held, **around.taken})
+            around = replace(around, held=held)
             rows = [_row(batch, each) for each in invoices]
             for row, invoice in zip(rows, invoices, strict=True):
                 around.judge(row, invoice)
@@ -157,17 +172,27 @@ class TableReader:
         }
 
 
-async def judge_again(session: Session, connection: Connection, batch: Batch) -> None:
-    """Judge the rows anew that an answer about a client can release."""
-    rows = [
-        row
-        for row in await batches.list_rows(session, batch.id)
-        if row.verdict in _ANSWERABLE and row.export_id is None and row.invoice is not None
-    ]
+async def judge_again(
+    session: Session, connection: Connection, batch: Batch, fixed: Invoice | None = None
+) -> None:
+    """Judge the rows anew that an answer can release, and that of an invoice just read again."""
+    rows: list[BatchRow] = []
+    held: dict[int, str] = {}
+    for row in await batches.list_rows(session, batch.id):
+        is_fixed = fixed is not None and row.paymo_invoice_id == fixed.id
+        if row.export_id is not None or not (is_fixed or row.verdict in _ANSWERABLE):
+            continue
+        if row.verdict == HELD and fixed is not None and row.number == fixed.number:
+            held[row.paymo_invoice_id] = row.reason  # only a read of Xero finds the number free
+        if fixed is not None and is_fixed:
+            _fill(row, fixed)
+        if row.invoice is not None:
+            rows.append(row)
     invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
     # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
     suggested = {row.client_id or 0: row.contact_id for row in rows}
     around = await _around(session, connection, batch, invoices, suggested)
+    around = replace(around, held=held)
     for row, invoice in zip(rows, invoices, strict=True):
         around.judge(row, invoice)
 
@@ -180,9 +205,11 @@ async def _meant(session: Session, connection: Connection, number: str) -> str:
         return number
 
 
-async def _asked(session: Session, connection: Connection, numbers: Sequence[str]) -> Sequence[int]:
+async def _asked(
+    session: Session, connection: Connection, batch: Batch, numbers: Sequence[str]
+) -> Sequence[int]:
     if not numbers:
-        return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO)
+        return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO, batch.since)
     found = [await mirror.find_header_by_number(session, connection.id, each) for each in numbers]
     return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
 
@@ -216,6 +243,7 @@ async def _around(
         proposer=proposer,
         ledgers=await _ledgers(session, connection, proposer, invoices),
         taken=taken,
+        held={},
         former=former,
         undone=undone,
         today=days.day_in(connection.time_zone, batch.created_at),
@@ -260,16 +288,18 @@ async def _history(
 
 
 def _row(batch: Batch, invoice: Invoice) -> BatchRow:
-    return BatchRow(
-        batch_id=batch.id,
-        paymo_invoice_id=invoice.id,
-        number=invoice.number[:WIDEST],
-        client_id=invoice.client_id,
-        client_name=invoice.client_name[:WIDEST],
-        total=invoice.total,
-        currency=_currency(invoice),
-        invoice=invoice.as_json(),
-    )
+    row = BatchRow(batch_id=batch.id, paymo_invoice_id=invoice.id)
+    _fill(row, invoice)
+    return row
+
+
+def _fill(row: BatchRow, invoice: Invoice) -> None:
+    """Write down what Paymo has."""
+    row.number = invoice.number[:WIDEST]
+    row.client_id = invoice.client_id
+    row.client_name = invoice.client_name[:WIDEST]
+    row.total, row.currency = invoice.total, _currency(invoice)
+    row.invoice = invoice.as_json()
 
 
 def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | None) -> BatchRow:

@@ -1,19 +1,27 @@
 """Exporting many invoices: the table and the press in Slack, and the job behind them."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 
 from services.batch import reading
 from services.batch.groups import GroupSender
 from services.batch.reading import TableReader
-from services.batch.table import READY, TAKEN, UNDONE, BatchForm, BatchScreen, form_of
+from services.batch.table import (
+    READY,
+    SKIPPED,
+    TAKEN,
+    UNDONE,
+    BatchForm,
+    BatchScreen,
+    form_of,
+    tell_ended,
+)
 from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
-from services.export import claims, courtesies, refusals
+from services.export import claims, courtesies, forms, refusals
+from services.export.forms import ExportForm
 from services.export.recording import Recorder
 from services.jobs import policy
 from services.jobs.policy import PARKED, Wait
@@ -21,25 +29,33 @@ from services.jobs.runner import Step, Turn, Work
 from services.lifecycle import batch as lifecycle
 from services.lifecycle.task import ask_again
 from services.mapping.case import ExportChoice
+from services.model import days
 from services.model.connection import ConnectionState
-from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState
+from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState, Marks
 from services.model.jobs import Job
-from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, batches, connections, exports, matches, notices, numbered
+from services.store import (
+    audit,
+    batches,
+    connections,
+    drafts,
+    exports,
+    matches,
+    numbered,
+)
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.notices import Notification
-from services.store.tables import Batch, BatchRow, Connection, Export
+from services.store.tables import Batch, BatchRow, Connection
 
 _CLOSED = f"This list is gone. Type {Typed(Command.EXPORT, 'all')} again."
 _NOTHING = "No invoice is ready to export."
-_UNTICKED = "Tick the invoices to export again."
+_UNSELECTED = "Select the invoices to export."
+_RECENT = timedelta(days=90)
 _LONGEST = 255
 _PACE = timedelta(seconds=2)
-_MOST_NAMED = 3
 _AT_ONCE = 50
+_NO_MARKS = Marks()
 _NOT_NOW = f"The connection doesn't work. Type {Typed(Command.CONNECT)} and the batch will go on."
 
 
@@ -53,6 +69,16 @@ class BatchService:
 
     async def open(self, person: Person, numbers: Sequence[str] = ()) -> BatchForm:
         """Start a table of these invoices, or of all that are not exported yet."""
+        return await self._begin(person, numbers)
+
+    async def check(self, person: Person) -> BatchForm:
+        """Start an overview of the last 90 days; it exports nothing."""
+        return await self._begin(person, (), _RECENT)
+
+    async def _begin(
+        self, person: Person, numbers: Sequence[str], back: timedelta | None = None
+    ) -> BatchForm:
+        now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             reply_to = ReplyTarget(
@@ -61,7 +87,8 @@ class BatchService:
                 channel_id=person.channel_id,
             )
             numbers = await _meant(session, connection, numbers)
-            batch = lifecycle.open_table(connection, numbers, reply_to, self.now())
+            since = days.day_in(connection.time_zone, now) - back if back else None
+            batch = lifecycle.open_table(connection, numbers, reply_to, now, since)
             session.add(batch)
             await session.flush()
             return await form_of(session, batch)
@@ -94,13 +121,61 @@ class BatchService:
             batch, _ = await _own(session, person, batch_id)
             return await form_of(session, batch)
 
+    async def mark(self, person: Person, batch_id: int, marks: Marks) -> BatchForm:
+        """Keep what is selected on the page that is shown."""
+        async with self.database.sessions.begin() as session:
+            batch, _ = await _own(session, person, batch_id)
+            await batches.keep_marks(session, batch, marks)
+            return await form_of(session, batch)
+
+    async def select_all(self, person: Person, batch_id: int, *, is_all: bool) -> BatchForm:
+        """Select everything that is ready, on every page, or nothing at all."""
+        async with self.database.sessions.begin() as session:
+            batch, _ = await _own(session, person, batch_id)
+            if batch.state is BatchState.READY:
+                await batches.select_all(session, batch, READY if is_all else None)
+                await batches.draw_anew(session, batch)
+            return await form_of(session, batch)
+
+    async def show_page(self, person: Person, batch_id: int, page: int | None) -> BatchForm:
+        """Go to another page of the table, or to its overview."""
+        async with self.database.sessions.begin() as session:
+            batch, _ = await _own(session, person, batch_id)
+            batch.page = page
+            await batches.draw_anew(session, batch)
+            return await form_of(session, batch)
+
+    async def fix(self, person: Person, batch_id: int, invoice_id: int) -> ExportForm:
+        """Start the export form of one invoice, on top of the table."""
+        async with self.database.sessions.begin() as session:
+            batch, connection = await _own(session, person, batch_id)
+            draft = forms.new_draft(connection, person, self.now())
+            draft.batch_id, draft.invoice_id = batch.id, invoice_id
+            draft.due_at = self.now()
+            session.add(draft)
+            await session.flush()
+            return await forms.form_of(session, connection, draft)
+
+    async def fixed(self, person: Person, batch_id: int, draft_id: int) -> BatchForm:
+        """Judge again what the form on top of the table was about, as it was read there."""
+        async with self.database.sessions() as session:
+            draft = await drafts.find(session, draft_id) if draft_id else None
+        is_own = draft is not None and (draft.user_id, draft.batch_id) == (person.user_id, batch_id)
+        return await self._judge(person, batch_id, forms.kept(draft) if draft and is_own else None)
+
     async def matched(self, person: Person, batch_id: int) -> BatchForm:
         """Judge again what waited for a client's contact or account."""
+        return await self._judge(person, batch_id)
+
+    async def _judge(
+        self, person: Person, batch_id: int, fixed: Invoice | None = None
+    ) -> BatchForm:
         async with self.database.sessions.begin() as session:
             batch, connection = await _own(session, person, batch_id)
             if batch.state is BatchState.READY:
-                await reading.judge_again(session, connection, batch)
+                await reading.judge_again(session, connection, batch, fixed)
                 await session.flush()
+                await batches.draw_anew(session, batch)
             return await form_of(session, batch)
 
     async def choose_untaxed(self, person: Person, batch_id: int, tax_type: str) -> BatchForm:
@@ -116,20 +191,18 @@ class BatchService:
                 await ask_again(session, connection, self.now())
         return await self.matched(person, batch_id)
 
-    async def confirm(
-        self, person: Person, batch_id: int, undone_ids: Collection[int] = ()
-    ) -> BatchForm:
-        """Have everything that is ready exported; the table's one confirmation.
+    async def confirm(self, person: Person, batch_id: int, marks: Marks = _NO_MARKS) -> BatchForm:
+        """Have everything exported that is selected; the table's one confirmation.
 
-        Of what was taken back from Xero before, only what is named goes again.
+        `marks` are those of the page that is shown.
         """
         now = self.now()
         async with self.database.sessions.begin() as session:
             batch, connection = await _own(session, person, batch_id)
             connections.require_ready(connection)
             if batch.state is BatchState.READY:
-                await batches.change_verdict(session, batch.id, undone_ids, UNDONE, READY)
-                await _require_some(session, batch)
+                await batches.keep_marks(session, batch, marks)
+                await _take_selected(session, batch)
             if not await lifecycle.start(session, batch, now):
                 raise AlreadyRequested("This batch is already on its way.")
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
@@ -139,11 +212,15 @@ class BatchService:
         return replace(form, state=BatchState.RUNNING)
 
 
-async def _require_some(session: Session, batch: Batch) -> None:
+async def _take_selected(session: Session, batch: Batch) -> None:
+    """Leave as ready what is selected, and nothing else. Raises `NotAccepted` where nothing is."""
+    await batches.change_verdict(session, batch.id, READY, SKIPPED, is_selected=False)
+    await batches.change_verdict(session, batch.id, UNDONE, READY, is_selected=True)
     if await batches.list_unclaimed(session, batch.id, READY, limit=1):
         return
-    if await batches.list_unclaimed(session, batch.id, UNDONE, limit=1):
-        raise NotAccepted({"undone": _UNTICKED})
+    for left in (SKIPPED, UNDONE):
+        if await batches.list_unclaimed(session, batch.id, left, limit=1):
+            raise NotAccepted({"selected": _UNSELECTED})
     raise NotAccepted({"table": _NOTHING})
 
 
@@ -320,40 +397,7 @@ class BatchStep(Step[Batch]):
             else:
                 await lifecycle.finish(session, batch, now)
                 await batches.forget_invoices(session, batch.id)
-                audit.record(session, connection, _ended(batch, found, now))
-                await _tell(session, connection, batch, found, now)
+                await tell_ended(session, connection, batch, now)
                 await courtesies.ask_for_batch(session, connection, batch.id, now)
         turn.nudge(Job.NOTICES, connection.workspace_id)
         turn.then(partial(self._show if waiting else self._report, batch))
-
-
-async def _tell(
-    session: Session, connection: Connection, batch: Batch, found: Sequence[Export], now: datetime
-) -> None:
-    """Tell the channels in one message what came of it."""
-    done = [each for each in found if each.state in exports.DONE]
-    if not done:
-        return
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for each in done:
-        sums[each.currency] += each.total or Decimal(0)
-    facts = connections.common_facts(connection) | {
-        "country": connection.country,
-        "batch_id": batch.id,
-        "by": batch.asked_by,
-        "count": len(done),
-        "sums": {name: notices.amount_text(total) for name, total in sorted(sums.items())},
-        "numbers": [each.number for each in done[:_MOST_NAMED]],
-        "failed": sum(each.state is ExportState.FAILED for each in found),
-    }
-    notification = Notification(NoticeKind.BATCH_EXPORTED, f"batch:{batch.id}", facts)
-    await notices.enqueue(session, connection, notification, now)
-
-
-def _ended(batch: Batch, found: Sequence[Export], now: datetime) -> AuditNote:
-    states = [each.state for each in found]
-    after = {
-        "exported": sum(each in exports.DONE for each in states),
-        "failed": states.count(ExportState.FAILED),
-    }
-    return AuditNote("batch_exported", now, batch.asked_by, after=after)

@@ -1,29 +1,38 @@
 """What a person sees of a batch: the table before it, how far it is, the report after it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from services import money
 from services.matching.menus import tax_option
 from services.model.export import BatchState, ExportState
+from services.model.notice import NoticeKind
 from services.model.people import Option, ReplyTarget
-from services.model.wording import situated
-from services.store import batches, connections, matches, mirror
+from services.model.wording import Day, situated
+from services.store import audit, batches, connections, exports, matches, mirror, notices
+from services.store.audit import AuditNote
 from services.store.engine import Session
+from services.store.notices import Notification
 from services.store.tables import Batch, BatchRow, Connection, Export
 
 READY = "ready"
 UNDONE = "undone"  # ready, but a person has taken it back from Xero before
+SKIPPED = "skipped"  # ready, but not selected when the others were exported
 CONTACT = "contact"
 ACCOUNT = "account"
 TAX = "tax"
 UNTAXED = "untaxed"
 OLD = "old"
+HELD = "held"  # its number is another invoice's in Xero
 TAKEN = "taken"
 OTHER = "other"
-VERDICTS = (READY, UNDONE, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, TAKEN, OTHER)
+SELECTABLE = (READY, UNDONE)
+VERDICTS = (*SELECTABLE, SKIPPED, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, HELD, OTHER, TAKEN)
+_MOST_NAMED = 3
 _FAILED_FIRST = (
     ExportState.FAILED,
     ExportState.DIFFERENT,
@@ -45,6 +54,7 @@ class BatchLine:
     reason: str = ""
     state: ExportState | None = None  # None while no export carries it
     invoice_id: int = 0  # Paymo's
+    is_selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,11 @@ class BatchForm:
     untaxed_options: tuple[Option, ...] = ()  # to choose from for lines without tax
     connection_id: int = 0
     drafts: int = 0  # in Paymo, and so left out where all invoices are listed
+    since: str = ""  # a day, as a sentence; older invoices are left out
+    page: int | None = 0  # of the table that is shown; None for the overview
+    revision: int = 0  # of the boxes
+    selected: int = 0  # how many
+    selected_totals: tuple[str, ...] = ()
 
     def count(self, verdict: str) -> int:
         """Say how many invoices have this verdict."""
@@ -114,9 +129,10 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
     """Return the batch as it is to be drawn now."""
     connection = await connections.get(session, batch.connection_id)
     rows = await batches.list_rows(session, batch.id)
-    exports = await batches.list_exports(session, batch.id)
-    sent = sorted(exports, key=lambda each: _FAILED_FIRST.index(each.state))
+    carried = await batches.list_exports(session, batch.id)
+    sent = sorted(carried, key=lambda each: _FAILED_FIRST.index(each.state))
     reply_to = ReplyTarget(**batch.reply_to)
+    chosen = [row for row in rows if row.is_selected and row.verdict in SELECTABLE]
     return BatchForm(
         batch_id=batch.id,
         view_id=reply_to.view_id,
@@ -133,8 +149,19 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         sent=tuple(_line(each, connection.country) for each in sent),
         untaxed_options=await _untaxed(session, connection, rows),
         connection_id=connection.id,
-        drafts=0 if batch.asked_numbers else await batches.count_drafts(session, connection),
+        drafts=await _drafts(session, connection, batch),
+        since=situated(str(Day(batch.since)), connection.country) if batch.since else "",
+        page=batch.page,
+        revision=batch.revision,
+        selected=len(chosen),
+        selected_totals=_totals(chosen, connection.country),
     )
+
+
+async def _drafts(session: Session, connection: Connection, batch: Batch) -> int:
+    if batch.asked_numbers:
+        return 0
+    return await batches.count_drafts(session, connection, batch.since)
 
 
 async def _untaxed(
@@ -171,6 +198,7 @@ def _line(of: BatchRow | Export, country: str) -> BatchLine:
         reason=situated(of.reason, country),
         state=of.state if isinstance(of, Export) else None,
         invoice_id=of.paymo_invoice_id,
+        is_selected=isinstance(of, BatchRow) and of.is_selected,
     )
 
 
@@ -191,3 +219,29 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
             what = before.what if before else row.verdict
             found[row.client_id] = Missing(row.client_id, row.client_name, what, count)
     return tuple(sorted(found.values(), key=lambda each: (-each.count, each.name)))
+
+
+async def tell_ended(session: Session, connection: Connection, batch: Batch, now: datetime) -> None:
+    """Write into the history what came of a batch, and tell the channels in one message."""
+    found = await batches.list_exports(session, batch.id)
+    done = [each for each in found if each.state in exports.DONE]
+    failed = sum(each.state is ExportState.FAILED for each in found)
+    after = {"exported": len(done), "failed": failed}
+    entry = AuditNote("batch_exported", now, batch.asked_by, after=after)
+    audit.record(session, connection, entry)
+    if not done:
+        return
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for each in done:
+        sums[each.currency] += each.total or Decimal(0)
+    facts = connections.common_facts(connection) | {
+        "country": connection.country,
+        "batch_id": batch.id,
+        "by": batch.asked_by,
+        "count": len(done),
+        "sums": {name: notices.amount_text(total) for name, total in sorted(sums.items())},
+        "numbers": [each.number for each in done[:_MOST_NAMED]],
+        "failed": failed,
+    }
+    notification = Notification(NoticeKind.BATCH_EXPORTED, f"batch:{batch.id}", facts)
+    await notices.enqueue(session, connection, notification, now)

@@ -61,6 +61,7 @@ class ExportForm:
     connection_id: int = 0
     days: Mapping[str, date | None] = field(default_factory=dict)  # asked for, with what is chosen
     card: dict[str, Any] | None = None  # of an invoice that is exported already
+    batch_id: int = 0  # of the table that the form is open on top of
 
 
 def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:
@@ -118,6 +119,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         base_currency=connection.base_currency,
         xero_status=draft.xero_status,
         connection_id=connection.id,
+        batch_id=draft.batch_id or 0,
     )
     if invoice is None:
         return form

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 
 from services.lifecycle.machine import Machine
@@ -27,15 +27,24 @@ machine = Machine("batch", Batch, Batch.state, BatchColumns)
 
 @machine.start(BatchState.READING)
 def open_table(
-    connection: Connection, numbers: Sequence[str], reply_to: ReplyTarget, now: datetime
+    connection: Connection,
+    numbers: Sequence[str],
+    reply_to: ReplyTarget,
+    now: datetime,
+    since: date | None = None,
 ) -> Batch:
-    """Make the row of a batch, whose table is to be read; without numbers it is about all."""
+    """Make the row of a batch, whose table is to be read; without numbers it is about all.
+
+    What is about the invoices since a day begins with its overview.
+    """
     return Batch(
         connection_id=connection.id,
         state=BatchState.READING,
         asked_numbers=[*numbers],
         asked_by=reply_to.user_id,
         reply_to=asdict(reply_to),
+        since=since,
+        page=0 if since is None else None,
         created_at=now,
     )
 

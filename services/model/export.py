@@ -80,6 +80,15 @@ class BatchState(StrEnum):
     DONE = "done"
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a page of the table showed, by Paymo's ids, and which of it was selected."""
+
+    revision: int = -1  # of the boxes; those that were drawn anew since say nothing
+    shown: tuple[int, ...] = ()
+    selected: tuple[int, ...] = ()
+
+
 class Colour(StrEnum):
     """How a check came out."""
 

@@ -41,6 +41,7 @@ class ReplyTarget:
     channel_id: str = ""
     view_id: str = ""
     view_hash: str = ""
+    batch_id: int = 0  # of the table that the view is open on top of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Batches: exports of many invoices, taken by one worker at a time, with a row for each invoice."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model.export import BatchState, ExportState
+from services.model.export import BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.leases import fenced, write_where
@@ -23,12 +23,16 @@ async def find(session: AsyncSession, batch_id: int) -> Batch | None:
 
 
 async def list_candidates(
-    session: AsyncSession, connection: Connection, statuses: Collection[str]
+    session: AsyncSession,
+    connection: Connection,
+    statuses: Collection[str],
+    since: date | None = None,
 ) -> Sequence[int]:
     """Return Paymo's ids of the invoices in these states that are to go out, the oldest first.
 
     These are those that never went out, and those that a person has taken back from Xero.
     """
+    dated = [InvoiceHeader.issued_on >= since] if since else []
     went_out = select(Export.id).where(
         Export.paymo_company_id == connection.paymo_company_id,
         Export.tenant_id == connection.tenant_id,
@@ -42,6 +46,7 @@ async def list_candidates(
             InvoiceHeader.connection_id == connection.id,
             InvoiceHeader.status.in_(statuses),
             ~went_out.exists(),
+            *dated,
         )
         .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
     )
@@ -80,20 +85,60 @@ async def list_unclaimed(
 
 
 async def change_verdict(
-    session: AsyncSession, batch_id: int, invoice_ids: Collection[int], was: str, becomes: str
+    session: AsyncSession, batch_id: int, was: str, becomes: str, *, is_selected: bool
 ) -> None:
-    """Judge these invoices otherwise, as far as they still stand as they were."""
+    """Judge the invoices otherwise that are selected, or those that are not."""
     await session.execute(
         update(BatchRow)
         .where(
             BatchRow.batch_id == batch_id,
             BatchRow.verdict == was,
-            BatchRow.paymo_invoice_id.in_(invoice_ids),
+            BatchRow.is_selected.is_(is_selected),
             BatchRow.export_id.is_(None),
         )
         .values(verdict=becomes)
         .execution_options(synchronize_session=False)
     )
+
+
+async def keep_marks(session: AsyncSession, batch: Batch, marks: Marks) -> None:
+    """Take over what is selected on the page that was shown last; an older page says nothing."""
+    is_current = [
+        Batch.id == batch.id,
+        Batch.state == BatchState.READY,
+        Batch.revision == marks.revision,
+    ]
+    # Whoever writes first holds the row, so that an older page does not win over a newer one.
+    held = await session.scalar(
+        update(Batch).where(*is_current).values(revision=marks.revision).returning(Batch.id)
+    )
+    if held is None:
+        return
+    for ids, is_selected in ((marks.shown, False), (marks.selected, True)):
+        await session.execute(
+            update(BatchRow)
+            .where(BatchRow.batch_id == batch.id, BatchRow.paymo_invoice_id.in_(ids))
+            .values(is_selected=is_selected)
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def select_all(session: AsyncSession, batch: Batch, verdict: str | None) -> None:
+    """Select every invoice with this verdict; None selects none."""
+    fits = [BatchRow.verdict == verdict] if verdict else []
+    await session.execute(
+        update(BatchRow)
+        .where(BatchRow.batch_id == batch.id, *fits)
+        .values(is_selected=bool(verdict))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def draw_anew(session: AsyncSession, batch: Batch) -> None:
+    """Have the boxes drawn anew: Slack keeps what a box shows for as long as it stays."""
+    batch.revision = Batch.revision + 1
+    await session.flush()
+    await session.refresh(batch)
 
 
 async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
@@ -159,11 +204,14 @@ async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
     return found or 0
 
 
-async def count_drafts(session: AsyncSession, connection: Connection) -> int:
+async def count_drafts(
+    session: AsyncSession, connection: Connection, since: date | None = None
+) -> int:
     """Return how many invoices are drafts in Paymo, by the list last copied."""
+    dated = [InvoiceHeader.issued_on >= since] if since else []
     found = await session.scalar(
         select(func.count()).where(
-            InvoiceHeader.connection_id == connection.id, InvoiceHeader.status == "draft"
+            InvoiceHeader.connection_id == connection.id, InvoiceHeader.status == "draft", *dated
         )
     )
     return found or 0

@@ -163,6 +163,7 @@ class Draft(Asked, Leased, Base):
     issue_on: Mapped[date | None]
     due_rule: Mapped[str] = mapped_column(String(10), default="")
     xero_status: Mapped[str] = mapped_column(String(16), default="")
+    batch_id: Mapped[int | None]  # whose table the form is open on top of
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, as last read
     reason: Mapped[str] = mapped_column(Text, default="")  # why it could not be read
     is_refreshing: Mapped[bool] = mapped_column(default=False)  # read Xero's lists again first
@@ -210,6 +211,9 @@ class Batch(Asked, Leased, Base):
     asked_by: Mapped[str] = mapped_column(String(32))
     reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # of who asked
     problem: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[date | None]  # only invoices dated then or later
+    page: Mapped[int | None]  # of the table that is shown; None for the overview
+    revision: Mapped[int] = mapped_column(default=0)  # grows when the boxes are drawn anew
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -232,6 +236,7 @@ class BatchRow(Base):
     # "ready", or the static name of the check that stands in its way.
     verdict: Mapped[str] = mapped_column(String(16), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
+    is_selected: Mapped[bool] = mapped_column(default=False)  # to be exported, where it is ready
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, until it is exported
