@@ -184,7 +184,8 @@ class SlackDoor:
                 request_verification_enabled=False,
                 user_facing_authorize_error_message=_NO_INSTALLATION,
             )
-        for register in (app.command, app.action, app.options, app.view, app.shortcut, app.event):
+        views = (app.view, app.view_closed)
+        for register in (app.command, app.action, app.options, *views, app.shortcut, app.event):
             register(ANYTHING)(self._listen)
         app.error(_refuse)
         return app
@@ -283,6 +284,7 @@ def kind_of(body: Body) -> str:
         "block_actions",
         "block_suggestion",
         "view_submission",
+        "view_closed",
         "shortcut",
         "message_action",
         "event_callback",

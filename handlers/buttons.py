@@ -96,6 +96,11 @@ def buttons(actions: Iterable[str], about: int, *, first: bool = True) -> list[B
     ]
 
 
+def check_button() -> Block:
+    """Draw what shows how much of the last 90 days can be exported."""
+    return blocks.button("Check My Last 90 Days", names.CHECK_RECENT)
+
+
 def whom_to_ask(user_id: str) -> list[Block]:
     """Say who may let a tax differ, to a person who may not."""
     who = f"<@{user_id}>, who connected Paymo and Xero"

@@ -37,6 +37,7 @@ _OUTSIDER = "This belongs to another company's workspace. Ask somebody there."
 _SUBMISSION = "view_submission"
 _MENU = "block_suggestion"
 _LINK = "link_shared"
+_CLOSING = "view_closed"
 
 
 def guarded(handler: Handler) -> Handler:
@@ -75,7 +76,7 @@ async def _tell(request: SlackRequest, refusal: ServiceError) -> None:
 
 async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
     kind = request.body.get("type")
-    if (request.body.get("event") or {}).get("type") == _LINK:
+    if kind == _CLOSING or (request.body.get("event") or {}).get("type") == _LINK:
         return  # nobody asked
     if kind == _MENU:
         # A menu has no place for a sentence; the form around it says what is wrong.

@@ -81,7 +81,7 @@ class _Register:
             services.export_forms, services.export_requests, services.matching, workspaces
         )
         self.matching = MatchingListeners(services.matching)
-        self.batches = BatchListeners(services.batches, self.matching)
+        self.batches = BatchListeners(services.batches, self.matching, self.export)
         self.reconcile = ReconcileListeners(services.reconcile, workspaces)
         self.notices = NoticeListeners(services.notices)
         self.owed = OwedListeners(services.owed)
@@ -110,6 +110,7 @@ class _Register:
             actions=self._export_actions() | self._other_actions() | self._decisions(),
             options=self._options(),
             submissions=self._submissions(),
+            closings={names.EXPORT: self.batches.fixed},
             events={
                 "app_home_opened": self.home.opened,
                 "link_shared": self.export.unfurl,
@@ -206,9 +207,7 @@ class _Register:
             names.DISCONNECT: self.connect.open_farewell,
             names.MATCH: self.matching.open,
             names.EXPORT_ALL: self.batches.open,
-            names.MATCH_CLIENT: self.batches.match_client,
-            names.UNTAXED_FOR_ALL: self.batches.choose_untaxed,
-            names.FIX_FAILED: self.batches.fix_failed,
+            **self._batch_actions(),
             names.CLIENT: self.matching.choose_client,
             names.SYNC: patient(self.connect.sync),
             names.HELP: self.home.help,
@@ -228,6 +227,26 @@ class _Register:
             names.ALLOW_ACCESS: self.settings.allow_access,
             names.DECLINE_ACCESS: self.settings.decline_access,
             **dict.fromkeys((names.ACCESS_ROLE, *names.LINKS), _nothing_more),
+        }
+
+    def _batch_actions(self) -> dict[str, Handler]:
+        batches = self.batches
+        pages = (
+            names.PREVIOUS_PAGE,
+            names.NEXT_PAGE,
+            names.SHOW_INVOICES,
+            names.SHOW_OVERVIEW,
+        )
+        return {
+            names.CHECK_RECENT: batches.check,
+            names.MATCH_CLIENT: batches.match_client,
+            names.UNTAXED_FOR_ALL: batches.choose_untaxed,
+            names.FIX_FAILED: batches.fix_failed,
+            names.FIX_INVOICE: batches.fix,
+            names.SELECTED: batches.select,
+            names.SELECT_ALL: batches.select_all,
+            names.SELECT_NONE: batches.select_none,
+            **dict.fromkeys(pages, batches.show_page),
         }
 
     def _decisions(self) -> dict[str, Handler]:

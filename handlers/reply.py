@@ -234,6 +234,7 @@ async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> R
         channel_id=request.person_in_channel.channel_id,
         view_id=str(view.get("id", "")),
         view_hash=str(view.get("hash", "")),
+        batch_id=request.note.batch_id,
     )
 
 
@@ -300,7 +301,7 @@ async def begin(
     reply_to = await reply_target(workspaces, request)
     said = render(await act(request.person, export_id, reply_to))
     if reply_to.view_id and not request.waiting:
-        drawn = working_view(said, reply_to.channel_id)
+        drawn = working_view(said, reply_to.channel_id, reply_to.batch_id)
         await redraw_open(request, drawn, view_hash=reply_to.view_hash)
     else:
         await tell_waiting(request, f"⏳ {said}")
@@ -333,16 +334,17 @@ def export_id_of(request: SlackRequest) -> int:
     return request.id_in_value(_GONE)
 
 
-def working_view(sentence: str, channel_id: str = "") -> Block:
+def working_view(sentence: str, channel_id: str = "", batch_id: int = 0) -> Block:
     """Say that the work goes on without the person."""
     drawn = [
         blocks.section(f"⏳ {sentence}"),
         blocks.context(_CLOSE),
     ]
-    return export_view_of(drawn, channel_id)
+    return export_view_of(drawn, channel_id, batch_id)
 
 
-def export_view_of(drawn: Sequence[Block], channel_id: str) -> Block:
-    """Draw something in place of the export form."""
-    note = Note(channel_id=channel_id).dump()
-    return blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note)
+def export_view_of(drawn: Sequence[Block], channel_id: str, batch_id: int = 0) -> Block:
+    """Draw something in place of the export form, which may stand on top of a batch."""
+    note = Note(channel_id=channel_id, batch_id=batch_id).dump()
+    view = blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note)
+    return blocks.telling_end(view, is_wanted=bool(batch_id))

@@ -127,6 +127,7 @@ class Router:
     actions: dict[str, Handler] = field(default_factory=dict)  # by action_id
     options: dict[tuple[str, str], Handler] = field(default_factory=dict)  # view, action_id
     submissions: dict[str, Handler] = field(default_factory=dict)  # by callback_id
+    closings: dict[str, Handler] = field(default_factory=dict)  # of views that tell, likewise
     events: dict[str, Handler] = field(default_factory=dict)  # by the event's type
     guard: Callable[[Handler], Handler] = _as_it_is  # put around whichever answers
 
@@ -144,8 +145,9 @@ class Router:
             return self.actions.get(pressed(body).get("action_id", ""))
         if kind == "block_suggestion":
             return self.options.get((callback_id, body.get("action_id", "")))
-        if kind == "view_submission":
-            return self.submissions.get(callback_id)
+        if kind in {"view_submission", "view_closed"}:
+            answering = self.submissions if kind == "view_submission" else self.closings
+            return answering.get(callback_id)
         if kind in {"shortcut", "message_action"}:
             return self.shortcuts.get(callback_id)
         return self.events.get((body.get("event") or {}).get("type", ""))

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from handlers import blocks, names, reply
 from handlers.batch.text import GONE, report_text
-from handlers.batch.views import batch_view, report_blocks, undone_ids
+from handlers.batch.views import batch_view, first_boxes, marks_in, report_blocks
+from handlers.buttons import check_button
+from handlers.export.listeners import ExportListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.reply import Screen
-from handlers.routing import SlackRequest
+from handlers.routing import SlackRequest, number_in
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
-from services.errors import NotFound
+from services.errors import NotAccepted, NotFound
 from services.model.people import ReplyTarget
 
 
@@ -21,6 +23,7 @@ class BatchListeners:
 
     service: BatchService
     matching: MatchingListeners
+    export: ExportListeners
 
     async def open(self, request: SlackRequest, numbers: Sequence[str] = ()) -> None:
         """Open the table of the invoices with these numbers, or of all that are not exported."""
@@ -33,16 +36,62 @@ class BatchListeners:
             request, await self.service.open_failed(request.person_in_channel, batch_id)
         )
 
+    async def check(self, request: SlackRequest) -> None:
+        """Show what of the last 90 days can be exported; in a modal, in its place."""
+        form = await self.service.check(request.person_in_channel)
+        if not request.view:
+            await self._open(request, form)
+            return
+        await reply.redraw_open(request, batch_view(form))
+        view_id = str(request.view["id"])
+        await self.service.attach_view(request.person, form.batch_id, view_id)
+
+    async def select(self, request: SlackRequest) -> None:
+        """Say what is selected now."""
+        await reply.redraw_open(request, batch_view(await self._marked(request)))
+
+    async def select_all(self, request: SlackRequest) -> None:
+        """Select everything that is ready."""
+        await self._select(request, is_all=True)
+
+    async def select_none(self, request: SlackRequest) -> None:
+        """Select nothing."""
+        await self._select(request, is_all=False)
+
+    async def _select(self, request: SlackRequest, *, is_all: bool) -> None:
+        batch_id = (await self._marked(request)).batch_id
+        form = await self.service.select_all(request.person, batch_id, is_all=is_all)
+        await reply.redraw_open(request, batch_view(form))
+
+    async def show_page(self, request: SlackRequest) -> None:
+        """Go to the page that the button names, or to the overview."""
+        batch_id = (await self._marked(request)).batch_id
+        page = number_in(request.value)
+        form = await self.service.show_page(request.person, batch_id, page)
+        await reply.redraw_open(request, batch_view(form))
+
+    async def fix(self, request: SlackRequest) -> None:
+        """Open the export form of one invoice on top of the table."""
+        batch_id, invoice_id = (await self._marked(request)).batch_id, request.id_in_value(GONE)
+        form = await self.service.fix(request.person_in_channel, batch_id, invoice_id)
+        again = blocks.button("Export Invoice", names.EXPORT, style="primary")
+        await self.export.open_form(request, form, again)
+
+    async def fixed(self, request: SlackRequest) -> None:
+        """Come back to the table from what was open on top of it."""
+        note = request.note
+        if note.batch_id:
+            form = await self.service.fixed(request.person, note.batch_id, note.draft_id)
+            await reply.redraw(request.client, form.view_id, batch_view(form))
+
     async def match_client(self, request: SlackRequest) -> None:
         """Ask on top of the table where a client goes."""
-        client_id, batch_id = request.id_in_value(GONE), request.note.batch_id
-        if not batch_id:
-            raise NotFound(GONE)
-        await self.matching.open(request, client_id, batch_id)
+        client_id, form = request.id_in_value(GONE), await self._marked(request)
+        await self.matching.open(request, client_id, form.batch_id)
 
     async def choose_untaxed(self, request: SlackRequest) -> None:
         """Take the rate of lines without tax that was chosen in the table; it holds for all."""
-        batch_id = request.note.batch_id
+        batch_id = (await self._marked(request)).batch_id
         form = await self.service.choose_untaxed(request.person, batch_id, request.value)
         await reply.redraw_open(request, batch_view(form))
 
@@ -58,13 +107,26 @@ class BatchListeners:
         await reply.redraw(request.client, form.view_id, batch_view(form))
 
     async def submit(self, request: SlackRequest) -> None:
-        """Have everything exported that is ready; the view shows how far it is from here on."""
-        again = undone_ids(request.view)
-        form = await self.service.confirm(request.person, request.note.batch_id, again)
+        """Have everything exported that is selected; the view shows how far it is from here on."""
+        marks = marks_in(request.view)
+        try:
+            form = await self.service.confirm(request.person, request.note.batch_id, marks)
+        except NotAccepted as refusal:
+            [said] = refusal.fields.values()
+            raise NotAccepted({first_boxes(request.view) or names.SELECTED: said}) from refusal
         await request.update(batch_view(form))
+
+    async def _marked(self, request: SlackRequest) -> BatchForm:
+        """Keep what is selected on the page that is shown, before anything else is drawn."""
+        batch_id = request.note.batch_id
+        if not batch_id:
+            raise NotFound(GONE)
+        return await self.service.mark(request.person, batch_id, marks_in(request.view))
 
     async def _open(self, request: SlackRequest, form: BatchForm) -> None:
         again = blocks.button("Export Invoices", names.EXPORT_ALL, style="primary")
+        if form.since:
+            again = check_button()
         if view_id := await reply.open_view(request, batch_view(form), again=again):
             await self.service.attach_view(request.person, form.batch_id, view_id)
 

@@ -3,29 +3,47 @@
 from collections.abc import Iterator, Sequence
 
 from handlers.blocks import counted, one_line, render_line, shorten
-from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchGroup, BatchLine
+from services.batch.table import (
+    ACCOUNT,
+    CONTACT,
+    HELD,
+    OLD,
+    OTHER,
+    READY,
+    SKIPPED,
+    TAKEN,
+    TAX,
+    UNDONE,
+    UNTAXED,
+    BatchForm,
+    BatchGroup,
+    BatchLine,
+)
 from services.model.export import ExportState
+from services.model.wording import some_of
 
 GONE = "This batch is over. Type the command again."
 _HEADINGS = {
     READY: "✅ Ready",
     UNDONE: "↩️ Undone before",
-    "contact": "👤 Needs a match with a contact",
-    "account": "📒 Needs an account",
+    SKIPPED: "◻️ Not selected",
+    CONTACT: "👤 Needs a match with a contact",
+    ACCOUNT: "📒 Needs an account",
     UNTAXED: "⚖️ Needs a tax rate for lines without tax",
-    "tax": "⚖️ Tax differs",
-    "old": "📅 Too old, or in a locked period",
-    "taken": "🔁 Exported already, on its way, or the number is taken",
-    "other": "⛔ Can't be exported as it is",
+    TAX: "⚖️ Tax rate is missing or differs",
+    OLD: "📅 Too old, or in a locked period",
+    HELD: "🔁 Xero has the number already",
+    TAKEN: "🔁 Exported already, or on its way",
+    OTHER: "⛔ Can't be exported as it is",
 }
 MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
-_MOST_OTHERS = 74  # of any other group
+_MOST_OTHERS = 60  # of any other group
 _MOST_REASONS = 5  # of one group; they repeat each other
 _MOST_FAILED = 40
 _LONGEST_REASON = 220
 _LONGEST_NAME = 40
 _BAR = 10
-_ONE_BY_ONE = {"tax", "old", "other"}
+_ONE_BY_ONE = {TAX, OLD, OTHER}
 _ONE = "Open one with `/paymo-xero export` and its number: the form has what helps."
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
@@ -51,10 +69,68 @@ def drafts_text(form: BatchForm) -> str:
     return f"Left out: {counted(form.drafts, 'draft')}. Mark {them} as sent in Paymo first."
 
 
+def nothing_text(form: BatchForm) -> str:
+    """Say that there is nothing to list."""
+    if form.since:
+        return f"No sent invoice dated {render_line(form.since)} or later is waiting for export."
+    return "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
+
+
+def overview_text(form: BatchForm) -> str:
+    """Say how many of the invoices are ready."""
+    total = sum(len(each.lines) for each in form.groups)
+    since = f" dated {render_line(form.since)} or later" if form.since else ""
+    ready = form.count(READY)
+    said = f"*{ready} of {counted(total, 'sent invoice')}{since}* can be exported as they are."
+    return f"{said} Nothing is exported until you choose to."
+
+
+def overview_line(form: BatchForm, group: BatchGroup) -> str:
+    """Say what a group comes to, and which clients hold it up."""
+    held_by = [short_name(each.name) for each in form.missing if each.what == group.verdict]
+    clients = f"\n{'Client' if len(held_by) == 1 else 'Clients'}: {some_of(held_by)}"
+    return f"{group_heading(group)}{clients if held_by else ''}"
+
+
+def selected_text(form: BatchForm) -> str:
+    """Say how many of those that can go are selected, and what they come to."""
+    of = form.count(READY) + form.count(UNDONE)
+    said = [f"*{form.selected} of {of} selected*", *map(one_line, form.selected_totals)]
+    return " · ".join(said)
+
+
+def box_label(group: BatchGroup, at: int, count: int) -> str:
+    """Name the invoices of one group of boxes; a screen reader has nothing else."""
+    what = "Undone before, export again" if group.verdict == UNDONE else "Ready"
+    last = f"–{at + count}" if count > 1 else ""
+    return f"{what}: {at + 1}{last} of {len(group.lines)}"
+
+
+def page_text(form: BatchForm, page: int, pages: int) -> str:
+    """Say which page this is."""
+    total = sum(len(each.lines) for each in form.groups)
+    return f"Page {page + 1} of {pages} · {counted(total, 'invoice')}"
+
+
+def needs_text(line: BatchLine) -> str:
+    """Name an invoice, and say what stands in its way."""
+    return f"{invoice_line(line)}\n_{_reason(line)}_" if line.reason else invoice_line(line)
+
+
+def former_text(line: BatchLine) -> str:
+    """Say what was in Xero before, of an invoice that can go; "" where nothing was."""
+    return f"{short_name(line.number)}: {_reason(line)}" if line.reason else ""
+
+
+def group_heading(group: BatchGroup) -> str:
+    """Say what a group is, how many invoices are in it, and what they come to."""
+    totals = "".join(f" · {one_line(each)}" for each in group.totals)
+    return f"*{_HEADINGS.get(group.verdict, group.verdict)}: {len(group.lines)}*{totals}"
+
+
 def group_lines(group: BatchGroup) -> Iterator[str]:
     """Say what a group is, then a line for each of its invoices."""
-    totals = " · ".join(one_line(each) for each in group.totals)
-    yield f"*{_HEADINGS.get(group.verdict, group.verdict)}: {len(group.lines)}* · {totals}"
+    yield group_heading(group)
     if group.verdict in _ONE_BY_ONE:
         yield f"_{_ONE}_"
     most = MOST_LINES if group.verdict == READY else _MOST_OTHERS

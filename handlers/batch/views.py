@@ -7,22 +7,46 @@ from handlers.batch.text import (
     DONE,
     MOST_LINES,
     bar,
+    box_label,
     drafts_text,
     failure_lines,
+    former_text,
+    group_heading,
     group_lines,
     invoice_line,
+    needs_text,
+    nothing_text,
+    overview_line,
+    overview_text,
+    page_text,
     report_text,
+    selected_text,
     short_name,
 )
 from handlers.blocks import Block, counted, one_line, render, shorten
 from handlers.export.views import route_line
-from handlers.routing import Body, Note, all_chosen, number_in
-from services.batch.table import READY, UNDONE, UNTAXED, BatchForm, BatchLine, Missing
+from handlers.routing import Body, Note, number_in
+from services.batch.table import (
+    CONTACT,
+    READY,
+    SELECTABLE,
+    TAKEN,
+    UNTAXED,
+    BatchForm,
+    BatchGroup,
+    BatchLine,
+    Missing,
+)
 from services.model import chunks
-from services.model.export import BatchState, ExportState
+from services.model.export import BatchState, ExportState, Marks
 from services.model.people import Option
 
 TITLE = "Export Invoices"
+RECENT_TITLE = "Last 90 Days"
+_ON_PAGE = 50  # invoices; each may be a block of its own
+_BOXES = 10
+_LONGEST_NUMBER = 40
+_MOST_AWAITING = 30
 _MOST_ASKED = 10
 _MOST_IN_MESSAGE = 45
 
@@ -32,13 +56,11 @@ def batch_view(form: BatchForm) -> Block:
     note = Note(
         connection_id=form.connection_id, batch_id=form.batch_id, channel_id=form.channel_id
     ).dump()
-    ready = form.count(READY)
-    undone = form.count(UNDONE)
-    if form.state is BatchState.READY and (ready or undone):
-        submit = f"Export {ready} Invoice{'s' if ready > 1 else ''}" if ready else "Export Ticked"
-        submit = f"Export {ready} and Ticked" if ready and undone else submit
-        return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), submit=submit, metadata=note)
-    return blocks.modal(names.EXPORT_ALL, TITLE, _drawn(form), metadata=note)
+    title = RECENT_TITLE if form.since else TITLE
+    submit = ""
+    if form.state is BatchState.READY and form.page is not None and _selectable(form):
+        submit = f"Export {counted(form.selected, 'Invoice')}" if form.selected else "Export"
+    return blocks.modal(names.EXPORT_ALL, title, _drawn(form), submit=submit, metadata=note)
 
 
 def report_blocks(form: BatchForm) -> list[Block]:
@@ -68,18 +90,145 @@ def _problem(form: BatchForm) -> list[Block]:
 def _table(form: BatchForm) -> list[Block]:
     drawn = [*route_line(form), *_problem(form), *_unknown(form)]
     if not form.groups:
-        nothing = (
-            "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
-        )
-        return [*drawn, blocks.section(nothing), *blocks.small_print(drafts_text(form))]
-    drawn += [*_missing(form.missing), *_untaxed(form)]
-    for group in form.groups:
-        drawn += (
-            undone_fields(group.lines)
-            if group.verdict == UNDONE
-            else blocks.paragraphs(group_lines(group))
-        )
+        drawn.append(blocks.section(nothing_text(form)))
+    elif form.page is None:
+        drawn += _overview(form)
+    else:
+        drawn += [*_selection(form), *_missing(form.missing), *_untaxed(form)]
+        drawn += _page(form, form.page)
     return [*drawn, *blocks.small_print(drafts_text(form))]
+
+
+def _selectable(form: BatchForm) -> int:
+    return sum(map(form.count, SELECTABLE))
+
+
+def _overview(form: BatchForm) -> list[Block]:
+    """Draw a line for each group, with the act that helps all of it."""
+    drawn = [blocks.section(overview_text(form))]
+    before = 0
+    for group in form.groups:
+        way = _way_on(form, group, before // _ON_PAGE)
+        drawn.append(blocks.section(overview_line(form, group), accessory=way))
+        before += len(group.lines)
+    return drawn
+
+
+def _way_on(form: BatchForm, group: BatchGroup, page: int) -> Block:
+    held_by = [each for each in form.missing if each.what == group.verdict]
+    if held_by:
+        return _match_button(held_by[0])
+    if group.verdict == UNTAXED and form.untaxed_options:
+        return _zero_rates(form)
+    if group.verdict == READY:
+        text, style = "Export Invoices…", "primary"
+    else:
+        text, style = "See Invoices", ""
+    return blocks.button(text, names.SHOW_INVOICES, page, style=style)
+
+
+def _selection(form: BatchForm) -> list[Block]:
+    """Say what is selected, and offer all and none."""
+    if not _selectable(form):
+        return []
+    ways = [
+        blocks.button(text, name)
+        for text, name, is_useful in (
+            ("Select All", names.SELECT_ALL, form.count(READY) > 1),
+            ("Select None", names.SELECT_NONE, form.selected > 1),
+        )
+        if is_useful
+    ]
+    return [blocks.section(selected_text(form)), *blocks.actions(ways)]
+
+
+def _page(form: BatchForm, page: int) -> list[Block]:
+    """Draw the invoices of one page, group by group, and the ways to the others."""
+    total = sum(len(each.lines) for each in form.groups)
+    pages = (total + _ON_PAGE - 1) // _ON_PAGE
+    page = min(page, pages - 1)
+    first, last, before = page * _ON_PAGE, (page + 1) * _ON_PAGE, 0
+    drawn: list[Block] = []
+    for group in form.groups:
+        at = max(first - before, 0)
+        shown = group.lines[at : max(last - before, 0)]
+        if shown:
+            drawn += [blocks.section(group_heading(group)), *_rows(form, group, at, shown)]
+        before += len(group.lines)
+    return [*drawn, *(_turning(form, page, pages) if pages > 1 else [])]
+
+
+def _rows(form: BatchForm, group: BatchGroup, at: int, shown: Sequence[BatchLine]) -> list[Block]:
+    if group.verdict == TAKEN:
+        return blocks.paragraphs(map(needs_text, shown))
+    if group.verdict not in SELECTABLE:
+        return [blocks.section(needs_text(each), accessory=_fix_button(each)) for each in shown]
+    drawn: list[Block] = []
+    for place, some in enumerate(chunks(shown, _BOXES)):
+        label = box_label(group, at + place * _BOXES, len(some))
+        drawn.append(_boxes(form.revision, label, some))
+        drawn += blocks.small_print(*map(former_text, some))
+    return drawn
+
+
+def _boxes(revision: int, label: str, lines: Sequence[BatchLine]) -> Block:
+    """Draw a box for each; under another revision Slack forgets what the old ones showed."""
+    options = [
+        Option(
+            str(each.invoice_id),
+            f"{shorten(each.number, _LONGEST_NUMBER)} · {each.total}",
+            each.client_name,
+        )
+        for each in lines
+    ]
+    ticked = {str(each.invoice_id) for each in lines if each.is_selected}
+    boxes = blocks.checkboxes(names.SELECTED, options, ticked)
+    block = blocks.input_block(boxes, label, optional=True, tells=True)
+    return block | {"block_id": f"{names.SELECTED}-{revision}-{lines[0].invoice_id}"}
+
+
+def marks_in(view: Body) -> Marks:
+    """Read which boxes a page showed, and which of them are ticked."""
+    revision, shown, ticked = -1, list[int | None](), list[int | None]()
+    for block in view.get("blocks", ()):
+        element = block.get("element") or {}
+        if element.get("action_id") != names.SELECTED:
+            continue
+        block_id = str(block["block_id"])
+        revision = number_in(block_id.split("-")[1]) or 0
+        shown += [number_in(each["value"]) for each in element["options"]]
+        state = view["state"]["values"].get(block_id, {}).get(names.SELECTED, {})
+        ticked += [number_in(each["value"]) for each in state.get("selected_options") or ()]
+    return Marks(
+        revision,
+        tuple(each for each in shown if each is not None),
+        tuple(each for each in ticked if each is not None),
+    )
+
+
+def first_boxes(view: Body) -> str:
+    """Return the block of the first boxes on the page, "" where there are none."""
+    ids = (str(each.get("block_id", "")) for each in view.get("blocks", ()))
+    return next((each for each in ids if each.startswith(f"{names.SELECTED}-")), "")
+
+
+def _fix_button(line: BatchLine) -> Block:
+    fix = blocks.button("Fix…", names.FIX_INVOICE, line.invoice_id)
+    fix["accessibility_label"] = blocks.plain(f"Fix {line.number}", blocks.LONGEST_OPTION)["text"]
+    return fix
+
+
+def _turning(form: BatchForm, page: int, pages: int) -> list[Block]:
+    ways = [
+        blocks.button(text, name, value)
+        for text, name, value, is_there in (
+            ("Previous Page", names.PREVIOUS_PAGE, page - 1, page > 0),
+            ("Next Page", names.NEXT_PAGE, page + 1, page < pages - 1),
+            ("Show Overview", names.SHOW_OVERVIEW, "", True),
+        )
+        if is_there
+    ]
+    return [*blocks.actions(ways), blocks.context(page_text(form, page, pages))]
 
 
 def _unknown(form: BatchForm) -> list[Block]:
@@ -95,9 +244,9 @@ def _missing(missing: Sequence[Missing]) -> list[Block]:
     drawn = [
         blocks.section(
             f"*{short_name(each.name)}* needs "
-            f"{'a contact' if each.what == 'contact' else 'an account'} · holds up "
+            f"{'a contact' if each.what == CONTACT else 'an account'} · holds up "
             f"{counted(each.count, 'invoice')}",
-            accessory=blocks.button("Match", names.MATCH_CLIENT, each.client_id),
+            accessory=_match_button(each),
         )
         for each in missing[:_MOST_ASKED]
     ]
@@ -110,12 +259,20 @@ def _untaxed(form: BatchForm) -> list[Block]:
     """Ask for the rate of lines without tax; one answer releases every invoice that has some."""
     if not form.untaxed_options:
         return []
-    choice = blocks.static_select(
-        names.UNTAXED_FOR_ALL, form.untaxed_options, placeholder="Choose a tax rate"
-    )
     held = counted(form.count(UNTAXED), "invoice")
     text = f"*Lines without tax* need one of Xero’s rates of 0% · holds up {held}"
-    return [blocks.section(text, accessory=choice)]
+    return [blocks.section(text, accessory=_zero_rates(form))]
+
+
+def _zero_rates(form: BatchForm) -> Block:
+    return blocks.static_select(
+        names.UNTAXED_FOR_ALL, form.untaxed_options, placeholder="Choose a tax rate"
+    )
+
+
+def _match_button(missing: Missing) -> Block:
+    text = "Match Client" if missing.what == CONTACT else "Choose Account"
+    return blocks.button(text, names.MATCH_CLIENT, missing.client_id)
 
 
 def _progress(form: BatchForm) -> list[Block]:
@@ -154,40 +311,3 @@ def _report(form: BatchForm) -> list[Block]:
             ["*Exported*", *(invoice_line(each) for each in exported[:MOST_LINES])]
         )
     return drawn
-
-
-_MOST_AWAITING = 30
-_ROWS = 10  # that one group of boxes holds
-_GROUPS = 5
-_LABEL = "Undone before. Export them again?"
-
-
-def undone_fields(lines: Sequence[BatchLine]) -> list[Block]:
-    """Draw a box for each; what has no room goes by its number."""
-    groups = list(chunks(lines, _ROWS))
-    drawn = [
-        blocks.input_block(
-            blocks.checkboxes(_name(place), [_row(each) for each in group]),
-            _LABEL if place == 0 else "And these?",
-            optional=True,
-        )
-        for place, group in enumerate(groups[:_GROUPS])
-    ]
-    left = len(lines) - _ROWS * _GROUPS
-    said = f"{left} more were undone. Type `/paymo-xero export` and the number of each."
-    return [*drawn, *blocks.small_print(said if left > 0 else "")]
-
-
-def undone_ids(view: Body) -> tuple[int, ...]:
-    """Return Paymo's ids of the invoices that are ticked."""
-    ticked = [each for place in range(_GROUPS) for each in all_chosen(view, _name(place))]
-    found = [number_in(each) for each in ticked]
-    return tuple(each for each in found if each is not None)
-
-
-def _name(place: int) -> str:
-    return names.UNDONE if place == 0 else f"{names.UNDONE}_{place + 1}"
-
-
-def _row(line: BatchLine) -> Option:
-    return Option(str(line.invoice_id), f"{line.number} · {line.client_name} · {line.total}")

@@ -85,7 +85,7 @@ class ConnectListeners:
                 said += await reply.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
-        await request.update(done_view(said))
+        await request.update(done_view(said, note.connection_id))
 
     async def _is_told(self, person: Person, channel_id: str) -> bool:
         """Say whether the channel is subscribed: who reads it was asked then."""
@@ -121,7 +121,8 @@ class SlackConnectScreen(Screen):
         else:
             text = connected_text(checklist)
             is_done = checklist.state is ConnectionState.ACTIVE
-            drawn = [*blocks.paragraphs([text]), *first_steps()] if is_done else ()
+            steps = first_steps(checklist.connection_id)
+            drawn = [*blocks.paragraphs([text]), *steps] if is_done else ()
             await self.tell(reply_to, text, drawn)
 
     async def show_farewell(self, reply_to: ReplyTarget, sentences: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
+from handlers.buttons import check_button
 from handlers.connect.text import FIRST, READ, SIGN_IN, WRITTEN, about
 from handlers.routing import Body, Note
 from services.connect.checklists import Checklist, Farewell
@@ -96,18 +97,21 @@ def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
     )
 
 
-def done_view(lines: Sequence[str]) -> Block:
+def done_view(lines: Sequence[str], connection_id: int) -> Block:
     """Say that everything is connected, and what to do first."""
-    return blocks.modal(names.CONNECT, TITLE, [*blocks.paragraphs(lines), *first_steps()])
+    drawn = [*blocks.paragraphs(lines), *first_steps(connection_id)]
+    return blocks.modal(names.CONNECT, TITLE, drawn)
 
 
-def first_steps() -> list[Block]:
+def first_steps(connection_id: int) -> list[Block]:
     """Return what to do after connecting."""
     return blocks.actions(
         [
             blocks.button("Export Your First Invoice", names.EXPORT, style="primary"),
+            check_button(),
             blocks.button("Choose Notifications", names.SUBSCRIBE),
-        ]
+        ],
+        about=connection_id,
     )
 
 

@@ -46,10 +46,11 @@ class ExportListeners:
             return
         form = await self.forms.open(request.person, number)
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
-        await self._open(request, form, again)
+        await self.open_form(request, form, again)
 
-    async def _open(self, request: SlackRequest, form: ExportForm, again: Block) -> None:
-        view = export_view(form, request.person.channel_id)
+    async def open_form(self, request: SlackRequest, form: ExportForm, again: Block) -> None:
+        """Open a form that was begun; in a modal, on top of it."""
+        view = export_view(form, request.person_in_channel.channel_id)
         if view_id := await reply.open_view(request, view, again=again):
             await self.forms.attach_view(request.person, form.draft_id, view_id)
 
@@ -137,7 +138,8 @@ class ExportListeners:
         said = await self.requests.cancel(request.person, reply.export_id_of(request))
         if request.view:
             drawn = [blocks.section(blocks.render(said))]
-            view = reply.export_view_of(drawn, request.note.channel_id)
+            note = request.note
+            view = reply.export_view_of(drawn, note.channel_id, note.batch_id)
             await reply.redraw_open(request, view)
         else:
             await reply.tell(request, blocks.render(said))
@@ -153,7 +155,7 @@ class ExportListeners:
             await self.forms.attach_view(request.person, form.draft_id, view_id)
         else:
             again = blocks.button("Review Again", Action.LOOK_AGAIN, export_id, style="primary")
-            await self._open(request, form, again)
+            await self.open_form(request, form, again)
 
     async def submit(self, request: SlackRequest) -> None:
         """Claim the invoice; what comes of it is drawn over the form, or what to fix first."""
@@ -169,7 +171,7 @@ class ExportListeners:
             await request.update(export_view(form, note.channel_id, refused=why))
             return
         said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
-        await request.update(reply.working_view(said, note.channel_id))
+        await request.update(reply.working_view(said, note.channel_id, note.batch_id))
 
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""
@@ -200,4 +202,5 @@ class SlackExportScreen(Screen):
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
         """Show the outcome."""
-        await self.show(reply_to, result_view(result, reply_to.channel_id), result_text(result))
+        view = result_view(result, reply_to.channel_id, reply_to.batch_id)
+        await self.show(reply_to, view, result_text(result))

@@ -58,7 +58,7 @@ def export_view(
     Slack keeps what a person sees in a field for as long as the field stays. So while an invoice
     is being read, the fields that depend on it are not drawn, and come back with fresh proposals.
     """
-    note = Note(draft_id=form.draft_id, connection_id=form.connection_id, channel_id=channel_id)
+    note = Note(form.draft_id, form.connection_id, batch_id=form.batch_id, channel_id=channel_id)
     drawn = route_line(form)
     if form.invoice or not form.is_reading:
         drawn.append(_invoice_field(form))
@@ -73,7 +73,8 @@ def export_view(
             most = MOST_LINES if is_unfolded else FEW_LINES
             drawn += [blocks.divider(), *picture_blocks(form.picture, most)]
             drawn += blocks.small_print(conversion_text(form.picture, form.base_currency))
-    return blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
+    view = blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
+    return blocks.telling_end(view, is_wanted=bool(form.batch_id))
 
 
 def export_choice(view: Body) -> ExportChoice:
@@ -227,7 +228,7 @@ def _passed(form: ExportForm, *, is_unfolded: bool) -> list[Block]:
     return drawn
 
 
-def result_view(result: ExportResult, channel_id: str = "") -> Block:
+def result_view(result: ExportResult, channel_id: str = "", batch_id: int = 0) -> Block:
     """Show the outcome in place of the form: a sentence, the facts, and the buttons that help."""
     drawn = [blocks.section(result_text(result))]
     if result.xero_invoice_id:
@@ -237,7 +238,7 @@ def result_view(result: ExportResult, channel_id: str = "") -> Block:
     helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
     drawn += [*whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
     drawn += blocks.small_print(id_text(result))
-    return export_view_of(drawn, channel_id)
+    return export_view_of(drawn, channel_id, batch_id)
 
 
 def _alike(result: ExportResult) -> list[Block]:

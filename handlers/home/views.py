@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
-from handlers.buttons import breaker_buttons, button
+from handlers.buttons import breaker_buttons, button, check_button
 from handlers.home.text import (
     BROKEN,
     CALM,
@@ -160,6 +160,8 @@ def _buttons(overview: Overview) -> list[Block]:
         blocks.button("Sync Now", names.SYNC),
         blocks.button("Notifications", names.SUBSCRIBE),
     ]
+    if not overview.exported:
+        buttons.insert(1, check_button())
     if overview.role is Role.OWNER:
         buttons.append(blocks.button("Settings", names.SETTINGS))
     if overview.is_paused:

@@ -10,16 +10,15 @@ from services.batch.groups import GroupSender
 from services.batch.reading import TableReader
 from services.batch.table import (
     READY,
-    SKIPPED,
     TAKEN,
-    UNDONE,
     BatchForm,
     BatchScreen,
     form_of,
+    take_selected,
     tell_ended,
 )
 from services.clients.paymo import Invoice
-from services.errors import AlreadyRequested, NotAccepted, ServiceError
+from services.errors import AlreadyRequested, ServiceError
 from services.export import claims, courtesies, forms, refusals
 from services.export.forms import ExportForm
 from services.export.recording import Recorder
@@ -49,8 +48,6 @@ from services.store.engine import Database, Session
 from services.store.tables import Batch, BatchRow, Connection
 
 _CLOSED = f"This list is gone. Type {Typed(Command.EXPORT, 'all')} again."
-_NOTHING = "No invoice is ready to export."
-_UNSELECTED = "Select the invoices to export."
 _RECENT = timedelta(days=90)
 _LONGEST = 255
 _PACE = timedelta(seconds=2)
@@ -202,7 +199,7 @@ class BatchService:
             connections.require_ready(connection)
             if batch.state is BatchState.READY:
                 await batches.keep_marks(session, batch, marks)
-                await _take_selected(session, batch)
+                await take_selected(session, batch)
             if not await lifecycle.start(session, batch, now):
                 raise AlreadyRequested("This batch is already on its way.")
             entry = AuditNote("batch_confirmed", now, person.user_id, after={"batch_id": batch.id})
@@ -210,18 +207,6 @@ class BatchService:
             form = await form_of(session, batch)
         await self.work.nudge(Job.BATCH, batch_id)
         return replace(form, state=BatchState.RUNNING)
-
-
-async def _take_selected(session: Session, batch: Batch) -> None:
-    """Leave as ready what is selected, and nothing else. Raises `NotAccepted` where nothing is."""
-    await batches.change_verdict(session, batch.id, READY, SKIPPED, is_selected=False)
-    await batches.change_verdict(session, batch.id, UNDONE, READY, is_selected=True)
-    if await batches.list_unclaimed(session, batch.id, READY, limit=1):
-        return
-    for left in (SKIPPED, UNDONE):
-        if await batches.list_unclaimed(session, batch.id, left, limit=1):
-            raise NotAccepted({"selected": _UNSELECTED})
-    raise NotAccepted({"table": _NOTHING})
 
 
 async def _own(session: Session, person: Person, batch_id: int) -> tuple[Batch, Connection]:

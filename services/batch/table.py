@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from services import money
+from services.errors import NotAccepted
 from services.matching.menus import tax_option
 from services.model.export import BatchState, ExportState
 from services.model.notice import NoticeKind
@@ -33,6 +34,8 @@ OTHER = "other"
 SELECTABLE = (READY, UNDONE)
 VERDICTS = (*SELECTABLE, SKIPPED, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, HELD, OTHER, TAKEN)
 _MOST_NAMED = 3
+_NOTHING = "No invoice is ready to export."
+_UNSELECTED = "Select the invoices to export."
 _FAILED_FIRST = (
     ExportState.FAILED,
     ExportState.DIFFERENT,
@@ -219,6 +222,18 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
             what = before.what if before else row.verdict
             found[row.client_id] = Missing(row.client_id, row.client_name, what, count)
     return tuple(sorted(found.values(), key=lambda each: (-each.count, each.name)))
+
+
+async def take_selected(session: Session, batch: Batch) -> None:
+    """Leave as ready what is selected, and nothing else. Raises `NotAccepted` where nothing is."""
+    await batches.change_verdict(session, batch.id, READY, SKIPPED, is_selected=False)
+    await batches.change_verdict(session, batch.id, UNDONE, READY, is_selected=True)
+    if await batches.list_unclaimed(session, batch.id, READY, limit=1):
+        return
+    for left in (SKIPPED, UNDONE):
+        if await batches.list_unclaimed(session, batch.id, left, limit=1):
+            raise NotAccepted({"selected": _UNSELECTED})
+    raise NotAccepted({"table": _NOTHING})
 
 
 async def tell_ended(session: Session, connection: Connection, batch: Batch, now: datetime) -> None:

@@ -251,7 +251,7 @@ class ExportForms:
             export, connection = await exports.get_here(session, person, export_id)
             draft = forms.new_draft(connection, person, self.now())
             draft.invoice_id, draft.xero_status = export.paymo_invoice_id, export.xero_status
-            draft.due_at = self.now()
+            draft.due_at, draft.batch_id = self.now(), (export.reply_to or {}).get("batch_id")
             session.add(draft)
             await session.flush()
             return await forms.form_of(session, connection, draft)

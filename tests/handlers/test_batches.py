@@ -12,6 +12,7 @@ from handlers.batch.text import bar, report_text
 from handlers.batch.views import batch_view, report_blocks
 from handlers.matching.views import match_view
 from handlers.routing import note_of
+from sandbox.slack import View
 from services.batch.table import VERDICTS, BatchForm, BatchGroup, BatchLine, Missing
 from services.model.export import BatchState, ExportState
 from services.model.people import ReplyTarget
@@ -22,7 +23,10 @@ from tests.walk import LINES, Walk, text_in
 
 
 def lines(name: str, count: int, state: ExportState | None = None) -> tuple[BatchLine, ...]:
-    return tuple(BatchLine(name, name, "$1,234.50", name * 3, state) for _ in range(count))
+    return tuple(
+        BatchLine(name, name, "$1,234.50", name * 3, state, each, is_selected=True)
+        for each in range(1, count + 1)
+    )
 
 
 def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> BatchForm:
@@ -62,18 +66,72 @@ def test_slack_takes_a_batch_in_every_state_and_nobody_is_called(
     state: BatchState, name: str
 ) -> None:
     for changes in ({}, {"groups": ()}, everything(name)):
+        for page in (None, 0, 7, 8, 16, 40, 999):
+            judge_view(batch_view(form(name, state, **changes, page=page, since=name)))
         drawn = form(name, state, **changes)
         judge_view(batch_view(drawn))
         judge_message(report_text(drawn), report_blocks(drawn))
 
 
-def test_the_table_shows_each_of_300_invoices_and_asks_once() -> None:
-    view = batch_view(form("Acme", groups=(BatchGroup("ready", lines("INV-1", 300), ()),)))
+def test_300_invoices_are_boxes_in_groups_of_ten_on_six_pages() -> None:
+    ready = (BatchGroup("ready", lines("INV-1", 300), ()),)
+    pages = [batch_view(form("Acme", groups=ready, selected=300, page=each)) for each in range(6)]
 
-    assert said(view).count("INV-1 · INV-1 · ") == 300
-    assert view["submit"]["text"] == "Export 300 Invoices"
-    assert note_of(view).batch_id == 7
+    groups = [boxes_in(view) for view in pages]
+    assert [len(each) for each in groups] == [5] * 6
+    offered = [each for page in groups for ids in page for each in ids]
+    assert [len(ids) for page in groups for ids in page] == [10] * 30
+    assert offered == [str(each) for each in range(1, 301)]
+    assert {view["submit"]["text"] for view in pages} == {"Export 300 Invoices"}
+    assert "Page 6 of 6" in said(pages[5])
+    ways = set(buttons(pages[5]["blocks"]))
+    assert ways == {"select_all", "select_none", "previous_page", "show_overview"}
+    assert note_of(pages[0]).batch_id == 7
     assert "submit" not in batch_view(form("Acme", groups=()))
+
+
+def boxes_in(view: Any) -> list[list[str]]:
+    """Return the values of each group of boxes."""
+    elements = [each.get("element", {}) for each in view["blocks"]]
+    boxes = [each for each in elements if each.get("type") == "checkboxes"]
+    return [[option["value"] for option in each["options"]] for each in boxes]
+
+
+def test_a_box_tells_number_amount_and_client_even_where_a_name_is_long() -> None:
+    long = (BatchGroup("ready", lines("N" * 200, 1), ()),)
+
+    blocks = batch_view(form("Acme", groups=long))["blocks"]
+    [option] = next(each["element"]["options"] for each in blocks if "element" in each)
+
+    assert option["text"]["text"].endswith("… · $1,234.50")
+    assert option["description"]["text"].startswith("NNN")
+
+
+def test_each_that_needs_something_has_a_way_to_fix_it() -> None:
+    groups = tuple(BatchGroup(each, lines("INV-1", 40), ()) for each in ("tax", "other", "taken"))
+    first, last = (batch_view(form("Acme", groups=groups, page=each)) for each in (0, 2))
+
+    assert said(first).count('"action_id": "fix_invoice"') == 50
+    assert "fix_invoice" not in said(last), "what is exported already needs nothing"
+    assert said(last).count("INV-1 · INV-1") == 20
+
+
+def test_an_overview_has_one_act_for_each_group_and_exports_nothing() -> None:
+    missing = (Missing(3, "Kiwi", "contact", 2), Missing(4, "Oak", "account", 1))
+    groups = tuple(BatchGroup(each, lines("INV-1", 60), ("$5.00",)) for each in VERDICTS)
+    view = batch_view(form("Acme", groups=groups, missing=missing, page=None, since="30 Aug"))
+
+    ways = [each["accessory"] for each in view["blocks"] if each.get("accessory")]
+    found = {(each["text"]["text"], each["action_id"], each["value"]) for each in ways}
+    assert {
+        ("Export Invoices…", "show_invoices", "0"),
+        ("Match Client", "match_client", "3"),
+        ("Choose Account", "match_client", "4"),
+        ("See Invoices", "show_invoices", "7"),
+    } <= found
+    assert "*60 of 660 sent invoices dated 30 Aug or later*" in said(view)
+    assert "Client: Kiwi" in said(view)
+    assert ("submit" in view, view["title"]["text"]) == (False, "Last 90 Days")
     assert "submit" not in batch_view(form("Acme", BatchState.RUNNING))
 
 
@@ -197,3 +255,98 @@ async def test_a_closed_view_gets_its_report_and_the_failed_ones_a_new_table(wal
     view = await walk.modal_saying("Export 2 Invoices")
     await slack.submit("Anna", view.id)
     await walk.modal_saying("2 invoices exported to Maple Books")
+
+
+async def test_what_is_ticked_outlives_pages_and_alone_goes_out(walk: Walk) -> None:
+    """By hand: none and all, a box, the next page and back, the overview, and then the press."""
+    slack, acme = walk.town.slack, next(iter(walk.company.clients.values()))
+    for place in range(50):
+        walk.company.add_invoice(f"M-{place}", acme, LINES, tax=15, status="sent")
+    view = await until_ready(walk, "Match")
+    view = await none_selected(walk, view)
+    ids = [str(walk.in_paymo(each).id) for each in ("INV-1", "INV-3")]
+    await slack.choose("Anna", view.id, "selected", ids)
+    view = await walk.modal_saying("2 of 53 selected* · $2,826.66")
+    assert "Export 2 Invoices" in text_in(view.payload)
+
+    await slack.press("Anna", view, "next_page")
+    view = await walk.modal_saying("Page 2 of 2")
+    last = str(walk.in_paymo("M-49").id)
+    await slack.choose("Anna", view.id, "selected", [last])
+    view = await walk.modal_saying("3 of 53 selected")
+    await slack.press("Anna", view, "show_overview")
+    view = await walk.modal_saying("can be exported as they are")
+    await slack.press("Anna", view, "show_invoices", _block_of(view, "Export Invoices…"))
+    view = await walk.modal_saying("3 of 53 selected")
+    assert "Page 1 of 2" in text_in(view.payload)
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, answer.errors
+    await walk.modal_saying("3 invoices exported to Maple Books")
+
+    assert {each.number for each in walk.books.invoices.values()} == {"INV-1", "INV-3", "M-49"}
+
+
+async def none_selected(walk: Walk, view: View) -> View:
+    """Take every tick away, and see that the press asks for some."""
+    await walk.town.slack.press("Anna", view, "select_none")
+    view = await walk.modal_saying("0 of 53 selected")
+    answer = await walk.town.slack.submit("Anna", view.id)
+    assert list(answer.errors.values()) == ["Select the invoices to export."]
+    return view
+
+
+def _block_of(view: View, words: str) -> str:
+    """Return the block with these words on its button."""
+    return str(next(each["block_id"] for each in view.blocks if words in str(each)))
+
+
+async def test_fix_opens_the_form_on_top_and_coming_back_shows_what_came_of_it(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    view = await until_ready(walk, "Match")
+    ticked = str(walk.in_paymo("INV-2").id)
+    await slack.choose("Anna", view.id, "selected", [ticked])
+    view = await walk.modal_saying("1 of 3 selected")
+    await slack.press("Anna", view, "fix_invoice")
+    form = await walk.modal("export")
+    form = await walk.modal_saying("K-1")
+    await walk.modal_saying("passed")
+    await slack.choose("Anna", form.id, "contact", "new")
+    answer = await slack.submit("Anna", form.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    await walk.modal_saying("exported to")
+    await slack.close_view("Anna")
+
+    view = await walk.modal_saying("2 of 4 selected")
+    assert view.callback_id == "export_all"
+    assert "K-2 · Kiwi" not in text_in(view.payload)  # it has its contact now, and is ready
+    assert "Exported already, or on its way: 1" in text_in(view.payload)
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    await walk.modal_saying("2 invoices exported to Maple Books")
+    assert {each.number for each in walk.books.invoices.values()} == {"K-1", "K-2", "INV-2"}
+
+
+async def test_after_connecting_the_last_90_days_are_checked_and_nothing_is_exported(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.type("connect")
+    view = await walk.modal("connect")
+    await slack.submit("Anna", view.id)
+    view = await walk.modal_saying("Paymo and Xero are connected")
+    await slack.press("Anna", view, "check_recent")
+    view = await walk.modal_saying("of 5 sent invoices dated")
+    drawn = text_in(view.payload)
+    assert "Left out: 3 drafts." in drawn
+    assert "Client: Kiwi" in drawn
+    assert len(slack.state.stacks[slack.user("Anna").id]) == 1
+
+    await slack.press("Anna", view, "match_client")
+    match = await walk.modal("match")
+    await slack.choose("Anna", match.id, "contact", "new")
+    answer = await slack.submit("Anna", match.id)
+    assert answer.ok, answer.errors
+    await walk.modal_saying("*5 of 5 sent invoices dated")
+    assert walk.books.invoices == {}

@@ -27,6 +27,14 @@ TYPED = {
 # In a view alone, or about somebody's own table: these are refused in other words, or in none.
 IN_OTHER_WORDS = {
     names.FIX_FAILED,
+    names.FIX_INVOICE,
+    names.SELECTED,
+    names.SELECT_ALL,
+    names.SELECT_NONE,
+    names.PREVIOUS_PAGE,
+    names.NEXT_PAGE,
+    names.SHOW_INVOICES,
+    names.SHOW_OVERVIEW,
     names.INVOICE,
     names.CONTACT,
     names.ACCOUNT,

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from services.batch.table import BatchForm
+from services.batch.table import SELECTABLE, BatchForm
+from services.model.export import Marks
 from services.model.people import Person
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge
@@ -57,6 +58,13 @@ async def ended(bridge: Bridge) -> None:
             return
         bridge.clock.turn(seconds=10)
     raise AssertionError("no report")
+
+
+def marks(form: BatchForm, *numbers: str) -> Marks:
+    """Tick these on a page that shows everything that can go, and nothing else."""
+    shown = [line for each in form.groups if each.verdict in SELECTABLE for line in each.lines]
+    ticked = [each.invoice_id for each in shown if each.number in numbers]
+    return Marks(form.revision, tuple(each.invoice_id for each in shown), tuple(ticked))
 
 
 def words(form: BatchForm) -> dict[str, list[str]]:

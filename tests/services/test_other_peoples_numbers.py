@@ -22,6 +22,7 @@ from services.explain.worklist import OwedService
 from services.history.service import HistoryService
 from services.mapping.case import ExportChoice
 from services.matching.service import MatchChoice
+from services.model.export import Marks
 from services.model.notice import Topic
 from services.model.people import Person, ReplyTarget, Role
 from services.notices.service import NoticeService
@@ -64,6 +65,10 @@ PLAIN: dict[str, Any] = {
     "seen": "what was shown",
     "issue_on": date(2026, 11, 30),
     "due_on": date(2026, 12, 30),
+    "marks": Marks(0, (1,), (1,)),
+    "is_all": True,
+    "page": 1,
+    "invoice_id": 1,
 }
 # Methods that no person calls, and what stands in for the person.
 NOBODY_ASKS = {

@@ -12,7 +12,16 @@ from services.matching.service import MatchChoice
 from services.model.export import BatchState, ExportState
 from services.store import batches, upkeep
 from tests.databases import SQLITE_ALONE
-from tests.services.batching import ended, export_all, in_xero, invoices, opened, table, words
+from tests.services.batching import (
+    ended,
+    export_all,
+    in_xero,
+    invoices,
+    marks,
+    opened,
+    table,
+    words,
+)
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 from tests.services.fixtures import bridge_of
 
@@ -92,9 +101,9 @@ async def test_what_was_taken_back_goes_again_only_where_it_is_ticked(bridge: Br
     form = await table(bridge)
     with pytest.raises(NotAccepted) as refusal:
         await bridge.batches.confirm(ANNA, form.batch_id)
-    assert list(refusal.value.fields) == ["undone"]
+    assert list(refusal.value.fields) == ["selected"]
     bridge.screen.ended.clear()
-    await bridge.batches.confirm(ANNA, form.batch_id, [form.groups[0].lines[0].invoice_id, 404])
+    await bridge.batches.confirm(ANNA, form.batch_id, marks(form, "INV-1"))
     await ended(bridge)
 
     assert live(bridge) == Counter(["INV-1", "INV-2", "INV-3"])
@@ -138,7 +147,7 @@ async def test_each_obstacle_has_its_word(bridge: Bridge) -> None:
         "contact": ["INV-2"],
         "old": ["INV-4", "INV-3"],
         "tax": ["INV-5"],
-        "taken": ["INV-6"],
+        "held": ["INV-6"],
     }
 
 
