@@ -366,11 +366,6 @@ def modal(
     return view | {"submit": plain(submit, 24)} if submit else view
 
 
-def telling_end(view: Block, *, is_wanted: bool) -> Block:
-    """Have Slack tell us when the modal is closed, where that is wanted."""
-    return view | {"notify_on_close": True} if is_wanted else view
-
-
 def listed(options: Sequence[Option]) -> Block:
     """Return rows."""
     return {"options": [_row(each) for each in options[:MOST_OPTIONS]]}

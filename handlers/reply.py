@@ -347,4 +347,9 @@ def export_view_of(drawn: Sequence[Block], channel_id: str, batch_id: int = 0) -
     """Draw something in place of the export form, which may stand on top of a batch."""
     note = Note(channel_id=channel_id, batch_id=batch_id).dump()
     view = blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note)
-    return blocks.telling_end(view, is_wanted=bool(batch_id))
+    return telling_end(view, is_wanted=bool(batch_id))
+
+
+def telling_end(view: Block, *, is_wanted: bool) -> Block:
+    """Have Slack tell us when the modal is closed, where that is wanted."""
+    return view | {"notify_on_close": True} if is_wanted else view

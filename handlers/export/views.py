@@ -32,7 +32,7 @@ from handlers.export.text import (
     verdict,
 )
 from handlers.notices.views import card_of
-from handlers.reply import export_view_of
+from handlers.reply import export_view_of, telling_end
 from handlers.routing import Body, Note, chosen, number_in
 from services.batch.table import BatchForm
 from services.export.forms import ExportForm
@@ -74,7 +74,7 @@ def export_view(
             drawn += [blocks.divider(), *picture_blocks(form.picture, most)]
             drawn += blocks.small_print(conversion_text(form.picture, form.base_currency))
     view = blocks.modal(names.EXPORT, TITLE, drawn, submit="Export Invoice", metadata=note.dump())
-    return blocks.telling_end(view, is_wanted=bool(form.batch_id))
+    return telling_end(view, is_wanted=bool(form.batch_id))
 
 
 def export_choice(view: Body) -> ExportChoice:
