@@ -31,7 +31,7 @@ from sandbox.xero import XeroWorld
 
 ROOT = Path(__file__).parent.parent
 _HEADING = "## Run it for real"
-_INSTALLING, _STOPPING, _TALKING = 300, 10, 60
+_INSTALLING, _STOPPING, _TALKING = 900, 60, 60
 _READY = 200
 
 
@@ -51,7 +51,8 @@ def lay_out(folder: Path, given: Path | None) -> Path:
             archive.extractall(folder, filter="data")
         return next(folder.iterdir())
     listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)  # noqa: S607
-    for name in filter(None, listed.split("\0")):
+    names = [each for each in listed.split("\0") if each]
+    for name in names if given is None else ["README.md", "requirements.lock"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     return folder

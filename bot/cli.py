@@ -7,6 +7,7 @@ needs it: a wrong setting, a version or a key are told at once.
 import importlib
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -63,8 +64,10 @@ def _commands(settings: Settings) -> Any:
 
 
 def _begin_migrating() -> subprocess.Popen[bytes]:
-    """Alembic is heavy, so it runs and ends in a process of its own."""
-    return subprocess.Popen([sys.executable, "-m", "bot", "migrate"], stdout=subprocess.DEVNULL)
+    """Alembic is heavy, so it runs and ends in a process of its own; no `bot` of this folder's."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "bot", "migrate"], stdout=subprocess.DEVNULL
+    )
 
 
 @app.command("generate-key")
@@ -82,6 +85,8 @@ def serve(
 ) -> None:
     """Run the program until it is told to stop."""
     settings = _settings()
+    # The first process of a container has no default: it could not be stopped before it listens.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # The program loads while the child works.
     child = _begin_migrating() if migrate else None
     commands = _commands(settings)

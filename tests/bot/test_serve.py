@@ -1,6 +1,7 @@
 """`paymo-xero serve` as a process: it migrates, listens, and leaves in time."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import httpx
@@ -50,6 +51,25 @@ async def test_it_answers_while_what_began_is_still_running(tmp_path: Path, way:
     await slack_at.stop()
     assert (answer.status, answer.failure, slack.sockets.open) == (200, "", [])
     assert seconds < LONGEST_STOP
+
+
+async def test_it_stops_when_told_before_it_listens(tmp_path: Path) -> None:
+    process = await start(tmp_path, "serve", **NEEDED, PORT=str(free_port()))
+    async with asyncio.timeout(60):
+        while not await asyncio.to_thread(is_migrating, process.pid):
+            await asyncio.sleep(0.01)
+    process.terminate()
+    await process.communicate()
+
+    assert process.returncode == 0
+
+
+def is_migrating(pid: int) -> bool:
+    """Say whether a process has begun the child that migrates."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    with contextlib.suppress(OSError):  # one that has ended meanwhile
+        return any(b"migrate" in Path(f"/proc/{each}/cmdline").read_bytes() for each in children)
+    return False
 
 
 async def test_without_migrating_it_is_alive_and_not_ready(tmp_path: Path) -> None:
