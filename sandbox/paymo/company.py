@@ -31,6 +31,7 @@ class Company:
     now: Clock
     currency: str = "NZD"
     due_interval: str = ""
+    reminders: tuple[str, str, str] = ("0", "0", "0")
     ids: Numbers = field(kw_only=True)
     clients: dict[int, Client] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Company:
             "name": self.name,
             "default_currency": self.currency,
             "due_interval": self.due_interval,
+            **{f"payment_reminder_{nth}": each for nth, each in enumerate(self.reminders, 1)},
             "timezone": "UTC",
             "date_format": "Y-m-d",
             "account_type": "commercial",

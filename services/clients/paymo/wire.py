@@ -270,6 +270,16 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: Annotated[str, msgspec.Meta(max_length=255)] = ""
     due_interval: str | None = None  # days to pay, as text
+    # Settings of reminders to clients, as text; what they count from is not documented.
+    payment_reminder_1: str | None = None
+    payment_reminder_2: str | None = None
+    payment_reminder_3: str | None = None
+
+    @property
+    def reminds(self) -> bool:
+        """Say whether Paymo reminds clients of what they owe."""
+        set_to = (self.payment_reminder_1, self.payment_reminder_2, self.payment_reminder_3)
+        return any((each or "0").strip() not in {"", "0"} for each in set_to)
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

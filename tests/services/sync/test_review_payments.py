@@ -2,11 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from handlers.notices.text import text_of
 from services.model.actions import Action
+from services.model.notice import NoticeKind
 from services.model.payment import PaymentState
+from services.notices.delivery import Message
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, paid
 
@@ -23,7 +27,7 @@ async def pay(bridge: Bridge, amount: str) -> None:
     await bridge.look()
 
 
-async def told(bridge: Bridge) -> dict[str, object]:
+async def told(bridge: Bridge) -> dict[str, Any]:
     """Return the facts of the last notice, which is about a payment."""
     kind, facts = (await bridge.notices())[-1]
     assert kind == "payment_received"
@@ -102,3 +106,29 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     assert (first.generation, second.generation) == (1, 2)
     assert first.idempotency_key != second.idempotency_key
     assert second.xero_invoice_id not in {None, first.xero_invoice_id}
+
+
+@pytest.mark.parametrize(
+    ("reminders", "typed", "warns"),
+    [
+        (("7", "0", "0"), "1", True),
+        (("0", "0", "14"), "1", True),
+        (("0", "0", "0"), "1", False),  # Paymo reminds nobody
+        (("7", "0", "0"), "115", False),  # nothing is left to remind of
+    ],
+)
+async def test_d18_while_paymo_lacks_a_payment_it_may_remind_the_client(
+    bridge: Bridge, reminders: tuple[str, str, str], typed: str, *, warns: bool
+) -> None:
+    company = bridge.paymo.company
+    invoice_id = company.numbered("INV-1").id
+    company.reminders = reminders
+    company.pay(invoice_id, typed)
+    company.set_status(invoice_id, "sent" if typed == "1" else "paid")
+    await pay(bridge, "115")
+
+    facts = await told(bridge)
+    assert facts["asked"]
+    assert facts["may_remind"] is warns
+    said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
+    assert ("may still remind the client about this invoice, due " in said) is warns
