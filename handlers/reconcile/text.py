@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import day, escape, one_line, shorten
+from handlers.blocks import counted, day, escape, one_line, shorten
 from services import money
 from services.compare import Mismatch
 from services.model.wording import listed, some_of
@@ -36,7 +36,7 @@ def report_text(report: Report) -> str:
         return f"✅ *{report.label}:* no invoices on either side at {when}."
     said = _agreeing(report, when) if report.is_fine else _differing(report, when)
     if report.others:
-        some = blocks.counted(report.others, "other sales invoice")
+        some = counted(report.others, "other sales invoice")
         are = "is" if report.others == 1 else "are"
         said += f" {some} in Xero didn't come from paymo-xero and {are} left alone."
     return said
@@ -129,7 +129,7 @@ def _filters(facts: Facts) -> str:
 def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
     if not group["count"]:
         return f"*{name}:* nothing"
-    return f"*{name}:* {sums_text(group['sums'], country)}, {blocks.counted(group['count'], what)}"
+    return f"*{name}:* {sums_text(group['sums'], country)}, {counted(group['count'], what)}"
 
 
 def sums_text(sums: dict[str, str], country: str) -> str:
@@ -176,9 +176,13 @@ def _compared(facts: Facts) -> str:
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
     rest = f" {listed(told)}." if told else ""
+    if not compared:
+        return rest.strip()
+    if compared == agreeing == 1:
+        return f"the one invoice of {month:%B} agrees.{rest}"
     if compared == agreeing:
-        return f"all {compared} of {month:%B} agree.{rest}"
-    return f"{agreeing} of {compared} of {month:%B} agree.{rest}"
+        return f"all {compared} invoices of {month:%B} agree.{rest}"
+    return f"{agreeing} of {counted(compared, 'invoice')} of {month:%B} agree.{rest}"
 
 
 def _missing(facts: Facts) -> list[str]:
@@ -232,7 +236,7 @@ def found_lines(found: Found) -> list[str]:
     if not numbers:
         said = ["No former exports to link."]
     else:
-        said = [f"{blocks.counted(len(numbers), 'former export')}: {some_of(numbers)}."]
+        said = [f"{counted(len(numbers), 'former export')}: {some_of(numbers)}."]
         copies = sum(len(each.copies) for each in found.pairs)
         owed = sum(each.owed for each in found.pairs)
         if copies:

@@ -204,7 +204,7 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     text = text_of(message)
 
     assert text.startswith("⚠️ *Digest: February 2026* · ")
-    assert "141 of 143 of February agree. 2 differ, 1 is only in Xero and 1 wasn't shown" in text
+    assert "141 of 143 invoices of February agree. 2 differ, 1 is only in Xero and 1 wasn't" in text
     assert "*Received:* $1,380.00 and US$20.00, 12 payments\n" in text
     assert "*Exported:* $1,380.00 and US$20.00, 12 invoices\n" in text
     assert "*Failed:* Acme Ltd, Acme Ltd, Acme Ltd and 9 more\n" in text
@@ -217,6 +217,21 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
         names.OPEN_XERO: "",
         names.OPEN_PAYMO: "",
     }
+
+
+@pytest.mark.parametrize(
+    ("compared", "agreeing", "only_xero", "said"),
+    [
+        (0, 0, 0, "nothing to compare in February."),
+        (0, 0, 1, "1 is only in Xero."),
+        (1, 1, 0, "the one invoice of February agrees."),
+        (1, 0, 2, "0 of 1 invoice of February agree. 1 differs and 2 are only in Xero."),
+    ],
+)
+def test_differences_are_counted(compared: int, agreeing: int, only_xero: int, said: str) -> None:
+    counts = {"compared": compared, "agreeing": agreeing, "only_xero": only_xero, "unread": 0}
+
+    assert f"*Differences:* {said}\n" in text_of(digest(**counts))
 
 
 def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None:
@@ -268,7 +283,7 @@ def test_a_digest_of_a_fine_month_is_short_and_has_no_pictures() -> None:
 
     assert text_of(message).startswith("✅ *Digest: February 2026* · ")
     assert " · Acme only · from 500\n" in text_of(message)
-    assert "all 143 of February agree." in text_of(message)
+    assert "all 143 invoices of February agree." in text_of(message)
     assert "Compare Again" in said(notice_blocks(message))
     assert text_of(message).count("\n") == 5
     assert {each["type"] for each in notice_blocks(message)} == {"section", "context", "actions"}

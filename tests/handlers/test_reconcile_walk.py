@@ -11,6 +11,7 @@ from services.model.notice import Every, Rhythm
 from services.reconcile.service import ask_digest
 from services.store.reconciling import Period
 from services.store.tables import Connection, Subscription
+from tests.days import day
 from tests.walk import Walk, text_in
 
 
@@ -81,6 +82,27 @@ async def test_the_form_sets_when_the_digest_comes(walk: Walk) -> None:
     assert heard.digest_from.weekday() == 0
 
 
+async def test_the_clock_has_a_digest_posted_once(walk: Walk) -> None:
+    await walk.type("subscribe digest")
+    await subscribed(walk)
+    core, yesterday = walk.town.program.core, datetime.now(UTC).date() - timedelta(days=1)
+    async with core.database.sessions.begin() as session:
+        heard = (await session.scalars(select(Subscription))).one()
+        heard.digest_every, heard.digest_hour, heard.digest_zone = Every.DAILY, 0, "UTC"
+        heard.digest_from = yesterday
+    for _ in range(2):
+        await core.clock.keeping.tidy()
+    told = await walk.notice("digest")
+    await core.clock.keeping.tidy()
+
+    assert f"*Digest: {day(yesterday.isoformat())}" in told.text
+    assert "*Differences:* nothing to compare in" in told.text
+    assert {each["type"] for each in told.blocks} == {"section", "context", "actions"}
+    posted = [each.metadata or {} for each in walk.town.slack.messages("invoices")]
+    assert [each.get("event_type") for each in posted].count("digest") == 1
+    assert files_of(walk) == []  # a month's alone is sent to the owner
+
+
 def files_of(walk: Walk) -> list[SharedFile]:
     """Return the files that the app sent to Anna directly."""
     slack = walk.town.slack
@@ -111,7 +133,7 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     await walk.town.slack.press("Anna", told, "reconcile")
     await walk.ephemeral("all 1 agree at ")
 
-    assert "all 1 of" in told.text
+    assert "*Differences:* the one invoice of" in told.text
     assert "*Overdue:* nothing" in told.text
     assert {"data_visualization", "data_table"} <= {each["type"] for each in told.blocks}
     assert told.metadata is not None
