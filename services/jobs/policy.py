@@ -16,6 +16,8 @@ from services.model.wording import Moment
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
 SILENT = timedelta(days=1)  # without a sweep that went well; then the channels are told once
 AFTER_A_BUG = timedelta(minutes=5)
+# Most outages are over within a minute. What waited goes on within half a minute of their end.
+_SHORT = (2, 5, 15, 20, 20)
 BUG = (
     "Something went wrong on our side. We'll try again in a few minutes. Whoever runs paymo-xero "
     "finds the details in the log."
@@ -101,17 +103,17 @@ class Policy:
 PREVIEW = Policy(throttled=Then.END, disconnected=Then.END, unavailable=Then.END, bug=Then.END)
 # An invoice that Xero did not take, and that is not there either: it fails, with Try Again and
 # Cancel, where the person asked and in the channels.
-SENDING = Policy((2, 5, 15, 60, 180), 5)
+SENDING = Policy((*_SHORT, 60, 180), 7)
 # The same where Paymo or Xero cannot be asked at all; about an hour. A longer wait is
 # said where the person asked.
-EXPORT = Policy((2, 5, 15, 60, 180, 600), 12)
+EXPORT = Policy((*_SHORT, 60, 180, 600), 14)
 # A sweep of an organisation, tried as long as Xero fails. Status says why; after a day without one
 # the channels and the owner are told, once.
-SWEEP = Policy((60,), refused=Then.RETRY, least=timedelta(minutes=1))
+SWEEP = Policy((*_SHORT, 60), refused=Then.RETRY)
 # A payment on its way into Paymo, or out of it; about a day. Then a person decides: the channels
 # are asked, with Record It in Paymo, and status counts it.
 PAYMENT = Policy(
-    (15, 60, 180, 600, 3600),
+    (*_SHORT, 60, 180, 600, 3600),
     28,
     disconnected=Then.WAIT,
     refused=Then.RETRY,
@@ -125,12 +127,12 @@ MIRROR = Policy((60,), refused=Then.RETRY)
 # asks every few minutes anyway.
 HOOK = Policy((60, 60, 3600), 3)
 # A message in a channel; about two hours. It is kept, and the log has it.
-NOTICE = Policy((2, 5, 15, 60, 300), 30, refused=Then.RETRY, least=timedelta(seconds=1))
+NOTICE = Policy((*_SHORT, 60, 300), 32, refused=Then.RETRY, least=timedelta(seconds=1))
 # A card that is out of date; the next event draws it again.
-CARD = Policy((2, 5, 15, 60, 300), 10, refused=Then.RETRY, throttled=Then.RETRY)
+CARD = Policy((*_SHORT, 60, 300), 12, refused=Then.RETRY, throttled=Then.RETRY)
 # The end of a connection at Xero, while somebody waits, and where the app was taken away: the
 # farewell says what is left to do by hand, and the log.
-ENDING = Policy((30, 60, 90, 120), 5, refused=Then.RETRY, throttled=Then.RETRY)
+ENDING = Policy((*_SHORT, 60, 90, 120), 8, refused=Then.RETRY, throttled=Then.RETRY)
 ENDING_ALONE = Policy(
     (60, 120, 240, 480, 960, 1920, 3840, 7680, 14400),
     14,
@@ -139,11 +141,11 @@ ENDING_ALONE = Policy(
 )
 # A batch; then its invoices fail as above, each with a line in its report. A table that is not read
 # says why.
-BATCH = Policy((2, 5, 15, 60, 180, 600), 12, refused=Then.PARK)
+BATCH = Policy((*_SHORT, 60, 180, 600), 14, refused=Then.PARK)
 # An undo, an update or a restored invoice; about an hour. It is refused, to whoever pressed, and
 # can be pressed again. While nobody can even check whether it is done, it goes on once an hour, and
 # whoever pressed is told so.
-TASK = Policy((5, 15, 60, 180, 600), 10, refused=Then.RETRY, least=timedelta(seconds=5))
+TASK = Policy((*_SHORT, 60, 180, 600), 12, refused=Then.RETRY, least=timedelta(seconds=5))
 # Whether an invoice goes by itself; about a day. The channels, or the owner, are asked to export.
 AUTO = Policy((300,), 288, refused=Then.RETRY, disconnected=Then.WAIT, least=timedelta(minutes=5))
 # A note in Xero's history, Paymo's PDF beside an invoice: only limits are waited for, and nothing

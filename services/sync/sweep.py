@@ -58,8 +58,8 @@ class SweepStep(ScheduledStep):
 
     def policy_for(self, row: Schedule) -> Policy:
         """Try again with the next sweep, if that comes sooner."""
-        [usual] = policy.SWEEP.pauses
-        return replace(policy.SWEEP, pauses=(min(usual, self.interval.seconds),))
+        pauses = [min(usual, self.interval.seconds) for usual in policy.SWEEP.pauses]
+        return replace(policy.SWEEP, pauses=pauses)
 
     async def run(self, turn: Turn[Schedule]) -> None:
         """Read what changed, and bring Paymo after it."""

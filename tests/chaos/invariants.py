@@ -97,7 +97,14 @@ def never(stage: Stage) -> Iterator[Problem]:
     yield from _unread(stage)
     extra = said(stage) - wanted(stage)
     if extra.total() > stage.repeats_allowed:
-        yield TOLD_ONCE, f"too often: {extra}; {stage.repeats_allowed} may be repeated"
+        kinds = {kind for kind, _ in extra}
+        texts = [
+            f"{room.name}: {each.text[:120]}"
+            for room in stage.slack.state.channels.values()
+            for each in room.messages
+            if (each.metadata or {}).get("event_type") in kinds
+        ]
+        yield TOLD_ONCE, f"too often: {extra}, {stage.repeats_allowed} allowed: {texts[-6:]}"
 
 
 def _unread(stage: Stage) -> Iterator[Problem]:

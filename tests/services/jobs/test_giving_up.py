@@ -42,7 +42,10 @@ async def order(bridge: Bridge) -> None:
 
 
 async def hours(bridge: Bridge, count: int, *, every: int = 10) -> None:
-    """Let hours pass, some minutes at a time; what looks at everything has its turn less often."""
+    """Let hours pass, after the first minutes some at a time; syncs have their turn less often."""
+    for _ in range(6):
+        bridge.clock.turn(seconds=20)
+        await bridge.run(but={Job.SWEEP, Job.MIRROR})
     for minutes in range(every, count * 60 + 1, every):
         bridge.clock.turn(minutes=every)
         later = {Job.SWEEP: minutes % 60, Job.MIRROR: minutes % (6 * 60)}
