@@ -1,14 +1,16 @@
 """The clock inside each process: it ticks, has what is due found, and does a few chores."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import DBAPIError
 
 from bot.work import Run, Tasks
 from services.clients.tokens import Tokens
@@ -21,6 +23,8 @@ from services.store.engine import Database
 log = structlog.get_logger(__name__)
 
 _SILENCE = timedelta(seconds=10)
+_GLANCE = timedelta(seconds=1)
+_SET_BACK = timedelta(seconds=2)
 _QUIET = timedelta(days=1)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
@@ -43,6 +47,11 @@ class Keeping:
             found = await due.list_due(session, self.now())
         for job, key in found:
             await self.remind(job, key)
+
+    async def set_back(self, by: timedelta) -> None:
+        """Have nothing wait longer because the machine's clock was set back."""
+        async with self.database.sessions.begin() as session:
+            await upkeep.set_back(session, self.now(), by)
 
     async def tidy(self) -> None:
         """Delete what is out of date, and ask for the digests that are due."""
@@ -93,6 +102,7 @@ class Clock:
     tasks: Tasks
     beat_at: datetime | None = None
     running: set[str] = field(default_factory=set)
+    minding: asyncio.Task[None] | None = None
     scheduler: AsyncIOScheduler = field(init=False)
 
     def start(self) -> None:
@@ -113,6 +123,28 @@ class Clock:
                 self._begin, "interval", args=(name, chore), seconds=seconds, next_run_time=soon
             )
         self.scheduler.start()
+        self.minding = asyncio.create_task(self._mind(), name="clock minding")
+
+    async def _mind(self) -> None:
+        """Notice by the stopwatch where the machine's clock is set back, and go on at once."""
+        ahead, owed = self._ahead(), timedelta(0)
+        while True:
+            await asyncio.sleep(_GLANCE.total_seconds())
+            before, ahead = ahead, self._ahead()
+            if before - ahead > _SET_BACK:
+                owed += before - ahead
+                log.warning("clock_set_back", seconds=owed.total_seconds())
+                for job in self.scheduler.get_jobs():
+                    job.modify(next_run_time=self.keeping.now())
+            if owed:
+                with contextlib.suppress(DBAPIError, OSError):  # it is tried again
+                    await self.keeping.set_back(owed)
+                    owed = timedelta(0)
+
+    def _ahead(self) -> timedelta:
+        """Return how far the clock is ahead of the stopwatch."""
+        since = timedelta(seconds=asyncio.get_running_loop().time())
+        return self.keeping.now() - datetime.min.replace(tzinfo=UTC) - since
 
     async def tick(self) -> None:
         """Find what is due."""
@@ -122,7 +154,7 @@ class Clock:
 
     def is_beating(self) -> bool:
         """Whether it ticked lately."""
-        return self.beat_at is not None and self.keeping.now() - self.beat_at < _SILENCE
+        return self.beat_at is not None and abs(self.keeping.now() - self.beat_at) < _SILENCE
 
     async def _begin(self, name: str, chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a chore as a task of ours: the scheduler would cancel it when it stops."""
@@ -133,4 +165,6 @@ class Clock:
 
     def stop(self) -> None:
         """Stop ticking."""
+        if self.minding is not None:
+            self.minding.cancel()
         self.scheduler.shutdown(wait=False)

@@ -9,22 +9,26 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.store import batches, links
+from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
 from services.store.tables import (
     Connection,
     Draft,
+    Export,
     Grant,
     InvoiceHeader,
+    Payment,
     Schedule,
     SlackState,
+    Task,
     Workspace,
 )
 from services.store.types import Leased
@@ -107,6 +111,37 @@ async def release(session: AsyncSession, now: datetime) -> None:
             .values(due_at=now, leased_until=None)
         )
     await session.execute(update(Grant).values(lease_until=None))
+
+
+async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
+    """Go on where the machine's clock was set back `by` so much.
+
+    What was written before waits that much too long. Some of it was written before the clock went
+    wrong, and comes too early now, which harms nothing.
+    """
+    latest = now + leases.LEASE
+    for table in Leased.__subclasses__():
+        held = update(table).where(table.leased_until > latest)
+        await session.execute(held.values(due_at=latest, leased_until=latest))
+        await _sooner(session, table, table.due_at, now, by)
+    await _sooner(session, Schedule, Schedule.held_until, now, by)
+    for past in (Export, Payment, Task, Connection):
+        for name, column in inspect(past).columns.items():
+            if name.endswith("_at") and name != "due_at":
+                await session.execute(update(past).where(column > now).values({name: now}))
+    await session.execute(
+        update(Grant).where(Grant.lease_until > latest).values(lease_until=latest)
+    )
+
+
+async def _sooner(
+    session: AsyncSession, table: Any, column: Any, now: datetime, by: timedelta
+) -> None:
+    free = or_(table.leased_until.is_(None), table.leased_until <= now)
+    times = await session.scalars(select(column).where(column > now, free).distinct())
+    for at in times.all():
+        moved = update(table).where(column == at, free).values({column: max(now, at - by)})
+        await session.execute(moved.execution_options(synchronize_session=False))
 
 
 async def purge(session: AsyncSession, now: datetime) -> None:

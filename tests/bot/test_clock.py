@@ -1,0 +1,104 @@
+"""The clock inside the process, where the machine's own is set back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.clock import Clock, Keeping
+from bot.work import Tasks
+from services.clients.tokens import Tokens, XeroOAuth
+from services.connect.consents import StoreVault
+from services.model.jobs import Job
+from services.store import leases, schedules, upkeep
+from services.store.engine import Database
+from services.store.tables import Export
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE, open_database
+from tests.services.store_seeds import connected, export_of, rows_of, schedule_of
+
+WRONG = timedelta(minutes=4)
+SOON = timedelta(seconds=15)
+
+
+class Wall:
+    """A calendar clock that can be turned."""
+
+    off = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the time that it shows."""
+        return datetime.now(UTC) + self.off
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open, empty database."""
+    made = open_database(database_url)
+    yield made
+    await made.close()
+
+
+def clock_of(database: Database, wall: Wall, nudged: list[tuple[Job, int]]) -> Clock:
+    """Return a clock that goes by the wall's and writes down whom it nudges."""
+
+    async def remind(job: Job, key: int) -> None:
+        nudged.append((job, key))
+
+    nowhere = dict.fromkeys(("login_url", "identity_url", "redirect_uri"), "http://127.0.0.1:9")
+    oauth = XeroOAuth(client_id="", client_secret="", http_headers={}, now=wall, **nowhere)
+    tokens = Tokens(StoreVault(database, wall), oauth, wall)
+    beats: list[float] = []
+    keeping = Keeping(database, tokens, remind, wall, timedelta(days=30))
+    return Clock(keeping, beats.append, Tasks())
+
+
+@SQLITE_ALONE
+async def test_what_waits_comes_due_soon_after_the_clock_was_set_back(database: Database) -> None:
+    """A row that was written while the clock was ahead."""
+    wall, nudged = Wall(), list[tuple[Job, int]]()
+    connection = await connected(database)
+    clock = clock_of(database, wall, nudged)
+    clock.start()
+    wall.off = WRONG
+    async with database.sessions.begin() as session:
+        await schedules.want(session, [connection.id], [Job.SWEEP], wall() + timedelta(seconds=5))
+    async with asyncio.timeout(60):
+        while clock.beat_at is None or clock.beat_at < datetime.now(UTC) + WRONG / 2:
+            await asyncio.sleep(0.05)
+        wall.off = timedelta(0)
+        nudged.clear()
+        while (Job.SWEEP, connection.id) not in nudged:
+            await asyncio.sleep(0.05)
+    clock.stop()
+    await clock.tasks.drain(SOON)
+
+    due_at = (await schedule_of(database, connection.id, Job.SWEEP)).due_at
+    assert due_at is not None
+    assert due_at < wall()
+
+
+@BOTH_DATABASES
+async def test_no_lease_and_no_call_outlasts_one_that_begins_now(database: Database) -> None:
+    """Whatever was written ahead of time; what waits longer by right goes on to wait."""
+    now = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    ahead = now + WRONG
+    connection = await connected(database)
+    waits = {"due_at": ahead + timedelta(hours=1)}
+    held = {
+        "due_at": ahead + leases.LEASE,
+        "leased_until": ahead + leases.LEASE,
+        "sent_at": ahead,
+        "paymo_checked_at": ahead,
+    }
+    async with database.sessions.begin() as session:
+        session.add(export_of(connection, paymo_invoice_id=1, **waits))
+        session.add(export_of(connection, paymo_invoice_id=2, **held))
+        await schedules.want(session, [connection.id], [Job.SWEEP], ahead)
+        await upkeep.set_back(session, now, WRONG)
+
+    first, second = sorted(await rows_of(database, Export), key=lambda each: each.paymo_invoice_id)
+    assert first.due_at == now + timedelta(hours=1)
+    assert (second.due_at, second.leased_until) == (now + leases.LEASE, now + leases.LEASE)
+    assert (second.sent_at, second.paymo_checked_at) == (now, now)
+    assert (await schedule_of(database, connection.id, Job.SWEEP)).due_at == now
