@@ -6,7 +6,7 @@ gone, waiting for its end would only keep people waiting.
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,7 +126,8 @@ async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
         await _sooner(session, table, table.due_at, now, by)
     await _sooner(session, Schedule, Schedule.held_until, now, by)
     for past in (Export, Payment, Task, Connection):
-        for name, column in inspect(past).columns.items():
+        columns: Mapping[str, Any] = inspect(past).columns  # type: ignore[attr-defined]
+        for name, column in columns.items():
             if name.endswith("_at") and name != "due_at":
                 await session.execute(update(past).where(column > now).values({name: now}))
     await session.execute(
@@ -138,7 +139,9 @@ async def _sooner(
     session: AsyncSession, table: Any, column: Any, now: datetime, by: timedelta
 ) -> None:
     free = or_(table.leased_until.is_(None), table.leased_until <= now)
-    times = await session.scalars(select(column).where(column > now, free).distinct())
+    times = await session.scalars(
+        select(column).where(column > now, free).distinct().order_by(column)
+    )
     for at in times.all():
         moved = update(table).where(column == at, free).values({column: max(now, at - by)})
         await session.execute(moved.execution_options(synchronize_session=False))

@@ -1,5 +1,6 @@
 """What people do, in Slack and in both ledgers, and what must come of it."""
 
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -83,7 +84,7 @@ async def _export(person: Person, status: str) -> None:
         view = await person.glance(passed)
         if view is not None:
             await slack.choose(person.name, view.id, "xero_status", status)
-            await slack.submit(person.name, view.id)
+            await person.submit(view)
 
     await person.insist(f"export {fate.number}", act, lambda: person.stage.in_xero(fate) or None)
     await person.close()
@@ -113,8 +114,8 @@ async def export_several(person: Person, _: Sequence[Fate], __: Random) -> None:
     async def act() -> None:
         if is_submitted:
             return
-        view = await person.form(f"export {numbers}", "export_all", "Export 4 Invoices")
-        if (await person.stage.slack.submit(person.name, view.id)).ok:
+        view = await person.open(f"export {numbers}", "export_all", "Export 4 Invoices")
+        if view is not None and await person.submit(view):
             is_submitted.append(True)
 
     await person.insist(
@@ -264,6 +265,8 @@ async def undo(person: Person, fates: Sequence[Fate], _: Random) -> None:
     fate.told["invoice_undone"] += 1
     fate.noted["undone"] += 1
 
+    taken: list[Message] = []
+
     def question() -> Message | None:
         words = f"Undo the export of {fate.number} ("
         found = stage.slack.ephemerals(person.name)
@@ -273,8 +276,11 @@ async def undo(person: Person, fates: Sequence[Fate], _: Random) -> None:
         if question() is None:
             await person.type(f"undo {fate.number}")
         asked = await person.glance(question)
-        if asked is not None and invoice.status != ended:
-            await stage.slack.press(person.name, asked, "undo")
+        if asked is None or invoice.status == ended:
+            return
+        if (await stage.slack.press(person.name, asked, "undo")).ok and not taken:
+            taken.append(asked)
+            stage.acted_at = time.monotonic()
 
     await person.insist(f"undo {fate.number}", act, lambda: invoice.status == ended or None)
 
@@ -302,9 +308,9 @@ async def disconnect(person: Person, _: Sequence[Fate], __: Random) -> None:
     stage.told["connection_ended"] += 1
 
     async def leave() -> None:
-        if stage.xero.authority.connections:
-            view = await person.form("disconnect", "disconnect", "Maple")
-            await stage.slack.submit(person.name, view.id)
+        view = await person.open("disconnect", "disconnect", "Maple")
+        if view is not None and stage.xero.authority.connections:
+            await person.submit(view)
 
     await person.insist("disconnect", leave, lambda: not stage.xero.authority.connections or None)
     await person.close()

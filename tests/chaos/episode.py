@@ -42,6 +42,7 @@ class Episode:
     tell: Tell
     report: Report = field(default_factory=Report)
     is_over: bool = False
+    lost: list[tuple[float, float]] = field(default_factory=list)  # when, and how many seconds
 
     async def begin(self) -> None:
         """Connect, let a second person export, and export what the first acts need."""
@@ -106,18 +107,17 @@ class Episode:
         self.report.faults.update(struck.keys())
         self.report.missed += len(ended) - len(struck)
         self.report.acts.update(act.name for _, act, _ in drawn.acts)
-        await self._settle(what, max(struck.values(), default=time.monotonic()), list(struck))
+        await self._settle(what, max([self.stage.acted_at, *struck.values()]), list(struck))
         await asyncio.gather(*(each.ready() for each in self.stage.workers))
         self.tell(f"seed {self.seed}, {time.monotonic() - began:.0f} s, {what}")
 
     async def _settle(self, what: str, since: float, kinds: Sequence[str]) -> None:
         """Wait until all is as it must be, and note how long that took."""
-        self._kept()
-        kept, end = 0.0, time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE
         while (problems := await invariants.soon(self.stage)) and time.monotonic() < end:
             await asyncio.sleep(0.3)
-            kept += self._kept()
-        seconds = max(0.0, time.monotonic() - since - kept)
+        lost = sum(seconds for at, seconds in self.lost if at > since)
+        seconds = max(0.0, time.monotonic() - since - lost)
         for kind in kinds:
             self.report.recovered(kind, seconds)
         self.report.rounds += 1
@@ -126,9 +126,12 @@ class Episode:
         if not problems and seconds > SOON:
             self._violated(what, (invariants.IN_TIME, f"{seconds:.0f} seconds"))
 
-    def _kept(self) -> float:
-        """Return for how long the machine ran others in place of us, since this was asked."""
-        return max(each.kept_waiting() for each in self.stage.workers)
+    async def watch(self) -> None:
+        """Note for how long the machine runs others in place of the program."""
+        while True:
+            await asyncio.sleep(0.3)
+            seconds = max(each.kept_waiting() for each in self.stage.workers)
+            self.lost.append((time.monotonic(), seconds))
 
     def _violated(self, what: str, problem: invariants.Problem) -> None:
         place = f"SEED={self.seed} ({self.stage.shape.name}), {what}"
@@ -154,12 +157,14 @@ async def run(
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         async with staged(shape_of(seed), Path(name)) as stage:
             episode, number = Episode(seed, stage, tell), 0
+            watching = asyncio.create_task(episode.watch())
             await episode.begin()
             while not episode.is_over and episode.report.faults.total() < faults:
                 number += 1
                 await episode.play(number)
                 if time.monotonic() >= end:
                     break
+            watching.cancel()
         report = episode.report
         report.shapes[stage.shape.name] += report.faults.total()
         report.repeats = (invariants.said(stage) - invariants.wanted(stage)).total()

@@ -63,8 +63,8 @@ class Person:
         """Type a command in the channel."""
         await self.stage.slack.command(self.name, ROOM, text)
 
-    async def form(self, text: str, callback_id: str, words: str) -> View:
-        """Type a command until its form says these words."""
+    async def open(self, text: str, callback_id: str, words: str) -> View | None:
+        """Type a command and wait a little until its form says these words."""
         slack = self.stage.slack
 
         def shown() -> View | None:
@@ -72,11 +72,25 @@ class Person:
             fits = view and view.callback_id == callback_id and words in text_in(view.payload)
             return view if fits else None
 
-        async def ask() -> None:
-            await self.close()
-            await self.type(text)
+        await self.close()
+        await self.type(text)
+        return await self.glance(shown)
 
-        return await self.insist(text, ask, shown)
+    async def form(self, text: str, callback_id: str, words: str) -> View:
+        """Type a command until its form says these words."""
+        found: list[View] = []
+
+        async def ask() -> None:
+            found.extend(filter(None, [await self.open(text, callback_id, words)]))
+
+        return (await self.insist(text, ask, lambda: found or None))[0]
+
+    async def submit(self, view: View) -> bool:
+        """Submit a form; say whether the program took it."""
+        is_taken = (await self.stage.slack.submit(self.name, view.id)).ok
+        if is_taken:
+            self.stage.acted_at = time.monotonic()
+        return is_taken
 
     async def close(self) -> None:
         """Close whatever is open."""
@@ -89,10 +103,15 @@ class Person:
     ) -> None:
         """Press a message's button until something is done."""
 
+        taken: list[float] = []
+
         async def act() -> None:
             message = await self.glance(find, PATIENCE / 4)
-            if message is not None and not done():
-                await self.stage.slack.press(self.name, message, button)
+            if message is None or done():
+                return
+            if (await self.stage.slack.press(self.name, message, button)).ok and not taken:
+                taken.append(time.monotonic())
+                self.stage.acted_at = taken[0]
 
         await self.insist(button, act, lambda: done() or None)
 
@@ -111,7 +130,9 @@ class Person:
         is_done: list[bool] = []
 
         async def act() -> None:
-            view = await self.form("connect", "connect", "Paymo")
+            view = await self.open("connect", "connect", "Paymo")
+            if view is None:
+                return
             async with httpx.AsyncClient(timeout=20, trust_env=False) as browser:
                 if self.stage.company.name not in text_in(view.payload):
                     await press(browser, link_in(view, "connect_paymo"), api_key=PAYMO_KEY)
@@ -121,7 +142,7 @@ class Person:
                     view = await self._saying(self.stage.books.name)
             room = self.stage.slack.channel(ROOM)
             await self.stage.slack.choose(self.name, view.id, "channel", room.id)
-            if (await self.stage.slack.submit(self.name, view.id)).ok:
+            if await self.submit(view):
                 is_done.append(True)
 
         await self.insist("connect", act, lambda: is_done or None)

@@ -95,6 +95,7 @@ class Stage:
     fates: list[Fate] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)  # what belongs to no invoice
     repeats_allowed: int = 0
+    acted_at: float = 0  # when the program last took what somebody asked for
     # What may be deleted in Paymo: for what in Xero, after which of all requests.
     deleted: dict[str, tuple[str, int]] = field(default_factory=dict)
 
