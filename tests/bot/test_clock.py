@@ -11,6 +11,7 @@ from bot.work import Tasks
 from services.clients.tokens import Tokens, XeroOAuth
 from services.connect.consents import StoreVault
 from services.model.jobs import Job
+from services.notices.health import HealthService
 from services.store import leases, schedules, upkeep
 from services.store.engine import Database
 from services.store.tables import Export
@@ -49,7 +50,8 @@ def clock_of(database: Database, wall: Wall, nudged: list[tuple[Job, int]]) -> C
     oauth = XeroOAuth(client_id="", client_secret="", http_headers={}, now=wall, **nowhere)
     tokens = Tokens(StoreVault(database, wall), oauth, wall)
     beats: list[float] = []
-    keeping = Keeping(database, tokens, remind, wall, timedelta(days=30))
+    health = HealthService(database, wall)
+    keeping = Keeping(database, tokens, remind, wall, timedelta(days=30), health)
     return Clock(keeping, beats.append, Tasks())
 
 

@@ -13,6 +13,7 @@ from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
+from services.model.notice import NoticeKind
 from services.model.payment import PaymentState
 from services.store.engine import Database
 from services.store.tables import (
@@ -123,12 +124,14 @@ def _unread(stage: Stage) -> Iterator[Problem]:
 
 
 def said(stage: Stage) -> Counter[tuple[str, Any]]:
-    """Count the notifications in all channels by kind and invoice."""
+    """Count the notifications in all channels by kind and invoice, but for warnings."""
     found: Counter[tuple[str, Any]] = Counter()
     for room in stage.slack.state.channels.values():
         here: Counter[tuple[str, Any]] = Counter()
         for about in filter(None, (each.metadata for each in room.messages)):
             here[about["event_type"], about.get("event_payload", {}).get("paymo_invoice_id")] += 1
+        for key in [each for each in here if each[0] == NoticeKind.HEALTH]:
+            del here[key]
         for key, count in here.items():  # each channel that needs it has a card of its own
             is_card = key[0] == "invoice_exported"
             found[key] = max(found[key], count) if is_card else found[key] + count
