@@ -53,7 +53,11 @@ def needed(wanted: Iterable[str], python: str) -> dict[str, set[str]]:
 
 
 def _brought(name: str, python: str, extra: str) -> Iterator[Requirement]:
-    for text in metadata.requires(name) or ():
+    try:
+        texts = metadata.requires(name) or ()
+    except metadata.PackageNotFoundError:
+        return  # needed on other Pythons alone
+    for text in texts:
         each = Requirement(text)
         if applies(each, python, extra) and (not extra or not applies(each, python)):
             yield each
