@@ -168,7 +168,7 @@ def _choice(pair: Pair, value: str) -> Block:
         f"*{one_line(pair.company)}* in Paymo → *{one_line(pair.organisation)}* in Xero{demo}\n"
         f"Connected by <@{pair.owner_id}>"
     )
-    button = blocks.button("This One", names.WHICH, value)
+    button = blocks.button("Choose This One", names.WHICH, value)
     return blocks.named(blocks.section(said, accessory=button), pair.connection_id)
 
 

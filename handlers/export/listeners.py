@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers import blocks, names, reply, rights
 from handlers.blocks import Block
-from handlers.export.text import NO_NUMBER, result_text
+from handlers.export.text import NO_NUMBER, on_its_way_text, result_text
 from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of, shared_card
 from handlers.reply import Screen, reply_target
@@ -170,7 +170,7 @@ class ExportListeners:
             why = next(iter(refusal.fields.values()))
             await request.update(export_view(form, note.channel_id, refused=why))
             return
-        said = f"Invoice {blocks.one_line(number)} is on its way to Xero."
+        said = on_its_way_text(number)
         await request.update(reply.working_view(said, note.channel_id, note.batch_id))
 
     async def invoice_options(self, request: SlackRequest) -> None:

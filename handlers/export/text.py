@@ -9,6 +9,7 @@ from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
+from services.model.wording import some_of
 
 RESPONSIBILITY = "Every line goes to this account. Choosing the right one is your responsibility."
 USED_BEFORE = "used before"
@@ -17,6 +18,7 @@ SEARCHES = "Searches numbers (any part, digits only), client names and totals."
 ISSUE_DATE = "Invoice date in Xero"
 DUE_DATE = "Due date in Xero"
 NO_NUMBER = "This message names no Paymo invoice. Type `/paymo-xero export` and its number."
+DEMO = "🟨 This is Xero’s demo company: nothing in it is real."
 READING = "Reading the invoice from Paymo…"
 
 FEW_LINES = 5
@@ -28,6 +30,29 @@ CHECK_SIGNS = {
     Colour.AMBER: "*Note:*",
     Colour.RED: "⚠️ *Fix:*",
 }
+
+
+def on_its_way_text(number: str) -> str:
+    """Say that an export has begun."""
+    return f"Invoice {one_line(number)} is on its way to Xero."
+
+
+def route_text(company: str, organisation: str) -> str:
+    """Say which company's invoices go to which organisation."""
+    return f"From *{one_line(company)}* in Paymo to *{one_line(organisation)}* in Xero"
+
+
+def untaxed_hint(form: ExportForm) -> str:
+    """Say why a rate for lines without tax is asked for."""
+    several = f"{form.organisation} has several rates of 0%."
+    return f"{several} We’ll remember this choice, and you can change it in the settings."
+
+
+def alike_text(alike: Sequence[str]) -> str:
+    """Say before a press which others it lets go as well."""
+    numbers = some_of([one_line(each) for each in alike])
+    wait = "waits" if len(alike) == 1 else "wait"
+    return f"{numbers} {wait} for the same. A date or status that you choose here goes for all."
 
 
 def contact_hint(reason: str) -> str:

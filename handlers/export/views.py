@@ -8,6 +8,7 @@ from handlers.blocks import Block, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
     CHECK_SIGNS,
+    DEMO,
     DUE_DATE,
     EXPORTED,
     FEW_LINES,
@@ -17,6 +18,7 @@ from handlers.export.text import (
     SEARCHES,
     TAX_HELP,
     account_hint,
+    alike_text,
     amount_of,
     approval_text,
     contact_hint,
@@ -26,9 +28,11 @@ from handlers.export.text import (
     line_cells,
     passed_text,
     result_text,
+    route_text,
     status_name,
     tax_hint,
     totals_text,
+    untaxed_hint,
     verdict,
 )
 from handlers.notices.views import card_of
@@ -43,7 +47,6 @@ from services.model import chunks
 from services.model.actions import Action, in_the_form
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoicePicture
-from services.model.wording import some_of
 
 TITLE = "Export Invoice"
 
@@ -91,9 +94,7 @@ def export_choice(view: Body) -> ExportChoice:
 
 def route_line(form: ExportForm | BatchForm) -> list[Block]:
     """Say which company's invoices go to which organisation."""
-    route = f"From *{one_line(form.company)}* in Paymo to *{one_line(form.organisation)}* in Xero"
-    band = "🟨 This is Xero’s demo company: nothing in it is real." if form.is_demo else ""
-    return [blocks.context(route, band)]
+    return [blocks.context(route_text(form.company, form.organisation), DEMO * form.is_demo)]
 
 
 def _verdict(form: ExportForm, refused: str) -> list[Block]:
@@ -191,8 +192,7 @@ def _untaxed_field(form: ExportForm) -> list[Block]:
             "Tax rate of lines without tax",
             form.untaxed_options,
             form.untaxed.value if form.untaxed else "",
-            hint=f"{form.organisation} has several rates of 0%. We’ll remember this choice, and "
-            "you can change it in the settings.",
+            hint=untaxed_hint(form),
             tells=True,
         )
     ]
@@ -245,10 +245,7 @@ def _alike(result: ExportResult) -> list[Block]:
     """Say before a press which others it lets go as well."""
     if not result.alike:
         return []
-    numbers = some_of([one_line(each) for each in result.alike])
-    wait = "waits" if len(result.alike) == 1 else "wait"
-    said = f"{numbers} {wait} for the same. A date or status that you choose here goes for all."
-    return [blocks.context(said)]
+    return [blocks.context(alike_text(result.alike))]
 
 
 def _after(result: ExportResult) -> list[Block]:

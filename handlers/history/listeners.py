@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers import blocks, reply
-from handlers.buttons import UNDO_MEANS
-from handlers.history.text import NO_FILE, WHICH, client_text, history_text, overdue_text, why_text
+from handlers.history.text import (
+    NO_FILE,
+    NO_NUMBER,
+    WHICH,
+    client_text,
+    file_text,
+    history_text,
+    overdue_text,
+    undo_question,
+    why_text,
+)
 from handlers.history.views import history_blocks, history_file, why_blocks
 from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
@@ -48,20 +57,17 @@ class HistoryListeners:
     async def send_file(self, request: SlackRequest) -> None:
         """Send every act as a file to the person who pressed."""
         found = await self.history.everything(request.person, request.value)
-        about = blocks.one_line(found.number or found.organisation)
-        said = f"History of {about}: {blocks.counted(found.total, 'row')}."
         workspace_id = await self.workspaces.id_of(request.person)
         who = list(dict.fromkeys(act.by for act in found.audit))[:_MOST_NAMED]
         called = {each: await self.people.name_of(workspace_id, each) for each in who}
-        file = history_file(found, called)
+        file, said = history_file(found, called), file_text(found)
         if not await share_csv(request.client, request.person.user_id, file, said):
             await reply.tell(request, NO_FILE)
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
         """Ask before the export of the invoice with this number is undone, as the button does."""
         found = await self.undoing.find(request.person, _named(number, "undo"))
-        whose = f"{blocks.one_line(found.number)} ({blocks.one_line(found.client_name)})"
-        question = f"Undo the export of {whose}? {UNDO_MEANS}"
+        question = undo_question(found.number, found.client_name)
         button = blocks.button("Undo", Action.UNDO, found.export_id, style="danger")
         await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
 
@@ -113,7 +119,7 @@ class HistoryListeners:
 def _named(number: str, verb: str) -> str:
     """Return the number that was typed, or say what is missing."""
     if not number:
-        raise ServiceError(f"Type the invoice's number too, such as /paymo-xero {verb} INV-1.")
+        raise ServiceError(NO_NUMBER.format(verb=verb))
     return number
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from handlers import blocks
 from handlers.blocks import counted, day, escape, moment, one_line, render_line, shorten
+from handlers.buttons import UNDO_MEANS
 from services import money
 from services.explain.findings import Finding
 from services.explain.service import Explanation
@@ -19,6 +20,8 @@ from services.model.wording import listed
 
 _APP = "paymo-xero"
 _MOST_CHARACTERS = 300
+FILE_HOLDS = "The file has every entry with all its details. Only you get it."
+NO_NUMBER = "Type the invoice's number too, such as /paymo-xero {verb} INV-1."
 _MOST_DETAILS = 8
 _ARROW = "→"
 # `{it}` stands for the invoice, `{organisation}` for Xero's; what else is in braces is in `_more`.
@@ -106,6 +109,17 @@ WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 _OVERDUE = ("More than 60 days overdue", "31 to 60 days overdue", "Up to 30 days")
 _MOST = 8  # invoices that are named in one group
 _LONGEST_NAME = 60
+
+
+def file_text(found: History) -> str:
+    """Say what the file holds."""
+    about = one_line(found.number or found.organisation)
+    return f"History of {about}: {counted(found.total, 'row')}."
+
+
+def undo_question(number: str, client_name: str) -> str:
+    """Ask before an export is undone."""
+    return f"Undo the export of {one_line(number)} ({one_line(client_name)})? {UNDO_MEANS}"
 
 
 def history_text(found: History) -> str:

@@ -7,7 +7,7 @@ from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, shorten
 from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.export.views import check_blocks
-from handlers.history.text import as_json, causes, finding_line, fine_line, sentence_of
+from handlers.history.text import FILE_HOLDS, as_json, causes, finding_line, fine_line, sentence_of
 from handlers.slack import CSVFile
 from services.explain.service import Explanation
 from services.history.service import Done, History
@@ -30,7 +30,7 @@ def _file(found: History) -> list[Block]:
     """Offer the file to whoever may have it."""
     button = blocks.button("Download CSV", names.HISTORY_CSV, found.number)
     drawn = rights.within(found.role, blocks.actions([button], about=found.connection_id))
-    said = blocks.context("The file has every entry with all its details. Only you get it.")
+    said = blocks.context(FILE_HOLDS)
     return [*drawn, said] if drawn else []
 
 
@@ -115,5 +115,5 @@ def _buttons(found: Explanation) -> list[Block]:
     if found.paused_connection:
         drawn += breaker_buttons(found.paused_connection)
     if found.export_id:
-        drawn.append(blocks.button("History", names.HISTORY, found.number))
+        drawn.append(blocks.button("Show History", names.HISTORY, found.number))
     return drawn + open_links(xero=found.xero_url, paymo=found.paymo_url)

@@ -4,7 +4,7 @@ import html
 from dataclasses import dataclass
 
 from handlers import blocks, names, reply
-from handlers.blocks import one_line
+from handlers.matching.text import CHOOSE_CLIENT, done_text
 from handlers.matching.views import TITLE, match_view
 from handlers.routing import Body, SlackRequest, chosen, field_of, number_in
 from services.errors import NotAccepted
@@ -39,8 +39,7 @@ class MatchingListeners:
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
         choice, form = await self.save(request)
-        what = "is matched" if choice.account_id else "has its contact; the account is still open"
-        done = f"✅ {one_line(_named(request.view))} {what}."
+        done = done_text(_named(request.view), has_account=bool(choice.account_id))
         await request.update(match_view(form, said=done, is_bare=form.client is not None))
         if form.client is not None:
             await reply.redraw_open(request, match_view(form, said=done))
@@ -50,7 +49,7 @@ class MatchingListeners:
         view = request.view
         client_id = number_in(chosen(view, names.CLIENT)) or request.note.client_id
         if not client_id:
-            raise NotAccepted({names.CLIENT: "Choose the client."})
+            raise NotAccepted({names.CLIENT: CHOOSE_CLIENT})
         choice = MatchChoice(
             client_id=client_id,
             contact_id=chosen(view, names.CONTACT),

@@ -1,3 +1,22 @@
 """What is said of matching clients."""
 
+from handlers.blocks import counted, one_line
+from services.matching.service import MatchForm
+
 NO_CLIENTS = "⏳ We're still reading Paymo's clients. Close this and open it again in a moment."
+ALL_MATCHED = "Every client is matched."
+CHOOSE_CLIENT = "Choose the client."
+ACCOUNT_HINT = "Where this client's invoices usually go. You can change it for each export."
+
+
+def matched_text(form: MatchForm) -> str:
+    """Count the clients that are matched."""
+    known, every = form.total - form.unmatched, counted(form.total, "client")
+    are = "is" if form.total == 1 else "are"
+    return f"{known} of {every} {are} matched with {one_line(form.organisation)}."
+
+
+def done_text(client: str, *, has_account: bool) -> str:
+    """Say what is known of a client now."""
+    what = "is matched" if has_account else "has its contact; the account is still open"
+    return f"✅ {one_line(client)} {what}."

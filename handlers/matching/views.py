@@ -1,8 +1,8 @@
 """The form that matches one client, as it is drawn."""
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line
-from handlers.matching.text import NO_CLIENTS
+from handlers.blocks import Block
+from handlers.matching.text import ACCOUNT_HINT, ALL_MATCHED, NO_CLIENTS, matched_text
 from handlers.routing import Note
 from services.matching.service import MatchForm
 
@@ -15,12 +15,10 @@ def match_view(
     """Draw the form; bare, it has no fields yet that depend on the client."""
     if not form.total:
         return blocks.modal(names.MATCH, TITLE, [blocks.section(NO_CLIENTS)])
-    matched = form.total - form.unmatched
-    intro = f"{matched} of {form.total} clients are matched with {one_line(form.organisation)}."
     drawn = [blocks.section(said)] if said else []
-    drawn.append(blocks.context(intro))
+    drawn.append(blocks.context(matched_text(form)))
     if form.client is None and said:
-        drawn.append(blocks.section("Every client is matched."))
+        drawn.append(blocks.section(ALL_MATCHED))
         return blocks.modal(names.MATCH, TITLE, drawn)
     drawn.append(
         blocks.search(names.CLIENT, "Client in Paymo", "Choose a client", form.client, tells=True)
@@ -50,7 +48,7 @@ def _fields(form: MatchForm) -> list[Block]:
             "Account in Xero",
             "For example Sales",
             form.account,
-            hint="Where this client's invoices usually go. It can be changed for each export.",
+            hint=ACCOUNT_HINT,
             optional=True,
         ),
     ]

@@ -121,7 +121,7 @@ class NoticeListeners:
             shown = [blocks.section(text)]
             await request.respond(text=text, blocks=shown, response_type="in_channel")
         if before is None:
-            change = blocks.button("Change…", names.SUBSCRIBE)
+            change = blocks.button("Change Notifications…", names.SUBSCRIBE)
             said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."
             about = request.person.connection_id
             await reply.tell(request, said, blocks.actions([change], about=about))
@@ -143,7 +143,7 @@ class NoticeListeners:
             is_ours = await sharing_of(request.client, channel_id) is Sharing.NO
             channel_id = channel_id if is_ours else ""
         view = subscribe_view(found, channel_id, await self.service.about(request.person))
-        again = blocks.button("Notices…", names.SUBSCRIBE)
+        again = blocks.button("Choose Notifications", names.SUBSCRIBE)
         await reply.open_view(request, view, again=again)
 
     async def submit(self, request: SlackRequest) -> None:

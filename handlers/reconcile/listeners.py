@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers import blocks, reply
-from handlers.reconcile.text import NO_FILE, report_text
+from handlers.reconcile.text import NO_FILE, begun_text, file_text, report_text
 from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest
@@ -26,12 +26,7 @@ class ReconcileListeners:
         """Have a month compared, or this one where none is named."""
         reply_to = await reply_target(self.workspaces, request)
         begun = await self.service.ask(request.person, " ".join(typed), reply_to)
-        company, organisation = blocks.one_line(begun.company), blocks.one_line(begun.organisation)
-        what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
-        if begun.is_new:
-            await reply.tell(request, f"⏳ Comparing {what}. We'll tell you here.")
-        else:
-            await reply.tell(request, f"⏳ Still comparing {what}, as you asked.")
+        await reply.tell(request, begun_text(begun))
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
@@ -52,7 +47,7 @@ class SlackReconcileScreen(Screen):
             return
         with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
-            said = f"All {len(report.rows)} invoices of {report.label}, compared:"
+            said = file_text(report)
             if not await share_csv(client, reply_to.user_id, report_file(report), said):
                 await self.tell(reply_to, NO_FILE)
 

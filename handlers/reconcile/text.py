@@ -10,7 +10,7 @@ from services import money
 from services.compare import Mismatch
 from services.model.wording import listed, some_of
 from services.reconcile.relinking import Found
-from services.reconcile.report import Outcome, Report
+from services.reconcile.report import Begun, Outcome, Report
 
 NO_FILE = (
     "⚠️ Slack didn't take the file. The app may lack the permission: ask an admin to install it "
@@ -27,6 +27,27 @@ Facts = dict[str, Any]
 _LONGEST = 3900
 _LONGEST_NAME = 60
 _MOST_NAMED, _MOST_NUMBERS = 5, 3
+
+
+def begun_text(begun: Begun) -> str:
+    """Say that a comparison is under way."""
+    company, organisation = one_line(begun.company), one_line(begun.organisation)
+    what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
+    if begun.is_new:
+        return f"⏳ Comparing {what}. We'll tell you here."
+    return f"⏳ Still comparing {what}, as you asked."
+
+
+def file_text(report: Report) -> str:
+    """Say what the file holds."""
+    return f"{blocks.counted(len(report.rows), 'invoice')} of {report.label}, compared:"
+
+
+def below_texts(report: Report, left: int) -> tuple[str, ...]:
+    """Say what was compared, how many are `left` for the file, and that there is one."""
+    about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
+    more = f"{left} more {'is' if left == 1 else 'are'} in the file." if left > 0 else ""
+    return about, more, "You get a file with all of them." if report.rows else ""
 
 
 def report_text(report: Report) -> str:

@@ -14,6 +14,7 @@ from handlers.reconcile.text import (
     RECEIVED,
     Facts,
     amount_of,
+    below_texts,
     digest_lines,
     finding_text,
     plain_finding,
@@ -50,11 +51,7 @@ def report_blocks(report: Report) -> list[Block]:
             for place, row in enumerate(told[:_MOST_ROWS])
         ),
     ]
-    about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
-    left = len(told) - _MOST_ROWS
-    more = f"{left} more are in the file." if left > 0 else ""
-    file = "You get a file with all of them." if report.rows else ""
-    return [*drawn, blocks.context(about, more, file)]
+    return [*drawn, blocks.context(*below_texts(report, len(told) - _MOST_ROWS))]
 
 
 def _row(row: Row) -> Block:

@@ -1,4 +1,4 @@
-"""What single people are told: of roles, and of what a second person has to approve."""
+"""What the settings say, and what single people are told of roles and of approvals."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -7,14 +7,57 @@ from decimal import Decimal
 from handlers.blocks import day, escape, one_line, render
 from handlers.routing import Body
 from services import money
-from services.model.people import Role
+from services.model.people import Option, Role
+from services.settings.service import SettingsForm
 
+ROLES = (
+    Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
+    Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+)
+VOID = (
+    Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
+    Option("delete", "Delete in Paymo", "Voiding and deleting mean the same"),
+)
+CREDITS = (
+    Option("record", "Record in Paymo", "As a payment that says what it is"),
+    Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
+)
+AUTO = (
+    Option("off", "Off", "Somebody exports every invoice"),
+    Option("on", "On", "Three failures in a row turn it off"),
+)
+PDF = (
+    Option("off", "Off", "The invoice alone goes to Xero"),
+    Option("on", "On", "Needs one more permission in Xero"),
+)
+CHANNELS = (
+    Option("on", "People in subscribed channels", "Only there; they read notifications anyway"),
+    Option("off", "Nobody else", "Only the people named here"),
+)
+HAND_OVER_ON_SAVE = "When you save, this person becomes the owner. Only they can give it back."
+HAND_OVER = "They will decide about settings, roles and connecting. You stay an exporter."
+AUTO_HINT = (
+    "Invoices sent in Paymo from now on, if every check is green and somebody chose the client's "
+    "contact before. We ask in your channels about all others."
+)
+VIEWERS_HINT = "They can't export or change anything."
+OWNER_HINT = "Choose somebody else to hand over. You stay an exporter."
+EXPORTERS_HINT = "They may also match clients and press the buttons under notifications."
+APPROVE_HINT = (
+    "Empty: nobody has to. Another exporter than the one who asked presses Approve. Exports in "
+    "other currencies always need it."
+)
 UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
 ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
     "Press *Connect Xero* and allow it for {organisation}. Until then invoices go without it."
 )
 GONE = "This button is too old. Type the command again."
+
+
+def heading_text(form: SettingsForm) -> str:
+    """Say whose settings these are."""
+    return f"Settings of {one_line(form.organisation)}. Only <@{form.owner_id}> can change them."
 
 
 def access_asked_text(facts: Body) -> str:

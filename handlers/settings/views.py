@@ -3,39 +3,31 @@
 from handlers import blocks, names
 from handlers.blocks import Block
 from handlers.routing import Body, Note
-from handlers.settings.text import ONE_MORE, UNTAXED_HINT
-from services.model.people import Option, Role
+from handlers.settings.text import (
+    APPROVE_HINT,
+    AUTO,
+    AUTO_HINT,
+    CHANNELS,
+    CREDITS,
+    EXPORTERS_HINT,
+    HAND_OVER,
+    HAND_OVER_ON_SAVE,
+    ONE_MORE,
+    OWNER_HINT,
+    PDF,
+    ROLES,
+    UNTAXED_HINT,
+    VIEWERS_HINT,
+    VOID,
+    heading_text,
+)
+from services.model.people import Role
 from services.settings.service import SettingsForm, too_early
 
-_CHOICES = (
-    Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
-    Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
-)
-
 TITLE = "Settings"
-_VOID = (
-    Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
-    Option("delete", "Delete in Paymo", "Voiding and deleting mean the same"),
-)
-_CREDITS = (
-    Option("record", "Record in Paymo", "As a payment that says what it is"),
-    Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
-)
-_AUTO = (
-    Option("off", "Off", "Somebody exports every invoice"),
-    Option("on", "On", "Three failures in a row turn it off"),
-)
-_PDF = (
-    Option("off", "Off", "The invoice alone goes to Xero"),
-    Option("on", "On", "Needs one more permission in Xero"),
-)
-_CHANNELS = (
-    Option("on", "People in subscribed channels", "Only there; they read notifications anyway"),
-    Option("off", "Nobody else", "Only the people named here"),
-)
 _SURE = blocks.confirm(
     "Hand over?",
-    "When you save, this person becomes the owner. Only they can give it back.",
+    HAND_OVER_ON_SAVE,
     yes="Hand Over",
 )
 
@@ -47,12 +39,12 @@ def asked_buttons(facts: Body) -> list[Block]:
     if facts["role"] == Role.OWNER.word:
         sure = blocks.confirm(
             "Hand over?",
-            "They will decide about settings, roles and connecting. You stay an exporter.",
+            HAND_OVER,
             yes="Hand Over",
         )
         return [blocks.button("Allow", names.ALLOW_ACCESS, request_id, ask=sure), decline]
     return [
-        blocks.static_select(names.ACCESS_ROLE, _CHOICES, facts["role"]),
+        blocks.static_select(names.ACCESS_ROLE, ROLES, facts["role"]),
         blocks.button("Allow", names.ALLOW_ACCESS, request_id, style="primary"),
         decline,
     ]
@@ -74,10 +66,9 @@ def _auto_export(form: SettingsForm) -> Block:
     return blocks.choice(
         names.AUTO_EXPORT,
         "Export automatically",
-        _AUTO,
+        AUTO,
         form.auto_export,
-        hint="Invoices sent in Paymo from now on, if every check is green and somebody chose the "
-        "client's contact before. We ask in your channels about all others.",
+        hint=AUTO_HINT,
     )
 
 
@@ -97,16 +88,16 @@ def _people(form: SettingsForm) -> list[Block]:
         blocks.input_block(
             blocks.users_select(names.VIEWERS, form.viewers),
             "Who may ask about invoices anywhere",
-            hint="They can't export or change anything.",
+            hint=VIEWERS_HINT,
             optional=True,
         ),
         blocks.choice(
-            names.CHANNEL_VIEWERS, "Who else may see invoices", _CHANNELS, form.channel_viewers
+            names.CHANNEL_VIEWERS, "Who else may see invoices", CHANNELS, form.channel_viewers
         ),
         blocks.input_block(
             blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
             "Owner",
-            hint="Choose somebody else to hand over. You stay an exporter.",
+            hint=OWNER_HINT,
         ),
     ]
 
@@ -114,38 +105,32 @@ def _people(form: SettingsForm) -> list[Block]:
 def settings_view(form: SettingsForm) -> Block:
     """Draw the settings as they are."""
     drawn = [
-        blocks.context(
-            f"Settings of {blocks.one_line(form.organisation)}. Only the owner, "
-            f"<@{form.owner_id}>, can change them."
-        ),
+        blocks.context(heading_text(form)),
         blocks.input_block(
             blocks.users_select(names.EXPORTERS, form.exporters),
             "Who may export besides you",
-            hint="They may also match clients and press the buttons under notifications.",
+            hint=EXPORTERS_HINT,
             optional=True,
         ),
         *_people(form),
         blocks.choice(
             names.XERO_STATUS, "Invoices arrive in Xero as", blocks.STATUSES, form.xero_status
         ),
-        blocks.choice(
-            names.VOID_MEANS, "When an invoice is voided in Xero", _VOID, form.void_means
-        ),
+        blocks.choice(names.VOID_MEANS, "When an invoice is voided in Xero", VOID, form.void_means),
         blocks.choice(
             names.CREDITS,
             "When a credit note or an overpayment settles an invoice in Xero",
-            _CREDITS,
+            CREDITS,
             form.credits,
         ),
         _auto_export(form),
         blocks.choice(
-            names.ATTACH_PDF, "Attach Paymo’s PDF to the invoice in Xero", _PDF, form.attach_pdf
+            names.ATTACH_PDF, "Attach Paymo’s PDF to the invoice in Xero", PDF, form.attach_pdf
         ),
         blocks.input_block(
             blocks.number_input(names.APPROVE_ABOVE, form.approve_above),
             f"A second person approves exports above ({blocks.one_line(form.currency)})",
-            hint="Empty: nobody has to. Another exporter than the one who asked presses Approve. "
-            "Exports in other currencies always need it.",
+            hint=APPROVE_HINT,
             optional=True,
         ),
         *_untaxed(form),
