@@ -40,7 +40,9 @@ def begun_text(begun: Begun) -> str:
 
 def file_text(report: Report) -> str:
     """Say what the file holds."""
-    return f"{blocks.counted(len(report.rows), 'invoice')} of {report.label}, compared:"
+    count = len(report.rows)
+    every = "The only invoice" if count == 1 else f"All {count} invoices"
+    return f"{every} of {report.label}, compared:"
 
 
 def below_texts(report: Report, left: int) -> tuple[str, ...]:
