@@ -7,7 +7,7 @@ invoice at a time, each with its payments, so that whoever begins again goes on 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
@@ -93,7 +93,7 @@ class Relinking:
         open_ = {key: each for key, each in in_paymo.items() if key not in known}
         search = _Search(open_, own)
         await search.ask(xero)
-        pairs = tuple(search.pairs())
+        pairs = sorted(search.pairs(), key=lambda each: each.invoice.id)  # as they were written
         whole = await paymo.invoices_with_items([each.invoice.id for each in pairs])
         return Found(
             connection=connection,
@@ -347,6 +347,8 @@ class _Writing:
             # Where another amount is applied by now, the sweep sees that, and puts it right.
             listed = replace(listed, amount=copy.amount)
         row = payment.begin(export, listed, None, self.now)
+        if copy is not None:  # nobody knows when it came, but it is no news
+            row.seen_at = min(datetime.combine(listed.paid_on, time(), UTC), self.now)
         if not await payments.add(session, row) or copy is None:
             return
         await payment.mark_recorded(session, row, copy.id, copy.amount)

@@ -52,7 +52,11 @@ async def test_after_a_lost_database_everything_goes_on_and_nothing_is_doubled(
     found = await find(bridge)
     assert [len(found.pairs), sum(each.owed for each in found.pairs)] == [4, 1]
     assert await bridge.exports() == []
+    bridge.clock.turn(days=2)
     assert await relink(bridge) == 4
+    # What Paymo had already is no news to a digest.
+    seen = {each.amount: each.seen_at.date() for each in await bridge.payments()}
+    assert seen == {Decimal(40): DAY, Decimal(50): bridge.clock().date()}
 
     assert [paid(bridge, each) for each in ("INV-1", "INV-2")] == [[Decimal(40)], [Decimal(50)]]
     rows = await bridge.exports()
