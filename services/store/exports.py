@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from services.model.people import Person
 from services.store import connections, leases
 from services.store.leases import write_where
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
+from services.store.types import is_any
 
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 TAKEN = (*WAITING, ExportState.FAILED)  # what is refused comes due when something changed
@@ -27,6 +28,12 @@ FOLLOWED = (
     InvoiceState.HELD,
     InvoiceState.ASKED,
     InvoiceState.UNDOING,
+)
+# As the indexes that a sweep reads by have it (services.store.tables.exports).
+_IS_LIVE = is_any(Export.state, DONE) & is_any(Export.invoice_state, [InvoiceState.LIVE])
+IS_UNSETTLED = is_any(
+    Export.invoice_state,
+    (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.HELD, InvoiceState.ASKED),
 )
 
 
@@ -151,15 +158,22 @@ async def list_followed_ids(
     With `not_of` only of those that Xero does not list as this app's own: they were linked, or
     made by the app that the operator used before.
     """
-    asked = select(Export.xero_invoice_id).where(
+    live = select(Export.xero_invoice_id).where(
         Export.connection_id == connection.id,
         Export.tenant_id == connection.tenant_id,
         Export.xero_invoice_id.is_not(None),
-        Export.invoice_state == InvoiceState.LIVE,
+        _IS_LIVE,
     )
-    if not_of:
-        asked = asked.where(or_(Export.is_linked, Export.made_by.not_in(("", not_of))))
-    return [each for each in await session.scalars(asked.order_by(Export.id)) if each]
+    if not not_of:
+        return [each for each in await session.scalars(live.order_by(Export.id)) if each]
+    # Three questions that an index answers each, since one of all three would read every export.
+    made_by = Export.made_by
+    anothers = union(
+        live.where(Export.is_linked),
+        live.where(made_by > "", made_by < not_of),
+        live.where(made_by > not_of),
+    )
+    return sorted([each for each in await session.scalars(anothers) if each])
 
 
 async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:
@@ -192,6 +206,7 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
         select(Export)
         .where(
             Export.connection_id == connection.id,
+            IS_UNSETTLED,
             Export.invoice_state.in_(UNSETTLED),
         )
         .order_by(Export.id)
@@ -203,27 +218,39 @@ async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Expor
     """Return the exports that the breaker stopped."""
     found = await session.scalars(
         select(Export).where(
-            Export.connection_id == connection_id, Export.invoice_state == InvoiceState.HELD
+            Export.connection_id == connection_id,
+            IS_UNSETTLED,
+            Export.invoice_state == InvoiceState.HELD,
         )
     )
     return found.all()
 
 
-async def list_longest_unchecked(
+async def list_unchecked(
+    session: AsyncSession, connection: Connection, limit: int
+) -> Sequence[Export]:
+    """Return the live exports that are to be checked in Paymo: what is new, or was hinted at."""
+    found = await session.scalars(
+        _live(connection).where(Export.paymo_checked_at.is_(None)).order_by(Export.id).limit(limit)
+    )
+    return found.all()
+
+
+async def list_longest_checked(
     session: AsyncSession, connection: Connection, limit: int
 ) -> Sequence[Export]:
     """Return the live exports that Paymo was not asked about for the longest time."""
     found = await session.scalars(
-        select(Export)
-        .where(
-            Export.connection_id == connection.id,
-            Export.state.in_(DONE),
-            Export.invoice_state == InvoiceState.LIVE,
-        )
-        .order_by(Export.paymo_checked_at.asc().nulls_first(), Export.id)
+        _live(connection)
+        .where(Export.paymo_checked_at.is_not(None))
+        .order_by(Export.paymo_checked_at, Export.id)
         .limit(limit)
     )
     return found.all()
+
+
+def _live(connection: Connection) -> Select[Export]:
+    return select(Export).where(Export.connection_id == connection.id, _IS_LIVE)
 
 
 async def list_watched_ids(
@@ -242,6 +269,20 @@ async def list_watched_ids(
         )
     )
     return found.all()
+
+
+async def mark_checked(
+    session: AsyncSession, export_ids: Collection[int], now: datetime, *, is_hinted: bool
+) -> None:
+    """Note that these are checked in Paymo: the hinted ones, or those not hinted at meanwhile."""
+    checked_at = Export.paymo_checked_at
+    as_read = checked_at.is_(None) if is_hinted else checked_at.is_not(None)
+    await session.execute(
+        update(Export)
+        .where(Export.id.in_(export_ids), as_read)
+        .values(paymo_checked_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def uncheck(session: AsyncSession, export_ids: Collection[int]) -> None:
@@ -279,6 +320,7 @@ async def count_asking(session: AsyncSession, connection_id: int) -> int:
     found = await session.scalar(
         select(func.count()).where(
             Export.connection_id == connection_id,
+            IS_UNSETTLED,
             Export.invoice_state.in_((InvoiceState.HELD, InvoiceState.ASKED)),
         )
     )

@@ -9,9 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links
@@ -122,25 +121,20 @@ def hears(subscription: Subscription, notification: Notification) -> bool:
 
 async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:
     """Take the oldest notice whose turn it is; never one that overtakes another in its channel."""
-    earlier = aliased(Notice)
-    overtakes = (
-        select(earlier.id)
-        .where(
-            earlier.workspace_id == Notice.workspace_id,
-            earlier.channel_id == Notice.channel_id,
-            earlier.due_at.is_not(None),
-            earlier.id < Notice.id,
-        )
-        .exists()
-    )
-    oldest = (
-        select(Notice.id)
-        .where(Notice.workspace_id == workspace_id, leases.is_free(Notice, now), ~overtakes)
-        .order_by(Notice.id)
-        .limit(1)
-        .scalar_subquery()
-    )
+    heads = Notice.id.in_(_first_of_each_channel(workspace_id)) & leases.is_free(Notice, now)
+    oldest = select(Notice.id).where(heads).order_by(Notice.id).limit(1).scalar_subquery()
     return await leases.take_where(session, Notice, Notice.id == oldest, now)
+
+
+def _first_of_each_channel(workspace_id: int) -> Select[int]:
+    """Step through the index from one channel to the next, however much waits in each."""
+    waiting = (Notice.workspace_id == workspace_id) & Notice.due_at.is_not(None)
+    start = select(func.min(Notice.channel_id).label("id")).where(waiting)
+    walk = start.cte("channels", recursive=True)
+    further = select(func.min(Notice.channel_id)).where(waiting, Notice.channel_id > walk.c.id)
+    walk = walk.union_all(select(further.scalar_subquery()).where(walk.c.id.is_not(None)))
+    first = select(func.min(Notice.id)).where(waiting, Notice.channel_id == walk.c.id)
+    return select(first.scalar_subquery()).select_from(walk)
 
 
 async def close(

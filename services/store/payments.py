@@ -11,10 +11,14 @@ from services.model import chunks
 from services.model.invoice import UNSETTLED
 from services.model.payment import PaymentState
 from services.store import leases
+from services.store.exports import IS_UNSETTLED
 from services.store.tables import Connection, Export, Payment
+from services.store.types import is_any
 
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
+# As its index has it (services.store.tables.exports).
+IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
 
 
 async def get(session: AsyncSession, payment_id: int) -> Payment:
@@ -106,10 +110,12 @@ async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
 async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[datetime]:
     """Return when the next payment on its way, and the next deletion to follow, are due."""
     payment = select(func.min(Payment.due_at)).where(
-        Payment.connection_id == connection_id, Payment.state.in_(_DUE)
+        Payment.connection_id == connection_id, Payment.state.in_(_DUE), Payment.due_at.is_not(None)
     )
     deletion = select(func.min(Export.due_at)).where(
-        Export.connection_id == connection_id, Export.invoice_state.in_(UNSETTLED)
+        Export.connection_id == connection_id,
+        IS_UNSETTLED,
+        Export.invoice_state.in_(UNSETTLED),
     )
     found = [await session.scalar(payment), await session.scalar(deletion)]
     return [each for each in found if each is not None]
@@ -121,6 +127,7 @@ async def count_asking(session: AsyncSession, connection_id: int) -> int:
     found = await session.scalar(
         select(func.count()).where(
             Payment.connection_id == connection_id,
+            IS_LEFT,
             or_(Payment.state == PaymentState.ASKED, is_stuck),
         )
     )

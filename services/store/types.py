@@ -1,13 +1,28 @@
 """What every table has, and column types: money, times, encrypted secrets, enumerations."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Enum,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    bindparam,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 from structlog.contextvars import get_contextvars
 
@@ -127,6 +142,18 @@ def text_enum(kind: type[StrEnum]) -> Enum:
         return [member.value for member in members]
 
     return Enum(kind, native_enum=False, length=32, values_callable=values)
+
+
+def partial(name: str, *columns: str, where: str, **more: Any) -> Index:
+    """Return an index of those rows alone for which `where` holds."""
+    rule = text(where)
+    return Index(name, *columns, sqlite_where=rule, postgresql_where=rule, **more)
+
+
+def is_any(column: InstrumentedAttribute[Any], values: Iterable[StrEnum]) -> ColumnElement[bool]:
+    """Compare with values that stand in the statement itself: a partial index is found by them."""
+    listed = bindparam(None, list(values), type_=column.type, expanding=True, literal_execute=True)
+    return column.in_(listed)
 
 
 class Base(DeclarativeBase):

@@ -16,6 +16,7 @@ from services.model.notice import MOST_DAYS_LATE
 from services.model.payment import PaymentState
 from services.model.wording import some_of
 from services.store.mirror import count_clients, folded_name, search_clients
+from services.store.payments import IS_LEFT
 from services.store.tables import Client, Connection, Export, InvoiceHeader, Payment
 
 _MOST_NAMED, _LONGEST_ECHO = 8, 40
@@ -49,7 +50,11 @@ async def list_asking(
     found = await session.execute(
         select(Payment, Export)
         .join(Export, Export.id == Payment.export_id)
-        .where(Payment.connection_id == connection.id, Payment.state == PaymentState.ASKED)
+        .where(
+            Payment.connection_id == connection.id,
+            IS_LEFT,
+            Payment.state == PaymentState.ASKED,
+        )
         .order_by(Payment.id.desc())
     )
     return [(payment, export) for payment, export in found]

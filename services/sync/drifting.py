@@ -1,14 +1,15 @@
 """What people do by hand to exported invoices: edits on either side, deletions in Paymo.
 
-It is told once, and nothing moves. Xero says by itself what changed there; Paymo is asked about a
-few at a time, the longest unchecked first, so that one sweep stays cheap: ten calls, each for one
-invoice. Those that Paymo told something of, or that its list says were changed, come before all
-others, and at most fifty at once.
+It is told once, and nothing moves. Xero says by itself what changed there; Paymo is asked by one
+list for a hundred invoices, the longest unchecked first, so that a sweep is one call. Those that
+Paymo told something of, or that its copied list says were changed, come before all others. A list
+may leave things out: what it does not show as it was is read singly, at most fifty in one sweep.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from services import compare
 from services.clients.paymo import Invoice
@@ -22,11 +23,12 @@ from services.model.notice import NoticeKind
 from services.model.payment import PaymentState
 from services.store import exports, matches, mirror, payments
 from services.store.engine import Session
-from services.store.tables import Payment
+from services.store.tables import Export, Payment
 from services.sync.run import ExportedInvoice, SweepRun
 
-_AT_ONCE = 10
-_MOST_BATCHES = 5
+_AT_ONCE = 100  # in one list
+_MOST_READ = 50  # singly, in one sweep
+_READ_WITHOUT_LIST = 10
 _IN_XERO = (
     "Changes in Xero don't go to Paymo. Change it back in Xero, or make the same change in Paymo."
 )
@@ -43,16 +45,79 @@ async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
 
 
 async def check_next(run: SweepRun) -> None:
-    """Check the invoices in Paymo whose turn it is."""
-    for _ in range(_MOST_BATCHES):
+    """Check the invoices in Paymo whose turn it is: by one list, and singly where that differs."""
+    turn = await _Turn.begin(run)
+    for export in await turn.differing() if turn.found else ():
+        with contextlib.suppress(Lost):
+            await _Watched(run, export).check_in_paymo()
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The invoices whose turn it is; `hinted` are the ids of those that may have changed."""
+
+    run: SweepRun
+    found: Sequence[Export]
+    hinted: Sequence[int]
+    rows: Mapping[int, Sequence[Payment]]
+
+    @classmethod
+    async def begin(cls, run: SweepRun) -> Self:
+        """Choose them, and note it before Paymo is asked: a hint that comes meanwhile counts.
+
+        Payments are read before, too: what is recorded by then must stand in Paymo's answer.
+        """
         async with run.database.sessions() as session:
-            found = await exports.list_longest_unchecked(session, run.connection, _AT_ONCE)
-        is_urgent = len(found) == _AT_ONCE and found[-1].paymo_checked_at is None
-        for export in found:
-            with contextlib.suppress(Lost):
-                await _Watched(run, export).check_in_paymo()
-        if not is_urgent:
-            return
+            new = await exports.list_unchecked(session, run.connection, _AT_ONCE)
+            left = _AT_ONCE - len(new)
+            old = await exports.list_longest_checked(session, run.connection, left)
+            found = [*new, *old]
+            rows: dict[int, list[Payment]] = {}
+            for row in await payments.list_of(session, _ids(found)):
+                rows.setdefault(row.export_id, []).append(row)
+        if new:
+            async with run.database.sessions.begin() as session:
+                await exports.mark_checked(session, _ids(new), run.now(), is_hinted=True)
+        return cls(run, found, _ids(new), rows)
+
+    async def differing(self) -> Sequence[Export]:
+        """Return those that must be read singly. What the list shows as it was is checked."""
+        read, shown = self.found, None
+        again: Sequence[int] = self.hinted
+        try:
+            shown = await self._shown()
+            if shown is not None:
+                read = [each for each in self.found if not self._is_same(each, shown)]
+                again = _ids(read)
+        finally:
+            await self._write_down(again, is_read=shown is not None)
+        least = _READ_WITHOUT_LIST if shown is None else 0
+        return read[: max(least, min(len(again), _MOST_READ))]
+
+    async def _shown(self) -> Mapping[int, Invoice] | None:
+        try:
+            listed = await self.run.paymo.glance([each.paymo_invoice_id for each in self.found])
+        except Rejected:
+            return None
+        return {each.id: each for each in listed}
+
+    def _is_same(self, export: Export, shown: Mapping[int, Invoice]) -> bool:
+        invoice = shown.get(export.paymo_invoice_id)
+        rows = self.rows.get(export.id, ())
+        return invoice is not None and _Watched(self.run, export).is_as_known(rows, invoice)
+
+    async def _write_down(self, again: Sequence[int], *, is_read: bool) -> None:
+        """Have some checked again, and note the others; also where this is cut off."""
+        done = set(_ids(self.found)) - set(again) if is_read else set()
+        async with self.run.database.sessions.begin() as session:
+            if done:
+                await exports.mark_checked(session, done, self.run.now(), is_hinted=False)
+            if again:
+                await exports.uncheck(session, again)
+
+
+def _ids(some: Sequence[Export]) -> list[int]:
+    return [each.id for each in some]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +162,15 @@ class _Watched(ExportedInvoice):
             async with run.database.sessions.begin() as session:
                 await self._settle(session, seen)
 
+    def is_as_known(self, rows: Sequence[Payment], invoice: Invoice) -> bool:
+        """Say whether the invoice is in Paymo what it was, with every copy of a payment."""
+        export = self.export
+        if export.client_id not in (None, invoice.client_id) or _removed(rows, invoice):
+            return False
+        known = compare.compared_of(export)
+        seen = compare.checked(export, known, invoice=invoice, contact_id=export.contact_id)
+        return seen == known and not self._untold(seen)
+
     async def _note_gone(self) -> None:
         """Tell once that the invoice was deleted in Paymo and stays in Xero."""
         async with self.run.database.sessions.begin() as session:
@@ -105,13 +179,11 @@ class _Watched(ExportedInvoice):
 
     async def _note_removed(self, rows: Sequence[Payment], invoice: Invoice) -> None:
         """Leave a tombstone for every copy that a person deleted, so that it does not come back."""
-        standing = {each.id for each in invoice.payments}
-        for row in rows:
-            if row.state is PaymentState.RECORDED and row.paymo_payment_id not in standing:
-                with contextlib.suppress(Lost):
-                    async with self.run.database.sessions.begin() as session:
-                        await payment.mark_deleted_by_person(session, row)
-                        await self.tell_removed(session, row, by_person=True)
+        for row in _removed(rows, invoice):
+            with contextlib.suppress(Lost):
+                async with self.run.database.sessions.begin() as session:
+                    await payment.mark_deleted_by_person(session, row)
+                    await self.tell_removed(session, row, by_person=True)
 
     async def _with_paymo(self, known: Comparison, invoice: Invoice) -> Comparison:
         export = self.export
@@ -170,13 +242,7 @@ class _Watched(ExportedInvoice):
 
     async def _settle(self, session: Session, seen: Comparison) -> None:
         """Write down what was seen, and tell of each side what hasn't been notified yet."""
-        export = self.export
-        sides = _sides(compare.standing(export, seen))
-        untold = [
-            each
-            for each in sides
-            if compare.fingerprint(each.found) != compare.told(export, each.name)
-        ]
+        export, untold = self.export, self._untold(seen)
         if not untold and seen == compare.compared_of(export):
             return
         marks = export.drift
@@ -188,6 +254,13 @@ class _Watched(ExportedInvoice):
             untold = untold[:1]  # that both say the same is one thing to tell
         for each in untold:
             await self._tell_side(session, each)
+
+    def _untold(self, seen: Comparison) -> "list[_Side]":
+        return [
+            each
+            for each in _sides(compare.standing(self.export, seen))
+            if compare.fingerprint(each.found) != compare.told(self.export, each.name)
+        ]
 
     async def _tell_side(self, session: Session, side: _Side) -> None:
         facts = {
@@ -210,6 +283,16 @@ class _Watched(ExportedInvoice):
         if side.name == compare.XERO:
             return _IN_XERO
         return compare.why_not_updated(self.export, self.run.connection, side.found)
+
+
+def _removed(rows: Sequence[Payment], invoice: Invoice) -> Sequence[Payment]:
+    """The recorded copies that do not stand in Paymo any more."""
+    standing = {each.id for each in invoice.payments}
+    return [
+        each
+        for each in rows
+        if each.state is PaymentState.RECORDED and each.paymo_payment_id not in standing
+    ]
 
 
 def _sides(now: Standing) -> tuple[_Side, _Side]:

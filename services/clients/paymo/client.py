@@ -178,12 +178,21 @@ class PaymoClient(PaymoTransport):
 
         Past 2,500 objects Paymo leaves lines out without a word, so they must be added up.
         """
-        more = {"include": "invoiceitems,client"}
         found: list[Invoice] = []
         for each in chunks(invoice_ids, PAGE):
-            answer = await self.send("GET", "/invoices", params=question(each) | more)
-            found += self._noted(rows_of(answer, INVOICES))
+            found += self._noted(await self._listed(each, "invoiceitems,client"))
         return tuple(found)
+
+    async def glance(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
+        """Those of these, at most a hundred, that the list shows, with all that `invoice` reads.
+
+        A list may leave out lines, payments or invoices: what differs must be read singly.
+        """
+        return (await self._listed(invoice_ids, _WHOLE)).found
+
+    async def _listed(self, invoice_ids: Sequence[int], include: str) -> Rows[Invoice]:
+        params = question(invoice_ids) | {"include": include}
+        return rows_of(await self.send("GET", "/invoices", params=params), INVOICES)
 
     async def headers_of(self, invoice_ids: Sequence[int]) -> tuple[Header, ...]:
         """The heads of those of these invoices that there are; read singly what is missing.

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.export import BatchState, ExportState, RefusalCode, Wish
@@ -20,10 +20,13 @@ from services.store.types import (
     RefusalCodes,
     Sends,
     UtcDateTime,
+    partial,
     text_enum,
 )
 
-_OPEN = text("state = 'waiting'")
+# Each sweep asks for these; what is settled for good does not make it slower.
+_LIVE = "state IN ('exported', 'different') AND invoice_state IN ('live')"
+_UNSETTLED = "invoice_state IN ('delete_seen', 'void_seen', 'held', 'asked')"
 
 
 class Export(Asked, Leased, Sends, Base):
@@ -36,6 +39,10 @@ class Export(Asked, Leased, Sends, Base):
     __tablename__ = "exports"
     __table_args__ = (
         UniqueConstraint("paymo_company_id", "tenant_id", "paymo_invoice_id", "generation"),
+        partial("ix_exports_unsettled", "connection_id", "id", where=_UNSETTLED),
+        partial("ix_exports_unchecked", "connection_id", "paymo_checked_at", "id", where=_LIVE),
+        partial("ix_exports_linked", "connection_id", "is_linked", where=_LIVE),
+        partial("ix_exports_made_by", "connection_id", "made_by", where=_LIVE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -120,7 +127,11 @@ class Payment(Asked, Leased, Sends, Base):
     """One payment or credit in Xero, and its copy in Paymo."""
 
     __tablename__ = "payments"
-    __table_args__ = (UniqueConstraint("tenant_id", "xero_payment_id"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "xero_payment_id"),
+        partial("ix_payments_on_their_way", "connection_id", "due_at", where="due_at IS NOT NULL"),
+        partial("ix_payments_asked", "connection_id", "id", where="state IN ('asked', 'parked')"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
@@ -175,14 +186,13 @@ class Task(Asked, Leased, Sends, Base):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index(
+        partial(
             "ix_tasks_open",
             "connection_id",
             "job",
             "subject",
+            where="state = 'waiting'",
             unique=True,
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
         ),
     )
 

@@ -4,11 +4,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.notice import Every, Layout, NoticeKind, Rhythm
-from services.store.types import PAYMO_ID, Asked, Base, Leased, Money, UtcDateTime, text_enum
+from services.store.types import (
+    PAYMO_ID,
+    Asked,
+    Base,
+    Leased,
+    Money,
+    UtcDateTime,
+    partial,
+    text_enum,
+)
 
 
 class Subscription(Base):
@@ -42,7 +51,16 @@ class Notice(Asked, Leased, Base):
     """One message that a channel or a person is owed."""
 
     __tablename__ = "notices"
-    __table_args__ = (UniqueConstraint("source", "channel_id"),)
+    __table_args__ = (
+        UniqueConstraint("source", "channel_id"),
+        partial(
+            "ix_notices_waiting",
+            "workspace_id",
+            "channel_id",
+            "id",
+            where="due_at IS NOT NULL",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
@@ -73,9 +91,10 @@ class AuditEntry(Base):
     """Who did what, when; rows are only ever added."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_newest", "connection_id", "at", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     user_id: Mapped[str] = mapped_column(String(32))  # "" when the app acted by itself
     what: Mapped[str] = mapped_column(String(64))

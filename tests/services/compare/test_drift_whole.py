@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from sandbox.paymo.model import Item
+from sandbox.serving import Seen
 from services.matching.service import MatchChoice
+from services.model.invoice import InvoiceState
 from services.model.wording import Command, Typed
 from services.store import notices
 from services.store.tables import Export
@@ -51,6 +53,12 @@ async def edited_in(bridge: Bridge) -> list[str]:
 def single_reads(bridge: Bridge) -> int:
     """Return how often Paymo was asked for one invoice."""
     return len(bridge.paymo.calls("GET", r"/invoices/\d+$"))
+
+
+def whole_reads(bridge: Bridge) -> list[Seen]:
+    """Return the calls that asked Paymo for invoices with their payments, in a list or singly."""
+    calls = bridge.paymo.calls("GET", "/invoices")
+    return [each for each in calls if "invoicepayments" in each.query.get("include", "")]
 
 
 async def test_c8_another_text_is_told_once_and_the_card_says_so_until_it_is_taken_back(
@@ -154,6 +162,28 @@ async def test_a_look_reads_one_invoice_more_only_where_the_list_says_it_changed
     bridge.clock.turn(hours=2)
     await bridge.copy()
     assert [each.paymo_checked_at for each in await bridge.exports()] == [None]
+
+
+async def test_a_sweep_in_which_nothing_changed_asks_each_side_once(bridge: Bridge) -> None:
+    await bridge.look()
+    before = len(whole_reads(bridge)), len(bridge.xero.calls("GET", "/Invoices"))
+    await bridge.look()
+
+    assert len(whole_reads(bridge)) == before[0] + 1
+    assert len(bridge.xero.calls("GET", "/Invoices")) == before[1] + 1
+    company = bridge.paymo.company
+    company.delete_invoice(in_paymo(bridge).id)
+    await bridge.look()
+    assert [each.invoice_state for each in await bridge.exports()] == [InvoiceState.GONE]
+
+
+async def test_what_paymo_s_list_does_not_show_is_read_singly(bridge: Bridge) -> None:
+    await bridge.look()
+    bridge.paymo.faults.add(method="GET", path=r"/invoices$", status=400)
+    reword(bridge, "Design")
+    await bridge.look()
+
+    assert [each["side"] for each in await told(bridge)] == ["Paymo"]
 
 
 async def test_an_update_that_never_came_is_not_taken_for_one_that_did(bridge: Bridge) -> None:

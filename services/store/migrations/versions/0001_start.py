@@ -1,5 +1,7 @@
 """Every table, as it starts."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +11,12 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+
+def _partial(name: str, table: str, columns: list[str], where: str, **more: Any) -> None:
+    """Add an index of those rows alone for which `where` holds."""
+    rule = sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=rule, postgresql_where=rule, **more)
 
 
 def upgrade() -> None:
@@ -713,6 +721,16 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_exports_xero_invoice_id"), "exports", ["xero_invoice_id"], unique=False
     )
+    _partial(
+        "ix_exports_unsettled",
+        "exports",
+        ["connection_id", "id"],
+        "invoice_state IN ('delete_seen', 'void_seen', 'held', 'asked')",
+    )
+    live = "state IN ('exported', 'different') AND invoice_state IN ('live')"
+    _partial("ix_exports_unchecked", "exports", ["connection_id", "paymo_checked_at", "id"], live)
+    _partial("ix_exports_linked", "exports", ["connection_id", "is_linked"], live)
+    _partial("ix_exports_made_by", "exports", ["connection_id", "made_by"], live)
     op.create_table(
         "audit_log",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -733,9 +751,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index(
-        op.f("ix_audit_log_connection_id"), "audit_log", ["connection_id"], unique=False
-    )
+    op.create_index("ix_audit_log_newest", "audit_log", ["connection_id", "at", "id"], unique=False)
     op.create_index(op.f("ix_audit_log_export_id"), "audit_log", ["export_id"], unique=False)
     op.create_table(
         "batch_rows",
@@ -847,6 +863,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_notices_due_at"), "notices", ["due_at"], unique=False)
     op.create_index(op.f("ix_notices_workspace_id"), "notices", ["workspace_id"], unique=False)
+    _partial(
+        "ix_notices_waiting",
+        "notices",
+        ["workspace_id", "channel_id", "id"],
+        "due_at IS NOT NULL",
+    )
     op.create_table(
         "payments",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -919,6 +941,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_payments_connection_id"), "payments", ["connection_id"], unique=False)
     op.create_index(op.f("ix_payments_due_at"), "payments", ["due_at"], unique=False)
     op.create_index(op.f("ix_payments_export_id"), "payments", ["export_id"], unique=False)
+    _partial(
+        "ix_payments_on_their_way", "payments", ["connection_id", "due_at"], "due_at IS NOT NULL"
+    )
+    _partial(
+        "ix_payments_asked", "payments", ["connection_id", "id"], "state IN ('asked', 'parked')"
+    )
     op.create_table(
         "tasks",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -976,13 +1004,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"], unique=False)
     op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"], unique=False)
     op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"], unique=False)
-    op.create_index(
+    _partial(
         "ix_tasks_open",
         "tasks",
         ["connection_id", "job", "subject"],
+        "state = 'waiting'",
         unique=True,
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
     )
 
 

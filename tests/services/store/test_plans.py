@@ -1,0 +1,135 @@
+"""What is asked over and over is found by an index, however much else there is."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+
+from services.model.export import ExportState
+from services.model.invoice import InvoiceState
+from services.model.notice import NoticeKind
+from services.model.payment import PaymentKind, PaymentState
+from services.store import audit, exports, notices, payments, worklists
+from services.store.engine import Database, Session
+from services.store.tables import AuditEntry, Base, Connection, Export, Notice, Payment
+from tests.databases import open_database
+from tests.services.store_seeds import NOW, connected, export_of
+
+MANY = 3000
+Asked = Callable[[Session, Connection], Awaitable[Any]]
+
+QUESTIONS: dict[str, Asked] = {
+    "ix_exports_unsettled": exports.list_unsettled,
+    "ix_exports_unchecked": lambda session, it: exports.list_longest_checked(session, it, 100),
+    "ix_exports_linked": lambda session, it: exports.list_followed_ids(session, it, not_of="app"),
+    "ix_exports_made_by": lambda session, it: exports.list_followed_ids(session, it, not_of="app"),
+    "ix_audit_log_newest": lambda session, it: audit.list_newest(session, it.id, limit=20),
+    "ix_payments_on_their_way": lambda session, it: payments.list_due(session, it.id, NOW),
+    "ix_payments_asked": worklists.list_asking,
+    "ix_notices_waiting": lambda session, it: notices.take_due(session, it.workspace_id, NOW),
+}
+
+
+def settled(connection: Connection) -> dict[type[Base], list[dict[str, Any]]]:
+    """Return much that wants nothing any more, and many messages that wait for one channel."""
+    own = {"connection_id": connection.id}
+    usual = export_of(connection, state=ExportState.EXPORTED, due_at=None, made_by="app")
+    export = {key: value for key, value in vars(usual).items() if not key.startswith("_")}
+    payment = own | {
+        "tenant_id": "tenant",
+        "kind": PaymentKind.PAYMENT,
+        "amount": 1,
+        "paid_on": NOW.date(),
+        "seen_at": NOW,
+        "state": PaymentState.RECORDED,
+    }
+    act = own | {"user_id": "U1", "what": "exported"}
+    notice = own | {
+        "workspace_id": connection.workspace_id,
+        "channel_id": "C1",
+        "kind": NoticeKind.PAYMENT_RECEIVED,
+        "facts": {},
+        "created_at": NOW,
+        "due_at": NOW,
+    }
+    rows: dict[type[Base], list[dict[str, Any]]] = {}
+    for at in range(1, MANY + 1):
+        time, is_live = NOW - timedelta(seconds=at), at % 2 == 0
+        state = InvoiceState.LIVE if is_live else InvoiceState.DELETED
+        named = {"paymo_invoice_id": at, "xero_invoice_id": str(at), "invoice_state": state}
+        rows.setdefault(Export, []).append(export | named | {"paymo_checked_at": time})
+        paid = {"export_id": at, "xero_payment_id": f"p{at}"}
+        rows.setdefault(Payment, []).append(payment | paid)
+        rows.setdefault(AuditEntry, []).append(act | {"at": time})
+        rows.setdefault(Notice, []).append(notice | {"source": str(at)})
+    return rows
+
+
+async def fill(database: Database, connection: Connection) -> None:
+    """Add that, and have the database know how much it is."""
+    async with database.sessions.begin() as session:
+        for table, values in settled(connection).items():
+            await session.execute(insert(table), values)
+    if database.is_postgres:  # which does that by itself, and SQLite does not
+        async with database.sessions.begin() as session:
+            await session.execute(text("ANALYZE"))
+
+
+@contextmanager
+def overheard(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Note what the database is asked."""
+    heard: list[tuple[str, Any]] = []
+
+    def listen(_conn: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        heard.append((statement, values))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", listen)
+    yield heard
+    event.remove(engine, "before_cursor_execute", listen)
+
+
+async def plan_of(database: Database, statement: str, values: Any) -> str:
+    """Return how the database would answer."""
+    explain = "EXPLAIN" if database.is_postgres else "EXPLAIN QUERY PLAN"
+    async with database.engine.connect() as connection:
+        found = await connection.exec_driver_sql(f"{explain} {statement}", values)
+        return "\n".join(str(tuple(row)) for row in found)
+
+
+async def test_an_index_leads_to_what_is_asked_again_and_again(database_url: str) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    await fill(database, connection)
+    plans: dict[str, str] = {}
+    for name, ask in QUESTIONS.items():
+        with overheard(database) as heard:
+            async with database.sessions.begin() as session:
+                await ask(session, connection)
+        [asked] = [each for each in heard if "FROM" in each[0] or "UPDATE" in each[0]]
+        plans[name] = await plan_of(database, *asked)
+    await database.close()
+
+    assert {name: plan for name, plan in plans.items() if name not in plan} == {}
+    assert [plan for plan in plans.values() if "Seq Scan" in plan or "SCAN exports" in plan] == []
+
+
+@pytest.mark.parametrize("waiting", [("C2", "C1"), ("C1", "C2")])
+async def test_a_channel_that_has_to_wait_keeps_no_other_waiting(
+    database_url: str, waiting: tuple[str, str]
+) -> None:
+    database = open_database(database_url)
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        for at, channel_id in enumerate((*waiting, *waiting)):
+            kind = NoticeKind.SYNC_PAUSED
+            told = notices.Notification(kind, str(at), {}, also=[channel_id])
+            await notices.enqueue(session, connection, told, NOW)
+    async with database.sessions.begin() as session:
+        taken = [await notices.take_due(session, connection.workspace_id, NOW) for _ in range(3)]
+    await database.close()
+
+    assert [each and each.channel_id for each in taken] == [*waiting, None]
