@@ -30,21 +30,14 @@ class BatchListeners:
         await self._open(request, await self.service.open(request.person, numbers))
 
     async def fix_failed(self, request: SlackRequest) -> None:
-        """Open the table of the invoices that failed."""
+        """Open the table of the invoices that failed; in their report's place, if that is open."""
         batch_id = request.id_in_value(GONE)
-        await self._open(
-            request, await self.service.open_failed(request.person_in_channel, batch_id)
-        )
+        form = await self.service.open_failed(request.person_in_channel, batch_id)
+        await self._go_on(request, form)
 
     async def check(self, request: SlackRequest) -> None:
         """Show what of the last 90 days can be exported; in a modal, in its place."""
-        form = await self.service.check(request.person_in_channel)
-        if not request.view:
-            await self._open(request, form)
-            return
-        await reply.redraw_open(request, batch_view(form))
-        view_id = str(request.view["id"])
-        await self.service.attach_view(request.person, form.batch_id, view_id)
+        await self._go_on(request, await self.service.check(request.person_in_channel))
 
     async def select(self, request: SlackRequest) -> None:
         """Say what is selected now."""
@@ -122,6 +115,15 @@ class BatchListeners:
         if not batch_id:
             raise NotFound(GONE)
         return await self.service.mark(request.person, batch_id, marks_in(request.view))
+
+    async def _go_on(self, request: SlackRequest, form: BatchForm) -> None:
+        """Draw it in place of what led to it: Slack puts only two views on top of a first."""
+        if not request.view:
+            await self._open(request, form)
+            return
+        await reply.redraw_open(request, batch_view(form))
+        view_id = str(request.view["id"])
+        await self.service.attach_view(request.person, form.batch_id, view_id)
 
     async def _open(self, request: SlackRequest, form: BatchForm) -> None:
         again = blocks.button("Export Invoices", names.EXPORT_ALL, style="primary")

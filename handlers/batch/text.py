@@ -81,7 +81,8 @@ def overview_text(form: BatchForm) -> str:
     total = sum(len(each.lines) for each in form.groups)
     since = f" dated {render_line(form.since)} or later" if form.since else ""
     ready = form.count(READY)
-    said = f"*{ready} of {counted(total, 'sent invoice')}{since}* can be exported as they are."
+    verb = "is" if ready == 1 else "are"
+    said = f"*{ready} of {counted(total, 'sent invoice')}{since} {verb} ready to export.*"
     return f"{said} Nothing is exported until you choose to."
 
 

@@ -129,7 +129,7 @@ def test_an_overview_has_one_act_for_each_group_and_exports_nothing() -> None:
         ("Choose Account", "match_client", "4"),
         ("See Invoices", "show_invoices", "7"),
     } <= found
-    assert "*60 of 660 sent invoices dated 30 Aug or later*" in said(view)
+    assert "*60 of 660 sent invoices dated 30 Aug or later are ready to export.*" in said(view)
     assert "Client: Kiwi" in said(view)
     assert ("submit" in view, view["title"]["text"]) == (False, "Last 90 Days")
     assert "submit" not in batch_view(form("Acme", BatchState.RUNNING))
@@ -275,7 +275,7 @@ async def test_what_is_ticked_outlives_pages_and_alone_goes_out(walk: Walk) -> N
     await slack.choose("Anna", view.id, "selected", [last])
     view = await walk.modal_saying("3 of 53 selected")
     await slack.press("Anna", view, "show_overview")
-    view = await walk.modal_saying("can be exported as they are")
+    view = await walk.modal_saying("are ready to export")
     await slack.press("Anna", view, "show_invoices", _block_of(view, "Export Invoices…"))
     view = await walk.modal_saying("3 of 53 selected")
     assert "Page 1 of 2" in text_in(view.payload)

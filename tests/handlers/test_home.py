@@ -41,6 +41,21 @@ def test_every_state_says_what_it_is_and_what_to_do(
     assert f"{SITE}/privacy" in said(view)
 
 
+def test_the_last_90_days_can_be_checked_until_something_is_exported() -> None:
+    """By whoever may export: neither a viewer nor a connection half made has the button."""
+    states: list[tuple[dict[str, Any], bool]] = [
+        ({"exported": 0}, True),
+        ({"exported": 0, "role": Role.EXPORTER}, True),
+        ({"exported": 0, "role": Role.VIEWER}, False),
+        ({"exported": 0, "state": ConnectionState.PENDING}, False),
+        ({"exported": 1}, False),
+    ]
+    for changes, is_offered in states:
+        overview = samples.overview("Acme", **changes)
+        view = home_view([overview], WorkList(), "", SITE)
+        assert ("check_recent" in buttons(view["blocks"])) is is_offered, changes
+
+
 def test_a_viewer_has_nothing_to_press_but_help() -> None:
     overview = samples.overview("Acme", role=Role.VIEWER)
     view = home_view([overview], samples.worklist("INV-1"), "", SITE)
