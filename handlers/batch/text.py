@@ -102,7 +102,7 @@ def selected_text(form: BatchForm) -> str:
 
 def box_label(group: BatchGroup, at: int, count: int) -> str:
     """Name the invoices of one group of boxes; a screen reader has nothing else."""
-    what = "Undone before, export again" if group.verdict == UNDONE else "Ready"
+    what = "Undone invoices to export again" if group.verdict == UNDONE else "Invoices to export"
     last = f"–{at + count}" if count > 1 else ""
     return f"{what}: {at + 1}{last} of {len(group.lines)}"
 

@@ -131,15 +131,13 @@ def _selection(form: BatchForm) -> list[Block]:
     """Say what is selected, and offer all and none."""
     if not _selectable(form):
         return []
+    # Both stay whatever is selected, so that the focus stays where it is.
     ways = [
-        blocks.button(text, name)
-        for text, name, is_useful in (
-            ("Select All", names.SELECT_ALL, form.count(READY) > 1),
-            ("Select None", names.SELECT_NONE, form.selected > 1),
-        )
-        if is_useful
+        blocks.button("Select All", names.SELECT_ALL),
+        blocks.button("Select None", names.SELECT_NONE),
     ]
-    return [blocks.section(selected_text(form)), *blocks.actions(ways)]
+    drawn = [blocks.section(selected_text(form))]
+    return drawn + (blocks.actions(ways) if _selectable(form) > 1 else [])
 
 
 def _page(form: BatchForm, page: int) -> list[Block]:

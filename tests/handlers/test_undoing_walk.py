@@ -47,12 +47,12 @@ async def test_what_was_taken_back_goes_again_only_where_it_is_ticked(walk: Walk
     await walk.town.slack.press("Anna", await walk.ephemeral("Undo the export of INV-1"), "undo")
     await walk.notice("invoice_undone")
     await walk.type("export all")
-    view = await walk.modal_saying("Undone before, export again")
+    view = await walk.modal_saying("Undone invoices to export again")
     if "Needs" in text_in(view.payload):
         await walk.close()
         await walk.export("INV-2")  # which says where its client goes
         await walk.type("export all")
-        view = await walk.modal_saying("Undone before, export again")
+        view = await walk.modal_saying("Undone invoices to export again")
     undone = f"{walk.in_paymo('INV-1').id}"
     groups = [each for each in view.blocks if each["block_id"].startswith("selected")]
     boxes = next(each for each in groups if undone in str(each))
