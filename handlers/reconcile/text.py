@@ -21,7 +21,7 @@ _LONGEST_NOTE = 400
 
 # What a digest's pictures show, and its ages as `services/model/notice.py` parts them.
 OWED, RECEIVED = "Receivables by age", "Cash received by week"
-AGES = ("not due yet", "1–30 days late", "31–60 days late", "over 60 days late")
+AGES = ("not due yet", "1–30 days overdue", "31–60 days overdue", "over 60 days overdue")
 
 Facts = dict[str, Any]
 _LONGEST = 3900

@@ -250,7 +250,7 @@ def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None
     assert written[:3] == [
         ["Amounts", "NZD", "USD"],
         ["Not due yet", "$3,200.00", "US$0.00"],
-        ["1–30 days late", "$980.50", "US$20.00"],
+        ["1–30 days overdue", "$980.50", "US$20.00"],
     ]
     assert len(written) == 1 + 4 + 8
 
@@ -258,7 +258,7 @@ def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None
 def test_whoever_cannot_see_the_pictures_is_told_what_they_show() -> None:
     text = text_of(digest())
 
-    assert "*Receivables by age:* $3,200.00 not due yet, $980.50 1–30 days late, " in text
+    assert "*Receivables by age:* $3,200.00 not due yet, $980.50 1–30 days overdue, " in text
     assert f"$920.00 in the week of {day('2026-02-23')}." in text
 
 
