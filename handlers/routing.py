@@ -173,14 +173,13 @@ def note_of(view: Body) -> Note:
 
 def field_of(view: Body, name: str) -> Body:
     """Return the state of one field; empty when the view does not have it."""
-    values = view.get("state", {}).get("values", {})
-    state: Body = values.get(name, {}).get(name) or {}
-    return state
+    values = _object(_object(view, "state"), "values")
+    return _object(_object(values, name), name)
 
 
 def chosen(view: Body, name: str) -> str:
     """Return the value of the option that is selected, or ""."""
-    return str((field_of(view, name).get("selected_option") or {}).get("value", ""))
+    return str(_object(field_of(view, name), "selected_option").get("value", ""))
 
 
 def all_chosen(view: Body, name: str) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def early_view(view: Body) -> Block:
     early = blocks.alert(FIRST, "warning") | {"block_id": "early"}
     kept = [each for each in view["blocks"] if each.get("block_id") != "early"]
     wanted = ("type", "callback_id", "title", "close", "submit", "private_metadata")
-    return {name: view[name] for name in wanted} | {"blocks": [early, *kept]}
+    return {name: view[name] for name in wanted if view.get(name)} | {"blocks": [early, *kept]}
 
 
 def ending_view(sentences: tuple[str, ...]) -> Block:
