@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LONGEST_SENTENCE = 25  # words
+LONGEST_IN_DOCS = 45  # words of a sentence; its code does not count
 LONGEST_BUTTON = 30  # characters
 HOLE = "…"  # what a sentence is filled with when somebody reads it
 NEVER = {
@@ -55,6 +56,13 @@ _ALONE = {
     *("Finish", "Help", "Hide", "Match", "Notifications", "Reconnect", "Save", "Settings", "Show"),
     *("Subscribe", "Undo", "Update"),
 }
+# Pages of the docs that are prose.
+_DOCS = (
+    *("docs/matching.md", "docs/notices.md", "docs/security.md", "docs/architecture.md"),
+    *("docs/guide.md", "docs/troubleshooting.md", "CONTRIBUTING.md", "SECURITY.md", "README.md"),
+)
+_MOST_FACTS = 5  # a cell that lists more of them is no sentence
+_OF_SCREENS = {"one space", "a command is typed"}  # a program in a terminal is run
 # Rooms whose views and listeners leave every sentence to their `text.py`.
 _PARTED = ("export", "matching", "settings", "history", "reconcile")
 _QUIET = {"log", "metrics"}  # what is said to machines
@@ -163,6 +171,19 @@ def mislabelled(label: str) -> bool:
     return len(label) > LONGEST_BUTTON or not is_title or not is_act
 
 
+def in_prose(place: str) -> Iterator[str]:
+    """Yield the sentences of a page of the docs, without code, links and drawings."""
+    text = re.sub(
+        r"```.*?```|^ {4}.*?$",
+        "",
+        (ROOT / place).read_text(encoding="utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", HOLE, text))
+    for part in re.split(r"\n\n|\n(?=[|#>*-]|\d+\.)|\|| · |; ", text):
+        yield from (each.strip() for each in _END.split(part.replace("\n", " ")))
+
+
 def wrong(place: str) -> list[str]:
     """Return what a file says that nobody in an office would say."""
     found = []
@@ -200,3 +221,19 @@ def test_sentences_are_in_the_text_of_their_room(room: str) -> None:
     ]
 
     assert loose == []
+
+
+@pytest.mark.parametrize("place", _DOCS)
+def test_docs_follow_the_rules(place: str) -> None:
+    said = list(in_prose(place))
+    never = [
+        f"({rule}): {each}"
+        for rule, pattern in NEVER.items()
+        for each in said
+        if rule not in _OF_SCREENS and re.search(pattern, each)
+    ]
+
+    assert len(said) > 8
+    assert never == []
+    prose = [each for each in said if each.count(HOLE) <= _MOST_FACTS]
+    assert [each for each in prose if len(re.findall(r"[\w’']+", each)) > LONGEST_IN_DOCS] == []
