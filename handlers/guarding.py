@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
@@ -40,8 +41,14 @@ _LINK = "link_shared"
 _CLOSING = "view_closed"
 
 
-def guarded(handler: Handler) -> Handler:
-    """Return the handler, with presses and commands acknowledged and refusals told."""
+Greet = Callable[[SlackRequest], Awaitable[SlackRequest]]
+
+
+def guarded(handler: Handler, greet: Greet | None = None) -> Handler:
+    """Return the handler, with presses and commands acknowledged and refusals told.
+
+    Who acts for the first time is greeted, whatever the answer is.
+    """
 
     async def run(request: SlackRequest) -> None:
         request = replace(request, body=cleaned(request.body))
@@ -50,6 +57,7 @@ def guarded(handler: Handler) -> Handler:
         try:
             if is_outsider(request.body):
                 raise NotAllowed(_OUTSIDER)
+            request = await greet(request) if greet else request
             with passing_troubles():
                 await handler(_with_connection(request))
         except ServiceError as refusal:

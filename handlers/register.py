@@ -117,7 +117,7 @@ class _Register:
                 "app_uninstalled": self.home.uninstalled,
                 "tokens_revoked": self.home.revoked,
             },
-            guard=lambda handler: guarded(self.home.following(handler)),
+            guard=lambda handler: guarded(self.home.following(handler), self.home.greeting),
         )
         made.actions[names.WHICH] = partial(go_on, made)
         return made

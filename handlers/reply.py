@@ -55,6 +55,8 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
         about = request.person.connection_id
         await tell(request, _TOO_LATE, blocks.actions([again], about=about))
         return ""
+    if request.intro and request.body.get("response_url"):
+        await _respond(request, request.intro, blocks.small_print(request.intro))
     # Without its id it is open, and stays as it is.
     view_id = (answer.get("view") or {}).get("id")
     return str(view_id or "")
@@ -62,6 +64,8 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
 
 async def _open(request: SlackRequest, view: Block) -> AsyncSlackResponse:
     client = request.client
+    if request.intro and not request.body.get("response_url"):
+        view = {**view, "blocks": [*view["blocks"], *blocks.small_print(request.intro)]}
     opens = client.views_push if request.view else client.views_open
     return await opens(trigger_id=request.body["trigger_id"], view=view)
 
@@ -82,7 +86,9 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
 
     What is drawn stands below the text; a screen reader reads the text alone.
     """
-    said = [*blocks.paragraphs(text.split("\n")), *drawn]
+    intro = "" if request.intro in text else request.intro
+    said = [*blocks.paragraphs(text.split("\n")), *drawn, *blocks.small_print(intro)]
+    text = f"{text}\n{intro}".strip()
     if request.waiting:
         await _draw_waiting(request, said)
         return

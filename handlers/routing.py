@@ -71,6 +71,7 @@ class SlackRequest:
     ack: Ack
     respond: Respond
     waiting: Block = field(default_factory=dict)  # the modal that its answer is drawn into, if any
+    intro: str = ""  # what this is, to end the first answer to a person with
 
     @property
     def view(self) -> Body:

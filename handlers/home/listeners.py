@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers import reply
+from handlers import blocks, reply
 from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
@@ -35,6 +35,8 @@ from services.explain.service import ExplainService
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.people import Person
+
+_SHORTCUTS = frozenset({"shortcut", "message_action"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,20 @@ class HomeListeners:
 
         return run
 
+    async def greeting(self, request: SlackRequest) -> SlackRequest:
+        """Have the first answer to a person end with what this is."""
+        asks = "command" in request.body or request.body.get("type") in _SHORTCUTS
+        is_home = (request.body.get("event") or {}).get("tab") == "home"
+        if (asks or is_home) and await self.workspaces.meet(request.person):
+            return replace(request, intro=WHAT_IT_IS)
+        return request
+
     async def publish(self, request: SlackRequest) -> None:
         """Draw this person's Home tab as everything is now."""
         person = replace(request.person, channel_id="", connection_id=0)
         view = await home_of(self.service, self.explain, person)
+        if request.intro and request.intro not in str(view):
+            view["blocks"].append(blocks.context(request.intro))
         await request.client.views_publish(user_id=person.user_id, view=view)
 
     async def uninstalled(self, request: SlackRequest) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from handlers.home.text import WHAT_IT_IS
 from handlers.home.views import home_view
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
@@ -149,3 +150,21 @@ async def test_the_second_person_approves_on_home(walk: Walk) -> None:
     await slack.press("Ben", home, "approve")
     await walk.notice("invoice_exported")
     await home_saying(walk, "Nothing needs you", "Ben")
+
+
+@pytest.mark.parametrize("first", ["help", "status", "export INV-1"])
+async def test_the_first_answer_to_each_person_says_once_what_this_is(
+    walk: Walk, first: str
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    before = len(slack.ephemerals("Anna"))
+    for _ in range(2):
+        for who in ("Ben", "Anna"):  # Ben has no role; Anna has been told
+            await walk.type(first, who)
+    await slack.wait_for(lambda: len(slack.ephemerals("Ben")) > 1)
+
+    told = [each.text for each in slack.ephemerals("Ben")]
+    assert WHAT_IT_IS in told[0]
+    assert first == "help" or WHAT_IT_IS not in told[1]
+    assert not any(each.text == WHAT_IT_IS for each in slack.ephemerals("Anna")[before:])
