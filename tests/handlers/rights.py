@@ -35,7 +35,15 @@ REFUSALS = (
     "This belongs to another company",
 )
 _LONG = timedelta(seconds=20)
-_UNTOLD = {"notices", "cards", "one_time_links", "xero_grants", "xero_contacts", "paymo_clients"}
+_UNTOLD = {
+    "notices",
+    "cards",
+    "one_time_links",
+    "people",
+    "xero_grants",
+    "xero_contacts",
+    "paymo_clients",
+}
 _SETTINGS = (
     "state",
     "owner_id",
