@@ -202,7 +202,9 @@ class Tour:
         await self.say(f"/paymo-xero undo {number}")
         answers = self.messages.get_by_role("article").filter(has_text="Only visible to you")
         await answers.filter(has_text=number).get_by_role("button", name="Undo").click()
-        await expect(self.messages).to_contain_text("exported again", timeout=PATIENCE)
+        form = self.slack.get_by_role("dialog")
+        await expect(form).to_contain_text("exported again", timeout=PATIENCE)
+        await self.close()
 
     async def look_at_home(self) -> None:
         """Open the app's Home."""
