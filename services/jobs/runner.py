@@ -51,7 +51,7 @@ from services.model.jobs import Job
 from services.store import leases, schedules
 from services.store.engine import Database, Session
 from services.store.tables import Schedule
-from services.store.types import Asked, Leased, Sends
+from services.store.types import Leased, Sends, Traced
 
 log = structlog.get_logger(__name__)
 
@@ -269,7 +269,7 @@ class Worker:
 @contextmanager
 def _on_behalf_of(row: Leased) -> Iterator[None]:
     """Have logs name the Slack request that the row is worked on for; after a bug, too."""
-    request_id = row.request_id if isinstance(row, Asked) else ""
+    request_id = row.request_id if isinstance(row, Traced) else ""
     tokens = bind_contextvars(request_id=request_id) if request_id else {}
     yield
     reset_contextvars(**tokens)

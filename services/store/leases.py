@@ -28,7 +28,7 @@ from services.errors import (
     Unreachable,
 )
 from services.model.jobs import CALL_LIMIT
-from services.store.types import Asked, Base, Leased, Sends, request_at_work
+from services.store.types import Base, Leased, Sends, Traced, request_at_work
 
 LEASE = timedelta(seconds=20)
 
@@ -70,7 +70,7 @@ def ended(table: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
     Where that is said for somebody in Slack, the row keeps for which request.
     """
     ends = issubclass(table, Leased) and "due_at" in values
-    request_id = request_at_work() if ends and issubclass(table, Asked) else ""
+    request_id = request_at_work() if ends and issubclass(table, Traced) else ""
     asked = {"request_id": request_id} if request_id else {}
     return {**({"leased_until": None} if ends else {}), **asked, **values}
 

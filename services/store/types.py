@@ -180,7 +180,7 @@ def request_at_work() -> str:
     return str(get_contextvars().get("request_id", ""))
 
 
-class Asked:
+class Traced:
     """A row that keeps which Slack request it was last wanted for; logs of its steps say so."""
 
     request_id: Mapped[str] = mapped_column(String(16), default=request_at_work)

@@ -11,12 +11,12 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store.types import (
     PAYMO_ID,
-    Asked,
     Base,
     Leased,
     Money,
     Secret,
     Sends,
+    Traced,
     UtcDateTime,
     text_enum,
 )
@@ -175,7 +175,7 @@ class Connection(Sends, Base):
         return limit is not None and (currency != self.base_currency or abs(total) > limit)
 
 
-class Schedule(Asked, Leased, Base):
+class Schedule(Traced, Leased, Base):
     """One regular job of a connection: its sweep, its mirror, or the end of it."""
 
     __tablename__ = "schedules"

@@ -13,12 +13,12 @@ from services.model.jobs import Job, TaskState
 from services.model.payment import PaymentKind, PaymentState
 from services.store.types import (
     PAYMO_ID,
-    Asked,
     Base,
     Leased,
     Money,
     RefusalCodes,
     Sends,
+    Traced,
     UtcDateTime,
     partial,
     text_enum,
@@ -29,7 +29,7 @@ _LIVE = "state IN ('exported', 'different') AND invoice_state IN ('live')"
 _UNSETTLED = "invoice_state IN ('delete_seen', 'void_seen', 'held', 'asked')"
 
 
-class Export(Asked, Leased, Sends, Base):
+class Export(Traced, Leased, Sends, Base):
     """One invoice's way from Paymo to Xero, and its life there.
 
     The unique constraint is what makes two of anything one; a new generation starts only when a
@@ -123,7 +123,7 @@ class Export(Asked, Leased, Sends, Base):
         return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 
-class Payment(Asked, Leased, Sends, Base):
+class Payment(Traced, Leased, Sends, Base):
     """One payment or credit in Xero, and its copy in Paymo."""
 
     __tablename__ = "payments"
@@ -153,7 +153,7 @@ class Payment(Asked, Leased, Sends, Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Draft(Asked, Leased, Base):
+class Draft(Traced, Leased, Base):
     """An export form on somebody's screen."""
 
     __tablename__ = "drafts"
@@ -181,7 +181,7 @@ class Draft(Asked, Leased, Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-class Task(Asked, Leased, Sends, Base):
+class Task(Traced, Leased, Sends, Base):
     """One thing to be done once: the partial unique index makes two presses one task."""
 
     __tablename__ = "tasks"
@@ -209,7 +209,7 @@ class Task(Asked, Leased, Sends, Base):
     reason: Mapped[str] = mapped_column(Text, default="")  # why it waits, or was refused
 
 
-class Batch(Asked, Leased, Base):
+class Batch(Traced, Leased, Base):
     """An export of many invoices, from the table of what is ready to the report."""
 
     __tablename__ = "batches"

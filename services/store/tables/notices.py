@@ -10,10 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.model.notice import Every, Layout, NoticeKind, Rhythm
 from services.store.types import (
     PAYMO_ID,
-    Asked,
     Base,
     Leased,
     Money,
+    Traced,
     UtcDateTime,
     partial,
     text_enum,
@@ -47,7 +47,7 @@ class Subscription(Base):
         return Rhythm(Every(self.digest_every), self.digest_hour, self.digest_zone)
 
 
-class Notice(Asked, Leased, Base):
+class Notice(Traced, Leased, Base):
     """One message that a channel or a person is owed."""
 
     __tablename__ = "notices"
