@@ -19,6 +19,7 @@ from services.jobs.policy import Policy
 from services.model.export import RefusalCode
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.model.people import Role
+from tests import test_words
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -176,6 +177,21 @@ def test_every_refusal_has_its_cause_and_its_cure() -> None:
     on_pages = [f"{each.title} {each.sentence}" for each in _kinds(links.PageRefusal)]
     for said in (*on_pages, *slack.SHUT.values()):
         assert [cell for cell in cells if cell in said], said
+
+
+def test_what_the_troubleshooting_quotes_is_what_people_read() -> None:
+    """A quote's … stands for whatever is filled in."""
+    said = "\n".join(_all_sentences())
+    quoted = re.findall("“([^”]+)”", read("docs/troubleshooting.md"))
+    patterns = {each: "[^\n]*".join(map(re.escape, each.split("…"))) for each in quoted}
+
+    assert len(quoted) > 30
+    assert [each for each, pattern in patterns.items() if not re.search(pattern, said)] == []
+
+
+def _all_sentences() -> Iterator[str]:
+    for place in test_words.places():
+        yield from (said for _, said in test_words.sentences(place))
 
 
 def _named_first(part: str) -> set[str]:
