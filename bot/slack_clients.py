@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 import structlog
@@ -69,6 +70,7 @@ class SlackWeb:
     api_url: str
     session: aiohttp.ClientSession
     retries: Callable[[], list[AsyncRetryHandler]] = async_default_handlers
+    has_proxies: bool = True
 
     def client(self, token: str = "") -> AsyncWebClient:
         """Make a client with this token."""
@@ -77,7 +79,7 @@ class SlackWeb:
             base_url=self.api_url,
             session=self.session,
             retry_handlers=self.retries(),
-            trust_env_in_session=True,
+            trust_env_in_session=self.has_proxies,
         )
 
 
@@ -223,10 +225,12 @@ class Slack:
 
 async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
     """Open one session of connections, closed with the stack."""
+    # With `trust_env` each request asks a thread for the proxies, which never change.
+    has_proxies, patience = bool(getproxies()), aiohttp.ClientTimeout(total=_LONGEST_CALL)
     session = await stack.enter_async_context(
-        aiohttp.ClientSession(trust_env=True, timeout=aiohttp.ClientTimeout(total=_LONGEST_CALL))
+        aiohttp.ClientSession(trust_env=has_proxies, timeout=patience)
     )
-    web = SlackWeb(settings.slack_api_url, session)
+    web = SlackWeb(settings.slack_api_url, session, has_proxies=has_proxies)
     store = None
     if settings.is_one_workspace:
         seats: OneSeat | InstalledSeats = OneSeat(settings.slack_bot_token.get_secret_value(), web)

@@ -14,7 +14,7 @@ from bot.settings import Settings
 from bot.slack_app import AfterAnswers
 from bot.slack_clients import Slack, open_slack
 from bot.telemetry import Metrics
-from bot.work import DistributedWork, EmbeddedWork, Tasks
+from bot.work import Alarm, DistributedWork, EmbeddedWork, Tasks
 from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
@@ -152,6 +152,7 @@ class _Parts:
     remote: Remote
     slack: Slack
     work: Work
+    wake: Alarm
 
     def services(self) -> register.Services:
         """Every service."""
@@ -249,7 +250,7 @@ class _Parts:
             SweepStep(database, paymo, xero, screen, links, runner, interval, now),
             self.mirror,
             EndingStep(database, paymo, self.consents, self.connect_screen, now),
-            NoticeStep(database, board, links, now),
+            NoticeStep(database, board, links, now, self.wake),
             CardStep(database, board, links, now),
             HomeStep(database, SlackHomeScreen(clients, self.connect, self.explain)),
             *self._export_steps(),
@@ -334,7 +335,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
     else:
         work = EmbeddedWork(run)
     after = AfterAnswers(work)
-    parts = _Parts(settings, database, remote, slack, after)
+    parts = _Parts(settings, database, remote, slack, after, Alarm(work, tasks))
     runner = Runner(database, after, now)
     steps = parts.steps(runner)
     for job in Job:

@@ -132,6 +132,22 @@ class EmbeddedWork:
         self._fill()
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Nudges after a while; what is lost with a process, the clock finds a moment later."""
+
+    work: "EmbeddedWork | DistributedWork"
+    tasks: Tasks
+
+    def __call__(self, job: Job, key: int, after: timedelta) -> None:
+        """Have this row looked at then."""
+        asyncio.get_running_loop().call_later(after.total_seconds(), self._ring, job, key)
+
+    def _ring(self, job: Job, key: int) -> None:
+        if not self.work.is_stopping:
+            self.tasks.start(self.work.nudge(job, key), "alarm")
+
+
 @dataclass(slots=True)
 class DistributedWork:
     """Runs jobs that any process on one PostgreSQL asked for; Procrastinate carries the nudges.

@@ -42,6 +42,7 @@ from services.store.tables import Acquaintance, Card, Export, Notice
 log = structlog.get_logger(__name__)
 
 _PACE = timedelta(seconds=1)
+_MARGIN = timedelta(milliseconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class NoticeBoard(Protocol):
 class NoticeStep(Step[Notice]):
     """Posts what a workspace is owed, the oldest first; its key is the workspace's.
 
-    `spoke_at` is when each channel was last posted in, by this process.
+    `spoke_at` is when each channel was last posted in, by this process. `wake` has the workspace
+    looked at again after a while.
     """
 
     job = Job.NOTICES
@@ -105,6 +107,7 @@ class NoticeStep(Step[Notice]):
     board: NoticeBoard
     links: Links
     now: Callable[[], datetime]
+    wake: Callable[[Job, int, timedelta], None] | None = None
     spoke_at: dict[str, datetime] = field(default_factory=dict)
 
     async def take(self, session: Session, key: int, now: datetime) -> Notice | None:
@@ -119,6 +122,7 @@ class NoticeStep(Step[Notice]):
         async with self.database.sessions.begin() as session:
             if spoke is not None and self.now() - spoke < _PACE:
                 await leases.let_go(session, notice, spoke + _PACE, tries=notice.tries - 1)
+                self._wait(notice.workspace_id, spoke + _PACE)
                 return
             card = await self._card_before(session, notice)
             message = card or await _message(session, notice)
@@ -134,6 +138,11 @@ class NoticeStep(Step[Notice]):
         async with self.database.sessions.begin() as session:
             await self._put_card(session, notice, spot)
             await leases.let_go(session, notice, self.now() + _PACE, tries=notice.tries - 1)
+        self._wait(notice.workspace_id, self.now() + _PACE)
+
+    def _wait(self, workspace_id: int, until: datetime) -> None:
+        if self.wake is not None:
+            self.wake(Job.NOTICES, workspace_id, max(until - self.now(), timedelta(0)) + _MARGIN)
 
     async def _card_before(self, session: Session, notice: Notice) -> Message | None:
         """Return the card that is posted first, where a batch told of the invoice until now."""

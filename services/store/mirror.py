@@ -75,7 +75,23 @@ async def replace(
         rows = await contacts.find_changed(session, connection_id, rows)
         if gone and not rows:
             await contacts.mark(session, connection_id)
+    elif rows:
+        rows = await _changed(session, connection_id, table, rows)
     await put(session, connection_id, table, rows)
+
+
+async def _changed(
+    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> Sequence[dict[str, Any]]:
+    """Return the rows that the mirror does not hold as they are; few change from list to list."""
+    names = [_KEYS[table], *_row(connection_id, table, rows[0])]
+    owner = table.connection_id  # type: ignore[attr-defined]
+    stored = await session.execute(
+        select(*[getattr(table, each) for each in names]).where(owner == connection_id)
+    )
+    known = {key: tuple(values) for key, *values in stored}
+    made = [(each, _row(connection_id, table, each)) for each in rows]
+    return [each for each, row in made if known.get(each[_KEYS[table]]) != tuple(row.values())]
 
 
 async def put_changed(

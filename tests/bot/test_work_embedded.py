@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.work import EmbeddedWork
+from bot.work import Alarm, EmbeddedWork, Tasks
 from services.model.jobs import Job
 
 PATIENCE = timedelta(seconds=5)
@@ -104,6 +104,22 @@ async def test_stopping_lets_what_runs_end_and_begins_nothing_more() -> None:
     await stopping
 
     assert looks.ended == [(Job.EXPORT, 1)]
+
+
+async def test_an_alarm_rings_in_a_while_but_not_once_work_has_stopped() -> None:
+    looks = Looks()
+    looks.go.set()
+    work, tasks = EmbeddedWork(looks.run), Tasks()
+    wake = Alarm(work, tasks)
+    wake(Job.NOTICES, 1, timedelta(milliseconds=1))
+    await until(lambda: looks.ended == [(Job.NOTICES, 1)])
+    await work.stop(PATIENCE)
+    wake(Job.NOTICES, 2, timedelta(0))
+    turned = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.001, turned.set)
+    await turned.wait()
+
+    assert looks.ended == [(Job.NOTICES, 1)]
 
 
 async def test_what_does_not_end_in_time_is_cut_short() -> None:

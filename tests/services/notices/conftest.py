@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from services.errors import (
 )
 from services.jobs.runner import Runner, Step
 from services.model.invoice import Links
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person
 from services.notices.delivery import CardStep, Message, NoticeStep, Spot
@@ -79,6 +81,7 @@ class Newsroom:
     connection: Connection
     runner: Runner
     steps: Sequence[Step[Any]]
+    woken: list[tuple[Job, int, timedelta]]  # what is wanted again, and after how long
 
     async def tell(self, word: str, *also: str, kind: NoticeKind | None = None) -> None:
         """Let something happen."""
@@ -129,6 +132,12 @@ async def room(database: Database) -> Newsroom:
     links = Links(xero_app="http://xero.example", paymo_app="http://paymo.example")
     service = NoticeService(database, work, clock)
     connection = await connected(database, organisation_name="Maple Books", created_at=clock())
-    steps = (NoticeStep(database, board, links, clock), CardStep(database, board, links, clock))
+    woken: list[tuple[Job, int, timedelta]] = []
+
+    def wake(job: Job, key: int, after: timedelta) -> None:
+        woken.append((job, key, after))
+
+    telling = NoticeStep(database, board, links, clock, wake)
+    steps = (telling, CardStep(database, board, links, clock))
     runner = Runner(database, work, clock)
-    return Newsroom(database, clock, board, work, service, connection, runner, steps)
+    return Newsroom(database, clock, board, work, service, connection, runner, steps, woken)

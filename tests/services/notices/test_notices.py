@@ -92,6 +92,9 @@ async def test_one_message_a_second_in_a_channel_in_order_while_others_go_on(
     at_once = list(room.board.told)
     await room.run()
     assert room.board.told == at_once == [("C1", "a"), ("U9", "d")]
+    [(*wanted, after), *_] = room.woken
+    assert wanted == [Job.NOTICES, room.connection.workspace_id]
+    assert after < timedelta(seconds=1.1)
     await room.run(seconds=1)
     assert room.board.told[2:] == [("C1", "b")]
     await room.run(seconds=5)

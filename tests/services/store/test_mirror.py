@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from services.store import matches, mirror
 from services.store.engine import Database, Session
@@ -216,3 +216,30 @@ async def test_a_match_keeps_what_the_next_one_leaves_empty(database: Database) 
     assert found is not None
     assert (found.contact_id, found.account_id) == ("c", "other")
     assert (found.set_by, found.set_at) == ("U2", NOW + timedelta(days=1))
+
+
+async def test_what_a_list_says_again_is_not_written_again(database: Database) -> None:
+    mine = await connected(database)
+    lists = (
+        (Client, [client(1, "Ärger"), client(2, "Bee")]),
+        (InvoiceHeader, [header(1, "1", 1, 2)]),
+    )
+    written: list[str] = []
+
+    def listen(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        written.extend([statement] if statement.startswith("INSERT") else [])
+
+    for table, rows in lists:
+        async with database.sessions.begin() as session:
+            await mirror.replace(session, mine.id, table, rows)
+    event.listen(database.engine.sync_engine, "before_cursor_execute", listen)
+    for table, rows in lists:
+        async with database.sessions.begin() as session:
+            await mirror.replace(session, mine.id, table, rows)
+    assert written == []
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, mine.id, Client, [client(1, "Ant"), client(2, "Bee")])
+        found = [each.name for each in await mirror.search_clients(session, mine.id, "", 9)]
+    event.remove(database.engine.sync_engine, "before_cursor_execute", listen)
+
+    assert (len(written), found) == (1, ["Ant", "Bee"])
