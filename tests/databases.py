@@ -107,8 +107,10 @@ class Cluster:
         self._control("-m", "immediate", "stop")
 
     def revive(self) -> None:
-        """Serve again where it has ended by itself."""
-        if not (self.folder / "data" / "postmaster.pid").exists():
+        """Serve, unless it does."""
+        try:
+            self._control("status")
+        except RuntimeError:
             self.start()
 
     def _control(self, *words: str) -> None:

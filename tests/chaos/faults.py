@@ -14,6 +14,7 @@ from sandbox.webhooks import Delivery, post
 from tests.chaos.acts import Step
 from tests.chaos.people import Person
 from tests.chaos.stage import ROOM, Stage
+from tests.databases import Cluster
 
 _ANYWHERE = frozenset({"xero", "paymo", "slack", "token"})
 _MEETS = 15  # seconds in which a call must come that the fault can strike
@@ -193,10 +194,24 @@ async def _restarted(stage: Stage, rng: Random, _: Step) -> Over:
         if cluster is not None:
             await asyncio.to_thread(cluster.stop)
             await asyncio.sleep(pause)
-            await asyncio.to_thread(cluster.start)
+            await _serve(cluster)
         return time.monotonic()
 
     return over
+
+
+async def _serve(cluster: Cluster) -> None:
+    """Have the database serve, as soon as its disk has room."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            await asyncio.to_thread(cluster.revive)
+        except RuntimeError:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(1)
+        else:
+            return
 
 
 async def _full(stage: Stage, rng: Random, _: Step) -> Over:
@@ -207,7 +222,7 @@ async def _full(stage: Stage, rng: Random, _: Step) -> Over:
         await asyncio.sleep(pause)
         stage.host.disk.free()
         if stage.host.cluster is not None:  # it may have ended itself
-            await asyncio.to_thread(stage.host.cluster.revive)
+            await _serve(stage.host.cluster)
         return time.monotonic()
 
     return over
