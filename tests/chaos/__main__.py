@@ -1,6 +1,6 @@
 """The campaign as a program: episodes side by side, then the table of what came of them.
 
-`python -m tests.chaos [--faults N] [--seed N] [--beside N] [--logs FOLDER]`
+`python -m tests.chaos [--faults N] [--seed N] [--minutes N] [--beside N] [--logs FOLDER]`
 """
 
 import argparse
@@ -21,6 +21,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=500, help="how many must strike in all")
     parser.add_argument("--seed", type=int, default=None, help="play this episode again, alone")
     parser.add_argument("--first", type=int, default=1, help="the seed of the first episode")
+    parser.add_argument("--minutes", type=float, default=600, help="after which none begins")
     parser.add_argument("--beside", type=int, default=3, help="how many episodes at once")
     parser.add_argument("--logs", type=Path, default=None, help="where to keep logs of violations")
     return parser.parse_args()
@@ -37,9 +38,15 @@ async def campaign(asked: argparse.Namespace) -> Report:
     if asked.seed is not None:
         return await run(asked.seed, min(asked.faults, _EACH), _tell, logs=asked.logs)
 
+    end = time.monotonic() + asked.minutes * 60
+
     async def play_on() -> None:
         while (left := asked.faults - whole.faults.total()) > 0:
-            whole.add(await run(next(seeds), min(_EACH, left), _tell, logs=asked.logs))
+            seconds = end - time.monotonic()
+            if seconds <= 0:
+                break
+            faults = min(_EACH, left)
+            whole.add(await run(next(seeds), faults, _tell, seconds=seconds, logs=asked.logs))
 
     await asyncio.gather(*(play_on() for _ in range(asked.beside)))
     return whole

@@ -109,7 +109,8 @@ class Episode:
         self.report.acts.update(act.name for _, act, _ in drawn.acts)
         await self._settle(what, max([self.stage.acted_at, *struck.values()]), list(struck))
         await asyncio.gather(*(each.ready() for each in self.stage.workers))
-        self.tell(f"seed {self.seed}, {time.monotonic() - began:.0f} s, {what}")
+        took = f"{time.monotonic() - began:.0f} s, {len(struck)} struck"
+        self.tell(f"seed {self.seed}, {took}, {what}")
 
     async def _settle(self, what: str, since: float, kinds: Sequence[str]) -> None:
         """Wait until all is as it must be, and note how long that took."""

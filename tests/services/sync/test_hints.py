@@ -130,3 +130,17 @@ async def test_the_copying_waits_as_long_as_it_was_told_to(bridge: Bridge) -> No
     await bridge.run()
 
     assert len(bridge.xero.calls("GET", "/Accounts")) == asked
+
+
+async def test_a_sync_waits_as_long_as_it_was_told_to_and_no_longer(bridge: Bridge) -> None:
+    headers = {"Retry-After": "12", "X-Rate-Limit-Problem": "minute"}
+    bridge.xero.faults.add(path="/Invoices", status=429, headers=headers)
+    await bridge.look()
+    asked = len(bridge.xero.calls("GET", "/Invoices"))
+    bridge.clock.turn(seconds=11)
+    await bridge.run()
+    assert len(bridge.xero.calls("GET", "/Invoices")) == asked
+
+    bridge.clock.turn(seconds=1)
+    await bridge.run()
+    assert len(bridge.xero.calls("GET", "/Invoices")) > asked
