@@ -130,3 +130,17 @@ async def test_a_batch_that_a_killed_worker_sent_is_in_xero_once(
 async def ignored(work: object) -> None:
     """Do it, whatever it returns."""
     await work  # type: ignore[misc]
+
+
+async def test_what_waited_goes_on_within_half_a_minute_of_an_outage(bridge: Bridge) -> None:
+    """Nobody says that it is over, so the first minute is full of tries."""
+    await order(bridge)
+    bridge.xero.faults.add(method="PUT", path=PUT[1], status=503, times=1000)
+    for _ in range(4):
+        bridge.clock.turn(seconds=20)
+        await bridge.run()
+    bridge.xero.faults.clear()
+    for _ in range(6):
+        bridge.clock.turn(seconds=5)
+        await bridge.run()
+    assert (await row(bridge)).state is ExportState.EXPORTED

@@ -63,21 +63,6 @@ def fail(bridge: Bridge, method: str, path: str, status: int = 500, **more: obje
     bridge.xero.faults.add(method=method, path=path, status=status, times=OFTEN, **more)
 
 
-async def test_what_waited_goes_on_soon_after_a_short_outage(bridge: Bridge) -> None:
-    """Within half a minute of its end, though nobody says that it is over."""
-    await order(bridge)
-    fail(bridge, *PUT, is_done=False)
-    for _ in range(4):
-        bridge.clock.turn(seconds=20)
-        await bridge.run()
-    bridge.xero.faults.clear()
-    for _ in range(6):
-        bridge.clock.turn(seconds=5)
-        await bridge.run()
-
-    assert (await row(bridge)).state is ExportState.EXPORTED
-
-
 async def test_an_invoice_that_xero_never_takes_ends_as_failed(bridge: Bridge) -> None:
     """After a handful of tries, said once, with what can be done."""
     await order(bridge)
