@@ -36,6 +36,7 @@ from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.people import Person
 
+_LONGEST_ID = 32
 _SHORTCUTS = frozenset({"shortcut", "message_action"})
 
 
@@ -108,9 +109,11 @@ class HomeListeners:
         """Have the first answer to a person end with what this is."""
         asks = "command" in request.body or request.body.get("type") in _SHORTCUTS
         is_home = (request.body.get("event") or {}).get("tab") == "home"
-        if (asks or is_home) and await self.workspaces.meet(request.person):
-            return replace(request, intro=WHAT_IT_IS)
-        return request
+        if not asks and not is_home:
+            return request
+        app = str(request.body.get("api_app_id") or "")
+        is_new = await self.workspaces.meet(request.person, app[:_LONGEST_ID])
+        return replace(request, intro=WHAT_IT_IS) if is_new else request
 
     async def publish(self, request: SlackRequest) -> None:
         """Draw this person's Home tab as everything is now."""

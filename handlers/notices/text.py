@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
 from handlers.reconcile.text import digest_text
@@ -44,7 +45,7 @@ _MOST_NAMED = 3
 
 _ROUNDING = "rounding"
 
-MANAGE = "Manage notifications: `/paymo-xero subscribe`"
+_MANAGE = "Manage notifications"
 
 
 # What needs no more than its facts, written by `_said`.
@@ -73,6 +74,14 @@ _SENTENCES = {
 _FACT = re.compile(r"\{(\w+)\}")
 _PEOPLE = {"by", "owner"}
 _OUR_SENTENCES = {"reason", "problem"}
+
+
+def manage_text(team_id: str, app_id: str) -> str:
+    """Lead to the app's Home, where notifications are chosen, or say what to type."""
+    if not team_id or not app_id:
+        return f"{_MANAGE}: `/paymo-xero subscribe`"
+    query = urlencode({"team": team_id, "id": app_id, "tab": "home"})
+    return f"<slack://app?{escape(query)}|{_MANAGE}>"
 
 
 def text_of(message: Message) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.text import MANAGE, Facts, card_lines, text_of
+from handlers.notices.text import Facts, card_lines, manage_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks
 from handlers.routing import Note
@@ -151,7 +151,7 @@ def _small_print(message: Message) -> str:
     is_card = message.kind is NoticeKind.INVOICE_EXPORTED
     said = card_lines(message.facts) if is_card else []
     if message.channel_id[:1] in {"C", "G"} and not message.thread_ts:
-        said.append(MANAGE)
+        said.append(manage_text(*message.app))
     return " · ".join(said)
 
 

@@ -286,10 +286,12 @@ class WorkspaceService:
             )
             return await workspaces.mark_welcomed(session, found.id, self.now())
 
-    async def meet(self, person: Person) -> bool:
-        """Say once that this person has not been told yet what this is."""
+    async def meet(self, person: Person, app: str = "") -> bool:
+        """Say once that this person has not been told yet what this is; `app` is our id there."""
         workspace_id = await self.id_of(person)
         async with self.database.sessions.begin() as session:
+            if app:
+                await workspaces.note_app(session, workspace_id, app)
             return await people.meet(session, workspace_id, person.user_id, self.now())
 
     async def open_home(self, person: Person) -> None:

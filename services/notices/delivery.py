@@ -37,7 +37,7 @@ from services.store import (
     workspaces,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Acquaintance, Card, Export, Notice
+from services.store.tables import Acquaintance, Card, Connection, Export, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,7 @@ class Message:
     metadata: dict[str, Any]
     thread_ts: str = ""
     is_broadcast: bool = False  # shown in the channel besides the thread
+    app: tuple[str, str] = ("", "")  # the workspace's and our app's id, where Slack told it
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,13 @@ async def _message(session: Session, notice: Notice) -> Message:
         metadata=ids,
         thread_ts=thread,
         is_broadcast=layout is Layout.BROADCAST and is_for_everybody(notice.kind, notice.facts),
+        app=await _app(session, connection),
     )
+
+
+async def _app(session: Session, connection: Connection) -> tuple[str, str]:
+    workspace = await workspaces.get(session, connection.workspace_id)
+    return workspace.team_id, workspace.app_id
 
 
 def _ids_of(export: Export) -> dict[str, object]:
@@ -271,6 +278,7 @@ async def _card(
         kind=NoticeKind.INVOICE_EXPORTED,
         facts=notices.card_facts(export, connection, step.links, rows, step.now()),
         metadata=_ids_of(export),
+        app=await _app(session, connection),
     )
 
 

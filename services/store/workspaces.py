@@ -87,6 +87,7 @@ async def find_or_add(
     row = {
         "enterprise_id": enterprise_id,
         "team_id": team_id,
+        "app_id": "",
         "is_installed": True,
         "installed_by": "",
         "created_at": now,
@@ -104,6 +105,15 @@ async def mark_installed(
         update(Workspace)
         .where(Workspace.id == workspace_id)
         .values(is_installed=True, installed_by=user_id, installed_at=now, uninstalled_at=None)
+    )
+
+
+async def note_app(session: AsyncSession, workspace_id: int, app_id: str) -> None:
+    """Keep what Slack calls our app; links to it need that."""
+    await session.execute(
+        update(Workspace)
+        .where(Workspace.id == workspace_id, Workspace.app_id != app_id)
+        .values(app_id=app_id)
     )
 
 

@@ -121,6 +121,8 @@ async def test_home_follows_what_happens_without_anybody_opening_it_again(walk: 
     walk.pay("INV-1", str(walk.in_xero("INV-1").total))
     await walk.notice("payment_received")
 
+    card = await walk.notice("invoice_exported")
+    assert "<slack://app?team=" in text_in(card.blocks)  # leads there
     assert "INV-1" in await home_saying(walk, "Recently paid")
     again = len([each for each in slack.wire.entries if "views.publish" in str(each)])
     assert again - published <= 4  # several things within a few seconds are drawn at once

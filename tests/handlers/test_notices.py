@@ -1,5 +1,6 @@
 """What channels read: every kind of notice, its words, its buttons and its metadata."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,14 @@ def test_an_export_is_told_with_its_number_its_id_and_who_did_it() -> None:
     assert said.startswith("Exported to Acme Ltd by <@UANNA> · <!date^")
     assert said.endswith("ID in Xero: 0f3a1d52 · Manage notifications: `/paymo-xero subscribe`")
     assert "Number in Xero" not in said
+
+
+def test_a_card_leads_to_where_notifications_are_chosen() -> None:
+    message = replace(samples.message(EXPORTED, "Acme Ltd"), app=("T1", "A1"))
+    (_, small_print, _) = notice_blocks(message)
+
+    link = "<slack://app?team=T1&amp;id=A1&amp;tab=home|Manage notifications>"
+    assert small_print["elements"][0]["text"].endswith(link)
 
 
 @pytest.mark.parametrize(

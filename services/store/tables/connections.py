@@ -35,6 +35,7 @@ class Workspace(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     enterprise_id: Mapped[str] = mapped_column(String(32), default="")
     team_id: Mapped[str] = mapped_column(String(32))
+    app_id: Mapped[str] = mapped_column(String(32), default="")  # ours, as Slack calls it
     is_installed: Mapped[bool] = mapped_column(default=True)
     installed_by: Mapped[str] = mapped_column(String(32), default="")
     installed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time

@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("enterprise_id", sa.String(length=32), nullable=False),
         sa.Column("team_id", sa.String(length=32), nullable=False),
+        sa.Column("app_id", sa.String(length=32), nullable=False),
         sa.Column("is_installed", sa.Boolean(), nullable=False),
         sa.Column("installed_by", sa.String(length=32), nullable=False),
         sa.Column("installed_at", UtcDateTime, nullable=True),
