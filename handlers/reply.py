@@ -122,7 +122,7 @@ async def wait(request: SlackRequest) -> Block:
 
 
 async def _draw_waiting(request: SlackRequest, said: Sequence[Block]) -> None:
-    """Draw the answer, unless what came of it is drawn already."""
+    """Draw the answer, unless the outcome is drawn already."""
     view = request.waiting
     note = Note(channel_id=request.person_in_channel.channel_id).dump()
     drawn = blocks.modal(names.REFUSAL, _NAME, said, metadata=note)

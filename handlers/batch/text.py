@@ -49,7 +49,7 @@ DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
 
 def report_text(form: BatchForm) -> str:
-    """Say in one line what came of it; safe for a message's `text`."""
+    """Say in one line how it ended; safe for a message's `text`."""
     organisation = one_line(form.organisation)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     left = sum(len(each.lines) for each in form.groups)

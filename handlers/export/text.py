@@ -1,4 +1,4 @@
-"""What is said of an export: how it ended, and what stands in its form."""
+"""The sentences of an export: its form, and how it ended."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -103,7 +103,7 @@ def passed_text(count: int) -> str:
 
 
 def result_text(result: ExportResult) -> str:
-    """Say in one or two sentences what came of it; safe for a message's `text`."""
+    """Say in one or two sentences how it ended; safe for a message's `text`."""
     number, organisation = one_line(result.number), one_line(result.organisation)
     reason = render(result.reason)
     if result.state is ExportState.EXPORTED:

@@ -111,7 +111,7 @@ def work_text(overview: Overview) -> str:
 
 
 def problems(overview: Overview) -> list[str]:
-    """Say what stands in the way, where anything does."""
+    """Say what blocks the connection, if anything does."""
     said = []
     if overview.sweep_problem:
         said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")

@@ -58,7 +58,7 @@ _NOT_NOW = f"The connection doesn't work. Type {Typed(Command.CONNECT)} and the 
 
 @dataclass(frozen=True, slots=True)
 class BatchService:
-    """From the table of what is ready to the report of what came of it."""
+    """From the table of what is ready to the report of the outcome."""
 
     database: Database
     work: Work

@@ -63,7 +63,7 @@ def errors_in(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _special(found: object) -> Iterator[str]:
-    """Walk through everything, and yield what stands in lists of errors."""
+    """Walk through everything, and yield what lists of errors hold."""
     if isinstance(found, dict):
         for key, value in found.items():
             if key.replace("_", "").lower() in _LISTS:

@@ -301,7 +301,7 @@ def _short(value: Any, width: int, *, is_id: bool) -> Any:
 
 
 def exact(value: Decimal) -> Decimal:
-    """The amount of four decimals that a number with a tail stands for, or the number.
+    """The amount of four decimals behind a number with a tail, or the number.
 
     A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
     float has sixteen digits, so in front of many of them its tail is longer.

@@ -26,7 +26,7 @@ from services.store.tables import Connection, Export, Task
 
 
 class TaskScreen(Protocol):
-    """Where the person who asked for a task is told what came of it."""
+    """Where the person who asked for a task sees the outcome."""
 
     async def say(self, reply_to: ReplyTarget, said: Said) -> None:
         """Say a sentence to the person alone."""

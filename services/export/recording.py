@@ -68,7 +68,7 @@ class ExportResult:
 
 
 class ResultScreen(Protocol):
-    """Where the person who exports sees what came of it."""
+    """Where the person who exports sees the outcome."""
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
         """Show the outcome in the open view, or to the person alone when it was closed."""

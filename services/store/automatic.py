@@ -1,4 +1,4 @@
-"""Exports that the app makes by itself: what allows them, and what stops them."""
+"""Automatic exports: what allows them, and what stops them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -133,7 +133,7 @@ class _SQLiteSession(SyncSession):
     """A session whose transaction takes the write lock only when it was begun on purpose."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
-        """Choose the reader for a transaction that began, or is about to begin, by itself."""
+        """Choose the reader for a transaction that nobody began explicitly."""
         current = self.get_transaction()
         if current is None or current.origin is SessionTransactionOrigin.AUTOBEGIN:
             reader: Engine = self.info[_READER]

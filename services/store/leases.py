@@ -170,7 +170,7 @@ def has_ended(table: type[Sends], now: datetime) -> ColumnElement[bool]:
 
 @contextmanager
 def answered(row: Sends, earlier: datetime | None = None) -> Iterator[None]:
-    """Forget that the write in here left, unless nobody knows what came of it.
+    """Forget that the write in here left, unless its outcome is unknown.
 
     The row in memory forgets; what is written of it next says so. What was sent `earlier`, and is
     not settled by this, stays to be looked for.
@@ -184,5 +184,5 @@ def answered(row: Sends, earlier: datetime | None = None) -> Iterator[None]:
 
 
 def settle(row: Sends) -> None:
-    """Forget what was sent: what came of it is known."""
+    """Forget what was sent: its outcome is known."""
     set_committed_value(row, "sent_at", None)

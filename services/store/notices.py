@@ -337,7 +337,7 @@ def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str
 
 
 def order_of(export: Export, connection: Connection) -> dict[str, Any]:
-    """Say on whose order the app exported by itself; nothing where a person pressed."""
+    """Return who turned automatic export on; "" where a person exported."""
     return {} if export.requested_by else {"on_order_of": connection.owner_id}
 
 

@@ -25,7 +25,7 @@ class Numbered:
 
     @property
     def latest(self) -> Export | None:
-        """The export that stands for the invoice now."""
+        """Return the invoice's current export."""
         header = self.header
         own = [
             each for each in self.exports if header and each.paymo_invoice_id == header.invoice_id
@@ -36,7 +36,7 @@ class Numbered:
 async def meant(
     session: AsyncSession, connection: Connection, typed: str, person: Person | None = None
 ) -> str:
-    """Return the number of the invoice that is meant, as it stands in Paymo.
+    """Return the number of the invoice that is meant, as Paymo writes it.
 
     What was typed wins where it exists, and is returned where nothing fits. Only what this person
     may ask about is compared. Raises `SeveralFit`.

@@ -77,7 +77,7 @@ async def _about(session: AsyncSession, export_id: int) -> ColumnElement[bool]:
 
 
 def asked_source(connection_id: int, invoice_id: int) -> str:
-    """Return under which source an invoice is asked about that did not go by itself."""
+    """Return the source of the question about an invoice that wasn't exported automatically."""
     return f"{NoticeKind.EXPORT_ASKED}:{connection_id}:{invoice_id}"
 
 

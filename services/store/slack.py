@@ -32,7 +32,7 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
     """Who installed the app where, and with which tokens."""
 
     def __init__(self, client_id: str, database: Database) -> None:
-        """Serve one Slack app; what the SDK does by itself only reads, or is one statement."""
+        """Serve one Slack app; the SDK's own calls only read, or are one statement."""
         super().__init__(client_id, database.reader)
         self.installations = _TABLES[SlackInstallation.__tablename__]
         self.bots = _TABLES[SlackBot.__tablename__]

@@ -44,7 +44,7 @@ class Swept:
 
 
 class SyncScreen(Protocol):
-    """Where the person who typed `sync` sees what came of it."""
+    """Where the person who typed `sync` sees the outcome."""
 
     async def show_swept(self, reply_to: ReplyTarget, swept: Swept) -> None:
         """Say it to that person alone."""

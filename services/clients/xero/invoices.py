@@ -230,7 +230,7 @@ class InvoiceCalls(XeroTransport):
     async def create_invoices(
         self, bodies: Sequence[dict[str, object]], *, key: str
     ) -> Sequence[XeroInvoice]:
-        """Create invoices with one PUT; each element is judged by itself, so look at each.
+        """Create invoices with one PUT; Xero judges each element on its own, so check each.
 
         Raises `Rejected` when nothing was taken, or `Unavailable` when the outcome is unknown.
         """

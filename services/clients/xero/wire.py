@@ -142,7 +142,7 @@ class CreditedInvoice(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
-    """A payment as it stands inside its invoice; `amount` in the invoice's currency."""
+    """A payment inside its invoice; `amount` in the invoice's currency."""
 
     payment_id: Id = msgspec.field(name="PaymentID")
     paid_on: date = msgspec.field(name="Date")
@@ -166,7 +166,7 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class Credit(msgspec.Struct, frozen=True, rename="pascal"):
-    """A credit note, overpayment or prepayment as it stands inside the invoice it settles."""
+    """A credit note, overpayment or prepayment inside the invoice that it settles."""
 
     credit_note_id: Id = msgspec.field(name="CreditNoteID", default="")
     overpayment_id: Id = msgspec.field(name="OverpaymentID", default="")

@@ -230,7 +230,7 @@ class Batch(Traced, Leased, Base):
 
 
 class BatchRow(Base):
-    """One invoice of a batch: what stands in its way, or the export that carries it."""
+    """One invoice of a batch: what blocks it, or its export."""
 
     __tablename__ = "batch_rows"
     __table_args__ = (UniqueConstraint("batch_id", "paymo_invoice_id"),)
