@@ -134,6 +134,12 @@ async def list_by_xero_ids(
     return {each.xero_invoice_id or "": each for each in found}
 
 
+async def list_known_ids(session: AsyncSession, tenant_id: str) -> set[str | None]:
+    """Return what of this organisation is known as exported, over whichever connection."""
+    asked = select(Export.xero_invoice_id).where(Export.tenant_id == tenant_id)
+    return set(await session.scalars(asked))
+
+
 async def find_linked(
     session: AsyncSession, connection: Connection, xero_id: str, paymo_id: int
 ) -> Export | None:

@@ -112,6 +112,18 @@ class SweepRun:
         source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
         await self._tell(session, NoticeKind.SYNC_PAUSED, source, facts)
 
+    async def tell_former(self, session: Session, count: int) -> None:
+        """Tell the owner once that a lost database can be found again."""
+        connection = self.connection
+        facts = connections.common_facts(connection) | {
+            "problem": f"Invoices that were exported before, and that we don't know: {count}. "
+            "Their payments aren't followed. Whoever runs paymo-xero can link them with "
+            f"“paymo-xero relink --workspace {connection.workspace_id}”."
+        }
+        source, also = f"former:{connection.id}", (connection.owner_id,)
+        notification = Notification(NoticeKind.HEALTH, source, facts, also=also)
+        await notices.enqueue(session, connection, notification, self.now())
+
     async def tell_failing(self, session: Session, since: datetime, problem: str) -> None:
         """Say once that Xero can't be read, so that nobody waits for its payments."""
         facts = {"since": since.isoformat(), "problem": problem}

@@ -107,6 +107,7 @@ class _Sweep:
     is_limited: bool = False  # then nobody shortens the pause
     read: set[str] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
+    former: int = 0  # invoices that a lost database knew
 
     async def go(self) -> None:
         """Read everything that changed, then do what it asks for."""
@@ -124,6 +125,21 @@ class _Sweep:
                 f"Xero lets the app make {allowance.day_left} more calls today. We keep them for "
                 "exports and sync once an hour until the count starts again."
             )
+        if run.connection.swept_at is None:
+            self.former = await self._count_former()
+
+    async def _count_former(self) -> int:
+        """Return how many invoices of ours are in Xero that no database knows."""
+        run = self.run
+        own = await run.xero.own_invoices()
+        ids = {
+            each.invoice_id
+            for each in own
+            if Links.paymo_id(each.url) and each.status not in {lifecycle.DELETED, lifecycle.VOIDED}
+        }
+        async with run.database.sessions() as session:
+            known = await exports.list_known_ids(session, run.connection.tenant_id)
+        return len(ids - known)
 
     async def _read(self) -> None:
         """Note everything that Xero says has changed, then move the cursor."""
@@ -176,6 +192,8 @@ class _Sweep:
             mirror.merge_left_out(row, "invoices in Xero", self.left_out, self.read)
             await run.tell_caught_up(session, self._counts)
             await self._tell_silence(session)
+            if self.former:
+                await run.tell_former(session, self.former)
             # One that was cut short may not have come to what waits, and would begin again at once.
             if self.refusal is None:
                 await self._finish(session)

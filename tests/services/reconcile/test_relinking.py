@@ -73,6 +73,17 @@ async def test_after_a_lost_database_everything_goes_on_and_nothing_is_doubled(
     assert len(bridge.xero.invoices) == before + 1
 
 
+async def test_the_owner_is_told_how_to_find_them_once(bridge: Bridge) -> None:
+    assert [kind for kind, _ in await bridge.notices()].count("health") == 0
+    await lose_database(bridge)
+    await bridge.look()
+
+    told = [facts for kind, facts in await bridge.notices() if kind == "health"]
+    assert len(told) == 1
+    assert "know: 4." in str(told[0]["problem"])
+    assert "paymo-xero relink --workspace" in str(told[0]["problem"])
+
+
 async def test_what_was_deleted_in_xero_meanwhile_leaves_paymo_and_a_second_time_does_nothing(
     bridge: Bridge,
 ) -> None:
