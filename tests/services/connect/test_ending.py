@@ -160,7 +160,7 @@ async def test_an_outage_of_xero_is_tried_again_and_in_the_end_left_to_a_person(
             stand.clock.time = due_at
     ((_, sentences),) = stand.screen.farewells
 
-    assert len(waits) == 4
+    assert len(waits) == 7
     assert waits == sorted(waits)
     assert "Remove it in Xero" in sentences[0]
     assert (after.state, after.paymo_api_key) == (ConnectionState.ENDED, None)
