@@ -10,7 +10,7 @@ from random import Random
 
 from tests.chaos import invariants
 from tests.chaos.acts import ACTS, Act, Step, export, export_draft, export_several
-from tests.chaos.faults import KINDS, Kind
+from tests.chaos.faults import KINDS, RETRIES, Kind
 from tests.chaos.people import PATIENCE, Person, Stuck
 from tests.chaos.report import Report
 from tests.chaos.stage import SHAPES, Fate, Shape, Stage, staged
@@ -82,7 +82,8 @@ class Episode:
             able = [each for each in KINDS if each.fits(self.stage)]
             [kind] = rng.choices(able, [each.weight for each in able])
             steps = [each for each in act.steps if each[0] in kind.systems]
-            if steps and not (act.is_alone and kind.is_alone):
+            is_odd = act.is_alone and (kind.is_alone or kind.name == RETRIES)
+            if steps and not is_odd:
                 return kind, rng.choice(steps)
 
     async def play(self, number: int) -> None:

@@ -18,6 +18,7 @@ from tests.databases import Cluster
 
 _ANYWHERE = frozenset({"xero", "paymo", "slack", "token"})
 _MEETS = 15  # seconds in which a call must come that the fault can strike
+RETRIES = "Slack's retries"
 _JSON = {"Content-Type": "application/json"}
 _HTML = {"Content-Type": "text/html"}
 _PAGE = "<!doctype html><title>Sorry</title><h1>We are down for maintenance</h1>"
@@ -334,6 +335,6 @@ KINDS = (
     Kind("clock turned", _turned, fits=lambda stage: bool(stage.host.clock.settings), weight=2),
     Kind("webhooks doubled and reordered", _doubled, weight=2),
     Kind("webhooks lost", _deaf),
-    Kind("Slack's retries", _retried, weight=2),
+    Kind(RETRIES, _retried, weight=2),
     Kind("channel archived", _archived, frozenset({"slack"}), is_alone=True),
 )
