@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo tour axe test test-all test-rest chaos check format lint types layers check-slack audit lock try-readme release image clean
+.PHONY: help demo tour axe test test-all test-rest chaos bench check format lint types layers check-slack audit lock try-readme release image clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
@@ -16,6 +16,7 @@ help:
 	@echo "make test         every check, and every test but those below"
 	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
 	@echo "make chaos        let 500 faults strike the program, and say what came of it (FAULTS=…, SEED=…)"
+	@echo "make bench        measure ours beside a limit and a peer, in turn (NAMES=…, PAIRS=…)"
 	@echo "make check        format, lint, types, layers"
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
@@ -50,6 +51,10 @@ test-rest: $(READY) axe
 # Anything that it finds it prints with the seed of its episode, which SEED plays again.
 chaos: $(READY)
 	@$(BIN)/python -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+
+# Only ratios within one run say something; docs/performance.md explains them.
+bench: $(READY)
+	@$(BIN)/python -m bench $(if $(PAIRS),--pairs $(PAIRS)) $(NAMES)
 
 # axe judges the pages; it comes with Node, and tests that need it are skipped without it.
 AXE := axe-core@4.14.1
