@@ -120,7 +120,7 @@ PAYMENT = Policy(
     least=timedelta(seconds=15),
 )
 # A deletion or voiding that Paymo does not take; about a day. Then a person decides, likewise.
-DELETION = Policy((*_SHORT, 300), 293, disconnected=Then.WAIT, refused=Then.RETRY)
+DELETION = Policy((*_SHORT, 300), 288, disconnected=Then.WAIT, refused=Then.RETRY)
 # The copies of both systems' lists. Each side is tried by itself, and status says why one is old.
 MIRROR = Policy((60,), refused=Then.RETRY)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
