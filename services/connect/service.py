@@ -30,7 +30,6 @@ from services.store import (
     grants,
     links,
     people,
-    roles,
     schedules,
     workspaces,
 )
@@ -117,19 +116,19 @@ class ConnectService:
             seen = [
                 await checklists.overview_of(session, each, role)
                 for each in found
-                if (role := await roles.role_of(session, each, person)) > Role.NOBODY
+                if (role := await people.role_of(session, each, person)) > Role.NOBODY
                 and _is_begun(each)
             ]
             hidden = [each for each in found if each.state is not ConnectionState.PENDING]
             if hidden and not seen:
-                raise roles.refusal(hidden[0], Role.VIEWER, Role.NOBODY)
+                raise people.refusal(hidden[0], Role.VIEWER, Role.NOBODY)
             return tuple(seen)
 
     async def former(self, person: Person) -> str:
         """Name the connection that ended last, to whoever had a role in it; "" otherwise."""
         async with self.database.sessions() as session:
             ended = await connections.find_last_ended(session, person)
-            if ended is None or not roles.named_role(ended, person.user_id):
+            if ended is None or not people.named_role(ended, person.user_id):
                 return ""
             return f"{ended.paymo_company_name} → {ended.organisation_name}"
 
@@ -171,7 +170,7 @@ class ConnectService:
             if begun is not None and checklists.needs_of(begun, person.user_id) != (True, True):
                 current = begun
         if not await access.may_take_over(session, current, person.user_id, self.now()):
-            await roles.require(session, current, person, Role.OWNER)
+            await people.require(session, current, person, Role.OWNER)
         return current
 
     async def _start_over(
@@ -213,7 +212,7 @@ async def _to_end(session: Session, person: Person) -> Connection:
         raise NotConnected("Nothing is connected.", system="Xero")
     if current.state is ConnectionState.ENDING:
         raise NotConnected("This connection is already ending.", system="Xero")
-    await roles.require(session, current, person, Role.OWNER)
+    await people.require(session, current, person, Role.OWNER)
     return current
 
 

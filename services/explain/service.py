@@ -30,7 +30,7 @@ from services.store import (
     mirror,
     numbered,
     payments,
-    roles,
+    people,
     schedules,
     tasks,
 )
@@ -85,7 +85,7 @@ class ExplainService:
             connection = await connections.find_current(session, person)
             if connection is None or connection.state is ConnectionState.PENDING:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-            await roles.require(session, connection, person, Role.VIEWER)
+            await people.require(session, connection, person, Role.VIEWER)
             number = await numbered.meant(session, connection, number, person)
             found = await numbered.find(session, connection, number)
             if found.header is None and found.latest is None:
@@ -94,7 +94,7 @@ class ExplainService:
                     f"{company} lists no invoice with the number {said}. If it's new, type "
                     f"{Typed(Command.EXPORT, said)} to ask Paymo again."
                 )
-            role = await roles.require_sight(session, connection, person, _client_id(found))
+            role = await people.require_sight(session, connection, person, _client_id(found))
             explained = await self._explain(session, connection, found, role)
         if explained.is_being_read and found.header is not None:
             await self._have_read(connection, found.header.invoice_id, person)
@@ -113,7 +113,7 @@ class ExplainService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-            role = await roles.require(session, connection, person, Role.VIEWER)
+            role = await people.require(session, connection, person, Role.VIEWER)
             return await worklist.load(session, connection, (person.user_id, role), self.now())
 
     async def _have_read(self, connection: Connection, invoice_id: int, person: Person) -> None:

@@ -12,7 +12,7 @@ from services.model.export import ExportState, RefusalCode
 from services.model.invoice import SENT_IN_PAYMO
 from services.model.people import Person, Role
 from services.model.wording import Amount, Day, Member, situated
-from services.store import access, batches, connections, roles, worklists
+from services.store import access, batches, connections, people, worklists
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
@@ -173,16 +173,16 @@ class OwedService:
         """Return every open invoice that this person may see here."""
         async with self.database.sessions() as session:
             connection = await connections.get_for(session, person, Role.VIEWER)
-            client_id = await roles.only_client(session, connection, person)
+            client_id = await people.only_client(session, connection, person)
             return await self._owed(session, connection, client_id, "")
 
     async def of_client(self, person: Person, name: str) -> Owed:
         """Return a client's invoices. Raises a refusal where no client, or several, fit."""
         async with self.database.sessions() as session:
             connection = await connections.get_for(session, person, Role.VIEWER)
-            only = await roles.only_client(session, connection, person)
+            only = await people.only_client(session, connection, person)
             client = await worklists.client_named(session, connection.id, name, only)
-            await roles.require_sight(session, connection, person, client.client_id)
+            await people.require_sight(session, connection, person, client.client_id)
             return await self._owed(session, connection, client.client_id, client.name)
 
     async def _owed(

@@ -18,7 +18,7 @@ from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, Export
 from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member, Moment
-from services.store import connections, drafts, exports, matches, mirror, people, roles
+from services.store import connections, drafts, exports, matches, mirror, people
 from services.store.engine import Session
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
@@ -254,7 +254,7 @@ async def decided_by(session: Session, connection: Connection, press: Press) -> 
     """Return what the press changes, in a form or in an export alike. Raises a refusal."""
     today = days.day_in(connection.time_zone, press.at)
     if press.action == Action.OVERRIDE_TAX:
-        await roles.require(session, connection, press.person, Role.OWNER)
+        await people.require(session, connection, press.person, Role.OWNER)
         return {"override_tax": True}
     if press.action == Action.USE_CONTACT:
         return {"contact_id": await _namesake(session, connection, press.adding)}

@@ -34,7 +34,7 @@ from services.store import (
     notices,
     numbered,
     payments,
-    roles,
+    people,
     tables,
 )
 from services.store.engine import Database, Session
@@ -207,7 +207,7 @@ class ExportForms:
             if export is None or export.xero_invoice_id is None:
                 await _require_form(session, connection, person, number)
                 return None
-            role = await roles.require_sight(session, connection, person, export.client_id)
+            role = await people.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
             return notices.card_facts(export, connection, self.links, rows, self.now()), role
 
@@ -220,7 +220,7 @@ class ExportForms:
             if export is None:
                 return None
             card = await _card_of(self, session, connection, export.paymo_invoice_id)
-            return (card, await roles.role_of(session, connection, person)) if card else None
+            return (card, await people.role_of(session, connection, person)) if card else None
 
     async def client_of(self, person: Person, draft_id: int) -> int | None:
         """Return the Paymo client of the invoice in this person's form."""
@@ -283,7 +283,7 @@ async def _require_form(
     session: Session, connection: Connection, person: Person, number: str
 ) -> None:
     """Tell a viewer that the invoice isn't in Xero; an exporter is shown the form instead."""
-    if await roles.role_of(session, connection, person) < Role.EXPORTER:
+    if await people.role_of(session, connection, person) < Role.EXPORTER:
         raise NotFound(
             f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
             "see what it needs."

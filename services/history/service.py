@@ -9,7 +9,7 @@ from typing import Any
 from services.errors import NotConnected, NotFound
 from services.model.people import Person, Role
 from services.model.wording import Command, Typed
-from services.store import audit, connections, numbered, roles
+from services.store import audit, connections, numbered, people
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export
 
@@ -76,12 +76,12 @@ class HistoryService:
         async with self.database.sessions() as session:
             connection = await _connection(session, person)
             needed = role if number else Role.EXPORTER
-            has = await roles.require(session, connection, person, needed)
+            has = await people.require(session, connection, person, needed)
             if number:
                 number = await numbered.meant(session, connection, number, person)
             exports = await _exports(session, connection, number) if number else None
             if exports:
-                await roles.require_sight(session, connection, person, exports[0].client_id)
+                await people.require_sight(session, connection, person, exports[0].client_id)
             ids = [each.id for each in exports] if exports is not None else None
             rows = await audit.list_newest(session, connection.id, export_ids=ids, limit=limit)
             return History(

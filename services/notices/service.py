@@ -12,7 +12,7 @@ from services.model import days
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, Layout, Rhythm, Topic
 from services.model.people import Person, Role
-from services.store import audit, connections, mirror, notices, roles, worklists
+from services.store import audit, connections, mirror, notices, people, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Subscription
@@ -187,7 +187,7 @@ class NoticeService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 return False
-            await roles.require(session, connection, person, Role.EXPORTER)
+            await people.require(session, connection, person, Role.EXPORTER)
             removed = await notices.unsubscribe(session, connection.id, channel_id)
             if removed:
                 self._note(session, connection, person, "unsubscribed", channel_id)
@@ -205,7 +205,7 @@ class NoticeService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 return None
-            await roles.require(session, connection, person, Role.EXPORTER)
+            await people.require(session, connection, person, Role.EXPORTER)
             others = await connections.list_open(session, person)
             zone = days.name_of_zone(connection.time_zone)
             return About(connections.pair_of(connection), len(others) == 1, zone)

@@ -15,7 +15,7 @@ from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import access, audit, automatic, connections, matches, people, roles
+from services.store import access, audit, automatic, connections, matches, people
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection, Export
@@ -73,7 +73,7 @@ class SettingsService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
-            await roles.require(session, connection, person, Role.OWNER)
+            await people.require(session, connection, person, Role.OWNER)
             clean = await automatic.count_clean(session, connection)
             return replace(await _form(session, connection), clean=clean, needed=automatic.NEEDED)
 
@@ -227,7 +227,7 @@ class AccessService:
             connection = await connections.find_current(session, person)
             if connection is None:
                 raise ServiceError(connections.CONNECT_FIRST)
-            has = roles.named_role(connection, person.user_id)
+            has = people.named_role(connection, person.user_id)
             if has >= role:
                 return f"You're already {_a(has)} here."
             wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)

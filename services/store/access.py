@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
-from services.store import audit, links, notices, roles
+from services.store import audit, links, notices, people
 from services.store.audit import AuditNote
 from services.store.engine import insert_into
 from services.store.notices import Notification
@@ -146,14 +146,14 @@ async def answer(
 async def settle(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Answer the requests of those who have by now what they asked for, however they got it."""
     for request in await list_open(session, connection.id):
-        has = roles.named_role(connection, request.user_id)
+        has = people.named_role(connection, request.user_id)
         if has >= Role[request.role.upper()]:
             await answer(session, connection, request, has.word, now)
 
 
 def give(connection: Connection, user_id: str, role: Role) -> None:
     """Name a person as an exporter or a viewer; nobody loses what they have."""
-    if role <= roles.named_role(connection, user_id):
+    if role <= people.named_role(connection, user_id):
         return
     viewers = [each for each in connection.viewers if each != user_id]
     if role is Role.EXPORTER:
@@ -196,7 +196,7 @@ async def may_take_over(
     session: AsyncSession, connection: Connection, user_id: str, now: datetime
 ) -> bool:
     """Say whether this exporter asked the owner to hand over, and waited long enough in vain."""
-    if roles.named_role(connection, user_id) is not Role.EXPORTER:
+    if people.named_role(connection, user_id) is not Role.EXPORTER:
         return False
     request = await find_open(session, connection.id, user_id, is_handover=True)
     return request is not None and now - request.asked_at >= PATIENCE
@@ -210,8 +210,8 @@ async def require_connector(
         return
     await session.refresh(connection, with_for_update=True)  # of two who take over, one does
     if not await may_take_over(session, connection, user_id, now):
-        has = roles.named_role(connection, user_id)
-        raise roles.refusal(connection, Role.OWNER, has)
+        has = people.named_role(connection, user_id)
+        raise people.refusal(connection, Role.OWNER, has)
     await change_owner(session, connection, user_id, TAKEN, now)
 
 

@@ -11,7 +11,7 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import leases, roles, schedules
+from services.store import leases, people, schedules
 from services.store.tables import Batch, Connection, Export, Subscription, Task, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -48,7 +48,7 @@ async def lock_here(session: AsyncSession, person: Person, connection_id: int) -
     locked = await session.get_one(
         Connection, connection_id, with_for_update=True, populate_existing=True
     )
-    await roles.require(session, locked, person, Role.OWNER)
+    await people.require(session, locked, person, Role.OWNER)
     return locked
 
 
@@ -117,10 +117,10 @@ async def _only_one_known(
     known = [
         each
         for each in reversed(rivals)
-        if await roles.role_of(session, each, person) > Role.NOBODY
+        if await people.role_of(session, each, person) > Role.NOBODY
     ]
     if not known:
-        raise roles.refusal(rivals[-1], Role.VIEWER, Role.NOBODY)
+        raise people.refusal(rivals[-1], Role.VIEWER, Role.NOBODY)
     if len(known) > 1:
         raise SeveralConnections(tuple(pair_of(each) for each in known))
     return known[0]
@@ -153,7 +153,7 @@ async def get_for(session: AsyncSession, person: Person, role: Role) -> Connecti
     """Return the current connection when it works and the person has this role."""
     connection = await find_current(session, person)
     if connection is not None and connection.state is not ConnectionState.PENDING:
-        await roles.require(session, connection, person, role)
+        await people.require(session, connection, person, role)
     return require_ready(connection)
 
 
@@ -170,7 +170,7 @@ async def get_here(
     Buttons carry ids that anybody could send; the workspace is checked, never assumed.
     """
     found = await find_here(session, person, connection_id)
-    await roles.require(session, found, person, role)
+    await people.require(session, found, person, role)
     return found
 
 

@@ -10,7 +10,7 @@ from services import money
 from services.errors import Fitting, SeveralFit
 from services.model import numbers
 from services.model.people import Person
-from services.store import exports, mirror, roles
+from services.store import exports, mirror, people
 from services.store.tables import Connection, Export, InvoiceHeader
 
 _MOST = 1000  # numbers that are compared with what was typed
@@ -44,7 +44,7 @@ async def meant(
     if await is_known(session, connection, typed):
         return typed
     part = numbers.core(typed)
-    client_id = await roles.only_client(session, connection, person) if person else None
+    client_id = await people.only_client(session, connection, person) if person else None
     listed = await _holding(session, connection, part, client_id) if part else {}
     found = numbers.fitting(typed, listed)
     if len(found) > 1:

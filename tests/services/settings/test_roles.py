@@ -10,7 +10,7 @@ from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Command, Member, Typed
 from services.settings.service import AccessService, SettingsService
-from services.store import connections, roles
+from services.store import connections, people
 from services.store.tables import AccessRequest, AuditEntry, Notice, Subscription
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf
@@ -39,7 +39,7 @@ async def role_of(bridge: Bridge, person: Person) -> Role:
     """Return what this person may do."""
     async with bridge.database.sessions() as session:
         connection = await connections.get(session, bridge.connection_id)
-        return await roles.role_of(session, connection, person)
+        return await people.role_of(session, connection, person)
 
 
 async def told(bridge: Bridge, kind: NoticeKind) -> list[Notice]:
