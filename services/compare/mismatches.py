@@ -13,8 +13,7 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice, applied_credits
 from services.compare.snapshots import Part, as_sent, code_of, in_xero, stated_in_paymo
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentKind, PaymentState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.wording import Amount, situated
 from services.store.tables import Export, Payment
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from services import compare
 from services.model.connection import FEW_CALLS, ConnectionState
 from services.model.export import Colour, ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
-from services.model.payment import PaymentKind, PaymentState
 from services.model.wording import Amount, Command, Day, Member, Typed, listed
 from services.store import exports
 from services.store.tables import Connection, Export, InvoiceHeader, Payment, Schedule, Task

@@ -17,9 +17,8 @@ from services.mapping.checks import Case, examine
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import NEW_CONTACT, Check, Colour, ExportState
-from services.model.invoice import InvoiceState, Links
+from services.model.invoice import InvoiceState, Links, PaymentState
 from services.model.jobs import Job, TaskState
-from services.model.payment import PaymentState
 from services.model.people import Person, Role
 from services.model.wording import Command, Typed, situated
 from services.store import (

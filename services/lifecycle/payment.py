@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from services.lifecycle.machine import Machine
-from services.model.payment import PaymentState, Settlement
+from services.model.invoice import PaymentState, Settlement
 from services.store import leases, payments
 from services.store.engine import Session
 from services.store.tables import Export, Payment

@@ -11,8 +11,7 @@ from services.clients.xero import XeroInvoice
 from services.compare import DEAD, BothSides, Mismatch
 from services.model.actions import Action
 from services.model.export import ExportState
-from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
-from services.model.payment import PaymentState
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links, PaymentState
 from services.reconcile.reading import Statements, is_exported
 from services.reconcile.report import Month, Outcome, Report, Row, Side
 from services.store import exports

@@ -24,9 +24,8 @@ from services.lifecycle import payment
 from services.lifecycle.export import ExportColumns
 from services.model import chunks, days
 from services.model.export import ExportState
-from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
+from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links, PaymentKind, Settlement
 from services.model.jobs import Job
-from services.model.payment import PaymentKind, Settlement
 from services.model.people import ReplyTarget
 from services.store import audit, exports, matches, payments, schedules
 from services.store.audit import AuditNote

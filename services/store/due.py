@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.invoice import PaymentState
 from services.model.jobs import Job, TaskState
-from services.model.payment import PaymentState
 from services.store import exports, leases, schedules
 from services.store.tables import (
     Acquaintance,

@@ -13,9 +13,8 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState, Links
+from services.model.invoice import InvoiceState, Links, PaymentState
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
-from services.model.payment import PaymentState
 from services.store import drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced

@@ -8,8 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import chunks
-from services.model.invoice import UNSETTLED
-from services.model.payment import PaymentState
+from services.model.invoice import UNSETTLED, PaymentState
 from services.store import leases
 from services.store.exports import IS_UNSETTLED
 from services.store.tables import Connection, Export, Payment

@@ -12,9 +12,8 @@ from sqlalchemy.orm import aliased
 from services.model import chunks, days
 from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
-from services.model.payment import PaymentKind, PaymentState
 from services.store import payments, worklists
 from services.store.tables import (
     Client,

@@ -11,9 +11,8 @@ from sqlalchemy.orm import aliased
 from services.errors import NotFound, ServiceError
 from services.model import days
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentState
 from services.model.notice import MOST_DAYS_LATE
-from services.model.payment import PaymentState
 from services.model.wording import some_of
 from services.store.mirror import count_clients, folded_name, search_clients
 from services.store.payments import IS_LEFT

@@ -18,9 +18,8 @@ from services.compare import Comparison, Difference, Snapshot, Standing
 from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentState
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentState
 from services.store import exports, matches, mirror, payments
 from services.store.engine import Session
 from services.store.tables import Export, Payment

@@ -19,9 +19,8 @@ from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
 from services.lifecycle import payment
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job
-from services.model.payment import PaymentKind, PaymentState
 from services.model.wording import Amount, Day
 from services.store import exports, leases, payments
 from services.store.engine import Session

@@ -12,9 +12,8 @@ from services.errors import Lost, NotConnected
 from services.jobs.policy import Wait
 from services.jobs.runner import Runner, Step, Turn
 from services.model import days
-from services.model.invoice import Links
+from services.model.invoice import Links, PaymentKind, PaymentState, Settlement
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.model.people import ReplyTarget
 from services.store import audit, connections, leases, notices, payments
 from services.store.audit import AuditNote

@@ -19,9 +19,8 @@ from services.jobs.policy import SILENT, Policy, Wait
 from services.jobs.runner import Runner, ScheduledStep, Turn
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
-from services.model.invoice import InvoiceState, Links
+from services.model.invoice import InvoiceState, Links, PaymentKind, PaymentState, Settlement
 from services.model.jobs import Job
-from services.model.payment import PaymentKind, PaymentState, Settlement
 from services.model.people import ReplyTarget
 from services.store import connections, exports, mirror, notices, payments, schedules
 from services.store.engine import Database, Session

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentState
 from services.store.engine import Database
 from services.store.tables import (
     AuditEntry,

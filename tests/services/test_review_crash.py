@@ -13,8 +13,7 @@ from sqlalchemy import delete
 from sandbox.xero.model import TaxComponent
 from services.errors import AlreadyRequested
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentState
+from services.model.invoice import InvoiceState, PaymentState
 from services.store import exports, payments
 from services.store.engine import Database
 from services.store.tables import Notice

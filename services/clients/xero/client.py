@@ -38,8 +38,8 @@ from services.clients.xero.transport import (
 )
 from services.clients.xero.wire import Allocation, Credit, XeroInvoice
 from services.errors import Forbidden, NotConnected, NotFound, Rejected
+from services.model.invoice import PaymentKind
 from services.model.jobs import CALL_LIMIT
-from services.model.payment import PaymentKind
 from services.money import folded
 
 log = structlog.get_logger(__name__)

@@ -8,9 +8,8 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.export import BatchState, ExportState, RefusalCode, Wish
-from services.model.invoice import Decision, InvoiceState
+from services.model.invoice import Decision, InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
-from services.model.payment import PaymentKind, PaymentState
 from services.store.types import (
     PAYMO_ID,
     Base,

@@ -8,8 +8,7 @@ import pytest
 
 from services.errors import AlreadyRequested
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentState
+from services.model.invoice import InvoiceState, PaymentState
 from services.store import audit
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE

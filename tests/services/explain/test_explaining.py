@@ -12,9 +12,8 @@ from services.explain.service import ExplainService, Explanation
 from services.lifecycle.task import TaskRequest, ask
 from services.model.connection import ConnectionState
 from services.model.export import Colour
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job
-from services.model.payment import PaymentState
 from services.model.people import Person, Role
 from services.model.wording import Member
 from services.store import connections

@@ -9,9 +9,8 @@ import pytest
 
 from services.model.actions import Action
 from services.model.export import ExportState, Wish
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job
-from services.model.payment import PaymentState
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import Export, Task

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from services.model.export import ExportState
+from services.model.invoice import PaymentKind, PaymentState
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentKind, PaymentState
 from services.store import notices
 from services.store.settled import PAYMENTS, Settled, asked_source, settle
 from services.store.tables import Payment

@@ -7,8 +7,7 @@ import pytest
 
 from services.errors import AlreadyRequested
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentState
+from services.model.invoice import InvoiceState, PaymentState
 from services.reconcile.relinking import Found, Relinking
 from tests.services.batching import LINES, export_all
 from tests.services.bridge import ANNA, Bridge, reply_to

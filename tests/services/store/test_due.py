@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.invoice import PaymentKind, PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentKind, PaymentState
 from services.store import due, links, notices, upkeep, workspaces
 from services.store.engine import Database
 from services.store.tables import (

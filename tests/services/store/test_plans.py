@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentKind, PaymentState
 from services.store import audit, exports, notices, payments, worklists
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Base, Connection, Export, Notice, Payment

@@ -8,8 +8,8 @@ import pytest
 
 from handlers.notices.text import text_of
 from services.model.actions import Action
+from services.model.invoice import PaymentState
 from services.model.notice import NoticeKind
-from services.model.payment import PaymentState
 from services.notices.delivery import Message
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, paid

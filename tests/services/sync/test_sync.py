@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentState
+from services.model.invoice import InvoiceState, PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.serving import Fault
-from services.model.invoice import InvoiceState
-from services.model.payment import PaymentState
+from services.model.invoice import InvoiceState, PaymentState
 from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, built_once
