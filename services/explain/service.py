@@ -31,7 +31,6 @@ from services.store import (
     payments,
     people,
     schedules,
-    tasks,
 )
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
@@ -138,7 +137,7 @@ class ExplainService:
     ) -> Explanation:
         header, export = found.header, found.latest
         rows = await payments.list_of(session, [export.id]) if export else ()
-        asked = await tasks.list_for(session, export.id) if export else ()
+        asked = await schedules.list_tasks(session, export.id) if export else ()
         is_free = export is None or not claims.why_taken(export, connection)
         is_open = is_free and header is not None and connection.state is ConnectionState.ACTIVE
         can_export = is_open and role >= Role.EXPORTER

@@ -19,7 +19,7 @@ from services.model.connection import ConnectionState
 from services.model.export import RefusalCode
 from services.model.invoice import Links
 from services.model.people import ReplyTarget, Said
-from services.store import audit, connections, exports, leases, tasks
+from services.store import audit, connections, exports, leases, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -96,7 +96,7 @@ class ExportTaskStep(OneOffStep):
                 due_at, why = self.now() + PARKED, "Paymo or Xero is not connected now."
                 await lifecycle.put_off(session, task, due_at, why, is_try=False)
                 return None
-            quiet_at = await tasks.quiet_at(session, task, self.now())
+            quiet_at = await schedules.quiet_at(session, task, self.now())
         if quiet_at is not None:
             raise StillUnderWay(until=quiet_at)
         return Assignment(turn, export, connection)

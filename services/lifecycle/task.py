@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from services.lifecycle.machine import Machine
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
-from services.store import automatic, leases, tasks
+from services.store import automatic, leases, schedules
 from services.store.engine import Session
 from services.store.tables import Connection, Task
 
@@ -94,7 +94,7 @@ def put_off(task: Task, due_at: datetime, reason: str, *, is_try: bool = True) -
 
 async def ask(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:
     """Add the task, or return None where the same one already waits."""
-    return await tasks.add(session, begin(connection, asked))
+    return await schedules.add_task(session, begin(connection, asked))
 
 
 async def ask_again(

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
-from services.model.jobs import Job
+from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
 from services.store import leases, mirror, workspaces
 from services.store.engine import insert_into
-from services.store.tables import Connection, Schedule, Workspace
+from services.store.tables import Connection, Schedule, Task, Workspace
 from services.store.types import request_at_work
 
 _IS_ACTIVE = Connection.state == ConnectionState.ACTIVE
@@ -174,3 +175,52 @@ async def trouble_of(session: AsyncSession, connection: Connection) -> str:
     by_job = {each.job: each.problem for each in found}
     problems = (by_job.get(Job.SWEEP), by_job.get(Job.MIRROR), mirror.left_out_of(connection))
     return " ".join(each for each in problems if each)
+
+
+async def add_task(session: AsyncSession, task: Task) -> Task | None:
+    """Add the task, or return None where the same one already waits."""
+    try:
+        async with session.begin_nested():
+            session.add(task)
+    except IntegrityError:
+        return None
+    return task
+
+
+async def find_task(session: AsyncSession, task_id: int) -> Task | None:
+    """Return the task with this id, if there is one."""
+    return await session.get(Task, task_id)
+
+
+async def is_task_done(session: AsyncSession, job: Job, export_id: int) -> bool:
+    """Say whether this was done for this export before."""
+    found = await session.scalar(
+        select(Task.id)
+        .where(
+            Task.job == job,
+            Task.export_id == export_id,
+            Task.state == TaskState.DONE,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime | None:
+    """Return when what another task has sent about the same export is over, if it is not."""
+    others = await session.scalars(
+        select(Task).where(
+            Task.export_id == task.export_id,
+            Task.id != task.id,
+            ~leases.has_ended(Task, now),
+        )
+    )
+    return max((leases.over_at(each, now) for each in others), default=None)
+
+
+async def list_tasks(session: AsyncSession, export_id: int) -> Sequence[Task]:
+    """Return what people, or the app, wanted done about an export, the newest first."""
+    found = await session.scalars(
+        select(Task).where(Task.export_id == export_id).order_by(Task.id.desc())
+    )
+    return found.all()

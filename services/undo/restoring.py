@@ -27,7 +27,7 @@ from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import Command, Typed, listed
-from services.store import audit, connections, exports, leases, notices, numbered, schedules, tasks
+from services.store import audit, connections, exports, leases, notices, numbered, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Task
@@ -70,7 +70,7 @@ class RestoreService:
                     f"Invoice {export.number} wasn't deleted in Paymo by paymo-xero, so there is "
                     "nothing to restore."
                 )
-            if await tasks.is_done(session, Job.RESTORE, export.id):
+            if await schedules.is_task_done(session, Job.RESTORE, export.id):
                 raise AlreadyRequested(f"Invoice {export.number} is already restored.")
             asked = lifecycle.TaskRequest(
                 Job.RESTORE, str(export.id), now, person.user_id, reply_to, export_id=export.id

@@ -13,7 +13,7 @@ from services.lifecycle.export import accept_difference
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
-from services.store import exports, tasks
+from services.store import exports, schedules
 from services.store.engine import Database
 from services.store.tables import Export, Task
 from tests.services.beside import beside, held, look_now, start_anew
@@ -41,7 +41,7 @@ async def row(bridge: Bridge) -> Export:
 async def task(bridge: Bridge, job: Job) -> Task:
     """Return the newest task of this kind."""
     async with bridge.database.sessions() as session:
-        found = await tasks.list_for(session, 1)
+        found = await schedules.list_tasks(session, 1)
     return next(each for each in found if each.job is job)
 
 
