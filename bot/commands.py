@@ -15,7 +15,7 @@ import uvloop
 from rich.progress import Progress
 
 from bot import doctor, serving
-from bot.doctor import Finding, Verdict
+from bot.doctor import Diagnosis, Verdict
 from bot.settings import Settings
 from bot.telemetry import Metrics
 from bot.wiring import Core, now, open_core, open_database, open_remote
@@ -164,13 +164,13 @@ async def sync_on(settings: Settings) -> None:
         await core.work.stop(_PATIENCE)
 
 
-def _say(finding: Finding) -> None:
+def _say(finding: Diagnosis) -> None:
     typer.echo(finding.line())
 
 
 async def _examine(
-    settings: Settings, tell: Callable[[Finding], None], only: frozenset[str] = frozenset()
-) -> list[Finding]:
+    settings: Settings, tell: Callable[[Diagnosis], None], only: frozenset[str] = frozenset()
+) -> list[Diagnosis]:
     found = []
     async with doctor.patient(settings) as patient:
         checks = patient.checks()

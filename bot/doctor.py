@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the doctor's: its name never changes, and what to do is said where it helps."""
 
     name: str
@@ -95,17 +95,17 @@ async def patient(settings: Settings) -> AsyncIterator["Patient"]:
         yield Patient(settings, database, remote, slack)
 
 
-async def findings(checks: dict[str, Check]) -> AsyncIterator[Finding]:
+async def findings(checks: dict[str, Check]) -> AsyncIterator[Diagnosis]:
     """Run the checks one by one."""
     for name, check in checks.items():
         try:
             async with asyncio.timeout(_PATIENCE):
-                found = Finding(name, Verdict.OK, await check())
+                found = Diagnosis(name, Verdict.OK, await check())
         except Ill as ill:
-            found = Finding(name, ill.verdict, ill.said, ill.cure)
+            found = Diagnosis(name, ill.verdict, ill.said, ill.cure)
         except TimeoutError:
             cure = "Check the network and its proxies, then try again."
-            found = Finding(name, Verdict.FAIL, "no answer in time", cure)
+            found = Diagnosis(name, Verdict.FAIL, "no answer in time", cure)
         yield found
 
 

@@ -1,8 +1,8 @@
 """Who may do what: one table of everything that people can type, press, open and send.
 
-The services decide, by the connection that is meant (`services/store/people.py`). The table says the
-same by the names of Slack's side: what is drawn for one person alone leaves out what they may not
-press, and a test presses everything in every role.
+The services decide, by the connection that is meant (`services/store/people.py`). The table says
+the same by the names of Slack's side: what is drawn for one person alone leaves out what they may
+not press, and a test presses everything in every role.
 """
 
 from collections.abc import Sequence

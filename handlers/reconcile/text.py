@@ -9,7 +9,7 @@ from handlers.blocks import counted, day, escape, one_line, shorten
 from services import money
 from services.compare import Mismatch
 from services.model.wording import listed, some_of
-from services.reconcile.relinking import Found
+from services.reconcile.relinking import Relinkable
 from services.reconcile.report import Begun, Outcome, Report
 
 NO_FILE = (
@@ -253,7 +253,7 @@ def _name(text: str) -> str:
     return shorten(one_line(text), _LONGEST_NAME)
 
 
-def found_lines(found: Found) -> list[str]:
+def found_lines(found: Relinkable) -> list[str]:
     """Say what was found of former exports, and what is left alone; names are plain text."""
     numbers = [each.invoice.number for each in found.pairs]
     if not numbers:

@@ -40,7 +40,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Former:
     """One invoice on both sides."""
 
     invoice: Invoice
@@ -60,11 +60,11 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Relinkable:
     """What was found of former exports that the database doesn't know."""
 
     connection: Connection
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[Former, ...] = ()
     known: int = 0  # exports that the database has
     ended: tuple[str, ...] = ()  # numbers of those that are voided or deleted in Xero
     doubled: tuple[str, ...] = ()  # and of those that are there more than once
@@ -81,7 +81,7 @@ class Relinking:
     xeros: XeroClients
     now: Callable[[], datetime]
 
-    async def find(self, connection: Connection) -> Found:
+    async def find(self, connection: Connection) -> Relinkable:
         """Read both sides, and pair what belongs together. Raises `ServiceError`."""
         xero = self.xeros.client(connection.tenant_id, connection.grant_id)
         paymo = self.paymos.client(connection.paymo_api_key, patience=_PATIENCE)
@@ -94,7 +94,7 @@ class Relinking:
         await search.ask(xero)
         pairs = sorted(search.pairs(), key=lambda each: each.invoice.id)  # as they were written
         whole = await paymo.invoices_with_items([each.invoice.id for each in pairs])
-        return Found(
+        return Relinkable(
             connection=connection,
             pairs=tuple(_whole(pairs, whole)),
             known=len(known),
@@ -104,7 +104,7 @@ class Relinking:
             unread=tuple({**texts_of(xero.left_out), **texts_of(paymo.left_out)}.values()),
         )
 
-    async def write(self, found: Found) -> int:
+    async def write(self, found: Relinkable) -> int:
         """Write down what was found, and return how many invoices that made."""
         connection = found.connection
         xero = self.xeros.client(connection.tenant_id, connection.grant_id)
@@ -179,14 +179,14 @@ class _Search:
             else:
                 self.ended.append(self.in_paymo[paymo_id].number)
 
-    def pairs(self) -> Iterator[Pair]:
+    def pairs(self) -> Iterator[Former]:
         """Yield each invoice of Paymo's with the one in Xero that it is."""
         for paymo_id, found in self.candidates.items():
             invoice = self.in_paymo[paymo_id]
             if len(found) > 1:
                 self.doubled.append(invoice.number)
             chosen = min(found, key=lambda each: (not _has_copies(invoice, each), each.updated_at))
-            yield Pair(invoice, chosen, chosen.invoice_id in self.own_ids)
+            yield Former(invoice, chosen, chosen.invoice_id in self.own_ids)
 
     def loose(self, paired: set[int]) -> Iterator[str]:
         """Yield the numbers of what has copies of Xero's payments, and was not found there."""
@@ -214,7 +214,7 @@ def _is_tied(invoice: Invoice, stated: XeroInvoice) -> bool:
     return _has_copies(invoice, stated)
 
 
-def _whole(pairs: Sequence[Pair], whole: Sequence[Invoice]) -> Iterator[Pair]:
+def _whole(pairs: Sequence[Former], whole: Sequence[Invoice]) -> Iterator[Former]:
     """Yield the pairs whose lines could be read, with lines and payments."""
     lines = {each.id: each for each in whole}
     for each in pairs:
@@ -229,7 +229,7 @@ class _Writing:
     """Writes one pair down, as if it had been exported over this connection."""
 
     connection: Connection
-    pair: Pair
+    pair: Former
     accounts: Mapping[str | None, str]  # ids by codes
     now: datetime
 

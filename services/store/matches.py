@@ -1,4 +1,7 @@
-"""What people chose once: each client's contact and account, and Xero's rates for Paymo's."""
+"""What people chose once: each client's contact and account, and Xero's rates for Paymo's.
+
+Contacts, too: which changed, and a mark by which a reader sees that any did.
+"""
 
 import secrets
 from collections.abc import Collection, Sequence
@@ -9,9 +12,11 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import NEW_CONTACT
-from services.store import exports, mirror
+from services.store import exports
 from services.store.engine import insert_into
 from services.store.tables import Client, Connection, Contact, Match, TaxChoice, TaxRate
+
+_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
 
 
 async def find(
@@ -144,12 +149,9 @@ async def remember_tax(
 
 async def list_zero_rates(session: AsyncSession, connection: Connection) -> tuple[TaxRate, ...]:
     """Return the rates to choose from for lines without tax; none where there is but one."""
-    rates = await mirror.list_tax_rates(session, connection.id)
-    found = tuple(each for each in rates if each.is_zero)
+    rates = select(TaxRate).where(TaxRate.connection_id == connection.id).order_by(TaxRate.name)
+    found = tuple(each for each in await session.scalars(rates) if each.is_zero)
     return found if len(found) > 1 else ()
-
-
-_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
 
 
 class Known(NamedTuple):

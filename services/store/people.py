@@ -1,4 +1,4 @@
-"""What is known of people: whom the app has met, what Slack calls them, who looks at Home.
+"""People: their roles, whom the app has met, what Slack calls them, who looks at Home.
 
 A Home tab that is out of date is drawn again a few seconds later, whatever happened meanwhile:
 what concerns a person marks their row (`outdate`), and the outbox publishes it.
@@ -21,6 +21,13 @@ from services.store.tables import Acquaintance, Connection, Subscription
 
 _TOGETHER = timedelta(seconds=3)  # what happens within is drawn at once
 _INTEREST = timedelta(days=30)  # who has not opened Home for longer opens it anew
+
+
+_WHY = {
+    Role.VIEWER: "You don't have access here. Ask the owner, {owner}.",
+    Role.EXPORTER: "You need the exporter role for this. Ask the owner, {owner}.",
+    Role.OWNER: "Only the owner, {owner}, can do this.",
+}
 
 
 async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> bool:
@@ -101,13 +108,6 @@ async def _put(session: AsyncSession, key: tuple[int, str], *only: Any, **values
         where=only[0] if only else None,
     ).returning(Acquaintance.id)
     return await session.scalar(written) is not None
-
-
-_WHY = {
-    Role.VIEWER: "You don't have access here. Ask the owner, {owner}.",
-    Role.EXPORTER: "You need the exporter role for this. Ask the owner, {owner}.",
-    Role.OWNER: "Only the owner, {owner}, can do this.",
-}
 
 
 async def role_of(session: AsyncSession, connection: Connection, person: Person) -> Role:

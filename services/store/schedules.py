@@ -1,4 +1,4 @@
-"""A connection's regular jobs: one row each, which says when it is wanted next."""
+"""A connection's regular jobs, one row each, and tasks: asked for once, kept as a record."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

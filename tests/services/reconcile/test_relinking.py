@@ -8,7 +8,7 @@ import pytest
 from services.errors import AlreadyRequested
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, PaymentState
-from services.reconcile.relinking import Found, Relinking
+from services.reconcile.relinking import Relinkable, Relinking
 from tests.services.batching import LINES, export_all
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
@@ -22,7 +22,7 @@ def relinking(bridge: Bridge) -> Relinking:
     return Relinking(bridge.database, bridge.paymos, bridge.xeros, bridge.clock)
 
 
-async def find(bridge: Bridge) -> Found:
+async def find(bridge: Bridge) -> Relinkable:
     return await relinking(bridge).find(await bridge.connection())
 
 
