@@ -12,9 +12,9 @@ from rapidfuzz import fuzz, process
 
 from services.matching.readings import Reading, readings, without_signs
 from services.model import chunks
-from services.store import matches
+from services.store import contacts
+from services.store.contacts import Known
 from services.store.engine import Session, memory_of
-from services.store.matches import Known
 from services.store.tables import Contact
 
 _NEAR = 40
@@ -238,9 +238,9 @@ async def index_of(session: Session, connection_id: int) -> Index:
     """The contacts as they are now; only those that changed are read again."""
     directory = _directory(session, connection_id)
     async with directory.turn:
-        mark = await matches.find_contacts_mark(session, connection_id)
+        mark = await contacts.find_mark(session, connection_id)
         if mark != directory.mark:
-            await _catch_up(directory.index, await matches.list_contacts(session, connection_id))
+            await _catch_up(directory.index, await contacts.list_known(session, connection_id))
             directory.mark = mark
     return directory.index
 

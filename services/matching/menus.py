@@ -8,7 +8,7 @@ from services.matching.index import Recognisable, index_of
 from services.matching.suggestions import Party, Suggestion, suggest
 from services.model.export import NEW_CONTACT, KnownRate
 from services.model.people import Option, OptionGroup
-from services.store import matches, mirror
+from services.store import contacts, mirror
 from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate
 
@@ -67,7 +67,7 @@ async def _new(session: Session, connection: Connection, party: Party | None) ->
     if party is None:
         return ()
     folded = mirror.folded_name(name_in_xero(party.name))
-    if await matches.is_named(session, connection.id, folded):
+    if await contacts.is_named(session, connection.id, folded):
         return ()
     return (new_option(party.name),)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
 from services.model import chunks, numbers
-from services.store import matches
+from services.store import contacts
 from services.store.engine import put_all
 from services.store.tables import (
     Account,
@@ -72,9 +72,9 @@ async def replace(
             execution_options={"synchronize_session": False},
         )
     if table is Contact:
-        rows = await matches.find_changed_contacts(session, connection_id, rows)
+        rows = await contacts.find_changed(session, connection_id, rows)
         if gone and not rows:
-            await matches.mark_contacts(session, connection_id)
+            await contacts.mark(session, connection_id)
     elif rows:
         rows = await _changed(session, connection_id, table, rows)
     await put(session, connection_id, table, rows)
@@ -98,7 +98,7 @@ async def put_changed(
     session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
 ) -> None:
     """Bring contacts up to date where they are not; the others need not be written."""
-    rows = await matches.find_changed_contacts(session, connection_id, rows)
+    rows = await contacts.find_changed(session, connection_id, rows)
     await put(session, connection_id, Contact, rows)
 
 
@@ -109,7 +109,7 @@ async def put(
     for some in chunks(rows, _AT_ONCE):
         await put_all(session, table, [_row(connection_id, table, row) for row in some])
     if table is Contact and rows:
-        await matches.mark_contacts(session, connection_id)
+        await contacts.mark(session, connection_id)
 
 
 def _row(connection_id: int, table: type[Base], row: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ async def forget(session: AsyncSession, connection_id: int) -> None:
         .values(contacts_whole_at=None, contacts_read_at=None),
         execution_options={"synchronize_session": False},
     )
-    await matches.mark_contacts(session, connection_id)
+    await contacts.mark(session, connection_id)
 
 
 async def statuses(

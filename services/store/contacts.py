@@ -1,0 +1,77 @@
+"""Xero's contacts as a whole: which changed, and a mark by which a reader sees that any did."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.tables import Connection, Contact
+
+_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
+
+
+class Known(NamedTuple):
+    """A contact, as far as somebody can be recognised by it."""
+
+    contact_id: str
+    name: str
+    folded_name: str
+    email: str
+    tax_number: str
+
+
+async def list_known(session: AsyncSession, connection_id: int) -> Sequence[Known]:
+    """Return every contact that is not archived; rows alone, since there may be ten thousand."""
+    found = await session.execute(
+        select(*(getattr(Contact, each) for each in Known._fields)).where(
+            Contact.connection_id == connection_id, Contact.is_active
+        )
+    )
+    return [Known(*each) for each in found]
+
+
+async def is_named(session: AsyncSession, connection_id: int, folded_name: str) -> bool:
+    """Say whether a contact that is not archived has this name."""
+    found = await session.scalar(
+        select(func.count()).where(
+            Contact.connection_id == connection_id,
+            Contact.is_active,
+            Contact.folded_name == folded_name,
+        )
+    )
+    return bool(found)
+
+
+async def find_changed(
+    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
+) -> Sequence[dict[str, Any]]:
+    """Return the rows that the mirror does not hold as they are."""
+    columns = (getattr(Contact, each) for each in ("contact_id", *_COLUMNS))
+    found = await session.execute(select(*columns).where(Contact.connection_id == connection_id))
+    known = {contact_id: tuple(values) for contact_id, *values in found}
+    return [each for each in rows if known.get(each["contact_id"]) != _values(each)]
+
+
+async def find_mark(session: AsyncSession, connection_id: int) -> str:
+    """Return what is another one whenever any contact changed."""
+    found = await session.scalar(
+        select(Connection.contacts_mark).where(Connection.id == connection_id)
+    )
+    return found or ""
+
+
+async def mark(session: AsyncSession, connection_id: int) -> None:
+    """Let everybody who read the contacts see that they changed."""
+    await session.execute(
+        update(Connection)
+        .where(Connection.id == connection_id)
+        .values(contacts_mark=secrets.token_hex(8)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _values(row: dict[str, Any]) -> tuple[Any, ...]:
+    usual = {"email": "", "tax_number": "", "is_active": True, "merged_to": "", "number": ""}
+    return tuple((usual | row)[each] for each in _COLUMNS)
