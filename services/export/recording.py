@@ -23,7 +23,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Amount, situated
-from services.store import audit, automatic, connections, exports, notices
+from services.store import audit, connections, exports, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
@@ -236,10 +236,10 @@ class Recorder:
         since = connection.auto_export_since
         if not connection.auto_export or since is None:
             return
-        numbers = await automatic.list_failed_run(session, connection)
+        numbers = await worklists.list_failed_run(session, connection)
         if not numbers:
             return
-        await lifecycle.stop_automatic(session, automatic.queued_by(connection), _STOPPED)
+        await lifecycle.stop_automatic(session, worklists.queued_by(connection), _STOPPED)
         connection.auto_export = False
         facts = {"numbers": numbers, "owner": connection.owner_id}
         notification = notices.Notification(

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from services.lifecycle.machine import Machine
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
-from services.store import automatic, leases, schedules
+from services.store import leases, schedules, worklists
 from services.store.engine import Session
 from services.store.tables import Connection, Task
 
@@ -104,5 +104,5 @@ async def ask_again(
 
     What is still in doubt is not asked about a second time.
     """
-    for invoice_id in await automatic.list_asked_about(session, connection, client_id):
+    for invoice_id in await worklists.list_asked_about(session, connection, client_id):
         await ask(session, connection, TaskRequest(Job.AUTO, str(invoice_id), now))

@@ -15,7 +15,7 @@ from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role
 from services.model.wording import Command, Member, Typed
-from services.store import access, audit, automatic, connections, matches, people
+from services.store import access, audit, connections, matches, people, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import AccessRequest, Connection, Export
@@ -74,8 +74,8 @@ class SettingsService:
             if connection is None:
                 raise NotConnected(connections.CONNECT_FIRST, system="Xero")
             await people.require(session, connection, person, Role.OWNER)
-            clean = await automatic.count_clean(session, connection)
-            return replace(await _form(session, connection), clean=clean, needed=automatic.NEEDED)
+            clean = await worklists.count_clean(session, connection)
+            return replace(await _form(session, connection), clean=clean, needed=worklists.NEEDED)
 
     async def save(self, person: Person, form: SettingsForm) -> None:
         """Take over what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
@@ -127,13 +127,13 @@ class SettingsService:
         if wanted == connection.auto_export:
             return
         if not wanted:
-            await stop_automatic(session, automatic.queued_by(connection), _SWITCHED_OFF)
+            await stop_automatic(session, worklists.queued_by(connection), _SWITCHED_OFF)
             connection.auto_export = False
             return
-        clean = await automatic.count_clean(session, connection)
-        if clean < automatic.NEEDED:
-            raise NotAccepted({"auto_export": too_early(clean, automatic.NEEDED)})
-        await automatic.switch_on(session, connection, self.now())
+        clean = await worklists.count_clean(session, connection)
+        if clean < worklists.NEEDED:
+            raise NotAccepted({"auto_export": too_early(clean, worklists.NEEDED)})
+        await worklists.switch_on(session, connection, self.now())
 
 
 def _name_people(connection: Connection, form: SettingsForm) -> None:
