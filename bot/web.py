@@ -28,7 +28,7 @@ from bot.http import SlackEvents
 from bot.install import Install
 from bot.telemetry import Metrics
 from bot.wiring import Core, now
-from bot.work import Tasks
+from bot.work import Alarm, Tasks
 from services.errors import ServiceError
 from services.store.engine import Database
 from services.store.upkeep import is_current
@@ -212,7 +212,9 @@ def _connecting(browser: Browser) -> list[Route]:
 
 def _webhooks(core: Core) -> list[Route]:
     key = core.settings.xero_webhook_key.get_secret_value()
-    webhooks = Webhooks(key, HintService(core.database, now), core.tasks, core.metrics)
+    webhooks = Webhooks(
+        key, HintService(core.database, now, Alarm(core.work, core.tasks)), core.tasks, core.metrics
+    )
     return [
         _post("/webhooks/xero", webhooks.xero),
         _post("/webhooks/paymo/{token}", webhooks.paymo),

@@ -32,6 +32,8 @@ from services.store.tables import AuditEntry, Connection, Export
 _Choose = Callable[[Session, Export], Awaitable[bool]]
 _FRESH = timedelta(minutes=1)  # a sweep costs calls
 _MERGED = timedelta(seconds=2)
+_FIRST = timedelta(milliseconds=200)  # where nothing was swept just now
+_MARGIN = timedelta(milliseconds=10)
 
 
 # What a person decided, as in "@anna already brought it back at …".
@@ -215,26 +217,34 @@ async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool
 
 @dataclass(frozen=True, slots=True)
 class HintService:
-    """Queues sweeps and copies; nothing is believed that a hint says."""
+    """Queues sweeps and copies; nothing is believed that a hint says.
+
+    `wake` has a row looked at after a while; without it, the clock finds what is due.
+    """
 
     database: Database
     now: Callable[[], datetime]
+    wake: Callable[[Job, int, timedelta], None] | None = None
 
     async def from_xero(self, named: Mapping[str, Collection[str]]) -> None:
         """Queue a sweep where Xero tells of something that is known, by tenant and Xero's ids.
 
-        Hints that come close together are one sweep. A payment that is new comes with its invoice.
+        Hints that come close together are one sweep, and many sweeps are two seconds apart. A
+        payment that is new comes with its invoice.
         """
+        now, wanted = self.now(), dict[int, datetime]()
         async with self.database.sessions.begin() as session:
             found = await connections.list_by_tenants(session, list(named))
             ids = [each.id for each in found]
-            await hooks.note_heard(session, Connection.xero_hooked_at, ids, self.now())
-            known = [
-                each.id
-                for each in found
-                if await payments.are_any_known(session, each, named[each.tenant_id])
-            ]
-            await schedules.want(session, known, [Job.SWEEP], self.now() + _MERGED)
+            await hooks.note_heard(session, Connection.xero_hooked_at, ids, now)
+            for each in found:
+                if await payments.are_any_known(session, each, named[each.tenant_id]):
+                    wanted[each.id] = _soon_after(each.swept_at, now)
+            for connection_id, at in sorted(wanted.items()):
+                await schedules.want(session, [connection_id], [Job.SWEEP], at)
+        for connection_id, at in wanted.items():
+            if self.wake is not None:
+                self.wake(Job.SWEEP, connection_id, at - now + _MARGIN)
 
     async def from_paymo(self, token: str, signature: str, body: bytes) -> bool:
         """Queue what a webhook of Paymo's names; False when it is not Paymo's."""
@@ -261,6 +271,11 @@ class HintService:
             session, connection, self.now() + _MERGED, sweep=bool(watched), in_full=is_gone
         )
         await exports.uncheck(session, watched)
+
+
+def _soon_after(swept_at: datetime | None, now: datetime) -> datetime:
+    earliest = now + _FIRST
+    return earliest if swept_at is None else min(max(earliest, swept_at + _MERGED), now + _MERGED)
 
 
 def _is_signed(connection: Connection | None, token: str, signature: str, body: bytes) -> bool:

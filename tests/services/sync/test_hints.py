@@ -1,6 +1,7 @@
 """What Xero tells by itself hastens a look where it concerns us, and never shortens a pause."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -68,6 +69,30 @@ async def test_what_is_ours_is_looked_at_soon(
     bridge: Bridge, named: Callable[[Bridge], str]
 ) -> None:
     assert await hint(bridge, named(bridge)) <= timedelta(seconds=2)
+
+
+async def test_hints_that_go_on_coming_bring_looks_two_seconds_apart(bridge: Bridge) -> None:
+    bridge.clock.turn(minutes=1)
+    first = await hint(bridge, of_invoice(bridge))
+    await bridge.look()
+    then = await hint(bridge, of_invoice(bridge))
+
+    assert (first, then) == (timedelta(milliseconds=200), timedelta(seconds=2))
+
+
+async def test_a_hint_has_the_organisation_looked_at_without_the_clock(bridge: Bridge) -> None:
+    woken: list[tuple[Job, int, timedelta]] = []
+
+    def wake(job: Job, key: int, after: timedelta) -> None:
+        woken.append((job, key, after))
+
+    bridge.clock.turn(minutes=1)
+    hints = replace(bridge.hints, wake=wake)
+    await hints.from_xero({bridge.xero.books.tenant_id: [of_invoice(bridge), "another"]})
+
+    [(job, key, after)] = woken
+    assert (job, key) == (Job.SWEEP, bridge.connection_id)
+    assert after <= timedelta(milliseconds=300)
 
 
 async def test_what_is_not_ours_has_nothing_looked_at(bridge: Bridge) -> None:
