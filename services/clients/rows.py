@@ -28,6 +28,7 @@ _ODD = object()  # there, and unreadable
 _FIELDS_OF_OURS = {"lacks", "said", "is_refused"}
 _NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
 _PLACES = Decimal("0.0001")
+_EXACT = range(-4, 1)  # the exponents of amounts of at most four decimals
 _TAIL = Decimal("1e-9")
 _LONGEST_TAIL = Decimal("1e-5")
 _DIGITS = Decimal("1e-15")
@@ -166,7 +167,8 @@ def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
     values: Json = {}
     lacks: list[str] = []
     for each in _plan(struct):
-        value = each.read(raw[each.key]) if raw.get(each.key) is not None else None
+        found = raw.get(each.key)
+        value = each.read(found) if found is not None else None
         if isinstance(value, _Lacking):
             lacks += [f"{each.key}: {lack}" for lack in value.lacks]
         elif value is _ODD or value is None:
@@ -306,9 +308,11 @@ def exact(value: Decimal) -> Decimal:
     A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
     float has sixteen digits, so in front of many of them its tail is longer.
     """
+    if value.as_tuple().exponent in _EXACT:
+        return value
     near = value.quantize(_PLACES)
     if near == value:
-        return value if value.as_tuple().exponent in range(-4, 1) else near
+        return near
     tail = max(_TAIL, min(abs(near) * _DIGITS, _LONGEST_TAIL))
     return near if abs(near - value) <= tail else value
 
