@@ -1,6 +1,5 @@
 """Logs as fields, never a secret among them, and what the program counts for Prometheus."""
 
-import errno
 import logging
 import re
 import sys
@@ -13,11 +12,11 @@ import httpx
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.work import Run
 from services.model.jobs import Job
+from services.store.engine import is_outage
 
 HIDDEN = "[hidden]"
 _AGAIN = 60.0  # seconds until the same failure is told once more
@@ -81,7 +80,7 @@ class _Calm:
             raise structlog.DropEvent
         if repeated:
             event["repeated"] = repeated
-        if _is_outside(error):
+        if is_outage(error):
             event["exc_info"] = None
             event["error"] = type(error).__name__
         return event
@@ -92,7 +91,7 @@ class _Calm:
         if error is None:
             return True
         is_new = self.repeated((record.name, _place_of(error))) is not None
-        if _is_outside(error):
+        if is_outage(error):
             record.exc_info = None
         return is_new
 
@@ -109,15 +108,6 @@ class _Calm:
         return count
 
 
-def _is_outside(error: BaseException) -> bool:
-    """Say whether the database or the disk failed, and not our code."""
-    if isinstance(error, OSError):
-        return error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return isinstance(error, DBAPIError) and not isinstance(
-        error, IntegrityError | ProgrammingError | DataError
-    )
-
-
 def _error_of(info: Any) -> BaseException | None:
     if info is True:
         return sys.exc_info()[1]
@@ -128,7 +118,7 @@ def _error_of(info: Any) -> BaseException | None:
 def _place_of(error: BaseException) -> str:
     """Name what failed and where, so that two bugs are never taken for one."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
-    where = "" if _is_outside(error) else f"{place}"
+    where = "" if is_outage(error) else f"{place}"
     return f"{type(error).__qualname__}{where}"
 
 

@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
 from services.model.wording import Moment
+from services.store.engine import is_outage
 
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
 SILENT = timedelta(days=1)  # without a sweep that went well; then the channels are told once
@@ -22,6 +23,8 @@ BUG = (
     "Something went wrong on our side. We'll try again in a few minutes. Whoever runs paymo-xero "
     "finds the details in the log."
 )
+
+OUTAGE = "Our database had a problem. Whoever runs paymo-xero finds the details in the log."
 
 
 class Then(Enum):
@@ -73,6 +76,8 @@ class Policy:
         """Return how long the job waits after this many tries; None: it is given up."""
         if isinstance(problem, StillUnderWay):
             return Wait(problem.until, "", is_try=False, is_limit=False, problem=problem)
+        if is_outage(problem):
+            return self._wait_out(problem, tries, now)
         then, is_bug = self._then(problem), not isinstance(problem, ServiceError)
         if then is Then.END or (then is Then.RETRY and self.is_over(tries) and not is_bug):
             return None
@@ -86,6 +91,12 @@ class Policy:
             is_limit=isinstance(problem, Throttled),
             problem=problem,
         )
+
+    def _wait_out(self, problem: Exception, tries: int, now: datetime) -> Wait:
+        """Wait a little for a database of our own; it ends no row, and uses up no last try."""
+        pause = timedelta(seconds=_SHORT[min(tries, len(_SHORT)) - 1])
+        is_try = tries < len(_SHORT) and not self.is_over(tries + 1)
+        return Wait(now + pause, OUTAGE, is_try=is_try, is_limit=False, problem=problem)
 
     def _then(self, problem: Exception) -> Then:
         for kind, then in (

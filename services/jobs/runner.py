@@ -49,7 +49,7 @@ from services.jobs.policy import BUG, Policy, Wait
 from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
 from services.store import leases, schedules
-from services.store.engine import Database, Session
+from services.store.engine import Database, Session, is_outage
 from services.store.tables import Schedule
 from services.store.types import Leased, Sends, Traced
 
@@ -250,20 +250,21 @@ class _Held(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Runs jobs, one call each, for whichever engine carries the nudges."""
+    """Runs jobs, one call each, for whichever engine carries the nudges; bugs are counted."""
 
     runners: Mapping[Job, Run]
     count: Callable[[Job, int], Awaitable[None]]
 
     async def run(self, job: Job, key: int) -> None:
-        """Work on one row. A bug is logged in full and counted, and work goes on."""
+        """Work on one row. What fails by our fault is logged, and work goes on."""
         clear_contextvars()  # whoever nudged may have worked for another request
         try:
             await self.runners[job](key)
         # The only broad one here: a bug in one row must not stop the work on all others.
-        except Exception:
+        except Exception as error:
             log.exception("job_failed", job=job, key=key)
-            await self.count(job, key)
+            if not is_outage(error):
+                await self.count(job, key)
 
 
 @contextmanager

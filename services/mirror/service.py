@@ -131,7 +131,7 @@ class MirrorService(ScheduledStep):
         """Have accounts, tax rates, currencies and lock dates no older than this."""
         now = self.now()
         read_at = self.ledger_read_at.get(connection.id)
-        if read_at is not None and now - read_at < at_most_old:
+        if read_at is not None and read_at <= now < read_at + at_most_old:
             return
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         await lists.copy_settings(self.database, xero, connection.id, now)

@@ -95,8 +95,8 @@ class NoticeBoard(Protocol):
 class NoticeStep(Step[Notice]):
     """Posts what a workspace is owed, the oldest first; its key is the workspace's.
 
-    `spoke_at` is when each channel was last posted in, by this process. `wake` has the workspace
-    looked at again after a while.
+    `spoke_at` is when each channel was last posted in, by this process, and `unnoted` what it
+    posted there while the database failed. `wake` has the workspace looked at again after a while.
     """
 
     job = Job.NOTICES
@@ -110,6 +110,7 @@ class NoticeStep(Step[Notice]):
     now: Callable[[], datetime]
     wake: Callable[[Job, int, timedelta], None] | None = None
     spoke_at: dict[str, datetime] = field(default_factory=dict)
+    unnoted: dict[tuple[int, NoticeKind], Spot] = field(default_factory=dict)
 
     async def take(self, session: Session, key: int, now: datetime) -> Notice | None:
         """Take the oldest notice whose turn it is, while the workspace has the app."""
@@ -121,21 +122,25 @@ class NoticeStep(Step[Notice]):
         notice = turn.row
         spoke = self.spoke_at.get(notice.channel_id)
         async with self.database.sessions.begin() as session:
-            if spoke is not None and self.now() - spoke < _PACE:
+            # A time that lies ahead is of a clock that was wrong.
+            if spoke is not None and spoke <= self.now() < spoke + _PACE:
                 await leases.let_go(session, notice, spoke + _PACE, tries=notice.tries - 1)
                 self._wait(notice.workspace_id, spoke + _PACE)
                 return
             card = await self._card_before(session, notice)
             message = card or await _message(session, notice)
+        about = (notice.id, message.kind)
         try:
-            spot = await self._put(notice, message)
+            spot = self.unnoted.get(about) or await self._put(notice, message)
         except ChannelClosed as refusal:
             await self._closed(turn, str(refusal))
             return
-        self.spoke_at[notice.channel_id] = self.now()
-        if card is None:
-            await self._note_posted(notice, spot)
-            return
+        self.spoke_at[notice.channel_id], self.unnoted[about] = self.now(), spot
+        with contextlib.suppress(Lost):
+            await (self._note_posted if card is None else self._note_card)(notice, spot)
+        del self.unnoted[about]
+
+    async def _note_card(self, notice: Notice, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
             await self._put_card(session, notice, spot)
             await leases.let_go(session, notice, self.now() + _PACE, tries=notice.tries - 1)

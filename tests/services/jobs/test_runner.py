@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from services.errors import (
     Lost,
@@ -16,7 +17,7 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.jobs.policy import BUG, PARKED, Policy, Then, Wait
+from services.jobs.policy import BUG, EXPORT, OUTAGE, PARKED, SENDING, Policy, Then, Wait
 from services.jobs.runner import Runner, Step, Turn, Worker
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
@@ -186,6 +187,43 @@ async def test_a_bug_is_counted_and_its_row_waits(stand: Stand) -> None:
     assert counted == [(Job.PREVIEW, 1)]
     assert draft.due_at == stand.clock() + timedelta(minutes=5)
     assert (draft.leased_until, draft.reason) == (None, BUG)
+
+
+async def test_a_full_disk_is_waited_out_for_seconds_and_ends_nothing(stand: Stand) -> None:
+    counted: list[tuple[Job, int]] = []
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+    ending = Policy((60,), 3, unavailable=Then.END, refused=Then.END, bug=Then.END)
+    pauses, tries = [], []
+
+    async def count(job: Job, key: int) -> None:
+        counted.append((job, key))
+
+    async def look(_key: int) -> None:
+        await stand.run(refusing(full), ending)
+
+    for _ in range(9):
+        await Worker({Job.PREVIEW: look}, count).run(Job.PREVIEW, 1)
+        draft = await stand.draft()
+        assert draft.due_at is not None
+        pauses.append((draft.due_at - stand.clock()).seconds)
+        tries.append(draft.tries)
+        stand.clock.turn(seconds=pauses[-1])
+
+    assert counted == []
+    assert (pauses[0], max(pauses), max(tries)) == (2, 5, 1)
+    assert draft.reason == OUTAGE
+
+
+def test_a_database_that_is_down_for_long_is_asked_every_twenty_seconds() -> None:
+    now, tries, pauses = Clock()(), 0, []
+    for _ in range(8):
+        wait = EXPORT.decide(ConnectionRefusedError(), tries + 1, now)
+        assert wait is not None
+        pauses.append((wait.until - now).seconds)
+        tries += wait.is_try
+
+    assert pauses == [2, 5, 15, 20, 20, 20, 20, 20]
+    assert not SENDING.is_over(tries + 1)
 
 
 async def test_whoever_is_overtaken_writes_and_says_nothing(stand: Stand) -> None:

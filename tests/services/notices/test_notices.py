@@ -4,7 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
 from services.errors import (
     ChannelClosed,
@@ -22,7 +23,7 @@ from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.wording import Member
 from services.store import due, notices, workspaces
 from services.store.tables import AuditEntry, Client, Export
-from tests.databases import SQLITE_ALONE
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, STRANGER, Newsroom
 from tests.services.store_seeds import export_of
 
@@ -101,6 +102,40 @@ async def test_one_message_a_second_in_a_channel_in_order_while_others_go_on(
 
     assert room.board.told[2:] == [("C1", "b"), ("C1", "c"), ("C1", "d")]
     assert [(each.due_at, bool(each.ts)) for each in await room.rows()] == [(None, True)] * 5
+
+
+async def test_a_clock_that_is_set_back_holds_no_message_up(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    await room.tell("a")
+    await room.run()
+    room.clock.turn(minutes=-2)
+    await room.tell("b")
+    await room.run()
+
+    assert room.board.told == [("C1", "a"), ("C1", "b")]
+
+
+@BOTH_DATABASES
+async def test_what_was_posted_while_the_disk_was_full_is_noted_later_and_not_repeated(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    await room.tell("a")
+    full = [OperationalError("UPDATE", {}, Exception("database or disk is full"))] * 2
+
+    @event.listens_for(room.database.engine.sync_engine, "before_cursor_execute")
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "posted_in=" in statement and full:
+            raise full.pop()
+
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            await room.run()
+        room.clock.turn(seconds=5)
+    await room.run()
+
+    assert room.board.told == [("C1", "a")]
+    assert [(each.due_at, each.ts) for each in await room.rows()] == [(None, "1.0")]
 
 
 async def test_events_of_an_invoice_go_under_its_card_which_is_drawn_again(
