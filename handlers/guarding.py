@@ -4,6 +4,7 @@ import html
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Concatenate, ParamSpec
 
 import structlog
 
@@ -108,17 +109,22 @@ def _answer(request: SlackRequest, refusal: ServiceError) -> dict[str, object]:
     return {"response_action": "push", "view": reply.refusal_view(refusal)}
 
 
-def patient(handler: Handler) -> Handler:
+P = ParamSpec("P")
+
+
+def patient(
+    handler: Callable[Concatenate[SlackRequest, P], Awaitable[None]],
+) -> Callable[Concatenate[SlackRequest, P], Awaitable[None]]:
     """Return the handler of what takes a while: all that it says is drawn into one modal.
 
     There its outcome takes the place of what was said first. Where Slack opens no modal, both are
     told as everything else is.
     """
 
-    async def run(request: SlackRequest) -> None:
+    async def run(request: SlackRequest, /, *args: P.args, **kwargs: P.kwargs) -> None:
         waiting = replace(request, waiting=await reply.wait(request))
         try:
-            await handler(waiting)
+            await handler(waiting, *args, **kwargs)
         except ServiceError as refusal:
             await _tell(waiting, refusal)
         else:

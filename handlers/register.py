@@ -155,7 +155,7 @@ class _Register:
             Command.RESTORE: _joined(self.history.restore_number),
             Command.CLIENT: _joined(self.owed.client),
             Command.SUBSCRIBE: self.notices.subscribe,
-            Command.RECONCILE: self.reconcile.compare,
+            Command.RECONCILE: patient(self.reconcile.compare),
         }
 
     def _alone(self) -> dict[str, Handler]:
@@ -211,7 +211,7 @@ class _Register:
             names.CLIENT: self.matching.choose_client,
             names.SYNC: patient(self.connect.sync),
             names.HELP: self.home.help,
-            names.RECONCILE: self.reconcile.again,
+            names.RECONCILE: patient(self.reconcile.again),
             names.HISTORY: self.history.again,
             names.WHY: self.history.why_again,
             names.HISTORY_CSV: self.history.send_file,

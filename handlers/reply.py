@@ -292,9 +292,16 @@ class Screen:
     ) -> None:
         """Say a text so, with what it leads to."""
         drawn = [*blocks.paragraphs(text.split("\n")), *ways_on]
-        note = Note(channel_id=reply_to.channel_id).dump()
-        view = blocks.modal(names.REFUSAL, _NAME, drawn, metadata=note)
-        await self.show(reply_to, view, text)
+        await self.show(reply_to, _said_view(reply_to, drawn), text)
+
+    async def draw(self, reply_to: ReplyTarget, said: Sequence[Block]) -> None:
+        """Say it in the open modal, and nowhere when the person closed it."""
+        await self.redraw(reply_to, _said_view(reply_to, said))
+
+
+def _said_view(reply_to: ReplyTarget, said: Sequence[Block]) -> Block:
+    note = Note(channel_id=reply_to.channel_id).dump()
+    return blocks.modal(names.REFUSAL, _NAME, said, metadata=note)
 
 
 async def begin(

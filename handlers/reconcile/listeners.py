@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers import blocks, reply
-from handlers.reconcile.text import NO_FILE, begun_text, file_text, report_text
+from handlers.reconcile.text import CLOSE_TO_READ, NO_FILE, begun_text, file_text, report_text
 from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest
@@ -26,7 +26,8 @@ class ReconcileListeners:
         """Have a month compared, or this one where none is named."""
         reply_to = await reply_target(self.workspaces, request)
         begun = await self.service.ask(request.person, " ".join(typed), reply_to)
-        await reply.tell(request, begun_text(begun))
+        say = reply.tell_waiting if begun.is_new else reply.tell
+        await say(request, begun_text(begun))
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
@@ -37,8 +38,16 @@ class SlackReconcileScreen(Screen):
     """Tells the person who asked."""
 
     async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
-        """Show what differs, each with the button that helps."""
-        await self.tell(reply_to, report_text(report), report_blocks(report))
+        """Show what differs, each with the button that helps.
+
+        A list is a message, which is there for as long as it takes to go through it.
+        """
+        first, *rest = report_blocks(report)
+        if len(rest) == 1:
+            await self.say_text(reply_to, report_text(report), rest)
+        else:
+            await self.tell(reply_to, report_text(report), [first, *rest])
+            await self.draw(reply_to, [first, blocks.context(CLOSE_TO_READ)])
         await self.send_file(reply_to, report)
 
     async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
@@ -53,8 +62,8 @@ class SlackReconcileScreen(Screen):
 
     async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say until when it waits."""
-        await self.tell(reply_to, f"⏳ {blocks.render(reason)}")
+        await self.say_text(reply_to, f"⏳ {blocks.render(reason)}")
 
     async def show_refusal(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say why nothing was compared."""
-        await self.tell(reply_to, f"⛔ {blocks.render(reason)}")
+        await self.say_text(reply_to, f"⛔ {blocks.render(reason)}")

@@ -16,6 +16,7 @@ NO_FILE = (
     "⚠️ Slack didn't take the file. The app may lack the permission: ask an admin to install it "
     "again."
 )
+CLOSE_TO_READ = "Close this to see each invoice."
 LONGEST_NAME = 80
 _LONGEST_NOTE = 400
 
@@ -34,8 +35,8 @@ def begun_text(begun: Begun) -> str:
     company, organisation = one_line(begun.company), one_line(begun.organisation)
     what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
     if begun.is_new:
-        return f"⏳ Comparing {what}. We'll tell you here."
-    return f"⏳ Still comparing {what}, as you asked."
+        return f"⏳ Comparing {what}."
+    return f"Already comparing {what}. You'll get one result."
 
 
 def file_text(report: Report) -> str:

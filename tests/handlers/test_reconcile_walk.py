@@ -26,11 +26,20 @@ async def walk(walk: Walk) -> AsyncIterator[Walk]:
 async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
     await walk.export("INV-1")
     await walk.type("reconcile")
-    await walk.ephemeral("all 1 agree at ")
+    agreed = text_in((await walk.modal_saying("all 1 agree at ")).payload)
+    assert "You get a file with all of them." in agreed
+    assert "⏳" not in agreed
+    await walk.close()
     walk.company.set_status(walk.in_paymo("INV-2").id, "sent")
 
     await walk.type("reconcile this")
     told = await walk.ephemeral("1 of 1 agree; 1 is only in Paymo.")
+    summed = text_in((await walk.modal_saying("Close this to see each invoice.")).payload)
+    assert "1 of 1 agree; 1 is only in Paymo." in summed
+    assert "⏳" not in summed + " ".join(
+        text_in(each.blocks) for each in walk.town.slack.ephemerals("Anna")
+    )
+    await walk.close()
     await walk.town.slack.press("Anna", told, "export")
     form = await walk.modal_saying("INV-2")
 
@@ -39,7 +48,10 @@ async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
 
 async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) -> None:
     await walk.type("reconcile smarch")
-    await walk.ephemeral("“smarch” is not a month. Type 2026-11, november, last, all, or nothing")
+    await walk.modal_saying(
+        "“smarch” is not a month. Type 2026-11, november, last, all, or nothing"
+    )
+    await walk.close()
     await walk.type("subscribe digest")
 
     told = await subscribed(walk)
@@ -131,7 +143,7 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
     assert file.name == f"paymo-xero-{month}.csv"
     await walk.town.slack.press("Anna", told, "reconcile")
-    await walk.ephemeral("all 1 agree at ")
+    await walk.modal_saying("all 1 agree at ")
 
     assert "*Differences:* the one invoice of" in told.text
     assert "*Overdue:* nothing" in told.text
