@@ -261,7 +261,7 @@ async def test_an_outage_is_tried_again_ever_more_rarely_and_given_up_in_the_end
     await room.run()
 
     assert waits == sorted(waits)
-    assert (len(waits), waits[-1]) == (29, timedelta(minutes=5))
+    assert (len(waits), waits[-1]) == (31, timedelta(minutes=5))
     assert notice.reason == "Slack is down."
     assert room.board.told == [("C1", "b")]
 
