@@ -18,11 +18,15 @@ from services.batch.table import (
     BatchForm,
     BatchGroup,
     BatchLine,
+    Missing,
 )
 from services.model.export import ExportState
 from services.model.wording import some_of
 
 GONE = "This batch is over. Type the command again."
+READING = "⏳ Reading Paymo’s invoices …"
+CLOSABLE = "You can close this. We'll tell you the result here or in a message."
+CUT = "See Xero and /paymo-xero status for the rest."
 _HEADINGS = {
     READY: "✅ Ready",
     UNDONE: "↩️ Undone before",
@@ -42,6 +46,7 @@ _MOST_REASONS = 5  # of one group; they repeat each other
 _MOST_FAILED = 40
 _LONGEST_REASON = 220
 _LONGEST_NAME = 40
+_LONGEST_TEXT = 3000
 _BAR = 10
 _ONE_BY_ONE = {TAX, OLD, OTHER}
 _ONE = "Open one with `/paymo-xero export` and its number: the form has what helps."
@@ -74,6 +79,31 @@ def nothing_text(form: BatchForm) -> str:
     if form.since:
         return f"No sent invoice dated {render_line(form.since)} or later is waiting for export."
     return "Every sent invoice is exported already. 🎉" if form.is_all else "Nothing to show."
+
+
+def unknown_text(form: BatchForm) -> str:
+    """Say which numbers Paymo has no invoice for."""
+    company = one_line(form.company) if form.company else "Paymo"
+    named = ", ".join(one_line(each) for each in form.unknown)
+    return shorten(f"❓ {company} has no invoice with the number {named}.", _LONGEST_TEXT)
+
+
+def missing_text(missing: Missing) -> str:
+    """Say what a client needs, and how many invoices wait for it."""
+    needed = "a contact" if missing.what == CONTACT else "an account"
+    held = counted(missing.count, "invoice")
+    return f"*{short_name(missing.name)}* needs {needed} · holds up {held}"
+
+
+def more_missing_text(count: int) -> str:
+    """Say how many clients are asked about later; "" where there are none."""
+    return f"{count} more clients need an answer after these." if count > 0 else ""
+
+
+def untaxed_text(form: BatchForm) -> str:
+    """Say that lines without tax need a rate, and how many invoices wait for it."""
+    held = counted(form.count(UNTAXED), "invoice")
+    return f"*Lines without tax* need one of Xero’s rates of 0% · holds up {held}"
 
 
 def overview_text(form: BatchForm) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from handlers import blocks, names
 from handlers.batch.text import (
+    CLOSABLE,
+    CUT,
     DONE,
     MOST_LINES,
+    READING,
     bar,
     box_label,
     drafts_text,
@@ -14,6 +17,8 @@ from handlers.batch.text import (
     group_heading,
     group_lines,
     invoice_line,
+    missing_text,
+    more_missing_text,
     needs_text,
     nothing_text,
     overview_line,
@@ -21,9 +26,10 @@ from handlers.batch.text import (
     page_text,
     report_text,
     selected_text,
-    short_name,
+    unknown_text,
+    untaxed_text,
 )
-from handlers.blocks import Block, counted, one_line, render, shorten
+from handlers.blocks import Block, counted, render, shorten
 from handlers.export.views import route_line
 from handlers.routing import Body, Note, number_in
 from services.batch.table import (
@@ -67,8 +73,7 @@ def report_blocks(form: BatchForm) -> list[Block]:
     """Draw the report for a message, which holds less than a view."""
     drawn = _report(form)
     if len(drawn) > _MOST_IN_MESSAGE:
-        cut = blocks.context("See Xero and /paymo-xero status for the rest.")
-        drawn = [*drawn[:_MOST_IN_MESSAGE], cut]
+        drawn = [*drawn[:_MOST_IN_MESSAGE], blocks.context(CUT)]
     return drawn
 
 
@@ -78,8 +83,7 @@ def _drawn(form: BatchForm) -> list[Block]:
     if form.state is BatchState.RUNNING:
         return _progress(form)
     if form.state is BatchState.READING:
-        waits = [blocks.section("⏳ Reading Paymo’s invoices …")]
-        return [*route_line(form), *waits, *_problem(form)]
+        return [*route_line(form), blocks.section(READING), *_problem(form)]
     return _table(form)
 
 
@@ -230,36 +234,23 @@ def _turning(form: BatchForm, page: int, pages: int) -> list[Block]:
 
 
 def _unknown(form: BatchForm) -> list[Block]:
-    if not form.unknown:
-        return []
-    company = one_line(form.company) if form.company else "Paymo"
-    named = ", ".join(one_line(each) for each in form.unknown)
-    return [blocks.section(shorten(f"❓ {company} has no invoice with the number {named}.", 3000))]
+    return [blocks.section(unknown_text(form))] if form.unknown else []
 
 
 def _missing(missing: Sequence[Missing]) -> list[Block]:
     """Offer to say where each client goes; one answer releases all its invoices."""
     drawn = [
-        blocks.section(
-            f"*{short_name(each.name)}* needs "
-            f"{'a contact' if each.what == CONTACT else 'an account'} · holds up "
-            f"{counted(each.count, 'invoice')}",
-            accessory=_match_button(each),
-        )
+        blocks.section(missing_text(each), accessory=_match_button(each))
         for each in missing[:_MOST_ASKED]
     ]
-    more = len(missing) - _MOST_ASKED
-    said = f"{more} more clients need an answer after these." if more > 0 else ""
-    return [*drawn, *blocks.small_print(said)]
+    return [*drawn, *blocks.small_print(more_missing_text(len(missing) - _MOST_ASKED))]
 
 
 def _untaxed(form: BatchForm) -> list[Block]:
     """Ask for the rate of lines without tax; one answer releases every invoice that has some."""
     if not form.untaxed_options:
         return []
-    held = counted(form.count(UNTAXED), "invoice")
-    text = f"*Lines without tax* need one of Xero’s rates of 0% · holds up {held}"
-    return [blocks.section(text, accessory=_zero_rates(form))]
+    return [blocks.section(untaxed_text(form), accessory=_zero_rates(form))]
 
 
 def _zero_rates(form: BatchForm) -> Block:
@@ -283,7 +274,7 @@ def _progress(form: BatchForm) -> list[Block]:
         blocks.section(f"{bar(done + failed, total)} {done + failed}/{total}"),
         blocks.section(f"✅ {done} exported · ⛔ {failed} failed · ⏳ {waiting} waiting"),
         *_problem(form),
-        blocks.context("You can close this. We'll tell you the result here or in a message."),
+        blocks.context(CLOSABLE),
     ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.connect.text import ENDING, READY, asked_text, connected_text, swept_text
+from handlers.connect.text import ENDING, asked_text, connected_text, ready_lines, swept_text
 from handlers.connect.views import (
     connect_view,
     done_view,
@@ -76,9 +76,7 @@ class ConnectListeners:
         if not is_told:
             await require_ours(request, channel_id)
         await self.service.confirm(person, note.connection_id)
-        said = (
-            [READY, f"Notifications go to {blocks.channel(channel_id)}."] if channel_id else [READY]
-        )
+        said = ready_lines(channel_id)
         try:
             if channel_id and not is_told:
                 listening, _ = await self.notices.add(person, channel_id)

@@ -2,8 +2,9 @@
 
 from handlers import blocks
 from handlers.blocks import one_line
-from services.connect.checklists import Checklist
+from services.connect.checklists import Checklist, Farewell
 from services.model.connection import ConnectionState, Organisation
+from services.model.wording import some_of
 from services.money import country_name
 from services.sync.run import Swept
 from services.sync.service import Asked
@@ -16,11 +17,63 @@ WRITTEN = (
     "*We write* to Xero: the invoices that you export and the contacts that you add. To Paymo: "
     "payments and deletions made in Xero. Nothing else moves, and we leave everything else alone."
 )
-SIGN_IN = "Sign in to Xero first and we'll find your account."
+_SIGN_IN = "Sign in to Xero first and we'll find your account."
+CHANNEL = "3. Where should notifications go?"
+CHANNEL_MEANS = (
+    "Exports, payments, deletions and failures. Type /paymo-xero subscribe in other channels to "
+    "add them."
+)
 
 FIRST = "*Not finished yet.* Connect Paymo and Xero with the buttons below, then press *Finish*."
 READY = "✅ Paymo and Xero are connected. Type `/paymo-xero export` to export an invoice."
 ENDING = "⏳ Disconnecting from Xero first. Then we delete all keys and tokens here."
+
+
+def paymo_text(checklist: Checklist) -> str:
+    """Say how the side of Paymo is, and what to do there."""
+    company = one_line(checklist.company)
+    if not checklist.paymo_link:
+        return f"✅ *1. Paymo:* {company}"
+    if checklist.broken_side == "Paymo":
+        return f"⛔ *1. Paymo:* {company} no longer accepts the API key."
+    return "◻️ *1. Paymo:* paste an API key on our page. It never goes through Slack."
+
+
+def xero_text(checklist: Checklist) -> str:
+    """Say how the side of Xero is, and what to do there."""
+    named = about(checklist.organisation)
+    if not checklist.xero_link:
+        confirm = "\nIs this the right organisation? *Confirm and Finish* below says so."
+        return f"✅ *2. Xero:* {named}{'' if checklist.is_confirmed else confirm}"
+    if checklist.broken_side == "Xero":
+        return f"⛔ *2. Xero:* {named} no longer accepts the connection. {_SIGN_IN}"
+    if checklist.takes_over:
+        return f"🔑 *2. Xero:* reconnect {named} to become the owner. {_SIGN_IN}"
+    return f"◻️ *2. Xero:* allow access. {_SIGN_IN}"
+
+
+def farewell_lines(farewell: Farewell) -> list[str]:
+    """Say what goes on each side, and what stays."""
+    company, organisation = one_line(farewell.company), one_line(farewell.organisation)
+    shared = "The app leaves Xero's list of connected apps."
+    if farewell.others:
+        named = blocks.escape(some_of(farewell.others))
+        shared = f"Access stays for {named}: the same person in Xero allowed it."
+    return [
+        f"*First at Xero:* {organisation} is disconnected. {shared}",
+        f"*Then at Paymo:* we delete the API key of {company} here.",
+        (
+            f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
+            "sides, as they are. If you connect the same two again, nothing is exported twice."
+        ),
+        "*What stops:* payments and deletions in Xero no longer reach Paymo.",
+    ]
+
+
+def ready_lines(channel_id: str) -> list[str]:
+    """Say that everything is connected, and which channel is notified."""
+    told = [f"Notifications go to {blocks.channel(channel_id)}."] if channel_id else []
+    return [READY, *told]
 
 
 def asked_text(asked: Asked) -> str:

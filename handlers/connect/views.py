@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line
+from handlers.blocks import Block
 from handlers.buttons import check_button
-from handlers.connect.text import FIRST, READ, SIGN_IN, WRITTEN, about
+from handlers.connect.text import (
+    CHANNEL,
+    CHANNEL_MEANS,
+    FIRST,
+    READ,
+    WRITTEN,
+    farewell_lines,
+    paymo_text,
+    xero_text,
+)
 from handlers.routing import Body, Note
 from services.connect.checklists import Checklist, Farewell
 from services.model.connection import ConnectionState
-from services.model.wording import some_of
 
 TITLE = "Connect Paymo and Xero"
 GOODBYE = "Disconnect"
@@ -27,9 +35,8 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
         blocks.divider(),
         blocks.input_block(
             blocks.channel_select(names.CHANNEL, chosen),
-            "3. Where should notifications go?",
-            hint="Exports, payments, deletions and failures. Type /paymo-xero subscribe in other "
-            "channels to add them.",
+            CHANNEL,
+            hint=CHANNEL_MEANS,
             optional=True,
         ),
     ]
@@ -42,56 +49,31 @@ def connect_view(checklist: Checklist, channel_id: str = "") -> Block:
 
 
 def _paymo(checklist: Checklist) -> list[Block]:
+    said = paymo_text(checklist)
     if not checklist.paymo_link:
-        return [blocks.section(f"✅ *1. Paymo:* {one_line(checklist.company)}")]
-    word = "Connect Paymo"
-    said = "◻️ *1. Paymo:* paste an API key on our page. It never goes through Slack."
-    if checklist.broken_side == "Paymo":
-        word = "Reconnect Paymo"
-        said = f"⛔ *1. Paymo:* {one_line(checklist.company)} no longer accepts the API key."
+        return [blocks.section(said)]
+    word = "Reconnect Paymo" if checklist.broken_side == "Paymo" else "Connect Paymo"
     button = blocks.link_button(word, names.CONNECT_PAYMO, checklist.paymo_link, style="primary")
     return [blocks.section(said, accessory=button)]
 
 
 def _xero(checklist: Checklist) -> list[Block]:
-    known = checklist.organisation
+    said = xero_text(checklist)
     if not checklist.xero_link:
-        said = f"✅ *2. Xero:* {about(known)}"
-        if not checklist.is_confirmed:
-            said += "\nIs this the right organisation? *Confirm and Finish* below says so."
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
-    word, said = "Connect Xero", f"◻️ *2. Xero:* allow access. {SIGN_IN}"
-    if checklist.takes_over:
-        said = f"🔑 *2. Xero:* reconnect {about(known)} to become the owner. {SIGN_IN}"
-    if checklist.broken_side == "Xero":
-        word = "Reconnect Xero"
-        said = f"⛔ *2. Xero:* {about(known)} no longer accepts the connection. {SIGN_IN}"
+    word = "Reconnect Xero" if checklist.broken_side == "Xero" else "Connect Xero"
     button = blocks.link_button(word, names.CONNECT_XERO, checklist.xero_link, style="primary")
     return [blocks.section(said, accessory=button)]
 
 
 def farewell_view(farewell: Farewell, channel_id: str = "") -> Block:
     """Say what goes and what stays before it happens."""
-    company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = "The app leaves Xero's list of connected apps."
-    if farewell.others:
-        named = blocks.escape(some_of(farewell.others))
-        shared = f"Access stays for {named}: the same person in Xero allowed it."
-    lines = [
-        f"*First at Xero:* {organisation} is disconnected. {shared}",
-        f"*Then at Paymo:* we delete the API key of {company} here.",
-        (
-            f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
-            "sides, as they are. If you connect the same two again, nothing is exported twice."
-        ),
-        "*What stops:* payments and deletions in Xero no longer reach Paymo.",
-    ]
     note = Note(connection_id=farewell.connection_id, channel_id=channel_id)
     return blocks.modal(
         names.DISCONNECT,
         GOODBYE,
-        blocks.paragraphs(lines),
+        blocks.paragraphs(farewell_lines(farewell)),
         submit="Disconnect",
         metadata=note.dump(),
     )

@@ -124,6 +124,17 @@ def problems(overview: Overview) -> list[str]:
     return said
 
 
+def more_text(count: int) -> str:
+    """Say how many connections are not drawn, and how to reach them; "" where all are."""
+    said = f"{count} more connections. Type the command in a channel subscribed to one of them."
+    return said if count > 0 else ""
+
+
+def wants_access_text(user_id: str) -> str:
+    """Say who asks for a role."""
+    return f"<@{user_id}> asks for access."
+
+
 def needs_line(line: Line) -> str:
     """Say which invoice needs somebody, and why."""
     return f"{invoice_line(line)}\n{blocks.render_line(line.text)}"

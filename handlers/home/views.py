@@ -17,10 +17,12 @@ from handlers.home.text import (
     WHAT_IT_IS,
     help_lines,
     listed_text,
+    more_text,
     needs_line,
     problems,
     state_of,
     status_lines,
+    wants_access_text,
     whom_to_write,
 )
 from handlers.settings.views import asked_buttons
@@ -126,7 +128,7 @@ def _needs(overview: Overview, work: WorkList) -> list[Block]:
         drawn.append(blocks.named(blocks.section(needs_line(line), accessory=fix), about, place))
     for place, each in enumerate(work.asked, 50):
         facts = {"request_id": each.request_id, "role": each.role}
-        drawn.append(blocks.section(f"<@{each.user_id}> asks for access."))
+        drawn.append(blocks.section(wants_access_text(each.user_id)))
         drawn += blocks.actions(asked_buttons(facts), about=about, place=place)
     left = work.needs_count - len(work.needs)
     return [*drawn, *blocks.small_print(f"{left} more" if left > 0 else "")]
@@ -138,9 +140,7 @@ def _row(overview: Overview, place: int = 0) -> list[Block]:
 
 def _more(found: Sequence[Overview]) -> list[Block]:
     """Say what is not drawn; Slack takes only so much in one message."""
-    left = len(found) - _MOST
-    said = f"{left} more connections. Type the command in a channel subscribed to one of them."
-    return blocks.small_print(said if left > 0 else "")
+    return blocks.small_print(more_text(len(found) - _MOST))
 
 
 def _names(overview: Overview) -> str:

@@ -12,7 +12,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names, reply
-from handlers.notices.subscribed import ANYWAY, ASK, has_text, intro_text, list_text
+from handlers.notices.subscribed import (
+    ANYWAY,
+    ASK,
+    INVITE,
+    NO_AMOUNT,
+    ended_text,
+    has_text,
+    intro_text,
+    list_text,
+    no_amount_text,
+    no_topic_text,
+    pausing_text,
+    resumed_text,
+    subscribed_text,
+)
 from handlers.notices.views import (
     OWN_ZONE,
     TITLE,
@@ -98,7 +112,7 @@ class NoticeListeners:
         if failed:
             await reply.tell(request, "\n".join(failed))
         else:
-            said = f"{blocks.channel(listening.channel_id)} gets notifications again."
+            said = resumed_text(listening.channel_id)
             await reply.tell(request, f"✅ {said}")
             await reply.settle(request, said)
 
@@ -122,9 +136,8 @@ class NoticeListeners:
             await request.respond(text=text, blocks=shown, response_type="in_channel")
         if before is None:
             change = blocks.button("Change Notifications…", names.SUBSCRIBE)
-            said = f"If this channel is private, type `/invite {names.BOT}` so that I can write."
             about = request.person.connection_id
-            await reply.tell(request, said, blocks.actions([change], about=about))
+            await reply.tell(request, INVITE, blocks.actions([change], about=about))
 
     async def _tell_all(self, request: SlackRequest) -> None:
         found = await self.service.list_all(request.person)
@@ -164,7 +177,7 @@ class NoticeListeners:
             rhythm=_rhythm(view),
         )
         text = intro_text(listening)
-        said = [f"✅ {blocks.channel(channel_id)} is subscribed.", f"> {text}"]
+        said = [subscribed_text(channel_id), f"> {text}"]
         said += await reply.introduce(request, channel_id, text)
         await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
 
@@ -180,10 +193,7 @@ class NoticeListeners:
         """Let the channel hear nothing any more."""
         channel_id = request.person_in_channel.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
-        said = "is not subscribed any more." if removed else "was not subscribed."
-        await reply.tell(
-            request, f"{blocks.channel(channel_id)} {said}" if channel_id else f"This {said}"
-        )
+        await reply.tell(request, ended_text(channel_id, is_removed=removed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +216,11 @@ def _wanted(typed: Sequence[str]) -> _Wanted:
         if key.casefold() == _LEAST and value:
             minimum = _amount_of(value)
             if minimum is None:
-                raise ServiceError(f"“{value}” is not an amount. Type it as min:500.")
+                raise ServiceError(no_amount_text(value))
             continue
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise ServiceError(
-                f"“{word}” is not something to subscribe to.{hint} There are {', '.join(known)}, "
-                "client:NAME and min:500."
-            )
+            raise ServiceError(no_topic_text(word, known, near))
         found.append(Topic(name))
     return _Wanted(tuple(found), client, minimum)
 
@@ -236,7 +242,7 @@ def _amount(text: str) -> Decimal | None:
         return None
     found = _amount_of(text)
     if found is None:
-        raise NotAccepted({names.MINIMUM: "Type an amount, such as 500."})
+        raise NotAccepted({names.MINIMUM: NO_AMOUNT})
     return found
 
 
@@ -278,11 +284,7 @@ class SlackNoticeBoard:
         self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
     ) -> None:
         """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
-        text = (
-            f"⚠️ Notifications for {blocks.channel(channel_id)} are paused: "
-            f"{blocks.render(because)} Until you "
-            "resume them they come to you here."
-        )
+        text = pausing_text(channel_id, because)
         try:
             client = await self.clients.client(workspace_id)
             with slack_refusals():

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from handlers.blocks import channel, one_line
+from handlers.blocks import channel, one_line, render
+from handlers.names import BOT
 from handlers.slack import Sharing
 from services.model.notice import Topic
 from services.model.wording import listed
@@ -18,6 +19,10 @@ ASK = {
     Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
     "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
+
+MINIMUM_MEANS = "In the invoice's own currency. Failures are always told."
+NO_AMOUNT = "Type an amount, such as 500."
+INVITE = f"If this channel is private, type `/invite {BOT}` so that I can write."
 
 
 def intro_text(listening: Listening) -> str:
@@ -50,6 +55,54 @@ def has_text(listening: Listening) -> str:
     comes = _rhythm(listening)
     said = f"✅ This channel gets {told(listening)}."
     return f"{said} The digest comes {comes}." if comes else said
+
+
+def subscribed_text(channel_id: str) -> str:
+    """Say that a channel is subscribed."""
+    return f"✅ {channel(channel_id)} is subscribed."
+
+
+def resumed_text(channel_id: str) -> str:
+    """Say that a channel that was paused gets notifications again."""
+    return f"{channel(channel_id)} gets notifications again."
+
+
+def ended_text(channel_id: str, *, is_removed: bool) -> str:
+    """Say that a channel gets nothing any more, or never did."""
+    said = "is not subscribed any more." if is_removed else "was not subscribed."
+    return f"{channel(channel_id) if channel_id else 'This'} {said}"
+
+
+def paused_text(listening: Listening) -> str:
+    """Say that a channel is paused, and why."""
+    return f"⚠️ {channel(listening.channel_id)} is paused: {render(listening.paused_because)}"
+
+
+def resume_hint(because: str) -> str:
+    """Say in the form why its channel is paused, and what resumes it."""
+    return f"⚠️ *Paused:* {render(because)} Press *Subscribe* to resume."
+
+
+def pausing_text(channel_id: str, because: str) -> str:
+    """Say to whoever subscribed a channel that it is paused from now on."""
+    return (
+        f"⚠️ Notifications for {channel(channel_id)} are paused: {render(because)} Until you "
+        "resume them they come to you here."
+    )
+
+
+def no_amount_text(typed: str) -> str:
+    """Say that what was typed behind `min:` is no amount."""
+    return f"“{typed}” is not an amount. Type it as min:500."
+
+
+def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> str:
+    """Say that a word is no topic, which one is near, and what there is."""
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    return (
+        f"“{typed}” is not something to subscribe to.{hint} There are {', '.join(known)}, "
+        "client:NAME and min:500."
+    )
 
 
 def list_text(found: Sequence[Listening]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
+from handlers.notices.subscribed import MINIMUM_MEANS, paused_text, resume_hint
 from handlers.notices.text import Facts, card_lines, manage_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks
@@ -59,7 +60,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         blocks.input_block(
             blocks.number_input(names.MINIMUM, minimum),
             "Only for amounts from here on",
-            hint="In the invoice's own currency. Failures are always told.",
+            hint=MINIMUM_MEANS,
             optional=True,
         ),
     ]
@@ -67,8 +68,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
     drawn.append(blocks.choice(names.LAYOUT, "Updates to an invoice", _LAYOUTS, layout))
     drawn += _rhythm(found, about)
     if found is not None and found.paused_because:
-        why = blocks.render(found.paused_because)
-        drawn.insert(0, blocks.section(f"⚠️ *Paused:* {why} Press *Subscribe* to resume."))
+        drawn.insert(0, blocks.section(resume_hint(found.paused_because)))
     if about is not None and not about.is_only:
         company, organisation = one_line(about.pair.company), one_line(about.pair.organisation)
         drawn.insert(0, blocks.context(f"About *{company}* in Paymo and *{organisation}* in Xero"))
@@ -102,10 +102,7 @@ def resume_button(channel_id: str) -> Block:
 def paused_blocks(found: Sequence[Listening]) -> list[Block]:
     """Draw the channels that are paused, each with why and the way on."""
     return [
-        blocks.section(
-            f"⚠️ {blocks.channel(each.channel_id)} is paused: {blocks.render(each.paused_because)}",
-            accessory=resume_button(each.channel_id),
-        )
+        blocks.section(paused_text(each), accessory=resume_button(each.channel_id))
         for each in found
         if each.paused_because
     ][:_MOST_PAUSED]
