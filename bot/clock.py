@@ -12,12 +12,14 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import DBAPIError
 
+from bot.telemetry import Metrics
 from bot.work import Run, Tasks
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
 from services.notices.health import HealthService
 from services.reconcile.service import ask_due
 from services.store import due, grants, upkeep, workspaces
+from services.store.due import Left
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,11 @@ class Keeping:
             found = await due.list_due(session, self.now())
         for job, key in found:
             await self.remind(job, key)
+
+    async def count_left(self) -> Left:
+        """Count what waits for long, and what was given up."""
+        async with self.database.sessions() as session:
+            return await due.count_left(session, self.now())
 
     async def set_back(self, by: timedelta) -> None:
         """Have nothing wait longer because the machine's clock was set back."""
@@ -98,7 +105,7 @@ class Clock:
     """
 
     keeping: Keeping
-    told: Callable[[float], None]
+    metrics: Metrics
     tasks: Tasks
     beat_at: datetime | None = None
     running: set[str] = field(default_factory=set)
@@ -118,6 +125,7 @@ class Clock:
             ("tidy", self.keeping.tidy, 60),
             ("keep_alive", self.keeping.keep_tokens, 3600),
             ("health", self.keeping.speak_first, 60),
+            ("count", self.count, 60),
         ):
             self.scheduler.add_job(
                 self._begin, "interval", args=(name, chore), seconds=seconds, next_run_time=soon
@@ -150,7 +158,11 @@ class Clock:
         """Find what is due."""
         await self.keeping.find_due()
         self.beat_at = self.keeping.now()
-        self.told(self.beat_at.timestamp())
+        self.metrics.beat.set(self.beat_at.timestamp())
+
+    async def count(self) -> None:
+        """Count what is left undone."""
+        self.metrics.show_left(await self.keeping.count_left())
 
     def is_beating(self) -> bool:
         """Whether it ticked lately."""

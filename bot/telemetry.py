@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.work import Run
 from services.model.jobs import Job
+from services.store.due import Left
 from services.store.engine import is_outage
 
 HIDDEN = "[hidden]"
@@ -205,7 +206,26 @@ class Metrics:
             registry=registry,
         )
         self.beat = Gauge("clock_beat_seconds", "When the clock last ticked.", registry=registry)
+        self.exports = Gauge(
+            "exports_open",
+            "Exports that have waited for a quarter of an hour, or failed and need somebody.",
+            ["state"],
+            registry=registry,
+        )
+        self.notices = Gauge(
+            "notifications_undelivered",
+            "Notifications that have waited for a quarter of an hour, or were given up in a day.",
+            ["state"],
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
+
+    def show_left(self, left: Left) -> None:
+        """Show what is left undone."""
+        self.exports.labels("waiting").set(left.exports_waiting)
+        self.exports.labels("failed").set(left.exports_failed)
+        self.notices.labels("waiting").set(left.notices_waiting)
+        self.notices.labels("given_up").set(left.notices_given_up)
 
     def measured(self, run: Run) -> Run:
         """Measure each run."""

@@ -351,7 +351,7 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
         tasks=tasks,
         work=work,
         after=after,
-        clock=Clock(keeping, metrics.beat.set, tasks),
+        clock=Clock(keeping, metrics, tasks),
         slack=slack,
         services=services,
         connect_pages=parts.connect_pages(),

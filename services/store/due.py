@@ -1,20 +1,26 @@
-"""Everything that is due, whatever became of the nudges for it."""
+"""Everything that is due, whatever became of the nudges for it, and what is left undone."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Integer,
     Select,
+    and_,
     bindparam,
     func,
     literal,
+    literal_column,
     or_,
     select,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.connection import ConnectionState
+from services.model.export import ExportState
 from services.model.invoice import PaymentState
 from services.model.jobs import Job, TaskState
 from services.store import exports, leases, schedules
@@ -31,12 +37,14 @@ from services.store.tables import (
     Task,
     Workspace,
 )
-from services.store.types import UtcDateTime, text_enum
+from services.store.types import UtcDateTime, is_any, text_enum
 
 _Due = Select[int, datetime | None]
 _PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _NOW = bindparam("now", type_=UtcDateTime)
 _LIMIT = bindparam("limit", type_=Integer)
+_LONG = timedelta(minutes=15)  # what waits for less is usual
+_LATELY = timedelta(days=1)
 
 
 async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
@@ -186,3 +194,52 @@ def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:
 
 
 _EVERYTHING = _everything()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How much is left undone, in all workspaces that have the app."""
+
+    exports_waiting: int  # for a quarter of an hour or longer
+    exports_failed: int  # and need somebody
+    notices_waiting: int  # for a quarter of an hour or longer
+    notices_given_up: int  # within a day
+
+
+async def count_left(session: AsyncSession, now: datetime) -> Left:
+    """Count what waits for long, and what was given up."""
+    is_asked = and_(Export.state == ExportState.FAILED, Export.requested_by != "")
+    is_late = and_(Export.state != ExportState.FAILED, Export.requested_at <= now - _LONG)
+    counted = await session.execute(
+        select(func.count().filter(is_late), func.count().filter(is_asked))
+        .select_from(Export)
+        .join(Connection, Connection.id == Export.connection_id)
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .where(
+            is_any(Export.state, exports.TAKEN),
+            Connection.state != ConnectionState.ENDED,
+            Workspace.is_installed,
+        )
+    )
+    late, asked = counted.one()
+    waiting = and_(Notice.due_at.is_not(None), Notice.created_at <= now - _LONG)
+    given_up = and_(
+        Notice.due_at.is_(None),
+        Notice.ts == literal_column("''"),  # as its index has it
+        Notice.created_at > now - _LATELY,
+    )
+    return Left(
+        exports_waiting=late,
+        exports_failed=asked,
+        notices_waiting=await _count_notices(session, waiting),
+        notices_given_up=await _count_notices(session, given_up),
+    )
+
+
+async def _count_notices(session: AsyncSession, which: ColumnElement[bool]) -> int:
+    counted = (
+        select(func.count(Notice.id))
+        .join(Workspace, Workspace.id == Notice.workspace_id)
+        .where(Workspace.is_installed, which)
+    )
+    return await session.scalar(counted) or 0

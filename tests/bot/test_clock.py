@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.clock import Clock, Keeping
+from bot.telemetry import Metrics
 from bot.work import Tasks
 from services.clients.tokens import Tokens, XeroOAuth
 from services.connect.consents import StoreVault
@@ -49,10 +50,9 @@ def clock_of(database: Database, wall: Wall, nudged: list[tuple[Job, int]]) -> C
     nowhere = dict.fromkeys(("login_url", "identity_url", "redirect_uri"), "http://127.0.0.1:9")
     oauth = XeroOAuth(client_id="", client_secret="", http_headers={}, now=wall, **nowhere)
     tokens = Tokens(StoreVault(database, wall), oauth, wall)
-    beats: list[float] = []
     health = HealthService(database, wall)
     keeping = Keeping(database, tokens, remind, wall, timedelta(days=30), health)
-    return Clock(keeping, beats.append, Tasks())
+    return Clock(keeping, Metrics(), Tasks())
 
 
 @SQLITE_ALONE
@@ -104,3 +104,20 @@ async def test_no_lease_and_no_call_outlasts_one_that_begins_now(database: Datab
     assert (second.due_at, second.leased_until) == (now + leases.LEASE, now + leases.LEASE)
     assert (second.sent_at, second.paymo_checked_at) == (now, now)
     assert (await schedule_of(database, connection.id, Job.SWEEP)).due_at == now
+
+
+async def test_the_clock_counts_what_is_left_undone(database: Database) -> None:
+    wall = Wall()
+    connection, clock = await connected(database), clock_of(database, wall, [])
+    async with database.sessions.begin() as session:
+        session.add(export_of(connection, requested_at=wall() - timedelta(hours=1)))
+    await clock.count()
+
+    shown = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in clock.metrics.registry.collect()
+        for sample in family.samples
+    }
+    assert shown["exports_open", "waiting"] == 1
+    assert shown["exports_open", "failed"] == 0
+    assert shown["notifications_undelivered", "waiting"] == 0

@@ -25,6 +25,7 @@ from services.store.types import (
 
 # Each sweep asks for these; what is settled for good does not make it slower.
 _LIVE = "state IN ('exported', 'different') AND invoice_state IN ('live')"
+_OPEN = "state IN ('queued', 'sending', 'unknown', 'failed')"
 _UNSETTLED = "invoice_state IN ('delete_seen', 'void_seen', 'held', 'asked')"
 
 
@@ -38,6 +39,7 @@ class Export(Traced, Leased, Sends, Base):
     __tablename__ = "exports"
     __table_args__ = (
         UniqueConstraint("paymo_company_id", "tenant_id", "paymo_invoice_id", "generation"),
+        partial("ix_exports_open", "state", "requested_at", where=_OPEN),
         partial("ix_exports_unsettled", "connection_id", "id", where=_UNSETTLED),
         partial("ix_exports_unchecked", "connection_id", "paymo_checked_at", "id", where=_LIVE),
         partial("ix_exports_linked", "connection_id", "is_linked", where=_LIVE),

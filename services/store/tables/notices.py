@@ -60,6 +60,7 @@ class Notice(Traced, Leased, Base):
             "id",
             where="due_at IS NOT NULL",
         ),
+        partial("ix_notices_unposted", "due_at", "created_at", where="ts = ''"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

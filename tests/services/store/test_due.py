@@ -20,6 +20,7 @@ from services.store.tables import (
     Draft,
     Export,
     Grant,
+    Notice,
     OneTimeLink,
     Payment,
     SlackState,
@@ -185,3 +186,37 @@ async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database)
         ]
 
     assert left == [1, 1, 1, 1]
+
+
+async def test_what_waits_for_long_and_what_was_given_up_is_counted(database: Database) -> None:
+    connection = await connected(database)
+    ended = await connected(database, "T2", state=ConnectionState.ENDED)
+    late, lately = {"requested_at": NOW - timedelta(minutes=15)}, {"requested_at": PAST}
+    failed = {"state": ExportState.FAILED, "due_at": None}
+    rows = [
+        export_of(connection, **late),
+        export_of(connection, **late, state=ExportState.UNKNOWN),
+        export_of(connection, **late, state=ExportState.EXPORTED, due_at=None),
+        export_of(connection, **lately),
+        export_of(connection, **lately, **failed),
+        export_of(connection, **lately, **failed, requested_by=""),  # nobody asked for it
+        export_of(ended, **late),
+    ]
+    for at, row in enumerate(rows):
+        row.paymo_invoice_id = at
+    async with database.sessions.begin() as session:
+        session.add_all(rows)
+        for hours in (0, 1, 2, 3, 48):
+            told = notices.Notification(NoticeKind.SYNC_PAUSED, f"{hours}", {}, also=["C1"])
+            await notices.enqueue(session, connection, told, NOW - timedelta(hours=hours))
+    async with database.sessions.begin() as session:
+        found = {each.source: each for each in await session.scalars(select(Notice))}
+        found["1"].due_at, found["1"].ts = None, "1.0"  # posted
+        for each in ("2", "48"):
+            await notices.refuse(session, found[each], "Slack doesn't answer.")
+    async with database.sessions() as session:
+        left = await due.count_left(session, NOW)
+
+    assert left == due.Left(
+        exports_waiting=2, exports_failed=1, notices_waiting=1, notices_given_up=1
+    )

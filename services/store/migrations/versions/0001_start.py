@@ -723,6 +723,12 @@ def upgrade() -> None:
         op.f("ix_exports_xero_invoice_id"), "exports", ["xero_invoice_id"], unique=False
     )
     _partial(
+        "ix_exports_open",
+        "exports",
+        ["state", "requested_at"],
+        "state IN ('queued', 'sending', 'unknown', 'failed')",
+    )
+    _partial(
         "ix_exports_unsettled",
         "exports",
         ["connection_id", "id"],
@@ -870,6 +876,7 @@ def upgrade() -> None:
         ["workspace_id", "channel_id", "id"],
         "due_at IS NOT NULL",
     )
+    _partial("ix_notices_unposted", "notices", ["due_at", "created_at"], "ts = ''")
     op.create_table(
         "payments",
         sa.Column("id", sa.Integer(), nullable=False),
