@@ -41,6 +41,7 @@ def _books(xero: XeroWorld) -> Organisation:
     books = xero.add_organisation(
         "Harbour Lane Studio Ltd", country="GB", currency="GBP", short_code="!hls26"
     )
+    books.timezone = "GMTSTANDARDTIME"  # London, as Xero writes it
     books.add_currency("EUR")
     books.add_tax_rate("OUTPUT2", "20% (VAT on Income)", Decimal(20))
     books.add_tax_rate("TEXAS", "Texas Sales Tax", Decimal("6.25"))

@@ -36,11 +36,13 @@ async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> 
     folder = os.environ.get("TOUR")
     tour = Tour(page, Path(folder) if folder else None)
     await tour.connect()
+    await tour.check()
     await tour.export()
     await tour.pay()
     await tour.see_it_paid()
     await tour.export_the_rest()
     await tour.undo("INV-2046")
+    await tour.get_a_digest()
     await tour.look_at_home()
 
 

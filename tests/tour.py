@@ -22,10 +22,12 @@ PICTURES = {
     "demo": "the demo, every step done",
     "connect": "the checklist that connects both sides",
     "key": "the page that takes the key of Paymo",
+    "recent": "what of the last 90 days can be exported, and what the rest needs",
     "form": "the form of an export",
     "card": "the invoice's card, with the payment in its thread",
     "paymo": "the paid invoice in Paymo",
     "batch": "everything that is ready, and what is not",
+    "digest": "the form that chooses a channel's notifications, and when its digest comes",
     "home": "the app's Home",
 }
 
@@ -120,6 +122,13 @@ class Tour:
         await form.get_by_role("button", name="Finish").click()
         subscribed = self.messages.get_by_role("article")
         await expect(subscribed).not_to_have_count(0, timeout=PATIENCE)
+
+    async def check(self) -> None:
+        """See what of the last 90 days can be exported; the form that connected offers it."""
+        form = self.slack.get_by_role("dialog")
+        await form.get_by_role("button", name="Check My Last 90 Days").click()
+        await expect(form).to_contain_text("ready to export", timeout=PATIENCE)
+        await self.show("recent", form, size=TALL)
         await self.close()
 
     async def _give_key(self, form: Locator) -> None:
@@ -204,6 +213,18 @@ class Tour:
         await answers.filter(has_text=number).get_by_role("button", name="Undo").click()
         form = self.slack.get_by_role("dialog")
         await expect(form).to_contain_text("exported again", timeout=PATIENCE)
+        await self.close()
+
+    async def get_a_digest(self) -> None:
+        """Choose a weekly digest for the channel."""
+        await self.say("/paymo-xero subscribe")
+        form = self.slack.get_by_role("dialog")
+        topic = form.get_by_role("checkbox", name=re.compile("^Digest"))
+        await topic.check(timeout=PATIENCE)
+        await form.get_by_role("combobox", name="Digest", exact=True).select_option("weekly")
+        await self.show("digest", form, size=TALL)
+        await form.get_by_role("button", name="Subscribe").click()
+        await expect(form).to_contain_text("The digest comes weekly at 07:00", timeout=PATIENCE)
         await self.close()
 
     async def look_at_home(self) -> None:

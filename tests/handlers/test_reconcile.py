@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 
 from handlers import blocks, names
 from handlers.notices.listeners import SlackNoticeBoard
@@ -23,6 +24,7 @@ from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.notices.delivery import Message
 from services.reconcile.report import Outcome, Report, Row, Side
+from tests.browser import SCHEMES, WIDTHS, Scheme, chromium, cut_off, findings, opened
 from tests.days import day
 from tests.handlers import samples
 from tests.handlers.desk import Desk
@@ -305,3 +307,18 @@ async def test_a_workspace_that_takes_no_pictures_gets_the_digest_in_words(desk:
     (told,) = [each for each in bench.world.messages(bench.room) if "Digest" in each.text]
     assert {each["type"] for each in told.blocks} == {"section", "context", "actions"}
     assert "*Receivables by age:* $3,200.00 not due yet" in said(told.blocks)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_digest_fits_and_satisfies_axe(desk: Desk, scheme: Scheme) -> None:
+    """With its pictures and its table, in every width, light and dark."""
+    bench = desk.bench
+    await SlackNoticeBoard(desk).post(replace(digest(), channel_id=bench.room.id))
+
+    async with chromium() as browser, opened(browser, color_scheme=scheme) as page:
+        await page.goto(bench.world.url)
+        await expect(page.get_by_role("img", name="Receivables by age")).to_be_visible()
+        await expect(page.get_by_role("img", name="Cash received by week")).to_be_visible()
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            assert (width, await cut_off(page), await findings(page)) == (width, [], [])
