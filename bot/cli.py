@@ -221,7 +221,7 @@ def rotate_keys() -> None:
 
 @app.command("export-data")
 def export_data(*, workspace: _Workspace) -> None:
-    """Print as JSON all that is kept about a workspace; secrets are left out."""
+    """Print as JSON all that is kept about a workspace; people are named, secrets are left out."""
     _commands(_settings()).export_data(workspace)
 
 

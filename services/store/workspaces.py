@@ -13,7 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.store.engine import insert_into
-from services.store.tables import Base, Connection, Grant, SlackBot, SlackInstallation, Workspace
+from services.store.tables import (
+    Acquaintance,
+    Base,
+    Connection,
+    Grant,
+    SlackBot,
+    SlackInstallation,
+    Workspace,
+)
 from services.store.types import Secret
 
 _LONGEST_ID = 9  # figures; a longer number is nobody's, and no database takes it
@@ -194,7 +202,7 @@ def owned_by(table: Table, workspace: Workspace) -> ColumnElement[bool] | None:
 
 
 async def export_rows(session: AsyncSession, workspace: Workspace) -> dict[str, Rows]:
-    """Return every row about this workspace by table, with secrets left out."""
+    """Return every row about this workspace by table, with secrets left out and people named."""
     found: dict[str, Rows] = {}
     for table in Base.metadata.sorted_tables:
         owned = owned_by(table, workspace)
@@ -213,7 +221,23 @@ async def export_rows(session: AsyncSession, workspace: Workspace) -> dict[str, 
             }
             for row in rows.mappings()
         ]
+    _name_people(found)
     return found
+
+
+def _name_people(found: dict[str, Rows]) -> None:
+    """Put what Slack calls a person beside each id, as far as it was asked."""
+    people = found.get(Acquaintance.__tablename__, [])
+    called = {each["user_id"]: each["name"] for each in people if each["name"]}
+    for rows in (rows for rows in found.values() if rows is not people):
+        for row in rows:
+            for column, value in list(row.items()):
+                listed = value if isinstance(value, list) else [value]
+                names = [called.get(each, "") if isinstance(each, str) else "" for each in listed]
+                if any(names) and isinstance(value, list):
+                    row[f"{column}_names"] = names
+                elif any(names):
+                    row[f"{column}_name"] = names[0]
 
 
 def _plain(value: Any) -> Any:

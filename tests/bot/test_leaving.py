@@ -12,6 +12,7 @@ from bot.clock import Keeping
 from services.connect.service import WorkspaceService
 from services.model.export import ExportState
 from services.notices.health import HealthService
+from services.store import people
 from services.store.engine import Database
 from services.store.tables import Connection, Export, Grant, Workspace
 from tests.bot.program import NEEDED, Ended, run, to_stand_ins
@@ -86,6 +87,22 @@ async def test_data_is_handed_out_as_json_without_secrets(
     assert found["tables"]["exports"][0]["client_name"] == "Zoë Ltd"
     assert found["tables"]["connections"][0]["organisation_name"] == "Maple Books"
     assert KEY not in ended.out
+
+
+async def test_people_are_named_beside_their_ids(
+    stand: Connecting, database: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    async with database.sessions.begin() as session:
+        connection = await session.get_one(Connection, 1)
+        connection.exporters = [connection.owner_id, "U9"]
+        key = (connection.workspace_id, connection.owner_id)
+        await people.put_name(session, key, "Anna Berg", NOW)
+
+    ended = await typed(stand, tmp_path, sqlite_url, "export-data", "--workspace", "T1")
+
+    [found] = json.loads(ended.out)["tables"]["connections"]
+    assert (found["owner_id"], found["owner_id_name"]) == (connection.owner_id, "Anna Berg")
+    assert found["exporters_names"] == ["Anna Berg", ""]  # nobody asked Slack for the other one
 
 
 async def test_a_terminal_and_the_data_say_in_plain_words_what_slack_would_mark_up(
