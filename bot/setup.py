@@ -18,6 +18,7 @@ from bot.settings import Settings, SettingsError
 from services.store.types import generate_key
 
 _ENV, _MANIFEST = Path(".env"), Path("manifest.yml")
+_OWN_MANIFEST = Path("manifest.local.yml")  # in a checkout, which git ignores
 _TEMPLATE = Path(__file__).with_name("manifest.yml")
 _SAMPLE_ADDRESS = "https://app.example.com"
 _SOCKET_ON, _SOCKET_OFF = "socket_mode_enabled: true", "socket_mode_enabled: false"
@@ -104,7 +105,8 @@ class Setup:
             return True
         if self._has("SLACK_SIGNING_SECRET"):
             return False
-        written = _MANIFEST.read_text(encoding="utf-8") if _MANIFEST.exists() else ""
+        path = _manifest_path()
+        written = path.read_text(encoding="utf-8") if path.exists() else ""
         if _SAMPLE_ADDRESS in written:
             return None
         return _SOCKET_ON in written if written else None
@@ -160,15 +162,21 @@ class Setup:
 
     def _write_manifest(self) -> None:
         wanted = manifest(self._address(), is_socket=bool(self.is_socket))
-        written = _MANIFEST.read_text(encoding="utf-8") if _MANIFEST.exists() else ""
+        path = _manifest_path()
+        written = path.read_text(encoding="utf-8") if path.exists() else ""
         if written == wanted:
             return
         is_unfilled = not written or _SAMPLE_ADDRESS in written
-        if not is_unfilled and not _agreed("manifest.yml is another one. Replace it?"):
-            typer.echo("Kept: manifest.yml. Delete it to have it written anew.", err=True)
+        if not is_unfilled and not _agreed(f"{path} is another one. Replace it?"):
+            typer.echo(f"Kept: {path}. Delete it to have it written anew.", err=True)
             return
-        _write(_MANIFEST, wanted, 0o644)
-        typer.echo(f"Wrote manifest.yml. Create the Slack app from it at {_APPS}, and install it.")
+        _write(path, wanted, 0o644)
+        typer.echo(f"Wrote {path}. Create the Slack app from it at {_APPS}, and install it.")
+
+
+def _manifest_path() -> Path:
+    """Say where the manifest is written: in a checkout the usual name links to the template."""
+    return _OWN_MANIFEST if _MANIFEST.is_symlink() else _MANIFEST
 
 
 def manifest(public_url: str, *, is_socket: bool) -> str:

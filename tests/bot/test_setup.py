@@ -20,7 +20,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
-from tests.bot.program import Ended, environment, run
+from tests.bot.program import ROOT, Ended, environment, run
 from tests.databases import KEY
 from tests.skips import SHARED
 
@@ -103,6 +103,18 @@ async def test_one_command_with_flags_prepares_socket_mode(
     assert manifest(tmp_path)["settings"]["socket_mode_enabled"] is True
     assert "example.com" not in (tmp_path / "manifest.yml").read_text(encoding="utf-8")
     assert set(names(tmp_path)) == {".env", "manifest.yml"}
+
+
+async def test_in_a_checkout_the_template_stays_as_it_is(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    (tmp_path / "manifest.yml").symlink_to(ROOT / "bot" / "manifest.yml")
+    ended = await run(tmp_path, "init", *socket_flags(world), **places(world))
+
+    assert (ended.status, ended.err) == (0, "")
+    assert "Wrote manifest.local.yml." in ended.out
+    assert (tmp_path / "manifest.yml").is_symlink()
+    assert "example.com" not in (tmp_path / "manifest.local.yml").read_text(encoding="utf-8")
 
 
 async def test_over_http_the_manifest_holds_the_address_and_many_workspaces_are_tried(
