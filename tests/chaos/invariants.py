@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,44 +42,17 @@ ALL = (ONE_INVOICE, ONCE_IN_PAYMO, READ_TWICE, TOLD_ONCE, TRUTH, NOTED, STUCK, I
 
 _ALSO_NOTED = ("payment_received", "payment_removed", "invoice_voided", "invoice_deleted")
 _TASKS = (Job.UNDO, Job.UPDATE, Job.RESTORE)
-_UNFINISHED: tuple[tuple[str, Select[Any]], ...] = (
-    (
-        "exports",
-        select(func.count())
-        .select_from(Export)
-        .where(
-            Export.state.not_in([ExportState.EXPORTED])
-            | Export.invoice_state.in_(
-                [InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.UNDOING]
-            )
-        ),
-    ),
-    (
-        "payments",
-        select(func.count())
-        .select_from(Payment)
-        .where(Payment.state.not_in([PaymentState.RECORDED, PaymentState.REMOVED])),
-    ),
-    ("notifications", select(func.count()).select_from(Notice).where(Notice.due_at.is_not(None))),
-    (
-        "tasks",
-        select(func.count())
-        .select_from(Task)
-        .where(Task.job.in_(_TASKS), Task.state != TaskState.DONE),
-    ),
-    ("batches", select(func.count()).select_from(Batch).where(Batch.state == BatchState.RUNNING)),
-    (
-        "syncs",
-        select(func.count())
-        .select_from(Schedule)
-        .where(Schedule.job == Job.SWEEP, Schedule.problem != ""),
-    ),
-    (
-        "connections",
-        select(func.count())
-        .select_from(Connection)
-        .where(Connection.state.not_in([ConnectionState.ACTIVE, ConnectionState.ENDED])),
-    ),
+_UNDER_WAY = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.UNDOING)
+_SETTLED = (PaymentState.RECORDED, PaymentState.REMOVED)
+_QUIET = (ConnectionState.ACTIVE, ConnectionState.ENDED)
+_UNFINISHED: tuple[tuple[str, ColumnElement[bool]], ...] = (
+    ("exports", Export.state.not_in([ExportState.EXPORTED]) | Export.invoice_state.in_(_UNDER_WAY)),
+    ("payments", Payment.state.not_in(_SETTLED)),
+    ("notifications", Notice.due_at.is_not(None)),
+    ("tasks", Task.job.in_(_TASKS) & (Task.state != TaskState.DONE)),
+    ("batches", Batch.state == BatchState.RUNNING),
+    ("syncs", (Schedule.job == Job.SWEEP) & (Schedule.problem != "")),
+    ("connections", Connection.state.not_in(_QUIET)),
 )
 
 
@@ -205,7 +178,10 @@ def _missing(stage: Stage) -> Iterator[Problem]:
 
 
 async def _unfinished(session: AsyncSession) -> list[Problem]:
-    counts = [(name, await session.scalar(asked) or 0) for name, asked in _UNFINISHED]
+    counts = [
+        (name, await session.scalar(select(func.count(literal(1))).where(which)) or 0)
+        for name, which in _UNFINISHED
+    ]
     return [(STUCK, f"{count} {name}") for name, count in counts if count]
 
 
