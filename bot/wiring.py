@@ -56,7 +56,7 @@ from services.model.jobs import Job
 from services.notices.delivery import CardStep, HomeStep, NoticeStep
 from services.notices.health import HealthService
 from services.notices.service import NoticeService
-from services.reconcile.service import ReconcileService, ReconcileStep
+from services.reconcile.service import ReconcileService, ReconcileStep, RelinkStep
 from services.settings.service import AccessService, SettingsService
 from services.store import upkeep
 from services.store.engine import Database, file_of
@@ -284,6 +284,7 @@ class _Parts:
         database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
         clients, links = self.slack.clients, self.links
         told = (database, SlackExportScreen(clients), links, now)
+        both = (database, paymo, xero, SlackReconcileScreen(clients), links, now)
         return (
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, self.mirror, self.contacts),
@@ -292,7 +293,8 @@ class _Parts:
             AttachStep(*told, xero, paymo),
             BatchNotesStep(database, xero, self.people, now),
             AutoStep(database, paymo, self.mirror, links, now),
-            ReconcileStep(database, paymo, xero, SlackReconcileScreen(clients), links, now),
+            ReconcileStep(*both),
+            RelinkStep(*both),
         )
 
 

@@ -212,6 +212,8 @@ class _Register:
             names.SYNC: patient(self.connect.sync),
             names.HELP: self.home.help,
             names.RECONCILE: patient(self.reconcile.again),
+            names.FIND_FORMER: patient(self.reconcile.find_former),
+            names.LINK_FORMER: patient(self.reconcile.link_former),
             names.HISTORY: self.history.again,
             names.WHY: self.history.why_again,
             names.HISTORY_CSV: self.history.send_file,

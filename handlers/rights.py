@@ -80,6 +80,8 @@ ACTIONS: Final[dict[str, Role]] = {
             names.SETTINGS,
             names.ALLOW_ACCESS,
             names.DECLINE_ACCESS,
+            names.FIND_FORMER,
+            names.LINK_FORMER,
         ),
         Role.OWNER,
     ),

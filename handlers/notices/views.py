@@ -179,6 +179,12 @@ def _compare_again(facts: Facts) -> list[Block]:
     return [blocks.button(word, names.RECONCILE, facts["month"])]
 
 
+def _find_former(facts: Facts) -> list[Block]:
+    """Return the way to what a lost database knew, where that is the matter."""
+    find = ("Link Former Exports", names.FIND_FORMER, facts["connection_id"])
+    return [blocks.button(*find, style="primary")] if facts.get("former") else []
+
+
 def _approval_buttons(facts: Facts) -> list[Block]:
     """Return the second person's way on, where there is somebody."""
     cancel = button(Action.CANCEL, facts["export_id"])
@@ -228,6 +234,7 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
     NoticeKind.INVOICE_DRIFTED: drift_buttons,
     NoticeKind.DIGEST: _compare_again,
+    NoticeKind.HEALTH: _find_former,
     NoticeKind.EXPORT_ASKED: lambda facts: [
         button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],

@@ -3,14 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers import blocks, reply
-from handlers.reconcile.text import CLOSE_TO_READ, NO_FILE, begun_text, file_text, report_text
+from handlers import blocks, names, reply
+from handlers.reconcile.text import (
+    CLOSE_TO_READ,
+    NO_FILE,
+    begun_text,
+    file_text,
+    found_lines,
+    linked_text,
+    relink_text,
+    report_text,
+)
 from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack import best_effort, share_csv
 from services.connect.service import WorkspaceService
 from services.model.people import ReplyTarget
+from services.reconcile.relinking import Relinkable
 from services.reconcile.report import Report
 from services.reconcile.service import ReconcileService
 
@@ -32,6 +42,22 @@ class ReconcileListeners:
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
         await self.compare(request, [request.value])
+
+    async def find_former(self, request: SlackRequest) -> None:
+        """Look for former exports that the database doesn't know."""
+        await self._relink(request, is_agreed=False)
+
+    async def link_former(self, request: SlackRequest) -> None:
+        """Link the former exports that were shown."""
+        await self._relink(request, is_agreed=True)
+
+    async def _relink(self, request: SlackRequest, *, is_agreed: bool) -> None:
+        connection_id = request.id_in_value()
+        reply_to = await reply_target(self.workspaces, request)
+        asked = (request.person, connection_id, reply_to)
+        is_new = await self.service.relink(*asked, is_agreed=is_agreed)
+        say = reply.tell_waiting if is_new else reply.tell
+        await say(request, relink_text(is_agreed=is_agreed, is_new=is_new))
 
 
 class SlackReconcileScreen(Screen):
@@ -59,6 +85,18 @@ class SlackReconcileScreen(Screen):
             said = file_text(report)
             if not await share_csv(client, reply_to.user_id, report_file(report), said):
                 await self.tell(reply_to, NO_FILE)
+
+    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> None:
+        """Show what was found of former exports, with the button that links them."""
+        text = "\n".join(blocks.one_line(each) for each in found_lines(found))
+        about = found.connection.id
+        link = blocks.button("Link These", names.LINK_FORMER, about, style="primary")
+        ways_on = blocks.actions([link] if found.pairs else [], about=about)
+        await self.say_text(reply_to, text, ways_on)
+
+    async def show_linked(self, reply_to: ReplyTarget, count: int, found: Relinkable) -> None:
+        """Say how many former exports are linked."""
+        await self.say_text(reply_to, linked_text(count, found))
 
     async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say until when it waits."""

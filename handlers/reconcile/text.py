@@ -39,6 +39,18 @@ def begun_text(begun: Begun) -> str:
     return f"Already comparing {what}. You'll get one result."
 
 
+def relink_text(*, is_agreed: bool, is_new: bool) -> str:
+    """Say that former exports are looked for, or linked."""
+    if not is_new:
+        return "Already under way. You'll get one result."
+    return "⏳ Linking former exports." if is_agreed else "⏳ Looking for former exports."
+
+
+def linked_text(count: int, found: Relinkable) -> str:
+    """Say how many former exports are linked."""
+    return f"✅ Linked {count} of {len(found.pairs)}. Their payments follow with the next sync."
+
+
 def file_text(report: Report) -> str:
     """Say what the file holds."""
     count = len(report.rows)

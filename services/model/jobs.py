@@ -26,6 +26,7 @@ class Job(StrEnum):
     ANNOTATE_BATCH = "annotate_batch"
     RECONCILE = "reconcile"
     AUTO = "auto"
+    RELINK = "relink"
 
 
 class TaskState(StrEnum):

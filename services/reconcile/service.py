@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -20,10 +21,11 @@ from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Every, NoticeKind
-from services.model.people import Person, ReplyTarget
+from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Command, Moment, Typed
 from services.reconcile.judging import Judge
 from services.reconcile.reading import StatementReader
+from services.reconcile.relinking import Relinkable, Relinking
 from services.reconcile.report import (
     Begun,
     Digest,
@@ -80,6 +82,27 @@ class ReconcileService:
             await self.work.nudge(Job.RECONCILE, task_id)
         return begun
 
+    async def relink(
+        self, person: Person, connection_id: int, reply_to: ReplyTarget, *, is_agreed: bool
+    ) -> bool:
+        """Have former exports looked for, and linked once agreed; say whether that is new."""
+        async with self.database.sessions.begin() as session:
+            found = await connections.get_here(session, person, connection_id, Role.OWNER)
+            connection = connections.require_ready(found)
+            asked = lifecycle.TaskRequest(
+                Job.RELINK,
+                "link" if is_agreed else "find",
+                self.now(),
+                by=person.user_id,
+                reply_to=reply_to,
+                data={"is_agreed": is_agreed},
+            )
+            task = await lifecycle.ask(session, connection, asked)
+            task_id = task.id if task is not None else 0
+        if task_id:
+            await self.work.nudge(Job.RELINK, task_id)
+        return bool(task_id)
+
 
 @dataclass(frozen=True, slots=True)
 class ReconcileStep(OneOffStep):
@@ -125,7 +148,7 @@ class ReconcileStep(OneOffStep):
         if not is_worth_telling or task.data.get("told"):
             return values
         if task.reply_to is not None:
-            text = f"{wait.why} We'll compare again at {Moment(wait.until)}."
+            text = f"{wait.why} We'll try again at {Moment(wait.until)}."
             turn.then(partial(self.screen.show_wait, ReplyTarget(**task.reply_to), text))
         return {**values, "data": task.data | {"told": True}}
 
@@ -190,6 +213,41 @@ class ReconcileStep(OneOffStep):
         if report is not None and heard.digest_every is Every.MONTHLY:
             owner = ReplyTarget(connection.workspace_id, connection.owner_id)
             turn.then(partial(self.screen.send_file, owner, report))
+
+
+class RelinkScreen(ReconcileScreen, Protocol):
+    """Where the owner sees what a lost database knew."""
+
+    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> None:
+        """Show what was found, and ask whether it is to be linked."""
+
+    async def show_linked(self, reply_to: ReplyTarget, count: int, found: Relinkable) -> None:
+        """Say how many of them are linked."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelinkStep(ReconcileStep):
+    """Looks for former exports, shows them, and links them once the owner has agreed."""
+
+    screen: RelinkScreen
+
+    job = Job.RELINK
+
+    async def run(self, turn: Turn[Task]) -> None:
+        """Read both sides, and write what belongs together where that is agreed."""
+        task = turn.row
+        async with self.database.sessions() as session:
+            connection = await connections.get(session, task.connection_id)
+        _require_open(connection)
+        relinking = Relinking(self.database, self.paymo, self.xero, self.now)
+        found, target = await relinking.find(connection), ReplyTarget(**(task.reply_to or {}))
+        shown = partial(self.screen.show_former, target, found)
+        if task.data["is_agreed"]:
+            count = await relinking.write(found)
+            shown = partial(self.screen.show_linked, target, count, found)
+        async with self.database.sessions.begin() as session:
+            await lifecycle.finish(session, task, {"found": len(found.pairs)})
+        turn.then(shown)
 
 
 def _require_open(connection: Connection) -> None:

@@ -116,8 +116,9 @@ class SweepRun:
         connection = self.connection
         facts = connections.common_facts(connection) | {
             "problem": f"Invoices that were exported before, and that we don't know: {count}. "
-            "Their payments aren't followed. Whoever runs paymo-xero can link them with "
-            f"“paymo-xero relink --workspace {connection.workspace_id}”."
+            "Their payments aren't followed. Link them here, or have whoever runs paymo-xero run "
+            f"“paymo-xero relink --workspace {connection.workspace_id}”.",
+            "former": True,
         }
         source, also = f"former:{connection.id}", (connection.owner_id,)
         notification = Notification(NoticeKind.HEALTH, source, facts, also=also)

@@ -135,6 +135,8 @@ class Crowd:
             names.FIX_FAILED: self.ids["batch"],
             names.BREAKER_APPLY: self.ids["connection"],
             names.BREAKER_KEEP: self.ids["connection"],
+            names.FIND_FORMER: self.ids["connection"],
+            names.LINK_FORMER: self.ids["connection"],
             names.MATCH_CLIENT: self.ids["client"],
         }
         return str(carried.get(action_id, self.ids["export"]))

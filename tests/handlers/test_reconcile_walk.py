@@ -4,13 +4,24 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from sandbox.slack.model import Message, SharedFile
-from services.model.notice import Every, Rhythm
+from services.model.notice import Every, NoticeKind, Rhythm
 from services.reconcile.service import ask_digest
+from services.store import connections, notices
+from services.store.notices import Notification
 from services.store.reconciling import Period
-from services.store.tables import Connection, Subscription
+from services.store.tables import (
+    AuditEntry,
+    Card,
+    Connection,
+    Export,
+    Notice,
+    Payment,
+    Subscription,
+    Task,
+)
 from tests.days import day
 from tests.walk import Walk, text_in
 
@@ -150,3 +161,34 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     assert {"data_visualization", "data_table"} <= {each["type"] for each in told.blocks}
     assert told.metadata is not None
     assert set(told.metadata["event_payload"]) == {"connection_id", "tenant_id"}
+
+
+async def lose_exports(walk: Walk) -> None:
+    """Have the database know nothing of any export, and tell the owner so."""
+    core = walk.town.program.core
+    async with core.database.sessions.begin() as session:
+        for table in (Card, Notice, AuditEntry, Payment, Task, Export):
+            await session.execute(delete(table))
+        connection = (await session.scalars(select(Connection))).one()
+        facts = connections.common_facts(connection) | {"problem": "Unknown: 1.", "former": True}
+        also = (connection.owner_id,)
+        told = Notification(NoticeKind.HEALTH, "former", facts, also=also)
+        await notices.enqueue(session, connection, told, datetime.now(UTC))
+
+
+async def test_the_owner_links_former_exports_after_seeing_them(walk: Walk) -> None:
+    await walk.export("INV-1")
+    await lose_exports(walk)
+    told = await walk.notice("health", channel=walk.town.slack.direct("Anna").id)
+    await walk.town.slack.press("Anna", told, "find_former")
+    shown = await walk.modal_saying("1 former export: INV-1.")
+    assert "⏳" not in text_in(shown.payload)
+    core = walk.town.program.core
+    async with core.database.sessions() as session:
+        assert (await session.scalars(select(Export))).all() == []
+    await walk.town.slack.press("Anna", shown, "link_former")
+    await walk.modal_saying("Linked 1 of 1.")
+
+    async with core.database.sessions() as session:
+        row = (await session.scalars(select(Export))).one()
+    assert row.xero_invoice_id == walk.in_xero("INV-1").invoice_id

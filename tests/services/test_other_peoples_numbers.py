@@ -67,6 +67,7 @@ PLAIN: dict[str, Any] = {
     "due_on": date(2026, 12, 30),
     "marks": Marks(0, (1,), (1,)),
     "is_all": True,
+    "is_agreed": True,
     "page": 1,
     "invoice_id": 1,
 }

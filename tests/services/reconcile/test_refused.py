@@ -105,7 +105,7 @@ async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: 
     at = bridge.clock() + timedelta(hours=2)
     await ask(bridge)
 
-    assert bridge.screen.said[0].endswith(f"We'll compare again at {Moment(at)}.")
+    assert bridge.screen.said[0].endswith(f"We'll try again at {Moment(at)}.")
     bridge.clock.time = at
     await bridge.run()
     assert bridge.screen.reports[-1].is_fine

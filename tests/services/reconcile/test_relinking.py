@@ -81,6 +81,7 @@ async def test_the_owner_is_told_how_to_find_them_once(bridge: Bridge) -> None:
     assert len(told) == 1
     assert "know: 4." in str(told[0]["problem"])
     assert "paymo-xero relink --workspace" in str(told[0]["problem"])
+    assert told[0]["former"] is True
 
 
 async def test_what_was_deleted_in_xero_meanwhile_leaves_paymo_and_a_second_time_does_nothing(
