@@ -67,8 +67,8 @@ class Kill(Blow):
                 if self.is_answered:
                     await asyncio.sleep(self.pause)
                 await each.end(kindly=self.is_kind)
-                if self.stage.shape.processes == 1:
-                    await each.ready()
+                if self.stage.shape.processes == 1:  # what was sent doesn't wait for that
+                    self.tasks.append(asyncio.create_task(each.ready()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def _arm(stage: Stage, step: Step, blow: Blow, *, rest: float = 0) -> Over:
             await asyncio.sleep(0.1)
         if blow in faults.waiting:
             faults.waiting.remove(blow)
-        if isinstance(blow, Kill):
-            await asyncio.gather(*blow.tasks)
+        while isinstance(blow, Kill) and (left := [each for each in blow.tasks if not each.done()]):
+            await asyncio.gather(*left)
         if blow.strikes and _may_repeat(blow):
             stage.repeats_allowed += len(blow.strikes)
         return blow.strikes[-1] + rest if blow.strikes else None
