@@ -67,7 +67,8 @@ class Kill(Blow):
                 if self.is_answered:
                     await asyncio.sleep(self.pause)
                 await each.end(kindly=self.is_kind)
-                if self.stage.shape.processes == 1:  # what was sent doesn't wait for that
+                if not any(other.runs for other in self.stage.workers):
+                    # What was sent doesn't wait for that.
                     self.tasks.append(asyncio.create_task(each.ready()))
 
 
