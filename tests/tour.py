@@ -228,8 +228,8 @@ class Tour:
         await self.close()
 
     async def look_at_home(self) -> None:
-        """Open the app's Home."""
-        await self.slack.get_by_role("button", name="paymo-xero", exact=True).click()
+        """Open the app's Home from where a card says who chooses what the channel gets."""
+        await self.messages.get_by_role("link", name="Manage notifications").last.click()
         home = self.slack.get_by_role("tabpanel")
         await expect(home.get_by_role("button")).not_to_have_count(0, timeout=PATIENCE)
         await self.show("home", home, size=SHORT)

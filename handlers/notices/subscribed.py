@@ -100,8 +100,7 @@ def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> s
     """Say that a word is no topic, which one is near, and what there is."""
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     return (
-        f"“{typed}” is not something to subscribe to.{hint} There are {', '.join(known)}, "
-        "client:NAME and min:500."
+        f"“{typed}” isn't a topic.{hint} You can type {', '.join(known)}, client:NAME and min:500."
     )
 
 

@@ -59,7 +59,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         blocks.search(names.CLIENT, "Only for this client", "Any client", client, optional=True),
         blocks.input_block(
             blocks.number_input(names.MINIMUM, minimum),
-            "Only for amounts from here on",
+            "Only amounts of at least",
             hint=MINIMUM_MEANS,
             optional=True,
         ),

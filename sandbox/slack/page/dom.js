@@ -13,8 +13,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Return a link that opens elsewhere, or only its words when the address is not of the web. */
+/** Return a link that opens elsewhere or at the app's Home, or only its words when it is neither. */
 export function link(address, words, attributes = {}) {
+  if (/^slack:\/\/app\?.*\btab=home\b/.test(address)) {
+    const open = (event) => { event.preventDefault(); dispatchEvent(new Event("openhome")); };
+    return el("a", { href: "#home", onclick: open, ...attributes }, words);
+  }
   if (!/^(https?:|mailto:)/.test(address)) return el("span", attributes, words);
   return el("a", { href: address, target: "_blank", rel: "noopener", ...attributes }, words);
 }

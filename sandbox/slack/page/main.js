@@ -190,4 +190,5 @@ at("shortcuts").addEventListener("change", () => {
   at("shortcuts").value = "";
   if (id) act("shortcut", { user: here.user, callback_id: id });
 });
+addEventListener("openhome", openHome);
 watch();
