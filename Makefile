@@ -28,7 +28,7 @@ help:
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
 
-tour: $(READY)
+tour: $(READY) axe
 	@TOUR=docs/images FORBID_SKIPS=1 $(BIN)/python -m pytest -q -k newcomer tests/test_demo.py
 
 # What is `thorough` is decided in tests/split.py.
