@@ -69,7 +69,11 @@ class ExportListeners:
     async def unfurl(self, request: SlackRequest) -> None:
         """Put cards under shared links, without what changes something; elsewhere nothing."""
         event = request.body["event"]
-        urls = [str(each["url"]) for each in event["links"]][:_MOST_LINKS]
+        links = event.get("links")
+        shared = (
+            [each for each in links if isinstance(each, dict)] if isinstance(links, list) else []
+        )
+        urls = [str(each.get("url", "")) for each in shared[:_MOST_LINKS]]
         cards = await self.forms.shared(request.person, urls)
         if cards:
             unfurls = {url: {"blocks": shared_card(facts)} for url, facts in cards.items()}
