@@ -101,7 +101,7 @@ def refusing(problem: Exception) -> Act:
     """Return an act that meets this."""
 
     async def act(_: Turn[Draft]) -> None:
-        raise problem
+        raise problem.with_traceback(None)  # it would grow with each time it is raised
 
     return act
 
