@@ -111,6 +111,8 @@ class _Sweep:
     async def go(self) -> None:
         """Read everything that changed, then do what it asks for."""
         run = self.run
+        if run.connection.swept_at is None:
+            self.former = await self._count_former()
         await self._read()
         self.outcomes = await run_due(run)
         self.deletions = await run_unsettled(run)
@@ -124,17 +126,13 @@ class _Sweep:
                 f"Xero lets the app make {allowance.day_left} more calls today. We keep them for "
                 "exports and sync once an hour until the count starts again."
             )
-        if run.connection.swept_at is None:
-            self.former = await self._count_former()
 
     async def _count_former(self) -> int:
         """Return how many invoices of ours are in Xero that no database knows."""
         run = self.run
         own = await run.xero.own_invoices()
         ids = {
-            each.invoice_id
-            for each in own
-            if Links.paymo_id(each.url) and each.status not in {lifecycle.DELETED, lifecycle.VOIDED}
+            each.invoice_id for each in own if Links.paymo_id(each.url) and each.status not in _SEEN
         }
         async with run.database.sessions() as session:
             known = await exports.list_known_ids(session, run.connection.tenant_id)

@@ -84,6 +84,19 @@ async def test_the_owner_is_told_how_to_find_them_once(bridge: Bridge) -> None:
     assert told[0]["former"] is True
 
 
+@pytest.mark.parametrize("read", range(4))
+async def test_the_owner_is_told_although_the_first_sync_is_cut_short(
+    bridge: Bridge, read: int
+) -> None:
+    """Wherever it is cut short."""
+    bridge.xero.faults.add(method="GET", path="/Invoices$", status=500, times=3, skip=read)
+    await lose_database(bridge)
+    for _ in range(3):
+        await bridge.look()
+
+    assert [kind for kind, _ in await bridge.notices()].count("health") == 1
+
+
 async def test_what_was_deleted_in_xero_meanwhile_leaves_paymo_and_a_second_time_does_nothing(
     bridge: Bridge,
 ) -> None:
