@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.telemetry import Metrics
 from bot.wiring import Core, now, open_core, open_database, open_remote
 from handlers.blocks import render_plain
-from handlers.reconcile.text import found_lines
+from handlers.reconcile.text import found_lines, linked_text
 from services.errors import ServiceError
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
@@ -73,7 +73,7 @@ class Commands:
     def examine(self, *, as_json: bool) -> None:
         """Print what is well and what is not, line by line or as one JSON object."""
         found = _run(_examine(self.settings, lambda each: None if as_json else _say(each)))
-        is_well = all(each.verdict is not Verdict.FAIL for each in found)
+        is_well = _is_well(found)
         if as_json:
             checks = [each.fields() for each in found]
             typer.echo(json.dumps({"status": "ok" if is_well else "fail", "checks": checks}))
@@ -82,7 +82,7 @@ class Commands:
     def try_credentials(self) -> bool:
         """Try what was filled in, print what comes of it, and return whether all is well."""
         found = _run(_examine(self.settings, _say, only=doctor.CREDENTIALS))
-        return all(each.verdict is not Verdict.FAIL for each in found)
+        return _is_well(found)
 
     def rotate_keys(self) -> None:
         """Encrypt every secret again with the newest key."""
@@ -162,6 +162,10 @@ async def sync_on(settings: Settings) -> None:
         await stop.wait()
         core.clock.stop()
         await core.work.stop(_PATIENCE)
+
+
+def _is_well(found: Iterable[Diagnosis]) -> bool:
+    return all(each.verdict is not Verdict.FAIL for each in found)
 
 
 def _say(finding: Diagnosis) -> None:
@@ -257,7 +261,7 @@ async def _relink_one(
         typer.echo("Nothing is written. Add --yes to link them.", err=True)
         return False
     count = await relinking.write(found)
-    typer.echo(f"Linked {count} of {len(found.pairs)}. Their payments follow with the next sync.")
+    typer.echo(linked_text(count, found))
     return True
 
 

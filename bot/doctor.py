@@ -261,9 +261,8 @@ class Patient:
         """Say what soon may be a problem, of which connections."""
         health = open_health(self.settings, self.database)
         try:
-            said = list(health.disk().values())
-            if concern is not Concern.DISK:
-                said = await self._said(health, concern)
+            is_disk = concern is Concern.DISK
+            said = list(health.disk().values()) if is_disk else await self._said(health, concern)
         except (SQLAlchemyError, OSError):
             raise Ill("unknown until the database can be read", "See the lines above.") from None
         if said:

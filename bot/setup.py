@@ -52,15 +52,15 @@ class Setup:
     fresh: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Read what is there: the environment, the file, and secrets in files of their own."""
-        self.there = {**_values(), **os.environ}
+        """Read what is there: the environment, where it says something, and the file."""
+        self.there = _values() | {name: each for name, each in os.environ.items() if each}
 
     def fill_in(self) -> bool:
         """Ask for what is missing, write both files, and return whether all flags were taken.
 
         Raises `SettingsError` where something is malformed; then that is not written.
         """
-        kept = self._take_given()
+        is_taken = self._take_given()
         self._ask_mode()
         if not self._has("ENCRYPTION_KEYS"):
             self.fresh["ENCRYPTION_KEYS"] = generate_key()
@@ -72,21 +72,21 @@ class Setup:
         for name in self._needed():
             self._ask(name)
         self._save()
-        return not kept
+        return is_taken
 
-    def _take_given(self) -> list[str]:
-        """Take the flags; return those that differ from what is there, which stays."""
-        kept = []
+    def _take_given(self) -> bool:
+        """Take the flags; say whether none differs from what is there, which stays."""
+        is_taken = True
         for name, value in self.given.items():
             known = self.there.get(name) or value
             if self._has(name) and known != value and not _agreed(f"{name} is set. Replace it?"):
                 typer.echo(
                     f"Kept: {name} is set already. Remove it first to set it anew.", err=True
                 )
-                kept.append(name)
+                is_taken = False
             elif not self._has(name) or known != value:
                 self.fresh[name] = value
-        return kept
+        return is_taken
 
     def _ask_mode(self) -> None:
         if self.is_socket is None:

@@ -96,7 +96,7 @@ class SlackReconcileScreen(Screen):
 
     async def show_linked(self, reply_to: ReplyTarget, count: int, found: Relinkable) -> None:
         """Say how many former exports are linked."""
-        await self.say_text(reply_to, linked_text(count, found))
+        await self.say_text(reply_to, f"✅ {linked_text(count, found)}")
 
     async def show_wait(self, reply_to: ReplyTarget, reason: str) -> None:
         """Say until when it waits."""

@@ -48,7 +48,7 @@ def relink_text(*, is_agreed: bool, is_new: bool) -> str:
 
 def linked_text(count: int, found: Relinkable) -> str:
     """Say how many former exports are linked."""
-    return f"✅ Linked {count} of {len(found.pairs)}. Their payments follow with the next sync."
+    return f"Linked {count} of {len(found.pairs)}. Their payments follow with the next sync."
 
 
 def file_text(report: Report) -> str:
@@ -159,7 +159,7 @@ def is_fine(facts: Facts) -> bool:
 
 def _filters(facts: Facts) -> str:
     only = f" · {one_line(facts['client'])} only" if facts["client"] else ""
-    return f"{only} · from {one_line(facts['minimum'])}" if facts["minimum"] else only
+    return f"{only} · {one_line(facts['minimum'])} or more" if facts["minimum"] else only
 
 
 def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
@@ -276,18 +276,18 @@ def found_lines(found: Relinkable) -> list[str]:
         copies = sum(len(each.copies) for each in found.pairs)
         owed = sum(each.owed for each in found.pairs)
         if copies:
-            said.append(f"Payments that are in Paymo already: {copies}.")
+            said.append(f"{counted(copies, 'payment')} already in Paymo.")
         if owed:
-            said.append(f"Payments that the next sync brings to Paymo: {owed}.")
+            said.append(f"{counted(owed, 'payment')} will follow with the next sync.")
     if found.known:
-        said.append(f"Exports that we know already: {found.known}.")
+        said.append(f"{counted(found.known, 'export')} already linked.")
     return said + [
         f"{what}: {some_of(each)}. {then}"
         for each, what, then in (
             (found.ended, "Voided or deleted in Xero", "We leave them alone."),
             (found.doubled, "Twice in Xero", "We link one. Void the other one by hand."),
-            (found.loose, "Paid from Xero, but not found there", "We leave them alone."),
-            (found.unread, "Couldn't be read", "Put them right, then try again."),
+            (found.loose, "Payments from Xero, but no invoice there", "We leave them alone."),
+            (found.unread, "Couldn't be read", "Fix them, then try again."),
         )
         if each
     ]

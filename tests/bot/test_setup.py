@@ -184,6 +184,16 @@ async def test_a_malformed_value_is_not_written_and_the_environment_counts(
     assert set(written(tmp_path)) == {"ENCRYPTION_KEYS"}
 
 
+async def test_an_empty_variable_hides_nothing_that_is_written_down(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    """As for `serve`."""
+    await run(tmp_path, "init", *socket_flags(world), **places(world))
+    ended = await run(tmp_path, "init", XERO_CLIENT_ID="", **places(world))
+
+    assert (ended.status, "missing" in ended.err) == (0, False)
+
+
 async def test_on_a_terminal_it_asks_and_shows_no_secret(
     tmp_path: Path, world: dict[str, str]
 ) -> None:
