@@ -1,7 +1,6 @@
 """The clock inside each process: it ticks, has what is due found, and does a few chores."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,6 @@ from typing import Any
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy.exc import DBAPIError
 
 from bot.telemetry import Metrics
 from bot.work import Run, Tasks
@@ -82,14 +80,16 @@ class Keeping:
 
     async def keep_tokens(self) -> None:
         """Refresh tokens that went unused for a day, since sixty unused days end a consent."""
-        async with self.database.sessions() as session:
-            grant_ids = await grants.list_idle(session, self.now() - _QUIET)
-        for grant_id in grant_ids:
-            try:
-                await self.tokens.keep_alive(grant_id)
-            except ServiceError as refusal:
-                log.info("token_not_kept", grant_id=grant_id, refusal=refusal)
-        self.kept.set()
+        try:
+            async with self.database.sessions() as session:
+                grant_ids = await grants.list_idle(session, self.now() - _QUIET)
+            for grant_id in grant_ids:
+                try:
+                    await self.tokens.keep_alive(grant_id)
+                except ServiceError as refusal:
+                    log.info("token_not_kept", grant_id=grant_id, refusal=refusal)
+        finally:
+            self.kept.set()
 
     async def speak_first(self) -> None:
         """Tell owners what may soon be a problem, once what a standstill has left is caught up."""
@@ -109,6 +109,7 @@ class Clock:
     tasks: Tasks
     beat_at: datetime | None = None
     running: set[str] = field(default_factory=set)
+    owed: timedelta = timedelta(0)  # by how much the machine's clock was set back, until told
     minding: asyncio.Task[None] | None = None
     scheduler: AsyncIOScheduler = field(init=False)
 
@@ -135,19 +136,23 @@ class Clock:
 
     async def _mind(self) -> None:
         """Notice by the stopwatch where the machine's clock is set back, and go on at once."""
-        ahead, owed = self._ahead(), timedelta(0)
+        ahead = self._ahead()
         while True:
             await asyncio.sleep(_GLANCE.total_seconds())
             before, ahead = ahead, self._ahead()
             if before - ahead > _SET_BACK:
-                owed += before - ahead
-                log.warning("clock_set_back", seconds=owed.total_seconds())
+                self.owed += before - ahead
+                log.warning("clock_set_back", seconds=self.owed.total_seconds())
                 for job in self.scheduler.get_jobs():
                     job.modify(next_run_time=self.keeping.now())
-            if owed:
-                with contextlib.suppress(DBAPIError, OSError):  # it is tried again
-                    await self.keeping.set_back(owed)
-                    owed = timedelta(0)
+            if self.owed:
+                await self._begin("set_back", self._catch_up)  # until it works
+
+    async def _catch_up(self) -> None:
+        """Have nothing wait longer by what is owed; more may be owed meanwhile."""
+        by = self.owed
+        await self.keeping.set_back(by)
+        self.owed -= by
 
     def _ahead(self) -> timedelta:
         """Return how far the clock is ahead of the stopwatch."""

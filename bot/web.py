@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Health:
     clock: Clock
     is_stopping: Callable[[], bool]
     asked_at: datetime = _NEVER
-    asking: "asyncio.Task[_Found] | None" = None
+    asking: asyncio.Task[dict[str, bool]] | None = None
 
     async def alive(self, _request: Request) -> Response:
         """Answer, which is all that it takes."""
@@ -62,58 +63,59 @@ class Health:
 
     async def details(self, _request: Request) -> Response:
         """Say whether the program can work, what keeps it from working, and what soon may."""
-        found = await self._checks()
-        words = {name: "ok" if is_well else "failing" for name, is_well in found.checks.items()}
-        return self._say(found, checks=words, warnings=found.warnings)
+        checks = await self._checks()
+        words = {name: "ok" if is_well else "failing" for name, is_well in checks.items()}
+        can_tell = checks["database"] and checks["migrations"]
+        return self._say(checks, checks=words, warnings=await self._warnings() if can_tell else {})
 
     async def page(self, _request: Request) -> Response:
         """Show what is counted, as Prometheus reads it."""
         page = generate_latest(self.metrics.registry)
         return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _say(self, found: "_Found", **more: object) -> Response:
-        is_ready = all(found.checks.values())
+    def _say(self, found: dict[str, bool], **more: object) -> Response:
+        is_ready = all(found.values())
         said = {"status": "ok" if is_ready else "failing", **more}
         return JSONResponse(said, 200 if is_ready else 503, headers=_NEVER_KEPT)
 
-    async def _checks(self) -> "_Found":
+    async def _warnings(self) -> dict[str, int]:
+        """Count the connections that something soon may keep from working."""
+        asking = asyncio.create_task(self.clock.keeping.health.counts())
+        done, _ = await asyncio.wait({asking}, timeout=_PATIENCE)
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            return asking.result() if done else {}
+        return {}
+
+    async def _checks(self) -> dict[str, bool]:
         now = self.clock.keeping.now()
         is_answered = self.asking is None or self.asking.done()
         if self.asking is None or (is_answered and now - self.asked_at >= _HOLDS):
             self.asked_at, self.asking = now, asyncio.create_task(self._database())
         # Never cancelled: SQLite might keep the lock of a write that was broken off.
         done, _ = await asyncio.wait({self.asking}, timeout=_PATIENCE)
-        found = self.asking.result() if done else _Found(dict.fromkeys(_STORED, False))
+        stored = self.asking.result() if done else dict.fromkeys(_STORED, False)
         checks = {"scheduler": self.clock.is_beating(), "accepting": not self.is_stopping()}
-        return _Found(found.checks | checks, found.warnings)
+        return stored | checks
 
-    async def _database(self) -> "_Found":
+    async def _database(self) -> dict[str, bool]:
         """See whether the database takes a write, has its migrations, and has room on its disk."""
-        health = self.clock.keeping.health
-        found = _Found({"database": False, "migrations": False, "disk": health.has_room()})
+        # A disk that hangs holds up a thread, and no answer to Slack.
+        has_room = await asyncio.to_thread(self.clock.keeping.health.has_room)
+        found = {"database": False, "migrations": False, "disk": has_room}
         try:
             async with self.database.sessions() as session:
                 await session.execute(text("SELECT 1"))
-                found.checks["migrations"] = await is_current(session)
-            if found.checks["migrations"]:
+                found["migrations"] = await is_current(session)
+            if found["migrations"]:
                 async with self.database.sessions.begin() as session:
                     await session.execute(_WRITE)
-                found.warnings.update(await health.counts())
         except (SQLAlchemyError, OSError):
             return found
-        found.checks["database"] = True
+        found["database"] = True
         return found
 
 
 _STORED = ("database", "migrations", "disk")
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What was seen: what must be well, and how many connections soon may not be."""
-
-    checks: dict[str, bool]
-    warnings: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
