@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.export import approvals, recording
+from services.export import approvals, claims, recording
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import SENT_IN_PAYMO
 from services.model.people import Person, Role
-from services.model.wording import Amount, Day, Member, situated
+from services.model.wording import Amount, Day, situated
 from services.store import access, batches, connections, people, worklists
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
@@ -111,8 +111,8 @@ def _why(export: Export) -> tuple[str, Action | None]:
 
 
 def _to_approve(export: Export, connection: Connection) -> Line:
-    who = Member(export.requested_by) if export.requested_by else "Automatic export"
-    line = _line(export, connection, f"{who} wants to export it.", Action.APPROVE)
+    said = f"{claims.asked_by(export)} wants to export it."
+    line = _line(export, connection, said, Action.APPROVE)
     return replace(line, value=approvals.press_value(export))
 
 

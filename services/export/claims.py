@@ -133,8 +133,7 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state is ExportState.AWAITING:
         return f"Invoice {number} is waiting for approval. {export.reason}"
     if export.state in exports.WAITING:
-        who = Member(export.requested_by) if export.requested_by else "Automatic export"
-        return f"{who} is exporting invoice {number} right now."
+        return f"{asked_by(export)} is exporting invoice {number} right now."
     if export.invoice_state is InvoiceState.UNDOING:
         return f"Somebody is undoing the export of invoice {number} just now."
     if export.invoice_state in _DECIDING:
@@ -148,11 +147,15 @@ def why_taken(export: Export, connection: Connection) -> str:
     return f"{said} {_exported_by(export)}".strip()
 
 
+def asked_by(export: Export) -> str:
+    """Name who asked for an export."""
+    return f"{Member(export.requested_by)}" if export.requested_by else "Automatic export"
+
+
 def _exported_by(export: Export) -> str:
     if export.exported_at is None:
         return ""
-    who = Member(export.requested_by) if export.requested_by else "Automatic export"
-    return f"{who} did it at {Moment(export.exported_at)}."
+    return f"{asked_by(export)} did it at {Moment(export.exported_at)}."
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
@@ -183,11 +186,11 @@ async def _again(
     session: Session, connection: Connection, failed: Export, asked: ExportColumns
 ) -> Export:
     """Take up a row whose last try was refused; of two people, one gets it."""
-    said = Settled(EXPORTS, asked["requested_by"], "tried it again", failed.id)
-    await settle(session, connection, said, asked["requested_at"])
     if not await lifecycle.requeue(session, failed, asked):
         latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
         raise AlreadyRequested(why_taken(latest or failed, connection))
+    said = Settled(EXPORTS, asked["requested_by"], "tried it again", failed.id)
+    await settle(session, connection, said, asked["requested_at"])
     await drafts.outdate(session, failed, asked["requested_at"])
     return failed
 

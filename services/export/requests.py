@@ -156,9 +156,10 @@ class ExportRequests:
                     "override_tax": export.override_tax and person.user_id == connection.owner_id,
                 }
                 said = Settled(EXPORTS, person.user_id, "tried it again", export.id)
-                await settle(session, connection, said, now)
-                if await lifecycle.requeue(session, export, {**asked, **decided}) and decided:
-                    await claims.remember_match(session, export, now)
+                if await lifecycle.requeue(session, export, {**asked, **decided}):
+                    await settle(session, connection, said, now)
+                    if decided:
+                        await claims.remember_match(session, export, now)
             number, organisation = export.number, connection.organisation_name
         await self.work.nudge(Job.EXPORT, export_id)
         return f"Invoice {number} is on its way to {organisation}."
