@@ -39,7 +39,7 @@ Bound = Callable[[], AbstractAsyncContextManager[None]]
 
 LONGEST_WAIT = timedelta(seconds=5)
 _TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
-_LONGEST_WAIT = timedelta(days=1)  # that a date may ask for
+_LONGEST_DATED = timedelta(days=1)  # that a date may ask for
 _UNTOLD_WAIT = timedelta(minutes=1)
 _NOT_MODIFIED = 304
 _TOO_MANY = 429
@@ -306,7 +306,7 @@ def _asked_to_wait(answer: Answer) -> timedelta | None:
     if seconds is not None:
         return timedelta(seconds=seconds)
     wait = days.until(asked, answer.headers.get("Date", ""))
-    return min(wait, _LONGEST_WAIT) if wait is not None and wait > timedelta(0) else None
+    return min(wait, _LONGEST_DATED) if wait is not None and wait > timedelta(0) else None
 
 
 def _jittered(attempt: int) -> timedelta:

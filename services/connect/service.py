@@ -288,6 +288,12 @@ class WorkspaceService:
     async def meet(self, person: Person, app: str = "") -> bool:
         """Say once that this person has not been told yet what this is; `app` is our id there."""
         workspace_id = await self.id_of(person)
+        # Nearly always there is nothing to write, and Slack waits: no lock for that.
+        async with self.database.sessions() as session:
+            workspace = await workspaces.get(session, workspace_id)
+            is_known = await people.has_met(session, workspace_id, person.user_id)
+        if is_known and app in {"", workspace.app_id}:
+            return False
         async with self.database.sessions.begin() as session:
             if app:
                 await workspaces.note_app(session, workspace_id, app)

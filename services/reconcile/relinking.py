@@ -245,8 +245,8 @@ class _Writing:
         else:
             await lifecycle.mark_exported(session, export, created)
         await self._remember(session, export)
-        for each in self._settlements():
-            await self._copy(session, export, each)
+        for each, is_listed in self._settlements():
+            await self._copy(session, export, each, is_listed=is_listed)
         after = {"xero_invoice_id": stated.invoice_id, "xero_number": stated.invoice_number}
         entry = AuditNote("relinked", self.now, self.connection.owner_id, export.id, after=after)
         audit.record(session, self.connection, entry)
@@ -329,17 +329,22 @@ class _Writing:
         if await matches.find(session, connection.id, connection.tenant_id, client_id) is None:
             await claims.remember_match(session, export, self.now)
 
-    def _settlements(self) -> Iterator[Settlement]:
-        """Yield what Xero lists, and what Paymo has a copy of though Xero lists it no more."""
+    def _settlements(self) -> Iterator[tuple[Settlement, bool]]:
+        """Yield what Xero lists, and what Paymo has a copy of though Xero lists it no more.
+
+        The second says which.
+        """
         today = days.day_in(self.connection.time_zone, self.now)
         listed = settlements_of(self.pair.stated, today)
-        yield from listed
+        yield from ((each, True) for each in listed)
         known = {each.key for each in listed}
         for key, copy in self.pair.copies.items():
             if key not in known:
-                yield Settlement(key, _kind_of(copy, key), "", copy.amount, copy.paid_on)
+                yield Settlement(key, _kind_of(copy, key), "", copy.amount, copy.paid_on), False
 
-    async def _copy(self, session: Session, export: Export, listed: Settlement) -> None:
+    async def _copy(
+        self, session: Session, export: Export, listed: Settlement, *, is_listed: bool
+    ) -> None:
         """Write one payment: recorded where Paymo has its copy, else to be added by the sweep."""
         copy = self.pair.copies.get(listed.key)
         if copy is not None and listed.kind is not PaymentKind.PAYMENT:
@@ -351,8 +356,7 @@ class _Writing:
         if not await payments.add(session, row) or copy is None:
             return
         await payment.mark_recorded(session, row, copy.id, copy.amount)
-        today = days.day_in(self.connection.time_zone, self.now)
-        if listed.key not in {each.key for each in settlements_of(self.pair.stated, today)}:
+        if not is_listed:
             await payment.check(session, row, self.now)
 
 

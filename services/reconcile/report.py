@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from services.compare import Mismatch
 from services.errors import ServiceError
-from services.model import days
 from services.model.actions import Action
 from services.model.notice import AGES
 from services.model.people import ReplyTarget
@@ -236,8 +235,7 @@ def digest_facts(
 ) -> dict[str, Any]:
     """What a channel's digest is worded from; amounts by currency, and text for every digit."""
     heard, figures, period = digest.reader, digest.figures, digest.period
-    today = days.day_in(connection.time_zone, now)
-    late = [each for each in figures.open if each.due_on and each.due_on < today]
+    late = [each for each in figures.open if worklists.days_late(each, connection, now) > 0]
     return {
         "connection_id": connection.id,
         "organisation": connection.organisation_name,
@@ -255,7 +253,7 @@ def digest_facts(
         "exported": _group((each, each.total or Decimal(0)) for each in figures.exported),
         "overdue": _group((each, worklists.left_of(each)) for each in late),
         "failures": _group((each, each.total or Decimal(0)) for each in figures.failed),
-        "ages": _ages(figures.open, today),
+        "ages": _ages(figures.open, connection, now),
         "weeks": _weeks(figures, period),
         "problem": digest.problem,
         **_compared(connection, heard, report),
@@ -296,12 +294,12 @@ def _is_behind(side: Side, lock: date | None) -> bool:
     return lock is not None and side.issued_on is not None and side.issued_on <= lock
 
 
-def _ages(owed: Iterable[Export], today: date) -> dict[str, list[str]]:
+def _ages(owed: Iterable[Export], connection: Connection, now: datetime) -> dict[str, list[str]]:
     """Add up by currency what is not due yet, and what is overdue by age, the latest first."""
     ages = [*AGES, None]
     sums: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * len(ages))
     for each in owed:
-        late = (today - each.due_on).days if each.due_on else 0
+        late = worklists.days_late(each, connection, now)
         age = next(nth for nth, least in enumerate(ages) if least is None or late > least)
         sums[each.currency][age] += worklists.left_of(each)
     return {

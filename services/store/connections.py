@@ -45,9 +45,7 @@ async def lock_here(session: AsyncSession, person: Person, connection_id: int) -
     Its lists of people are written whole, so nobody may write them from what was read before.
     """
     await find_here(session, person, connection_id)
-    locked = await session.get_one(
-        Connection, connection_id, with_for_update=True, populate_existing=True
-    )
+    locked = await hold(session, connection_id)
     await people.require(session, locked, person, Role.OWNER)
     return locked
 

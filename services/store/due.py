@@ -111,12 +111,12 @@ def _payments() -> _Due:
     )
 
 
-def _notices() -> _Due:
-    since = func.min(Notice.due_at)
+def _in_workspaces(table: type[Notice | Acquaintance]) -> _Due:
+    since = func.min(table.due_at)
     return (
         select(Workspace.id, since)
-        .join(Notice, Notice.workspace_id == Workspace.id)
-        .where(Workspace.is_installed, leases.is_free(Notice, _NOW))
+        .join(table, table.workspace_id == Workspace.id)
+        .where(Workspace.is_installed, leases.is_free(table, _NOW))
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
     )
@@ -130,17 +130,6 @@ def _cards() -> _Due:
         .join(Export, Export.connection_id == Connection.id)
         .join(Card, Card.export_id == Export.id)
         .where(Workspace.is_installed, leases.is_free(Card, _NOW))
-        .group_by(Workspace.id)
-        .order_by(since, Workspace.id)
-    )
-
-
-def _homes() -> _Due:
-    since = func.min(Acquaintance.due_at)
-    return (
-        select(Workspace.id, since)
-        .join(Acquaintance, Acquaintance.workspace_id == Workspace.id)
-        .where(Workspace.is_installed, leases.is_free(Acquaintance, _NOW))
         .group_by(Workspace.id)
         .order_by(since, Workspace.id)
     )
@@ -179,9 +168,9 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
         (Job.SWEEP, _payments()),
         (Job.MIRROR, _schedules(Job.MIRROR)),
         (Job.DISCONNECT, _schedules(Job.DISCONNECT)),
-        (Job.NOTICES, _notices()),
+        (Job.NOTICES, _in_workspaces(Notice)),
         (Job.NOTICES, _cards()),
-        (Job.NOTICES, _homes()),
+        (Job.NOTICES, _in_workspaces(Acquaintance)),
         (Job.BATCH, _batches()),
     ]
     tasks = _tasks().limit(_LIMIT).subquery()

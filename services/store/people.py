@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
@@ -30,10 +30,14 @@ _WHY = {
 }
 
 
+async def has_met(session: AsyncSession, workspace_id: int, user_id: str) -> bool:
+    """Say whether the app has told this person what it is."""
+    met = _of(workspace_id, user_id).where(Acquaintance.met_at.is_not(None))
+    return await session.scalar(met) is not None
+
+
 async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> bool:
     """Say once for each person that the app has not met them before."""
-    if await session.scalar(_of(workspace_id, user_id).where(Acquaintance.met_at.is_not(None))):
-        return False
     return await _put(session, (workspace_id, user_id), Acquaintance.met_at.is_(None), met_at=now)
 
 
@@ -98,14 +102,19 @@ def _of(workspace_id: int, user_id: str) -> Any:
     )
 
 
-async def _put(session: AsyncSession, key: tuple[int, str], *only: Any, **values: object) -> bool:
+async def _put(
+    session: AsyncSession,
+    key: tuple[int, str],
+    only: ColumnElement[bool] | None = None,
+    **values: object,
+) -> bool:
     """Write it to the person's row, which is added where there is none; say whether it was."""
     row = {"workspace_id": key[0], "user_id": key[1], "name": "", "fence": 0, "tries": 0}
     insert = insert_into(session, Acquaintance).values(**(row | values))
     written = insert.on_conflict_do_update(
         index_elements=["workspace_id", "user_id"],
         set_=values,
-        where=only[0] if only else None,
+        where=only,
     ).returning(Acquaintance.id)
     return await session.scalar(written) is not None
 

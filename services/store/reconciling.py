@@ -248,7 +248,9 @@ async def load_figures(
         ],
         open=[
             each
-            for each in await worklists.list_of(session, connection, heard.client_id)
+            for each in await worklists.list_of(
+                session, connection, heard.client_id, worklists.IS_OPEN
+            )
             if worklists.left_of(each) > 0 and _is_wanted(heard, each, each.total)
         ],
         recent=await _cash(session, connection, heard, dated),

@@ -49,6 +49,12 @@ async def settle(
 ) -> None:
     """Have every message that asked for it drawn again, in channels and where people read it."""
     await people.outdate(session, connection, now)
+    await _mark(session, connection, settled, now)
+
+
+async def _mark(
+    session: AsyncSession, connection: Connection, settled: Settled, now: datetime
+) -> None:
     told = select(Notice).where(
         Notice.connection_id == connection.id,
         Notice.kind.in_(settled.kinds),
@@ -94,4 +100,4 @@ async def follow(
         kinds, what = _ENDS[kind]
         if kind is NoticeKind.INVOICE_DRIFTED and by:
             what = _UPDATED
-        await settle(session, connection, Settled(kinds, by, what, export_id), now)
+        await _mark(session, connection, Settled(kinds, by, what, export_id), now)

@@ -24,6 +24,7 @@ from services.store.payments import IS_LEFT
 from services.store.tables import Client, Connection, Export, InvoiceHeader, Payment, Task
 
 _MOST_NAMED, _LONGEST_ECHO = 8, 40
+IS_OPEN = Export.xero_seen_status == "AUTHORISED"  # what is paid is most of a company's history
 _SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not stormed
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
@@ -108,8 +109,8 @@ async def list_overdue(
     session: AsyncSession, connection: Connection, today: date
 ) -> Sequence[Export]:
     """Return what should have been paid before this day, the longest overdue first."""
-    found = await list_of(session, connection)
-    return [each for each in found if left_of(each) > 0 and each.due_on and each.due_on < today]
+    found = await list_of(session, connection, None, IS_OPEN, Export.due_on < today)
+    return [each for each in found if left_of(each) > 0]
 
 
 def _of(connection: Connection) -> Select[Export]:
@@ -144,7 +145,10 @@ def card_changes_at(export: Export, connection: Connection, now: datetime) -> da
 
 
 async def list_of(
-    session: AsyncSession, connection: Connection, client_id: int | None = None
+    session: AsyncSession,
+    connection: Connection,
+    client_id: int | None = None,
+    *more: ColumnElement[bool],
 ) -> Sequence[Export]:
     """Return the invoices in Xero that are approved or paid, of one client if given."""
     own = [
@@ -152,6 +156,7 @@ async def list_of(
         Export.tenant_id == connection.tenant_id,
         Export.invoice_state == InvoiceState.LIVE,
         Export.xero_seen_status.in_(("AUTHORISED", "PAID")),
+        *more,
     ]
     if client_id is not None:
         own.append(Export.client_id == client_id)

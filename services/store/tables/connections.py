@@ -51,7 +51,7 @@ class Acquaintance(Leased, Base):
     __table_args__ = (UniqueConstraint("workspace_id", "user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"))
     user_id: Mapped[str] = mapped_column(String(32))
     met_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # told what this is
     home_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opened Home, the last time

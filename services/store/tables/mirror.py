@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.types import PAYMO_ID, Base, Money, UtcDateTime
@@ -92,6 +92,7 @@ class InvoiceHeader(Base):
     """The head of an invoice in Paymo."""
 
     __tablename__ = "paymo_invoices"
+    __table_args__ = (Index("ix_paymo_invoices_newest", "connection_id", "updated_on"),)
 
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), primary_key=True)
     invoice_id: Mapped[int] = mapped_column(PAYMO_ID, primary_key=True)

@@ -53,6 +53,7 @@ class Notice(Traced, Leased, Base):
     __tablename__ = "notices"
     __table_args__ = (
         UniqueConstraint("source", "channel_id"),
+        Index("ix_notices_about", "connection_id", "kind"),
         partial(
             "ix_notices_waiting",
             "workspace_id",

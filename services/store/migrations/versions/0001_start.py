@@ -130,7 +130,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "user_id", name=op.f("uq_people_workspace_id_user_id")),
     )
     op.create_index(op.f("ix_people_due_at"), "people", ["due_at"], unique=False)
-    op.create_index(op.f("ix_people_workspace_id"), "people", ["workspace_id"], unique=False)
     op.create_table(
         "xero_grants",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -423,6 +422,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection_id", "invoice_id", name=op.f("pk_paymo_invoices")),
     )
+    op.create_index("ix_paymo_invoices_newest", "paymo_invoices", ["connection_id", "updated_on"])
     op.create_table(
         "schedules",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -869,6 +869,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
         sa.UniqueConstraint("source", "channel_id", name=op.f("uq_notices_source_channel_id")),
     )
+    op.create_index("ix_notices_about", "notices", ["connection_id", "kind"])
     op.create_index(op.f("ix_notices_due_at"), "notices", ["due_at"], unique=False)
     op.create_index(op.f("ix_notices_workspace_id"), "notices", ["workspace_id"], unique=False)
     _partial(
