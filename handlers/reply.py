@@ -29,7 +29,7 @@ from services.model.people import Person, ReplyTarget, Said
 log = structlog.get_logger(__name__)
 
 _GONE = "This button no longer works. Type the command again."
-_CLOSE = "You can close this. We'll tell you the result here or in a message."
+CLOSE = "You can close this. We'll tell you the result here or in a message."
 _NAME = "paymo-xero"
 _TOO_LATE = "Slack couldn't open the form. Press the button to try again."
 
@@ -323,7 +323,7 @@ async def begin(
 
 async def tell_waiting(request: SlackRequest, text: str) -> None:
     """Say what is under way; in a modal its outcome takes its place."""
-    await tell(request, text, [blocks.context(_CLOSE)] if request.waiting else ())
+    await tell(request, text, [blocks.context(CLOSE)] if request.waiting else ())
 
 
 def decides(act: Callable[[Person, int], Awaitable[str]]) -> Handler:
@@ -351,7 +351,7 @@ def working_view(sentence: str, channel_id: str = "", batch_id: int = 0) -> Bloc
     """Say that the work goes on without the person."""
     drawn = [
         blocks.section(f"⏳ {sentence}"),
-        blocks.context(_CLOSE),
+        blocks.context(CLOSE),
     ]
     return export_view_of(drawn, channel_id, batch_id)
 

@@ -172,10 +172,13 @@ def note_of(view: Body) -> Note:
         return Note()
 
 
-def field_of(view: Body, name: str) -> Body:
-    """Return the state of one field; empty when the view does not have it."""
+def field_of(view: Body, name: str, block_id: str = "") -> Body:
+    """Return the state of one field; empty when the view does not have it.
+
+    Its block has its name, unless `block_id` says otherwise.
+    """
     values = _object(_object(view, "state"), "values")
-    return _object(_object(values, name), name)
+    return _object(_object(values, block_id or name), name)
 
 
 def chosen(view: Body, name: str) -> str:

@@ -41,7 +41,8 @@ class BatchListeners:
 
     async def select(self, request: SlackRequest) -> None:
         """Say what is selected now."""
-        await reply.redraw_open(request, batch_view(await self._marked(request)))
+        form = await self.service.form(request.person, await self._marked(request))
+        await reply.redraw_open(request, batch_view(form))
 
     async def select_all(self, request: SlackRequest) -> None:
         """Select everything that is ready."""
@@ -52,20 +53,20 @@ class BatchListeners:
         await self._select(request, is_all=False)
 
     async def _select(self, request: SlackRequest, *, is_all: bool) -> None:
-        batch_id = (await self._marked(request)).batch_id
+        batch_id = await self._marked(request)
         form = await self.service.select_all(request.person, batch_id, is_all=is_all)
         await reply.redraw_open(request, batch_view(form))
 
     async def show_page(self, request: SlackRequest) -> None:
         """Go to the page that the button names, or to the overview."""
-        batch_id = (await self._marked(request)).batch_id
+        batch_id = await self._marked(request)
         page = number_in(request.value)
         form = await self.service.show_page(request.person, batch_id, page)
         await reply.redraw_open(request, batch_view(form))
 
     async def fix(self, request: SlackRequest) -> None:
         """Open the export form of one invoice on top of the table."""
-        batch_id, invoice_id = (await self._marked(request)).batch_id, request.id_in_value(GONE)
+        batch_id, invoice_id = await self._marked(request), request.id_in_value(GONE)
         form = await self.service.fix(request.person_in_channel, batch_id, invoice_id)
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
         await self.export.open_form(request, form, again)
@@ -79,12 +80,12 @@ class BatchListeners:
 
     async def match_client(self, request: SlackRequest) -> None:
         """Ask on top of the table where a client goes."""
-        client_id, form = request.id_in_value(GONE), await self._marked(request)
-        await self.matching.open(request, client_id, form.batch_id)
+        client_id, batch_id = request.id_in_value(GONE), await self._marked(request)
+        await self.matching.open(request, client_id, batch_id)
 
     async def choose_untaxed(self, request: SlackRequest) -> None:
         """Take the rate of lines without tax that was chosen in the table; it holds for all."""
-        batch_id = (await self._marked(request)).batch_id
+        batch_id = await self._marked(request)
         form = await self.service.choose_untaxed(request.person, batch_id, request.value)
         await reply.redraw_open(request, batch_view(form))
 
@@ -109,12 +110,13 @@ class BatchListeners:
             raise NotAccepted({first_boxes(request.view) or names.SELECTED: said}) from refusal
         await request.update(batch_view(form))
 
-    async def _marked(self, request: SlackRequest) -> BatchForm:
-        """Keep what is selected on the page that is shown, before anything else is drawn."""
+    async def _marked(self, request: SlackRequest) -> int:
+        """Keep what is selected on the page that is shown, and return which batch it is."""
         batch_id = request.note.batch_id
         if not batch_id:
             raise NotFound(GONE)
-        return await self.service.mark(request.person, batch_id, marks_in(request.view))
+        await self.service.mark(request.person, batch_id, marks_in(request.view))
+        return batch_id
 
     async def _go_on(self, request: SlackRequest, form: BatchForm) -> None:
         """Draw it in place of what led to it: Slack puts only two views on top of a first."""

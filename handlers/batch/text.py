@@ -25,7 +25,6 @@ from services.model.wording import some_of
 
 GONE = "This batch is over. Type the command again."
 READING = "⏳ Reading Paymo’s invoices …"
-CLOSABLE = "You can close this. We'll tell you the result here or in a message."
 CUT = "See Xero and /paymo-xero status for the rest."
 _HEADINGS = {
     READY: "✅ Ready",
@@ -57,7 +56,7 @@ def report_text(form: BatchForm) -> str:
     """Say in one line how it ended; safe for a message's `text`."""
     organisation = one_line(form.organisation)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
-    left = sum(len(each.lines) for each in form.groups)
+    left = form.total
     said = [f"{counted(done, 'invoice')} exported to {organisation}"]
     said += [f"{failed} failed"] if failed else []
     awaiting = len(form.sent_as(ExportState.AWAITING))
@@ -97,22 +96,23 @@ def missing_text(missing: Missing) -> str:
 
 def more_missing_text(count: int) -> str:
     """Say how many clients are asked about later; "" where there are none."""
-    return f"{count} more clients need an answer after these." if count > 0 else ""
+    need = "needs" if count == 1 else "need"
+    more = counted(count, "more client")
+    return f"{more} {need} an answer after these." if count > 0 else ""
 
 
 def untaxed_text(form: BatchForm) -> str:
     """Say that lines without tax need a rate, and how many invoices wait for it."""
     held = counted(form.count(UNTAXED), "invoice")
-    return f"*Lines without tax* need one of Xero’s rates of 0% · holds up {held}"
+    return f"*Lines without tax* need one of Xero’s 0% rates · holds up {held}"
 
 
 def overview_text(form: BatchForm) -> str:
     """Say how many of the invoices are ready."""
-    total = sum(len(each.lines) for each in form.groups)
     since = f" dated {render_line(form.since)} or later" if form.since else ""
     ready = form.count(READY)
     verb = "is" if ready == 1 else "are"
-    said = f"*{ready} of {counted(total, 'sent invoice')}{since} {verb} ready to export.*"
+    said = f"*{ready} of {counted(form.total, 'sent invoice')}{since} {verb} ready to export.*"
     return f"{said} Nothing is exported until you choose to."
 
 
@@ -125,8 +125,10 @@ def overview_line(form: BatchForm, group: BatchGroup) -> str:
 
 def selected_text(form: BatchForm) -> str:
     """Say how many of those that can go are selected, and what they come to."""
-    of = form.count(READY) + form.count(UNDONE)
-    said = [f"*{form.selected} of {of} selected*", *map(one_line, form.selected_totals)]
+    said = [
+        f"*{form.selected} of {form.selectable} selected*",
+        *map(one_line, form.selected_totals),
+    ]
     return " · ".join(said)
 
 
@@ -139,8 +141,7 @@ def box_label(group: BatchGroup, at: int, count: int) -> str:
 
 def page_text(form: BatchForm, page: int, pages: int) -> str:
     """Say which page this is."""
-    total = sum(len(each.lines) for each in form.groups)
-    return f"Page {page + 1} of {pages} · {counted(total, 'invoice')}"
+    return f"Page {page + 1} of {pages} · {counted(form.total, 'invoice')}"
 
 
 def needs_text(line: BatchLine) -> str:

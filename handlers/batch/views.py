@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from handlers import blocks, names
 from handlers.batch.text import (
-    CLOSABLE,
     CUT,
     DONE,
     MOST_LINES,
@@ -31,7 +30,8 @@ from handlers.batch.text import (
 )
 from handlers.blocks import Block, counted, render, shorten
 from handlers.export.views import route_line
-from handlers.routing import Body, Note, number_in
+from handlers.reply import CLOSE
+from handlers.routing import Body, Note, field_of, number_in
 from services.batch.table import (
     CONTACT,
     READY,
@@ -64,7 +64,7 @@ def batch_view(form: BatchForm) -> Block:
     ).dump()
     title = RECENT_TITLE if form.since else TITLE
     submit = ""
-    if form.state is BatchState.READY and form.page is not None and _selectable(form):
+    if form.state is BatchState.READY and form.page is not None and form.selectable:
         submit = f"Export {counted(form.selected, 'Invoice')}" if form.selected else "Export"
     return blocks.modal(names.EXPORT_ALL, title, _drawn(form), submit=submit, metadata=note)
 
@@ -103,10 +103,6 @@ def _table(form: BatchForm) -> list[Block]:
     return [*drawn, *blocks.small_print(drafts_text(form))]
 
 
-def _selectable(form: BatchForm) -> int:
-    return sum(map(form.count, SELECTABLE))
-
-
 def _overview(form: BatchForm) -> list[Block]:
     """Draw a line for each group, with the act that helps all of it."""
     drawn = [blocks.section(overview_text(form))]
@@ -133,7 +129,7 @@ def _way_on(form: BatchForm, group: BatchGroup, page: int) -> Block:
 
 def _selection(form: BatchForm) -> list[Block]:
     """Say what is selected, and offer all and none."""
-    if not _selectable(form):
+    if not form.selectable:
         return []
     # Both stay whatever is selected, so that the focus stays where it is.
     ways = [
@@ -141,13 +137,12 @@ def _selection(form: BatchForm) -> list[Block]:
         blocks.button("Select None", names.SELECT_NONE),
     ]
     drawn = [blocks.section(selected_text(form))]
-    return drawn + (blocks.actions(ways) if _selectable(form) > 1 else [])
+    return drawn + (blocks.actions(ways) if form.selectable > 1 else [])
 
 
 def _page(form: BatchForm, page: int) -> list[Block]:
     """Draw the invoices of one page, group by group, and the ways to the others."""
-    total = sum(len(each.lines) for each in form.groups)
-    pages = (total + _ON_PAGE - 1) // _ON_PAGE
+    pages = (form.total + _ON_PAGE - 1) // _ON_PAGE
     page = min(page, pages - 1)
     first, last, before = page * _ON_PAGE, (page + 1) * _ON_PAGE, 0
     drawn: list[Block] = []
@@ -199,7 +194,7 @@ def marks_in(view: Body) -> Marks:
         block_id = str(block["block_id"])
         revision = number_in(block_id.split("-")[1]) or 0
         shown += [number_in(each["value"]) for each in element["options"]]
-        state = view["state"]["values"].get(block_id, {}).get(names.SELECTED, {})
+        state = field_of(view, names.SELECTED, block_id)
         ticked += [number_in(each["value"]) for each in state.get("selected_options") or ()]
     return Marks(
         revision,
@@ -274,7 +269,7 @@ def _progress(form: BatchForm) -> list[Block]:
         blocks.section(f"{bar(done + failed, total)} {done + failed}/{total}"),
         blocks.section(f"✅ {done} exported · ⛔ {failed} failed · ⏳ {waiting} waiting"),
         *_problem(form),
-        blocks.context(CLOSABLE),
+        blocks.context(CLOSE),
     ]
 
 

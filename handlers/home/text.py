@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from handlers import blocks
-from handlers.blocks import one_line
+from handlers.blocks import counted, one_line
 from handlers.connect.text import about
 from handlers.words import Words
 from services.connect.checklists import Overview
@@ -126,8 +126,8 @@ def problems(overview: Overview) -> list[str]:
 
 def more_text(count: int) -> str:
     """Say how many connections are not drawn, and how to reach them; "" where all are."""
-    said = f"{count} more connections. Type the command in a channel subscribed to one of them."
-    return said if count > 0 else ""
+    more = f"{counted(count, 'more connection')}."
+    return f"{more} Type the command in a channel subscribed to one of them." if count > 0 else ""
 
 
 def wants_access_text(user_id: str) -> str:

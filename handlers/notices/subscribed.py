@@ -20,7 +20,7 @@ ASK = {
     "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
 
-MINIMUM_MEANS = "In the invoice's own currency. Failures are always told."
+MINIMUM_MEANS = "In the invoice's own currency. Failures always come."
 NO_AMOUNT = "Type an amount, such as 500."
 INVITE = f"If this channel is private, type `/invite {BOT}` so that I can write."
 

@@ -132,9 +132,10 @@ def drawn(message: Message, *, plainly: bool = False) -> dict[str, Any]:
 
 def notice_blocks(message: Message, *, plainly: bool = False) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
-    is_pictured = message.kind is NoticeKind.DIGEST and not plainly
-    said = blocks.paragraphs(text_of(message).split("\n"))
-    drawn = digest_blocks(message.facts) if is_pictured else said
+    if message.kind is NoticeKind.DIGEST and not plainly:
+        drawn = digest_blocks(message.facts)
+    else:
+        drawn = blocks.paragraphs(text_of(message).split("\n"))
     about = message.facts.get("connection_id", 0)
     ways_on = [] if message.facts.get("done") else _ways_on(message)
     acts = [*ways_on, *_links(message)]

@@ -118,12 +118,11 @@ class BatchService:
             batch, _ = await _own(session, person, batch_id)
             return await form_of(session, batch)
 
-    async def mark(self, person: Person, batch_id: int, marks: Marks) -> BatchForm:
+    async def mark(self, person: Person, batch_id: int, marks: Marks) -> None:
         """Keep what is selected on the page that is shown."""
         async with self.database.sessions.begin() as session:
             batch, _ = await _own(session, person, batch_id)
             await batches.keep_marks(session, batch, marks)
-            return await form_of(session, batch)
 
     async def select_all(self, person: Person, batch_id: int, *, is_all: bool) -> BatchForm:
         """Select everything that is ready, on every page, or nothing at all."""

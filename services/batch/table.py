@@ -109,6 +109,16 @@ class BatchForm:
     selected: int = 0  # how many
     selected_totals: tuple[str, ...] = ()
 
+    @property
+    def total(self) -> int:
+        """How many invoices the table holds."""
+        return sum(len(each.lines) for each in self.groups)
+
+    @property
+    def selectable(self) -> int:
+        """How many of them can be selected."""
+        return sum(map(self.count, SELECTABLE))
+
     def count(self, verdict: str) -> int:
         """Say how many invoices have this verdict."""
         return sum(len(each.lines) for each in self.groups if each.verdict == verdict)

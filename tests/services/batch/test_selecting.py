@@ -22,6 +22,12 @@ pytestmark = SQLITE_ALONE
 bridge = bridge_of(opened)
 
 
+async def marked(bridge: Bridge, form: BatchForm, marks: Marks) -> BatchForm:
+    """Tick boxes as a person does, and return what is drawn then."""
+    await bridge.batches.mark(ANNA, form.batch_id, marks)
+    return await bridge.batches.form(ANNA, form.batch_id)
+
+
 async def test_only_what_is_selected_goes_and_the_rest_waits_for_the_next_table(
     bridge: Bridge,
 ) -> None:
@@ -29,7 +35,7 @@ async def test_only_what_is_selected_goes_and_the_rest_waits_for_the_next_table(
     form = await table(bridge)
     assert (form.selected, len(form.selected_totals)) == (4, 1)
 
-    form = await bridge.batches.mark(ANNA, form.batch_id, marks(form, "INV-1", "INV-3"))
+    form = await marked(bridge, form, marks(form, "INV-1", "INV-3"))
     assert form.selected == 2
     await bridge.batches.confirm(ANNA, form.batch_id, marks(form, "INV-2", "INV-3"))
     await ended(bridge)
@@ -51,7 +57,7 @@ async def test_what_is_selected_comes_to_a_sum_in_each_currency(bridge: Bridge) 
     (ready,) = form.groups
     assert (ready.verdict, len(ready.lines), len(form.selected_totals)) == ("ready", 4, 3)
 
-    form = await bridge.batches.mark(ANNA, form.batch_id, marks(form, "INV-1", "INV-3"))
+    form = await marked(bridge, form, marks(form, "INV-1", "INV-3"))
 
     totals = {each.number: each.total for each in ready.lines}
     assert set(form.selected_totals) == {totals["INV-1"], totals["INV-3"]}
@@ -68,7 +74,7 @@ async def test_all_and_none_reach_every_page_and_what_was_undone_only_none(bridg
     form = await table(bridge)
     assert words(form) == {"ready": ["INV-2", "INV-3"], "undone": ["INV-1"]}
 
-    form = await bridge.batches.mark(ANNA, form.batch_id, marks(form, "INV-1"))
+    form = await marked(bridge, form, marks(form, "INV-1"))
     form = await bridge.batches.select_all(ANNA, form.batch_id, is_all=True)
     assert form.selected == 3
     form = await bridge.batches.select_all(ANNA, form.batch_id, is_all=False)
@@ -86,11 +92,11 @@ async def test_boxes_of_a_page_that_was_left_say_nothing_any_more(bridge: Bridge
     old = marks(form, "INV-1")
     await bridge.batches.select_all(ANNA, form.batch_id, is_all=True)
 
-    assert (await bridge.batches.mark(ANNA, form.batch_id, old)).selected == 3
+    assert (await marked(bridge, form, old)).selected == 3
     form = await bridge.batches.show_page(ANNA, form.batch_id, 1)
     assert (form.page, form.selected) == (1, 3)
     foreign = Marks(form.revision, (404,), (404, 405))
-    assert (await bridge.batches.mark(ANNA, form.batch_id, foreign)).selected == 3
+    assert (await marked(bridge, form, foreign)).selected == 3
 
 
 async def test_nobody_selects_in_somebody_elses_table(bridge: Bridge) -> None:
