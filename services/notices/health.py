@@ -93,8 +93,8 @@ class HealthService:
             return {}
         left = usage.free // _MEGABYTE
         return {
-            Concern.DISK: f"The disk is nearly full: {left} MB are left. Make room on it soon, or "
-            "nothing can be recorded."
+            Concern.DISK: f"Only {left} MB are left on the disk. Free some up soon, or we can't "
+            "record anything."
         }
 
     def _concerns(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:
@@ -108,8 +108,8 @@ class HealthService:
             yield Concern.TOKEN, said
         if vitals.sweep_due_at is not None and now - vitals.sweep_due_at >= _LATE:
             said = (
-                f"The sync due at {Moment(vitals.sweep_due_at)} hasn't begun. Whoever runs "
-                "paymo-xero should restart it and look in its log."
+                f"The sync due at {Moment(vitals.sweep_due_at)} hasn't begun. Ask whoever "
+                "runs paymo-xero to restart it and check its log."
             )
             yield Concern.CLOCK, said
         left = connection.day_calls_left
@@ -122,7 +122,7 @@ class HealthService:
 
     def _silent(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:
         connection = vitals.connection
-        why = "Changes are still found, but later. Whoever runs paymo-xero should check that"
+        why = "We still find changes, but later. Ask whoever runs paymo-xero to check that"
         if self.has_xero_webhooks and self._is_silent(
             vitals, connection.cursor, connection.xero_hooked_at
         ):
