@@ -10,7 +10,6 @@ import contextlib
 import os
 import pty
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
+from tests.bot.program import free_port
 
 ROOT = Path(__file__).parent.parent
 _HEADING = "## Run it for real"
@@ -116,7 +116,7 @@ async def ready(shell: asyncio.subprocess.Process, url: str) -> None:
 
 async def attempt(lines: list[str], sources: Path, virtual: Path) -> None:
     """Type the commands, wait until the program answers in Slack, and stop it."""
-    port = str(secrets.choice(range(20_000, 32_000)))
+    port = str(free_port())
     async with stand_ins() as (slack, answers, settings):
         ours, theirs = pty.openpty()
         shell = await asyncio.create_subprocess_exec(

@@ -24,7 +24,10 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=600, help="after which none begins")
     parser.add_argument("--beside", type=int, default=3, help="how many episodes at once")
     parser.add_argument("--logs", type=Path, default=None, help="where to keep logs of violations")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.logs is not None:
+        asked.logs.mkdir(parents=True, exist_ok=True)
+    return asked
 
 
 def _tell(line: str) -> None:

@@ -317,7 +317,6 @@ async def disconnect(person: Person, _: Sequence[Fate], __: Random) -> None:
     await person.connect()
 
 
-EXPORT = (READ, LOOK_UP, MAKE, NOTE, TELL, DRAW, REFRESH)
 SWEEP = (LOOK_UP, REFRESH, TELL, DRAW)
 ACTS = (
     Act("export", export, (READ, MAKE, MAKE, NOTE, TELL, DRAW, REFRESH)),

@@ -46,6 +46,14 @@ class Episode:
 
     async def begin(self) -> None:
         """Connect, let a second person export, and export what the first acts need."""
+        try:
+            await self._prepare()
+        except Stuck as stuck:
+            self._violated("the beginning", (invariants.STUCK, str(stuck)))
+            return
+        await self._settle("the beginning", time.monotonic(), ())
+
+    async def _prepare(self) -> None:
         anna, slack = Person(self.stage), self.stage.slack
         await anna.connect()
         view = await anna.form("settings", "settings", "Export")
@@ -53,7 +61,6 @@ class Episode:
         await slack.submit("Anna", view.id)
         for act in (export, export_draft, export_several, export_several):
             await act(anna, (), self._chance("begin"))
-        await self._settle("the beginning", time.monotonic(), ())
 
     def _chance(self, what: object) -> Random:
         return Random(f"{self.seed}/{what}")  # noqa: S311 - chance, no secret

@@ -155,7 +155,7 @@ def _kill(name: str, **fields: Any) -> Kind:
         chosen = {**fields}
         if "pause" in chosen:
             chosen["pause"] = rng.uniform(*chosen["pause"])
-        return _arm(stage, step, Kill(stage=stage, **chosen), rest=chosen.get("rest", 0))
+        return _arm(stage, step, Kill(stage=stage, **chosen))
 
     return Kind(name, inflict, weight=3)
 

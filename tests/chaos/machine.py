@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -31,7 +30,6 @@ class Worker:
     folder: Path
     settings: dict[str, str]
     process: asyncio.subprocess.Process | None = None
-    since: float = 0
     kept_before: float = 0  # seconds for which the machine ran others, when it was last asked
 
     @property
@@ -58,7 +56,7 @@ class Worker:
                 sys.executable, "-m", "bot.cli", "serve",
                 cwd=self.folder, env=environment(**self.settings), stdout=log, stderr=log,
             )  # fmt: skip
-        self.since, self.kept_before = time.monotonic(), 0
+        self.kept_before = 0
 
     async def ready(self) -> None:
         """Wait until it can work; one that ended by itself is started again, as a host would."""
@@ -71,14 +69,12 @@ class Worker:
                         return
                 await asyncio.sleep(0.2)
 
-    async def end(self, *, kindly: bool = False) -> float:
-        """Kill it, or ask it to stop; return for how many seconds it went on."""
-        began = time.monotonic()
+    async def end(self, *, kindly: bool = False) -> None:
+        """Kill it, or ask it to stop, and wait until it has ended."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM if kindly else signal.SIGKILL)
             await self.process.wait()
-        return time.monotonic() - began
 
     def kept_waiting(self) -> float:
         """Return for how many seconds the machine has run others since this was last asked."""

@@ -27,7 +27,7 @@ class Report:
         for name in ("faults", "acts", "shapes", "broken"):
             getattr(self, name).update(getattr(other, name))
         for kind, seconds in other.slowest.items():
-            self.slowest[kind] = max(seconds, self.slowest.get(kind, 0))
+            self.recovered(kind, seconds)
         self.violations += other.violations
         self.rounds += other.rounds
         self.repeats += other.repeats
