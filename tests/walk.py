@@ -163,6 +163,17 @@ class Walk:
         await self.modal("export")
         return await self.modal_saying("passed")
 
+    async def add_exporter(self, name: str, **chosen: str) -> None:
+        """Let somebody else export, too, and choose what else the settings hold."""
+        slack = self.town.slack
+        await self.type("settings")
+        view = await self.modal("settings")
+        await slack.choose("Anna", view.id, "exporters", [slack.user(name).id])
+        for field, value in chosen.items():
+            await slack.choose("Anna", view.id, field, value)
+        answer = await slack.submit("Anna", view.id)
+        assert answer.ok, (answer.failure, answer.errors)
+
     async def disconnect(self) -> None:
         """End the connection on both sides."""
         await self.type("disconnect")

@@ -132,11 +132,7 @@ async def test_home_follows_what_happens_without_anybody_opening_it_again(walk: 
 async def test_the_second_person_approves_on_home(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()
-    await walk.type("settings")
-    view = await walk.modal("settings")
-    await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
-    await slack.choose("Anna", view.id, "approve_above", "100")
-    await slack.submit("Anna", view.id)
+    await walk.add_exporter("Ben", approve_above="100")
     await walk.close()
     for each in ("Anna", "Ben"):
         await slack.open_home(each)
