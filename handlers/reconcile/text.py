@@ -159,7 +159,7 @@ def is_fine(facts: Facts) -> bool:
 
 def _filters(facts: Facts) -> str:
     only = f" · {one_line(facts['client'])} only" if facts["client"] else ""
-    return f"{only} · {one_line(facts['minimum'])} or more" if facts["minimum"] else only
+    return f"{only} · from {one_line(facts['minimum'])}" if facts["minimum"] else only
 
 
 def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
