@@ -1,6 +1,8 @@
 """What the benchmarks work on: a small and a large organisation in one database."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +31,8 @@ class Stage:
     large: Connection
 
 
-async def open_stage(folder: Path) -> Stage:
+@asynccontextmanager
+async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     """Fill a database of its own."""
     url = f"sqlite+aiosqlite:///{folder}/bench.db"
     await asyncio.to_thread(migrate.upgrade, url)
@@ -43,7 +46,10 @@ async def open_stage(folder: Path) -> Stage:
     async with database.sessions.begin() as session:
         rows = [each | {"is_active": True} for each in contacts]
         await mirror.replace(session, large.id, Contact, rows)
-    return Stage(database, small, large)
+    try:
+        yield Stage(database, small, large)
+    finally:
+        await database.close()
 
 
 def name_of(at: int) -> str:
