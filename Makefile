@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo tour axe test test-all test-rest chaos bench check format lint types layers check-slack audit lock try-readme release image clean
+.PHONY: help demo tour axe test test-all test-rest chaos bench bench-check check format lint types layers check-slack audit lock try-readme release image clean
 
 help:
 	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
 	@echo "make chaos        let 500 faults strike the program, and say what came of it (FAULTS=…, SEED=…)"
 	@echo "make bench        measure ours beside a limit and a peer, in turn (NAMES=…, PAIRS=…)"
+	@echo "make bench-check  measure a few for a minute, and fail where one is much worse than recorded"
 	@echo "make check        format, lint, types, layers"
 	@echo "make format       rewrite the code the house way"
 	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
@@ -55,6 +56,9 @@ chaos: $(READY)
 # Only ratios within one run say something; docs/performance.md explains them.
 bench: $(READY)
 	@$(BIN)/python -m bench $(if $(PAIRS),--pairs $(PAIRS)) $(NAMES)
+
+bench-check: $(READY)
+	@echo "== benchmarks"; $(BIN)/python -m bench --check $(NAMES)
 
 # axe judges the pages; it comes with Node, and tests that need it are skipped without it.
 AXE := axe-core@4.14.1

@@ -2,16 +2,26 @@
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+# An act that returns a float has taken its own time, in seconds; any other is timed from outside.
 Act = Callable[[], Awaitable[object]]
+
+
+def _nothing() -> Mapping[str, float]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One line of the table; a peer is what one would do without us."""
+    """One line of the table; a peer is what one would do without us.
+
+    `reach` is the ratio to the limit that is wanted at most, `ahead` the peer's to ours at least.
+    `figures` is called at the end, for what is no ratio: milliseconds, MB, counts. What takes long
+    is taken `at_most` so often.
+    """
 
     name: str
     what: str
@@ -20,6 +30,10 @@ class Benchmark:
     limit_is: str
     peer: Act | None = None
     peer_is: str = ""
+    reach: float | None = None
+    ahead: float | None = None
+    figures: Callable[[], Mapping[str, float]] = _nothing
+    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -41,7 +55,10 @@ class Taken:
             "limit_ms": _ms(self.limit),
             "peer_ms": _ms(self.peer),
             "ours_to_limit": _ratio(self.ours, self.limit),
+            "reach": benchmark.reach,
             "peer_to_ours": _ratio(self.peer, self.ours),
+            "ahead": benchmark.ahead,
+            "figures": {name: round(each, 2) for name, each in benchmark.figures().items()},
         }
 
 
@@ -56,14 +73,14 @@ def _ratio(one: Sequence[float], other: Sequence[float]) -> float | None:
 
 async def _time(act: Act) -> float:
     begun = time.perf_counter()
-    await act()
-    return time.perf_counter() - begun
+    own = await act()
+    return own if isinstance(own, float) else time.perf_counter() - begun
 
 
 async def measured(benchmark: Benchmark, pairs: int) -> Taken:
     """Take them in turn, after one round that counts for nothing."""
     taken = Taken()
-    for at in range(pairs + 1):
+    for at in range(min(pairs, benchmark.at_most or pairs) + 1):
         ours, limit = await _time(benchmark.ours), await _time(benchmark.limit)
         peer = await _time(benchmark.peer) if benchmark.peer is not None else None
         if at:
