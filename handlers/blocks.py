@@ -339,11 +339,11 @@ def number_input(name: str, value: str = "") -> Block:
     )
 
 
-def date_field(name: str, label: str, chosen: date | None) -> Block:
+def date_field(name: str, label: str, chosen: date | None, hint: str = "") -> Block:
     """Return a field for a day, which tells of each choice and may stay empty."""
     shown = chosen.isoformat() if chosen else ""
     picker = _element("datepicker", name, "Choose a date", initial_date=shown)
-    return input_block(picker, label, optional=True, tells=True)
+    return input_block(picker, label, hint=hint, optional=True, tells=True)
 
 
 def home(blocks: Sequence[Block]) -> Block:

@@ -102,10 +102,12 @@ class ExportListeners:
     async def choose_day(self, request: SlackRequest) -> None:
         """Draw the form again with the date that was chosen in it."""
         action, note = pressed(request.body), request.note
-        day, name = day_in(str(action.get("selected_date"))), action["action_id"]
-        chosen = {each: day if each == name else None for each in (names.ISSUE_ON, names.DUE_ON)}
-        form = await self.forms.choose_day(note.draft_id, request.person, **chosen)
-        await reply.redraw_open(request, export_view(form, note.channel_id))
+        day, is_due = day_in(str(action.get("selected_date"))), action["action_id"] == names.DUE_ON
+        form = await self.forms.choose_day(note.draft_id, request.person, is_due=is_due, day=day)
+        if not is_due and names.DUE_ON in form.days:
+            await self._redraw_all(request, form)
+        else:
+            await reply.redraw_open(request, export_view(form, note.channel_id))
 
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
@@ -127,9 +129,12 @@ class ExportListeners:
             await reply.begin(request, self.workspaces, partial(self.requests.act, pressed=action))
             return
         form = await self.forms.act(note.draft_id, request.person, action)
-        # Slack keeps what a field shows for as long as the field is there: away with it first.
+        await self._redraw_all(request, form)
+
+    async def _redraw_all(self, request: SlackRequest, form: ExportForm) -> None:
+        """Slack keeps what a field shows for as long as the field is there: away with it first."""
         for drawn in (replace(form, is_reading=True), form):
-            await reply.redraw_open(request, export_view(drawn, note.channel_id))
+            await reply.redraw_open(request, export_view(drawn, request.note.channel_id))
 
     async def approve(self, request: SlackRequest) -> None:
         """Approve, as the second person, what the message shows."""

@@ -79,6 +79,13 @@ def tax_hint(form: ExportForm) -> str:
     return f"{account} uses a different rate. We’ll remember this choice for {form.rate}."
 
 
+def due_hint(form: ExportForm) -> str:
+    """Say why a due date is selected."""
+    if form.terms is None:
+        return ""
+    return f"Suggested: {counted(form.terms, 'day')}, as Paymo’s payment terms say."
+
+
 def conversion_text(picture: InvoicePicture, base_currency: str) -> str:
     """Say how Xero converts an invoice in another currency, or ""."""
     if not base_currency or picture.currency == base_currency:

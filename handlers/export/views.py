@@ -24,6 +24,7 @@ from handlers.export.text import (
     contact_hint,
     conversion_text,
     dates_text,
+    due_hint,
     id_text,
     line_cells,
     passed_text,
@@ -160,9 +161,10 @@ def _fields(form: ExportForm) -> list[Block]:
 
 
 def _day_fields(form: ExportForm) -> list[Block]:
+    fields = ((names.ISSUE_ON, ISSUE_DATE, ""), (names.DUE_ON, DUE_DATE, due_hint(form)))
     return [
-        blocks.date_field(name, label, form.days[name])
-        for name, label in ((names.ISSUE_ON, ISSUE_DATE), (names.DUE_ON, DUE_DATE))
+        blocks.date_field(name, label, form.days[name], hint)
+        for name, label, hint in fields
         if name in form.days
     ]
 

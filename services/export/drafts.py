@@ -128,13 +128,15 @@ class ExportForms:
         return form
 
     async def choose_day(
-        self, draft_id: int, person: Person, *, issue_on: date | None, due_on: date | None
+        self, draft_id: int, person: Person, *, is_due: bool, day: date | None
     ) -> ExportForm:
-        """Take over the date that was chosen for Xero."""
+        """Take over the date, or due date, that was chosen for Xero; None: what Paymo has."""
         async with self.database.sessions.begin() as session:
             draft, connection = await draft_of(session, draft_id, person)
-            draft.issue_on = issue_on or draft.issue_on
-            draft.due_rule = due_on.isoformat() if due_on else draft.due_rule
+            if is_due:
+                draft.due_rule = day.isoformat() if day else ""
+            else:
+                draft.issue_on = day
             return await forms.form_of(session, connection, draft)
 
     async def refresh(self, draft_id: int, person: Person) -> ExportForm:

@@ -16,7 +16,7 @@ from services.matching import menus
 from services.matching.suggestions import reason_for
 from services.model import days
 from services.model.actions import Action, in_the_form
-from services.model.export import NEW_CONTACT, Check, Colour, due_day
+from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, Person
 from services.store import exports, matches, mirror
@@ -60,6 +60,7 @@ class ExportForm:
     ask: str = ""  # who may override a tax that differs, where the reader may not
     connection_id: int = 0
     days: Mapping[str, date | None] = field(default_factory=dict)  # asked for, with what is chosen
+    terms: int | None = None  # after how many days it is due, where these decide
     card: dict[str, Any] | None = None  # of an invoice that is exported already
     batch_id: int = 0  # of the table that the form is open on top of
 
@@ -94,6 +95,9 @@ async def propose(session: Session, connection: Connection, draft: Draft, invoic
     proposer = await ledger_settings.proposer_for(session, connection, [invoice.client_id])
     draft.contact_id = proposer.contact_of(invoice)
     draft.account_id = proposer.account_of(invoice)
+    case = Case(invoice, choice_of(draft), proposer.ledger)
+    if not draft.due_rule and not case.is_due_known and invoice.terms is not None:
+        draft.due_rule = DUE_BY_TERMS
     account = proposer.ledger.accounts.get(draft.account_id)
     if account is not None and not account.is_usable:
         # The form says why it cannot be used; it is not proposed again.
@@ -146,6 +150,7 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
         form,
         checks=checks,
         days=_days(case, checks),
+        terms=case.invoice.terms if draft.due_rule == DUE_BY_TERMS else None,
         rate=case.ledger.written(case.invoice.rate),
         picture=_picture(case),
         tax_options=tuple(
@@ -165,7 +170,7 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
 def _days(case: Case, checks: tuple[Check, ...]) -> dict[str, date | None]:
     """Return the dates that a person may choose: where one is asked for, or was chosen."""
     asked, choice = {each.name for each in checks}, case.choice
-    chosen = {"issue_on": choice.issue_on, "due_on": due_day(choice.due_rule)}
+    chosen = {"issue_on": choice.issue_on, "due_on": case.due_on if choice.due_rule else None}
     is_asked = {"issue_on": "locked" in asked, "due_on": "due" in asked}
     return {name: day for name, day in chosen.items() if day is not None or is_asked[name]}
 

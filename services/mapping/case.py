@@ -129,6 +129,11 @@ class Case:
             return invoice.due_on
         return max(invoice.due_on, self.issued_on)
 
+    @property
+    def is_due_known(self) -> bool:
+        """Whether the due date in Xero is there, and not before the invoice's own."""
+        return self.due_on is not None and self.due_on >= self.issued_on
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -238,7 +238,7 @@ def check_dates(case: Case) -> Iterable[Check]:
     if is_locked:
         yield Check("locked", Colour.RED, _locked(case))
     due_on = case.due_on
-    if due_on is None or due_on < case.issued_on:
+    if due_on is None or not case.is_due_known:
         why = "has no due date" if due_on is None else "is due before its own date"
         if case.choice.due_rule == DUE_BY_TERMS and case.invoice.terms is None:
             why += ", and Paymo has no payment terms for the client or the company"

@@ -12,6 +12,7 @@ from services.store import contacts, mirror
 from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate
 
+_NOTHING_LIKE = "No contact looks like this client. Type a name to search."
 _MOST = 90
 _ADVANCES = "For advance payments (liabilities)"
 _TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
@@ -27,12 +28,17 @@ async def contact_groups(
 ) -> tuple[OptionGroup, ...]:
     """Suggestions with their reasons, all contacts that fit, and adding a new one.
 
-    Where nothing is like the client, adding it comes first: no other is chosen by accident.
+    Where nothing is like the client, only adding it is offered until something is typed: no other
+    contact is chosen by accident.
     """
-    found = await mirror.search_contacts(session, connection.id, query, _MOST)
     suggested: Sequence[Suggestion] = ()
-    if party is not None and not query.strip():
+    is_untyped = party is not None and not query.strip()
+    if party is not None and is_untyped:
         suggested = suggest(party, await index_of(session, connection.id))
+    added = await _new(session, connection, party)
+    if added and is_untyped and not suggested:
+        return (OptionGroup(_NOTHING_LIKE, added),)
+    found = await mirror.search_contacts(session, connection.id, query, _MOST)
     named = {each.contact.contact_id for each in suggested}
     groups = (
         OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
@@ -41,10 +47,8 @@ async def contact_groups(
             tuple(contact_option(each) for each in found if each.contact_id not in named),
         ),
     )
-    new = OptionGroup("Not in Xero yet?", await _new(session, connection, party))
-    is_new = bool(new.options) and not suggested and not query.strip()
-    ordered = (new, *groups) if is_new else (*groups, new)
-    return tuple(each for each in ordered if each.options)
+    offered = (*groups, OptionGroup("Not in Xero yet?", added))
+    return tuple(each for each in offered if each.options)
 
 
 def contact_option(contact: Recognisable) -> Option:

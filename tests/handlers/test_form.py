@@ -11,6 +11,7 @@ from handlers.export.views import export_view
 from sandbox.slack import Message
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine
+from tests import days
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_view
 from tests.walk import Walk, text_in, walking
@@ -166,3 +167,21 @@ async def test_another_date_is_chosen_where_the_period_is_locked(sqlite_url: str
         await walk.modal_saying("exported to")
 
         assert walk.in_xero("INV-1").day == day
+
+
+async def test_a_due_date_is_preset_by_paymos_terms_and_another_one_picked(sqlite_url: str) -> None:
+    async with walking(sqlite_url) as walk:
+        made = walk.in_paymo("INV-1")
+        made.due, walk.company.due_interval = None, "21"
+        await walk.connect()
+        form = await walk.form("INV-1")
+        [field] = [each for each in form.blocks if each["block_id"] == "due_on"]
+        preset = made.issued + timedelta(days=21)
+        assert field["element"]["initial_date"] == preset.isoformat()
+        day = made.issued + timedelta(days=9)
+        await walk.town.slack.choose("Anna", form.id, "due_on", day.isoformat())
+        form = await walk.modal_saying(f"due {days.day(day.isoformat())}")
+        await walk.town.slack.submit("Anna", form.id)
+        await walk.modal_saying("exported to")
+
+        assert walk.in_xero("INV-1").due == day

@@ -239,6 +239,16 @@ async def test_what_was_edited_again_since_it_was_told_is_not_sent_unseen(bridge
     assert writes(bridge) == []
 
 
+async def test_xero_keeps_its_due_date_where_paymo_has_none_any_more(bridge: Bridge) -> None:
+    due = in_xero(bridge).due
+    edit(bridge, due=None)
+    reprice(bridge, "200")
+    await bridge.look()
+    await press(bridge)
+
+    assert (in_xero(bridge).due, in_xero(bridge).total) == (due, Decimal(230))
+
+
 async def test_what_an_export_would_refuse_is_refused_here_too(bridge: Bridge) -> None:
     edit(bridge, tax=Decimal(10))
     await bridge.look()

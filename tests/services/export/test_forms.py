@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from sandbox.paymo.model import Invoice
 from services.export.forms import ExportForm
 from services.model.actions import Action
 from services.model.export import Colour
@@ -76,20 +77,30 @@ async def test_the_menu_finds_number_client_and_amount_and_says_what_it_looked_f
     )
 
 
-async def test_a_due_date_that_is_chosen_goes_to_xero_and_paymo_keeps_its_own(
-    bridge: Bridge,
-) -> None:
+async def without_due(bridge: Bridge) -> Invoice:
+    """Have Paymo send an invoice that isn't due on any date, to a client that Xero lacks."""
     client = bridge.paymo.company.add_client("Sunrise Yoga")
     made = bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
     made.due = None
     bridge.clock.turn(hours=2)
     await bridge.run()
+    return made
+
+
+def colours(form: ExportForm) -> dict[str, Colour]:
+    return {each.name: each.colour for each in form.checks}
+
+
+async def test_a_due_date_that_is_chosen_goes_to_xero_and_paymo_keeps_its_own(
+    bridge: Bridge,
+) -> None:
+    made = await without_due(bridge)
     form = await bridge.form_for("INV-1")
-    assert form.days == {"due_on": None}
+    assert (form.days, colours(form)["due"]) == ({"due_on": None}, Colour.RED)
     chosen = made.issued + timedelta(days=9)
 
-    form = await bridge.forms.choose_day(form.draft_id, ANNA, issue_on=None, due_on=chosen)
-    assert form.days == {"due_on": chosen}
+    form = await bridge.forms.choose_day(form.draft_id, ANNA, is_due=True, day=chosen)
+    assert (form.days, colours(form)["dates"]) == ({"due_on": chosen}, Colour.AMBER)
     wanted = bridge.choice(form, contact_id="new")
     await bridge.requests.request(ANNA, form.draft_id, wanted, reply_to())
     await bridge.run()
@@ -97,6 +108,19 @@ async def test_a_due_date_that_is_chosen_goes_to_xero_and_paymo_keeps_its_own(
     [sent] = bridge.xero.books.invoices.values()
     assert sent.due == chosen
     assert made.due is None
+
+
+async def test_paymos_terms_preset_the_due_date_until_a_person_clears_it(bridge: Bridge) -> None:
+    bridge.paymo.company.due_interval = "21"
+    made = await without_due(bridge)
+    form = await bridge.form_for("INV-1")
+    assert (form.days, form.terms) == ({"due_on": made.issued + timedelta(days=21)}, 21)
+    assert colours(form)["dates"] is Colour.AMBER
+
+    form = await bridge.forms.choose_day(form.draft_id, ANNA, is_due=True, day=None)
+    assert (form.days, colours(form)["due"]) == ({"due_on": None}, Colour.RED)
+    form = await bridge.forms.act(form.draft_id, ANNA, Action.DUE_AT_ONCE)
+    assert (form.days, form.terms) == ({"due_on": made.issued}, None)
 
 
 async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_is_noted(
@@ -110,8 +134,9 @@ async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_
     form = await bridge.form_for("INV-1")
 
     groups = await bridge.matching.contact_options(ANNA, "", client_id=client.id)
-    first, other = (group.options[0] for group in groups)
-    chosen = bridge.choice(form, contact_id=other.value)
+    [(first,)] = [group.options for group in groups]
+    [found, _] = await bridge.matching.contact_options(ANNA, "light", client_id=client.id)
+    chosen = bridge.choice(form, contact_id=found.options[0].value)
     form = await bridge.forms.choose(form.draft_id, ANNA, chosen)
 
     assert form.contact is not None
