@@ -344,9 +344,7 @@ class PreviewStep(Step[Draft]):
             paymo = self.paymo.client(connection.paymo_api_key)
             invoice = await paymo.invoice_with_terms(invoice_id)
         except NotFound:
-            raise ServiceError(
-                "This invoice is not in Paymo any more. Choose another one."
-            ) from None
+            raise ServiceError("This invoice is no longer in Paymo. Choose another.") from None
         async with self.database.sessions.begin() as session:
             row = await drafts.find(session, draft.id)
             if row is None or row.fence != draft.fence:
