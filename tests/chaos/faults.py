@@ -136,6 +136,11 @@ def _late(rng: Random) -> tuple[dict[str, Any], float]:
     return {"delay": seconds}, seconds
 
 
+def _unheard(rng: Random) -> tuple[dict[str, Any], float]:
+    seconds = rng.uniform(10, 16)  # what left takes effect within CALL_LIMIT, or never
+    return {"delay": seconds, "hang_up": "after"}, seconds
+
+
 def _limited(problem: str, shortest: int, longest: int, headers: dict[str, str]) -> Any:
     def make(rng: Random) -> tuple[dict[str, Any], float]:
         seconds = rng.randint(shortest, longest)
@@ -324,7 +329,7 @@ KINDS = (
     _wire("429 of Slack", _limited("", 2, 10, _JSON), "slack", weight=4),
     _wire("slow", _late),
     _wire("byte by byte", _always(20, drip=0.03), weight=1),
-    _wire("no answer, the work is done late", _always(25, delay=25), "xero", "paymo", weight=1),
+    _wire("no answer, the work is done late", _unheard, "xero", "paymo", weight=1),
     _wire("garbled", _always(garbled=True)),
     _wire("truncated", _always(cut=True)),
     _wire("wrong content type", _always(status=200, headers=_HTML, body=_PAGE, is_done=True)),
