@@ -46,15 +46,18 @@ class Notification:
 async def enqueue(
     session: AsyncSession, connection: Connection, notification: Notification, now: datetime
 ) -> int:
-    """Owe it to every channel that wants to hear of it; return how many did not know it yet."""
+    """Owe it to every channel that wants to hear of it; return how many did not know it yet.
+
+    While a channel is paused, whoever subscribed it hears of it instead.
+    """
     wanted = await session.scalars(
-        select(Subscription).where(
-            Subscription.connection_id == connection.id, Subscription.paused_because == ""
-        )
+        select(Subscription).where(Subscription.connection_id == connection.id)
     )
-    addresses = {each.channel_id for each in wanted if hears(each, notification)} | set(
-        notification.also
-    )
+    addresses = {
+        each.set_by if each.paused_because else each.channel_id
+        for each in wanted
+        if hears(each, notification)
+    } | set(notification.also)
     owed = 0
     for channel_id in sorted(addresses):
         row = {

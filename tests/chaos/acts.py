@@ -317,22 +317,59 @@ async def disconnect(person: Person, _: Sequence[Fate], __: Random) -> None:
     await person.connect()
 
 
+def _arrows(whose: str, *arrows: str) -> tuple[Step, ...]:
+    return tuple(("step", whose, each) for each in arrows)
+
+
+def _called(whose: str) -> tuple[Step, ...]:
+    return _arrows(f"{whose}'s call", "no call → call", "call → no call")
+
+
+TOLD = _arrows("notification", "[*] → waiting", "waiting → posted")
+CARD = (*TOLD, *_arrows("card", "[*] → posted"))
+SENT = (*_arrows("export", "[*] → queued", "queued → sending", "sending → exported"), *CARD)
+SENT += _called("export")
+BATCH = _arrows("batch", "[*] → reading", "reading → ready", "ready → running", "running → done")
+ADDED = (*_arrows("payment", "[*] → adding", "adding → recorded"), *TOLD, *_called("payment"))
+CHECKED = _arrows("payment", "recorded → checking", "checking → removing", "removing → removed")
+VOIDED = (*_arrows("invoice", "live → void_seen", "void_seen → voided"), *_called("export"), *TOLD)
+HELD = _arrows("invoice", "void_seen → held", "held → void_seen")
+DELETED = _arrows("invoice", "live → delete_seen", "delete_seen → deleted")
+BROUGHT = _arrows("payment", "recorded → tombstone", "tombstone → adding", "adding → recorded")
+TASK = (*_arrows("task", "[*] → waiting", "waiting → done"), *_called("task"))
+UNDONE = _arrows("invoice", "live → undoing", "undoing → undone")
+LEFT = _arrows("connection", "active → ending", "ending → ended", "ended → active")
 SWEEP = (LOOK_UP, REFRESH, TELL, DRAW)
+PAID = (*SWEEP, ADD, ADD, *ADDED)
 ACTS = (
-    Act("export", export, (READ, MAKE, MAKE, NOTE, TELL, DRAW, REFRESH)),
-    Act("export as a draft", export_draft, (READ, MAKE, MAKE, TELL, DRAW, REFRESH)),
-    Act("batch", export_several, (READ, LOOK_UP, MAKE, MAKE, TELL, DRAW, REFRESH)),
-    Act("part payment", pay_part, (*SWEEP, MARK, ADD, ADD), is_open, 1),
-    Act("payment in two parts", pay_twice, (*SWEEP, MARK, ADD, ADD), is_open, 1),
-    Act("payment of the rest", pay_rest, (*SWEEP, ADD, ADD), is_part_paid, 1),
-    Act("credit", credit, (*SWEEP, ADD, ADD), is_open, 1),
-    Act("payment edited", edit_payment, (*SWEEP, CONFIRM, REMOVE, ADD), is_part_paid, 1),
-    Act("payment deleted", remove_payment, (*SWEEP, CONFIRM, REMOVE, REMOVE), is_part_paid, 1),
-    Act("copy deleted, brought back", bring_back, (TELL, DRAW, ADD, ADD), is_part_paid, 1),
-    Act("voided", void, (*SWEEP, MARK, MARK), is_open, 1),
-    Act("many voided", void_many, (*SWEEP, MARK), is_open, 4, is_alone=True),
-    Act("deleted, restored", delete_and_restore, (*SWEEP, DELETE, REMAKE), is_draft, 1),
-    Act("undo", undo, (CHANGE, CHANGE, TELL, DRAW), is_open, 1),
-    Act("update", update, (READ, CHANGE, CHANGE, TELL, DRAW), is_open, 1),
-    Act("disconnect", disconnect, (LEAVE, LEAVE, TELL), takes=0, is_alone=True),
+    Act("export", export, (READ, MAKE, MAKE, NOTE, TELL, DRAW, REFRESH, *SENT)),
+    Act("export as a draft", export_draft, (READ, MAKE, MAKE, TELL, DRAW, REFRESH, *SENT)),
+    Act("batch", export_several, (READ, LOOK_UP, MAKE, MAKE, TELL, DRAW, REFRESH, *SENT, *BATCH)),
+    Act("part payment", pay_part, (*PAID, MARK), is_open, 1),
+    Act("payment in two parts", pay_twice, (*PAID, MARK), is_open, 1),
+    Act("payment of the rest", pay_rest, PAID, is_part_paid, 1),
+    Act("credit", credit, PAID, is_open, 1),
+    Act("payment edited", edit_payment, (*PAID, CONFIRM, REMOVE, *CHECKED), is_part_paid, 1),
+    Act(
+        "payment deleted",
+        remove_payment,
+        (*SWEEP, CONFIRM, REMOVE, REMOVE, *CHECKED, *_called("payment"), *TOLD),
+        is_part_paid,
+        1,
+    ),
+    Act(
+        "copy deleted, brought back", bring_back, (TELL, DRAW, ADD, ADD, *BROUGHT), is_part_paid, 1
+    ),
+    Act("voided", void, (*SWEEP, MARK, MARK, *VOIDED), is_open, 1),
+    Act("many voided", void_many, (*SWEEP, MARK, *VOIDED, *HELD), is_open, 4, is_alone=True),
+    Act(
+        "deleted, restored",
+        delete_and_restore,
+        (*SWEEP, DELETE, REMAKE, *DELETED, *TASK, *TOLD),
+        is_draft,
+        1,
+    ),
+    Act("undo", undo, (CHANGE, CHANGE, TELL, DRAW, *UNDONE, *TASK, *TOLD), is_open, 1),
+    Act("update", update, (READ, CHANGE, CHANGE, TELL, DRAW, *TASK, *TOLD), is_open, 1),
+    Act("disconnect", disconnect, (LEAVE, LEAVE, TELL, *LEFT, *TOLD), takes=0, is_alone=True),
 )

@@ -1,19 +1,23 @@
 """One episode of a campaign: a stage, and fault after fault from one seed."""
 
 import asyncio
+import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.bot.program import waited
 from tests.chaos import invariants
 from tests.chaos.acts import ACTS, Act, Step, export, export_draft, export_several
 from tests.chaos.faults import KINDS, RETRIES, Kind
 from tests.chaos.people import PATIENCE, Person, Stuck
 from tests.chaos.report import Report
 from tests.chaos.stage import SHAPES, Fate, Shape, Stage, staged
+from tests.chaos.steps import named
 
 SOON = 30  # seconds
 Tell = Callable[[str], None]
@@ -42,6 +46,7 @@ class Episode:
     tell: Tell
     report: Report = field(default_factory=Report)
     is_over: bool = False
+    drawn: Counter[object] = field(default_factory=Counter)
     lost: list[tuple[float, float]] = field(default_factory=list)  # when, and how many seconds
 
     async def begin(self) -> None:
@@ -85,13 +90,23 @@ class Episode:
         return drawn
 
     def _fault(self, rng: Random, act: Act) -> tuple[Kind, Step]:
-        while True:
-            able = [each for each in KINDS if each.fits(self.stage)]
-            [kind] = rng.choices(able, [each.weight for each in able])
-            steps = [each for each in act.steps if each[0] in kind.systems]
+        """Choose what was drawn least of all that can strike here, and where."""
+
+        def steps(kind: Kind) -> list[Step]:
             is_odd = act.is_alone and (kind.is_alone or kind.name == RETRIES)
-            if steps and not is_odd:
-                return kind, rng.choice(steps)
+            return [] if is_odd else [each for each in act.steps if each[0] in kind.systems]
+
+        def turn(kind: Kind) -> float:
+            first = self._chance(kind.name).random()  # so that each episode begins elsewhere
+            return (self.drawn[kind.name] + first) / kind.weight
+
+        able = [each for each in KINDS if each.fits(self.stage) and steps(each)]
+        kind = min(able, key=turn)
+        self.drawn[kind.name] += 1
+        found = rng.sample(steps(kind), len(steps(kind)))
+        step = min(found, key=lambda each: self.drawn[kind.name, each])
+        self.drawn[kind.name, step] += 1
+        return kind, step
 
     async def play(self, number: int) -> None:
         """Let it happen, and hold what came of it against what must hold."""
@@ -107,15 +122,19 @@ class Episode:
         except Stuck as stuck:
             self._violated(what, (invariants.STUCK, str(stuck)))
             return
-        struck = {
-            kind.name: end
-            for (kind, _), end in zip(drawn.faults, ended, strict=True)
+        struck = [
+            (kind.name, step, end)
+            for (kind, step), end in zip(drawn.faults, ended, strict=True)
             if end is not None
-        }
-        self.report.faults.update(struck.keys())
+        ]
+        self.report.faults.update(name for name, _, _ in struck)
+        self.report.steps.update(
+            (named(step), name) for name, step, _ in struck if step[0] == "step"
+        )
         self.report.missed += len(ended) - len(struck)
         self.report.acts.update(act.name for _, act, _ in drawn.acts)
-        await self._settle(what, max([self.stage.acted_at, *struck.values()]), list(struck))
+        since = max([self.stage.acted_at, *(end for _, _, end in struck)])
+        await self._settle(what, since, [name for name, _, _ in struck])
         await asyncio.gather(*(each.ready() for each in self.stage.workers))
         took = f"{time.monotonic() - began:.0f} s, {len(struck)} struck"
         self.tell(f"seed {self.seed}, {took}, {what}")
@@ -136,11 +155,13 @@ class Episode:
             self._violated(what, (invariants.IN_TIME, f"{seconds:.0f} seconds"))
 
     async def watch(self) -> None:
-        """Note for how long the machine runs others in place of the program."""
+        """Note for how long the machine runs others in place of the program, or of us."""
+        before = waited(os.getpid())
         while True:
             await asyncio.sleep(0.3)
-            seconds = max(each.kept_waiting() for each in self.stage.workers)
-            self.lost.append((time.monotonic(), seconds))
+            ours, before = waited(os.getpid()) - before, waited(os.getpid())
+            theirs = max(each.kept_waiting() for each in self.stage.workers)
+            self.lost.append((time.monotonic(), max(ours, theirs)))
 
     def _violated(self, what: str, problem: invariants.Problem) -> None:
         place = f"SEED={self.seed} ({self.stage.shape.name}), {what}"

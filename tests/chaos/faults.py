@@ -1,6 +1,7 @@
 """What goes wrong: on the wires, in the processes, on the machine, at the remote sides."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from tests.databases import Cluster
 _ANYWHERE = frozenset({"xero", "paymo", "slack", "token"})
 _MEETS = 15  # seconds in which a call must come that the fault can strike
 RETRIES = "Slack's retries"
+UNWRITTEN = "SIGKILL before a step is written"
+WRITTEN = "SIGKILL once a step is written"
 _JSON = {"Content-Type": "application/json"}
 _HTML = {"Content-Type": "text/html"}
 _PAGE = "<!doctype html><title>Sorry</title><h1>We are down for maintenance</h1>"
@@ -67,9 +70,14 @@ class Kill(Blow):
                 if self.is_answered:
                     await asyncio.sleep(self.pause)
                 await each.end(kindly=self.is_kind)
-                if not any(other.runs for other in self.stage.workers):
-                    # What was sent doesn't wait for that.
-                    self.tasks.append(asyncio.create_task(each.ready()))
+                # What was sent doesn't wait for that.
+                self.tasks.append(asyncio.create_task(_instead(self.stage)))
+
+
+async def _instead(stage: Stage) -> None:
+    """Start a process again where none is left."""
+    if not any(each.runs for each in stage.workers):
+        await stage.workers[0].ready()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Kind:
     systems: frozenset[str] = _ANYWHERE
     fits: Callable[[Stage], bool] = lambda _: True
     is_alone: bool = False
-    weight: int = 1
+    weight: int = 2
 
 
 def _arm(stage: Stage, step: Step, blow: Blow, *, rest: float = 0) -> Over:
@@ -102,7 +110,8 @@ def _arm(stage: Stage, step: Step, blow: Blow, *, rest: float = 0) -> Over:
             await asyncio.gather(*left)
         if blow.strikes and _may_repeat(blow):
             stage.repeats_allowed += len(blow.strikes)
-        return blow.strikes[-1] + rest if blow.strikes else None
+        slow = blow.pause if isinstance(blow, Kill) and blow.is_kind else rest
+        return blow.strikes[-1] + slow if blow.strikes else None
 
     return over
 
@@ -117,14 +126,13 @@ def _wire(
     name: str,
     make: Callable[[Random], tuple[dict[str, Any], float]],
     *systems: str,
-    weight: int = 2,
 ) -> Kind:
     async def inflict(stage: Stage, rng: Random, step: Step) -> Over:
         fields, rest = make(rng)
         return _arm(stage, step, Blow(**fields), rest=rest)
 
     chosen = frozenset(systems) or _ANYWHERE
-    return Kind(name, inflict, chosen, weight=weight)
+    return Kind(name, inflict, chosen)
 
 
 def _failing(rng: Random) -> tuple[dict[str, Any], float]:
@@ -163,6 +171,31 @@ def _kill(name: str, **fields: Any) -> Kind:
         return _arm(stage, step, Kill(stage=stage, **chosen))
 
     return Kind(name, inflict, weight=3)
+
+
+def _kill_at(name: str, *, is_written: bool) -> Kind:
+    async def inflict(stage: Stage, _: Random, step: Step) -> Over:
+        armed, steps = asyncio.Event(), stage.host.steps
+        struck = steps.kill_at(step, stage.workers, armed, is_written=is_written)
+        killing = asyncio.create_task(asyncio.wait_for(struck, _MEETS))
+        waiting = asyncio.create_task(armed.wait())
+        await asyncio.wait([killing, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+        async def over() -> float | None:
+            with contextlib.suppress(TimeoutError):
+                if (at := await killing) is not None:
+                    stage.repeats_allowed += 1
+                    await _instead(stage)
+                    return at
+            return None
+
+        return over
+
+    def fits(stage: Stage) -> bool:
+        return is_written or stage.host.steps.knows_unwritten
+
+    return Kind(name, inflict, frozenset({"step"}), fits, weight=5)
 
 
 async def _expired(stage: Stage, _: Random, __: Step) -> Over:
@@ -318,29 +351,31 @@ KINDS = (
     _kill("SIGKILL, the work is done", hang_up="after"),
     _kill("SIGKILL, the work is done late", hang_up="after", pause=(1, 8)),
     _kill("SIGKILL right after the answer", is_answered=True, pause=(0, 0.05)),
+    _kill_at(UNWRITTEN, is_written=False),
+    _kill_at(WRITTEN, is_written=True),
     _kill("SIGTERM during a slow call", is_kind=True, pause=(2, 12)),
     _wire("hang-up before the work", _always(hang_up="before")),
-    _wire("hang-up after the work", _always(hang_up="after"), weight=3),
-    _wire("5xx", _failing, weight=3),
+    _wire("hang-up after the work", _always(hang_up="after")),
+    _wire("5xx", _failing),
     _wire("5xx after the work", _always(status=503, is_done=True)),
     _wire("429 by the minute", _limited("minute", 3, 15, {}), "xero"),
     _wire("429 by the day", _limited("day", 10, 20, {}), "xero"),
     _wire("429 of Paymo", _limited("paymo", 3, 15, {}), "paymo"),
-    _wire("429 of Slack", _limited("", 2, 10, _JSON), "slack", weight=4),
+    _wire("429 of Slack", _limited("", 2, 10, _JSON), "slack"),
     _wire("slow", _late),
-    _wire("byte by byte", _always(20, drip=0.03), weight=1),
-    _wire("no answer, the work is done late", _unheard, "xero", "paymo", weight=1),
+    _wire("byte by byte", _always(20, drip=0.03)),
+    _wire("no answer, the work is done late", _unheard, "xero", "paymo"),
     _wire("garbled", _always(garbled=True)),
     _wire("truncated", _always(cut=True)),
     _wire("wrong content type", _always(status=200, headers=_HTML, body=_PAGE, is_done=True)),
     Kind("token expired", _expired),
     _wire("a refresh whose answer is lost", _always(hang_up="after"), "token"),
     Kind("token revoked", _revoked, is_alone=True),
-    Kind("database restarted", _restarted, fits=lambda stage: stage.shape.is_postgres, weight=3),
-    Kind("disk full", _full, fits=lambda stage: stage.host.disk.is_own, weight=2),
-    Kind("clock turned", _turned, fits=lambda stage: bool(stage.host.clock.settings), weight=2),
-    Kind("webhooks doubled and reordered", _doubled, weight=2),
+    Kind("database restarted", _restarted, fits=lambda stage: stage.shape.is_postgres),
+    Kind("disk full", _full, fits=lambda stage: stage.host.disk.is_own),
+    Kind("clock turned", _turned, fits=lambda stage: bool(stage.host.clock.settings)),
+    Kind("webhooks doubled and reordered", _doubled),
     Kind("webhooks lost", _deaf),
-    Kind(RETRIES, _retried, weight=2),
+    Kind(RETRIES, _retried),
     Kind("channel archived", _archived, frozenset({"slack"}), is_alone=True),
 )

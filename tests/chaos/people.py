@@ -109,15 +109,21 @@ class Person:
             message = await self.glance(find, PATIENCE / 4)
             if message is None or done():
                 return
-            if (await self.stage.slack.press(self.name, message, button)).ok and not taken:
+            is_hers = message.channel_id == self.stage.slack.direct("Anna").id
+            presser = "Anna" if is_hers else self.name
+            if (await self.stage.slack.press(presser, message, button)).ok and not taken:
                 taken.append(time.monotonic())
                 self.stage.acted_at = taken[0]
 
         await self.insist(button, act, lambda: done() or None)
 
     def told(self, kind: str, paymo_id: int | None = None, after: str = "") -> Message | None:
-        """Return the newest notification of a kind, about one invoice if it is named."""
-        for each in reversed(self.stage.slack.messages(ROOM)):
+        """Return the newest notification of a kind, about one invoice if it is named.
+
+        While the channel is paused, it comes to Anna, who subscribed it.
+        """
+        slack = self.stage.slack
+        for each in reversed([*slack.direct("Anna").messages, *slack.messages(ROOM)]):
             about: dict[str, Any] = each.metadata or {}
             payload = about.get("event_payload", {})
             is_it = paymo_id is None or payload.get("paymo_invoice_id") == paymo_id

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos import invariants
-from tests.chaos.faults import KINDS
+from tests.chaos.faults import KINDS, UNWRITTEN, WRITTEN
 
 
 @dataclass(slots=True)
@@ -15,6 +15,8 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     acts: Counter[str] = field(default_factory=Counter)
     shapes: Counter[str] = field(default_factory=Counter)  # faults by how the program ran
+    # Kills at the program's steps, by step and kind of fault.
+    steps: Counter[tuple[str, str]] = field(default_factory=Counter)
     slowest: dict[str, float] = field(default_factory=dict)  # seconds, by kind of fault
     broken: Counter[str] = field(default_factory=Counter)  # by invariant
     violations: list[str] = field(default_factory=list)
@@ -24,7 +26,7 @@ class Report:
 
     def add(self, other: "Report") -> None:
         """Take over what came of another episode."""
-        for name in ("faults", "acts", "shapes", "broken"):
+        for name in ("faults", "acts", "shapes", "steps", "broken"):
             getattr(self, name).update(getattr(other, name))
         for kind, seconds in other.slowest.items():
             self.recovered(kind, seconds)
@@ -60,5 +62,9 @@ class Report:
             yield f"\n| {title} | {'faults' if counts is self.shapes else 'times'} |"
             yield "|---|---|"
             yield from (f"| {name} | {count} |" for name, count in sorted(counts.items()))
+        yield "\n| step | SIGKILL before it is written | once it is written |"
+        yield "|---|---|---|"
+        for name in sorted({name for name, _ in self.steps}):
+            yield f"| {name} | {self.steps[name, UNWRITTEN]} | {self.steps[name, WRITTEN]} |"
         yield f"\nMessages that Slack has twice: {self.repeats}."
         yield f"Faults that met nothing, and do not count: {self.missed}."

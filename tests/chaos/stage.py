@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from sandbox.paymo import Company, PaymoWorld
 from sandbox.paymo import Invoice as PaymoInvoice
 from sandbox.serving import Served
@@ -16,6 +18,7 @@ from sandbox.xero import Organisation, XeroWorld
 from sandbox.xero.model import Invoice as XeroInvoice
 from tests.bot.program import NEEDED, WEBHOOK_KEY, free_port, to_stand_ins
 from tests.chaos.machine import Balancer, Disk, HostClock, Worker
+from tests.chaos.steps import PostgresSteps, SqliteSteps, Steps
 from tests.databases import Cluster, find_programs
 
 PAYMO_KEY = "paymo-key"
@@ -81,6 +84,7 @@ class Host:
     clock: HostClock
     database_url: str
     cluster: Cluster | None
+    steps: Steps
 
 
 @dataclass(slots=True)
@@ -164,13 +168,14 @@ async def staged(shape: Shape, folder: Path) -> AsyncIterator[Stage]:
             "SYNC_INTERVAL_SECONDS": "2",
             "LOG_FORMAT": "json",
         }
-        host = _host(shape, folder, settings, stack)
+        host = await _host(shape, folder, settings, stack)
         stack.push_async_callback(_end, host.workers)
         balancer = Balancer(host.workers)
         await balancer.start(front)
         stack.callback(balancer.stop)
         for worker in host.workers:
             await worker.ready()
+        await host.steps.install()
         yield Stage(shape, slack, xero, paymo, host)
 
 
@@ -200,20 +205,22 @@ def _paymo() -> PaymoWorld:
     return made
 
 
-def _host(shape: Shape, folder: Path, settings: dict[str, str], stack: AsyncExitStack) -> Host:
-    folder.chmod(0o755)
+async def _host(
+    shape: Shape, folder: Path, settings: dict[str, str], stack: AsyncExitStack
+) -> Host:
     disk, clock = Disk.mount(folder / "disk", shape.disk_size), HostClock.build(folder)
     stack.callback(disk.unmount)
     cluster = stack.enter_context(_cluster(disk.folder)) if shape.is_postgres else None
-    url = cluster.url() if cluster else f"sqlite+aiosqlite:///{disk.folder}/app.db"
-    given = {**settings, **clock.settings, "DATABASE_URL": url}
-    workers = [_worker(number, folder, given) for number in range(shape.processes)]
-    return Host(workers, disk, clock, url, cluster)
-
-
-def _worker(number: int, folder: Path, settings: dict[str, str]) -> Worker:
-    port = free_port()
-    return Worker(number, port, folder, {**settings, "PORT": str(port)})
+    file = disk.folder / "app.db"
+    url = make_url(cluster.url() if cluster else f"sqlite+aiosqlite:///{file}")
+    steps: Steps = PostgresSteps(cluster.folder) if cluster else SqliteSteps(file)
+    await steps.prepare(shape.processes)
+    workers = []
+    for number in range(shape.processes):
+        port, own = free_port(), url.set(username=steps.user(number))
+        given = {"DATABASE_URL": own.render_as_string(), "PORT": str(port)}
+        workers.append(Worker(number, port, folder, {**settings, **clock.settings, **given}))
+    return Host(workers, disk, clock, url.render_as_string(), cluster, steps)
 
 
 async def _end(workers: list[Worker]) -> None:
@@ -222,6 +229,7 @@ async def _end(workers: list[Worker]) -> None:
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[Cluster]:
+    folder.parent.chmod(0o755)
     programs = find_programs()
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed")

@@ -203,7 +203,7 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     paused = await room.service.listening(OWNER, "C1")
 
     assert room.board.paused == [("U1", "C1")]
-    assert room.board.told == [("U1", "a"), ("U1", "b")]
+    assert room.board.told == [("U1", "a"), ("U1", "b"), ("U1", "c")]
     assert paused is not None
     assert paused.paused_because == "It is archived."
     assert [each.paused_because for each in await room.service.list_all(OWNER)] == [
