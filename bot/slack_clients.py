@@ -1,5 +1,6 @@
 """Which token serves which Slack workspace, and the clients that carry it."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ _NOT_INSTALLED = "The app is no longer installed in this workspace."
 _LIFETIME = timedelta(minutes=5)
 _LONGEST_CALL = 30  # seconds
 _MOST = 10_000
+_LARGEST_ANSWER = 8_000_000  # bytes, unpacked; a page of a thousand members is half of that
 
 TeamKey = tuple[str, str]  # the ids of the organisation, or "", and of the workspace
 
@@ -43,6 +45,22 @@ class Seat:
     token: str = field(repr=False)
     bot_id: str
     bot_user_id: str
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """An answer of which only so much is held; by itself aiohttp takes whatever comes."""
+
+    async def read(self) -> bytes:
+        """Read it whole, or end the connection where it is too long."""
+        if self._body is None:
+            try:
+                await self.content.readexactly(_LARGEST_ANSWER + 1)
+            except asyncio.IncompleteReadError as whole:
+                self._body = whole.partial
+            else:
+                self.close()
+                raise aiohttp.ClientPayloadError("the answer is too long")
+        return await super().read()
 
 
 class SlackClient(AsyncWebClient):
@@ -228,7 +246,9 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     # With `trust_env` each request asks a thread for the proxies, which never change.
     has_proxies, patience = bool(getproxies()), aiohttp.ClientTimeout(total=_LONGEST_CALL)
     session = await stack.enter_async_context(
-        aiohttp.ClientSession(trust_env=has_proxies, timeout=patience)
+        aiohttp.ClientSession(
+            trust_env=has_proxies, timeout=patience, response_class=BoundedResponse
+        )
     )
     web = SlackWeb(settings.slack_api_url, session, has_proxies=has_proxies)
     store = None

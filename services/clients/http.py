@@ -5,12 +5,13 @@ import codecs
 import re
 import secrets
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import httpx
 import msgspec
@@ -38,6 +39,9 @@ Explain = Callable[["Answer"], tuple[str, ...]]
 Bound = Callable[[], AbstractAsyncContextManager[None]]
 
 LONGEST_WAIT = timedelta(seconds=5)
+LARGEST_ANSWER = 32_000_000  # bytes, unpacked; a page of 1,000 long invoices is half of that
+_MOST_VALUES = 2_000_000  # in one answer, since each takes a multiple of its bytes once it is read
+_NEVER_MANY = 4_000_000  # bytes that cannot hold too many values for us
 _TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
 _LONGEST_DATED = timedelta(days=1)  # that a date may ask for
 _UNTOLD_WAIT = timedelta(minutes=1)
@@ -54,6 +58,49 @@ async def sleep_for(duration: timedelta) -> None:
     await asyncio.sleep(duration.total_seconds())
 
 
+class TooLarge(httpx.DecodingError):
+    """An answer that is too large to be read, packed or not."""
+
+
+class BoundedClient(httpx.AsyncClient):
+    """A client that holds only so much of an answer; by itself httpx takes whatever comes."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Ask, and read the answer whole."""
+        request.headers["Accept-Encoding"] = "gzip"
+        response = await super().send(request, **{**options, "stream": True})
+        try:
+            body = await _unpacked(response)
+        finally:
+            await response.aclose()
+        packing = {"content-encoding", "content-length", "transfer-encoding"}
+        kept = [(name, text) for name, text in response.headers.raw if _lower(name) not in packing]
+        return httpx.Response(response.status_code, headers=kept, content=body, request=request)
+
+
+async def _unpacked(response: httpx.Response) -> bytes:
+    packed = response.headers.get("Content-Encoding", "").strip().lower()
+    if packed not in {"", "identity", "gzip"}:
+        raise httpx.DecodingError(f"The answer is packed as {packed[:20]}.")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed == "gzip" else None
+    whole = bytearray()
+    async for part in response.aiter_raw():
+        room = LARGEST_ANSWER + 1 - len(whole)
+        try:
+            whole += unpacker.decompress(part, room) if unpacker else part[:room]
+        except zlib.error as error:
+            raise httpx.DecodingError("The answer can't be unpacked.") from error
+        if len(whole) > LARGEST_ANSWER:
+            raise TooLarge(f"The answer is longer than {LARGEST_ANSWER} bytes.")
+    if len(whole) > _NEVER_MANY and whole.count(b",") > _MOST_VALUES:
+        raise TooLarge(f"The answer has more than {_MOST_VALUES} values.")
+    return bytes(whole)
+
+
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
 @cache
 def trusted() -> ssl.SSLContext:
     """The authorities that are trusted, the environment's own too; reading them is slow."""
@@ -62,7 +109,7 @@ def trusted() -> ssl.SSLContext:
 
 def open_http(base_url: str, *, user_agent: str) -> httpx.AsyncClient:
     """A client for one remote address; proxies and CA bundles of the environment hold."""
-    return httpx.AsyncClient(
+    return BoundedClient(
         base_url=base_url,
         timeout=_TIMEOUT,
         headers={"User-Agent": user_agent},
@@ -196,6 +243,8 @@ class ApiClient:
             raise Unreachable(
                 f"{self.system} can't be reached, so nothing was sent. Try again later."
             ) from error
+        except TooLarge as error:
+            raise Unavailable(_endless(self.system)) from error
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
@@ -258,6 +307,13 @@ def _silent(system: System) -> str:
     return (
         f"{system} didn't answer, so we don't know what it did. We'll check before we send "
         "anything again."
+    )
+
+
+def _endless(system: System) -> str:
+    return (
+        f"{system}'s answer is too long to read, so we don't know what it did. We'll check before "
+        "we send anything again."
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from services.clients.http import Sleep, sleep_for, trusted
+from services.clients.http import BoundedClient, Sleep, sleep_for, trusted
 from services.clients.rows import Kind, LeftOut
 from services.errors import NotConnected, Unavailable
 from services.model.jobs import CALL_LIMIT
@@ -129,7 +129,7 @@ class XeroOAuth:
             raise Unavailable(_SILENT)
 
     def _client(self) -> Any:
-        return AsyncOAuth2Client(
+        return _OAuthClient(
             self.client_id,
             self.client_secret,
             headers=self.http_headers,
@@ -157,6 +157,13 @@ class XeroOAuth:
             expires_at=self.now() + lasts,
             scopes=token.scope,
         )
+
+
+class _OAuthClient(AsyncOAuth2Client, BoundedClient):  # type: ignore[misc]
+    """Xero's sign-in service, asked within the bounds of every other answer."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
 
 
 class _Pair(msgspec.Struct):
