@@ -253,7 +253,7 @@ class ApiClient:
         tell("remote_answered", system=self.system, status=response.status_code, **called)
         body = response.content.removeprefix(codecs.BOM_UTF8)
         if body.lstrip()[:1] in {b"{", b"[", b'"'}:
-            body = wording.clean_json(body).encode()
+            body = wording.clean_json(body)
         return Answer(self.system, response.status_code, response.headers, body)
 
     def _accept(self, answer: Answer) -> Answer:

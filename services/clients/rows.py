@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
 
+from services import money
 from services.clients.http import Answer
 from services.errors import Unavailable, Unreadable
 from services.model import days
@@ -25,20 +26,22 @@ Json = dict[str, Any]
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
 _ODD = object()  # there, and unreadable
-_FIELDS_OF_OURS = {"lacks", "said", "is_refused"}
+# What a struct says of its row, and what it is judged by as a whole.
+FIELDS_OF_OURS = frozenset(
+    {"lacks", "said", "is_refused", "has_errors", "has_validation_errors"}
+    | {"status_attribute_string", "validation_errors"}
+)
 _NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
-_PLACES = Decimal("0.0001")
-_EXACT = range(-4, 1)  # the exponents of amounts of at most four decimals
-_TAIL = Decimal("1e-9")
-_LONGEST_TAIL = Decimal("1e-5")
-_DIGITS = Decimal("1e-15")
 _LONGEST_NUMBER = 14  # digits before the point
 _LONGEST_NAME = 80
 LONGEST_ID = 64
-_BIGGEST_ID = 2**63 - 1
+BIGGEST_ID = 2**63 - 1
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}
 # A yes or no on which money hangs: one that cannot be read is never taken for a no.
 Decisive = Annotated[bool, msgspec.Meta(extra={"is_strict": True})]
+# A day as it is written; one that cannot be read is no day.
+Dated = Annotated[str, msgspec.Meta(extra={"is_day": True})]
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -65,6 +68,14 @@ class Rows(Generic[T]):
     found: tuple[T, ...]
     left_out: tuple[LeftOut, ...] = ()
     count: int = 0
+    pages: object = None  # how many there are, where the answer says so
+
+    @classmethod
+    def of(cls, rows: Sequence[T | LeftOut], pages: object = None) -> Self:
+        """Part them."""
+        odd = tuple(each for each in rows if isinstance(each, LeftOut))
+        whole = (each for each in rows if not isinstance(each, LeftOut))
+        return cls(tuple(whole), odd, len(rows), pages)
 
     @property
     def keys(self) -> list[str]:
@@ -95,15 +106,7 @@ class Kind(Generic[T]):
         raw = [found] if isinstance(found, dict) else found
         if not isinstance(raw, list):
             raise Unavailable(f"{self.where} answered without a list of {self.what}s.")
-        whole: list[T] = []
-        odd: list[LeftOut] = []
-        for each in raw:
-            row = self.row(each if isinstance(each, dict) else {})
-            if isinstance(row, LeftOut):
-                odd.append(row)
-            else:
-                whole.append(row)
-        return Rows(tuple(whole), tuple(odd), len(raw))
+        return Rows.of([self.row(each if isinstance(each, dict) else {}) for each in raw])
 
     def row(self, raw: Json) -> T | LeftOut:
         """Read one row, or say why not."""
@@ -143,7 +146,7 @@ def decoded(body: bytes, system: str) -> object:
     """A body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
     try:
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+    except UNREADABLE as error:
         raise Unavailable(
             f"{system} gave an answer that we can't read, so we don't know what it did. We'll "
             "check before we send anything again."
@@ -154,21 +157,33 @@ def decoded(body: bytes, system: str) -> object:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
+    """A field of a row, and how it is read."""
+
     name: str
     key: str
+    kind: Any  # its type without None and width
     read: Callable[[Any], Any]
     required: bool
+    is_id: bool
+    is_day: bool
     is_strict: bool  # an unreadable one is never read as absent
+    may_be_empty: bool  # as a text; elsewhere an empty one is as good as none
     empty: object = field(repr=False)
+
+    def value(self, found: Any) -> Any:
+        """Read what the row has here."""
+        if found is None or (found == "" and self.may_be_empty):
+            return found
+        return self.read(found)
 
 
 def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
     values: Json = {}
     lacks: list[str] = []
-    for each in _plan(struct):
+    for each in plan_of(struct):
         found = raw.get(each.key)
-        value = each.read(found) if found is not None else None
+        value = each.value(found)
         if isinstance(value, _Lacking):
             lacks += [f"{each.key}: {lack}" for lack in value.lacks]
         elif value is _ODD or value is None:
@@ -178,7 +193,7 @@ def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
             values[each.name] = value
     judged: Callable[[Json], Json] | None = getattr(struct, "judged", None)
     if judged is not None:
-        empty = {each.name: each.empty for each in _plan(struct) if each.required}
+        empty = {each.name: each.empty for each in plan_of(struct) if each.required}
         more = judged(raw)
         lacks += more.pop("lacks", ())
         values = empty | values | more | {"lacks": tuple(lacks)}
@@ -188,20 +203,27 @@ def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
 
 
 @cache
-def _plan(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
+def plan_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """How the fields of a row are read."""
     fields = msgspec.structs.fields(struct)
-    return tuple(
-        _Field(
-            each.name,
-            each.encode_name,
-            _reader(kind, is_id=_is_id(each), width=width_of(each.type)),
-            each.required,
-            is_strict=kind is Decimal or typing.get_origin(kind) is tuple or _is_decisive(each),
-            empty=_EMPTY.get(kind),
-        )
-        for each in fields
-        if each.name not in _FIELDS_OF_OURS
-        for kind in [_plain_type(each.type)]
+    return tuple(_planned(each) for each in fields if each.name not in FIELDS_OF_OURS)
+
+
+def _planned(each: msgspec.structs.FieldInfo) -> Field:
+    kind, is_id, is_day = _plain_type(each.type), _is_id(each), _is_marked(each, "is_day")
+    is_kept_whole = kind is Decimal or typing.get_origin(kind) is tuple
+    reader = _dated if is_day else _reader(kind, is_id=is_id, width=width_of(each.type))
+    return Field(
+        each.name,
+        each.encode_name,
+        kind,
+        reader,
+        each.required,
+        is_id,
+        is_day,
+        is_strict=is_kept_whole or _is_marked(each, "is_strict"),
+        may_be_empty=kind is str and not each.required and each.default in ("", None),
+        empty=_EMPTY.get(kind),
     )
 
 
@@ -210,9 +232,9 @@ def _is_id(each: msgspec.structs.FieldInfo) -> bool:
     return each.required or each.encode_name.endswith("_id")
 
 
-def _is_decisive(each: msgspec.structs.FieldInfo) -> bool:
+def _is_marked(each: msgspec.structs.FieldInfo, mark: str) -> bool:
     metas = getattr(each.type, "__metadata__", ())
-    return any((meta.extra or {}).get("is_strict") for meta in metas)
+    return any((meta.extra or {}).get(mark) for meta in metas)
 
 
 def width_of(kind: Any) -> int | None:
@@ -259,7 +281,7 @@ def _read_list(struct: type[msgspec.Struct], value: Any) -> Any:
         return _ODD
     found: list[msgspec.Struct] = []
     lacks: list[str] = []
-    first = next(iter(_plan(struct))).key
+    first = next(iter(plan_of(struct))).key
     for each in value:
         raw = {first: each} if isinstance(each, int | str) else each  # an id alone
         row, lacking = _read(struct, raw) if isinstance(raw, dict) else (None, ["row"])
@@ -274,7 +296,7 @@ def _read_object(struct: type[msgspec.Struct], value: Any) -> Any:
 
 
 def _key(struct: type[msgspec.Struct], raw: Json) -> str:
-    first = next(iter(_plan(struct)))
+    first = next(iter(plan_of(struct)))
     value = first.read(raw[first.key]) if raw.get(first.key) is not None else None
     return "" if value is None or value is _ODD else str(value)
 
@@ -302,21 +324,6 @@ def _short(value: Any, width: int, *, is_id: bool) -> Any:
     return _ODD if is_id and width == LONGEST_ID else text[:width]
 
 
-def exact(value: Decimal) -> Decimal:
-    """The amount of four decimals behind a number with a tail, or the number.
-
-    A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
-    float has sixteen digits, so in front of many of them its tail is longer.
-    """
-    if value.as_tuple().exponent in _EXACT:
-        return value
-    near = value.quantize(_PLACES)
-    if near == value:
-        return near
-    tail = max(_TAIL, min(abs(near) * _DIGITS, _LONGEST_TAIL))
-    return near if abs(near - value) <= tail else value
-
-
 def _decimal(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return _ODD
@@ -326,7 +333,7 @@ def _decimal(value: Any) -> Any:
         found = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
         if not found.is_finite() or found.adjusted() > _LONGEST_NUMBER:
             return _ODD
-        return exact(found)
+        return money.exact(found)
     except InvalidOperation:
         return _ODD
 
@@ -341,13 +348,13 @@ def _int(value: Any) -> Any:
     found = _decimal(value)
     if found is None or found is _ODD:
         return found
-    is_whole = found == found.to_integral_value() and abs(found) <= _BIGGEST_ID
+    is_whole = found == found.to_integral_value() and abs(found) <= BIGGEST_ID
     return int(found) if is_whole else _ODD
 
 
 def _id(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
-        return value if 0 < value <= _BIGGEST_ID else _ODD
+        return value if 0 < value <= BIGGEST_ID else _ODD
     found = _int(value)
     return found if isinstance(found, int) and found > 0 else _ODD
 
@@ -368,6 +375,10 @@ def _dict(value: Any) -> Any:
 
 def _date(value: Any) -> Any:
     return days.read_day(value) or _ODD if isinstance(value, str) else _ODD
+
+
+def _dated(value: Any) -> Any:
+    return value if isinstance(value, str) and days.read_day(value) else _ODD
 
 
 def _datetime(value: Any) -> Any:

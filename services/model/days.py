@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tzlocal.windows_tz import tz_win, win_tz
@@ -60,13 +61,19 @@ def read_moment(text: str) -> datetime | None:
         if found := _TICKS.fullmatch(text):
             when = _EPOCH + timedelta(milliseconds=int(found[1]))
         else:
-            when = datetime.fromisoformat(text)
+            when = datetime.fromisoformat(text.upper())
             when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return when if _FIRST_YEAR <= when.year <= _LAST_YEAR else None
+    return when if is_usual(when) else None
 
 
+def is_usual(day: date) -> bool:
+    """Say whether a day, or a moment, is one that books can hold."""
+    return _FIRST_YEAR <= day.year <= _LAST_YEAR
+
+
+@lru_cache(maxsize=4096)  # a page of invoices names the same few days again and again
 def read_day(text: str) -> date | None:
     """Read the day as it is written, never moved into another zone."""
     text = text.strip()
@@ -75,7 +82,7 @@ def read_day(text: str) -> date | None:
             found = date(int(written[1]), int(written[2]), int(written[3]))
         except ValueError:
             return None
-        return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+        return found if is_usual(found) else None
     when = read_moment(text)
     return when.date() if when else None
 

@@ -27,6 +27,8 @@ _GONE = re.compile(f"[{_UNSEEN}\\ud800-\\udfff]")
 _GONE_IN_JSON = re.compile(f"[{_UNSEEN}]")
 _BREAKS = re.compile("[\\x0b\\x0c\\x85\\u2028\\u2029]")
 _SUSPECT = re.compile(r"\\(?:[bf]|u(?:00|06|18|20|[dD][89a-fA-F]|[fF][eEfF]))")
+_SUSPECT_IN_JSON = re.compile(_SUSPECT.pattern.encode())
+_ORDINARY = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
 _SHORT = {r"\b": "", r"\f": r"\n"}
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u([0-9a-fA-F]{4})|\\."
@@ -181,10 +183,27 @@ def clean(text: str) -> str:
     return _GONE.sub("", _BREAKS.sub("\n", text))
 
 
-def clean_json(body: bytes) -> str:
+def clean_json(body: bytes) -> bytes:
     """A JSON document whose texts are clean, written out or escaped."""
+    if _is_clean(body):
+        return body
     text = _BREAKS.sub(r"\\n", _GONE_IN_JSON.sub("", body.decode("utf-8", "replace")))
-    return _ESCAPE.sub(_clean_escape, text) if _SUSPECT.search(text) else text
+    return (_ESCAPE.sub(_clean_escape, text) if _SUSPECT.search(text) else text).encode()
+
+
+def _is_clean(body: bytes) -> bool:
+    """Say whether nothing is to be cleaned; what is no plain ASCII is looked at alone."""
+    strange = body.translate(None, _ORDINARY)
+    if b"\\" in body and _SUSPECT_IN_JSON.search(body):
+        return False
+    if not strange:
+        return True
+    try:
+        body.decode()
+        text = strange.decode()
+    except UnicodeDecodeError:
+        return False
+    return not (_GONE_IN_JSON.search(text) or _BREAKS.search(text))
 
 
 def one_line(text: str) -> str:

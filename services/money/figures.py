@@ -12,6 +12,10 @@ _FOUR_DECIMALS = Decimal("0.0001")
 _EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
 _ROUNDING = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
 _HALF = Decimal("0.5")
+_FEW_DECIMALS = range(-4, 1)  # the exponents of amounts of at most four
+_TAIL = Decimal("1e-9")
+_LONGEST_TAIL = Decimal("1e-5")
+_DIGITS = Decimal("1e-15")
 _PAYMO_CODES = {"CFP": "XPF", "RMB": "CNY", "TBH": "THB", "U$S": "USD", "US$": "USD"}
 _RETIRED = {
     "ANG": "XCG",
@@ -106,6 +110,21 @@ def tax_components_rate(components: Iterable[tuple[Decimal, bool]]) -> Decimal:
 def rates_agree(a: Decimal, b: Decimal) -> bool:
     """Say whether two rates are the same to four decimals."""
     return a.quantize(_FOUR_DECIMALS, ROUND_HALF_UP) == b.quantize(_FOUR_DECIMALS, ROUND_HALF_UP)
+
+
+def exact(value: Decimal) -> Decimal:
+    """The amount of four decimals behind a number with a tail, or the number.
+
+    A float's tail says nothing: what lies within a billionth of such an amount is that amount. A
+    float has sixteen digits, so in front of many of them its tail is longer.
+    """
+    if value.as_tuple().exponent in _FEW_DECIMALS:
+        return value
+    near = value.quantize(_FOUR_DECIMALS)
+    if near == value:
+        return near
+    tail = max(_TAIL, min(abs(near) * _DIGITS, _LONGEST_TAIL))
+    return near if abs(near - value) <= tail else value
 
 
 def plain(number: Decimal) -> str:

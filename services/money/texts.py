@@ -19,6 +19,7 @@ from services.money.figures import decimals_in, decimals_of
 LONGEST_NUMBER = 22
 _LONGEST_REFERENCE = 255
 _BASIC = 0xFFFF  # what lies beyond may get lost on the way
+_CONTROLS = dict.fromkeys([*range(0x20), 0x7F], " ")  # those of ASCII
 _UNKEPT = frozenset({"So", "Me", "Cn", "Co", "Cs"})
 _PICTURED = re.compile(r"[\u00ad\u200b\u200d-\u200f\u2060\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff]")
 # Printable ASCII with single blanks inside, and nothing that a filter takes for its own.
@@ -62,6 +63,8 @@ def is_plain(text: str) -> bool:
 
 def kept(text: str) -> str:
     """A short text as Xero keeps it: without emoji and invisible marks, blanks folded."""
+    if text.isascii():
+        return " ".join((text if text.isprintable() else text.translate(_CONTROLS)).split())
     seen = (
         " " if unicodedata.category(char) == "Cc" else char
         for char in _PICTURED.sub("", unicodedata.normalize("NFC", text))
@@ -72,6 +75,8 @@ def kept(text: str) -> str:
 
 def folded(text: str) -> str:
     """The text for comparing what was sent with what Xero made of it, in any case."""
+    if text.isascii():
+        return kept(text).casefold()
     basic = "".join(char for char in kept(text) if ord(char) <= _BASIC)
     return " ".join(basic.split()).casefold()
 

@@ -27,6 +27,7 @@ from services.clients.paymo.wire import (
     Project,
 )
 from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
+from services.clients.typed import rows_in
 from services.errors import Forbidden, NotConnected, Rejected, Throttled, Unavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -152,7 +153,8 @@ def question(ids: Sequence[int]) -> dict[str, str]:
 
 def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
     """The rows of an answer; Paymo wraps even one object in a list named after it."""
-    return kind.rows(objects_of(answer).get(_KEYS[kind]))
+    key = _KEYS[kind]
+    return rows_in(answer.body, kind, key) or kind.rows(objects_of(answer).get(key))
 
 
 def only(answer: Answer, kind: Kind[T]) -> T:

@@ -33,7 +33,6 @@ from services.clients.xero.transport import (
     if_modified_since,
     one_written,
     require_taken,
-    rows_of,
     tenants_of,
 )
 from services.clients.xero.wire import Allocation, Credit, XeroInvoice
@@ -192,8 +191,7 @@ class XeroClient(InvoiceCalls):
             headers={"Idempotency-Key": key},
             body={"Contacts": [contact.body()]},
         )
-        require_taken(answer, "Contacts")
-        rows = rows_of(answer, CONTACTS)
+        rows = CONTACTS.rows(require_taken(answer, "Contacts"))
         if rows.left_out and (made := rows.left_out[0].key):
             return wire.Contact(contact_id=made, name=contact.name, contact_number=contact.number)
         return one_written(rows)

@@ -20,7 +20,6 @@ from services.clients.xero.transport import (
     if_modified_since,
     left_out,
     one_written,
-    pages_in,
     refusal_of,
     require_taken,
     rows_of,
@@ -223,7 +222,7 @@ class InvoiceCalls(XeroTransport):
             new = {each.invoice_id for each in rows.found} - seen
             seen |= new
             found.update({each.invoice_id: each for each in self._readable(rows)})
-            if page == pages_in(answer) or rows.count < CLAMPED or not new:
+            if page == rows.pages or rows.count < CLAMPED or not new:
                 return tuple(found.values())
             page += 1
 

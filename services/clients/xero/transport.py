@@ -12,7 +12,8 @@ import msgspec
 from services.clients.allowance import Allowance
 from services.clients.http import Answer, ApiClient
 from services.clients.messages import errors_in, messages_in
-from services.clients.rows import Kind, LeftOut, Rows, content_of, objects_of
+from services.clients.rows import Json, Kind, LeftOut, Rows, content_of, objects_of
+from services.clients.typed import rows_in
 from services.clients.xero import wire
 from services.errors import Forbidden, NotConnected, Rejected, Unavailable
 
@@ -124,13 +125,8 @@ class XeroTransport:
 
 def rows_of(answer: Answer, kind: Kind[T]) -> Rows[T]:
     """The rows of an answer; Xero wraps even one object in a list."""
-    return kind.rows(_elements(answer, _KEYS[kind]))
-
-
-def pages_in(answer: Answer) -> object:
-    """How many pages there are, where Xero says so."""
-    pagination = objects_of(answer).get("pagination")
-    return pagination.get("pageCount") if isinstance(pagination, dict) else None
+    key = _KEYS[kind]
+    return rows_in(answer.body, kind, key) or kind.rows(_elements(objects_of(answer), key))
 
 
 def tenants_of(answer: Answer) -> Rows[wire.Tenant]:
@@ -144,14 +140,16 @@ def left_out(invoice: wire.XeroInvoice) -> LeftOut:
     return LeftOut("invoice", XERO, invoice.invoice_number or known, known, invoice.lacks)
 
 
-def require_taken(answer: Answer, key: str) -> None:
+def require_taken(answer: Answer, key: str) -> list[Json]:
     """Refuse a yes that is none: an element that failed inside a 2xx answer. Raises `Rejected`."""
     found = objects_of(answer)
     if found.get(key) is None and (texts := messages_in(found)):
         raise refusal(texts)
-    for each in _elements(answer, key):
+    elements = _elements(found, key)
+    for each in elements:
         if wire.is_refused(each):
             raise refusal(errors_in(each))
+    return elements
 
 
 def refusal_of(element: wire.XeroInvoice) -> Rejected:
@@ -165,8 +163,8 @@ def refusal(texts: Sequence[str]) -> Rejected:
     return Rejected(f"Xero refused: {said}", messages=tuple(texts))
 
 
-def _elements(answer: Answer, key: str) -> list[dict[str, Any]]:
-    found = objects_of(answer).get(key)
+def _elements(answered: Json, key: str) -> list[Json]:
+    found = answered.get(key)
     if isinstance(found, dict):
         found = [found]
     if not isinstance(found, list):

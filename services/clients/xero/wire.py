@@ -145,9 +145,14 @@ class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
     """A payment inside its invoice; `amount` in the invoice's currency."""
 
     payment_id: Id = msgspec.field(name="PaymentID")
-    paid_on: date = msgspec.field(name="Date")
+    dated: rows.Dated = msgspec.field(name="Date")
     amount: Decimal
     reference: str = ""
+
+    @property
+    def paid_on(self) -> date:
+        """The day of the payment; one without a day is never read."""
+        return days.read_day(self.dated) or _EPOCH.date()
 
 
 class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
@@ -232,6 +237,11 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     credit_notes: tuple[Credit, ...] = ()
     overpayments: tuple[Credit, ...] = ()
     prepayments: tuple[Credit, ...] = ()
+    # What makes it worth judging; only `judged` reads more of it.
+    has_errors: bool = False
+    has_validation_errors: bool = False
+    status_attribute_string: str = ""
+    validation_errors: tuple[Any, ...] = ()
     lacks: tuple[str, ...] = ()
     is_refused: bool = False  # this element of a 2xx answer failed all the same
     said: tuple[str, ...] = ()  # why
@@ -248,6 +258,14 @@ class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
         ]
         failed = {"is_refused": True, "said": errors_in(raw)} if is_refused(raw) else {}
         return {**failed, "lacks": lacks}
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether `judged` would find nothing, and nothing is told that it would pass over."""
+        is_told = self.status_attribute_string or self.validation_errors
+        return not (is_told or self.has_errors or self.has_validation_errors) and all(
+            each.id for each in (*self.credit_notes, *self.overpayments, *self.prepayments)
+        )
 
     @property
     def updated_at(self) -> datetime:

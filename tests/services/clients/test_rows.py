@@ -1,6 +1,7 @@
 """Every decoder, fed with rows that no documentation has: none raises, none takes others along."""
 
 import importlib
+import itertools
 import json
 import pkgutil
 import types
@@ -22,8 +23,20 @@ from services import clients
 from services.clients.http import Answer
 from services.clients.paymo import Invoice
 from services.clients.paymo.transport import INVOICES
-from services.clients.rows import Kind, LeftOut, content_of, exact, width_of
+from services.clients.rows import (
+    FIELDS_OF_OURS,
+    NO_ID,
+    Kind,
+    LeftOut,
+    content_of,
+    decoded,
+    plan_of,
+    width_of,
+)
+from services.clients.typed import rows_in
+from services.clients.xero.transport import INVOICES as XERO_INVOICES
 from services.errors import ServiceError
+from services.money import exact
 from tests.databases import SQLITE_ALONE
 from tests.properties import tried
 
@@ -71,12 +84,11 @@ def plain(kind: Any) -> Any:
 
 def good(struct: type[msgspec.Struct]) -> dict[str, Any]:
     """Return a row that has every field."""
-    return {each.encode_name: _good(plain(each.type)) for each in _fields(struct)}
+    return {each.key: "2026-11-25" if each.is_day else _good(each.kind) for each in plan_of(struct)}
 
 
 def _fields(struct: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
-    ours = {"lacks", "said", "is_refused"}
-    return [each for each in msgspec.structs.fields(struct) if each.name not in ours]
+    return [each for each in msgspec.structs.fields(struct) if each.name not in FIELDS_OF_OURS]
 
 
 def _good(kind: Any) -> Any:
@@ -121,6 +133,71 @@ def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
     assert rows.found[0] == kind.rows(content_of(answer_of(row))).found[0]
     assert len(rows.found) + len(rows.left_out) == 5
     assert all(each.lacks for each in rows.left_out)
+
+
+# What JSON can hold that Python does not write by itself, and what types alone would take.
+TOKENS = [
+    *("1E+3", "1e3", "0e5", "-0.0", "5.0", "1.00000", "0.30000000000000004", "1E-7", "1e15"),
+    *("999999999999999.9999", "-1e15", "12345678901234.123456789", "9223372036854775808", "0"),
+    *("-1", "true", "[]", "{}", '""', '" "', '"\\n"', '"\\u00a0"', '"\\u0000x"', '"a\\u0000"'),
+    *('"NaN"', '" 5 "', '"5_0"', '"Infinity"', '"-Infinity"', '"sNaN"', '"\\u200b"', '"ERROR"'),
+    *('"0001-01-01"', '"9999-12-31"', '"2026-11-25T09:00:00"', '"2026-11-25T09:00:00.9999999Z"'),
+    *('"2026-11-25T23:00:00-05:00"', '"1899-12-31T00:00:00Z"', '"/Date(1795564800000+0000)/"'),
+    *('"2026-11-25 09:00:00Z"', '"2026-11-25t09:00:00z"', '"2026-11-25"', '"20261125"'),
+    *('"2026-11-25T09:00:00+00:00"', '"2026-11-25T09:00:00.5Z"', f'"{NO_ID}"', '"x"'),
+]
+TYPED = st.one_of(st.sampled_from(TOKENS).map(lambda each: msgspec.Raw(each.encode())), ODD)
+
+
+@BY_NAME
+@tried(150, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_the_types_take_is_read_alike_field_by_field(
+    kind: Kind[Any], data: st.DataObject
+) -> None:
+    rows = [_changed(kind.struct, data) for _ in range(data.draw(st.integers(1, 3)))]
+    body = msgspec.json.encode({"rows": rows, "pagination": {"pageCount": 2}})
+    read = rows_in(body, kind, "rows")
+
+    assert read is not None
+    assert repr(read.found) == repr(kind.rows(decoded(body, "Xero")["rows"]).found)  # type: ignore[index]
+    assert read.left_out == kind.rows(decoded(body, "Xero")["rows"]).left_out  # type: ignore[index]
+    assert (read.count, read.pages) == (len(rows), 2)
+
+
+def _changed(struct: type[msgspec.Struct], data: st.DataObject) -> dict[str, Any]:
+    """Return a row of which something else is said, within its rows, too."""
+    row = good(struct)
+    names = [*row, "HasErrors", "ValidationErrors", "StatusAttributeString", "ContactID"]
+    for name in data.draw(st.lists(st.sampled_from(names), max_size=2)):
+        inner = [each.type for each in _fields(struct) if each.encode_name == name]
+        if typing.get_origin(next(iter(inner), None)) is tuple and data.draw(st.booleans()):
+            row[name] = [_changed(typing.get_args(inner[0])[0], data)]
+        else:
+            row[name] = data.draw(TYPED)
+    return row
+
+
+@BY_NAME
+def test_each_value_in_each_field_is_read_alike(kind: Kind[Any]) -> None:
+    for name, token in itertools.product(good(kind.struct), TOKENS):
+        row = good(kind.struct) | {name: msgspec.Raw(token.encode())}
+        body = msgspec.json.encode({"rows": [row]})
+        read = rows_in(body, kind, "rows")
+        assert read is not None
+        assert repr(read) == repr(kind.rows(decoded(body, "Xero")["rows"])), (name, token)  # type: ignore[index]
+
+
+def test_one_odd_row_is_read_by_itself() -> None:
+    rows = [good(XERO_INVOICES.struct) | {"InvoiceNumber": str(at)} for at in range(3)]
+    rows[1] |= {"Total": "odd", "Payments": None}
+    read = rows_in(msgspec.json.encode({"Invoices": rows}), XERO_INVOICES, "Invoices")
+    assert read is not None
+    assert [(each.invoice_number, each.lacks) for each in read.found] == [
+        ("0", ()),
+        ("1", ("Total",)),
+        ("2", ()),
+    ]
 
 
 @BY_NAME
@@ -203,5 +280,5 @@ def test_nobody_decodes_an_answer_another_way() -> None:
         module = importlib.import_module(info.name)
         text = Path(module.__file__ or "").read_text(encoding="utf-8")
         decodes = "json.decode(" in text or "Decoder(" in text or ".json()" in text
-        allowed = {"services.clients.rows", "services.clients.messages", "services.clients.tokens"}
+        allowed = {f"services.clients.{each}" for each in ("rows", "typed", "messages", "tokens")}
         assert not decodes or info.name in allowed

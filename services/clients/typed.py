@@ -1,0 +1,212 @@
+"""A page of rows decoded by its types at once, as far as `rows` would read the same from it.
+
+What a page's types refuse, and what they take and `rows` would read otherwise, is read there row by
+row. So one odd row costs its own time, and both readings come from one definition.
+"""
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    DecimalException,
+    Inexact,
+    InvalidOperation,
+    Rounded,
+    localcontext,
+)
+from functools import cache, partial
+from itertools import chain
+from operator import attrgetter, is_not
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.clients.rows import (
+    BIGGEST_ID,
+    NO_ID,
+    UNREADABLE,
+    Field,
+    Kind,
+    LeftOut,
+    Rows,
+    decoded,
+    plan_of,
+)
+from services.model import days
+
+T = TypeVar("T", bound=msgspec.Struct)
+V = TypeVar("V")
+
+# What `rows` passes over inside of texts, too, and where a fraction would be rounded to a second.
+_DOUBTFUL = (NO_ID.encode(), b"\\u0000", b".999999")
+# Adding up tells that no amount has more than four decimals, fifteen digits or an exponent.
+_EXACT = Context(prec=19, Emax=18, clamp=1, traps=[Clamped, Inexact, Rounded, InvalidOperation])
+_NO_AMOUNT = Decimal("0.0000")
+_IS_THERE = partial(is_not, None)
+
+
+def rows_in(body: bytes, kind: Kind[T], key: str) -> Rows[T] | None:
+    """The rows of an answer, or None where it holds no list of them under this key."""
+    whole, raw = _pages(kind.struct, key)
+    if not any(each in body for each in _DOUBTFUL):
+        page = _decode(whole, body)
+        if page is not None and _are_alike(kind.struct, page.rows):
+            return Rows(page.rows, (), len(page.rows), _page_count(page))
+    page = _decode(raw, body)
+    if page is None:
+        return None
+    return Rows.of([_row(kind, bytes(each)) for each in page.rows], _page_count(page))
+
+
+def _page_count(page: Any) -> object:
+    said = page.pagination
+    return said.get("pageCount") if isinstance(said, dict) else None
+
+
+def _row(kind: Kind[T], raw: bytes) -> T | LeftOut:
+    if not any(each in raw for each in _DOUBTFUL):
+        row: T | None = _decode(_decoder(kind.struct), raw)
+        if row is not None and _are_alike(kind.struct, [row]):
+            return row
+    found = decoded(raw, kind.where)
+    return kind.row(found if isinstance(found, dict) else {})
+
+
+def _decode(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except UNREADABLE:
+        return None
+
+
+@cache
+def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+@cache
+def _pages(
+    struct: type[msgspec.Struct], key: str
+) -> tuple["msgspec.json.Decoder[Any]", "msgspec.json.Decoder[Any]"]:
+    """The decoders of a page with its rows, and of one whose rows are yet to be read."""
+    lists = (types.GenericAlias(tuple, (each, ...)) for each in (struct, msgspec.Raw))
+    whole, raw = (
+        msgspec.defstruct(
+            "Page", [("rows", each, msgspec.field(name=key)), ("pagination", Any, None)]
+        )
+        for each in lists
+    )
+    return _decoder(whole), _decoder(raw)
+
+
+# ---- whether `rows` would read the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What is to be said of all values of some fields."""
+
+    names: tuple[str, ...]
+    is_met: Callable[[Iterable[Any]], bool]
+
+    def holds(self, rows: Sequence[msgspec.Struct]) -> bool:
+        """Say whether it is true of these rows; what is absent says nothing."""
+        values = map(attrgetter(*self.names), rows)
+        return self.is_met(chain.from_iterable(values) if len(self.names) > 1 else values)
+
+
+def _are_alike(struct: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> bool:
+    return all(each.holds(rows) for each in _checks(struct))
+
+
+@cache
+def _checks(struct: type[msgspec.Struct]) -> tuple[_Check, ...]:
+    fields = plan_of(struct)
+    by_test: dict[Callable[[Iterable[Any]], bool], list[str]] = {}
+    for each in fields:
+        test = _test_of(each)
+        if test is not None:
+            by_test.setdefault(test, []).append(each.name)
+    found = [_Check(tuple(names), test) for test, names in by_test.items()]
+    if hasattr(struct, "is_plain"):
+        found.append(_Check(("is_plain",), all))
+    return tuple(found)
+
+
+def _test_of(field: Field) -> Callable[[Iterable[Any]], bool] | None:
+    kind = field.kind
+    if typing.get_origin(kind) is tuple:
+        return _inner(typing.get_args(kind)[0], is_list=True)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _inner(kind, is_list=False)
+    if kind is str:
+        return _are_days if field.is_day else _are_texts if field.may_be_empty else _are_told
+    if kind is int:
+        return _are_ids if field.is_id else _are_whole
+    return _TESTS.get(kind)
+
+
+@cache
+def _inner(struct: type[msgspec.Struct], *, is_list: bool) -> Callable[[Iterable[Any]], bool]:
+    def are_alike(values: Iterable[Any]) -> bool:
+        there = filter(None, values)
+        rows = list(chain.from_iterable(there) if is_list else there)
+        return not rows or _are_alike(struct, rows)
+
+    return are_alike
+
+
+def _are_texts(values: Iterable[str | None]) -> bool:
+    return not any(map(str.isspace, filter(None, values)))
+
+
+def _are_told(values: Iterable[str]) -> bool:
+    return all(map(str.strip, values))
+
+
+def _are_days(values: Iterable[str]) -> bool:
+    return all(map(days.read_day, values))
+
+
+def _are_exact(values: Iterable[Decimal | None]) -> bool:
+    try:
+        with localcontext(_EXACT):
+            total = sum(map(abs, _there(values)), _NO_AMOUNT)
+    except DecimalException:
+        return False
+    return total.as_tuple().exponent == _NO_AMOUNT.as_tuple().exponent
+
+
+def _are_ids(values: Iterable[int | None]) -> bool:
+    return all(0 < each <= BIGGEST_ID for each in _there(values))
+
+
+def _are_whole(values: Iterable[int | None]) -> bool:
+    return all(abs(each) <= BIGGEST_ID for each in _there(values))
+
+
+def _are_dates(values: Iterable[date | None]) -> bool:
+    return all(days.is_usual(each) for each in _there(values))
+
+
+def _are_moments(values: Iterable[datetime | None]) -> bool:
+    return all(
+        each.tzinfo is UTC and not each.microsecond and days.is_usual(each)
+        for each in _there(values)
+    )
+
+
+def _there(values: Iterable[V | None]) -> Iterator[V]:
+    return filter(_IS_THERE, values)  # type: ignore[arg-type]  # it lets no None pass
+
+
+_TESTS: dict[Any, Callable[[Iterable[Any]], bool]] = {
+    Decimal: _are_exact,
+    date: _are_dates,
+    datetime: _are_moments,
+}
