@@ -34,8 +34,7 @@ FIELDS_OF_OURS = frozenset(
 _NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
 _LONGEST_NUMBER = 14  # digits before the point
 _LONGEST_NAME = 80
-LONGEST_ID = 64
-BIGGEST_ID = 2**63 - 1
+LONGEST_ID, BIGGEST_ID = 64, 2**63 - 1
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}
 # A yes or no on which money hangs: one that cannot be read is never taken for a no.
 Decisive = Annotated[bool, msgspec.Meta(extra={"is_strict": True})]
@@ -212,12 +211,11 @@ def plan_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
 def _planned(each: msgspec.structs.FieldInfo) -> Field:
     kind, is_id, is_day = _plain_type(each.type), _is_id(each), _is_marked(each, "is_day")
     is_kept_whole = kind is Decimal or typing.get_origin(kind) is tuple
-    reader = _dated if is_day else _reader(kind, is_id=is_id, width=width_of(each.type))
     return Field(
         each.name,
         each.encode_name,
         kind,
-        reader,
+        _dated if is_day else _reader(kind, is_id=is_id, width=width_of(each.type)),
         each.required,
         is_id,
         is_day,
