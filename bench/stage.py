@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from bot.settings import generate_key
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store import migrate, mirror
 from services.store.engine import Database
 from services.store.tables import Connection, Contact, Export, Notice, Workspace
-from services.store.types import generate_key
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 FEW, MANY, WAITING = 100, 10_000, 2000

@@ -1,8 +1,17 @@
 """The running program."""
 
-import warnings
+import importlib
+import sys
 
-from authlib.deprecate import AuthlibDeprecationWarning
 
-# Authlib would rather have httpx2, which we do not use; nobody who runs the program can help it.
-warnings.filterwarnings("ignore", "The httpx module is deprecated", AuthlibDeprecationWarning)
+def _load_without(unwanted: str, name: str) -> None:
+    """Load a library that takes a module it could use for one that is not installed."""
+    if not {unwanted, name} & sys.modules.keys():
+        sys.modules[unwanted] = None  # type: ignore[assignment]
+        importlib.import_module(name)
+        del sys.modules[unwanted]
+
+
+# A command line, and colours for tracebacks: neither is ours, and both take eighty modules.
+_load_without("httpx._main", "httpx")
+_load_without("rich", "structlog")

@@ -4,11 +4,11 @@ The program behind the commands takes seconds to import, so each command loads i
 needs it: a wrong setting, a version or a key are told at once.
 """
 
+import gc
 import importlib
 import importlib.util
 import json
 import signal
-import subprocess
 import sys
 from importlib import metadata
 from typing import Annotated, Any
@@ -16,9 +16,8 @@ from typing import Annotated, Any
 import typer
 
 from bot import telemetry
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings, SettingsError, generate_key
 from bot.setup import Setup
-from services.store.types import generate_key
 
 _USAGE = 2
 app = typer.Typer(
@@ -60,14 +59,12 @@ def _settings() -> Settings:
 
 def _commands(settings: Settings) -> Any:
     """Load the program, and return its commands."""
-    return importlib.import_module("bot.commands").Commands(settings)
-
-
-def _begin_migrating() -> subprocess.Popen[bytes]:
-    """Alembic is heavy, so it runs and ends in a process of its own; no `bot` of this folder's."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "bot", "migrate"], stdout=subprocess.DEVNULL
-    )
+    # Almost nothing that loading makes is garbage: it isn't searched for any, then or ever after.
+    gc.disable()
+    commands = importlib.import_module("bot.commands").Commands(settings)
+    gc.freeze()
+    gc.enable()
+    return commands
 
 
 @app.command("generate-key")
@@ -87,11 +84,9 @@ def serve(
     settings = _settings()
     # The first process of a container has no default: it could not be stopped before it listens.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    # The program loads while the child works.
-    child = _begin_migrating() if migrate else None
     commands = _commands(settings)
-    if child is not None and (status := child.wait()):
-        raise typer.Exit(status)
+    if migrate:
+        commands.migrate_where_needed()
     commands.serve()
 
 

@@ -14,10 +14,10 @@ from bot.telemetry import Metrics
 from bot.work import Run, Tasks
 from services.clients.tokens import Tokens
 from services.errors import ServiceError
+from services.model.jobs import Left
 from services.notices.health import HealthService
 from services.reconcile.service import ask_due
 from services.store import due, grants, upkeep, workspaces
-from services.store.due import Left
 from services.store.engine import Database
 
 log = structlog.get_logger(__name__)

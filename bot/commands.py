@@ -1,8 +1,11 @@
 """What the commands do, once the settings are known to be well."""
 
 import asyncio
+import contextlib
+import importlib
 import json
 import re
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +15,6 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 import uvloop
-from rich.progress import Progress
 
 from bot import doctor, serving
 from bot.doctor import Diagnosis, Verdict
@@ -29,6 +31,7 @@ from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import Session, rotate
 from services.store.tables import Connection, Workspace
+from services.store.upkeep import is_current
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
@@ -40,6 +43,14 @@ class Commands:
     """The commands that need settings; each exits with 1 where it did not go well."""
 
     settings: Settings
+
+    def migrate_where_needed(self) -> None:
+        """Bring the database up; Alembic is heavy, so it runs and ends in a process of its own."""
+        if not _run(_is_current(self.settings)):
+            # No `bot` of this folder's.
+            child = [sys.executable, "-P", "-m", "bot.cli", "migrate"]
+            if status := subprocess.call(child, stdout=subprocess.DEVNULL):  # noqa: S603 - ourselves
+                raise typer.Exit(status)
 
     def serve(self) -> None:
         """Run the program until it is told to stop."""
@@ -54,7 +65,8 @@ class Commands:
 
     def sync_once(self, workspace: str) -> None:
         """Sweep each organisation, with a bar on a terminal."""
-        with Progress(disable=not sys.stdout.isatty()) as progress:
+        progressing = importlib.import_module("rich.progress")
+        with progressing.Progress(disable=not sys.stdout.isatty()) as progress:
             bar = progress.add_task("Organisations", total=None)
 
             def begin(count: int) -> None:
@@ -123,6 +135,13 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 def _fail(problem: str) -> NoReturn:
     typer.echo(problem, err=True)
     raise typer.Exit(1) from None
+
+
+async def _is_current(settings: Settings) -> bool:
+    async with open_database(settings) as database, database.sessions() as session:
+        with contextlib.suppress(OSError):  # PostgreSQL isn't there: who migrates says so
+            return await is_current(session)
+    return False
 
 
 async def sync_once(

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot import telemetry
 from bot.serving import running, told_to_stop
-from bot.settings import Settings
+from bot.settings import Settings, generate_key
 from sandbox import agency
 from sandbox.paymo import PaymoWorld
 from sandbox.portal import Portal
@@ -23,7 +23,6 @@ from sandbox.serving import Served, utc_now
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
 from services.store import migrate
-from services.store.types import generate_key
 
 _WEBHOOK_KEY = "demo-webhook-key"
 _PORT = 8000

@@ -255,3 +255,8 @@ def _told(error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"]).upper()
     text = cast("str", error["msg"]).removeprefix("Value error, ")
     return f"- {name}: {text[:1].lower()}{text[1:]}"
+
+
+def generate_key() -> str:
+    """Return a new key for `ENCRYPTION_KEYS`."""
+    return Fernet.generate_key().decode()

@@ -14,8 +14,7 @@ from typing import Any
 import typer
 from dotenv import dotenv_values
 
-from bot.settings import Settings, SettingsError
-from services.store.types import generate_key
+from bot.settings import Settings, SettingsError, generate_key
 
 _ENV, _MANIFEST = Path(".env"), Path("manifest.yml")
 _OWN_MANIFEST = Path("manifest.local.yml")  # in a checkout, which git ignores

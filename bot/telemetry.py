@@ -15,9 +15,8 @@ from prometheus_client.process_collector import ProcessCollector
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.work import Run
-from services.model.jobs import Job
-from services.store.due import Left
-from services.store.engine import is_outage
+from services.model.jobs import Job, Left
+from services.store import is_outage
 
 HIDDEN = "[hidden]"
 _AGAIN = 60.0  # seconds until the same failure is told once more

@@ -1,5 +1,6 @@
 """Putting the program together: the one place that knows every part."""
 
+import importlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from bot.settings import Settings
 from bot.slack_app import AfterAnswers
 from bot.slack_clients import Slack, open_slack
 from bot.telemetry import Metrics
-from bot.work import Alarm, DistributedWork, EmbeddedWork, Tasks
+from bot.work import Alarm, EmbeddedWork, Engine, Tasks
 from handlers import register
 from handlers.batch.listeners import SlackBatchScreen
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
@@ -65,8 +66,6 @@ from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
 from services.undo.service import UndoService, UndoStep
 from services.update.service import UpdateService, UpdateStep
-
-Engine = EmbeddedWork | DistributedWork
 
 
 def now() -> datetime:
@@ -333,7 +332,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
     runners: dict[Job, Run] = {}
     run = metrics.measured(Worker(runners, metrics.count_bug).run)
     if database.is_postgres and not is_alone:
-        work: Engine = DistributedWork(settings.database_url.get_secret_value(), run)
+        distributed = importlib.import_module("bot.distributed")
+        work: Engine = distributed.DistributedWork(settings.database_url.get_secret_value(), run)
     else:
         work = EmbeddedWork(run)
     after = AfterAnswers(work)

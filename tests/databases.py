@@ -15,10 +15,11 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from bot.settings import generate_key
 from services.store import migrate
 from services.store.engine import Database
 from services.store.tables import Base
-from services.store.types import KEYRING, generate_key
+from services.store.types import KEYRING
 
 KEY = generate_key()
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from services.errors import NotConnected, ServiceError, StillUnderWay, Throttled, Unavailable
 from services.model.wording import Moment
-from services.store.engine import is_outage
+from services.store import is_outage
 
 PARKED = timedelta(hours=1)  # what waits for a connection that is broken, which is told in channels
 SILENT = timedelta(days=1)  # without a sweep that went well; then the channels are told once

@@ -48,8 +48,8 @@ from services.errors import Lost, NotConnected, ServiceError
 from services.jobs.policy import BUG, Policy, Wait
 from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
-from services.store import leases, schedules
-from services.store.engine import Database, Session, is_outage
+from services.store import is_outage, leases, schedules
+from services.store.engine import Database, Session
 from services.store.tables import Schedule
 from services.store.types import Leased, Sends, Traced
 

@@ -1,5 +1,6 @@
-"""The jobs that a worker can be nudged to do, and how long one call of its may take."""
+"""The jobs that a worker can be nudged to do, how long one call may take, and what is left."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -35,3 +36,13 @@ class TaskState(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How much is left undone, in all workspaces that have the app."""
+
+    exports_waiting: int  # for a quarter of an hour or longer
+    exports_failed: int  # and need somebody
+    notices_waiting: int  # for a quarter of an hour or longer
+    notices_given_up: int  # within a day

@@ -1,6 +1,5 @@
 """Everything that is due, whatever became of the nudges for it, and what is left undone."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -22,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import PaymentState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import Job, Left, TaskState
 from services.store import exports, leases, schedules
 from services.store.tables import (
     Acquaintance,
@@ -183,16 +182,6 @@ def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:
 
 
 _EVERYTHING = _everything()
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """How much is left undone, in all workspaces that have the app."""
-
-    exports_waiting: int  # for a quarter of an hour or longer
-    exports_failed: int  # and need somebody
-    notices_waiting: int  # for a quarter of an hour or longer
-    notices_given_up: int  # within a day
 
 
 async def count_left(session: AsyncSession, now: datetime) -> Left:

@@ -1,7 +1,6 @@
 """The engine: SQLite by default, PostgreSQL by URL, secrets readable once it is open."""
 
 import contextlib
-import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import Connection, Engine, event, inspect, make_url, select, update
-from sqlalchemy import exc as errors
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -32,17 +30,6 @@ _MEMORY = "memory"
 _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
-_OURS = (errors.IntegrityError, errors.ProgrammingError, errors.DataError)
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def is_outage(error: BaseException) -> bool:
-    """Say whether the database or its disk failed, and not our code."""
-    if isinstance(error, errors.DBAPIError):
-        return not isinstance(error, _OURS)
-    if isinstance(error, OSError):
-        return isinstance(error, ConnectionError | TimeoutError) or error.errno in _NO_ROOM
-    return isinstance(error, errors.TimeoutError)
 
 
 def driver_url(url: str) -> str:

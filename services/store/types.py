@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import MultiFernet
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -87,11 +87,6 @@ class Money(TypeDecorator[Decimal]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
         """Read every digit."""
         return None if value is None else Decimal(value)
-
-
-def generate_key() -> str:
-    """Return a new key for `ENCRYPTION_KEYS`."""
-    return Fernet.generate_key().decode()
 
 
 class Keyring:

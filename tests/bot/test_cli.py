@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.settings import generate_key
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
-from services.store.types import generate_key
 from tests.bot.program import NEEDED, run
 from tests.databases import KEY
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
-from bot.work import DistributedWork, Run
+from bot.distributed import DistributedWork
+from bot.work import Run
 from services.jobs import policy
 from services.jobs.runner import Runner, Step, Turn
 from services.model.jobs import Job

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import PaymentKind, PaymentState
-from services.model.jobs import Job
+from services.model.jobs import Job, Left
 from services.model.notice import NoticeKind
 from services.store import due, links, notices, upkeep, workspaces
 from services.store.engine import Database
@@ -217,6 +217,4 @@ async def test_what_waits_for_long_and_what_was_given_up_is_counted(database: Da
     async with database.sessions() as session:
         left = await due.count_left(session, NOW)
 
-    assert left == due.Left(
-        exports_waiting=2, exports_failed=1, notices_waiting=1, notices_given_up=1
-    )
+    assert left == Left(exports_waiting=2, exports_failed=1, notices_waiting=1, notices_given_up=1)

@@ -10,11 +10,11 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot import telemetry
+from bot.settings import generate_key
 from services.model.connection import ConnectionState
 from services.store import migrate, upkeep
 from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
-from services.store.types import generate_key
 from tests.databases import KEY, open_database
 from tests.services.store_seeds import NOW, connected, granted
 

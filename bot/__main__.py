@@ -1,5 +1,0 @@
-"""`python -m bot` is `paymo-xero`."""
-
-from bot.cli import main
-
-main()

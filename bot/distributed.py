@@ -1,0 +1,118 @@
+"""The engine for many processes on one PostgreSQL: Procrastinate carries the nudges.
+
+Nothing but PostgreSQL needs it and its driver, so only then is it loaded.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate import exceptions, jobs
+from sqlalchemy import make_url
+
+from bot.work import Run, Tasks
+from services.model.jobs import Job
+
+log = structlog.get_logger(__name__)
+
+_LOOK = "look"
+_SCHEMA_LOCK = 7_296_302  # any number that nothing else in the database locks
+_AT_ONCE = 16
+_PAUSE = timedelta(seconds=1)  # before a lost database is tried again
+
+
+@dataclass(slots=True)
+class DistributedWork:
+    """Runs jobs that any process on one PostgreSQL asked for.
+
+    A row's nudges share a queueing lock, so that many that wait are one.
+    """
+
+    url: str = field(repr=False)
+    run: Run
+    poll: timedelta = timedelta(seconds=1)
+    tasks: Tasks = field(default_factory=Tasks)
+    app: procrastinate.App = field(init=False, repr=False)
+    worker: asyncio.Task[None] | None = field(default=None, init=False)
+    is_stopping: bool = False
+
+    def __post_init__(self) -> None:
+        """Register the one task that there is."""
+        connector = procrastinate.PsycopgConnector(
+            conninfo=_libpq(self.url), min_size=1, max_size=6
+        )
+        self.app = procrastinate.App(connector=connector)
+
+        @self.app.task(name=_LOOK)
+        async def _look(job: str, key: int) -> None:
+            await self.run(Job(job), key)
+
+    async def start(self) -> None:
+        """Create Procrastinate's tables where they are missing, and start working."""
+        await self.app.open_async()
+        await self._prepare()
+        self.worker = self.tasks.start(self._keep_working(), "worker")
+
+    async def nudge(self, job: Job, key: int) -> None:
+        """Have some worker look at this row soon."""
+        task = self.app.configure_task(_LOOK, queueing_lock=f"{job}:{key}")
+        try:
+            await task.defer_async(job=job.value, key=key)
+        except exceptions.AlreadyEnqueued:
+            return
+        except exceptions.ConnectorException as error:
+            # The row is there, and the clock finds it.
+            log.warning("nudge_dropped", job=job, key=key, reason=str(error))
+
+    async def stop(self, patience: timedelta) -> None:
+        """Take nothing new, let what runs end, and close the connections."""
+        self.is_stopping = True
+        if self.worker is not None:
+            self.worker.cancel()
+        await self.tasks.drain(patience + _PAUSE)
+        await self.app.close_async()
+
+    async def settle(self) -> None:
+        """Return at once: other processes work too, so nobody knows when nothing is left."""
+
+    async def _prepare(self) -> None:
+        """Create the tables, and delete what killed workers left; one process at a time."""
+        async with await psycopg.AsyncConnection.connect(
+            _libpq(self.url), autocommit=True
+        ) as connection:
+            await connection.execute("SELECT pg_advisory_lock(%s)", [_SCHEMA_LOCK])
+            if not await self.app.check_connection_async():
+                await self.app.schema_manager.apply_schema_async()
+            manager = self.app.job_manager
+            for each in await manager.get_stalled_jobs():
+                await manager.finish_job(each, jobs.Status.FAILED, delete_job=True)
+
+    async def _keep_working(self) -> None:
+        """Work until stopped; where the database is lost, wait for it."""
+        while not self.is_stopping:
+            with contextlib.suppress(asyncio.CancelledError):
+                try:
+                    await self._work()
+                except (exceptions.ConnectorException, psycopg.Error) as error:
+                    log.warning("worker_lost_database", reason=str(error))
+                    await asyncio.sleep(_PAUSE.total_seconds())
+
+    async def _work(self) -> None:
+        await self.app.run_worker_async(
+            concurrency=_AT_ONCE,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            fetch_job_polling_interval=self.poll.total_seconds(),
+            shutdown_graceful_timeout=5.0,
+        )
+
+
+def _libpq(url: str) -> str:
+    """Write the database's address as libpq reads it."""
+    made = make_url(url).set(drivername="postgresql")
+    query = {("sslmode" if name == "ssl" else name): each for name, each in made.query.items()}
+    return made.set(query=query).render_as_string(hide_password=False)
