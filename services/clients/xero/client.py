@@ -114,7 +114,7 @@ class XeroClient(InvoiceCalls):
         """The organisation."""
         return await self._one("Organisation", ORGANISATIONS)
 
-    async def currencies(self) -> Sequence[wire.Currency]:
+    async def currencies(self) -> Sequence[wire.EnabledCurrency]:
         """The currencies that are enabled."""
         return await self._all("Currencies", CURRENCIES)
 

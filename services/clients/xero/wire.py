@@ -86,7 +86,7 @@ class XeroOrganisation(msgspec.Struct, frozen=True, rename="pascal"):
         return days.read_day(self.end_of_year_lock_date)
 
 
-class Currency(msgspec.Struct, frozen=True, rename="pascal"):
+class EnabledCurrency(msgspec.Struct, frozen=True, rename="pascal"):
     """A currency that the organisation has enabled."""
 
     code: str
