@@ -53,6 +53,8 @@ HELP_LINES = (
 BROKEN = "Exports and payments will resume when you reconnect."
 ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
 OVERDUE = "Overdue"
+READY = "Ready to export"
+UNREADY = "Needs something first"
 CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 SEVERAL = 2
@@ -146,17 +148,23 @@ def invoice_line(line: Line) -> str:
     return " · ".join(said)
 
 
-def due_line(line: Line) -> str:
-    """Name an invoice, and how late it is."""
-    return f"{invoice_line(line)} · {blocks.render_line(line.text)}"
+def noted_line(line: Line) -> str:
+    """Name an invoice, and how late it is or what it needs, if anything."""
+    said = invoice_line(line)
+    return f"{said} · {blocks.render_line(line.text)}" if line.text else said
 
 
 def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
     """List the first few invoices of a kind below how many there are."""
-    named = due_line if title == OVERDUE else invoice_line
-    shown = [f"*{title}* · {count}", *(f"• {named(each)}" for each in lines)]
+    shown = [f"*{title}* · {count}", *(f"• {noted_line(each)}" for each in lines)]
     left = count - len(lines)
     return "\n".join([*shown, f"{left} more"] if left > 0 else shown)
+
+
+def unread_text(unjudged: int) -> str:
+    """Say what the lists can't know: they are made without reading any invoice."""
+    said = "Lines and tax are checked when you export."
+    return f"{said} {counted(unjudged, 'newer invoice')} not listed." if unjudged else said
 
 
 def whom_to_write(support_email: str) -> str:

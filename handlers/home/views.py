@@ -11,7 +11,9 @@ from handlers.home.text import (
     ENDED,
     NOT_CONNECTED,
     OVERDUE,
+    READY,
     SEVERAL,
+    UNREADY,
     WELCOME,
     WELCOME_MEANS,
     WHAT_IT_IS,
@@ -22,6 +24,7 @@ from handlers.home.text import (
     problems,
     state_of,
     status_lines,
+    unread_text,
     wants_access_text,
     whom_to_write,
 )
@@ -102,17 +105,27 @@ def _work(overview: Overview, work: WorkList) -> list[Block]:
         return drawn
     can_export = overview.role >= Role.EXPORTER
     drawn += _needs(overview, work) if can_export else []
-    if work.ready:
-        ready = blocks.section(listed_text("Ready to export", work.ready, work.ready_count))
-        all_of_them = blocks.button("Export All…", names.EXPORT_ALL)
-        drawn.append(
-            blocks.named(ready | {"accessory": all_of_them}, about, 90) if can_export else ready
-        )
+    drawn += _not_exported(about, work, can_export=can_export)
     if work.overdue:
         drawn.append(blocks.section(listed_text(OVERDUE, work.overdue, work.overdue_count)))
     if work.paid:
         drawn.append(blocks.section(listed_text("Recently paid", work.paid, len(work.paid))))
     return drawn
+
+
+def _not_exported(about: int, work: WorkList, *, can_export: bool) -> list[Block]:
+    """List what may go out, and what needs something first; the table of all has both."""
+    kinds = (
+        (READY, "Export All…", work.ready, work.ready_count),
+        (UNREADY, "Fix All…", work.unready, work.unready_count),
+    )
+    drawn = []
+    for place, (title, act, lines, count) in enumerate(kinds, 90):
+        if lines:
+            table = blocks.button(act, names.EXPORT_ALL) if can_export else None
+            listed = blocks.section(listed_text(title, lines, count), accessory=table)
+            drawn.append(blocks.named(listed, about, place))
+    return [*drawn, blocks.context(unread_text(work.unjudged))] if drawn else []
 
 
 def _needs(overview: Overview, work: WorkList) -> list[Block]:

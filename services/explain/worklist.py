@@ -1,11 +1,16 @@
 """What a connection's people have to do, what they wait for, and what clients owe: rows only."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.export import approvals, claims, recording
+from services import money
+from services.export import approvals, claims, ledger_settings, recording
+from services.export.ledger_settings import Proposer
+from services.mapping.case import DRAFT
+from services.matching import menus
+from services.matching.suggestions import Party
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
@@ -14,9 +19,18 @@ from services.model.people import Person, Role
 from services.model.wording import Amount, Day, situated
 from services.store import access, batches, connections, people, worklists
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Export
+from services.store.tables import BatchRow, Client, Connection, Export, InvoiceHeader, Match
 
 _MOST = 5
+_MOST_JUDGED = 50
+# What stood in the way when a table was last made, and no copied list tells now.
+_WHEN_CHECKED = {
+    "account": "needed an account when last checked",
+    "tax": "needed another tax rate when last checked",
+    "untaxed": "needed a rate for lines without tax when last checked",
+    "held": "had a number taken in Xero when last checked",
+    "other": "needed a fix when last checked",
+}
 _ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
 
 
@@ -50,8 +64,11 @@ class WorkList:
     needs: tuple[Line, ...] = ()
     needs_count: int = 0
     asked: tuple[AccessAsked, ...] = ()  # for the owner
-    ready: tuple[Line, ...] = ()
+    ready: tuple[Line, ...] = ()  # as far as is known without reading them
     ready_count: int = 0
+    unready: tuple[Line, ...] = ()  # what is known to need something first, and what
+    unready_count: int = 0
+    unjudged: int = 0  # so many more were not exported yet
     overdue: tuple[Line, ...] = ()
     overdue_count: int = 0
     paid: tuple[Line, ...] = ()
@@ -64,13 +81,7 @@ async def load(
     user_id, role = who
     needs = [each async for each in _needs(session, connection, user_id)]
     numbers = {each.number for each in needs}
-    ready = await batches.list_candidates(session, connection, SENT_IN_PAYMO)
-    heads = await worklists.list_heads(session, connection, ready[: _MOST + len(needs)])
-    lines = [
-        Line(head.number, name, _amount(head.total, head.currency, connection))
-        for head, name in heads
-        if head.number not in numbers
-    ]
+    ready, unready, unjudged = await _not_exported(session, connection, numbers)
     requests = await access.list_open(session, connection.id) if role is Role.OWNER else ()
     overdue = await worklists.list_overdue(session, connection, day_in(connection.time_zone, now))
     return WorkList(
@@ -78,8 +89,11 @@ async def load(
         needs=tuple(needs[:_MOST]),
         needs_count=len(needs),
         asked=tuple(AccessAsked(each.id, each.user_id, each.role) for each in requests[:_MOST]),
-        ready=tuple(lines[:_MOST]),
-        ready_count=max(len(ready) - (len(heads) - len(lines)), len(lines)),
+        ready=tuple(ready[:_MOST]),
+        ready_count=len(ready),
+        unready=tuple(unready[:_MOST]),
+        unready_count=len(unready),
+        unjudged=unjudged,
         overdue=tuple(_overdue(each, connection, now) for each in overdue[:_MOST]),
         overdue_count=len(overdue),
         paid=tuple(
@@ -87,6 +101,56 @@ async def load(
             for each in await worklists.list_paid(session, connection, _MOST)
         ),
     )
+
+
+async def _not_exported(
+    session: Session, connection: Connection, named: Collection[str]
+) -> tuple[list[Line], list[Line], int]:
+    """Part what may go out from what needs something first; count what is not judged."""
+    ids = await batches.list_candidates(session, connection, SENT_IN_PAYMO)
+    judged = ids[: _MOST_JUDGED + len(named)]
+    heads = await worklists.list_heads(session, connection, judged)
+    proposer = await ledger_settings.proposer_for(
+        session, connection, {head.client_id for head, _ in heads}
+    )
+    last = await batches.last_verdicts(session, connection, judged)
+    ready: list[Line] = []
+    unready: list[Line] = []
+    for head, client in heads:
+        if head.number in named:
+            continue
+        text = _first_need(head, client, proposer, connection)
+        text = text or _at_last_check(last.get(head.invoice_id), proposer.matches)
+        amount = _amount(head.total, head.currency, connection)
+        name = client.name if client else ""
+        line = Line(head.number, name, amount, situated(text, connection.country))
+        (unready if text else ready).append(line)
+    return ready, unready, len(ids) - len(judged)
+
+
+def _first_need(
+    head: InvoiceHeader, client: Client | None, proposer: Proposer, connection: Connection
+) -> str:
+    """Say what an invoice needs, as far as its head tells."""
+    party = menus.party_of(client) if client else Party("")
+    currency, locked = money.currency_code(head.currency), proposer.ledger.locked_until
+    if not proposer.contact_of_client(head.client_id, party):
+        return "needs a contact"
+    if currency not in proposer.ledger.currencies:
+        return f"needs {currency} in Xero"
+    if locked is not None and head.issued_on <= locked and connection.xero_status != DRAFT:
+        return f"needs a date after {Day(locked)}, up to which Xero is locked"
+    return ""
+
+
+def _at_last_check(found: tuple[BatchRow, datetime] | None, known: Mapping[int, Match]) -> str:
+    """Say what stood in the way when an exporter last saw a table of what is ready."""
+    if found is None:
+        return ""
+    row, at = found
+    match = known.get(row.client_id or 0)
+    is_older = match is not None and match.set_at > at
+    return "" if is_older else _WHEN_CHECKED.get(row.verdict, "")
 
 
 async def _needs(session: Session, connection: Connection, user_id: str) -> AsyncIterator[Line]:

@@ -1,10 +1,10 @@
 """Batches: exports of many invoices, taken by one worker at a time, with a row for each invoice."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import BatchState, ExportState, Marks
@@ -51,6 +51,31 @@ async def list_candidates(
         .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
     )
     return found.all()
+
+
+async def last_verdicts(
+    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+) -> Mapping[int, tuple[BatchRow, datetime]]:
+    """Return how the last table that had them judged these, and when; by Paymo's ids.
+
+    What was edited in Paymo since is left out.
+    """
+    is_its_head = and_(
+        InvoiceHeader.connection_id == Batch.connection_id,
+        InvoiceHeader.invoice_id == BatchRow.paymo_invoice_id,
+    )
+    found = await session.execute(
+        select(BatchRow, Batch.created_at)
+        .join(Batch, Batch.id == BatchRow.batch_id)
+        .join(InvoiceHeader, is_its_head)
+        .where(
+            Batch.connection_id == connection.id,
+            BatchRow.paymo_invoice_id.in_(invoice_ids),
+            InvoiceHeader.updated_on <= Batch.created_at,
+        )
+        .order_by(BatchRow.id)
+    )
+    return {row.paymo_invoice_id: (row, at) for row, at in found}
 
 
 async def replace_rows(session: AsyncSession, batch: Batch, rows: Sequence[BatchRow]) -> None:

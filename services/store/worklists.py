@@ -71,21 +71,21 @@ async def list_asking(
 
 async def list_heads(
     session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
-) -> Sequence[tuple[InvoiceHeader, str]]:
-    """Return the heads of these invoices, each with its client's name, the oldest first."""
+) -> Sequence[tuple[InvoiceHeader, Client | None]]:
+    """Return the heads of these invoices, each with its client, the oldest first."""
     is_its_client = and_(
         Client.connection_id == InvoiceHeader.connection_id,
         Client.client_id == InvoiceHeader.client_id,
     )
     found = await session.execute(
-        select(InvoiceHeader, func.coalesce(Client.name, ""))
+        select(InvoiceHeader, Client)
         .outerjoin(Client, is_its_client)
         .where(
             InvoiceHeader.connection_id == connection.id, InvoiceHeader.invoice_id.in_(invoice_ids)
         )
         .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
     )
-    return [(header, name) for header, name in found]
+    return [(header, client) for header, client in found]
 
 
 async def list_paid(session: AsyncSession, connection: Connection, limit: int) -> Sequence[Export]:

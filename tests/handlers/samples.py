@@ -77,7 +77,9 @@ def worklist(name: str) -> WorkList:
     line = Line(name, name, amount, name * 20, 5, Action.CHANGE)
     asked = AccessAsked(12, "UANNA", "exporter")
     lines = (line,) * 5
-    return WorkList(7, lines, 5000, (asked,) * 5, lines, 5000, lines, 5000, lines)
+    return WorkList(
+        7, lines, 5000, (asked,) * 5, lines, 5000, lines, 5000, 5000, lines, 5000, lines
+    )
 
 
 def farewell(name: str) -> Farewell:

@@ -63,6 +63,7 @@ PLAIN: dict[str, Any] = {
     "name": "Acme",
     "seen": "what was shown",
     "is_due": True,
+    "day": None,
     "marks": Marks(0, (1,), (1,)),
     "is_all": True,
     "is_agreed": True,

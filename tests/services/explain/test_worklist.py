@@ -1,16 +1,20 @@
 """What the Home tab lists for one connection."""
 
 import re
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from handlers.blocks import render_plain
 from services.errors import NotAllowed
 from services.explain.service import ExplainService
 from services.model.people import Person, Role
 from services.settings.service import AccessService
 from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.days import day
+from tests.services.batching import table
 from tests.services.bridge import ANNA, Bridge, built_once, reply_to
 from tests.services.fixtures import bridge_of
 
@@ -56,6 +60,35 @@ async def test_each_invoice_is_listed_where_it_needs_somebody(bridge: Bridge) ->
     assert ([each.number for each in found.ready], found.ready_count) == (["INV-3"], 1)
     assert [each.number for each in found.paid] == ["INV-1"]
     assert found.overdue == ()
+
+
+async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bridge) -> None:
+    """A contact, a currency, an open date; or what the last table of everything found."""
+    company, books = bridge.paymo.company, bridge.xero.books
+    books.add_account("400", "Exports", tax_type="ZERORATEDOUTPUT")
+    books.period_lock_date = date(2026, 10, 31)
+    acme = next(iter(company.clients.values()))
+    stranger = company.add_client("Sunrise Yoga")
+    work = [("Design", "Pages", 1, "100.00")]
+    company.add_invoice("INV-4", stranger, work, tax=15, status="sent")
+    company.add_invoice("INV-5", acme, work, tax=15, status="sent", currency="SEK")
+    company.add_invoice("INV-6", acme, work, tax=15, status="sent", issued=date(2026, 10, 2))
+    company.add_invoice("INV-7", acme, work, tax=9, status="sent")
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    await table(bridge)
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+
+    found = await explain.worklist(ANNA)
+
+    assert [each.number for each in found.ready] == ["INV-1", "INV-2", "INV-3"]
+    assert {each.number: render_plain(each.text) for each in found.unready} == {
+        "INV-4": "needs a contact",
+        "INV-5": "needs SEK in Xero",
+        "INV-6": f"needs a date after {day('2026-10-31')}, up to which Xero is locked",
+        "INV-7": "needed an account when last checked",
+    }
+    assert (found.ready_count, found.unready_count, found.unjudged) == (3, 4, 0)
 
 
 async def test_what_is_overdue_says_for_how_long(bridge: Bridge) -> None:
