@@ -36,8 +36,7 @@ class ReconcileListeners:
         """Have a month compared, or this one where none is named."""
         reply_to = await reply_target(self.workspaces, request)
         begun = await self.service.ask(request.person, " ".join(typed), reply_to)
-        say = reply.tell_waiting if begun.is_new else reply.tell
-        await say(request, begun_text(begun))
+        await reply.tell_waiting(request, begun_text(begun))
 
     async def again(self, request: SlackRequest) -> None:
         """Compare the month that a button names."""
@@ -56,8 +55,7 @@ class ReconcileListeners:
         reply_to = await reply_target(self.workspaces, request)
         asked = (request.person, connection_id, reply_to)
         is_new = await self.service.relink(*asked, is_agreed=is_agreed)
-        say = reply.tell_waiting if is_new else reply.tell
-        await say(request, relink_text(is_agreed=is_agreed, is_new=is_new))
+        await reply.tell_waiting(request, relink_text(is_agreed=is_agreed, is_new=is_new))
 
 
 class SlackReconcileScreen(Screen):

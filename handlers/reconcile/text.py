@@ -36,13 +36,13 @@ def begun_text(begun: Begun) -> str:
     what = f"{begun.label}: {company} in Paymo with {organisation} in Xero"
     if begun.is_new:
         return f"⏳ Comparing {what}."
-    return f"Already comparing {what}. You'll get one result."
+    return f"⏳ Already comparing {what}. You'll get the result here."
 
 
 def relink_text(*, is_agreed: bool, is_new: bool) -> str:
     """Say that former exports are looked for, or linked."""
     if not is_new:
-        return "Already under way. You'll get one result."
+        return "⏳ Already under way. You'll get the result here."
     return "⏳ Linking former exports." if is_agreed else "⏳ Looking for former exports."
 
 

@@ -97,6 +97,14 @@ async def ask(session: Session, connection: Connection, asked: TaskRequest) -> T
     return await schedules.add_task(session, begin(connection, asked))
 
 
+async def ask_or_join(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:
+    """Add the task; where the same one waits, have it shown where it was asked for last."""
+    task = await ask(session, connection, asked)
+    if task is None and not await schedules.redirect_task(session, begin(connection, asked)):
+        task = await ask(session, connection, asked)  # it ended just now
+    return task
+
+
 async def ask_again(
     session: Session, connection: Connection, now: datetime, *, client_id: int | None = None
 ) -> None:

@@ -35,7 +35,7 @@ from services.reconcile.report import (
     digest_facts,
     month_of,
 )
-from services.store import connections, mirror, notices, reconciling
+from services.store import connections, mirror, notices, reconciling, schedules
 from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.reconciling import Period
@@ -70,7 +70,7 @@ class ReconcileService:
                 reply_to=reply_to,
                 data={"month": month.key},
             )
-            task = await lifecycle.ask(session, connection, asked)
+            task = await lifecycle.ask_or_join(session, connection, asked)
             begun = Begun(
                 organisation=connection.organisation_name or "Xero",
                 company=connection.paymo_company_name or "Paymo",
@@ -97,7 +97,7 @@ class ReconcileService:
                 reply_to=reply_to,
                 data={"is_agreed": is_agreed},
             )
-            task = await lifecycle.ask(session, connection, asked)
+            task = await lifecycle.ask_or_join(session, connection, asked)
             task_id = task.id if task is not None else 0
         if task_id:
             await self.work.nudge(Job.RELINK, task_id)
@@ -161,7 +161,7 @@ class ReconcileStep(OneOffStep):
             return
         async with self.database.sessions.begin() as session:
             await lifecycle.refuse(session, task, str(refusal))
-        target = ReplyTarget(**task.reply_to)
+            target = await _asked_last(session, task)
         turn.then(partial(self.screen.show_refusal, target, str(refusal)))
 
     async def _compare(self, connection: Connection, month: Month) -> Report:
@@ -190,7 +190,7 @@ class ReconcileStep(OneOffStep):
         async with self.database.sessions.begin() as session:
             data = {"compared": report.compared, "agreeing": report.agreeing}
             await lifecycle.finish(session, turn.row, data)
-        target = ReplyTarget(**(turn.row.reply_to or {}))
+            target = await _asked_last(session, turn.row)
         turn.then(partial(self.screen.show_report, target, report))
 
     async def _tell(self, turn: Turn[Task], report: Report | None, problem: str = "") -> None:
@@ -240,14 +240,21 @@ class RelinkStep(ReconcileStep):
             connection = await connections.get(session, task.connection_id)
         _require_open(connection)
         relinking = Relinking(self.database, self.paymo, self.xero, self.now)
-        found, target = await relinking.find(connection), ReplyTarget(**(task.reply_to or {}))
-        shown = partial(self.screen.show_former, target, found)
-        if task.data["is_agreed"]:
-            count = await relinking.write(found)
-            shown = partial(self.screen.show_linked, target, count, found)
+        found = await relinking.find(connection)
+        count = await relinking.write(found) if task.data["is_agreed"] else None
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, task, {"found": len(found.pairs)})
-        turn.then(shown)
+            target = await _asked_last(session, task)
+        if count is None:
+            turn.then(partial(self.screen.show_former, target, found))
+        else:
+            turn.then(partial(self.screen.show_linked, target, count, found))
+
+
+async def _asked_last(session: Session, task: Task) -> ReplyTarget:
+    """Return where the task was asked for last, which may be after it was taken."""
+    as_it_is = await schedules.find_task(session, task.id)
+    return ReplyTarget(**((as_it_is or task).reply_to or {}))
 
 
 def _require_open(connection: Connection) -> None:

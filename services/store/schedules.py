@@ -187,6 +187,25 @@ async def add_task(session: AsyncSession, task: Task) -> Task | None:
     return task
 
 
+async def redirect_task(session: AsyncSession, wanted: Task) -> bool:
+    """Have what comes of the same task that already waits shown where this one was asked for.
+
+    Returns False where none waits any more.
+    """
+    moved = await session.execute(
+        update(Task)
+        .where(
+            Task.connection_id == wanted.connection_id,
+            Task.job == wanted.job,
+            Task.subject == wanted.subject,
+            Task.state == TaskState.WAITING,
+        )
+        .values(reply_to=wanted.reply_to)
+        .returning(Task.id)
+    )
+    return moved.first() is not None
+
+
 async def find_task(session: AsyncSession, task_id: int) -> Task | None:
     """Return the task with this id, if there is one."""
     return await session.get(Task, task_id)

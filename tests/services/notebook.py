@@ -19,6 +19,7 @@ class Notebook:
     results: list[ExportResult] = field(default_factory=list)
     swept: list[Swept] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    shown_in: list[str] = field(default_factory=list)
     files: list[tuple[str, Report]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     sayings: list[Said] = field(default_factory=list)
@@ -41,9 +42,10 @@ class Notebook:
         """Keep a report."""
         self.swept.append(swept)
 
-    async def show_report(self, _: ReplyTarget, report: Report) -> None:
-        """Keep a comparison."""
+    async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
+        """Keep a comparison, and in which modal it was."""
         self.reports.append(report)
+        self.shown_in.append(reply_to.view_id)
 
     async def send_file(self, reply_to: ReplyTarget, report: Report) -> None:
         """Keep who got which file."""

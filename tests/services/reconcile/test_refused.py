@@ -1,5 +1,6 @@
 """When a comparison cannot be made, and what is concluded then: nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from services.model.wording import Moment
 from services.reconcile.report import Outcome
 from services.store.tables import Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.services.beside import held
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported
 
@@ -136,6 +138,18 @@ async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bri
 
     assert [each.is_new for each in begun] == [True, False, True]
     assert len(bridge.screen.reports) == 2
+
+
+@BOTH_DATABASES
+async def test_what_is_asked_for_twice_is_shown_where_it_was_asked_for_last(bridge: Bridge) -> None:
+    """Also when the comparison has begun by then."""
+    await bridge.reconcile.ask(ANNA, "", reply_to())
+    reading = bridge.xero.faults.hold("GET", "/Invoices")
+    async with held(reading, bridge.run()) as first:
+        begun = await bridge.reconcile.ask(ANNA, "", replace(reply_to(), view_id="V2"))
+        await first.let_go()
+
+    assert (begun.is_new, bridge.screen.shown_in) == (False, ["V2"])
 
 
 async def test_a_broken_connection_is_said_and_marked(bridge: Bridge) -> None:
