@@ -90,13 +90,19 @@ class BatchListeners:
         await reply.redraw_open(request, batch_view(form))
 
     async def submit_match(self, request: SlackRequest) -> None:
-        """Remember a match; over a table, go back to it and judge it again."""
+        """Remember a match; over a table, ask about its next client and judge it again."""
         batch_id = request.note.batch_id
         if not batch_id:
             await self.matching.submit(request)
             return
-        await self.matching.save(request)
-        await request.ack()
+        choice, _ = await self.matching.save(request)
+        missing = (await self.service.form(request.person, batch_id)).missing
+        waiting = [each.client_id for each in missing if each.client_id != choice.client_id]
+        if waiting:
+            following = await self.matching.service.open(request.person, waiting[0])
+            await self.matching.show_next(request, choice, following, len(waiting))
+        else:
+            await request.ack()
         form = await self.service.matched(request.person, batch_id)
         await reply.redraw(request.client, form.view_id, batch_view(form))
 

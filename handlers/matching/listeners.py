@@ -39,10 +39,18 @@ class MatchingListeners:
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
         choice, form = await self.save(request)
-        done = done_text(_named(request.view), has_account=bool(choice.account_id))
-        await request.update(match_view(form, said=done, is_bare=form.client is not None))
+        await self.show_next(request, choice, form, form.unmatched)
+
+    async def show_next(
+        self, request: SlackRequest, choice: MatchChoice, form: MatchForm, left: int
+    ) -> None:
+        """Say what was remembered, and ask about the next client, of so many."""
+        said = done_text(_named(request.view), left, has_account=bool(choice.account_id))
+        batch_id = request.note.batch_id
+        bare = match_view(form, said=said, is_bare=form.client is not None, batch_id=batch_id)
+        await request.update(bare)
         if form.client is not None:
-            await reply.redraw_open(request, match_view(form, said=done))
+            await reply.redraw_open(request, match_view(form, said=said, batch_id=batch_id))
 
     async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
         """Remember the match; return it, and the form for the next client."""

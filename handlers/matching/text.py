@@ -16,7 +16,8 @@ def matched_text(form: MatchForm) -> str:
     return f"{known} of {every} {are} matched with {one_line(form.organisation)}."
 
 
-def done_text(client: str, *, has_account: bool) -> str:
-    """Say what is known of a client now."""
-    what = "is matched" if has_account else "has its contact; the account is still open"
-    return f"✅ {one_line(client)} {what}."
+def done_text(client: str, left: int, *, has_account: bool) -> str:
+    """Say what is known of a client now, and how many are left."""
+    later = "" if has_account else " You choose the account when you export."
+    more = f" {counted(left, 'client')} left to match." if left else ""
+    return f"✅ {one_line(client)} is matched.{later}{more}"

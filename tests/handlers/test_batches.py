@@ -213,20 +213,30 @@ def _table(walk: Walk) -> Callable[[], Any]:
     return read
 
 
-async def test_a_person_exports_all_after_one_answer(walk: Walk) -> None:
+async def test_a_person_exports_all_after_one_answer_for_each_client(walk: Walk) -> None:
+    """Both are asked about in one form, one after the other."""
     slack = walk.town.slack
+    oak = walk.company.add_client("Oak Trading")
+    walk.company.add_invoice("O-1", oak, LINES, tax=15, status="sent")
     view = await until_ready(walk, "Match")
     assert "Export 3 Invoices" in text_in(view.payload)
     assert (await slack.press("Anna", view, "match_client")).ok
     match = await walk.modal("match")
+    await slack.options("Anna", match.id, "contact", "acme")
     await slack.choose("Anna", match.id, "contact", "Acme Ltd")
     answer = await slack.submit("Anna", match.id)
     assert answer.ok, answer.errors
-    view = await walk.modal_saying("Export 5 Invoices")
+    await walk.modal_saying("is matched. You choose the account when you export. 1 client left")
+    match = await walk.modal_saying("Contact in Xero")
+    assert "Oak Trading" in text_in(match.payload)
+    await slack.choose("Anna", match.id, "contact", "new")
+    answer = await slack.submit("Anna", match.id)
+    assert answer.ok, answer.errors
+    view = await walk.modal_saying("Export 6 Invoices")
     answer = await slack.submit("Anna", view.id)
     assert answer.ok, answer.errors
 
-    await walk.modal_saying("5 invoices exported to Maple Books")
+    await walk.modal_saying("6 invoices exported to Maple Books")
 
     assert sorted(each.number for each in walk.books.invoices.values()) == [
         "INV-1",
@@ -234,6 +244,7 @@ async def test_a_person_exports_all_after_one_answer(walk: Walk) -> None:
         "INV-3",
         "K-1",
         "K-2",
+        "O-1",
     ]
 
 
