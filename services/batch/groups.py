@@ -16,7 +16,7 @@ from services import compare, money
 from services.batch.reading import whole
 from services.clients.paymo import Header, Invoice, PaymoClient, PaymoClients
 from services.clients.paymo.transport import HEADS
-from services.clients.xero import XeroClients, XeroInvoice
+from services.clients.xero import Addition, XeroClients, XeroInvoice
 from services.clients.xero.invoices import MOST, idempotency_key
 from services.clients.xero.transport import refusal_of
 from services.errors import (
@@ -47,7 +47,7 @@ from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
 from services.model.invoice import ISSUED_IN_PAYMO, Links
 from services.model.jobs import CALL_LIMIT
-from services.store import batches
+from services.store import batches, connections
 from services.store.engine import Database, Session
 from services.store.tables import Batch, BatchRow, Connection, Export
 
@@ -72,6 +72,26 @@ class _Go:
     contacts_checked: set[str] = field(default_factory=set)  # of those that Xero has refused
     leaves_out_url: bool = False  # Xero has refused the link to Paymo
     former: dict[int | None, XeroInvoice] | None = None  # by Paymo's ids, once they were read
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a group is checked by, read once in the transaction that writes it down."""
+
+    session: Session
+    connection: Connection
+    ledgers: dict[tuple[str, Addition], LedgerSettings] = field(default_factory=dict)
+
+    async def ledger_with(self, contact_id: str, adding: Addition) -> LedgerSettings:
+        """Return the settings for one contact."""
+        key = contact_id, adding
+        if key not in self.ledgers:
+            any_other = next(iter(self.ledgers.values()), None)
+            plain = any_other or await ledger_settings.load(self.session, self.connection, "")
+            self.ledgers[key] = await ledger_settings.with_contact(
+                self.session, self.connection, plain, *key
+            )
+        return self.ledgers[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +208,16 @@ class GroupSender:
             log.warning("group_refused", batch=go.batch.id, refusal=refusal)
             await self._take_back(group, is_alone=True)
             return
-        for export, created in zip(group, answers_for(group, made), strict=True):
-            await self._record(go, export, created)
+        await self._record(go, group, made)
+
+    async def _record(self, go: _Go, group: Sequence[Export], made: Sequence[XeroInvoice]) -> None:
+        """Record what Xero has made at once, and then whatever else it says of each."""
+        answers = list(zip(group, answers_for(group, made), strict=True))
+        there = [(export, each) for export, each in answers if each and _is_made(each)]
+        await self.recorder.succeed_all(go.connection, there)
+        for export, answer in answers:
+            if answer is None or not _is_made(answer):
+                await self._settle(go, export, answer)
         async with self.database.sessions.begin() as session:
             await batch_lifecycle.advance(session, go.batch)
         if any(each.is_refused for each in made):
@@ -202,10 +230,10 @@ class GroupSender:
         group: list[Export] = []
         async with self.database.sessions.begin() as session:
             await batch_lifecycle.go_on(session, go.batch)
-            ledger = await ledger_settings.load(session, go.connection, "")
+            known = _Known(session, await connections.get(session, go.connection.id))
             for member in members:
                 try:
-                    if taken := await self._write(go, session, member, ledger):
+                    if taken := await self._write(go, known, member):
                         group.append(taken)
                 except Refused as refusal:
                     refused.append((member[1], refusal))
@@ -213,23 +241,19 @@ class GroupSender:
             await self._refuse(go, export, why)
         return group
 
-    async def _write(
-        self, go: _Go, session: Session, member: Member, ledger: LedgerSettings
-    ) -> Export | None:
+    async def _write(self, go: _Go, known: _Known, member: Member) -> Export | None:
         row, export = member
+        session = known.session
         checking.require_same_organisation(go.connection, export)
         invoice = Invoice.from_json(row.invoice or {})
-        ledger = await ledger_settings.with_contact(
-            session, go.connection, ledger, export.contact_id, adding_of(invoice)
-        )
+        ledger = await known.ledger_with(export.contact_id, adding_of(invoice))
         contact_id = ledger.contact.contact_id if ledger.contact else export.contact_id
         url = "" if go.leaves_out_url else self.links.paymo_for_xero(invoice.id)
         sent = checking.checked(export, invoice, ledger, contact_id, url)
         now = self.now()
         at = Telling(now, self.links)
-        if not await approvals.let_through(
-            session, go.connection, export, Shown(invoice, sent), at
-        ):
+        shown = Shown(invoice, sent)
+        if not await approvals.let_through(session, known.connection, export, shown, at):
             return None
         name = ledger.contact.name if ledger.contact else ""
         values = checking.written(export, invoice, name, sent)
@@ -238,19 +262,19 @@ class GroupSender:
             return None
         return export
 
-    async def _record(self, go: _Go, export: Export, created: XeroInvoice | None) -> None:
+    async def _settle(self, go: _Go, export: Export, created: XeroInvoice | None) -> None:
+        """Record what Xero refused, or did not answer for."""
         try:
-            if created is None or not (created.invoice_id or created.is_refused):
+            if created is None or not created.is_refused:
                 raise Unavailable(_UNSAID)
-            if created.is_refused:
-                refusal = refusal_of(created)
-                if is_url_refused(refusal) and "Url" in (export.sent or {}):
-                    go.leaves_out_url = True
-                    await self._take_back([export], is_alone=False)
-                    return
-                if not is_taken(refusal):
-                    raise await self._why(go, export, refusal)
-                created = await self.existing.holder_of_number(go.connection, export)
+            refusal = refusal_of(created)
+            if is_url_refused(refusal) and "Url" in (export.sent or {}):
+                go.leaves_out_url = True
+                await self._take_back([export], is_alone=False)
+                return
+            if not is_taken(refusal):
+                raise await self._why(go, export, refusal)
+            created = await self.existing.holder_of_number(go.connection, export)
         except Refused as refusal:
             await self._refuse(go, export, refusal)
         except ServiceError as refusal:
@@ -303,6 +327,10 @@ def answers_for(
     for export in group:
         fitting = [each for each in made if names_export(each, export)]
         yield fitting[0] if len(fitting) == 1 else None
+
+
+def _is_made(created: XeroInvoice) -> bool:
+    return bool(created.invoice_id) and not created.is_refused
 
 
 def _is_untouched(export: Export, heads: dict[int, Header]) -> bool:

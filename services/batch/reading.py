@@ -275,8 +275,9 @@ async def _history(
     former: dict[int, str] = {}
     undone: set[int] = set()
     deleted = await exports.list_deleted_numbers(session, connection)
+    known = await batches.list_latest(session, connection, [each.id for each in invoices])
     for invoice in invoices:
-        latest = await exports.find_latest(session, connection, invoice.id)
+        latest = known.get(invoice.id)
         if latest is not None and (why := claims.why_taken(latest, connection)):
             taken[invoice.id] = why
         elif latest is not None or invoice.number.lower() in deleted:

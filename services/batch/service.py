@@ -45,7 +45,7 @@ from services.store import (
 )
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.tables import Batch, BatchRow, Connection
+from services.store.tables import Batch, BatchRow, Connection, Export
 
 _CLOSED = f"This list is gone. Type {Typed(Command.EXPORT, 'all')} again."
 _RECENT = timedelta(days=90)
@@ -310,14 +310,30 @@ class BatchStep(Step[Batch]):
             async with self.database.sessions.begin() as session:
                 await lifecycle.go_on(session, batch)
                 rows = await batches.list_unclaimed(session, batch.id, READY, _AT_ONCE)
-                for row in rows:
-                    await self._claim(session, connection, batch, row)
+                await self._claim(session, connection, batch, rows)
             if len(rows) < _AT_ONCE:
                 return
 
     async def _claim(
-        self, session: Session, connection: Connection, batch: Batch, row: BatchRow
+        self, session: Session, connection: Connection, batch: Batch, rows: Sequence[BatchRow]
     ) -> None:
+        ids = [each.paymo_invoice_id for each in rows]
+        known = await batches.list_latest(session, connection, ids)
+        asked = [self._request(connection, batch, each) for each in rows]
+        found = await claims.claim_all(session, connection, asked, known)
+        last: dict[int | None, Export] = {}
+        for row, export in zip(rows, found, strict=True):
+            if isinstance(export, AlreadyRequested):
+                row.verdict, row.reason = TAKEN, str(export)
+                continue
+            if export.sent_at is not None:
+                export.due_at = self.now()  # it goes alone: what was sent before is looked for
+            row.export_id = export.id
+            last[export.client_id] = export
+        for export in last.values():
+            await claims.remember_match(session, export, self.now())
+
+    def _request(self, connection: Connection, batch: Batch, row: BatchRow) -> claims.Request:
         choice = ExportChoice(
             invoice_id=row.paymo_invoice_id,
             contact_id=row.contact_id,
@@ -327,16 +343,7 @@ class BatchStep(Step[Batch]):
         # Its own answers are silent, and belong to no view once the batch is over.
         reply_to = replace(ReplyTarget(**batch.reply_to), view_id="", view_hash="")
         invoice = claims.columns_of(Invoice.from_json(row.invoice or {}))
-        asked = claims.Request(batch.asked_by, reply_to, self.now(), choice, invoice, batch.id)
-        try:
-            export = await claims.claim(session, connection, asked)
-        except AlreadyRequested as refusal:
-            row.verdict, row.reason = TAKEN, str(refusal)
-            return
-        if export.sent_at is not None:
-            export.due_at = self.now()  # it goes alone: what was sent before is looked for
-        row.export_id = export.id
-        await claims.remember_match(session, export, self.now())
+        return claims.Request(batch.asked_by, reply_to, self.now(), choice, invoice, batch.id)
 
     async def _settle_new_contacts(self, connection: Connection, batch: Batch) -> None:
         """Let one invoice of each client that Xero lacks go its way alone: it adds the contact.

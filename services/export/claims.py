@@ -1,5 +1,6 @@
 """Who may export an invoice now, and what is asked for: the row that stands for it decides."""
 
+from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -160,26 +161,55 @@ def _exported_by(export: Export) -> str:
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
     """Make the one row for this invoice say what is asked for. Raises `AlreadyRequested`."""
-    asked, invoice_id = _asked(connection, request), request.choice.invoice_id or 0
-    wanted = Export(
-        **asked,
-        paymo_company_id=connection.paymo_company_id or 0,
-        tenant_id=connection.tenant_id,
-        paymo_invoice_id=invoice_id,
-    )
-    latest = await exports.find_latest(session, connection, invoice_id)
+    wanted = _wanted(connection, request)
+    latest = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     if latest is not None:
         if taken := why_taken(latest, connection):
             raise AlreadyRequested(taken)
         if latest.state is ExportState.FAILED:
-            return await _again(session, connection, latest, asked)
+            return await _again(session, connection, latest, _asked(connection, request))
         wanted.generation = latest.generation + 1
-    if await exports.claim(session, lifecycle.queue(wanted)):
-        await drafts.outdate(session, wanted, request.at)
-        await people.outdate(session, connection, request.at)
+    if await _is_first(session, connection, [wanted], request.at):
         return wanted
-    winner = await exports.find_latest(session, connection, invoice_id)
+    winner = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
+
+
+async def claim_all(
+    session: Session, connection: Connection, requests: Sequence[Request], known: Container[int]
+) -> list[Export | AlreadyRequested]:
+    """Claim many, or say of each who has it; invoices that are `known` were asked for before.
+
+    What is new is claimed at once; where somebody is faster with one of them, each by itself.
+    """
+    rows = [_wanted(connection, each) for each in requests]
+    new = {each.paymo_invoice_id: each for each in rows if each.paymo_invoice_id not in known}
+    if new and not await _is_first(session, connection, list(new.values()), requests[0].at):
+        new.clear()
+    return [
+        new.get(each.choice.invoice_id or 0) or await _claimed(session, connection, each)
+        for each in requests
+    ]
+
+
+async def _claimed(
+    session: Session, connection: Connection, request: Request
+) -> Export | AlreadyRequested:
+    try:
+        return await claim(session, connection, request)
+    except AlreadyRequested as refusal:
+        return refusal
+
+
+async def _is_first(
+    session: Session, connection: Connection, wanted: Sequence[Export], at: datetime
+) -> bool:
+    """Add these rows, unless somebody else was faster with one of them."""
+    if not await exports.claim(session, *map(lifecycle.queue, wanted)):
+        return False
+    await drafts.outdate(session, wanted, at)
+    await people.outdate(session, connection, at)
+    return True
 
 
 async def _again(
@@ -191,8 +221,17 @@ async def _again(
         raise AlreadyRequested(why_taken(latest or failed, connection))
     said = Settled(EXPORTS, asked["requested_by"], "tried it again", failed.id)
     await settle(session, connection, said, asked["requested_at"])
-    await drafts.outdate(session, failed, asked["requested_at"])
+    await drafts.outdate(session, [failed], asked["requested_at"])
     return failed
+
+
+def _wanted(connection: Connection, request: Request) -> Export:
+    return Export(
+        **_asked(connection, request),
+        paymo_company_id=connection.paymo_company_id or 0,
+        tenant_id=connection.tenant_id,
+        paymo_invoice_id=request.choice.invoice_id or 0,
+    )
 
 
 def _asked(connection: Connection, request: Request) -> ExportColumns:

@@ -10,7 +10,7 @@ is no room for is dropped, and the history says so.
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,18 +48,18 @@ _OFF = "The connection does not work any more."
 
 
 async def ask(
-    session: Session, connection: Connection, export: Export, now: datetime
+    session: Session, connection: Connection, exported: Sequence[Export], now: datetime
 ) -> list[tuple[Job, int]]:
-    """Leave the tasks in the transaction that records an export; return what to nudge for."""
-    wanted = []
+    """Leave the tasks in the transaction that records exports; return what to nudge for."""
     # Somebody else's invoice has its own history, and a batch writes its notes when it is over.
-    if not export.is_linked and export.batch_id is None:
-        wanted.append(Job.ANNOTATE)
+    wanted = [
+        (Job.ANNOTATE, each.id) for each in exported if not each.is_linked and each.batch_id is None
+    ]
     if connection.attach_pdf and await _may_attach(session, connection):
-        wanted.append(Job.ATTACH)
+        wanted += [(Job.ATTACH, each.id) for each in exported]
     asked = []
-    for job in wanted:
-        about = lifecycle.TaskRequest(job, str(export.id), now, export_id=export.id)
+    for job, export_id in wanted:
+        about = lifecycle.TaskRequest(job, str(export_id), now, export_id=export_id)
         if task := await lifecycle.ask(session, connection, about):
             asked.append((job, task.id))
     return asked

@@ -1,6 +1,7 @@
 """Writing down what came of an export, and telling it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from typing import Protocol
 
 from services import compare, money
 from services.clients.xero import NewLine, XeroClients, XeroInvoice
-from services.errors import Unavailable
+from services.errors import Lost, Unavailable
 from services.export import checking, courtesies
 from services.export.checking import Recheck
 from services.export.refusals import Refused
@@ -93,26 +94,56 @@ class Recorder:
         *,
         is_linked: bool = False,
     ) -> None:
-        """Record the invoice, with any difference between its totals and Paymo's."""
+        """Record the invoice, with any difference between its totals and Paymo's.
+
+        Raises `Lost` where somebody else has the export by now.
+        """
+        if not await self.succeed_all(connection, [(export, created)], is_linked=is_linked):
+            raise Lost
+
+    async def succeed_all(
+        self,
+        connection: Connection,
+        made: Sequence[tuple[Export, XeroInvoice]],
+        *,
+        is_linked: bool = False,
+    ) -> list[Export]:
+        """Record invoices together, but for those that somebody else has by now.
+
+        It is shown before anything that follows begins.
+        """
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        created = await xero.read_whole(created)
-        differs = difference(export, created)
-        found = _found(export, created)
-        found |= {"is_linked": is_linked, "made_by": "" if is_linked else self.xero.app}
-        found["exported_at"] = self.now()
+        whole = [(export, await xero.read_whole(created)) for export, created in made]
+        done: list[Export] = []
         async with self.database.sessions.begin() as session:
-            if differs:
-                await lifecycle.mark_different(session, export, found, differs)
-            else:
-                await lifecycle.mark_exported(session, export, found)
-            await self._tell_exported(session, connection, export)
-            besides = await courtesies.ask(session, connection, export, self.now())
-            await self._pause_automatic(session, export)
-            await self._recheck_others(session, connection, export)
+            for export, created in whole:
+                with suppress(Lost):
+                    await self._mark(session, export, created, is_linked=is_linked)
+                    done.append(export)
+            if not done:
+                return done
+            await self._tell_exported(session, connection, done)
+            besides = await courtesies.ask(session, connection, done, self.now())
+            for export in done:
+                await self._pause_automatic(session, export)
+            await self._recheck_others(session, connection, done)
+        for export in done:
+            await self.show(connection, export)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         for job, task_id in besides:
             await self.work.nudge(job, task_id)
-        await self.show(connection, export)
+        return done
+
+    async def _mark(
+        self, session: Session, export: Export, created: XeroInvoice, *, is_linked: bool
+    ) -> None:
+        found = _found(export, created)
+        found |= {"is_linked": is_linked, "made_by": "" if is_linked else self.xero.app}
+        found["exported_at"] = self.now()
+        if differs := difference(export, created):
+            await lifecycle.mark_different(session, export, found, differs)
+        else:
+            await lifecycle.mark_exported(session, export, found)
 
     async def fail(self, connection: Connection, export: Export, refusal: Refused) -> None:
         """Record the refusal, and tell it with what helps."""
@@ -170,19 +201,25 @@ class Recorder:
         return tuple(each.number for each in others if set(each.refusals) <= set(settled))
 
     async def _tell_exported(
-        self, session: Session, connection: Connection, export: Export
+        self, session: Session, connection: Connection, done: Sequence[Export]
     ) -> None:
-        """Owe every subscribed channel its card, and note who did it."""
-        facts = notices.card_facts(export, connection, self.links, (), self.now())
-        notification = notices.Notification(
-            NoticeKind.INVOICE_EXPORTED,
-            f"exported:{export.id}",
-            facts,
-            export,
-            export.total,
-            in_batch=export.batch_id is not None,
-        )
-        await notices.enqueue(session, connection, notification, self.now())
+        """Owe every subscribed channel the cards, and note who did it."""
+        cards = [
+            notices.Notification(
+                NoticeKind.INVOICE_EXPORTED,
+                f"exported:{export.id}",
+                notices.card_facts(export, connection, self.links, (), self.now()),
+                export,
+                export.total,
+                in_batch=export.batch_id is not None,
+            )
+            for export in done
+        ]
+        await notices.enqueue_all(session, connection, cards, self.now())
+        for export in done:
+            audit.record(session, connection, self._exported(connection, export))
+
+    def _exported(self, connection: Connection, export: Export) -> AuditNote:
         after = {
             "xero_invoice_id": export.xero_invoice_id,
             "xero_number": export.xero_number,
@@ -193,8 +230,7 @@ class Recorder:
             **notices.order_of(export, connection),
             **({"approved_by": export.approved_by} if export.approved_by else {}),
         }
-        entry = AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
-        audit.record(session, connection, entry)
+        return AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
 
     async def _tell_failed(self, session: Session, connection: Connection, export: Export) -> None:
         """Owe every subscribed channel the reason, once for each time somebody asked."""
@@ -214,18 +250,20 @@ class Recorder:
         audit.record(session, connection, entry)
 
     async def _recheck_others(
-        self, session: Session, connection: Connection, export: Export
+        self, session: Session, connection: Connection, done: Sequence[Export]
     ) -> None:
         """Have the checks decide about others: a contact or an account may serve them, too."""
         await exports.nudge_refused(session, connection, self.now())
-        if export.xero_status == DRAFT or export.is_linked:
-            return
         # Nobody knows how many the plan lets through, so each lets the next one try.
+        left = sum(each.xero_status != DRAFT and not each.is_linked for each in done)
+        if not left:
+            return
         passed = [RefusalCode.PLAN_LIMIT]
         for each in await exports.list_refused(session, connection):
             if RefusalCode.PLAN_LIMIT not in each.refusals or each.xero_status == DRAFT:
                 continue
-            if await Recheck(session, connection, each).requeue(self.now(), {}, passed):
+            left -= await Recheck(session, connection, each).requeue(self.now(), {}, passed)
+            if not left:
                 return
 
     async def _pause_automatic(self, session: Session, export: Export) -> None:

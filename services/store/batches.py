@@ -195,6 +195,22 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
     return [(row, export) for row, export in found]
 
 
+async def list_latest(
+    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+) -> dict[int, Export]:
+    """Return the newest generation of each of these Paymo invoices that was ever asked for."""
+    found = await session.scalars(
+        select(Export)
+        .where(
+            Export.paymo_company_id == connection.paymo_company_id,
+            Export.tenant_id == connection.tenant_id,
+            Export.paymo_invoice_id.in_(invoice_ids),
+        )
+        .order_by(Export.generation)
+    )
+    return {each.paymo_invoice_id: each for each in found}
+
+
 async def renew(
     session: AsyncSession, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
 ) -> bool:

@@ -63,13 +63,13 @@ async def end(session: AsyncSession, draft: Draft) -> None:
     )
 
 
-async def outdate(session: AsyncSession, export: Export, now: datetime) -> None:
-    """Have the forms drawn again in which people look at this invoice: something became of it."""
+async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetime) -> None:
+    """Have the forms drawn again in which people look at these: something became of them."""
     await session.execute(
         update(Draft)
         .where(
-            Draft.connection_id == export.connection_id,
-            Draft.invoice_id == export.paymo_invoice_id,
+            Draft.connection_id.in_({each.connection_id for each in exports}),
+            Draft.invoice_id.in_([each.paymo_invoice_id for each in exports]),
             Draft.view_id != "",
             Draft.created_at > now - _OPEN,
         )

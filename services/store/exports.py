@@ -82,11 +82,11 @@ async def hold(session: AsyncSession, export: Export) -> Export:
     return await session.get_one(Export, export.id, with_for_update=True, populate_existing=True)
 
 
-async def claim(session: AsyncSession, export: Export) -> bool:
-    """Add the row unless somebody else was faster; the unique constraint decides."""
+async def claim(session: AsyncSession, *exports: Export) -> bool:
+    """Add the rows unless somebody else was faster; the unique constraint decides for all."""
     try:
         async with session.begin_nested():
-            session.add(export)
+            session.add_all(exports)
     except IntegrityError:
         return False
     return True

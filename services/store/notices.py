@@ -50,43 +50,49 @@ async def enqueue(
 
     While a channel is paused, whoever subscribed it hears of it instead.
     """
-    wanted = await session.scalars(
-        select(Subscription).where(Subscription.connection_id == connection.id)
-    )
-    addresses = {
-        each.set_by if each.paused_because else each.channel_id
-        for each in wanted
-        if hears(each, notification)
-    } | set(notification.also)
-    owed = 0
-    for channel_id in sorted(addresses):
-        row = {
+    return await enqueue_all(session, connection, [notification], now)
+
+
+async def enqueue_all(
+    session: AsyncSession,
+    connection: Connection,
+    notifications: Sequence[Notification],
+    now: datetime,
+) -> int:
+    """Owe several of one kind, as `enqueue` does one; there must be one at least."""
+    kind, heard = notifications[0].kind, await list_subscriptions(session, connection.id)
+    rows = [
+        {
             "workspace_id": connection.workspace_id,
             "connection_id": connection.id,
             "channel_id": channel_id,
-            "kind": notification.kind,
-            "source": notification.source,
-            "export_id": notification.export.id if notification.export else None,
-            "facts": notification.facts,
+            "kind": kind,
+            "source": told.source,
+            "export_id": told.export.id if told.export else None,
+            "facts": told.facts,
             "due_at": now,
-            "fence": 0,
-            "tries": 0,
-            "ts": "",
-            "posted_in": "",
-            "reason": "",
             "created_at": now,
         }
-        insert = insert_into(session, Notice).values(**row).on_conflict_do_nothing()
-        owed += await session.scalar(insert.returning(Notice.id)) is not None
-    export_id = notification.export.id if notification.export else None
-    news = (notification.kind, str(notification.facts.get("by") or ""))
-    await settled.follow(session, connection, news, export_id, now)
-    await people.outdate(session, connection, now, notification.also)
-    if notification.export is not None:
-        await drafts.outdate(session, notification.export, now)
-        if notification.kind is not NoticeKind.INVOICE_EXPORTED:
-            await outdate_cards(session, notification.export.id, now)
-    return owed
+        for told in notifications
+        for channel_id in sorted(_addresses(told, heard))
+    ]
+    insert = insert_into(session, Notice).values(rows).on_conflict_do_nothing()
+    owed = (await session.scalars(insert.returning(Notice.id))).all() if rows else ()
+    about = [each.export for each in notifications if each.export is not None]
+    for by in {str(each.facts.get("by") or "") for each in notifications}:
+        await settled.follow(session, connection, (kind, by), about, now)
+    also = {each for told in notifications for each in told.also}
+    await people.outdate(session, connection, now, also)
+    if about:
+        await drafts.outdate(session, about, now)
+    for export in about if kind is not NoticeKind.INVOICE_EXPORTED else ():
+        await outdate_cards(session, export.id, now)
+    return len(owed)
+
+
+def _addresses(told: Notification, heard: Sequence[Subscription]) -> set[str]:
+    hearing = (each for each in heard if hears(each, told))
+    return {*told.also, *(x.set_by if x.paused_because else x.channel_id for x in hearing)}
 
 
 async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:

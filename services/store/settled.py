@@ -1,6 +1,6 @@
 """What was posted and asks for something, once that is over: drawn again, without its buttons."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,11 +49,17 @@ async def settle(
 ) -> None:
     """Have every message that asked for it drawn again, in channels and where people read it."""
     await people.outdate(session, connection, now)
-    await _mark(session, connection, settled, now)
+    export_id = settled.export_id
+    about = [await session.get_one(Export, export_id)] if export_id is not None else []
+    await _mark(session, connection, settled, about, now)
 
 
 async def _mark(
-    session: AsyncSession, connection: Connection, settled: Settled, now: datetime
+    session: AsyncSession,
+    connection: Connection,
+    settled: Settled,
+    about: Sequence[Export],
+    now: datetime,
 ) -> None:
     told = select(Notice).where(
         Notice.connection_id == connection.id,
@@ -61,8 +67,8 @@ async def _mark(
         Notice.ts != "",
         Notice.due_at.is_(None),
     )
-    if settled.export_id is not None:
-        told = told.where(await _about(session, settled.export_id))
+    if about:
+        told = told.where(or_(*(_names(each) for each in about)))
     for notice in await session.scalars(told):
         is_other = settled.payment_id not in {None, notice.facts.get("payment_id")}
         if is_other or "done" in notice.facts:
@@ -72,14 +78,13 @@ async def _mark(
         notice.due_at, notice.tries = now, 0
 
 
-async def _about(session: AsyncSession, export_id: int) -> ColumnElement[bool]:
+def _names(export: Export) -> ColumnElement[bool]:
     """Return which messages are about an export, or about its invoice before it had one."""
-    export = await session.get_one(Export, export_id)
     before = asked_source(export.connection_id, export.paymo_invoice_id)
     is_before = or_(
         Notice.source == before, Notice.source.startswith(f"{before}:", autoescape=True)
     )
-    return or_(Notice.export_id == export_id, is_before)
+    return or_(Notice.export_id == export.id, is_before)
 
 
 def asked_source(connection_id: int, invoice_id: int) -> str:
@@ -91,7 +96,7 @@ async def follow(
     session: AsyncSession,
     connection: Connection,
     news: tuple[NoticeKind, str],
-    export_id: int | None,
+    about: Sequence[Export],
     now: datetime,
 ) -> None:
     """Settle what this news ends: a failure by the export, a break by the new connection."""
@@ -100,4 +105,4 @@ async def follow(
         kinds, what = _ENDS[kind]
         if kind is NoticeKind.INVOICE_DRIFTED and by:
             what = _UPDATED
-        await _mark(session, connection, Settled(kinds, by, what, export_id), now)
+        await _mark(session, connection, Settled(kinds, by, what), about, now)

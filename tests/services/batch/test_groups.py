@@ -1,0 +1,142 @@
+"""What one request takes to Xero is recorded together, and each invoice by its own fence."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from services.model.export import ExportState
+from services.model.jobs import Job
+from services.store import exports
+from services.store.engine import Database
+from services.store.tables import AuditEntry
+from tests.services.batching import LONG, by_reference, ended, in_xero, invoices, opened, table
+from tests.services.beside import held
+from tests.services.bridge import ANNA, Bridge
+from tests.services.fixtures import bridge_of
+
+PUT = ("PUT", "/Invoices$")
+bridge = bridge_of(opened)
+
+
+@dataclass(slots=True)
+class Asked:
+    """How much a database was asked."""
+
+    statements: int = 0
+    commits: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Asked]:
+    """Count what the database is asked in here."""
+    engine, asked = database.engine.sync_engine, Asked()
+
+    def stated(*of: Any) -> None:
+        asked.statements += 1
+        asked.kinds[of[2][:60]] += 1
+
+    def committed(_: Any) -> None:
+        asked.commits += 1
+
+    event.listen(engine, "before_cursor_execute", stated)
+    event.listen(engine, "commit", committed)
+    try:
+        yield asked
+    finally:
+        event.remove(engine, "before_cursor_execute", stated)
+        event.remove(engine, "commit", committed)
+
+
+async def confirmed(bridge: Bridge) -> int:
+    """Have all that is ready exported by one press; return the batch's id."""
+    form = await table(bridge)
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    return form.batch_id
+
+
+async def told(bridge: Bridge) -> Counter[str]:
+    """Return what the history says of exports, and how often."""
+    async with bridge.database.sessions() as session:
+        found = await session.scalars(select(AuditEntry.what).where(AuditEntry.export_id > 0))
+        return Counter(found)
+
+
+async def test_forty_cost_as_many_transactions_as_five(bridge: Bridge) -> None:
+    """And each costs a few statements more."""
+    commits: list[int] = []
+    for count in (5, 40):
+        invoices(bridge, count)
+        bridge.clock.turn(minutes=10)
+        await bridge.run()
+        batch_id = await confirmed(bridge)
+        with counted(bridge.database) as asked:
+            await bridge.work_on(Job.BATCH, batch_id)
+        commits.append(asked.commits)
+        form = await bridge.batches.form(ANNA, batch_id)
+        assert len(form.sent_as(ExportState.EXPORTED)) == count
+        assert asked.statements < 120 + 5 * count, asked.kinds.most_common(9)
+    assert commits[0] == commits[1]
+
+
+async def test_what_another_worker_took_meanwhile_spoils_nothing_for_the_others(
+    bridge: Bridge,
+) -> None:
+    """Its row is left to that worker, who finds the invoice in Xero and records it once."""
+    invoices(bridge, 4, prefix=LONG)
+    batch_id = await confirmed(bridge)
+    async with held(bridge.xero.faults.hold(*PUT), bridge.work_on(Job.BATCH, batch_id)) as first:
+        second = (await bridge.exports())[1]
+        async with bridge.database.sessions.begin() as session:
+            later = bridge.clock() + timedelta(minutes=1)
+            assert await exports.take(session, second.id, later) is not None
+        await first.let_go()
+    states = [each.state for each in await bridge.exports()]
+    assert states == [ExportState.EXPORTED, ExportState.SENDING, *[ExportState.EXPORTED] * 2]
+    assert await told(bridge) == {"exported": 3}
+    await ended(bridge)
+
+    assert set(by_reference(bridge).values()) == {1}
+    assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 4
+    assert await told(bridge) == {"exported": 4}
+
+
+@pytest.mark.parametrize("lost", ["InvoiceID", "Url"])
+async def test_of_one_request_some_are_made_some_refused_and_some_lost(
+    bridge: Bridge, lost: str
+) -> None:
+    """Each ends as it would alone: in Xero once and in the history once, or refused by name."""
+    books = bridge.xero.books
+    birch = books.add_contact("Birch Ltd")
+    bridge.paymo.company.add_client("Birch Ltd")
+    invoices(bridge, 1)
+    await bridge.export_it("INV-1")
+    invoices(bridge, 4)
+    invoices(bridge, 2, client="Birch Ltd")
+    batch_id = await confirmed(bridge)
+    bridge.foreign_invoice(books)
+    hand = next(each for each in books.invoices.values() if each.number == "HAND-1")
+    hand.number = "INV-3"
+    books.archive_contact(birch.contact_id)
+    unsaid = {"Invoices/2/" + lost: "", "Invoices/3/" + lost: ""}
+    bridge.xero.faults.add(method="PUT", path=PUT[1], alter=unsaid)
+    await bridge.work_on(Job.BATCH, batch_id)
+    lost_state = ExportState.EXPORTED if lost == "Url" else ExportState.UNKNOWN
+    expected = [ExportState.EXPORTED] * 2 + [ExportState.FAILED] + [lost_state] * 2
+    states = [each.state for each in await bridge.exports()]
+    assert states == [*expected, ExportState.FAILED, ExportState.FAILED]
+    await ended(bridge)
+
+    report = bridge.screen.ended[-1]
+    failed = [each.number for each in report.sent_as(ExportState.FAILED)]
+    assert failed == ["INV-3", "INV-6", "INV-7"]
+    assert in_xero(bridge) == Counter([f"INV-{nth}" for nth in range(1, 6)])
+    assert await told(bridge) == {"exported": 4, "export_failed": 3}
+    kinds = Counter(kind for kind, _ in await bridge.notices())
+    assert kinds == {"invoice_exported": 1, "export_failed": 3, "batch_exported": 1}
