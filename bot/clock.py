@@ -120,7 +120,8 @@ class Clock:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
-        soon = self.keeping.now() + timedelta(milliseconds=100)
+        now = self.keeping.now()
+        soon = now + timedelta(milliseconds=100)  # the program is ready once it has ticked
         for name, chore, seconds in (
             ("tick", self.tick, 1),
             ("tidy", self.keeping.tidy, 60),
@@ -129,7 +130,11 @@ class Clock:
             ("count", self.count, 60),
         ):
             self.scheduler.add_job(
-                self._begin, "interval", args=(name, chore), seconds=seconds, next_run_time=soon
+                self._begin,
+                "interval",
+                args=(name, chore),
+                seconds=seconds,
+                next_run_time=now if name == "tick" else soon,
             )
         self.scheduler.start()
         self.minding = asyncio.create_task(self._mind(), name="clock minding")

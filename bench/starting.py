@@ -1,0 +1,110 @@
+"""How long `paymo-xero serve` takes to be ready, and what it holds while idle."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import DEVNULL
+
+import httpx
+
+from bench.measuring import Benchmark
+from bot.settings import generate_key
+
+_ROOT = Path(__file__).parent.parent
+_AN_IDLE_MOMENT = 5.0  # seconds, in which the clock has done each of its chores once
+
+
+@asynccontextmanager
+async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
+    """Prepare `start`."""
+    settings = _settings()
+    await asyncio.to_thread(_run, folder, settings, "-m", "bot.cli", "migrate")
+    yield [_start(folder, settings)]
+
+
+def _start(folder: Path, settings: dict[str, str]) -> Benchmark:
+    """From the command to ready, on a migrated database."""
+    held: list[float] = []
+
+    async def ours() -> float:
+        begun = asyncio.get_running_loop().time()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot.cli",
+            "serve",
+            cwd=folder,
+            env=settings,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
+        try:
+            await _ready(f"http://127.0.0.1:{settings['PORT']}/readyz")
+            taken = asyncio.get_running_loop().time() - begun
+            await asyncio.sleep(_AN_IDLE_MOMENT)
+            held.append(_memory_of(process.pid))
+            return taken
+        finally:
+            process.terminate()
+            await process.wait()
+
+    async def limit() -> None:
+        await asyncio.to_thread(_run, folder, settings, "-c", "import bot.commands")
+
+    return Benchmark(
+        "start",
+        "`serve` on a migrated SQLite database, to ready",
+        ours,
+        limit,
+        "the imports alone",
+        reach=1.2,
+        figures=lambda: {"idle memory in MB": statistics.median(held)},
+        at_most=7,
+    )
+
+
+async def _ready(url: str) -> None:
+    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get(url)).is_success:
+                    return
+            await asyncio.sleep(0.01)
+
+
+def _memory_of(process_id: int) -> float:
+    pages = int(Path(f"/proc/{process_id}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _run(folder: Path, settings: dict[str, str], *words: str) -> None:
+    typed = [sys.executable, *words]
+    subprocess.run(typed, cwd=folder, env=settings, stdout=DEVNULL, check=True)  # noqa: S603 - ourselves
+
+
+def _settings() -> dict[str, str]:
+    """Return what it needs; nobody answers at any of the addresses."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    nobody = "http://127.0.0.1:9"
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(_ROOT),
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SLACK_SIGNING_SECRET": "secret",
+        "SLACK_BOT_TOKEN": "xoxb-bench",
+        "SLACK_API_URL": f"{nobody}/api/",
+        "XERO_CLIENT_ID": "client",
+        "XERO_CLIENT_SECRET": "secret",
+        "XERO_API_URL": nobody,
+        "PAYMO_API_URL": f"{nobody}/api",
+        "ENCRYPTION_KEYS": generate_key(),
+    }
