@@ -12,17 +12,22 @@ TITLE = "Match Clients"
 def match_view(
     form: MatchForm, *, said: str = "", is_bare: bool = False, batch_id: int = 0
 ) -> Block:
-    """Draw the form; bare, it has no fields yet that depend on the client."""
+    """Draw the form; bare, it has no fields yet that depend on the client.
+
+    Where a match was `said`, not even the client's: Slack would keep the former one in it.
+    """
     if not form.total:
         return blocks.modal(names.MATCH, TITLE, [blocks.section(NO_CLIENTS)])
-    drawn = [blocks.section(said)] if said else []
-    drawn.append(blocks.context(matched_text(form)))
+    drawn = [blocks.section(said) if said else blocks.context(matched_text(form))]
     if form.client is None and said:
         drawn.append(blocks.section(ALL_MATCHED))
         return blocks.modal(names.MATCH, TITLE, drawn)
-    drawn.append(
-        blocks.search(names.CLIENT, "Client in Paymo", "Choose a client", form.client, tells=True)
-    )
+    if not (is_bare and said):
+        drawn.append(
+            blocks.search(
+                names.CLIENT, "Client in Paymo", "Choose a client", form.client, tells=True
+            )
+        )
     if not is_bare:
         drawn += _fields(form)
     note = Note(

@@ -96,7 +96,7 @@ async def find_last_account(session: AsyncSession, connection_id: int, tenant_id
 async def list_unmatched_clients(
     session: AsyncSession, connection_id: int, tenant_id: str
 ) -> Sequence[Client]:
-    """Return the active clients that lack a contact or an account, by name."""
+    """Return the active clients of whom nobody has said which contact they are, by name."""
     found = await session.scalars(
         select(Client)
         .outerjoin(
@@ -108,7 +108,7 @@ async def list_unmatched_clients(
         .where(
             Client.connection_id == connection_id,
             Client.is_active,
-            or_(Match.client_id.is_(None), Match.contact_id == "", Match.account_id == ""),
+            or_(Match.client_id.is_(None), Match.contact_id == ""),
         )
         .order_by(Client.folded_name, Client.client_id)
     )
