@@ -190,15 +190,15 @@ async def unmatched(session: Session, connection_id: int, tenant_id: str) -> Seq
     return [each.name for each in left]
 
 
-async def test_a_client_waits_for_its_match_until_contact_and_account_are_known(
+async def test_a_client_waits_for_its_match_until_its_contact_is_known(
     database: Database,
 ) -> None:
     connection = await connected(database)
     rows = [client(1, "Zoo"), client(2, "apiary"), client(3, "Gone", is_active=False)]
     async with database.sessions.begin() as session:
         await mirror.replace(session, connection.id, Client, rows)
-        await matches.remember(session, matched(connection.id, 1, contact_id="z", account_id="a"))
-        await matches.remember(session, matched(connection.id, 2, contact_id="p"))
+        await matches.remember(session, matched(connection.id, 1, contact_id="z"))
+        await matches.remember(session, matched(connection.id, 2, account_id="a"))
 
         assert await unmatched(session, connection.id, "tenant") == ["apiary"]
         assert await unmatched(session, connection.id, "another") == ["apiary", "Zoo"]
