@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import looking, menus, reading, starting
+from bench import looking, menus, noticing, reading, starting
 from bench.running import Modules, Rows, check, run
 
 # What each module can measure; only a module with a chosen name is prepared.
@@ -20,6 +20,7 @@ MODULES: Modules = {
     ("options", "options_32"): menus.prepare,
     ("parse",): reading.prepare,
     ("start",): starting.prepare,
+    ("notice",): noticing.prepare,
 }
 # What `make bench-check` holds: about a minute, and steady on a busy machine.
 HELD = ("sweep_idle", "channel", "parse")

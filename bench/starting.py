@@ -24,7 +24,7 @@ _AN_IDLE_MOMENT = 5.0  # seconds, in which the clock has done each of its chores
 @asynccontextmanager
 async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
     """Prepare `start`."""
-    settings = _settings()
+    settings = settings_for()
     await asyncio.to_thread(_run, folder, settings, "-m", "bot.cli", "migrate")
     yield [_start(folder, settings)]
 
@@ -35,25 +35,11 @@ def _start(folder: Path, settings: dict[str, str]) -> Benchmark:
 
     async def ours() -> float:
         begun = asyncio.get_running_loop().time()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.cli",
-            "serve",
-            cwd=folder,
-            env=settings,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        )
-        try:
-            await _ready(f"http://127.0.0.1:{settings['PORT']}/readyz")
+        async with serving(folder, settings) as process_id:
             taken = asyncio.get_running_loop().time() - begun
             await asyncio.sleep(_AN_IDLE_MOMENT)
-            held.append(_memory_of(process.pid))
-            return taken
-        finally:
-            process.terminate()
-            await process.wait()
+            held.append(_memory_of(process_id))
+        return taken
 
     async def limit() -> None:
         await asyncio.to_thread(_run, folder, settings, "-c", "import bot.commands")
@@ -68,6 +54,21 @@ def _start(folder: Path, settings: dict[str, str]) -> Benchmark:
         figures=lambda: {"idle memory in MB": statistics.median(held)},
         at_most=7,
     )
+
+
+@asynccontextmanager
+async def serving(folder: Path, settings: dict[str, str]) -> AsyncIterator[int]:
+    """Run `serve` in a folder from when it is ready; yield the id of its process."""
+    typed = [sys.executable, "-m", "bot.cli", "serve"]
+    process = await asyncio.create_subprocess_exec(
+        *typed, cwd=folder, env=settings, stdout=DEVNULL, stderr=DEVNULL
+    )
+    try:
+        await _ready(f"http://127.0.0.1:{settings['PORT']}/readyz")
+        yield process.pid
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def _ready(url: str) -> None:
@@ -89,8 +90,8 @@ def _run(folder: Path, settings: dict[str, str], *words: str) -> None:
     subprocess.run(typed, cwd=folder, env=settings, stdout=DEVNULL, check=True)  # noqa: S603 - ourselves
 
 
-def _settings() -> dict[str, str]:
-    """Return what it needs; nobody answers at any of the addresses."""
+def settings_for(**more: str) -> dict[str, str]:
+    """Return what it needs, and more; unless that says otherwise nobody answers anywhere."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     nobody = "http://127.0.0.1:9"
@@ -107,4 +108,5 @@ def _settings() -> dict[str, str]:
         "XERO_API_URL": nobody,
         "PAYMO_API_URL": f"{nobody}/api",
         "ENCRYPTION_KEYS": generate_key(),
+        **more,
     }
