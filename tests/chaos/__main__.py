@@ -1,6 +1,6 @@
 """The campaign as a program: episodes side by side, then the table of what came of them.
 
-`python -m tests.chaos [--faults N] [--seed N] [--minutes N] [--beside N] [--logs FOLDER]`
+`python -m tests.chaos [--faults N] [--seed N] [--minutes N] [--beside N] [--logs FOLDER] [--sum F]`
 """
 
 import argparse
@@ -24,6 +24,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=600, help="after which none begins")
     parser.add_argument("--beside", type=int, default=3, help="how many episodes at once")
     parser.add_argument("--logs", type=Path, default=None, help="where to keep logs of violations")
+    parser.add_argument("--sum", type=Path, default=None, help="a file to add the numbers to")
     asked = parser.parse_args()
     if asked.logs is not None:
         asked.logs.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,12 @@ async def campaign(asked: argparse.Namespace) -> Report:
             if seconds <= 0:
                 break
             faults = min(_EACH, left)
-            whole.add(await run(next(seeds), faults, _tell, seconds=seconds, logs=asked.logs))
+            report = await run(next(seeds), faults, _tell, seconds=seconds, logs=asked.logs)
+            whole.add(report)
+            if asked.sum is not None:
+                total = Report.kept(asked.sum)
+                total.add(report)
+                total.keep(asked.sum)
 
     await asyncio.gather(*(play_on() for _ in range(asked.beside)))
     return whole

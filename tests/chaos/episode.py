@@ -127,15 +127,16 @@ class Episode:
             for (kind, step), end in zip(drawn.faults, ended, strict=True)
             if end is not None
         ]
-        self.report.faults.update(name for name, _, _ in struck)
-        self.report.steps.update(
-            (named(step), name) for name, step, _ in struck if step[0] == "step"
-        )
+        for name, step, _ in struck:
+            self.report.struck(name, named(step))
         self.report.missed += len(ended) - len(struck)
         self.report.acts.update(act.name for _, act, _ in drawn.acts)
         since = max([self.stage.acted_at, *(end for _, _, end in struck)])
         await self._settle(what, since, [name for name, _, _ in struck])
-        await asyncio.gather(*(each.ready() for each in self.stage.workers))
+        try:
+            await asyncio.gather(*(each.ready() for each in self.stage.workers))
+        except TimeoutError:
+            self._violated(what, (invariants.STUCK, "a process isn't ready"))
         took = f"{time.monotonic() - began:.0f} s, {len(struck)} struck"
         self.tell(f"seed {self.seed}, {took}, {what}")
 

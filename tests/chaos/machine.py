@@ -61,7 +61,7 @@ class Worker:
     async def ready(self) -> None:
         """Wait until it can work; one that ended by itself is started again, as a host would."""
         url = f"http://127.0.0.1:{self.port}/readyz"
-        async with asyncio.timeout(180), httpx.AsyncClient(trust_env=False) as http:
+        async with asyncio.timeout(600), httpx.AsyncClient(trust_env=False) as http:
             while True:
                 await self.start()
                 with contextlib.suppress(httpx.TransportError):
