@@ -21,6 +21,8 @@ from bot.slack_app import AfterAnswers, dispatch
 
 LARGEST_HEAD = 32_768  # bytes: the address and all headers
 _LARGEST_BODY = 1_000_000  # bytes; Slack's largest view is a quarter of that
+_LARGE = 100_000  # bytes, from where on the values of a body are counted
+_MOST_VALUES = 50_000  # each takes a multiple of its bytes once it is read
 _ARRIVES = 20  # seconds
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -149,6 +151,10 @@ def text_of(body: bytes) -> str:
 
 def json_object(body: bytes | str) -> dict[str, Any]:
     """Read the JSON object that the body is."""
+    if len(body) > _LARGE:
+        commas = body.count(",") if isinstance(body, str) else body.count(b",")
+        if commas > _MOST_VALUES:
+            raise BadBody(413)
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
