@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import looking, menus, noticing, reading, starting
+from bench import looking, menus, noticing, reading, starting, telling
 from bench.running import Modules, Rows, check, run
 
 # What each module can measure; only a module with a chosen name is prepared.
@@ -40,7 +40,7 @@ def shown(found: Rows) -> str:
 
 
 def main() -> None:
-    """Measure, print the table, and write `bench/results.json`; or hold a few to what it says."""
+    """Measure, print the table, and write it down; or hold a few to what it says."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these")
     parser.add_argument("--pairs", type=int, default=15, help="how often each is taken")
@@ -62,6 +62,7 @@ def main() -> None:
 
 def _write(results: dict[str, Any]) -> None:
     RESULTS.write_text(f"{json.dumps(results, indent=2)}\n", encoding="utf-8")
+    telling.write(results)
 
 
 if __name__ == "__main__":
