@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import looking, menus, noticing, reading, starting, telling
+from bench import busy, looking, menus, noticing, reading, starting, telling
 from bench.running import Modules, Rows, check, run
 
 # What each module can measure; only a module with a chosen name is prepared.
@@ -21,6 +21,7 @@ MODULES: Modules = {
     ("parse",): reading.prepare,
     ("start",): starting.prepare,
     ("notice",): noticing.prepare,
+    ("sweep_busy",): busy.prepare,
 }
 # What `make bench-check` holds: about a minute, and steady on a busy machine.
 HELD = ("sweep_idle", "channel", "parse")

@@ -32,24 +32,31 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
-    """Fill a database of its own."""
+async def open_database(folder: Path) -> AsyncIterator[Database]:
+    """Open an empty database of its own."""
     url = f"sqlite+aiosqlite:///{folder}/bench.db"
     await asyncio.to_thread(migrate.upgrade, url)
     database = Database.open(url, [generate_key()])
-    small = await _organisation(database, "T2", exported=FEW, waiting=FEW // 5)
-    large = await _organisation(database, "T1", exported=MANY, waiting=WAITING)
-    contacts = [
-        {"contact_id": f"c{at}", "name": name_of(at), "email": f"c{at}@example.com"}
-        for at in range(MANY)
-    ]
-    async with database.sessions.begin() as session:
-        rows = [each | {"is_active": True} for each in contacts]
-        await mirror.replace(session, large.id, Contact, rows)
     try:
-        yield Stage(database, small, large)
+        yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+    """Fill a database of its own."""
+    async with open_database(folder) as database:
+        small = await _organisation(database, "T2", exported=FEW, waiting=FEW // 5)
+        large = await _organisation(database, "T1", exported=MANY, waiting=WAITING)
+        contacts = [
+            {"contact_id": f"c{at}", "name": name_of(at), "email": f"c{at}@example.com"}
+            for at in range(MANY)
+        ]
+        async with database.sessions.begin() as session:
+            rows = [each | {"is_active": True} for each in contacts]
+            await mirror.replace(session, large.id, Contact, rows)
+        yield Stage(database, small, large)
 
 
 def name_of(at: int) -> str:

@@ -61,6 +61,10 @@ class Allowance:
         self.windows = ()
         return max(full)
 
+    def has(self, count: int) -> bool:
+        """Whether every window has room for so many, as far as that is known."""
+        return all(each.left >= count for each in self.windows)
+
     @property
     def kept_for_exports(self) -> int:
         """How many of the day's calls are not spent on sweeps: the last fifth of them."""

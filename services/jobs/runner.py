@@ -150,6 +150,66 @@ class Runner:
                 await self.work.nudge(job, other)
         return True
 
+    async def run_many(
+        self,
+        step: Step[R],
+        keys: Sequence[int],
+        act: Callable[[Sequence[Turn[R]]], Awaitable[None]],
+    ) -> Wait | None:
+        """Bring many rows on together, those of them whose turn it is.
+
+        `act` settles each row that it has brought on. A refusal puts off all that are left, as the
+        table of policies says; without one they are due at once again, to be run one by one.
+        """
+        async with self.database.sessions.begin() as session:
+            rows: Sequence[Any] = await leases.take_all(session, step.table, keys, self.now())
+        turns = [Turn(row) for row in rows]
+        problem, ended = None, asyncio.Event()
+        keeping = asyncio.create_task(self._keep_all(rows, ended), name=f"leases of {step.job}")
+        try:
+            await act(turns)
+        except ServiceError as refusal:
+            problem = refusal
+        finally:
+            ended.set()
+            [failure] = await asyncio.gather(keeping, return_exceptions=True)
+            if failure is not None:
+                log.warning("lease_not_renewed", job=step.job, exc_info=failure)
+            wait = await self._let_all_go(step, turns, problem)
+        return wait
+
+    async def _let_all_go(
+        self, step: Step[R], turns: Sequence[Turn[R]], problem: ServiceError | None
+    ) -> Wait | None:
+        wait: Wait | None = None
+        values: dict[R, dict[str, object]] = {}
+        for turn in turns:
+            row = turn.row
+            if row.leased_until is None:
+                continue
+            decided = None
+            if problem is not None:
+                decided = step.policy_for(row).decide(problem, row.tries, self.now())
+                if decided is None:  # it was the last try
+                    await self.settle(step, turn, problem)
+                    continue
+                wait = decided
+            tries = row.tries if decided and decided.is_try else max(row.tries - 1, 0)
+            values[row] = {"due_at": decided.until if decided else self.now(), "tries": tries}
+            values[row] |= {"sent_at": row.sent_at} if isinstance(row, Sends) else {}
+        async with self.database.sessions.begin() as session:
+            await leases.write_all(session, values, step.table.leased_until.is_not(None))
+            if wait is not None and values:
+                await step.put_off(session, Turn(next(iter(values))), wait)
+        if isinstance(problem, NotConnected) and turns:
+            await self._mark_broken(turns[0], problem)
+        return wait
+
+    async def _keep_all(self, rows: Sequence[Leased], ended: asyncio.Event) -> None:
+        while rows and not await _is_set_within(ended, _RENEWED_EVERY):
+            async with self.database.sessions.begin() as session:
+                await leases.renew_all(session, rows, self.now())
+
     async def run_all(self, steps: Sequence[Step[Any]], key: int) -> None:
         """Bring on what this key stands for: one row, or all of a queue whose turn it is."""
         for step in steps:

@@ -27,6 +27,9 @@ P = ParamSpec("P")
 Guarded = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, None]]
 Pressed = Callable[Concatenate[Session, Row, P], Coroutine[Any, Any, bool]]
 Many = Callable[Concatenate[Session, ColumnElement[bool], P], Coroutine[Any, Any, Sequence[Row]]]
+Fact = TypeVar("Fact")
+
+Together = Callable[[Session, Mapping[Row, Fact]], Coroutine[Any, Any, Sequence[Row]]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -92,6 +95,43 @@ class Machine(Generic[Row, State, Columns]):
                 where = self._fence_of(row) & self._state.in_(arrow.sources)
                 if not await leases.write_where(session, row, where, **values):
                     raise Lost
+
+            return _named(go, columns)
+
+        return declared
+
+    def together(
+        self, sources: Collection[State], target: State
+    ) -> Callable[[Callable[[Row, Fact], Columns]], Together[Row, Fact]]:
+        """Declare what the worker does that has many rows, with what came of each.
+
+        It returns the rows that it wrote; whoever lost the fence of one leaves it alone.
+        """
+
+        def declared(columns: Callable[[Row, Fact], Columns]) -> Together[Row, Fact]:
+            arrow = self._add(columns.__name__, sources, target)
+
+            async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:
+                values = {
+                    row: {self._state.key: arrow.target, **columns(row, fact)}
+                    for row, fact in facts.items()
+                }
+                as_read = self._state.in_(arrow.sources)
+                return await leases.write_all(session, values, as_read)
+
+            return _named(go, columns)
+
+        return declared
+
+    def note_together(
+        self, *states: State
+    ) -> Callable[[Callable[[Row, Fact], Columns]], Together[Row, Fact]]:
+        """Declare a write to many rows that changes no state, and lands while they are in these."""
+
+        def declared(columns: Callable[[Row, Fact], Columns]) -> Together[Row, Fact]:
+            async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:
+                values = {row: columns(row, fact) for row, fact in facts.items()}
+                return await leases.write_all(session, values, self._state.in_(states))
 
             return _named(go, columns)
 

@@ -138,6 +138,12 @@ def mark_sent(_payment: Payment, now: datetime) -> PaymentColumns:
     return {"sent_at": now}
 
 
+@machine.note_together(PaymentState.ADDING)
+def mark_all_sent(_payment: Payment, now: datetime) -> PaymentColumns:
+    """Note that the additions of these payments leave now."""
+    return {"sent_at": now}
+
+
 @machine.note
 def wait_for_call(payment: Payment, now: datetime) -> PaymentColumns:
     """Take it up again as soon as the call about it that is under way, if any, is over."""
@@ -179,6 +185,19 @@ def mark_recorded(payment: Payment, copy_id: int, amount: Decimal) -> PaymentCol
     """Note the copy in Paymo."""
     return {
         "sent_at": payment.sent_at,
+        "due_at": None,
+        "paymo_payment_id": copy_id,
+        "recorded_amount": amount,
+        **_SETTLED,
+    }
+
+
+@machine.together([PaymentState.ADDING], PaymentState.RECORDED)
+def mark_all_recorded(_payment: Payment, copy: tuple[int, Decimal]) -> PaymentColumns:
+    """Note the copies of many payments in Paymo, by their ids and amounts; nothing is under way."""
+    copy_id, amount = copy
+    return {
+        "sent_at": None,
         "due_at": None,
         "paymo_payment_id": copy_id,
         "recorded_amount": amount,

@@ -123,13 +123,15 @@ async def list_refused(session: AsyncSession, connection: Connection) -> Sequenc
 async def list_by_xero_ids(
     session: AsyncSession, connection: Connection, xero_ids: Collection[str]
 ) -> dict[str, Export]:
-    """Return what was exported over this connection, by Xero's invoice ids."""
+    """Return what was exported over this connection, by Xero's invoice ids, oldest first."""
     found = await session.scalars(
-        select(Export).where(
+        select(Export)
+        .where(
             Export.connection_id == connection.id,
             Export.tenant_id == connection.tenant_id,
             Export.xero_invoice_id.in_(xero_ids),
         )
+        .order_by(Export.id)
     )
     return {each.xero_invoice_id or "": each for each in found}
 

@@ -10,12 +10,12 @@ it. Whoever takes the row over may search at once for what was done. Nothing is 
 nothing is said not to be there, before the call is over.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, inspect, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, inspect, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -33,6 +33,7 @@ from services.store.types import Base, Leased, Sends, Traced, request_at_work
 LEASE = timedelta(seconds=20)
 
 R = TypeVar("R", bound=Leased)
+Row = TypeVar("Row", bound=Base | Leased)
 
 
 _NOTHING_DONE = (NotConnected, NotFound, Rejected, Throttled, Unreachable)
@@ -64,6 +65,22 @@ async def take_where(
     return taken
 
 
+async def take_all(
+    session: AsyncSession, table: type[R], keys: Sequence[int], now: datetime
+) -> Sequence[R]:
+    """Take those rows with these ids that are free, in the order of their ids."""
+    key, until = inspect(table).primary_key[0], now + LEASE
+    free = select(key).where(key.in_(keys), is_free(table, now)).order_by(key).with_for_update()
+    taken = await session.scalars(
+        update(table)
+        .where(key.in_(free))
+        .values(due_at=until, leased_until=until, fence=table.fence + 1, tries=table.tries + 1)
+        .returning(table)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return sorted(taken, key=_key_of)
+
+
 def ended(table: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
     """Return what to write: whoever says when a row is wanted next lets go of it.
 
@@ -88,6 +105,22 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
     table, until = type(row), now + LEASE
     values = {"due_at": _unless_hinted(table, until), "leased_until": until}
     return await _write(session, row, _is_held(row), values) is not None
+
+
+async def renew_all(session: AsyncSession, rows: Sequence[Leased], now: datetime) -> None:
+    """Keep those of these rows for another lease that nobody took away.
+
+    They are locked in the order of their ids, so that two who write many never wait for each other.
+    """
+    table, until = type(rows[0]), now + LEASE
+    key = inspect(table).primary_key[0]
+    same = _are_same(rows) & table.leased_until.is_not(None)
+    await session.execute(
+        update(table)
+        .where(key.in_(select(key).where(same).order_by(key).with_for_update()))
+        .values(due_at=_unless_hinted(table, until), leased_until=until)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def let_go(
@@ -126,6 +159,53 @@ async def write_where(
         # Already in the database: marking it changed would write it again, unguarded.
         set_committed_value(row, name, value)
     return written is not None
+
+
+async def write_all(
+    session: AsyncSession, values: Mapping[Row, Mapping[str, Any]], as_read: ColumnElement[bool]
+) -> Sequence[Row]:
+    """Write to many rows, each under its fence; return those that still were `as_read`.
+
+    All are given the same columns. Who has lost a row is known before anything is written, since
+    the rows are locked, in the order of their ids.
+    """
+    if not values:
+        return ()
+    table = type(next(iter(values)))
+    key = inspect(table).primary_key[0]
+    same = select(key).where(_are_same(list(values)), as_read).order_by(key).with_for_update()
+    held = set(await session.scalars(same))
+    written = {row: ended(table, each) for row, each in values.items() if _key_of(row) in held}
+    if written:
+        names = next(iter(written.values()))
+        # Of the table, not of the class: one statement for all of them, and no row comes back.
+        plain: Any = inspect(table).local_table
+        own = (key == bindparam("own_key")) & (plain.c.fence == bindparam("own_fence"))
+        statement = (
+            update(plain).where(own).values({name: bindparam(f"new_{name}") for name in names})
+        )
+        connection = await session.connection()
+        await connection.execute(statement, [_bound(row, each) for row, each in written.items()])
+    for row, each in written.items():
+        for name, value in each.items():
+            set_committed_value(row, name, value)
+    return list(written)
+
+
+def _bound(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    own = {"own_key": _key_of(row), "own_fence": row.fence}
+    return own | {f"new_{name}": value for name, value in values.items()}
+
+
+def _key_of(row: Any) -> Any:
+    return getattr(row, inspect(type(row)).primary_key[0].name)
+
+
+def _are_same(rows: Sequence[Any]) -> ColumnElement[bool]:
+    """Say whether a row is one of these, under the same fence."""
+    table = type(rows[0])
+    pair = tuple_(inspect(table).primary_key[0], table.fence)
+    return pair.in_([(_key_of(row), row.fence) for row in rows])
 
 
 async def _write(

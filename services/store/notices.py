@@ -76,8 +76,8 @@ async def enqueue_all(
         for told in notifications
         for channel_id in sorted(_addresses(told, heard))
     ]
-    insert = insert_into(session, Notice).values(rows).on_conflict_do_nothing()
-    owed = (await session.scalars(insert.returning(Notice.id))).all() if rows else ()
+    insert = insert_into(session, Notice).on_conflict_do_nothing().returning(Notice.id)
+    owed = (await session.scalars(insert, rows)).all() if rows else ()
     about = [each.export for each in notifications if each.export is not None]
     for by in {str(each.facts.get("by") or "") for each in notifications}:
         await settled.follow(session, connection, (kind, by), about, now)
@@ -85,8 +85,8 @@ async def enqueue_all(
     await people.outdate(session, connection, now, also)
     if about:
         await drafts.outdate(session, about, now)
-    for export in about if kind is not NoticeKind.INVOICE_EXPORTED else ():
-        await outdate_cards(session, export.id, now)
+    if about and kind is not NoticeKind.INVOICE_EXPORTED:
+        await outdate_cards(session, [each.id for each in about], now)
     return len(owed)
 
 
@@ -95,11 +95,11 @@ def _addresses(told: Notification, heard: Sequence[Subscription]) -> set[str]:
     return {*told.also, *(x.set_by if x.paused_because else x.channel_id for x in hearing)}
 
 
-async def outdate_cards(session: AsyncSession, export_id: int, now: datetime) -> None:
-    """Have the invoice's cards drawn again, also in channels that do not hear of the event."""
+async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:
+    """Have the invoices' cards drawn again, also in channels that do not hear of the event."""
     await session.execute(
         update(Card)
-        .where(Card.export_id == export_id)
+        .where(Card.export_id.in_(export_ids))
         .values(**leases.wanted(Card, now), tries=0)
         .execution_options(synchronize_session=False)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,6 +40,18 @@ async def add(session: AsyncSession, payment: Payment) -> bool:
     return True
 
 
+async def add_all(session: AsyncSession, found: Sequence[Payment]) -> None:
+    """Add these rows, but for what is known; that is rare, and only then each is added alone."""
+    if not found:
+        return
+    try:
+        async with session.begin_nested():
+            session.add_all(found)
+    except IntegrityError:
+        for each in found:
+            await add(session, each)
+
+
 async def are_any_known(
     session: AsyncSession, connection: Connection, xero_ids: Collection[str]
 ) -> bool:
@@ -68,6 +80,28 @@ async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequenc
     return found.all()
 
 
+async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the ids of the copies in Paymo that are recorded, by export."""
+    rows = await session.execute(
+        select(Payment.export_id, Payment.paymo_payment_id).where(
+            Payment.export_id.in_(export_ids),
+            Payment.state == PaymentState.RECORDED,
+            Payment.paymo_payment_id.is_not(None),
+        )
+    )
+    found: dict[int, set[int]] = {}
+    for export_id, copy_id in rows:
+        found.setdefault(export_id, set()).add(copy_id or 0)
+    return found
+
+
+async def exports_of(session: AsyncSession, found: Collection[Payment]) -> dict[int, Export]:
+    """Return the exports of these payments, by their ids."""
+    ids = {each.export_id for each in found}
+    rows = await session.scalars(select(Export).where(Export.id.in_(ids)))
+    return {each.id: each for each in rows}
+
+
 async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
     """Return every payment of these exports; nobody else changes one until this is over."""
     found = await session.scalars(
@@ -94,6 +128,53 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
     )
     order = {PaymentState.CHECKING: 0, PaymentState.REMOVING: 1, PaymentState.ADDING: 2}
     return [each for each, _ in sorted(rows, key=lambda row: (order[row[1]], row[0]))]
+
+
+async def list_new(
+    session: AsyncSession, connection_id: int, now: datetime
+) -> Sequence[Sequence[int]]:
+    """Return the ids of payments to add about which nothing was ever sent, by invoice.
+
+    What replaces another, or was asked for by a person, is no plain addition; an invoice that has
+    such a one, too, is left out.
+    """
+    is_plain = (
+        Payment.sent_at.is_(None)
+        & Payment.replaces_id.is_(None)
+        & Payment.is_brought_back.is_(False)
+    )
+    rows = await session.execute(
+        select(Payment.id, Payment.export_id, is_plain)
+        .where(
+            Payment.connection_id == connection_id,
+            Payment.state == PaymentState.ADDING,
+            leases.is_free(Payment, now),
+        )
+        .order_by(Payment.id)
+    )
+    found: dict[int, list[int]] = {}
+    odd: set[int] = set()
+    for payment_id, export_id, plain in rows:
+        found.setdefault(export_id, []).append(payment_id)
+        odd |= set() if plain else {export_id}
+    return [ids for export_id, ids in found.items() if export_id not in odd]
+
+
+async def postpone_new(
+    session: AsyncSession, connection_id: int, until: datetime, now: datetime
+) -> None:
+    """Have no payment added before a time, since Paymo wants us to wait, or is down."""
+    await session.execute(
+        update(Payment)
+        .where(
+            Payment.connection_id == connection_id,
+            Payment.state == PaymentState.ADDING,
+            Payment.sent_at.is_(None),
+            leases.is_free(Payment, now),
+        )
+        .values(due_at=until)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services import money
-from services.clients.paymo import Invoice
+from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
 from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.jobs import policy
@@ -28,6 +28,7 @@ from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 
 _NO_PAYMENTS = frozenset({"void"})
+_GONE = frozenset({InvoiceState.DELETED, InvoiceState.GONE})
 _MARKER = "Xero payment "
 # As we write it, closing the notes; words that people type have no such id.
 _OURS = re.compile(rf"{_MARKER}([0-9a-f-]{{36}}(?::[0-9a-f-]{{36}})?)\Z", re.IGNORECASE)
@@ -35,18 +36,6 @@ _OURS = re.compile(rf"{_MARKER}([0-9a-f-]{{36}}(?::[0-9a-f-]{{36}})?)\Z", re.IGN
 
 class _GivenUp(ServiceError):
     """Neither side has let it through for a day, so a person decides."""
-
-
-async def run_due(run: SweepRun) -> Counter[PaymentState]:
-    """Bring every payment that is due a step on, and count where they came to stand.
-
-    Removals go first, so that sums never overshoot. Raises `NotConnected`.
-    """
-    step = PaymentStep(run)
-    async with run.database.sessions() as session:
-        due = await payments.list_due(session, run.connection.id, run.now())
-    await run.bring_on(step, due)
-    return step.outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +78,12 @@ class PaymentStep(Step[Payment]):
             copying = await self._of(session, turn)
         await copying.give_up()
 
-    async def _of(self, session: Session, turn: Turn[Payment]) -> "_Copying":
-        return _Copying(self.sweep, await exports.get(session, turn.row.export_id), turn.row)
+    async def _of(self, session: Session, turn: Turn[Payment]) -> "Copying":
+        return Copying(self.sweep, await exports.get(session, turn.row.export_id), turn.row)
 
 
 @dataclass(frozen=True, slots=True)
-class _Copying(ExportedInvoice):
+class Copying(ExportedInvoice):
     """What is done about one payment that was taken."""
 
     payment: Payment
@@ -118,7 +107,7 @@ class _Copying(ExportedInvoice):
         if leases.is_under_way(self.payment, self.run.now()):
             await self.wait_for_call()
         elif self.payment.state is PaymentState.ADDING:
-            await self._ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
+            await self.ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
         else:
             why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
             async with self.run.database.sessions.begin() as session:
@@ -216,8 +205,31 @@ class _Copying(ExportedInvoice):
 
     # ---- into Paymo
 
+    def plain_amount(self, invoice: Invoice) -> Decimal | None:
+        """What to record where nothing stands in the way; None where it must be looked at alone."""
+        is_gone = self.export.invoice_state in _GONE
+        if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
+            return None
+        is_over = policy.PAYMENT.is_over(self.payment.tries - 1)
+        amount = self._takeable(invoice)
+        return None if is_over or self._why_not(invoice, amount) else amount
+
+    def facts_of(self, copy: Copy) -> dict[str, object]:
+        """What is told of a copy beside the payment."""
+        short = self.payment.amount - copy.amount
+        return {
+            "short_by": format(short, "f") if short > 0 else "",
+            "over_by": format(-short, "f") if short < 0 else "",
+            "is_rounding": bool(short) and short == self.export.xero_rounding,
+        }
+
+    async def leave_again(self) -> None:
+        """Note anew that a write leaves now, of which nothing has left yet."""
+        leases.settle(self.payment)
+        await self._leave()
+
     async def _add(self) -> None:
-        if self.export.invoice_state in {InvoiceState.DELETED, InvoiceState.GONE}:
+        if self.export.invoice_state in _GONE:
             await self._park(gone=True)
             return
         if self._is_only_told() and self.payment.sent_at is None:
@@ -236,7 +248,7 @@ class _Copying(ExportedInvoice):
                 return
             amount = self._takeable(invoice)
             if why := self._why_not(invoice, amount):
-                await self._ask(why)
+                await self.ask(why)
                 return
             self._require_patience()
             known = await self._call(invoice, amount)
@@ -257,15 +269,19 @@ class _Copying(ExportedInvoice):
                     await paymo.set_status(invoice.id, "sent")
             await self._leave()
             with leases.answered(self.payment):
-                return await paymo.add_payment(
-                    invoice.id,
-                    amount=amount,
-                    paid_on=self.payment.paid_on,
-                    notes=_notes_of(self.payment),
-                )
+                return await self.add_to(paymo, amount)
         except Rejected as refusal:
-            await self._ask(str(refusal))
+            await self.ask(str(refusal))
             return None
+
+    async def add_to(self, paymo: PaymoClient, amount: Decimal) -> Copy:
+        """Add the copy; it was noted that this leaves."""
+        return await paymo.add_payment(
+            self.export.paymo_invoice_id,
+            amount=amount,
+            paid_on=self.payment.paid_on,
+            notes=notes_of(self.payment),
+        )
 
     def _takeable(self, invoice: Invoice) -> Decimal:
         """What to record: all of it, or what is left where both sides nearly agree.
@@ -315,19 +331,13 @@ class _Copying(ExportedInvoice):
         )
 
     async def _record(self, copy: Copy) -> None:
-        short = self.payment.amount - copy.amount
         leases.settle(self.payment)
         async with self.run.database.sessions.begin() as session:
             await payment.mark_recorded(session, self.payment, copy.id, copy.amount)
-            await self.tell_received(
-                session,
-                self.payment,
-                short_by=format(short, "f") if short > 0 else "",
-                over_by=format(-short, "f") if short < 0 else "",
-                is_rounding=bool(short) and short == self.export.xero_rounding,
-            )
+            await self.tell_received(session, self.payment, **self.facts_of(copy))
 
-    async def _ask(self, why: str) -> None:
+    async def ask(self, why: str) -> None:
+        """Let a person decide."""
         more = {"asked": why, "may_remind": await self._may_remind(), "due_on": ""}
         if self.export.due_on is not None:
             more["due_on"] = self.export.due_on.isoformat()
@@ -367,7 +377,7 @@ def key_of(copy: Copy) -> str:
     return found[1] if found is not None else ""
 
 
-def _notes_of(row: Payment) -> str:
+def notes_of(row: Payment) -> str:
     """The notes for a copy: the marker, after what kind of credit it is."""
     is_cash = row.kind is PaymentKind.PAYMENT
     return _marker(row) if is_cash else f"{row.label} · {_marker(row)}"

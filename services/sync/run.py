@@ -28,6 +28,7 @@ _NAMES = {
     PaymentKind.OVERPAYMENT: "Overpayment",
     PaymentKind.PREPAYMENT: "Prepayment",
 }
+_RECEIVED: dict[str, Any] = {"changed_from": "", "short_by": "", "gone": False, "asked": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class ExportedInvoice:
 
     async def tell_received(self, session: Session, payment: Payment, **more: Any) -> None:
         """Tell a payment, or why it was not recorded; an edited one once, as a change."""
-        facts = {"changed_from": "", "short_by": "", "gone": False, "asked": "", **more}
+        facts = _RECEIVED | more
         if payment.replaces_id is not None:
             former = await payments.get(session, payment.replaces_id)
             if former.state is PaymentState.REMOVED:
@@ -172,7 +173,25 @@ class ExportedInvoice:
     async def _tell_payment(
         self, session: Session, kind: NoticeKind, payment: Payment, more: Mapping[str, object]
     ) -> None:
-        paid = notices.paid_of(await payments.list_of(session, [self.export.id]))
+        rows = await payments.list_of(session, [self.export.id])
+        notification, entry = self._payment_news(kind, payment, rows, more)
+        await notices.enqueue(session, self.run.connection, notification, self.run.now())
+        audit.record(session, self.run.connection, entry)
+
+    def received(
+        self, payment: Payment, rows: Sequence[Payment], more: Mapping[str, object]
+    ) -> tuple[Notification, AuditNote]:
+        """What `tell_received` tells and keeps of a plain one, with these rows of its invoice."""
+        return self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, {**_RECEIVED, **more})
+
+    def _payment_news(
+        self,
+        kind: NoticeKind,
+        payment: Payment,
+        rows: Sequence[Payment],
+        more: Mapping[str, object],
+    ) -> tuple[Notification, AuditNote]:
+        paid = notices.paid_of(rows)
         left = (self.export.total or Decimal(0)) - paid
         amount = notices.amount_text(_recorded(payment))
         facts = {
@@ -187,13 +206,13 @@ class ExportedInvoice:
             **more,
         }
         source = f"payment:{payment.id}:{kind.value}:{payment.fence}"
-        await self.tell(session, kind, source, facts, payment.amount)
         after = {
             "xero_payment_id": payment.xero_payment_id,
             "amount": amount,
             "state": payment.state.value,
         }
-        self.note(session, kind.value, after=after)
+        entry = AuditNote(kind.value, self.run.now(), "", self.export.id, {}, after)
+        return self._news(kind, source, facts, payment.amount), entry
 
     async def tell_ended(
         self, session: Session, kind: NoticeKind, *, in_paymo: str, **more: str
@@ -220,10 +239,15 @@ class ExportedInvoice:
         amount: Decimal | None = None,
     ) -> None:
         """Tell the channels, with what every notice of an invoice says."""
+        notification = self._news(kind, source, more, amount)
+        await notices.enqueue(session, self.run.connection, notification, self.run.now())
+
+    def _news(
+        self, kind: NoticeKind, source: str, more: Mapping[str, object], amount: Decimal | None
+    ) -> Notification:
         run, export = self.run, self.export
         facts = {**notices.common_facts(export, run.connection, run.links), **more}
-        notification = Notification(kind, source, facts, export, amount)
-        await notices.enqueue(session, run.connection, notification, run.now())
+        return Notification(kind, source, facts, export, amount)
 
     def note(
         self,

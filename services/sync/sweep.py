@@ -5,7 +5,7 @@ read is written down; what a page said twice is noted once.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,8 +26,8 @@ from services.store import connections, exports, mirror, notices, payments, sche
 from services.store.engine import Database, Session
 from services.store.tables import Export, Payment, Schedule
 from services.sync import drifting
+from services.sync.additions import run_due
 from services.sync.deletions import run_unsettled
-from services.sync.payments import run_due
 from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
 
 _OVERLAP = timedelta(minutes=5)
@@ -246,22 +246,33 @@ async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoic
     rows: dict[int, list[Payment]] = {}
     for row in await payments.hold(session, [each.id for each in known.values()]):
         rows.setdefault(row.export_id, []).append(row)
+    outdated: list[int] = []
+    new: list[Payment] = []
     for xero_id, export in known.items():
-        invoice = stated[xero_id]
-        if (export.xero_seen_status, export.due_on) != (invoice.status, invoice.due_on):
-            export.xero_seen_status, export.due_on = invoice.status, invoice.due_on
-            await notices.outdate_cards(session, export.id, now)
-        export.xero_due = invoice.amount_due
-        export.xero_rounding = invoice.rounding_amount or None
+        invoice, its = stated[xero_id], rows.get(export.id, [])
+        if _note_head(export, invoice):
+            outdated.append(export.id)
         if export.invoice_state is InvoiceState.LIVE and invoice.status in _SEEN:
             await _SEEN[invoice.status](session, export)
         found = {each.key: each for each in settlements_of(invoice, run.today)}
-        if export.invoice_state in exports.FOLLOWED:
-            for row in rows.get(export.id, []):
-                await _compare(session, row, found.get(row.xero_payment_id), now)
+        for row in its if export.invoice_state in exports.FOLLOWED else ():
+            await _compare(session, row, found.get(row.xero_payment_id), now)
         # Of one that is gone from Paymo, that its client paid is told all the same.
         if export.invoice_state in {*exports.FOLLOWED, InvoiceState.GONE}:
-            await _add_new(session, export, found, rows.get(export.id, []), now)
+            new += _new(export, found, its, now)
+    if outdated:
+        await notices.outdate_cards(session, outdated, now)
+    await payments.add_all(session, new)
+
+
+def _note_head(export: Export, invoice: XeroInvoice) -> bool:
+    """Take over what the invoice's cards show, and say whether that has changed."""
+    export.xero_due = invoice.amount_due
+    export.xero_rounding = invoice.rounding_amount or None
+    if (export.xero_seen_status, export.due_on) == (invoice.status, invoice.due_on):
+        return False
+    export.xero_seen_status, export.due_on = invoice.status, invoice.due_on
+    return True
 
 
 async def _compare(
@@ -280,13 +291,13 @@ async def _compare(
     await change(session, row, listed, now)
 
 
-async def _add_new(
-    session: Session,
+def _new(
     export: Export,
     found: Mapping[str, Settlement],
     rows: Sequence[Payment],
     now: datetime,
-) -> None:
+) -> Iterator[Payment]:
+    """Yield a row for each payment that is not known yet."""
     known = {row.xero_payment_id for row in rows}
     gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
     for key, settlement in found.items():
@@ -294,7 +305,7 @@ async def _add_new(
             replaced = _replaced_by(settlement, gone)
             if replaced is not None:
                 gone.remove(replaced)
-            await payments.add(session, payment.begin(export, settlement, replaced, now))
+            yield payment.begin(export, settlement, replaced, now)
 
 
 def _is_wanted_gone(row: Payment) -> bool:

@@ -4,7 +4,8 @@ An answer to a write is held against what was asked.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -36,6 +37,7 @@ COMPANY = "/company"
 PAGE = 100  # staff advise pages of 100: an answer holds at most 2,500 objects of each type
 MOST = 2500  # objects of one type in an answer; beyond, lists are cut short without a word
 HEADS = 300  # short rows, and as many ids as an address surely holds
+_AT_ONCE = 5
 _SPARE = 1  # stop while a call is left, since everything is refused once none is
 PAYMO = "Paymo"
 CLIENTS = Kind(Client, "client", PAYMO)
@@ -65,10 +67,51 @@ _TELLING = ("id", "invoice_id", "amount", "status", "target_url", "event")
 
 @dataclass(slots=True)
 class Turnstile:
-    """One request at a time for each key, and none once the window is used up."""
+    """At most five requests at a time for each key, and none once the window is used up.
+
+    Usual calls go one by one. What nobody waits for has a queue beside them, of which several go
+    at once while Paymo's windows have room, and none while a usual call waits.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     allowance: Allowance = field(default_factory=Allowance)
+    in_flight: int = 0
+    is_wanted: bool = False  # by a usual call
+    refusal: Throttled | None = None  # the last one
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def enter(self, *, is_queued: bool) -> None:
+        """Wait for room, which is taken with `counted`."""
+        self.is_wanted |= not is_queued
+        try:
+            while not self._has_room(is_queued=is_queued):
+                self.ended.clear()
+                await self.ended.wait()
+        finally:
+            if not is_queued:
+                self.is_wanted = False
+                self.ended.set()
+
+    def _has_room(self, *, is_queued: bool) -> bool:
+        if self.in_flight >= _AT_ONCE or (is_queued and self.is_wanted):
+            return False
+        return not self.in_flight or self.allowance.has(self.in_flight + _SPARE)
+
+    def require_same(self, refusal: Throttled | None) -> None:
+        """Refuse likewise what waited behind a call that was refused meanwhile."""
+        if self.refusal is not None and self.refusal is not refusal:
+            raise Throttled(str(self.refusal), retry_after=self.refusal.retry_after)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Take room for a request."""
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self.ended.set()
 
 
 @dataclass(slots=True)
@@ -86,23 +129,50 @@ class PaymoTransport:
     auth: httpx.BasicAuth = field(repr=False)
     turnstile: Turnstile = field(repr=False)
     patience: WaitBudget
+    is_queued: bool = False
 
     async def send(self, method: str, path: str, **extras: Any) -> Answer:
         """Send one request when it is this key's turn; a write's limit holds for its turn, too.
 
         Whoever waits for a window lets others pass, who may have less patience.
         """
-        bounded = self.api.bound(method)
+        bounded, gate = self.api.bound(method), self.turnstile
+        while self.is_queued:
+            async with bounded():
+                answer = await self._answer_queued(method, path, extras)
+                if isinstance(answer, Answer):
+                    return answer
         while True:
-            async with bounded(), self.turnstile.lock:
+            async with bounded(), gate.lock:
+                await gate.enter(is_queued=False)
                 wait = self.api.allowance.wait(_SPARE)
                 if wait is None:
-                    answer = await self._answer(method, path, extras)
+                    with gate.counted():
+                        answer = await self._answer(method, path, extras)
                     if isinstance(answer, Answer):
                         return answer
                     wait = answer
             async with bounded():
                 await self._wait(wait)
+
+    async def _answer_queued(
+        self, method: str, path: str, extras: dict[str, Any]
+    ) -> Answer | timedelta:
+        """The answer once it is its turn; whoever waits behind one that is refused is refused."""
+        gate = self.turnstile
+        before = gate.refusal
+        try:
+            async with gate.queue:
+                gate.require_same(before)
+                await gate.enter(is_queued=True)
+                while (wait := self.api.allowance.wait(_SPARE)) is not None:
+                    await self._wait(wait)
+                    await gate.enter(is_queued=True)
+            with gate.counted():
+                return await self._answer(method, path, extras)
+        except Throttled as refusal:
+            gate.refusal = refusal
+            raise
 
     async def _answer(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
         """The answer, or how long Paymo wants us to wait where there is patience for it."""

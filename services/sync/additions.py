@@ -1,0 +1,262 @@
+"""New payments on their way into Paymo, those of a hundred invoices at a time.
+
+What every addition needs is done for many together: rows are taken, invoices read, notes written
+and copies recorded. What is odd in any way is left to `services.sync.payments`, which reads its
+invoice afresh and goes one by one.
+
+Each comes into Paymo once all the same:
+
+- Rows are leased to us before their invoices are read. Whoever had one before, and sent anything,
+  has left `sent_at`; such a row never comes here, but is looked up by itself before it is sent.
+- What may leave is noted before the first does, for each row under its fence; a call ends by the
+  time that its note says. Whoever takes over from a killed process finds the note.
+- Payments of one invoice go one after another. Where one does not come through, those behind it
+  are left to be judged anew.
+- A list is believed for some seconds, and only where it shows every copy that we know.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import msgspec
+
+from services.clients.http import Bound
+from services.clients.paymo import Invoice, PaymoClient
+from services.clients.paymo import Payment as Copy
+from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError, Throttled
+from services.jobs.runner import Turn
+from services.lifecycle import payment
+from services.model import chunks
+from services.model.invoice import PaymentState
+from services.store import audit, leases, notices, payments
+from services.store.tables import Payment
+from services.sync.payments import Copying, PaymentStep, notes_of
+from services.sync.run import SweepRun
+
+_INVOICES = 100  # in one list
+_TOGETHER = 50  # payments that are noted, and recorded, at once
+_BELIEVED = 15  # seconds that a list is old at most when a payment goes by it
+_NOTED = 5  # seconds after its note that a call may begin
+
+
+async def run_due(run: SweepRun) -> Counter[PaymentState]:
+    """Bring every payment that is due a step on, and count where they came to stand.
+
+    Removals go first, so that sums never overshoot. Raises `NotConnected`.
+    """
+    step = PaymentStep(run)
+    async with run.database.sessions() as session:
+        due = await payments.list_due(session, run.connection.id, run.now())
+        new = await payments.list_new(session, run.connection.id, run.now())
+    if len(new) == 1:
+        new = ()  # its own invoice is as soon read as a list
+    plain = {each for ids in new for each in ids}
+    await run.bring_on(step, [each for each in due if each not in plain])
+    for some in chunks(new, _INVOICES):
+        additions = _Additions(step, run.paymo.queued())
+        ids = [each for ids in some for each in ids]
+        wait = await run.runner.run_many(step, ids, additions.bring_on)
+        if run.broken:
+            raise run.broken[0]
+        if wait is not None:
+            async with run.database.sessions.begin() as session:
+                await payments.postpone_new(session, run.connection.id, wait.until, run.now())
+            break
+        await run.bring_on(step, additions.odd)
+    return step.outcomes
+
+
+@dataclass(slots=True)
+class _Additions:
+    """The additions to at most a hundred invoices."""
+
+    step: PaymentStep
+    paymo: PaymoClient
+    odd: Sequence[int] = ()  # to be brought on one by one
+    copies: Mapping[int, set[int]] = field(default_factory=dict)
+    refusal: ServiceError | None = None  # of every call that would follow
+
+    @property
+    def run(self) -> SweepRun:
+        """The sweep."""
+        return self.step.sweep
+
+    async def bring_on(self, turns: Sequence[Turn[Payment]]) -> None:
+        """Add them, some at a time. Raises what would keep all others from it as well."""
+        left = await self._by_invoice([each.row for each in turns])
+        shown: Mapping[int, Invoice] = {}
+        good_until = _now()
+        while left:
+            if _now() >= good_until:
+                good_until = _now() + _BELIEVED
+                shown = await self._read(left)
+            count = _as_many(left)
+            plans = [self._plan(each, shown) for each in left[:count]]
+            await self._add([each for each in plans if each is not None])
+            left = left[count:]
+        self.odd = [each.row.id for each in turns if each.row.leased_until is not None]
+
+    async def _by_invoice(self, rows: Sequence[Payment]) -> Sequence[Sequence[Copying]]:
+        ids = {each.export_id for each in rows}
+        async with self.run.database.sessions() as session:
+            found = await payments.exports_of(session, rows)
+            self.copies = await payments.list_copies(session, ids)
+        lanes: dict[int, list[Copying]] = {}
+        for row in rows:
+            lane = lanes.setdefault(row.export_id, [])
+            lane.append(Copying(self.run, found[row.export_id], row))
+        return list(lanes.values())
+
+    async def _read(self, lanes: Sequence[Sequence[Copying]]) -> Mapping[int, Invoice]:
+        """The invoices that Paymo's list surely shows with all payments."""
+        try:
+            return await self.paymo.paid([lane[0].export.paymo_invoice_id for lane in lanes])
+        except Rejected:
+            return {}
+
+    def _plan(self, lane: Sequence[Copying], shown: Mapping[int, Invoice]) -> "_Plan | None":
+        """What of each payment to record; nothing where one of them is odd."""
+        export, amounts = lane[0].export, []
+        invoice = shown.get(export.paymo_invoice_id)
+        if invoice is None or invoice.status == "paid":
+            return None
+        if not self.copies.get(export.id, set()) <= {each.id for each in invoice.payments}:
+            return None
+        left = invoice
+        for each in lane:
+            amount = each.plain_amount(left)
+            if amount is None:
+                return None
+            left = _with(left, each.payment, amount)
+            amounts.append(amount)
+        return _Plan(invoice, lane, amounts)
+
+    async def _add(self, plans: Sequence["_Plan"]) -> None:
+        """Note that these leave, add them, and record what came of it."""
+        run, leaving = self.run, _Leaving(self.paymo.api.bound("POST"), _now() + _NOTED)
+        rows = {each.payment: run.now() for plan in plans for each in plan.lane}
+        async with run.database.sessions.begin() as session:
+            held = set(await payment.mark_all_sent(session, rows))
+        sending = [
+            self._send(plan, leaving)
+            for plan in plans
+            if all(each.payment in held for each in plan.lane)
+        ]
+        try:
+            ended = await asyncio.gather(*sending, return_exceptions=True)
+        finally:
+            for row in held - leaving.begun:
+                leases.settle(row)
+            if leaving.added:
+                await self._record(leaving.added)
+        for each in ended:
+            if each is not None:
+                raise each
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def _send(self, plan: "_Plan", leaving: "_Leaving") -> None:
+        """Add the payments of one invoice, up to the first that does not come through."""
+        is_draft = plan.invoice.status == "draft"
+        for copying, amount in zip(plan.lane, plan.amounts, strict=True):
+            if self.refusal is not None:
+                return
+            try:
+                if _now() > leaving.good_until:
+                    # It waited for its turn for long: whoever took it meanwhile has it.
+                    leaving = replace(leaving, bounded=self.paymo.api.bound("POST"))
+                    await copying.leave_again()
+                leaving.begun.add(copying.payment)
+                with leases.answered(copying.payment):
+                    async with leaving.bounded():
+                        if is_draft:
+                            await self.paymo.set_status(plan.invoice.id, "sent")
+                        copy = await copying.add_to(self.paymo, amount)
+            except Lost:
+                return
+            except ServiceError as refusal:
+                await self._refused(copying, refusal)
+                return
+            leaving.added.append((copying, copy))
+            is_draft = False
+
+    async def _refused(self, copying: Copying, refusal: ServiceError) -> None:
+        """Follow a refusal of one payment; what would hold for all others is kept."""
+        if isinstance(refusal, Throttled | NotConnected):
+            self.refusal = self.refusal or refusal
+        elif isinstance(refusal, Rejected):
+            await copying.ask(str(refusal))
+        elif not isinstance(refusal, NotFound):  # its invoice is gone, and then read by itself
+            await self.run.runner.settle(self.step, Turn(copying.payment), refusal)
+
+    async def _record(self, added: Sequence[tuple[Copying, Copy]]) -> None:
+        """Note the copies, and tell each payment as it came: in order, with what was left then."""
+        run = self.run
+        copies = {each.payment: (copy.id, copy.amount) for each, copy in added}
+        async with run.database.sessions.begin() as session:
+            written = set(await payment.mark_all_recorded(session, copies))
+            done = sorted((each for each in added if each[0].payment in written), key=_order)
+            rows: dict[int, list[Payment]] = {}
+            for row in await payments.list_of(session, {each.export.id for each, _ in done}):
+                rows.setdefault(row.export_id, []).append(row)
+            later, told = {each.payment.id for each, _ in done}, []
+            for each, copy in done:
+                later.discard(each.payment.id)
+                its = [row for row in rows[each.export.id] if row.id not in later]
+                news, entry = each.received(each.payment, its, each.facts_of(copy))
+                audit.record(session, run.connection, entry)
+                told.append(news)
+            if told:
+                await notices.enqueue_all(session, run.connection, told, run.now())
+        self.step.outcomes[PaymentState.RECORDED] += len(done)
+        for each, _ in added:
+            if each.payment not in written:
+                with contextlib.suppress(Lost):
+                    await each.wait_for_call()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The payments of one invoice, in order, and what to record of each."""
+
+    invoice: Invoice
+    lane: Sequence[Copying]
+    amounts: Sequence[Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """Payments whose leaving was noted; their calls end together, and begin while that is new."""
+
+    bounded: Bound
+    good_until: float
+    begun: set[Payment] = field(default_factory=set)
+    added: list[tuple[Copying, Copy]] = field(default_factory=list)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _as_many(lanes: Sequence[Sequence[Copying]]) -> int:
+    """How many of these invoices have about as many payments as are noted at once."""
+    count = 0
+    for at, lane in enumerate(lanes, start=1):
+        count += len(lane)
+        if count >= _TOGETHER:
+            return at
+    return len(lanes)
+
+
+def _with(invoice: Invoice, row: Payment, amount: Decimal) -> Invoice:
+    """The invoice as it will be with this payment."""
+    copy = Copy(id=0, amount=amount, paid_on=row.paid_on, notes=notes_of(row))
+    return msgspec.structs.replace(invoice, payments=(*invoice.payments, copy))
+
+
+def _order(added: tuple[Copying, Copy]) -> int:
+    return added[0].payment.id
