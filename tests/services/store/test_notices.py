@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from services.model.notice import NoticeKind
 from services.store import leases, notices
@@ -194,7 +195,7 @@ async def test_a_channel_hears_only_of_its_client_and_from_its_minimum_on(
         assert await notices.enqueue(session, connection, notification, NOW) == told
 
 
-async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
+async def test_while_a_channel_is_paused_who_subscribed_it_hears_instead(
     database: Database,
 ) -> None:
     mine, other = await connected(database, "T1"), await connected(database, "T2")
@@ -210,9 +211,11 @@ async def test_a_paused_channel_hears_nothing_until_it_subscribes_again(
         await notices.subscribe(session, wanted(mine, topics=["payments", "digest"]))
         owed.append(await notices.enqueue(session, mine, news_of(mine, "after"), NOW))
         now = await notices.find_subscription(session, mine.id, "C1")
+        told = await session.scalars(select(Notice.channel_id).order_by(Notice.id))
 
+    assert list(told) == ["U1", "C1", "C1"]
     assert ([each.connection_id for each in paused], list(again)) == ([mine.id], [])
-    assert owed == [0, 1, 1]
+    assert owed == [1, 1, 1]
     assert now is not None
     assert (now.topics, now.paused_because) == (["payments", "digest"], "")
 
