@@ -274,7 +274,7 @@ class _Parts:
             database, paymo, xero, mirror, self.contacts, existing, recorder, links, now
         )
         return (
-            PreviewStep(database, paymo, mirror, screen, links, now),
+            PreviewStep(database, paymo, mirror, self.contacts, screen, links, now),
             ExportStep(database, xero, mirror, preparer, existing, recorder, now),
             BatchStep(database, work, batch_screen, reader, sender, recorder, now),
         )

@@ -13,7 +13,7 @@ import msgspec
 
 from services import compare
 from services.clients.paymo import Header, Invoice
-from services.clients.xero import NewLine
+from services.clients.xero import NewContact, NewLine, is_email, name_in_xero
 from services.clients.xero.invoices import idempotency_key
 from services.export import ledger_settings
 from services.export.claims import WIDEST, chosen_in, columns_of
@@ -23,6 +23,7 @@ from services.lifecycle.export import ExportColumns
 from services.mapping import taxes
 from services.mapping.case import Case, ExportChoice, LedgerSettings, Target, adding_of, new_invoice
 from services.mapping.checks import codes_of, examine, grounds_of, reds
+from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.wording import Amount
 from services.store import audit, exports, matches
@@ -136,6 +137,34 @@ def key_of(export: Export, attempt: int, sent: dict[str, object]) -> str:
     """Make the key under which Xero takes this body once."""
     about = f"invoice:{export.paymo_invoice_id}:{export.generation}"
     return idempotency_key(tenant_id=export.tenant_id, about=about, attempt=attempt, body=sent)
+
+
+def email_of(invoice: Invoice) -> str:
+    """Return the client's address as a contact in Xero would have it."""
+    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
+
+
+def new_contact(invoice: Invoice) -> NewContact:
+    """Return the client as Xero would be sent it. Raises `Refused`."""
+    client = invoice.client
+    if client is None or not name_in_xero(client.name):
+        raise Refused("The client has no name in Paymo, and Xero needs one.", RefusalCode.CONTACT)
+    address = {
+        "AddressLine1": (client.address or "")[:500],
+        "City": (client.city or "")[:255],
+        "Region": (client.state or "")[:255],
+        "PostalCode": (client.postal_code or "")[:50],
+        "Country": (client.country or "")[:50],
+    }
+    email = email_of(invoice)
+    return NewContact(
+        name=name_in_xero(client.name),
+        number=adding_of(invoice).number,
+        email=email if is_email(email) else "",
+        tax_number=(client.fiscal_information or "").strip()[:50],
+        address={name: text for name, text in address.items() if text},
+        phone=(client.phone or "").strip()[:50],
+    )
 
 
 @dataclass(frozen=True, slots=True)

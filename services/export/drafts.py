@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from services.clients.xero import Addition
 from services.errors import Lost, NotFound, ServiceError, SeveralFit
 from services.export import claims, forms
 from services.export.claims import WIDEST
+from services.export.existing import Contacts
 from services.export.forms import ExportForm
 from services.export.ledger_settings import Mirror
 from services.jobs import policy
@@ -26,19 +28,9 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
-from services.store import (
-    connections,
-    drafts,
-    exports,
-    mirror,
-    notices,
-    numbered,
-    payments,
-    people,
-    tables,
-)
+from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
-from services.store.tables import Connection, Draft, Export
+from services.store.tables import Client, Connection, Draft, Export
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
@@ -299,6 +291,7 @@ class PreviewStep(Step[Draft]):
     database: Database
     paymo: PaymoClients
     mirror: Mirror
+    contacts: Contacts
     screen: FormScreen
     links: Links
     now: Callable[[], datetime]
@@ -329,6 +322,13 @@ class PreviewStep(Step[Draft]):
             form = replace(await forms.form_of(session, connection, row), card=card)
         reply_to = ReplyTarget(row.workspace_id, row.user_id, row.channel_id, row.view_id)
         turn.then(partial(self.screen.show_form, reply_to, form))
+        if forms.kept(row) is not None and card is None:
+            turn.then(partial(self._look_ahead, connection, row.contact_id))
+
+    async def _look_ahead(self, connection: Connection, contact_id: str) -> None:
+        """Ask Xero, while the form is filled in, what the press would have to wait for."""
+        with suppress(ServiceError):  # the press asks itself then
+            await self.contacts.look_ahead(connection, contact_id)
 
     async def _read(self, connection: Connection, draft: Draft) -> None:
         if connection.state is not ConnectionState.ACTIVE:
@@ -352,7 +352,7 @@ class PreviewStep(Step[Draft]):
             if invoice.client is not None:
                 # The menus know this client at once, however old the mirror's list is.
                 rows = [client_row(invoice.client)]
-                await mirror.put(session, connection.id, tables.Client, rows)
+                await mirror.put(session, connection.id, Client, rows)
             is_new = row.invoice is None or row.invoice["id"] != invoice.id
             row.invoice_id, row.invoice = invoice.id, invoice.as_json()
             if is_new or not (row.contact_id or row.account_id):

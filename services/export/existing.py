@@ -18,18 +18,15 @@ from services.clients.xero import (
     XeroClient,
     XeroClients,
     XeroInvoice,
-    is_email,
-    name_in_xero,
 )
 from services.clients.xero.invoices import idempotency_key
 from services.errors import NotFound, Rejected, ServiceError
-from services.export import claims
+from services.export import checking, claims
 from services.export.refusals import Refused, from_xero
 from services.lifecycle import export as lifecycle
 from services.mapping.case import adding_of
 from services.mapping.checks import taken_text
 from services.mirror.lists import contact_row
-from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.invoice import Links
 from services.model.wording import Amount
@@ -40,6 +37,8 @@ from services.store.tables import Connection, Export
 
 log = structlog.get_logger(__name__)
 
+_NOW = timedelta(0)
+_FRESH = timedelta(minutes=1)
 _EARLIER = timedelta(minutes=10)  # Xero's clock is another one
 _HELD = re.compile(
     r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
@@ -224,10 +223,22 @@ class Contacts:
     xero: XeroClients
     now: Callable[[], datetime]
 
-    async def find_chosen(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
-        """Check the chosen contact in Xero, and follow it where it was merged; add nothing."""
+    async def find_chosen(
+        self,
+        connection: Connection,
+        export: Export,
+        invoice: Invoice,
+        at_most_old: timedelta = _NOW,
+    ) -> Found:
+        """Check the chosen contact in Xero, and follow it where it was merged; add nothing.
+
+        Xero is not asked again within `at_most_old` about one that was active then.
+        """
         if export.contact_id == NEW_CONTACT:
             return await self._find_new(connection, export, invoice)
+        known = await self._known(connection, export.contact_id, at_most_old)
+        if known is not None:
+            return Found(known.contact_id, known.name)
         contact_id, first = export.contact_id, ""
         xero = self._client(connection)
         for _ in range(_MERGES):
@@ -244,13 +255,34 @@ class Contacts:
             first, contact_id = first or contact.name, contact.merged_to
         return Found()
 
-    async def check(self, connection: Connection, contact_id: str) -> None:
+    async def check(self, connection: Connection, contact_id: str) -> Contact | None:
         """Learn what Xero says of a contact that it refused, so that its return is noticed."""
         xero = self._client(connection)
         try:
-            await self._copy(connection, await xero.contact(contact_id))
+            contact = await xero.contact(contact_id)
+            await self._copy(connection, contact)
         except ServiceError as refusal:
             log.info("contact_not_read", contact=contact_id, refusal=refusal)
+            return None
+        return contact
+
+    async def look_ahead(self, connection: Connection, contact_id: str) -> None:
+        """Ask about a contact before it is sent anything, unless calls are short or it is known."""
+        is_short = self._client(connection).allowance.is_short
+        if is_short or contact_id in {"", NEW_CONTACT}:
+            return
+        if await self._known(connection, contact_id, _FRESH) is None:
+            await self.check(connection, contact_id)
+
+    async def _known(
+        self, connection: Connection, contact_id: str, at_most_old: timedelta
+    ) -> tables.Contact | None:
+        """Return the contact if it was active when Xero was asked, at most so long ago."""
+        async with self.database.sessions() as session:
+            known = await mirror.find_contact(session, connection.id, contact_id)
+        if known is None or not known.is_active or known.asked_at is None:
+            return None
+        return known if self.now() - known.asked_at < at_most_old else None
 
     async def _find_new(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
         """Look for what a lost answer has left in Xero, or for another contact of the same name."""
@@ -275,10 +307,10 @@ class Contacts:
 
     async def add_client(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
         """Add the client to Xero. Raises `Refused`; where Xero has the client, that is offered."""
-        made, sent = await self._added(connection, export, _new_contact(invoice))
+        made, sent = await self._added(connection, export, checking.new_contact(invoice))
         await self._copy(connection, made)
         await self._remember(connection, export, made.contact_id)
-        email, said = _email_of(invoice), ""
+        email, said = checking.email_of(invoice), ""
         if email and not sent.email:
             said = (
                 f"{made.name} was added to Xero without {email}, which Xero doesn't take as an "
@@ -337,7 +369,11 @@ class Contacts:
         row = contact_row(contact)
         async with self.database.sessions.begin() as session:
             known = await mirror.find_contact(session, connection.id, contact.contact_id)
-            await mirror.put(session, connection.id, tables.Contact, [row])
+            if known is not None and all(getattr(known, name) == row[name] for name in row):
+                known.asked_at = self.now()
+                return  # whoever knows the names need not read them again
+            asked = {**row, "asked_at": self.now()}
+            await mirror.put(session, connection.id, tables.Contact, [asked])
             if known is None or known.is_active != row["is_active"]:
                 await exports.nudge_refused(session, connection, self.now())
 
@@ -356,29 +392,3 @@ class Contacts:
 
     def _client(self, connection: Connection) -> XeroClient:
         return self.xero.client(connection.tenant_id, connection.grant_id)
-
-
-def _email_of(invoice: Invoice) -> str:
-    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
-
-
-def _new_contact(invoice: Invoice) -> NewContact:
-    client = invoice.client
-    if client is None or not name_in_xero(client.name):
-        raise Refused("The client has no name in Paymo, and Xero needs one.", RefusalCode.CONTACT)
-    address = {
-        "AddressLine1": (client.address or "")[:500],
-        "City": (client.city or "")[:255],
-        "Region": (client.state or "")[:255],
-        "PostalCode": (client.postal_code or "")[:50],
-        "Country": (client.country or "")[:50],
-    }
-    email = _email_of(invoice)
-    return NewContact(
-        name=name_in_xero(client.name),
-        number=adding_of(invoice).number,
-        email=email if is_email(email) else "",
-        tax_number=(client.fiscal_information or "").strip()[:50],
-        address={name: text for name, text in address.items() if text},
-        phone=(client.phone or "").strip()[:50],
-    )

@@ -12,6 +12,7 @@ from services.clients.xero import NewLine, XeroClients, XeroInvoice
 from services.errors import Lost, Unavailable
 from services.export import checking, courtesies
 from services.export.checking import Recheck
+from services.export.claims import WIDEST
 from services.export.refusals import Refused
 from services.jobs.runner import Work
 from services.lifecycle import export as lifecycle
@@ -345,6 +346,7 @@ def _found(export: Export, created: XeroInvoice) -> ExportColumns:
         "xero_seen_status": created.status,
         "xero_due": None if created.lacks else created.amount_due,
         "due_on": created.due_on,
+        "contact_name": created.contact.name[:WIDEST] or export.contact_name,
         "xero_rounding": created.rounding_amount or None,
         "compared": replace(known, xero=compare.in_xero(created)).as_json(),
     }

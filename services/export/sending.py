@@ -47,6 +47,7 @@ from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
 _FRESH = timedelta(minutes=1)
+_AS_IN_FORM = timedelta(minutes=10)  # what became of a contact meanwhile, Xero says itself
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
 
 
@@ -69,7 +70,7 @@ class Preparer:
         """
         invoice = await self._invoice(connection, export)
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
-        found = await self.contacts.find_chosen(connection, export, invoice)
+        found = await self.contacts.find_chosen(connection, export, invoice, _AS_IN_FORM)
         try:
             ledger, sent = await self._judged(connection, export, invoice, found)
         except Refused:
@@ -237,22 +238,32 @@ class ExportStep(Step[Export]):
         is_first = export.state is ExportState.QUEUED
         if is_first and not await self._is_prepared(connection, export):
             return
+        created = await self._sent(connection, export, is_first=is_first)
+        if created is not None:
+            await self.recorder.succeed(connection, export, created)
+
+    async def _sent(
+        self, connection: Connection, export: Export, *, is_first: bool
+    ) -> XeroInvoice | None:
+        """Send it; None where its outcome is not known, or somewhere else by now."""
         try:
-            created = await self._create(connection, export)
+            return await self._create(connection, export)
         except NotFound as refusal:
             raise from_xero(refusal) from refusal
         except Rejected as refusal:
-            created = await self._after_refusal(connection, export, refusal)
+            if await self._is_moved(connection, export, refusal):
+                await self._send(connection, export)
+                return None
+            return await self._after_refusal(connection, export, refusal)
         except Unavailable as refusal:
             pause = policy.SENDING.pause_after(export.tries)
             await self.recorder.lose(connection, export, refusal, pause)
-            return
+            return None
         except (Throttled, NotConnected):
             if is_first:
                 async with self.database.sessions.begin() as session:
                     await lifecycle.put_back(session, export)
             raise
-        await self.recorder.succeed(connection, export, created)
 
     async def _is_prepared(self, connection: Connection, export: Export) -> bool:
         """Prepare it, and say whether it goes now; else it awaits a second person, or is there."""
@@ -304,10 +315,18 @@ class ExportStep(Step[Export]):
             return await self.existing.holder_of_number(connection, export)
         # What the copies say is old, and the actions are made of it.
         await self.mirror.refresh_ledger(connection, at_most_old=timedelta(0))
-        why = from_xero(refusal)
-        if RefusalCode.CONTACT in why.codes:
-            await self.preparer.contacts.check(connection, export.contact_id)
-        raise why from refusal
+        raise from_xero(refusal) from refusal
+
+    async def _is_moved(self, connection: Connection, export: Export, refusal: Rejected) -> bool:
+        """Say whether the contact was merged since it was asked about; then all begins anew."""
+        if is_taken(refusal) or RefusalCode.CONTACT not in from_xero(refusal).codes:
+            return False
+        contact = await self.preparer.contacts.check(connection, export.contact_id)
+        if contact is None or not contact.merged_to or export.state is not ExportState.SENDING:
+            return False
+        async with self.database.sessions.begin() as session:
+            await lifecycle.put_back(session, export)
+        return True
 
     async def _create(self, connection: Connection, export: Export) -> XeroInvoice:
         try:

@@ -171,7 +171,7 @@ class Bridge:
         steps: tuple[Step[Any], ...] = (
             mirror,
             export,
-            PreviewStep(database, paymo, mirror, *told[1:]),
+            PreviewStep(database, paymo, mirror, export.preparer.contacts, *told[1:]),
             SweepStep(database, paymo, xero, *told[1:3], self.runner, minutes, self.clock),
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, mirror, export.preparer.contacts),

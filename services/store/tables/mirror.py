@@ -24,6 +24,7 @@ class Contact(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     merged_to: Mapped[str] = mapped_column(String(64), default="")  # the contact that took it over
     number: Mapped[str] = mapped_column(String(64), default="")  # where we added it, Paymo's client
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when Xero was asked about it
 
 
 class Account(Base):

@@ -135,7 +135,8 @@ async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) 
     wanted = bridge.paymo.company.numbered("INV-2").id
     form = await bridge.forms.open(ANNA, "INV-1")
     meddling = Meddling(bridge, form.draft_id, [ExportChoice(invoice_id=wanted)])
-    told = (bridge.screen, bridge.links, bridge.clock)
+    contacts = bridge.export_step.preparer.contacts
+    told = (contacts, bridge.screen, bridge.links, bridge.clock)
     reading = PreviewStep(bridge.database, bridge.paymos, meddling, *told)
     await bridge.runner.run(reading, form.draft_id)
     await bridge.run()

@@ -560,6 +560,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("merged_to", sa.String(length=64), nullable=False),
         sa.Column("number", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"],
             ["connections.id"],
