@@ -70,7 +70,9 @@ class Preparer:
         """
         invoice = await self._invoice(connection, export)
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
-        found = await self.contacts.find_chosen(connection, export, invoice, _AS_IN_FORM)
+        # A second person is asked about nothing that Xero would refuse.
+        at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
+        found = await self.contacts.find_chosen(connection, export, invoice, at_most_old)
         try:
             ledger, sent = await self._judged(connection, export, invoice, found)
         except Refused:
