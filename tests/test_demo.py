@@ -13,7 +13,7 @@ from playwright.async_api import Page
 
 from bot.demo import serving
 from tests.browser import chromium, opened
-from tests.tour import PICTURES, USUAL, Tour
+from tests.tour import PICTURES, USUAL, Keyboard, Tour
 
 ROOT = Path(__file__).parent.parent
 _IMAGE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([a-z-]+)\.png\)")
@@ -44,6 +44,18 @@ async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> 
     await tour.undo("INV-2046")
     await tour.get_a_digest()
     await tour.look_at_home()
+
+
+async def test_every_act_is_done_by_keyboard(page: Page, tmp_path: Path) -> None:
+    """The focus begins at the first field, and goes back to what opened a form."""
+    tour = Tour(page, tmp_path)
+    await tour.connect()
+    await tour.close()
+    keys = Keyboard(tour)
+    await keys.export_with_a_date("INV-2044")
+    await keys.select_and_fix()
+    await keys.open_from_home()
+    await keys.undo("INV-2044")
 
 
 def test_the_tour_makes_every_picture_that_is_shown_and_no_other() -> None:

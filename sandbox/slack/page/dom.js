@@ -34,6 +34,25 @@ export function toast(words) {
   toast.timer = setTimeout(() => place.hidePopover(), 8000);
 }
 
+/** Remember what has the focus; the answer gives it back, also where it was drawn anew since. */
+export function heldFocus() {
+  const node = document.activeElement;
+  const { key } = node.dataset;
+  const said = node.closest("[data-said]")?.dataset.said;
+  return () => {
+    const fitting = [...document.querySelectorAll("[data-key]")].filter((each) => each.dataset.key === key);
+    const there = node.isConnected ? node : fitting.find((each) => each.closest("[data-said]")?.dataset.said === said);
+    (there ?? document.getElementById("typed")).focus({ preventScroll: true });
+  };
+}
+
+/** Draw a part anew; what had the focus in it has it again. */
+export function redrawn(part, draw) {
+  const back = part.contains(document.activeElement) ? heldFocus() : null;
+  draw();
+  if (back && !part.contains(document.activeElement)) back();
+}
+
 let lastId = 0;
 
 /** Return an id that no other element has. */

@@ -153,8 +153,26 @@ function typed(spot, type) {
     clearTimeout(field.timer);
     if (eager) field.timer = setTimeout(tell, 300);
   });
-  field.addEventListener("change", tell);
+  if (type === "date" || type === "time") byParts(field, tell);
+  else field.addEventListener("change", tell);
   return field;
+}
+
+/** A date is typed part by part, each of which makes another one: it is told when it is whole. */
+function byParts(field, tell) {
+  let isTyping = false;
+  const told = () => {
+    isTyping = false;
+    if (field.dataset.dirty) tell();
+  };
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      told();
+    } else if (event.key !== "Tab") isTyping = true;
+  });
+  field.addEventListener("change", () => { if (!isTyping) told(); });
+  field.addEventListener("blur", told);
 }
 
 /** Ask first where the app wants that. */

@@ -1,7 +1,7 @@
 /** The workspace: who you are, where you are, and what you type there. */
 import { act, changed, seen } from "./api.js";
 import { drawn } from "./blocks.js";
-import { el, link, toast } from "./dom.js";
+import { el, link, redrawn, toast } from "./dom.js";
 import { showMessages } from "./messages.js";
 import { showModal } from "./modal.js";
 
@@ -111,7 +111,7 @@ function drawHome() {
   if (!world.team.installed) {
     at("home").replaceChildren(el("p", {}, "paymo-xero is not installed here. ", link(world.install_url, "Add to Slack", { class: "button primary" })));
   } else if (!view) at("home").replaceChildren(el("p", { class: "note" }, "Nothing here yet. Open Messages, and type ", el("code", {}, `${world.command} connect`), "."));
-  else at("home").replaceChildren(...drawn(view.blocks, { ...scene(), where: view.id, values: view.state.values }));
+  else redrawn(at("home"), () => at("home").replaceChildren(...drawn(view.blocks, { ...scene(), where: view.id, values: view.state.values })));
 }
 
 function drawShortcuts() {

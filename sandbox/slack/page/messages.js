@@ -1,7 +1,7 @@
 /** Shows what is said in a channel: blocks, threads, whispers. */
 import { act } from "./api.js";
 import { attached, drawn } from "./blocks.js";
-import { el } from "./dom.js";
+import { el, redrawn } from "./dom.js";
 import { mrkdwn } from "./text.js";
 
 const list = document.getElementById("messages");
@@ -27,7 +27,7 @@ export function showMessages(channel, scene) {
     if (before?.dataset.signature === signature) return before;
     return item(message, answers, { ...scene, parent }, signature);
   });
-  list.replaceChildren(...(nodes.length ? nodes : [invitation(channel, scene)]));
+  redrawn(list, () => list.replaceChildren(...(nodes.length ? nodes : [invitation(channel, scene)])));
   const fresh = channel.messages.filter((each) => !known.has(each.ts));
   const newest = opened ? null : fresh.filter((each) => low || each.is_ephemeral || each.user === scene.user).at(-1);
   if (newest) bringUp(newest.ts);

@@ -1,11 +1,13 @@
 /** Shows the modal on top of the stack; redraws only what the app changed. */
 import { act } from "./api.js";
 import { drawn } from "./blocks.js";
-import { el } from "./dom.js";
+import { el, heldFocus } from "./dom.js";
 import { words } from "./text.js";
 
 const dialog = document.getElementById("modal");
+const left = new Map(); // where the focus was in each view, when another came to lie on top
 let shown = "";
+let back = null;
 
 /** Show the top view of the stack, or nothing. */
 export function showModal(views, scene) {
@@ -14,13 +16,19 @@ export function showModal(views, scene) {
   if (now === shown) return;
   shown = now;
   if (!view) {
-    dialog.close();
+    if (dialog.open) {
+      dialog.close();
+      back();
+    }
     return;
   }
   const place = remember();
+  if (!dialog.open) back = heldFocus();
+  else if (place.view !== view.id) left.set(place.view, place);
   draw(view, { ...scene, where: view.id, values: view.state.values, errors: view.errors });
   if (!dialog.open) dialog.showModal();
   if (place.view === view.id) restore(place);
+  else if (left.has(view.id)) restore(left.get(view.id));
   else begin(view);
 }
 
