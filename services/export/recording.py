@@ -254,13 +254,13 @@ class Recorder:
         self, session: Session, connection: Connection, done: Sequence[Export]
     ) -> None:
         """Have the checks decide about others: a contact or an account may serve them, too."""
-        await exports.nudge_refused(session, connection, self.now())
+        refused = await exports.list_refused(session, connection)
+        if refused:
+            await exports.nudge_refused(session, connection, self.now())
         # Nobody knows how many the plan lets through, so each lets the next one try.
         left = sum(each.xero_status != DRAFT and not each.is_linked for each in done)
-        if not left:
-            return
         passed = [RefusalCode.PLAN_LIMIT]
-        for each in await exports.list_refused(session, connection):
+        for each in refused if left else ():
             if RefusalCode.PLAN_LIMIT not in each.refusals or each.xero_status == DRAFT:
                 continue
             left -= await Recheck(session, connection, each).requeue(self.now(), {}, passed)

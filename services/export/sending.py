@@ -79,19 +79,30 @@ class Preparer:
             async with self.database.sessions.begin() as session:
                 await lifecycle.note(session, export, seen_columns(invoice))
             raise
-        if not await self._let_through(connection, export, Shown(invoice, sent)):
-            return
+        shown: Shown | None = Shown(invoice, sent)
         if found.contact_id == NEW_CONTACT:
-            found = await self.contacts.add_client(connection, export, invoice)
+            added = await self._added(connection, export, shown)
+            if added is None:
+                return
+            found, shown = added, None  # let through before it was added
             ledger, sent = await self._judged(connection, export, invoice, found)
         values = checking.written(export, invoice, found.name, sent)
         values["remark"] = _remark(found)
         case = Case(invoice, checking.choice_of(export), ledger)
         is_new = values["idempotency_key"] != export.idempotency_key
         async with self.database.sessions.begin() as session:
+            if not await self._let_through(session, connection, export, shown):
+                return
             await lifecycle.mark_sending(session, export, values)
             if is_new and taxes.is_overridden(case):
                 audit.record(session, connection, _overridden(export, case, self.now()))
+
+    async def _added(self, connection: Connection, export: Export, shown: Shown) -> Found | None:
+        """Add the client to Xero as a contact, unless that awaits a second person."""
+        async with self.database.sessions.begin() as session:
+            if not await self._let_through(session, connection, export, shown):
+                return None
+        return await self.contacts.add_client(connection, export, shown.invoice)
 
     async def may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
         """Say whether it may be linked to what Xero has, or awaits a second person."""
@@ -99,7 +110,8 @@ class Preparer:
             return True
         invoice = await self._invoice(connection, export)
         body = {"InvoiceID": found.invoice_id, "Total": str(found.total)}
-        return await self._let_through(connection, export, Shown(invoice, body))
+        async with self.database.sessions.begin() as session:
+            return await self._let_through(session, connection, export, Shown(invoice, body))
 
     async def leave_out_url(self, export: Export) -> bool:
         """Write down that it goes without the link to Paymo, under a new key; False if it did."""
@@ -122,15 +134,18 @@ class Preparer:
             raise checking.changed(export, invoice)
         return invoice
 
-    async def _let_through(self, connection: Connection, export: Export, shown: Shown) -> bool:
+    async def _let_through(
+        self, session: Session, connection: Connection, export: Export, shown: Shown | None
+    ) -> bool:
         """Say whether it goes now; what a second person was shown and is another by now fails."""
+        if shown is None:
+            return True
         is_as_shown = export.approval_key in {"", shown.key_for(export)}
         if not is_as_shown and _is_other(export, shown.invoice):
             raise checking.changed(export, shown.invoice)
-        async with self.database.sessions.begin() as session:
-            at = Telling(self.now(), self.links)
-            if await approvals.let_through(session, connection, export, shown, at):
-                return True
+        at = Telling(self.now(), self.links)
+        if await approvals.let_through(session, connection, export, shown, at):
+            return True
         if export.state is not ExportState.AWAITING:
             raise Lost
         return False

@@ -175,14 +175,22 @@ class PaymoClient(PaymoTransport):
         return await self.invoice(int(made.key)) if isinstance(made, LeftOut) else made
 
     async def invoices_with_items(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
-        """Those of these that there are, with lines and client, a hundred an answer.
+        """Those of these that there are, with lines and client, three hundred an answer.
 
-        Past 2,500 objects Paymo leaves lines out without a word, so they must be added up.
+        Past 2,500 objects Paymo leaves lines out without a word, so they must be added up. What has
+        none at all, and what a shorter page left out, is asked for again by the hundred.
         """
-        found: list[Invoice] = []
-        for each in chunks(invoice_ids, PAGE):
-            found += self._noted(await self._listed(each, "invoiceitems,client"))
-        return tuple(found)
+        found: dict[int, Invoice] = {}
+        for some in chunks(invoice_ids, HEADS):
+            rows = await self._listed(some, "invoiceitems,client")
+            found.update((each.id, each) for each in self._noted(rows))
+            keys = set(rows.keys)
+            bare = {each.id for each in rows.found if not each.items}
+            again = [each for each in some if str(each) not in keys or each in bare]
+            for few in chunks(again, PAGE) if rows.count >= PAGE and len(some) > PAGE else ():
+                rows = await self._listed(few, "invoiceitems,client")
+                found.update((each.id, each) for each in self._noted(rows))
+        return tuple(found.values())
 
     async def glance(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
         """Those of these, at most a hundred, that the list shows, with all that `invoice` reads.
