@@ -73,26 +73,22 @@ class Preparer:
         # A second person is asked about nothing that Xero would refuse.
         at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
         found = await self.contacts.find_chosen(connection, export, invoice, at_most_old)
-        try:
-            ledger, sent = await self._judged(connection, export, invoice, found)
-        except Refused:
-            async with self.database.sessions.begin() as session:
-                await lifecycle.note(session, export, seen_columns(invoice))
-            raise
-        shown: Shown | None = Shown(invoice, sent)
+        ledger, sent = await self._judged(connection, export, invoice, found)
+        shown = [Shown(invoice, sent)]
         if found.contact_id == NEW_CONTACT:
-            added = await self._added(connection, export, shown)
+            added = await self._added(connection, export, shown.pop())
             if added is None:
                 return
-            found, shown = added, None  # let through before it was added
+            found = added
             ledger, sent = await self._judged(connection, export, invoice, found)
         values = checking.written(export, invoice, found.name, sent)
         values["remark"] = _remark(found)
         case = Case(invoice, checking.choice_of(export), ledger)
         is_new = values["idempotency_key"] != export.idempotency_key
         async with self.database.sessions.begin() as session:
-            if not await self._let_through(session, connection, export, shown):
-                return
+            for each in shown:  # unless it was let through before its contact was added
+                if not await self._let_through(session, connection, export, each):
+                    return
             await lifecycle.mark_sending(session, export, values)
             if is_new and taxes.is_overridden(case):
                 audit.record(session, connection, _overridden(export, case, self.now()))
@@ -135,11 +131,9 @@ class Preparer:
         return invoice
 
     async def _let_through(
-        self, session: Session, connection: Connection, export: Export, shown: Shown | None
+        self, session: Session, connection: Connection, export: Export, shown: Shown
     ) -> bool:
         """Say whether it goes now; what a second person was shown and is another by now fails."""
-        if shown is None:
-            return True
         is_as_shown = export.approval_key in {"", shown.key_for(export)}
         if not is_as_shown and _is_other(export, shown.invoice):
             raise checking.changed(export, shown.invoice)
@@ -158,7 +152,12 @@ class Preparer:
             ledger = await ledger_settings.load(session, connection, found.contact_id)
         ledger = replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
         url = self.links.paymo_for_xero(invoice.id)
-        return ledger, checking.checked(export, invoice, ledger, found.contact_id, url)
+        try:
+            return ledger, checking.checked(export, invoice, ledger, found.contact_id, url)
+        except Refused:
+            async with self.database.sessions.begin() as session:
+                await lifecycle.note(session, export, seen_columns(invoice))
+            raise
 
 
 @dataclass(frozen=True, slots=True)
