@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import typer
 from aiohttp import web
 
 from bot import telemetry
-from bot.serving import running, told_to_stop
+from bot.serving import Program, running, told_to_stop
 from bot.settings import Settings, generate_key
 from sandbox import agency
 from sandbox.paymo import PaymoWorld
@@ -28,6 +29,14 @@ _WEBHOOK_KEY = "demo-webhook-key"
 _PORT = 8000
 
 
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's address, and the program in it."""
+
+    url: str
+    program: Program
+
+
 def run() -> None:
     """Serve until Ctrl+C; nothing is kept."""
     telemetry.configure("WARNING", "console")
@@ -38,14 +47,14 @@ def run() -> None:
 async def _run() -> None:
     stop = told_to_stop()
     typer.echo("Starting stand-ins of Slack, Xero and Paymo, and paymo-xero between them …")
-    async with serving(int(os.environ.get("PORT") or _PORT)) as address:
-        typer.echo(f"\n  Open {address}\n\nThe steps are on the page. Ctrl+C ends the demo.")
+    async with serving(int(os.environ.get("PORT") or _PORT)) as demo:
+        typer.echo(f"\n  Open {demo.url}\n\nThe steps are on the page. Ctrl+C ends the demo.")
         await stop.wait()
 
 
 @asynccontextmanager
-async def serving(port: int = 0) -> AsyncIterator[str]:
-    """Serve the demo and yield its address; where the port is taken, on another one."""
+async def serving(port: int = 0) -> AsyncIterator[Demo]:
+    """Serve the demo; where the port is taken, on another one."""
     slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
     agency.settle_in(slack, xero, paymo, utc_now().date())
     async with AsyncExitStack() as stack:
@@ -66,7 +75,7 @@ async def serving(port: int = 0) -> AsyncIterator[str]:
         portal = Portal(slack, xero, paymo, addresses).app()
         address = await _serve_portal(portal, port)
         stack.push_async_callback(address.stop)
-        yield address.url
+        yield Demo(address.url, program)
 
 
 async def _serve_portal(portal: web.Application, port: int) -> Served:

@@ -6,12 +6,17 @@ With TOUR set to a folder the pictures of the documents are written there: `make
 import os
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
+from sqlalchemy import select
 
-from bot.demo import serving
+from bot.demo import Demo, serving
+from services.reconcile.service import ask_digest
+from services.store.reconciling import Period
+from services.store.tables import Connection, Subscription
 from tests.browser import chromium, opened
 from tests.tour import PICTURES, USUAL, Keyboard, Tour
 
@@ -20,18 +25,21 @@ _IMAGE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([a-z-]+)\.png\)")
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """The demo's one address in a browser that can reach nothing else."""
-    async with (
-        serving() as address,
-        chromium() as browser,
-        opened(browser, viewport=USUAL, locale="en-GB") as page,
-    ):
-        await page.goto(address)
+async def demo() -> AsyncIterator[Demo]:
+    """Return the demo as it is served."""
+    async with serving() as demo:
+        yield demo
+
+
+@pytest.fixture
+async def page(demo: Demo) -> AsyncIterator[Page]:
+    """Return the demo's one address in a browser that can reach nothing else."""
+    async with chromium() as browser, opened(browser, viewport=USUAL, locale="en-GB") as page:
+        await page.goto(demo.url)
         yield page
 
 
-async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> None:
+async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(demo: Demo, page: Page) -> None:
     """Every step on the page is ticked off, in a real browser without a network."""
     folder = os.environ.get("TOUR")
     tour = Tour(page, Path(folder) if folder else None)
@@ -42,8 +50,21 @@ async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(page: Page) -> 
     await tour.see_it_paid()
     await tour.export_the_rest()
     await tour.undo("INV-2046")
-    await tour.get_a_digest()
+    await tour.choose_a_digest()
+    await owe_digest(demo)
+    await tour.read_the_digest()
     await tour.look_at_home()
+
+
+async def owe_digest(demo: Demo) -> None:
+    """Have the channel's digest come now, as if the week were over with this day."""
+    now = datetime.now(UTC)
+    async with demo.program.core.database.sessions.begin() as session:
+        connection = (await session.scalars(select(Connection))).one()
+        heard = (await session.scalars(select(Subscription))).one()
+        first = heard.digest_from or now.date()
+        period = Period(heard.id, first, now.date() + timedelta(days=1))
+        await ask_digest(session, connection, period, now)
 
 
 async def test_every_act_is_done_by_keyboard(page: Page, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ PICTURES = {
     "card": "the invoice's card, with the payment in its thread",
     "paymo": "the paid invoice in Paymo",
     "batch": "everything that is ready, and what is not",
-    "digest": "the form that chooses a channel's notifications, and when its digest comes",
+    "subscribe": "the form that chooses a channel's notifications, and when its digest comes",
+    "digest": "a digest in its channel: figures, two pictures, and the table of both",
     "home": "the app's Home",
 }
 
@@ -231,17 +232,23 @@ class Tour:
         await expect(form).to_contain_text("exported again", timeout=PATIENCE)
         await self.close()
 
-    async def get_a_digest(self) -> None:
+    async def choose_a_digest(self) -> None:
         """Choose a weekly digest for the channel."""
         await self.say("/paymo-xero subscribe")
         form = self.slack.get_by_role("dialog")
         topic = form.get_by_role("checkbox", name=re.compile("^Digest"))
         await topic.check(timeout=PATIENCE)
         await form.get_by_role("combobox", name="Digest", exact=True).select_option("weekly")
-        await self.show("digest", form, size=TALL)
+        await self.show("subscribe", form, size=TALL)
         await form.get_by_role("button", name="Subscribe").click()
         await expect(form).to_contain_text("The digest comes weekly at 07:00", timeout=PATIENCE)
         await self.close()
+
+    async def read_the_digest(self) -> None:
+        """Find the digest in the channel, with its pictures and its table."""
+        digest = self.messages.get_by_role("article").filter(has=self.slack.get_by_role("table"))
+        await expect(digest).to_contain_text("Differences", timeout=PATIENCE)
+        await self.show("digest", digest, size=TALL)
 
     async def look_at_home(self) -> None:
         """Open the app's Home from where a card says who chooses what the channel gets."""

@@ -1,5 +1,6 @@
 """What a comparison, and a channel's digest, came to, in sentences."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -215,10 +216,10 @@ def _compared(facts: Facts) -> str:
     if not compared:
         return rest.strip()
     if compared == agreeing == 1:
-        return f"the one invoice of {month:%B} agrees.{rest}"
+        return f"the one {month:%B} invoice agrees.{rest}"
     if compared == agreeing:
-        return f"all {compared} invoices of {month:%B} agree.{rest}"
-    return f"{agreeing} of {counted(compared, 'invoice')} of {month:%B} agree.{rest}"
+        return f"all {compared} {month:%B} invoices agree.{rest}"
+    return f"{agreeing} of {compared} {month:%B} invoices agree.{rest}"
 
 
 def _missing(facts: Facts) -> list[str]:
@@ -260,6 +261,14 @@ def picture_lines(facts: Facts) -> list[str]:
         *([f"*{OWED}:* {listed(owed)}."] if owed else []),
         *([f"*{RECEIVED}:* {listed(weeks)}."] if weeks else []),
     ]
+
+
+def one_currency_text(shown: Sequence[str]) -> str:
+    """Say which currency the pictures show where there are several, or ""."""
+    if not shown:
+        return ""
+    one = listed(list(dict.fromkeys(shown)))
+    return f"The pictures show {one} only. The table has every currency, to the cent."
 
 
 def _name(text: str) -> str:

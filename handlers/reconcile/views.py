@@ -17,6 +17,7 @@ from handlers.reconcile.text import (
     below_texts,
     digest_lines,
     finding_text,
+    one_currency_text,
     plain_finding,
     report_text,
 )
@@ -138,14 +139,16 @@ def digest_blocks(facts: Facts) -> list[Block]:
     weeks = {
         day(date.fromisoformat(each["monday"]), country): each["sums"] for each in facts["weeks"]
     }
-    drawn = blocks.paragraphs(digest_lines(facts))
-    for title, axis, figures in ((OWED, "", ages), (RECEIVED, "Week of", weeks)):
+    drawn, several = blocks.paragraphs(digest_lines(facts)), []
+    short = {name.removesuffix(" overdue"): row for name, row in ages.items()}
+    for title, axis, figures in ((OWED, "Overdue", short), (RECEIVED, "Week of", weeks)):
         currencies = {name for sums in figures.values() for name in sums}
         if currencies:
             usual = facts["currency"] if facts["currency"] in currencies else min(currencies)
             drawn.append(_bars(f"{title}, {usual}", (axis, usual), figures))
+            several += [usual] if len(currencies) > 1 else []
     table = _twin(ages | {f"Received, week of {name}": row for name, row in weeks.items()}, country)
-    return [*drawn, *table]
+    return [*drawn, *blocks.small_print(one_currency_text(several)), *table]
 
 
 def _bars(title: str, axes: tuple[str, str], figures: _Figures) -> Block:

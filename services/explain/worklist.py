@@ -32,6 +32,7 @@ _WHEN_CHECKED = {
     "other": "needed a fix when last checked",
 }
 _ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
+_BY_MATCH = frozenset({"account", "tax", "untaxed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _at_last_check(found: tuple[BatchRow, datetime] | None, known: Mapping[int, 
         return ""
     row, at = found
     match = known.get(row.client_id or 0)
-    is_older = match is not None and match.set_at > at
+    is_older = match is not None and match.set_at > at and row.verdict in _BY_MATCH
     return "" if is_older else _WHEN_CHECKED.get(row.verdict, "")
 
 

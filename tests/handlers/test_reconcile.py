@@ -206,7 +206,7 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     text = text_of(message)
 
     assert text.startswith("⚠️ *Digest: February 2026* · ")
-    assert "141 of 143 invoices of February agree. 2 differ, 1 is only in Xero and 1 wasn't" in text
+    assert "141 of 143 February invoices agree. 2 differ, 1 is only in Xero and 1 wasn't" in text
     assert "*Received:* $1,380.00 and US$20.00, 12 payments\n" in text
     assert "*Exported:* $1,380.00 and US$20.00, 12 invoices\n" in text
     assert "*Failed:* Acme Ltd, Acme Ltd, Acme Ltd and 9 more\n" in text
@@ -226,8 +226,8 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     [
         (0, 0, 0, "nothing to compare in February."),
         (0, 0, 1, "1 is only in Xero."),
-        (1, 1, 0, "the one invoice of February agrees."),
-        (1, 0, 2, "0 of 1 invoice of February agree. 1 differs and 2 are only in Xero."),
+        (1, 1, 0, "the one February invoice agrees."),
+        (1, 0, 2, "0 of 1 February invoices agree. 1 differs and 2 are only in Xero."),
     ],
 )
 def test_differences_are_counted(compared: int, agreeing: int, only_xero: int, said: str) -> None:
@@ -255,6 +255,7 @@ def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None
         ["1–30 days overdue", "$980.50", "US$20.00"],
     ]
     assert len(written) == 1 + 4 + 8
+    assert "The pictures show NZD only." in said(notice_blocks(message))
 
 
 def test_whoever_cannot_see_the_pictures_is_told_what_they_show() -> None:
@@ -285,7 +286,7 @@ def test_a_digest_of_a_fine_month_is_short_and_has_no_pictures() -> None:
 
     assert text_of(message).startswith("✅ *Digest: February 2026* · ")
     assert " · Acme only · from 500\n" in text_of(message)
-    assert "all 143 invoices of February agree." in text_of(message)
+    assert "all 143 February invoices agree." in text_of(message)
     assert "Compare Again" in said(notice_blocks(message))
     assert text_of(message).count("\n") == 5
     assert {each["type"] for each in notice_blocks(message)} == {"section", "context", "actions"}
