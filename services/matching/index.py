@@ -1,28 +1,35 @@
 """An organisation's contacts by what tells who they are, read once by this process and kept up.
 
 Beside the names that is what proves it: tax numbers and e-mail addresses, however they are written.
+What people type is searched for among all of them; how alike names are is worked out where a client
+is to be recognised, which takes longer, so names are read for that a few at a time.
 """
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain, islice
+from typing import Any
 
 from rapidfuzz import fuzz, process
 
 from services.matching.readings import Reading, readings, without_signs
-from services.model import chunks
 from services.store import contacts
 from services.store.contacts import Known
 from services.store.engine import Session, memory_of
-from services.store.tables import Contact
+from services.store.mirror import folded_name
+from services.store.tables import Connection, Contact
 
 _NEAR = 40
 _FAR = 45
 _SHORTLIST = 30
 _SET = 5  # how much less it says that one name holds the other
-_KEPT = 32  # organisations; an index of ten thousand contacts takes some megabytes
+_KEPT = 50_000  # contacts in all, at about 3 kB each; whoever was asked for last stays
 _AT_ONCE = 50  # contacts that are read before others have their turn
+_FEWEST_LETTERS = 4  # of what may be mistyped
+_LIKE = 75
 _FEWEST_DIGITS = 5
 _LABEL = re.compile(
     r"\b(?:vat|tva|iva|btw|mwst|ust|gst|abn|acn|nif|cif|nip|tin|ein|cnpj|cpf|rfc|siret|siren|cvr|kvk"
@@ -82,11 +89,88 @@ class Party:
     tax_number: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Contacts in the order of their names, for whoever types a part of one."""
+
+    contacts: Sequence[Recognisable]
+    lines: Sequence[str]  # the name, a tab, the e-mail address, a tab, the tax number
+    text: str  # all lines
+    starts: Sequence[int]  # of the lines in the text
+
+    @classmethod
+    def of(cls, known: Iterable[Recognisable]) -> "Names":
+        """Put them in order."""
+        pairs = sorted(((_line(each), each) for each in known), key=lambda pair: pair[0])
+        lines = [line for line, _ in pairs]
+        starts = [0, *accumulate(len(line) + 1 for line in lines)]
+        return cls([each for _, each in pairs], lines, "\n".join(lines), starts)
+
+    def search(self, typed: str, most: int) -> Sequence[Recognisable]:
+        """Those that begin with what was typed, hold it, or hold each word of it; else the likest.
+
+        All but the likest are in the order of their names.
+        """
+        wanted = _typed(typed)
+        if not wanted:
+            return self.contacts[:most]
+        ways = (self._beginning(wanted), self._holding(wanted), self._with_words(wanted))
+        found: dict[int, None] = {}  # each once
+        for place in chain.from_iterable(ways):
+            found[place] = None
+            if len(found) == most:
+                break
+        return [self.contacts[place] for place in found or self._like(wanted, most)]
+
+    def hold(self, name: str) -> bool:
+        """Say whether one has this name."""
+        return next(self._beginning(f"{_typed(name)}\t"), None) is not None
+
+    def _beginning(self, wanted: str) -> Iterator[int]:
+        for place in range(bisect_left(self.lines, wanted), len(self.lines)):
+            if not self.lines[place].startswith(wanted):
+                return
+            yield place
+
+    def _holding(self, wanted: str) -> Iterator[int]:
+        at = self.text.find(wanted)
+        while at >= 0:
+            place = bisect_right(self.starts, at) - 1
+            yield place
+            at = self.text.find(wanted, self.starts[place + 1])
+
+    def _with_words(self, wanted: str) -> Iterator[int]:
+        first, *others = sorted(wanted.split(), key=len, reverse=True)
+        if others:
+            some = ((place, line) for place, line in enumerate(self.lines) if first in line)
+            yield from (place for place, line in some if all(each in line for each in others))
+
+    def _like(self, wanted: str, most: int) -> Sequence[int]:
+        if len(wanted) < _FEWEST_LETTERS:
+            return ()
+        names = [line.partition("\t")[0] for line in self.lines]
+        found = process.extract(
+            wanted, names, scorer=fuzz.partial_ratio, limit=most, score_cutoff=_LIKE
+        )
+        return [place for _, _, place in found]
+
+
+def _line(contact: Recognisable) -> str:
+    shown = (contact.folded_name, contact.email.casefold(), contact.tax_number.casefold())
+    return "\t".join(" ".join(each.split()) for each in shown)
+
+
+def _typed(text: str) -> str:
+    return " ".join(folded_name(text).split())
+
+
 @dataclass(slots=True)
 class Index:
     """Contacts by their words and initials, and by what proves them; it can be kept up."""
 
     contacts: dict[str, Recognisable] = field(default_factory=dict)
+    unread: dict[str, Recognisable] = field(default_factory=dict)  # but for what is searched
+    _names: Names | None = None
     # Names by their words in the order of the alphabet, and by their letters; "" was dropped.
     _ordered: list[str] = field(default_factory=list)
     _joined: list[str] = field(default_factory=list)
@@ -99,7 +183,22 @@ class Index:
     def put(self, contact: Recognisable) -> None:
         """Add a contact, or read it again."""
         self.drop(contact.contact_id)
-        self.contacts[contact.contact_id] = contact
+        self.contacts[contact.contact_id] = self.unread[contact.contact_id] = contact
+        self._names = None
+
+    @property
+    def names(self) -> Names:
+        """All of them in the order of their names."""
+        if self._names is None:
+            self._names = Names.of(self.contacts.values())
+        return self._names
+
+    def read(self, most: int | None = None) -> None:
+        """Read names by which clients are recognised: all that are left, or so many."""
+        for contact_id in list(islice(self.unread, most)):
+            self._read(self.unread.pop(contact_id))
+
+    def _read(self, contact: Recognisable) -> None:
         for each in readings(contact.name):
             self._write(contact.contact_id, each)
         for mark in _marks(contact.name):
@@ -110,7 +209,8 @@ class Index:
     def drop(self, contact_id: str) -> None:
         """Forget a contact."""
         contact = self.contacts.pop(contact_id, None)
-        if contact is None:
+        self._names = None
+        if contact is None or self.unread.pop(contact_id, None) is not None:
             return
         for place in self._places.pop(contact_id):
             self._ordered[place] = self._joined[place] = ""
@@ -122,6 +222,7 @@ class Index:
 
     def shortlist(self, party: Party) -> Sequence[Recognisable]:
         """The contacts that are worth comparing in full."""
+        self.read()
         proven: set[str] = set()
         found: set[str] = set()
         for proof in _proofs(party.email, party.tax_number):
@@ -234,38 +335,50 @@ class _Directory:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+async def names_of(session: Session, connection: Connection) -> Names:
+    """The contacts for whoever types, as they were when the connection was read."""
+    directory = directory_in(memory_of(session), connection.id)
+    await _catch_up(session, connection.id, directory, connection.contacts_mark)
+    return directory.index.names
+
+
 async def index_of(session: Session, connection_id: int) -> Index:
-    """The contacts as they are now; only those that changed are read again."""
-    directory = _directory(session, connection_id)
-    async with directory.turn:
-        mark = await contacts.find_mark(session, connection_id)
-        if mark != directory.mark:
-            await _catch_up(directory.index, await contacts.list_known(session, connection_id))
-            directory.mark = mark
+    """The contacts as they are now, all names read; only those that changed are read again."""
+    directory = directory_in(memory_of(session), connection_id)
+    mark = await contacts.find_mark(session, connection_id)
+    await _catch_up(session, connection_id, directory, mark)
+    while directory.index.unread:
+        directory.index.read(_AT_ONCE)  # so that nobody waits for all
+        await asyncio.sleep(0)
     return directory.index
 
 
-def _directory(session: Session, connection_id: int) -> _Directory:
-    memory = memory_of(session)
+def directory_in(
+    memory: dict[tuple[str, int], Any], connection_id: int, most: int = _KEPT
+) -> _Directory:
+    """What is remembered of a connection; what was asked for long ago makes room for it."""
     key = ("contacts", connection_id)
     found: _Directory = memory.pop(key, None) or _Directory()
+    left = most - len(found.index.contacts)
+    for each in reversed([each for each in memory if each[0] == key[0]]):
+        left -= len(memory[each].index.contacts)
+        if left < 0:
+            del memory[each]
     memory[key] = found  # the one that was asked for last stands at the end
-    directories = [each for each in memory if each[0] == "contacts"]
-    for each in directories[:-_KEPT]:
-        del memory[each]
     return found
 
 
-async def _catch_up(index: Index, known: Sequence[Recognisable]) -> None:
-    """Bring the index up to date, a few contacts at a time, so that nobody waits for all."""
-    current = {each.contact_id: each for each in known}
-    gone = [each for each in index.contacts if each not in current]
-    changed = [each for each in known if index.contacts.get(each.contact_id) != each]
-    for some in chunks(gone, _AT_ONCE):
-        for contact_id in some:
+async def _catch_up(session: Session, connection_id: int, directory: _Directory, mark: str) -> None:
+    """Bring the contacts up to date; of many who ask at once, one reads them."""
+    async with directory.turn:
+        if mark == directory.mark:
+            return
+        index, known = directory.index, set[str]()
+        async for some in contacts.read_known(session, connection_id):
+            known |= {each.contact_id for each in some}
+            for each in some:
+                if index.contacts.get(each.contact_id) != each:
+                    index.put(each)
+        for contact_id in index.contacts.keys() - known:
             index.drop(contact_id)
-        await asyncio.sleep(0)
-    for few in chunks(changed, _AT_ONCE):
-        for each in few:
-            index.put(each)
-        await asyncio.sleep(0)
+        directory.mark = mark

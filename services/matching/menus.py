@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from services import money
 from services.clients.xero import name_in_xero
-from services.matching.index import Recognisable, index_of
+from services.matching.index import Names, Recognisable, index_of, names_of
 from services.matching.suggestions import Party, Suggestion, suggest
 from services.model.export import NEW_CONTACT, KnownRate
 from services.model.people import Option, OptionGroup
-from services.store import contacts, mirror
+from services.store import mirror
 from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate
 
@@ -31,14 +31,15 @@ async def contact_groups(
     Where nothing is like the client, only adding it is offered until something is typed: no other
     contact is chosen by accident.
     """
+    names = await names_of(session, connection)
     suggested: Sequence[Suggestion] = ()
     is_untyped = party is not None and not query.strip()
     if party is not None and is_untyped:
         suggested = suggest(party, await index_of(session, connection.id))
-    added = await _new(session, connection, party)
+    added = _new(names, party)
     if added and is_untyped and not suggested:
         return (OptionGroup(_NOTHING_LIKE, added),)
-    found = await mirror.search_contacts(session, connection.id, query, _MOST)
+    found = names.search(query, _MOST)
     named = {each.contact.contact_id for each in suggested}
     groups = (
         OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
@@ -66,12 +67,9 @@ def _suggested(suggestion: Suggestion) -> Option:
     return Option(contact.contact_id, contact.name, suggestion.reason)
 
 
-async def _new(session: Session, connection: Connection, party: Party | None) -> tuple[Option, ...]:
+def _new(names: Names, party: Party | None) -> tuple[Option, ...]:
     """Offer to add the client, unless Xero would refuse because the name is taken."""
-    if party is None:
-        return ()
-    folded = mirror.folded_name(name_in_xero(party.name))
-    if await contacts.is_named(session, connection.id, folded):
+    if party is None or names.hold(name_in_xero(party.name)):
         return ()
     return (new_option(party.name),)
 

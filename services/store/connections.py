@@ -100,6 +100,8 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
     ]
     if person.connection_id:
         return _chosen(found, person.connection_id)
+    if len(found) <= 1:
+        return next(iter(found), None)
     bound = await _bound_to(session, person.channel_id)
     rivals = [each for each in found if each.state in IN_USE]
     here = [each for each in rivals if each.id in bound]

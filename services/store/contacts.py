@@ -1,14 +1,15 @@
 """Xero's contacts as a whole: which changed, and a mark by which a reader sees that any did."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import Connection, Contact
 
+_AT_ONCE = 500
 _COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
 
 
@@ -22,26 +23,23 @@ class Known(NamedTuple):
     tax_number: str
 
 
-async def list_known(session: AsyncSession, connection_id: int) -> Sequence[Known]:
-    """Return every contact that is not archived; rows alone, since there may be ten thousand."""
-    found = await session.execute(
+async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator[list[Known]]:
+    """Yield every contact that is not archived, some at a time: there may be ten thousand."""
+    found = await session.stream(
         select(*(getattr(Contact, each) for each in Known._fields)).where(
             Contact.connection_id == connection_id, Contact.is_active
         )
     )
-    return [Known(*each) for each in found]
+    async for some in found.partitions(_AT_ONCE):
+        yield [Known(*each) for each in some]
 
 
-async def is_named(session: AsyncSession, connection_id: int, folded_name: str) -> bool:
-    """Say whether a contact that is not archived has this name."""
-    found = await session.scalar(
-        select(func.count()).where(
-            Contact.connection_id == connection_id,
-            Contact.is_active,
-            Contact.folded_name == folded_name,
-        )
+async def are_known(session: AsyncSession, connection_id: int) -> bool:
+    """Say whether there is a contact that is not archived."""
+    found = select(Contact.contact_id).where(
+        Contact.connection_id == connection_id, Contact.is_active
     )
-    return bool(found)
+    return await session.scalar(found.limit(1)) is not None
 
 
 async def find_changed(

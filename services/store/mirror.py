@@ -281,28 +281,6 @@ async def find_header_by_number(
     )
 
 
-async def search_contacts(
-    session: AsyncSession, connection_id: int, query: str, limit: int
-) -> Sequence[Contact]:
-    """Return active contacts whose name or e-mail holds the query, beginnings first."""
-    text = folded_name(query)
-    starts = Contact.folded_name.startswith(text, autoescape=True)
-    found = await session.scalars(
-        select(Contact)
-        .where(
-            Contact.connection_id == connection_id,
-            Contact.is_active,
-            or_(
-                Contact.folded_name.contains(text, autoescape=True),
-                func.lower(Contact.email).contains(text, autoescape=True),
-            ),
-        )
-        .order_by(starts.desc(), Contact.folded_name)
-        .limit(limit)
-    )
-    return found.all()
-
-
 async def search_clients(
     session: AsyncSession, connection_id: int, query: str, limit: int
 ) -> Sequence[Client]:
