@@ -28,17 +28,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
-from services.store import (
-    connections,
-    contacts,
-    drafts,
-    exports,
-    mirror,
-    notices,
-    numbered,
-    payments,
-    people,
-)
+from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Draft, Export
 
@@ -371,7 +361,7 @@ class PreviewStep(Step[Draft]):
     async def _has_contacts(self, connection: Connection) -> bool:
         """Say whether contacts were copied yet; just after connecting they were not."""
         async with self.database.sessions() as session:
-            return await contacts.are_known(session, connection.id)
+            return await mirror.has_contacts(session, connection.id)
 
     async def _find_asked(self, connection: Connection, draft: Draft) -> int | None:
         """Find the invoice that was asked for by its number."""

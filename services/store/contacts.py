@@ -34,14 +34,6 @@ async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator
         yield [Known(*each) for each in some]
 
 
-async def are_known(session: AsyncSession, connection_id: int) -> bool:
-    """Say whether there is a contact that is not archived."""
-    found = select(Contact.contact_id).where(
-        Contact.connection_id == connection_id, Contact.is_active
-    )
-    return await session.scalar(found.limit(1)) is not None
-
-
 async def find_changed(
     session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
 ) -> Sequence[dict[str, Any]]:

@@ -281,6 +281,14 @@ async def find_header_by_number(
     )
 
 
+async def has_contacts(session: AsyncSession, connection_id: int) -> bool:
+    """Say whether there is a contact that is not archived."""
+    found = select(Contact.contact_id).where(
+        Contact.connection_id == connection_id, Contact.is_active
+    )
+    return await session.scalar(found.limit(1)) is not None
+
+
 async def search_clients(
     session: AsyncSession, connection_id: int, query: str, limit: int
 ) -> Sequence[Client]:
