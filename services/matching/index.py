@@ -133,11 +133,12 @@ class Names:
             yield place
 
     def _holding(self, wanted: str) -> Iterator[int]:
-        at = self.text.find(wanted)
+        find = self.text.find
+        at = find(wanted)
         while at >= 0:
             place = bisect_right(self.starts, at) - 1
             yield place
-            at = self.text.find(wanted, self.starts[place + 1])
+            at = find(wanted, self.starts[place + 1])
 
     def _with_words(self, wanted: str) -> Iterator[int]:
         first, *others = sorted(wanted.split(), key=len, reverse=True)
@@ -193,12 +194,12 @@ class Index:
             self._names = Names.of(self.contacts.values())
         return self._names
 
-    def read(self, most: int | None = None) -> None:
+    def learn(self, most: int | None = None) -> None:
         """Read names by which clients are recognised: all that are left, or so many."""
         for contact_id in list(islice(self.unread, most)):
-            self._read(self.unread.pop(contact_id))
+            self._learn(self.unread.pop(contact_id))
 
-    def _read(self, contact: Recognisable) -> None:
+    def _learn(self, contact: Recognisable) -> None:
         for each in readings(contact.name):
             self._write(contact.contact_id, each)
         for mark in _marks(contact.name):
@@ -222,7 +223,7 @@ class Index:
 
     def shortlist(self, party: Party) -> Sequence[Recognisable]:
         """The contacts that are worth comparing in full."""
-        self.read()
+        self.learn()
         proven: set[str] = set()
         found: set[str] = set()
         for proof in _proofs(party.email, party.tax_number):
@@ -348,7 +349,7 @@ async def index_of(session: Session, connection_id: int) -> Index:
     mark = await contacts.find_mark(session, connection_id)
     await _catch_up(session, connection_id, directory, mark)
     while directory.index.unread:
-        directory.index.read(_AT_ONCE)  # so that nobody waits for all
+        directory.index.learn(_AT_ONCE)  # so that nobody waits for all
         await asyncio.sleep(0)
     return directory.index
 
