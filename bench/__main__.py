@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import busy, exporting, looking, menus, noticing, reading, starting, telling
+from bench import (
+    busy,
+    exporting,
+    growing,
+    looking,
+    menus,
+    noticing,
+    reading,
+    starting,
+    telling,
+)
 from bench.running import Modules, Rows, check, run
 
 # What each module can measure; only a module with a chosen name is prepared.
@@ -23,6 +33,8 @@ MODULES: Modules = {
     ("notice",): noticing.prepare,
     ("sweep_busy",): busy.prepare,
     ("export_one", "export_300"): exporting.prepare,
+    ("grow",): growing.prepare,
+    ("grow_4",): growing.prepare_four,
 }
 # What `make bench-check` holds: about a minute, and steady on a busy machine.
 HELD = ("sweep_idle", "channel", "parse")

@@ -72,7 +72,7 @@ async def serving(folder: Path, settings: dict[str, str]) -> AsyncIterator[int]:
 
 
 async def _ready(url: str) -> None:
-    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+    async with asyncio.timeout(180), httpx.AsyncClient(trust_env=False) as http:
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if (await http.get(url)).is_success:

@@ -1,0 +1,217 @@
+"""What an idle sync costs where there are many organisations, beside where there are few."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from bench.measuring import Benchmark
+from bench.starting import serving, settings_for
+from bot.settings import generate_key
+from sandbox.paymo import PaymoWorld
+from sandbox.serving import Seen, Served
+from sandbox.xero import XeroWorld
+from sandbox.xero.oauth import Request
+from services.clients.tokens import SCOPES
+from services.model.connection import ConnectionState
+from services.model.jobs import Job
+from services.store import migrate, schedules
+from services.store.engine import Database, create_engine
+from services.store.tables import Connection, Grant, Schedule, Workspace
+from tests.databases import Cluster, find_programs
+
+FEW, MANY = 10, 1000
+_ROUNDS = 5  # of ten syncs, in both at the same time
+_PAUSE = 2.0  # seconds
+_A_DAY = timedelta(days=1)
+_KEY = generate_key()
+
+
+@dataclass(slots=True)
+class Town:
+    """Organisations, the processes that sync them, and what these have used."""
+
+    count: int
+    xero: XeroWorld
+    paymo: PaymoWorld
+    database: Database
+    ids: list[int] = field(default_factory=list)
+    processes: list[int] = field(default_factory=list)
+    used: float = 0.0
+    synced: int = 0
+
+    async def sync(self) -> None:
+        """Have ten organisations synced, again and again; the others have nothing to do."""
+        for _ in range(_ROUNDS):
+            asked = len(self.synced_by)
+            async with self.database.sessions.begin() as session:
+                await schedules.want(session, self.ids[:FEW], [Job.SWEEP], datetime.now(UTC))
+            async with asyncio.timeout(120):
+                await asyncio.sleep(_PAUSE)
+                while len(self.synced_by) < asked + FEW:  # noqa: ASYNC110 - no bell rings
+                    await asyncio.sleep(0.1)
+
+    @property
+    def synced_by(self) -> list[Seen]:
+        """The call to Xero that each sync has made."""
+        return self.xero.calls("GET", "/Invoices")
+
+    async def look(self) -> float:
+        """Return the seconds of CPU that a sync took since the last look, the database's too."""
+        async with self.database.sessions() as session:
+            own = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            backends = (await session.scalars(text(own))).all()
+        used = sum(map(_used_by, [*self.processes, *backends]))
+        synced = len(self.synced_by)
+        each = (used - self.used) / max(1, synced - self.synced)
+        self.used, self.synced = used, synced
+        return each
+
+
+@asynccontextmanager
+async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
+    """Prepare `grow`."""
+    async with _measured(folder, 1) as made:
+        yield [made]
+
+
+@asynccontextmanager
+async def prepare_four(folder: Path) -> AsyncIterator[list[Benchmark]]:
+    """Prepare `grow_4`."""
+    async with _measured(folder, 4) as made:
+        yield [made]
+
+
+@asynccontextmanager
+async def _measured(folder: Path, processes: int) -> AsyncIterator[Benchmark]:
+    """Both run side by side, and sync as much at the same time."""
+    async with AsyncExitStack() as stack:
+        cluster = stack.enter_context(_cluster())
+        many, few = [
+            await stack.enter_async_context(_town(folder / str(count), cluster, count, processes))
+            for count in (MANY, FEW)
+        ]
+
+        async def ours() -> float:
+            await asyncio.gather(many.sync(), few.sync())
+            return await many.look()
+
+        name, workers = ("grow", "one process") if processes == 1 else ("grow_4", "four processes")
+        what = f"CPU of an idle sync, {MANY:,} organisations, PostgreSQL, {workers}"
+        limit_is = f"{FEW} organisations, as many syncs"
+        yield Benchmark(name, what, ours, few.look, limit_is, reach=1.1, at_most=5)
+
+
+@asynccontextmanager
+async def _town(folder: Path, cluster: Cluster, count: int, processes: int) -> AsyncIterator[Town]:
+    await asyncio.to_thread(folder.mkdir)
+    xero, paymo = XeroWorld(), PaymoWorld()
+    xero.limits.per_minute = xero.limits.per_day = paymo.limit.requests = 10**9
+    async with AsyncExitStack() as stack:
+        at = [await Served.start(each.app()) for each in (xero, paymo)]
+        for each in at:
+            stack.push_async_callback(each.stop)
+        url = await _database(cluster, f"town_{count}")
+        settings = settings_for(
+            DATABASE_URL=url,
+            ENCRYPTION_KEYS=_KEY,
+            XERO_CLIENT_ID=xero.client_id,
+            XERO_CLIENT_SECRET=xero.client_secret,
+            XERO_API_URL=at[0].url,
+            XERO_LOGIN_URL=at[0].url,
+            XERO_IDENTITY_URL=at[0].url,
+            PAYMO_API_URL=f"{at[1].url}/api",
+            SYNC_INTERVAL_SECONDS=str(int(_A_DAY.total_seconds())),
+        )
+        database = Database.open(url, [_KEY])
+        stack.push_async_callback(database.close)
+        town = Town(count, xero, paymo, database)
+        await _settle(town)
+        own = [settings | {"PORT": settings_for()["PORT"]} for _ in range(processes)]
+        begun = [stack.enter_async_context(serving(folder, each)) for each in own]
+        town.processes += await asyncio.gather(*begun)
+        yield town
+
+
+async def _settle(town: Town) -> None:
+    """Connect every organisation, each in a workspace of its own."""
+    now = datetime.now(UTC)
+    books = [town.xero.add_organisation(f"Books {at}") for at in range(town.count)]
+    asked = Request("", tuple(SCOPES.split()), "", "", "")
+    code = town.xero.authority.allow(asked, "anna", [(each.tenant_id, each.name) for each in books])
+    told = town.xero.authority.exchange(code, "", "")
+    async with town.database.sessions.begin() as session:
+        grant = Grant(
+            access_token=told["access_token"],
+            refresh_token=told["refresh_token"],
+            expires_at=now + timedelta(minutes=30),
+        )
+        session.add(grant)
+        await session.flush()
+        for number, each in enumerate(books):
+            key = secrets.token_hex(8)
+            company = town.paymo.add_company(f"Company {number}", key=key)
+            workspace = Workspace(team_id=f"T{number}", created_at=now)
+            session.add(workspace)
+            await session.flush()
+            connection = Connection(
+                workspace_id=workspace.id,
+                state=ConnectionState.ACTIVE,
+                created_at=now,
+                owner_id="U1",
+                grant_id=grant.id,
+                tenant_id=each.tenant_id,
+                organisation_name=each.name,
+                paymo_company_id=company.id,
+                paymo_api_key=key,
+            )
+            session.add(connection)
+            await session.flush()
+            town.ids.append(connection.id)
+            later = now + _A_DAY
+            session.add(Schedule(connection_id=connection.id, job=Job.SWEEP, due_at=later))
+
+
+async def _database(cluster: Cluster, name: str) -> str:
+    admin = create_engine(cluster.url())
+    async with admin.connect() as connection:
+        made = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await made.execute(text(f"CREATE DATABASE {name}"))
+    await admin.dispose()
+    await asyncio.to_thread(migrate.upgrade, cluster.url(name))
+    return cluster.url(name)
+
+
+@contextmanager
+def _cluster() -> Iterator[Cluster]:
+    programs = find_programs()
+    if programs is None:
+        raise FileNotFoundError("PostgreSQL is not installed")
+    # A socket's path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
+    cluster = Cluster(folder, programs)
+    try:
+        cluster.create()
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
+
+
+def _used_by(process_id: int) -> float:
+    """Return the seconds of CPU that a process has used; none where it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        words = (
+            Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+        )
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
