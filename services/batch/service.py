@@ -353,13 +353,17 @@ class BatchStep(Step[Batch]):
         alone: list[int] = []
         async with self.database.sessions.begin() as session:
             await lifecycle.go_on(session, batch)
-            unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
-            adding = {
-                each.client_id
-                for each in await batches.list_exports(session, batch.id)
-                if each.state in exports.WAITING and each.due_at is not None
-            }
-            lacking = [each for each in unsent if each.contact_id == NEW_CONTACT]
+            carried = await batches.list_exports(session, batch.id)
+            waiting = [each for each in carried if each.state in exports.WAITING]
+            adding = {each.client_id for each in waiting if each.due_at is not None}
+            lacking = [
+                each
+                for each in waiting
+                if each.state is ExportState.QUEUED
+                and each.due_at is None
+                and each.batch_id == batch.id
+                and each.contact_id == NEW_CONTACT
+            ]
             client_ids = {each.client_id for each in lacking if each.client_id is not None}
             known = await matches.find_all(session, connection, client_ids)
             for export in lacking:

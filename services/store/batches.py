@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from services.model.export import BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
@@ -14,6 +15,7 @@ from services.store.leases import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
 
 _WORKING = (BatchState.READING, BatchState.RUNNING)
+_LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
 _ON_TABLES = (BatchState.READING, BatchState.READY)
 
 
@@ -167,12 +169,16 @@ async def draw_anew(session: AsyncSession, batch: Batch) -> None:
 
 
 async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
-    """Return the exports that carry the rows, whoever looks after them by now."""
+    """Return the exports that carry the rows, whoever looks after them by now.
+
+    What is long in them, and nobody here looks at, is not loaded.
+    """
     found = await session.scalars(
         select(Export)
         .join(BatchRow, BatchRow.export_id == Export.id)
         .where(BatchRow.batch_id == batch_id)
         .order_by(BatchRow.id)
+        .options(*(defer(each, raiseload=True) for each in _LONG))
         .execution_options(populate_existing=True)
     )
     return found.all()
