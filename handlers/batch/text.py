@@ -30,7 +30,7 @@ _HEADINGS = {
     READY: "✅ Ready",
     UNDONE: "↩️ Undone before",
     SKIPPED: "◻️ Not selected",
-    CONTACT: "👤 Needs a match with a contact",
+    CONTACT: "👤 Needs a contact",
     ACCOUNT: "📒 Needs an account",
     UNTAXED: "⚖️ Needs a tax rate for lines without tax",
     TAX: "⚖️ Tax rate is missing or differs",
@@ -96,9 +96,7 @@ def missing_text(missing: Missing) -> str:
 
 def more_missing_text(count: int) -> str:
     """Say how many clients are asked about later; "" where there are none."""
-    need = "needs" if count == 1 else "need"
-    more = counted(count, "more client")
-    return f"{more} {need} an answer after these." if count > 0 else ""
+    return f"{counted(count, 'more client')} to match after these." if count > 0 else ""
 
 
 def untaxed_text(form: BatchForm) -> str:

@@ -15,7 +15,7 @@ READ = (
 )
 WRITTEN = (
     "*We write* to Xero: the invoices that you export and the contacts that you add. To Paymo: "
-    "payments and deletions made in Xero. Nothing else moves, and we leave everything else alone."
+    "payments and deletions made in Xero. Nothing else moves."
 )
 _SIGN_IN = "Sign in to Xero first and we'll find your account."
 CHANNEL = "3. Where should notifications go?"
@@ -55,7 +55,7 @@ def xero_text(checklist: Checklist) -> str:
 def farewell_lines(farewell: Farewell) -> list[str]:
     """Say what goes on each side, and what stays."""
     company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = "The app leaves Xero's list of connected apps."
+    shared = "Xero's list of connected apps no longer has paymo-xero."
     if farewell.others:
         named = blocks.escape(some_of(farewell.others))
         shared = f"Access stays for {named}: the same person in Xero allowed it."
@@ -83,7 +83,7 @@ def asked_text(asked: Asked) -> str:
         return f"✅ {name} was synced a moment ago."
     if asked.held_until is not None:
         when = blocks.moment(asked.held_until)
-        return f"⏳ {name} limits how often it can be asked. The next sync is at {when}."
+        return f"⏳ Xero limits how often we can sync {name}. The next sync is at {when}."
     return f"⏳ Still syncing {name}." if asked.is_under_way else f"⏳ Syncing {name} now."
 
 

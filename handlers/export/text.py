@@ -17,7 +17,9 @@ EXPORTED = "This invoice is already in Xero. To export, choose another one above
 SEARCHES = "Searches numbers (any part, digits only), client names and totals."
 ISSUE_DATE = "Invoice date in Xero"
 DUE_DATE = "Due date in Xero"
-NO_NUMBER = "This message names no Paymo invoice. Type `/paymo-xero export` and its number."
+NO_NUMBER = (
+    "There's no Paymo invoice number in this message. Type `/paymo-xero export` and the number."
+)
 DEMO = "🟨 This is Xero’s demo company: nothing in it is real."
 READING = "Reading the invoice from Paymo…"
 
@@ -44,15 +46,15 @@ def route_text(company: str, organisation: str) -> str:
 
 def untaxed_hint(form: ExportForm) -> str:
     """Say why a rate for lines without tax is asked for."""
-    several = f"{form.organisation} has several rates of 0%."
+    several = f"{form.organisation} has several 0% rates."
     return f"{several} We’ll remember this choice, and you can change it in the settings."
 
 
 def alike_text(alike: Sequence[str]) -> str:
     """Say before a press which others it lets go as well."""
     numbers = some_of([one_line(each) for each in alike])
-    wait = "waits" if len(alike) == 1 else "wait"
-    return f"{numbers} {wait} for the same. A date or status that you choose here goes for all."
+    wait = "is waiting" if len(alike) == 1 else "are waiting"
+    return f"{numbers} {wait} for the same thing. A date or status chosen here applies to all."
 
 
 def contact_hint(reason: str) -> str:

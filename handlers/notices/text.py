@@ -240,7 +240,7 @@ def _short(facts: Facts) -> str:
     if over:
         more = amount(facts, "over_by")
         return f"Paymo has {more} more: the difference that was accepted after the export."
-    return f"Paymo could only take {amount(facts, 'short_by')} less than that." if short else ""
+    return f"Paymo recorded {amount(facts, 'short_by')} less, the most it accepts." if short else ""
 
 
 def _left(facts: Facts) -> str:
@@ -260,7 +260,7 @@ def _removed(facts: Facts) -> str:
         )
     return (
         f"🗑️ *{_what(facts)} was removed* in Xero and in Paymo. For {about}. "
-        f"{amount(facts, 'left')} is open again."
+        f"{amount(facts, 'left')} is outstanding again."
     )
 
 
@@ -280,7 +280,7 @@ def _why_asked(facts: Facts) -> str:
     said = [render(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
         typed = amount(facts, "hand_typed")
-        said.append(f"Somebody typed payments of {typed} in Paymo.")
+        said.append(f"Somebody entered payments of {typed} in Paymo by hand.")
     if facts.get("cuts"):
         said.append(
             f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can be billed "
@@ -323,12 +323,12 @@ def drift_text(facts: Facts) -> str:
     if facts.get("is_shared"):
         return f"✅ {invoice} was changed the same way in Paymo and in Xero. Both agree again."
     if not differences:
-        return f"✅ {invoice} is in {side} as it was exported again."
+        return f"✅ In {side}, {invoice} is back to how it was exported."
     if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
         by = _value(differences[0][2], facts)
         return (
             f"{invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
-            "records payments all the same."
+            "still records payments."
         )
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
     said = f"⚠️ {invoice} was *{verb}* after its export to {organisation}.\n{_listed(facts)}"

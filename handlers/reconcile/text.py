@@ -56,14 +56,14 @@ def file_text(report: Report) -> str:
     """Say what the file holds."""
     count = len(report.rows)
     every = "The only invoice" if count == 1 else f"All {count} invoices"
-    return f"{every} of {report.label}, compared:"
+    return f"{every} for {report.label}, compared:"
 
 
 def below_texts(report: Report, left: int) -> tuple[str, ...]:
     """Say what was compared, how many are `left` for the file, and that there is one."""
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
     more = f"{left} more {'is' if left == 1 else 'are'} in the file." if left > 0 else ""
-    return about, more, "You get a file with all of them." if report.rows else ""
+    return about, more, "You'll get a file with all of them." if report.rows else ""
 
 
 def report_text(report: Report) -> str:
@@ -83,7 +83,7 @@ def _agreeing(report: Report, when: str) -> str:
     if not report.compared:
         return f"✅ *{report.label}:* nothing to compare at {when}."
     decided = report.count(Outcome.DECIDED)
-    but = f", {decided} of them with a difference that somebody decided" if decided else ""
+    but = f", {decided} of them with a difference that somebody accepted" if decided else ""
     return f"✅ *{report.label}:* all {report.compared} agree at {when}{but}."
 
 

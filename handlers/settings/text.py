@@ -16,18 +16,18 @@ ROLES = (
 )
 VOID = (
     Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
-    Option("delete", "Delete in Paymo", "Voiding and deleting mean the same"),
+    Option("delete", "Delete in Paymo", "Treats voiding like deleting"),
 )
 CREDITS = (
     Option("record", "Record in Paymo", "As a payment that says what it is"),
     Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
 )
 AUTO = (
-    Option("off", "Off", "Somebody exports every invoice"),
+    Option("off", "Off", "A person exports each invoice"),
     Option("on", "On", "Three failures in a row turn it off"),
 )
 PDF = (
-    Option("off", "Off", "The invoice alone goes to Xero"),
+    Option("off", "Off", "Only the invoice goes to Xero"),
     Option("on", "On", "Needs one more permission in Xero"),
 )
 CHANNELS = (
@@ -37,17 +37,17 @@ CHANNELS = (
 HAND_OVER_ON_SAVE = "When you save, this person becomes the owner. Only they can give it back."
 HAND_OVER = "They will decide about settings, roles and connecting. You stay an exporter."
 AUTO_HINT = (
-    "Invoices sent in Paymo from now on, if every check is green and somebody chose the client's "
-    "contact before. We ask in your channels about all others."
+    "Exports what is sent in Paymo from now on, if every check passes and a person chose the "
+    "client's contact before. We ask in your channels about the rest."
 )
 VIEWERS_HINT = "They can't export or change anything."
 OWNER_HINT = "Choose somebody else to hand over. You stay an exporter."
 EXPORTERS_HINT = "They may also match clients and press the buttons under notifications."
 APPROVE_HINT = (
-    "Empty: nobody has to. Another exporter than the one who asked presses Approve. Exports in "
-    "other currencies always need it."
+    "Above this amount, a different exporter has to press Approve. Other currencies always need "
+    "approval. Leave it empty to turn this off."
 )
-UNTAXED_HINT = "Xero has several rates of 0%. Lines that have no tax in Paymo get this one."
+UNTAXED_HINT = "Xero has several 0% rates. Lines that have no tax in Paymo get this one."
 ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
     "Press *Connect Xero* and allow it for {organisation}. Until then invoices go without it."
@@ -113,7 +113,7 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("changed_by"):
         yield f"<@{facts['changed_by']}> changed it last."
     if facts.get("links_to"):
-        yield "Nothing new is made: it's linked to the invoice that has this number in Xero."
+        yield "No new invoice: it's linked to the one in Xero with this number."
     new = " (new in Xero)" if facts.get("is_new_contact") else ""
     status = "Draft" if facts["xero_status"] == "DRAFT" else "Approved"
     yield f"Contact: {one_line(facts['contact'])}{new}"
@@ -128,7 +128,7 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("more_lines"):
         yield f"• and {facts['more_lines']} more"
     if facts.get("without_number"):
-        yield "It goes without its number."
+        yield "It's exported without its number."
     if facts.get("override_tax"):
         yield "Its tax differs from the account's tax in Xero."
 

@@ -119,7 +119,7 @@ def next_attempt(export: Export) -> ExportColumns:
 
 def gone(export: Export) -> Refused:
     """Return the refusal of an invoice that Paymo does not have any more."""
-    text = f"Invoice {export.number} is not in Paymo any more, so it was not exported."
+    text = f"Invoice {export.number} is no longer in Paymo, so it wasn't exported."
     return Refused(text, RefusalCode.GONE)
 
 

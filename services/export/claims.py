@@ -322,8 +322,8 @@ def _require_open(connection: Connection, day: date) -> None:
     if locked is not None and day <= locked:
         raise ServiceError(
             f"{connection.organisation_name} is locked up to "
-            f"{Day(locked, connection.country)}, so today is no way out. "
-            "Date it the first open day, or export it as a draft."
+            f"{Day(locked, connection.country)}, so today's date won't work. "
+            "Use the first open day, or export it as a draft."
         )
 
 

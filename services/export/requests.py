@@ -29,7 +29,7 @@ from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export
 
 _READING = "The invoice is still being read from Paymo. Wait a moment, then press again."
-_OTHER_INVOICE = "The form shows another invoice by now. Look at it, then press again."
+_OTHER_INVOICE = "The form now shows another invoice. Check it, then press again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class ExportRequests:
             await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
         await self.work.nudge(Job.EXPORT, export_id)
         return (
-            f"The export of invoice {number} ends as soon as Xero is known not to have it. If it "
-            "is there, it stays, and you can undo it."
+            f"The export of invoice {number} is cancelled once we know that Xero doesn't have it. "
+            "If Xero has it, it stays, and you can undo it."
         )
 
     async def _settle_others(
@@ -245,4 +245,5 @@ def so_are(others: Sequence[Export]) -> str:
     if not others:
         return ""
     numbers = some_of([each.number for each in others])
-    return f"So {'is' if len(others) == 1 else 'are'} {numbers}, which waited for the same."
+    verb, was = ("is", "was") if len(others) == 1 else ("are", "were")
+    return f"So {verb} {numbers}, which {was} waiting for the same thing."

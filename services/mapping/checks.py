@@ -239,7 +239,7 @@ def check_dates(case: Case) -> Iterable[Check]:
         yield Check("locked", Colour.RED, _locked(case))
     due_on = case.due_on
     if due_on is None or not case.is_due_known:
-        why = "has no due date" if due_on is None else "is due before its own date"
+        why = "has no due date" if due_on is None else "is due before its invoice date"
         if case.choice.due_rule == DUE_BY_TERMS and case.invoice.terms is None:
             why += ", and Paymo has no payment terms for the client or the company"
         colour = Colour.AMBER if case.is_draft else Colour.RED

@@ -94,7 +94,7 @@ async def test_e32_one_press_makes_drafts_of_all_that_the_plan_refuses(walk: Wal
         form = await walk.form(number)
         await walk.town.slack.submit("Anna", form.id)
         refused = await walk.modal_saying("lets you approve no more invoices")
-    assert "INV-1 waits for the same." in text_in(refused.payload)
+    assert "INV-1 is waiting for the same thing." in text_in(refused.payload)
     await press(walk, refused, "as_draft")
     done = await walk.modal_saying("was exported to Maple Books")
 

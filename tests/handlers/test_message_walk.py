@@ -35,7 +35,7 @@ async def test_a_message_without_a_number_or_a_person_without_a_role_opens_nothi
     await walk.connect()
     await walk.export("INV-6")
     await slack.use_on("Anna", slack.say("Ben", "invoices", "Lunch at 12?"), "export_from_message")
-    await walk.ephemeral("names no Paymo invoice")
+    await walk.ephemeral("no Paymo invoice number in this message")
     named = slack.say("Ben", "invoices", "INV-1")
     await slack.use_on("Ben", named, "export_from_message")
     refusal = await walk.ephemeral("exporter role", "Ben")

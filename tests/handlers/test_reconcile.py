@@ -161,7 +161,7 @@ async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
 
     first, second, third, *sent = desk.read_by_anna
     assert "all 2 agree" in first
-    assert sent[0] == "All 2 invoices of February 2026, compared:"
+    assert sent[0] == "All 2 invoices for February 2026, compared:"
     assert second == "⏳ Xero asks for patience &lt;!channel&gt;."
     assert third == "⛔ Nothing is concluded."
 

@@ -216,7 +216,7 @@ async def test_e33_what_changed_in_paymo_after_the_table_is_not_sent(bridge: Bri
     failed = {
         each.number: each.reason for each in bridge.screen.ended[-1].sent_as(ExportState.FAILED)
     }
-    assert "not in Paymo any more" in failed.pop("INV-1")
+    assert "no longer in Paymo" in failed.pop("INV-1")
     assert sorted(failed) == ["INV-2", "INV-3", "INV-5"]
     assert all("was changed in Paymo after it was shown" in each for each in failed.values())
 

@@ -204,7 +204,7 @@ def test_e18_the_account_has_to_take_sales(account_id: str, colour: Colour, text
             f"Dated {day('2026-11-20')}",
         ),
         (date(2026, 11, 20), None, RED, AMBER, "The invoice has no due date."),
-        (date(2026, 11, 20), date(2026, 11, 19), RED, AMBER, "is due before its own date."),
+        (date(2026, 11, 20), date(2026, 11, 19), RED, AMBER, "is due before its invoice date."),
         (date(2026, 11, 1), date(2026, 11, 1), GREEN, GREEN, f"Dated {day('2026-11-01')}"),
     ],
 )

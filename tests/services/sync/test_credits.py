@@ -213,7 +213,7 @@ async def test_what_somebody_rounds_in_xero_is_named_and_taken(
     assert (copy.amount, bridge.paymo.company.numbered("INV-1").status) == (Decimal(115), "paid")
     told = [words(*each) for each in await bridge.notices()]
     assert f"rounded by {written} in Maple Books" in told[1]
-    assert "records payments all the same" in told[1]
+    assert "still records payments" in told[1]
     assert "$0.05 between Xero and Paymo is Xero's rounding" in told[2]
     assert len(told) == 3
 
