@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import itertools
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,27 +38,27 @@ def _tell(line: str) -> None:
 
 
 async def campaign(asked: argparse.Namespace) -> Report:
-    """Play episodes until enough faults have struck."""
-    whole, seeds = Report(), itertools.count(asked.first)
-    if asked.seed is not None:
-        return await run(asked.seed, min(asked.faults, _EACH), _tell, logs=asked.logs)
-
-    end = time.monotonic() + asked.minutes * 60
+    """Play episodes until enough faults have struck, time is up, or somebody ends it."""
+    whole, seeds, over = Report(), itertools.count(asked.first), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.call_later(asked.minutes * 60, over.set)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, over.set)
 
     async def play_on() -> None:
-        while (left := asked.faults - whole.faults.total()) > 0:
-            seconds = end - time.monotonic()
-            if seconds <= 0:
-                break
-            faults = min(_EACH, left)
-            report = await run(next(seeds), faults, _tell, seconds=seconds, logs=asked.logs)
+        while (left := asked.faults - whole.faults.total()) > 0 and not over.is_set():
+            seed = next(seeds) if asked.seed is None else asked.seed
+            report = await run(seed, min(_EACH, left), _tell, over=over, logs=asked.logs)
             whole.add(report)
             if asked.sum is not None:
                 total = Report.kept(asked.sum)
                 total.add(report)
                 total.keep(asked.sum)
+            if asked.seed is not None:
+                over.set()
 
-    await asyncio.gather(*(play_on() for _ in range(asked.beside)))
+    beside = asked.beside if asked.seed is None else 1
+    await asyncio.gather(*(play_on() for _ in range(beside)))
     return whole
 
 

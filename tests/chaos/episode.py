@@ -181,10 +181,14 @@ def shape_of(seed: int) -> Shape:
 
 
 async def run(
-    seed: int, faults: int, tell: Tell, *, seconds: float = 3600, logs: Path | None = None
+    seed: int,
+    faults: int,
+    tell: Tell,
+    *,
+    over: asyncio.Event | None = None,
+    logs: Path | None = None,
 ) -> Report:
-    """Play until so many faults have struck, time is up, or something is broken for good."""
-    end = time.monotonic() + seconds
+    """Play until so many faults have struck, it is over, or something is broken for good."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         async with staged(shape_of(seed), Path(name)) as stage:
             episode, number = Episode(seed, stage, tell), 0
@@ -193,7 +197,7 @@ async def run(
             while not episode.is_over and episode.report.faults.total() < faults:
                 number += 1
                 await episode.play(number)
-                if time.monotonic() >= end:
+                if over is not None and over.is_set():
                     break
             watching.cancel()
         report = episode.report
