@@ -137,8 +137,9 @@ class Episode:
             await asyncio.gather(*(each.ready() for each in self.stage.workers))
         except TimeoutError:
             self._violated(what, (invariants.STUCK, "a process isn't ready"))
-        took = f"{time.monotonic() - began:.0f} s, {len(struck)} struck"
-        self.tell(f"seed {self.seed}, {took}, {what}")
+        took = f"{time.monotonic() - began:.0f} s"
+        met = ", ".join(name for name, _, _ in struck) or "nothing"
+        self.tell(f"seed {self.seed}, {took}, {what}; struck: {met}")
 
     async def _settle(self, what: str, since: float, kinds: Sequence[str]) -> None:
         """Wait until all is as it must be, and note how long that took."""
