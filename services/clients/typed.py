@@ -42,8 +42,7 @@ from services.model import days
 T = TypeVar("T", bound=msgspec.Struct)
 V = TypeVar("V")
 
-# What `rows` passes over inside of texts, too, and where a fraction would be rounded to a second.
-_DOUBTFUL = (NO_ID.encode(), b"\\u0000", b".999999")
+_NONE = NO_ID.encode()
 # Adding up tells that no amount has more than four decimals, fifteen digits or an exponent.
 _EXACT = Context(prec=19, Emax=18, clamp=1, traps=[Clamped, Inexact, Rounded, InvalidOperation])
 _NO_AMOUNT = Decimal("0.0000")
@@ -53,7 +52,7 @@ _IS_THERE = partial(is_not, None)
 def rows_in(body: bytes, kind: Kind[T], key: str) -> Rows[T] | None:
     """The rows of an answer, or None where it holds no list of them under this key."""
     whole, raw = _pages(kind.struct, key)
-    if not any(each in body for each in _DOUBTFUL):
+    if not _is_doubtful(kind.struct, body):
         page = _decode(whole, body)
         if page is not None and _are_alike(kind.struct, page.rows):
             return Rows(page.rows, (), len(page.rows), _page_count(page))
@@ -69,12 +68,23 @@ def _page_count(page: Any) -> object:
 
 
 def _row(kind: Kind[T], raw: bytes) -> T | LeftOut:
-    if not any(each in raw for each in _DOUBTFUL):
+    if not _is_doubtful(kind.struct, raw):
         row: T | None = _decode(_decoder(kind.struct), raw)
         if row is not None and _are_alike(kind.struct, [row]):
             return row
     found = decoded(raw, kind.where)
     return kind.row(found if isinstance(found, dict) else {})
+
+
+def _is_doubtful(struct: type[msgspec.Struct], body: bytes) -> bool:
+    """Say whether it holds what `rows` passes over inside of texts, or a moment to be rounded."""
+    is_passed_over = _NONE in body or (b"\\" in body and b"\\u0000" in body)
+    return is_passed_over or (_has_moments(struct) and b".999999" in body)
+
+
+@cache
+def _has_moments(struct: type[msgspec.Struct]) -> bool:
+    return any(each.kind is datetime for each in plan_of(struct))
 
 
 def _decode(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:

@@ -111,7 +111,10 @@ _FIELDS = {
 
 def in_xero(stated: XeroInvoice) -> Snapshot:
     """What Xero states."""
-    rows = ((each.description or "", each.quantity, each.line_amount) for each in stated.lines)
+    rows = [
+        (each.description or "", each.quantity or _ZERO, each.line_amount or _ZERO)
+        for each in stated.lines
+    ]
     return Snapshot(
         number=stated.invoice_number,
         contact_id=stated.contact.contact_id,
@@ -121,7 +124,7 @@ def in_xero(stated: XeroInvoice) -> Snapshot:
         due_on=stated.due_on,
         total=stated.total,
         tax=stated.total_tax,
-        lines=_digest((text, count or _ZERO, amount or _ZERO) for text, count, amount in rows),
+        lines=_digest(rows),
         rounding=stated.rounding_amount,
     )
 
@@ -230,7 +233,10 @@ def _lines_of(invoice: Invoice) -> str:
 
 
 def _digest(rows: Iterable[_Row]) -> str:
-    texts = ["|".join((money.folded(text), *map(money.plain, amounts))) for text, *amounts in rows]
+    texts = [
+        f"{money.folded(text)}|{money.plain(quantity)}|{money.plain(amount)}"
+        for text, quantity, amount in rows
+    ]
     return sha256("\n".join(texts).encode()).hexdigest()[:24] if texts else ""
 
 

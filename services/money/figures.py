@@ -129,7 +129,9 @@ def exact(value: Decimal) -> Decimal:
 
 def plain(number: Decimal) -> str:
     """Write a number without exponent or closing zeros."""
-    text = f"{number or Decimal(0):f}"
+    text = str(number or 0)
+    if "E" in text:
+        text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

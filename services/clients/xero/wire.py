@@ -56,7 +56,7 @@ class Tenant(msgspec.Struct, frozen=True, rename="camel"):
     auth_event_id: str | None = None
 
 
-class ContactRef(msgspec.Struct, frozen=True, rename="pascal"):
+class ContactRef(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A contact as its invoice names it."""
 
     contact_id: Id = msgspec.field(name="ContactID", default="")
@@ -123,7 +123,7 @@ class TaxRate(msgspec.Struct, frozen=True, rename="pascal"):
     tax_components: tuple[TaxComponent, ...] = ()
 
 
-class Contact(msgspec.Struct, frozen=True, rename="pascal"):
+class Contact(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A contact."""
 
     contact_id: Id = msgspec.field(name="ContactID")
@@ -135,13 +135,13 @@ class Contact(msgspec.Struct, frozen=True, rename="pascal"):
     merged_to: str = msgspec.field(name="MergedToContactID", default="")
 
 
-class CreditedInvoice(msgspec.Struct, frozen=True, rename="pascal"):
+class CreditedInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """The invoice that an allocation settles."""
 
     invoice_id: Id = msgspec.field(name="InvoiceID", default="")
 
 
-class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
+class InvoicePayment(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A payment inside its invoice; `amount` in the invoice's currency."""
 
     payment_id: Id = msgspec.field(name="PaymentID")
@@ -155,7 +155,7 @@ class InvoicePayment(msgspec.Struct, frozen=True, rename="pascal"):
         return days.read_day(self.dated) or _EPOCH.date()
 
 
-class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
+class Allocation(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A part of a credit, applied to one invoice."""
 
     allocation_id: Id = msgspec.field(name="AllocationID", default="")
@@ -170,7 +170,7 @@ class Allocation(msgspec.Struct, frozen=True, rename="pascal"):
         return days.read_day(self.dated)
 
 
-class Credit(msgspec.Struct, frozen=True, rename="pascal"):
+class Credit(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A credit note, overpayment or prepayment inside the invoice that it settles."""
 
     credit_note_id: Id = msgspec.field(name="CreditNoteID", default="")
@@ -202,7 +202,7 @@ class Credit(msgspec.Struct, frozen=True, rename="pascal"):
         return days.read_day(self.dated)
 
 
-class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
+class StatedLine(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A line as Xero states it; lists round its price to cents, so the amount is what counts."""
 
     description: str | None = None
@@ -211,7 +211,7 @@ class StatedLine(msgspec.Struct, frozen=True, rename="pascal"):
     account_code: str | None = None
 
 
-class XeroInvoice(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
+class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_only=True):
     """An invoice as Xero states it; what it `lacks` is empty or zero here, and must not be used."""
 
     invoice_id: Id = msgspec.field(name="InvoiceID")
