@@ -238,12 +238,10 @@ async def find_subscription(
 
 async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
     """Return what every channel hears of a connection, oldest first, also the paused ones."""
-    found = await session.scalars(
-        select(Subscription)
-        .where(Subscription.connection_id == connection_id)
-        .order_by(Subscription.id)
-    )
-    return found.all()
+    own = select(Subscription).where(Subscription.connection_id == connection_id)
+    # `subscribe` writes past the session.
+    fresh = own.order_by(Subscription.id).execution_options(populate_existing=True)
+    return (await session.scalars(fresh)).all()
 
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
