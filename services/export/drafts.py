@@ -34,6 +34,7 @@ from services.store.tables import Client, Connection, Draft, Export
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
+_RECENT = timedelta(seconds=20)
 CLOSED = f"This form was open for too long. Type {Typed(Command.EXPORT)} again."
 
 
@@ -302,10 +303,9 @@ class PreviewStep(Step[Draft]):
 
     async def run(self, turn: Turn[Draft]) -> None:
         """Read it, and draw the form."""
-        draft = turn.row
         async with self.database.sessions() as session:
-            connection = await connections.get(session, draft.connection_id)
-        await self._read(connection, draft)
+            connection = await connections.get(session, turn.row.connection_id)
+        await self._read(connection, turn.row)
         await self._close(turn, "")
 
     async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
@@ -328,7 +328,8 @@ class PreviewStep(Step[Draft]):
     async def _look_ahead(self, connection: Connection, contact_id: str) -> None:
         """Ask Xero, while the form is filled in, what the press would have to wait for."""
         with suppress(ServiceError):  # the press asks itself then
-            await self.contacts.look_ahead(connection, contact_id)
+            if await self.contacts.look_ahead(connection, contact_id):
+                await self.mirror.refresh_ledger(connection, at_most_old=_RECENT)
 
     async def _read(self, connection: Connection, draft: Draft) -> None:
         if connection.state is not ConnectionState.ACTIVE:

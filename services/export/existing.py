@@ -266,13 +266,14 @@ class Contacts:
             return None
         return contact
 
-    async def look_ahead(self, connection: Connection, contact_id: str) -> None:
-        """Ask about a contact before it is sent anything, unless calls are short or it is known."""
-        is_short = self._client(connection).allowance.is_short
-        if is_short or contact_id in {"", NEW_CONTACT}:
-            return
-        if await self._known(connection, contact_id, _FRESH) is None:
+    async def look_ahead(self, connection: Connection, contact_id: str) -> bool:
+        """Ask about a contact before it is sent anything; False where calls are short."""
+        if self._client(connection).allowance.is_short:
+            return False
+        is_chosen = contact_id not in {"", NEW_CONTACT}
+        if is_chosen and await self._known(connection, contact_id, _FRESH) is None:
             await self.check(connection, contact_id)
+        return True
 
     async def _known(
         self, connection: Connection, contact_id: str, at_most_old: timedelta

@@ -67,7 +67,9 @@ class Listening(Deaf):
 
 async def test_from_the_press_to_success_there_are_two_calls(bridge: Bridge) -> None:
     """Paymo is asked whether the invoice is the same, and Xero takes it; all else comes after."""
+    bridge.clock.turn(minutes=9)  # so the lists that the form reads are not the newest
     form = await filled(bridge)
+    bridge.clock.turn(seconds=30)
     bridge.work = heard = Listening(bridge.screen)
     await press(bridge, form)
 
