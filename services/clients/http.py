@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypedDict, Unpack
 
 import httpx
@@ -155,6 +155,7 @@ class ApiClient:
     sleep: Sleep = sleep_for
     tries: int = 3
     limit: timedelta = CALL_LIMIT
+    is_quiet: bool = False  # whoever calls logs what was written, many at once
 
     def bound(self, method: str) -> Bound:
         """What ends every part of a call together, `limit` from now on.
@@ -205,7 +206,7 @@ class ApiClient:
     ) -> Answer:
         request = self.http.build_request(
             method,
-            path,
+            _address(str(self.http.base_url), path),
             content=_content(body),
             params=extras.get("params"),
             headers=_headers(extras.get("headers", {}), has_body=body is not None),
@@ -248,7 +249,8 @@ class ApiClient:
         except httpx.RequestError as error:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
-        tell = log.debug if request.method == "GET" else log.info
+        is_usual = request.method == "GET" or (self.is_quiet and response.is_success)
+        tell = log.debug if is_usual else log.info
         called = {"method": request.method, "path": request.url.path}
         tell("remote_answered", system=self.system, status=response.status_code, **called)
         body = response.content.removeprefix(codecs.BOM_UTF8)
@@ -283,6 +285,12 @@ class ApiClient:
             case status:
                 said = " ".join(messages) or f"it gave no reason ({status})"
                 return Rejected(f"{self.system} refused: {said}", messages=messages)
+
+
+@lru_cache(maxsize=256)
+def _address(base: str, path: str) -> httpx.URL:
+    """The whole address, which takes long to make, and is often the same."""
+    return httpx.URL(base.rstrip("/") + path)
 
 
 def _until(system: System, limit: timedelta) -> Bound:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.tables import AuditEntry, Connection, Export
@@ -25,16 +25,27 @@ class AuditNote:
 
 def record(session: AsyncSession, connection: Connection, entry: AuditNote) -> None:
     """Note what was done to a connection, or to an export of it."""
-    act = AuditEntry(
-        connection_id=connection.id,
-        at=entry.at,
-        user_id=entry.by,
-        what=entry.what,
-        export_id=entry.export_id,
-        before=entry.before,
-        after=entry.after,
-    )
-    session.add(act)
+    session.add(AuditEntry(**_row(connection, entry)))
+
+
+async def record_all(
+    session: AsyncSession, connection: Connection, entries: Sequence[AuditNote]
+) -> None:
+    """Note many acts at once, in their order."""
+    rows = [_row(connection, each) for each in entries]
+    await (await session.connection()).execute(insert(AuditEntry), rows)
+
+
+def _row(connection: Connection, entry: AuditNote) -> dict[str, Any]:
+    return {
+        "connection_id": connection.id,
+        "at": entry.at,
+        "user_id": entry.by,
+        "what": entry.what,
+        "export_id": entry.export_id,
+        "before": entry.before,
+        "after": entry.after,
+    }
 
 
 async def find_last(session: AsyncSession, connection: Connection, what: str) -> AuditEntry | None:

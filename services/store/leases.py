@@ -171,11 +171,12 @@ async def write_all(
     """
     if not values:
         return ()
-    table = type(next(iter(values)))
-    key = inspect(table).primary_key[0]
-    same = select(key).where(_are_same(list(values)), as_read).order_by(key).with_for_update()
-    held = set(await session.scalars(same))
-    written = {row: ended(table, each) for row, each in values.items() if _key_of(row) in held}
+    table: Any = type(next(iter(values)))
+    key: Any = inspect(table).primary_key[0]
+    rows: dict[Any, Any] = {_key_of(row): row for row in values}
+    same = select(key, table.fence).where(key.in_(rows), as_read).order_by(key).with_for_update()
+    held = [rows[own] for own, fence in await session.execute(same) if rows[own].fence == fence]
+    written = {row: ended(table, values[row]) for row in held}
     if written:
         names = next(iter(written.values()))
         # Of the table, not of the class: one statement for all of them, and no row comes back.

@@ -3,19 +3,21 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, inspect, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
 from services.store import leases
+from services.store.engine import insert_into
 from services.store.exports import IS_UNSETTLED
 from services.store.tables import Connection, Export, Payment
 from services.store.types import is_any
 
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
+_NAMES = frozenset(column.name for column in inspect(Payment).columns)
 # As its index has it (services.store.tables.exports).
 IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
 
@@ -41,15 +43,16 @@ async def add(session: AsyncSession, payment: Payment) -> bool:
 
 
 async def add_all(session: AsyncSession, found: Sequence[Payment]) -> None:
-    """Add these rows, but for what is known; that is rare, and only then each is added alone."""
-    if not found:
-        return
-    try:
-        async with session.begin_nested():
-            session.add_all(found)
-    except IntegrityError:
-        for each in found:
-            await add(session, each)
+    """Add the rows of those payments of Xero's that are not known; the unique constraint decides.
+
+    They are read anew when their turn comes: to be told each one's id, SQLite would add it alone.
+    """
+    if found:
+        rows = [
+            {name: vars(each)[name] for name in vars(found[0]) if name in _NAMES} for each in found
+        ]
+        connection = await session.connection()
+        await connection.execute(insert_into(session, Payment).on_conflict_do_nothing(), rows)
 
 
 async def are_any_known(

@@ -209,8 +209,12 @@ class PaymoClient(PaymoTransport):
         return {} if rows.left_out or shown >= MOST else {each.id: each for each in rows.found}
 
     def queued(self) -> "PaymoClient":
-        """The same account, for writes that nobody waits for: several at once, after all others."""
-        return dataclasses.replace(self, is_queued=True)
+        """The same account, for writes that nobody waits for: several at once, after all others.
+
+        Whoever uses it logs what was written.
+        """
+        quiet = dataclasses.replace(self.api, is_quiet=True)
+        return dataclasses.replace(self, api=quiet, is_queued=True)
 
     async def _listed(self, invoice_ids: Sequence[int], include: str) -> Rows[Invoice]:
         params = question(invoice_ids) | {"include": include}

@@ -163,8 +163,8 @@ class PaymoTransport:
         before = gate.refusal
         try:
             async with gate.queue:
-                gate.require_same(before)
                 await gate.enter(is_queued=True)
+                gate.require_same(before)
                 while (wait := self.api.allowance.wait(_SPARE)) is not None:
                     await self._wait(wait)
                     await gate.enter(is_queued=True)
