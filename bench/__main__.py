@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    answering,
     busy,
     exporting,
     growing,
@@ -35,6 +36,7 @@ MODULES: Modules = {
     ("export_one", "export_300"): exporting.prepare,
     ("grow",): growing.prepare,
     ("grow_4",): growing.prepare_four,
+    ("ack", "ack_p99", "ack_one", "status_one", "event"): answering.prepare,
 }
 # What `make bench-check` holds: about a minute, and steady on a busy machine.
 HELD = ("sweep_idle", "channel", "parse")

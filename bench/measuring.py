@@ -72,6 +72,7 @@ def _ratio(one: Sequence[float], other: Sequence[float]) -> float | None:
 
 
 async def _time(act: Act) -> float:
+    """Return how long it takes, or what it says itself: a share of it, or a median."""
     begun = time.perf_counter()
     own = await act()
     return own if isinstance(own, float) else time.perf_counter() - begun

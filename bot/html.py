@@ -8,7 +8,6 @@ from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,18 +44,24 @@ class Guarded:
 
     app: ASGIApp
     public_url: str
+    wanted: list[tuple[bytes, bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Write the headers as the server takes them."""
+        headers = _HEADERS
+        if self.public_url.startswith("https://"):
+            headers = {**headers, "Strict-Transport-Security": "max-age=31536000"}
+        written = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        object.__setattr__(self, "wanted", written)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; a header that the answer sets itself stays."""
-        wanted = dict(_HEADERS)
-        if self.public_url.startswith("https://"):
-            wanted["Strict-Transport-Security"] = "max-age=31536000"
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in wanted.items():
-                    headers.setdefault(name, value)
+                its_own = message["headers"]
+                set_there = {name for name, _ in its_own}
+                its_own += [each for each in self.wanted if each[0] not in set_there]
             await send(message)
 
         await self.app(scope, receive, guarded)

@@ -1,15 +1,16 @@
-"""From Bolt to our handlers: one listener a kind, and answers that leave before the work ends.
+"""From what Slack sent to our handlers, and answers that leave before the work ends.
 
-Bolt asks each listener in turn whether it matches, and polls for the answer; both cost more than
-our handlers do. So it knows one listener for each kind of request, and waits for none of them.
+Bolt reads who asks and where. It would ask each listener in turn whether it matches, and poll for
+the answer; both cost more than our handlers do, so requests are handed out here.
+
+What a command's handler says before it has to wait for anything is the answer itself. Everything
+else is answered at once with nothing, and what the handler says follows.
 
 What a listener nudges for begins when Slack has the answer. A quick job would otherwise draw its
 result before the answer arrives, and the answer's own view would then cover it for good.
 """
 
 import asyncio
-import os
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,27 +21,24 @@ from typing import Any
 
 import aiohttp
 import structlog
-from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackClientError
+from slack_bolt.request import internals as bolt
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
-from structlog.contextvars import bound_contextvars
+from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
 
-from bot.slack_clients import Authorizer, CachedSeats, SlackWeb
+from bot.slack_clients import CachedSeats, Seat, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers.blocks import Block, modal, paragraphs
-from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
-from handlers.slack import best_effort
+from handlers.routing import Body, Handler, Respond, Router, SlackRequest, labels_of
+from handlers.slack import best_effort, code_of
 from services.jobs.runner import Work
 from services.model.jobs import Job
 from services.model.people import Person
 
 log = structlog.get_logger(__name__)
 
-ANYTHING = re.compile(r".*", re.DOTALL)
 # Slack gives up after three seconds.
 PATIENCE = timedelta(seconds=2.5)
 _APOLOGY = (
@@ -50,9 +48,19 @@ _APOLOGY = (
 _NO_INSTALLATION = (
     "The app is no longer installed in this workspace. Ask an admin to install it again."
 )
+# Their senders' tokens are gone already.
+_FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked", "team_access_revoked"})
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
 
 Forget = Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Slack is answered: an object, or nothing."""
+
+    body: Body = field(default_factory=dict)
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +136,14 @@ class BoltAck:
 
 @dataclass(frozen=True, slots=True)
 class UrlRespond:
-    """Posts to the address that came with a command or a press."""
+    """Posts to the address that came with a command or a press.
+
+    While Slack waits for the answer to a command, what is posted first is that answer.
+    """
 
     url: str
     session: aiohttp.ClientSession
+    ack: BoltAck | None = None  # a command's
 
     async def __call__(
         self,
@@ -143,6 +155,9 @@ class UrlRespond:
         delete_original: bool = False,
     ) -> Any:
         """Post; Slack takes five of these within half an hour. Raises `SlackClientError`."""
+        if self.ack is not None and not self.ack.future.done():
+            said = {"response_type": response_type, "text": text, "blocks": list(blocks)}
+            return await self.ack(said)
         if not self.url:
             log.warning("no_response_url")
             return None
@@ -172,50 +187,77 @@ class SlackDoor:
     metrics: Metrics
     patience: timedelta = PATIENCE
 
-    def app(self) -> AsyncApp:
-        """Build the Bolt app; whoever hands it a request has checked the signature."""
-        # Bolt's annotation forgets that it takes its own class, too.
-        authorize: Any = Authorizer(self.seats)
-        with _unseen_by_bolt():
-            app = AsyncApp(
-                client=self.web.client(),
-                authorize=authorize,
-                process_before_response=True,
-                request_verification_enabled=False,
-                user_facing_authorize_error_message=_NO_INSTALLATION,
-            )
-        views = (app.view, app.view_closed)
-        for register in (app.command, app.action, app.options, *views, app.shortcut, app.event):
-            register(ANYTHING)(self._listen)
-        app.error(_refuse)
-        return app
+    async def answer(self, body: Body) -> Answer:
+        """Answer a body whose sender is verified."""
+        kind = kind_of(body)
+        bind_contextvars(request_id=secrets.token_hex(6))  # each request has a task of its own
+        with self.metrics.acks.labels(kind).time():
+            try:
+                return await self._answer(body)
+            except (LookupError, TypeError, AttributeError):
+                log.exception("slack_body_not_understood", kind=kind)
+                return Answer(status=400)
+            except (SQLAlchemyError, OSError):
+                log.exception("nobody_authorized", kind=kind)
+                return Answer(status=500)
 
-    async def _listen(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        named = bound_contextvars(request_id=secrets.token_hex(6))
-        with named, self.metrics.acks.labels(kind_of(body)).time():
-            return await self._ask(body, context)
-
-    async def _ask(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
+    async def _answer(self, body: Body) -> Answer:
+        if body.get("type") == "url_verification":
+            return Answer({"challenge": body.get("challenge")})
         handler = self.router.find(body)
         if handler is None:
-            if kind_of(body) != "event_callback":
+            if kind_of(body) != "event_callback" and body.get("ssl_check") != "1":
                 log.info("nobody_answers", kind=kind_of(body))
             return _empty(body)
+        person, event = _person_in(body), body.get("event") or {}
+        if event.get("type") in _FAREWELLS:
+            return await self._ask(handler, body, person, "")
+        seat = await self._seat(person)
+        if seat is None:
+            return self._stay_out(body, person)
+        if event and _is_own(event, person.user_id, seat):
+            return _empty(body)
+        return await self._ask(handler, body, person, seat.token)
+
+    async def _seat(self, person: Person) -> Seat | None:
+        """Find the app's bot where the request came from; None where it is not installed."""
+        try:
+            return await self.seats.find(person.enterprise_id, person.team_id)
+        except SlackApiError as error:
+            log.warning("slack_refused_token", error=code_of(error))
+            return None
+
+    def _stay_out(self, body: Body, person: Person) -> Answer:
+        log.error("not_installed", team_id=person.team_id)
+        url = _response_url_in(body)
+        if url and "command" not in body:
+            respond = UrlRespond(url, self.web.session)
+            self.tasks.start(_tell(respond, _NO_INSTALLATION), "not installed")
+        return _instead(body, _NO_INSTALLATION)
+
+    async def _ask(self, handler: Handler, body: Body, person: Person, token: str) -> Answer:
+        """Have the handler answer; it goes on after that."""
         future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        request = self._request(body, context, BoltAck(future))
+        ack, url = BoltAck(future), _response_url_in(body)
+        respond = UrlRespond(url, self.web.session, ack if "command" in body else None)
+        request = SlackRequest(body, person, self.web.client(token), ack, respond)
         task = self.tasks.start(self._handle(handler, request), f"slack {kind_of(body)}")
-        await asyncio.wait(
-            (future, task),
-            timeout=self.patience.total_seconds(),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        await asyncio.sleep(0)  # until it has to wait for something
+        if not future.done() and not task.done():
+            if "command" in body:
+                future.set_result({})
+            else:
+                await asyncio.wait(
+                    (future, task),
+                    timeout=self.patience.total_seconds(),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
         if future.done():
             task.add_done_callback(lambda ended: self._apologise_later(ended, request))
-            answer = future.result()
-            return BoltResponse(status=200, body=answer) if answer else _empty(body)
+            return Answer(future.result()) if future.result() else _empty(body)
         if task.done() and not task.cancelled() and task.exception() is not None:
             self.metrics.handler_bugs.labels(kind_of(body)).inc()
-            return _apology(body)
+            return _instead(body, _APOLOGY)
         return _empty(body)
 
     async def _handle(self, handler: Handler, request: SlackRequest) -> None:
@@ -224,58 +266,37 @@ class SlackDoor:
             self.seats.forget(request.person.enterprise_id, request.person.team_id)
             await self.forget(request.person.enterprise_id, request.person.team_id)
 
-    def _request(self, body: Body, context: AsyncBoltContext, ack: BoltAck) -> SlackRequest:
-        name, workspace = labels_of(body)
-        return SlackRequest(
-            body=body,
-            person=Person(
-                enterprise_id=context.enterprise_id or "",
-                team_id=context.team_id or "",
-                user_id=context.user_id or "",
-                channel_id=context.channel_id or "",
-                name=name,
-                workspace=workspace,
-            ),
-            client=self.web.client(context.bot_token or ""),
-            ack=ack,
-            respond=UrlRespond(context.response_url or "", self.web.session),
-        )
-
     def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:
         """Apologise to somebody who was answered already, and waits for what will not come."""
         if ended.cancelled() or ended.exception() is None:
             return
         self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
         if request.body.get("response_url"):
-            self.tasks.start(_apologise(request), "apology")
+            self.tasks.start(_tell(request.respond, _APOLOGY), "apology")
 
 
-async def _apologise(request: SlackRequest) -> None:
+async def _tell(respond: Respond, text: str) -> None:
     with best_effort():
-        await request.respond(text=_APOLOGY, blocks=paragraphs([_APOLOGY]))
+        await respond(text=text, blocks=paragraphs([text]))
 
 
-@contextmanager
-def _unseen_by_bolt() -> Iterator[None]:
-    """Hide the variables that Bolt reads by itself: with some it would keep tokens in files."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
+def _person_in(body: Body) -> Person:
+    """Return who acts and where, which Bolt knows to find in every kind of request."""
+    name, workspace = labels_of(body)
+    return Person(
+        enterprise_id=bolt.extract_enterprise_id(body) or "",
+        team_id=bolt.extract_team_id(body) or "",
+        user_id=bolt.extract_user_id(body) or "",
+        channel_id=bolt.extract_channel_id(body) or "",
+        name=name,
+        workspace=workspace,
+    )
 
 
-async def _refuse(error: Exception) -> BoltResponse:
-    """Answer a request that Bolt stumbled over; our own handlers' failures do not come here."""
-    log.error("bolt_failed", exc_info=error)
-    is_malformed = isinstance(error, LookupError | TypeError | AttributeError)
-    return BoltResponse(status=400 if is_malformed else 500)
-
-
-async def dispatch(bolt: AsyncApp, body: Body) -> BoltResponse:
-    """Have our listeners answer a body whose sender is verified."""
-    # Bolt takes a body that is parsed already in this mode alone, and asks for no signature.
-    return await bolt.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+def _response_url_in(body: Body) -> str:
+    """Return where to answer later: a form that asked for a channel has it in a list."""
+    [first, *_] = body.get("response_urls") or [{}]
+    return str(body.get("response_url") or first.get("response_url") or "")
 
 
 def kind_of(body: Body) -> str:
@@ -294,6 +315,12 @@ def kind_of(body: Body) -> str:
     return body["type"] if body.get("type") in known else "other"
 
 
+def _is_own(event: Body, user_id: str | None, seat: Seat) -> bool:
+    """Whether the app did it itself."""
+    bot_id = event.get("bot_id")
+    return bool((user_id and user_id == seat.bot_user_id) or (bot_id and bot_id == seat.bot_id))
+
+
 def _takes_the_app_away(event: Body) -> bool:
     """Whether the bot's token is gone; people's own tokens do not concern us."""
     if event.get("type") == "tokens_revoked":
@@ -301,16 +328,15 @@ def _takes_the_app_away(event: Body) -> bool:
     return event.get("type") == "app_uninstalled"
 
 
-def _empty(body: Body) -> BoltResponse:
-    if body.get("type") == "block_suggestion":
-        return BoltResponse(status=200, body={"options": []})
-    return BoltResponse(status=200, body="")
+def _empty(body: Body) -> Answer:
+    return Answer({"options": []} if body.get("type") == "block_suggestion" else {})
 
 
-def _apology(body: Body) -> BoltResponse:
+def _instead(body: Body, text: str) -> Answer:
+    """Say a sentence where the answer can hold one."""
     if "command" in body:
-        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _APOLOGY})
+        return Answer({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
-        view = modal("refusal", "That Did Not Work", paragraphs([_APOLOGY]))
-        return BoltResponse(status=200, body={"response_action": "update", "view": view})
+        view = modal("refusal", "That Did Not Work", paragraphs([text]))
+        return Answer({"response_action": "update", "view": view})
     return _empty(body)

@@ -11,20 +11,18 @@ from urllib.request import getproxies
 
 import aiohttp
 import structlog
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.authorization.async_authorize import AsyncAuthorize
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.settings import Settings
 from handlers.reply import SlackClients
-from handlers.slack import TROUBLE, code_of, is_passing, name_of, slack_refusals
+from handlers.slack import TROUBLE, is_passing, name_of, slack_refusals
 from services.errors import ChannelClosed
 from services.store import workspaces
-from services.store.engine import Database
+from services.store.engine import Changes, Database
 from services.store.slack import SlackInstallationStore
 
 log = structlog.get_logger(__name__)
@@ -89,16 +87,22 @@ class SlackWeb:
     session: aiohttp.ClientSession
     retries: Callable[[], list[AsyncRetryHandler]] = async_default_handlers
     has_proxies: bool = True
+    made: dict[str, AsyncWebClient] = field(default_factory=dict, repr=False)
 
     def client(self, token: str = "") -> AsyncWebClient:
-        """Make a client with this token."""
-        return SlackClient(
-            token=token or None,
-            base_url=self.api_url,
-            session=self.session,
-            retry_handlers=self.retries(),
-            trust_env_in_session=self.has_proxies,
-        )
+        """Return the client with this token; making one takes longer than most answers."""
+        known = self.made.get(token)
+        if known is None:
+            if len(self.made) >= _MOST:
+                self.made.clear()
+            known = self.made[token] = SlackClient(
+                token=token or None,
+                base_url=self.api_url,
+                session=self.session,
+                retry_handlers=self.retries(),
+                trust_env_in_session=self.has_proxies,
+            )
+        return known
 
 
 @dataclass(slots=True)
@@ -146,62 +150,45 @@ class InstalledSeats:
 
 @dataclass(frozen=True, slots=True)
 class CachedSeats:
-    """Caches bots for a few minutes, so that a command waits for no database."""
+    """Remembers bots, so that a command waits for no database.
+
+    What any process installs or takes away is seen within five seconds (`Changes`). Slack sends
+    nothing from where the app was taken away, and a token that it revoked opens nothing; so what
+    is remembered until then lets nobody do anything. While the database is lost, what was found in
+    the last minutes serves.
+    """
 
     seats: OneSeat | InstalledSeats
-    known: dict[TeamKey, tuple[float, Seat]] = field(default_factory=dict, repr=False)
+    changes: Changes | None = None  # None where a bot token stands in the settings
+    known: dict[TeamKey, tuple[int, float, Seat]] = field(default_factory=dict, repr=False)
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
         """Find the bot, if the app is installed there."""
         key = (enterprise_id, team_id)
-        until, seat = self.known.get(key, (0.0, None))
-        if seat is not None and until > time.monotonic():
+        count, until, seat = self.known.get(key, (0, 0.0, None))
+        stamp = await self._stamp(count)
+        if seat is not None and count == stamp and until > time.monotonic():
             return seat
         self.known.pop(key, None)
         found = await self.seats.find(enterprise_id, team_id)
         if found is not None and found.bot_id:
             if len(self.known) >= _MOST:
                 self.known.clear()
-            self.known[key] = (time.monotonic() + _LIFETIME.total_seconds(), found)
+            self.known[key] = (stamp, time.monotonic() + _LIFETIME.total_seconds(), found)
         return found
+
+    async def _stamp(self, otherwise: int) -> int:
+        try:
+            return await self.changes.stamp() if self.changes is not None else 0
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("changes_not_read", error=type(error).__name__)
+            return otherwise
 
     def forget(self, enterprise_id: str, team_id: str = "") -> None:
         """Ask again for this workspace, or for all of its organisation's."""
         for key in list(self.known):
             if key == (enterprise_id, team_id) or (enterprise_id and key[0] == enterprise_id):
                 del self.known[key]
-
-
-@dataclass(frozen=True)
-class Authorizer(AsyncAuthorize):
-    """Tells Bolt who the app is in the workspace that a request came from."""
-
-    seats: CachedSeats
-
-    async def __call__(
-        self,
-        *,
-        context: AsyncBoltContext,
-        enterprise_id: str | None,
-        team_id: str | None,
-        user_id: str | None,
-        **_actor: str | None,
-    ) -> AuthorizeResult | None:
-        """Return the app's bot there, or None where the app is not installed."""
-        try:
-            seat = await self.seats.find(enterprise_id or "", team_id or "")
-        except SlackApiError as error:
-            log.warning("slack_refused_token", error=code_of(error))
-            return None
-        if seat is None:
-            return None
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            bot_token=seat.token,
-            bot_id=seat.bot_id,
-            bot_user_id=seat.bot_user_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,5 +244,5 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     else:
         store = SlackInstallationStore(settings.slack_client_id, database)
         seats = InstalledSeats(store)
-    cached = CachedSeats(seats)
+    cached = CachedSeats(seats, database.changes if store is not None else None)
     return Slack(web, cached, WorkspaceClients(database, cached, web), store)

@@ -15,12 +15,10 @@ from typing import Any
 
 import aiohttp
 import structlog
-from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import http
-from bot.slack_app import AfterAnswers, Departure, dispatch
+from bot.slack_app import AfterAnswers, Answer, Departure, SlackDoor
 from bot.slack_clients import SlackWeb
 from bot.work import Tasks
 from handlers.slack import TROUBLE, name_of, wait_of
@@ -43,7 +41,7 @@ Socket = aiohttp.ClientWebSocketResponse
 class _Asked:
     """A request to our handlers, and the departure of its answer."""
 
-    answer: asyncio.Future[BoltResponse]
+    answer: asyncio.Future[Answer]
     departure: Departure
 
 
@@ -51,7 +49,7 @@ class _Asked:
 class SlackSocket:
     """Socket Mode: Slack sends everything over the newest connection, and waits for each answer."""
 
-    bolt: AsyncApp
+    door: SlackDoor
     token: str = field(repr=False)
     web: SlackWeb
     tasks: Tasks
@@ -161,7 +159,7 @@ class SlackSocket:
             return known
         departure = self.after.departure()
         with departure.awaited():
-            answer = asyncio.ensure_future(dispatch(self.bolt, envelope["payload"]))
+            answer = asyncio.ensure_future(self.door.answer(envelope["payload"]))
         asked = self.asked[envelope_id] = _Asked(answer, departure)
         if len(self.asked) > _REMEMBERED:
             self.asked.popitem(last=False)
@@ -189,8 +187,8 @@ def _decoded(text: str) -> Json:
         return {}
 
 
-def _acknowledgement(envelope: Json, answer: BoltResponse) -> str:
+def _acknowledgement(envelope: Json, answer: Answer) -> str:
     acknowledgement: Json = {"envelope_id": envelope["envelope_id"]}
     if answer.body:
-        acknowledgement["payload"] = json.loads(answer.body)
+        acknowledgement["payload"] = answer.body
     return json.dumps(acknowledgement, ensure_ascii=False)

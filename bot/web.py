@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import http
 from bot.browser import Browser
@@ -27,6 +26,7 @@ from bot.clock import Clock
 from bot.html import Guarded, Pages
 from bot.http import SlackEvents
 from bot.install import Install
+from bot.slack_app import SlackDoor
 from bot.telemetry import Metrics
 from bot.wiring import Core, now
 from bot.work import Alarm, Tasks
@@ -115,6 +115,7 @@ class Health:
         return found
 
 
+_SLACK = "/slack/events"
 _STORED = ("database", "migrations", "disk")
 
 
@@ -174,16 +175,29 @@ def _named(raw: bytes) -> dict[str, set[str]]:
     return found
 
 
-def web_app(core: Core, bolt: AsyncApp, health: Health) -> ASGIApp:
+@dataclass(frozen=True, slots=True)
+class _SlackFirst:
+    """Nearly all requests are Slack's, and the way to a route takes longer than our answer."""
+
+    events: SlackEvents
+    rest: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand Slack's over, and have the rest look for a route."""
+        is_slacks = scope["method"] == "POST" and scope["path"] == _SLACK
+        await (self.events if is_slacks else self.rest)(scope, receive, send)
+
+
+def web_app(core: Core, door: SlackDoor, health: Health) -> ASGIApp:
     """Build what is served to the world; Slack's events only where it does not use a socket."""
     settings, store = core.settings, core.slack.store
     pages = Pages(settings, store is not None)
     browser = Browser(core.connect_pages, pages)
-    routes = []
+    routes, events = [], None
     if not settings.is_socket_mode:
         verifier = SignatureVerifier(settings.slack_signing_secret.get_secret_value())
-        # Nearly all requests are Slack's, and routes are tried in order.
-        routes.append(_post("/slack/events", SlackEvents(bolt, verifier, core.after)))
+        events = SlackEvents(door, verifier, core.after)
+        routes.append(_post(_SLACK, events))
     if store is not None:
         install = Install(core, store, pages)
         routes.append(_get("/slack/install", install.begin))
@@ -198,7 +212,7 @@ def web_app(core: Core, bolt: AsyncApp, health: Health) -> ASGIApp:
     )
     # Those lead to the host that a request names, over http, with the nonce in the address.
     made.router.redirect_slashes = False
-    return Guarded(made, settings.public_url)
+    return Guarded(made if events is None else _SlackFirst(events, made), settings.public_url)
 
 
 def _connecting(browser: Browser) -> list[Route]:

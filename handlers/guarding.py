@@ -40,20 +40,21 @@ _SUBMISSION = "view_submission"
 _MENU = "block_suggestion"
 _LINK = "link_shared"
 _CLOSING = "view_closed"
+_ANSWERED = frozenset({_MENU, _SUBMISSION})  # by their handlers; a command by what is said first
 
 
 Greet = Callable[[SlackRequest], Awaitable[SlackRequest]]
 
 
 def guarded(handler: Handler, greet: Greet | None = None) -> Handler:
-    """Return the handler, with presses and commands acknowledged and refusals told.
+    """Return the handler, with presses and events acknowledged and refusals told.
 
     Who acts for the first time is greeted, whatever the answer is.
     """
 
     async def run(request: SlackRequest) -> None:
         request = replace(request, body=cleaned(request.body))
-        if request.body.get("type") not in {_MENU, _SUBMISSION}:
+        if "command" not in request.body and request.body.get("type") not in _ANSWERED:
             await request.ack()
         try:
             if is_outsider(request.body):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from handlers import names, reply, words
 from handlers.batch.listeners import BatchListeners
@@ -127,9 +127,9 @@ class _Register:
         typed = words.parse(str(request.body.get("text", "")))
         if typed.whole and await self.export.is_number(request, typed.whole):
             typed = replace(typed, verb=typed.alone, rest=(typed.whole,))
-        if about := self._with_more().get(typed.verb):
+        if about := self._with_more.get(typed.verb):
             await about(request, typed.rest)
-        elif handler := self._alone().get(typed.verb):
+        elif handler := self._alone.get(typed.verb):
             await handler(request)
         else:
             await self.home.unknown(request, typed)
@@ -142,6 +142,7 @@ class _Register:
         elif numbers:
             await self.export.open_for(request, numbers[0])
 
+    @cached_property
     def _with_more(self) -> dict[str, _About]:
         """Return who answers a word that is followed by more."""
         return {
@@ -158,6 +159,7 @@ class _Register:
             Command.RECONCILE: patient(self.reconcile.compare),
         }
 
+    @cached_property
     def _alone(self) -> dict[str, Handler]:
         return {
             words.PANEL: self.home.panel,

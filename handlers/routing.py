@@ -61,8 +61,8 @@ class Note:
 class SlackRequest:
     """One thing that a person did in Slack, or that Slack tells.
 
-    Presses, commands and events are acknowledged before their handler runs; it answers a menu or a
-    form that was sent by itself.
+    Presses and events are acknowledged before their handler runs, a command when it has to wait for
+    something; it answers a menu or a form that was sent by itself.
     """
 
     body: Body  # a command's form, an interaction's payload, or an event's envelope
@@ -213,6 +213,8 @@ def pressed(body: Body) -> Body:
 
 def connection_in(body: Body) -> int:
     """Return the connection that a press or a view is about; 0 where the place decides."""
+    if "view" not in body and "actions" not in body:
+        return 0
     named = _ABOUT.fullmatch(str(pressed(body).get("block_id", "")))
     return int(named[1]) if named else note_of(body.get("view") or {}).connection_id
 
@@ -230,8 +232,9 @@ def is_outsider(body: Body) -> bool:
 
     Where Slack does not tell both sides there is nothing to compare, and roles decide.
     """
-    theirs, ours = _team_of_actor(body), _installed_team(body)
-    if not theirs or not ours or theirs == ours:
+    theirs = _team_of_actor(body)
+    ours = _installed_team(body) if theirs else ""
+    if not ours or theirs == ours:
         return False
     team = _object(body, "team")
     if not team and ours == _object(body, "enterprise").get("id"):

@@ -45,6 +45,8 @@ _OF_AN_INVOICE = frozenset(
         Command.CLIENT,  # its name is one, too
     }
 )
+# Typed plainly, nearly always, and understood in no time.
+_ALONE = frozenset(VERBS) - {Command.EXPORT}
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))
 _DIGIT = re.compile(r"[0-9]")
 # What Slack makes of an address or a telephone number; mentions stay as they are.
@@ -74,6 +76,10 @@ def parse(text: str) -> Words:
 
     What follows a verb that wants one number is handed on as it was typed.
     """
+    return Words(text, typed=text) if text in _ALONE else _parse(text)
+
+
+def _parse(text: str) -> Words:
     lines = html.unescape(_LINK.sub(_labelled, text)).splitlines()
     said = "\n".join(numbers.spaced(line) for line in lines).strip()
     first, *rest = said.split(maxsplit=1) or [""]

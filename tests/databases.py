@@ -253,6 +253,7 @@ class LastingDatabase:
     def aim(self, url: str) -> Database:
         """Return the database at another address; nothing may be open any more."""
         self.url = url
+        self.database.changes.doubt()
         KEYRING.fill(MultiFernet([Fernet(KEY)]))
         return self.database
 

@@ -1,7 +1,7 @@
 """The panel, the Home tab, status and help: where everything stands and how to go on."""
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -34,7 +34,7 @@ from services.errors import NotAllowed, NotConnected
 from services.explain.service import ExplainService
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
-from services.model.people import Person
+from services.model.people import Person, Role
 
 _LONGEST_ID = 32
 _SHORTCUTS = frozenset({"shortcut", "message_action"})
@@ -48,6 +48,7 @@ class HomeListeners:
     explain: ExplainService
     workspaces: WorkspaceService
     support_email: str = ""
+    drawn: dict[Role, list[Block]] = field(default_factory=dict)  # what can be typed, by role
 
     async def panel(self, request: SlackRequest) -> None:
         """Answer the bare command."""
@@ -69,19 +70,20 @@ class HomeListeners:
 
     async def _help(self, request: SlackRequest, *wrong: str) -> None:
         try:
-            found = await self.service.overviews(request.person)
+            role = await self.service.best_role(request.person)
         except NotAllowed as refusal:
             _, *way_on = reply.refusal_blocks(refusal)
             said = f"{ASK_FOR_ACCESS}{whom_to_write(self.support_email)}"
             await reply.tell(request, "\n".join([*wrong, WHAT_IT_IS, said]), way_on)
             return
-        if not found:
+        if role is None:
             said = f"{NOT_CONNECTED}{whom_to_write(self.support_email)}"
             await reply.tell(request, "\n".join([*wrong, WHAT_IT_IS, said]), button_blocks(()))
             return
-        role = max(each.role for each in found)
         said = " ".join([*wrong, "Here's what you can type:"])
-        await reply.tell(request, said, help_blocks(role, self.support_email))
+        if role not in self.drawn:
+            self.drawn[role] = help_blocks(role, self.support_email)
+        await reply.tell(request, said, self.drawn[role])
 
     async def opened(self, request: SlackRequest) -> None:
         """Draw the Home tab."""

@@ -1,7 +1,8 @@
 """Connecting a Paymo company with a Xero organisation, ending it, and the workspaces it is for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -35,11 +36,14 @@ from services.store import (
 )
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.people import Place
 from services.store.tables import Connection, Workspace
 
 log = structlog.get_logger(__name__)
 
 _NAMED_FOR = timedelta(days=1)
+_MET_HOLDS = timedelta(minutes=5)
+_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class ConnectService:
     screen: ConnectScreen
     checklists: Checklists
     now: Callable[[], datetime]
+    # By workspace what decides about roles, and the stamp under which it was read.
+    places: dict[tuple[str, str], tuple[int, Sequence[Place]]] = field(default_factory=dict)
 
     async def open(self, person: Person) -> Checklist:
         """Start connecting, or go on where somebody stopped. Raises `NotAllowed`."""
@@ -117,12 +123,32 @@ class ConnectService:
                 await checklists.overview_of(session, each, role)
                 for each in found
                 if (role := await people.role_of(session, each, person)) > Role.NOBODY
-                and _is_begun(each)
+                and connections.is_begun(each)
             ]
             hidden = [each for each in found if each.state is not ConnectionState.PENDING]
             if hidden and not seen:
                 raise people.refusal(hidden[0], Role.VIEWER, Role.NOBODY)
             return tuple(seen)
+
+    async def best_role(self, person: Person) -> Role | None:
+        """Return the most that this person may do here; None where there is nothing to see.
+
+        Raises `NotAllowed` as `overviews` does.
+
+        What this process remembers counts, which is five seconds old at most (`Changes`). Nothing
+        is allowed by it: it chooses which commands `help` lists, and each of them asks the
+        database.
+        """
+        key = (person.enterprise_id, person.team_id)
+        stamp = await self.database.changes.stamp()
+        count, found = self.places.get(key, (-1, ()))
+        if count != stamp:
+            async with self.database.sessions() as session:
+                found = await connections.places(session, person)
+            if len(self.places) >= _MOST:
+                self.places.clear()
+            self.places[key] = (stamp, found)
+        return connections.best_role(found, person)
 
     async def former(self, person: Person) -> str:
         """Name the connection that ended last, to whoever had a role in it; "" otherwise."""
@@ -200,12 +226,6 @@ class ConnectService:
         return connection
 
 
-def _is_begun(connection: Connection) -> bool:
-    """Say whether there is anything to show of a connection."""
-    is_pending = connection.state is ConnectionState.PENDING
-    return not is_pending or bool(connection.paymo_api_key or connection.grant_id)
-
-
 async def _to_end(session: Session, person: Person) -> Connection:
     current = await connections.find_current(session, person)
     if current is None:
@@ -256,6 +276,7 @@ class WorkspaceService:
 
     database: Database
     now: Callable[[], datetime]
+    met: dict[tuple[Person, str], float] = field(default_factory=dict)  # until when it counts
 
     async def id_of(self, person: Person) -> int:
         """The id of this person's workspace, which is added when it is new."""
@@ -286,7 +307,21 @@ class WorkspaceService:
             return await workspaces.mark_welcomed(session, found.id, self.now())
 
     async def meet(self, person: Person, app: str = "") -> bool:
-        """Say once that this person has not been told yet what this is; `app` is our id there."""
+        """Say once that this person has not been told yet what this is; `app` is our id there.
+
+        Whom this process has met in the last five minutes is not looked up again; whoever is
+        deleted meanwhile is greeted that much later.
+        """
+        key = (Person(person.enterprise_id, person.team_id, person.user_id), app)
+        if self.met.get(key, 0) > time.monotonic():
+            return False
+        is_new = await self._meet(person, app)
+        if len(self.met) >= _MOST:
+            self.met.clear()
+        self.met[key] = time.monotonic() + _MET_HOLDS.total_seconds()
+        return is_new
+
+    async def _meet(self, person: Person, app: str) -> bool:
         workspace_id = await self.id_of(person)
         # Nearly always there is nothing to write, and Slack waits: no lock for that.
         async with self.database.sessions() as session:

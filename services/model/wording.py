@@ -180,6 +180,8 @@ def _read(kind: str, value: str) -> Fact:
 
 def clean(text: str) -> str:
     """The text as it can be read; other ways to break a line become line ends."""
+    if text.isascii() and text.isprintable():
+        return text
     return _GONE.sub("", _BREAKS.sub("\n", text))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import and_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, people, schedules
+from services.store.people import Place
 from services.store.tables import Batch, Connection, Export, Subscription, Task, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
@@ -22,6 +24,7 @@ _OPEN = (
     ConnectionState.PENDING,
     ConnectionState.ENDING,
 )
+Listed = TypeVar("Listed", Place, Connection)
 _OVER = "This connection has been ended. Type the command again to choose another one."
 CONNECT_FIRST = f"Paymo and Xero are not connected yet. Type {Typed(Command.CONNECT)} first."
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
@@ -55,6 +58,50 @@ async def wait_for_turn(session: AsyncSession, connection: Connection) -> None:
     await session.refresh(connection, with_for_update=True)
 
 
+async def places(session: AsyncSession, person: Person) -> Sequence[Place]:
+    """Return what decides about anybody's role in this person's workspace."""
+    found = await _open(session, person)
+    heard: dict[int, dict[str, bool]] = {each.id: {} for each in found}
+    for each in await session.scalars(
+        select(Subscription).where(Subscription.connection_id.in_(heard))
+    ):
+        heard[each.connection_id][each.channel_id] = not each.paused_because
+    return [
+        Place(
+            id=each.id,
+            state=each.state,
+            owner_id=each.owner_id,
+            exporters=each.exporters,
+            viewers=each.viewers,
+            channel_viewers=each.channel_viewers,
+            is_begun=is_begun(each),
+            channels=heard[each.id],
+        )
+        for each in found
+    ]
+
+
+def best_role(found: Sequence[Place], person: Person) -> Role | None:
+    """Return the most that a person may do in one of them; None where there is nothing to see.
+
+    Raises `NotAllowed` where there are some, and none of them is theirs to see.
+    """
+    roles = [role for each in found if each.is_begun and (role := each.role_of(person))]
+    if roles:
+        return max(roles)
+    bound = {each.id for each in found if person.channel_id in each.channels}
+    for each in _usual_first(found, bound):
+        if each.state is not ConnectionState.PENDING:
+            raise people.refusal(each, Role.VIEWER, Role.NOBODY)
+    return None
+
+
+def is_begun(connection: Connection) -> bool:
+    """Say whether there is anything to show of a connection."""
+    is_pending = connection.state is ConnectionState.PENDING
+    return not is_pending or bool(connection.paymo_api_key or connection.grant_id)
+
+
 async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
     """Return the workspace's connections that have not ended, the usual one first."""
     return _usual_first(await _open(session, person), await _bound_to(session, person.channel_id))
@@ -74,7 +121,7 @@ async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
     return found.all()
 
 
-def _usual_first(found: Sequence[Connection], bound: set[int]) -> Sequence[Connection]:
+def _usual_first(found: Sequence[Listed], bound: set[int]) -> Sequence[Listed]:
     rank = {state: place for place, state in enumerate(_OPEN)}
     return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
 

@@ -1,14 +1,27 @@
 """The engine: SQLite by default, PostgreSQL by URL, secrets readable once it is open."""
 
+import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import Connection, Engine, event, inspect, make_url, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    Update,
+    event,
+    inspect,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -16,9 +29,10 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import ORMExecuteState, SessionTransactionOrigin
 from sqlalchemy.orm import Session as SyncSession
-from sqlalchemy.orm import SessionTransactionOrigin
 
+from services.store import tables
 from services.store.tables import Base
 from services.store.types import KEYRING, Secret
 
@@ -27,6 +41,22 @@ Sessions = async_sessionmaker[AsyncSession]
 
 _READER = "reader"
 _MEMORY = "memory"
+_CHANGES = "changes"
+_TOUCHED = "touched"
+_NEWS, _BELIEVED = 1, 5  # seconds
+# What decides about roles; by all else that is written, nobody may do more or less.
+_DECIDING: dict[type, tuple[str, ...]] = {
+    tables.Connection: (
+        "state",
+        "owner_id",
+        "exporters",
+        "viewers",
+        "channel_viewers",
+        "paymo_api_key",
+        "grant_id",
+    ),
+    tables.Subscription: ("channel_id", "paused_because"),
+}
 _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
@@ -93,20 +123,26 @@ class Database:
         """Open it; the first key encrypts, all of them decrypt."""
         KEYRING.fill(MultiFernet([Fernet(key) for key in encryption_keys]))
         if not driver_url(url).startswith("sqlite"):
-            engine = create_engine(url, pool_pre_ping=True)
-            return cls(
-                engine, async_sessionmaker(engine, expire_on_commit=False, info={_MEMORY: {}})
-            )
-        engine = create_engine(url)
-        teach_sqlite(engine.sync_engine, foreign_keys=True)
-        reader = engine.execution_options(**{_READER: True}).sync_engine
+            engine, kind = create_engine(url, pool_pre_ping=True), _Session
+            kept: dict[str, Any] = {_MEMORY: {}}
+        else:
+            engine, kind = create_engine(url), _SQLiteSession
+            teach_sqlite(engine.sync_engine, foreign_keys=True)
+            kept = {
+                _MEMORY: {},
+                _READER: engine.execution_options(**{_READER: True}).sync_engine,
+            }
+        kept[_CHANGES] = Changes(engine.execution_options(**{_READER: True}))
         sessions = async_sessionmaker(
-            engine,
-            expire_on_commit=False,
-            sync_session_class=_SQLiteSession,
-            info={_READER: reader, _MEMORY: {}},
+            engine, expire_on_commit=False, sync_session_class=kind, info=kept
         )
         return cls(engine, sessions)
+
+    @property
+    def changes(self) -> "Changes":
+        """Whether what is remembered of roles and installations still holds."""
+        changes: Changes = self.sessions.kw["info"][_CHANGES]
+        return changes
 
     @property
     def reader(self) -> AsyncEngine:
@@ -120,6 +156,8 @@ class Database:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        if self.changes.reading is not None:
+            await asyncio.wait([self.changes.reading])
         await self.engine.dispose()
 
 
@@ -129,7 +167,115 @@ def memory_of(session: Session) -> dict[tuple[str, int], Any]:
     return memory
 
 
-class _SQLiteSession(SyncSession):
+@dataclass(slots=True)
+class Changes:
+    """Tells whether what this process remembers of roles and installations still holds.
+
+    A row of the database counts what changes them, whoever does it. While somebody asks, it is read
+    once a second; what was read is believed for five. So a change made here shows at once, and one
+    made by another process within five seconds, within about one where there is traffic. That is
+    safe since nothing is allowed by what is remembered: whoever acts asks the database.
+    """
+
+    engine: AsyncEngine
+    count: int = 0
+    read_at: float | None = None
+    reading: asyncio.Task[int] | None = None
+
+    def current(self) -> int | None:
+        """Return the count where it is known; None where it has to be read first."""
+        if self.read_at is None:
+            return None
+        age = time.monotonic() - self.read_at
+        if age > _NEWS:
+            self._begin()
+        return self.count if age <= _BELIEVED else None
+
+    async def stamp(self) -> int:
+        """Return the count, read now where it has to be."""
+        known = self.current()
+        return known if known is not None else await asyncio.shield(self._begin())
+
+    def doubt(self) -> None:
+        """Read it again before anything remembered is used: something was changed here."""
+        self.read_at = self.reading = None
+
+    def _begin(self) -> "asyncio.Task[int]":
+        if self.reading is None or self.reading.done():
+            self.reading = asyncio.create_task(self._read(), name="changes")
+            self.reading.add_done_callback(_retrieved)
+        return self.reading
+
+    async def _read(self) -> int:
+        begun = time.monotonic()
+        async with self.engine.connect() as connection:
+            found = await connection.scalar(select(tables.Change.count)) or 0
+        if self.reading is asyncio.current_task():  # nothing was changed here meanwhile
+            self.count, self.read_at = found, begun
+        return found
+
+
+def _retrieved(task: "asyncio.Task[int]") -> None:
+    """Take note of a failure, which whoever waited has seen."""
+    if not task.cancelled():
+        task.exception()
+
+
+def change(dialect: str) -> Any:
+    """Return the statement that counts one more change; the last of its transaction.
+
+    Its row is everybody's, so that whoever went on after it could wait for each other.
+    """
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(tables.Change)
+    one_more = {"count": tables.Change.count + 1}
+    return insert.values(id=1, count=1).on_conflict_do_update(index_elements=["id"], set_=one_more)
+
+
+class _Session(SyncSession):
+    """A session that counts its changes of roles when it is committed."""
+
+
+@event.listens_for(_Session, "after_flush")
+def _flushed(session: SyncSession, _context: object) -> None:
+    whole = any(type(each) in _DECIDING for each in (*session.new, *session.deleted))
+    if whole or any(_decides(each) for each in session.dirty):
+        session.info[_TOUCHED] = True
+
+
+def _decides(row: object) -> bool:
+    """Say whether what is written of a row changes who may do what."""
+    written = inspect(row).attrs
+    return any(written[name].history.has_changes() for name in _DECIDING.get(type(row), ()))
+
+
+@event.listens_for(_Session, "do_orm_execute")
+def _executed(asked: ORMExecuteState) -> None:
+    """Note statements that write rows unread; those that update connections change no roles."""
+    statement = asked.statement
+    if isinstance(statement, Insert | Update | Delete):
+        name = getattr(statement.table, "name", "")
+        is_rows = name == tables.Connection.__tablename__ and not isinstance(statement, Update)
+        if is_rows or name == tables.Subscription.__tablename__:
+            asked.session.info[_TOUCHED] = True
+
+
+@event.listens_for(_Session, "before_commit")
+def _commits(session: SyncSession) -> None:
+    if session.in_nested_transaction():
+        return
+    session.flush()
+    if session.info.get(_TOUCHED):
+        connection = session.connection()
+        connection.execute(change(connection.dialect.name))
+
+
+@event.listens_for(_Session, "after_commit")
+def _committed(session: SyncSession) -> None:
+    if not session.in_nested_transaction() and session.info.pop(_TOUCHED, False):
+        session.info[_CHANGES].doubt()
+
+
+class _SQLiteSession(_Session):
     """A session whose transaction takes the write lock only when it was begun on purpose."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:

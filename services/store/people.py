@@ -5,6 +5,7 @@ what concerns a person marks their row (`outdate`), and the outbox publishes it.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
+from services.model.connection import ConnectionState
 from services.model.people import Person, Role
 from services.model.wording import Member
 from services.store import leases
@@ -119,6 +121,26 @@ async def _put(
     return await session.scalar(written) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What decides about roles in one connection, and the channels that it is told to."""
+
+    id: int
+    state: ConnectionState
+    owner_id: str
+    exporters: list[str]
+    viewers: list[str]
+    channel_viewers: bool
+    is_begun: bool
+    channels: dict[str, bool]  # False while notifications are paused there
+
+    def role_of(self, person: Person) -> Role:
+        """Return what this person may do, as `role_of` below does."""
+        named = named_role(self, person.user_id)
+        is_heard = self.channel_viewers and self.channels.get(person.channel_id, False)
+        return Role.VIEWER if named is Role.NOBODY and is_heard else named
+
+
 async def role_of(session: AsyncSession, connection: Connection, person: Person) -> Role:
     """Return what this person may do with a connection, there where they are."""
     named = named_role(connection, person.user_id)
@@ -127,7 +149,7 @@ async def role_of(session: AsyncSession, connection: Connection, person: Person)
     return Role.NOBODY if await _heard(session, connection, person) is None else Role.VIEWER
 
 
-def named_role(connection: Connection, user_id: str) -> Role:
+def named_role(connection: Connection | Place, user_id: str) -> Role:
     """Return what this person may do anywhere: as the owner, or because the owner named them."""
     if user_id == connection.owner_id:
         return Role.OWNER
@@ -146,7 +168,7 @@ async def require(
     raise refusal(connection, role, has)
 
 
-def refusal(connection: Connection, role: Role, has: Role) -> NotAllowed:
+def refusal(connection: Connection | Place, role: Role, has: Role) -> NotAllowed:
     """Return why not, with the role that this person can ask for: one step from what they have."""
     wanted = role if has is Role.EXPORTER else min(role, Role.EXPORTER)
     why = _WHY[role].format(owner=Member(connection.owner_id))

@@ -6,7 +6,8 @@ of its token. Nothing else in the services names Slack's SDK.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -20,7 +21,7 @@ from sqlalchemy import ColumnElement, Table, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.engine import Database
+from services.store.engine import Database, change
 from services.store.tables import Base, SlackBot, SlackInstallation, SlackState
 from services.store.types import KEYRING
 
@@ -36,13 +37,21 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
         super().__init__(client_id, database.reader)
         self.installations = _TABLES[SlackInstallation.__tablename__]
         self.bots = _TABLES[SlackBot.__tablename__]
-        self._writer = database.engine
+        self._database = database
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncConnection]:
+        """Write, and have every process ask again for the bots that it remembers."""
+        async with self._database.engine.begin() as connection:
+            yield connection
+            await connection.execute(change(connection.dialect.name))
+        self._database.changes.doubt()
 
     async def async_save(self, installation: Installation) -> None:
         """Keep this installation and its bot in place of the same person's former one."""
         table = self.installations
         where = (*self._at(table, installation), table.c.user_id == installation.user_id)
-        async with self._writer.begin() as connection:
+        async with self._changing() as connection:
             await connection.execute(delete(table).where(*where))
             await connection.execute(insert(table), self._row(table, installation))
             if installation.bot_token is not None:
@@ -50,14 +59,14 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
 
     async def async_save_bot(self, bot: Bot) -> None:
         """Keep this bot in place of the workspace's former one."""
-        async with self._writer.begin() as connection:
+        async with self._changing() as connection:
             await self._put_bot(connection, bot)
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
         """Forget the bot, and the copies of its token beside the people who installed it."""
         table = self.installations
         empty = {"bot_token": None, "bot_refresh_token": None}
-        async with self._writer.begin() as connection:
+        async with self._changing() as connection:
             await connection.execute(
                 delete(self.bots).where(*self._in(self.bots, enterprise_id, team_id))
             )
@@ -78,7 +87,7 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
         """
         if is_enterprise_install:
             team_id = None
-        async with self._writer.begin() as connection:
+        async with self._changing() as connection:
             found = await self._forget(connection, enterprise_id, team_id)
             if not found and enterprise_id and is_enterprise_install is None:
                 await self._forget(connection, enterprise_id, None)

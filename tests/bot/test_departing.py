@@ -129,14 +129,13 @@ def _door(made: Stage, opens: Handler, submitted: Handler, **more: Any) -> Slack
 
 
 async def _open_door(made: Stage, over: str, door: SlackDoor, stack: AsyncExitStack) -> None:
-    bolt = door.app()
     if over == "socket":
-        link = SlackSocket(bolt, "xapp-1-test", made.web, made.tasks, made.after)
+        link = SlackSocket(door, "xapp-1-test", made.web, made.tasks, made.after)
         stack.push_async_callback(link.close)
         link.start()
         await made.slack.wait_for(lambda: made.slack.sockets.open, PATIENCE)
         return
-    events = SlackEvents(bolt, SignatureVerifier(made.slack.signing_secret), made.after)
+    events = SlackEvents(door, SignatureVerifier(made.slack.signing_secret), made.after)
     web = Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
     server = Server(uvicorn.Config(web, log_config=None, lifespan="off"))
     listener = stack.enter_context(listen("127.0.0.1", 0))

@@ -1,7 +1,6 @@
 """Handlers that go on after the answer: what Slack sees, what is logged, what is told."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,10 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_bolt.response import BoltResponse
 
-from bot.slack_app import SlackDoor
+from bot.slack_app import Answer, SlackDoor
 from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Tasks
@@ -24,22 +21,21 @@ from sandbox.slack import SlackWorld
 
 @dataclass
 class Bench:
-    """Bolt with one handler of the test's own, and Slack to post to."""
+    """The door to one handler of the test's own, and Slack to post to."""
 
     slack: SlackWorld
     door: SlackDoor
     forgotten: list[tuple[str, str]] = field(default_factory=list)
 
-    async def command(self) -> BoltResponse:
+    async def command(self) -> Answer:
         """Have somebody type the command; return the answer."""
         anna, room = self.slack.user("Anna"), self.slack.channel("invoices")
         fields = self.slack.payloads.command(anna, room, "/paymo-xero", "x")
         return await self.send(dict(fields))
 
-    async def send(self, body: dict[str, Any]) -> BoltResponse:
+    async def send(self, body: dict[str, Any]) -> Answer:
         """Send a parsed body."""
-        asked = AsyncBoltRequest(body=body, mode="socket_mode")
-        return await self.door.app().async_dispatch(asked)
+        return await self.door.answer(body)
 
 
 @asynccontextmanager
@@ -81,7 +77,7 @@ async def test_the_answer_leaves_while_the_handler_goes_on() -> None:
     async with bench(handler) as made:
         answer = await made.command()
 
-        assert json.loads(answer.body) == {"text": "at once"}
+        assert answer.body == {"text": "at once"}
         assert not ended.is_set()
         go.set()
         await made.door.tasks.drain(timedelta(seconds=5))
@@ -97,7 +93,7 @@ async def test_slack_is_answered_in_time_when_the_handler_is_slow() -> None:
     async with bench(handler, patience=timedelta(milliseconds=50)) as made:
         answer = await made.command()
 
-        assert (answer.status, answer.body) == (200, "")
+        assert (answer.status, answer.body) == (200, {})
         go.set()
 
 
@@ -109,7 +105,7 @@ async def test_a_bug_before_the_answer_is_told_to_the_person_and_logged() -> Non
         async with bench(handler) as made:
             answer = await made.command()
 
-    assert "Something went wrong on our side" in json.loads(answer.body)["text"]
+    assert "Something went wrong on our side" in answer.body["text"]
     assert [str(each["exc_info"]) for each in logged if each["event"] == "task_failed"] == ["a bug"]
 
 
@@ -124,7 +120,7 @@ async def test_a_bug_after_the_answer_is_told_to_the_person_and_logged() -> None
             await _until(lambda: bool(made.slack.state.ephemerals))
             [told] = made.slack.state.ephemerals
 
-    assert (answer.status, answer.body) == (200, "")
+    assert (answer.status, answer.body) == (200, {})
     assert "Something went wrong on our side" in told.text
     assert [str(each["exc_info"]) for each in logged if each["event"] == "task_failed"] == ["a bug"]
 
@@ -175,7 +171,7 @@ async def test_while_slack_does_not_say_who_the_app_is_it_works_all_the_same(
         fault.times = 0
         await made.command()
 
-        assert json.loads(answer.body) == {"text": "here"}
+        assert answer.body == {"text": "here"}
         assert seen == [made.slack.team.bot_token] * 2
 
 
@@ -188,7 +184,7 @@ async def test_a_token_that_slack_refuses_is_said_to_the_person() -> None:
         answer = await made.command()
 
         assert answer.status == 200
-        assert "no longer installed" in made.slack.state.ephemerals[0].text
+        assert "no longer installed" in answer.body["text"]
 
 
 async def _until(is_true: Callable[[], bool]) -> None:

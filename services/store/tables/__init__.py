@@ -3,6 +3,7 @@
 from services.store.tables.connections import (
     AccessRequest,
     Acquaintance,
+    Change,
     Connection,
     Grant,
     OneTimeLink,
@@ -35,6 +36,7 @@ __all__ = [
     "Batch",
     "BatchRow",
     "Card",
+    "Change",
     "Client",
     "Connection",
     "Contact",

@@ -291,3 +291,12 @@ class SlackState(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(200), unique=True)  # its SHA-256, in hex
     expire_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Change(Base):
+    """One row, which counts what changes roles and installations."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]

@@ -17,7 +17,8 @@ from services.store.tables import Base, Connection, Workspace
 from services.store.types import Money, RefusalCodes, Secret
 
 TABLES = Base.metadata.sorted_tables
-NOBODYS = {"slack_oauth_states"}  # no workspace is known yet, and ten minutes later they are gone
+# States, whose workspace is not known yet, and a number.
+NOBODYS = {"slack_oauth_states", "changes"}
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SECRET = "hunter2"
 

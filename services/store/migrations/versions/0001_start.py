@@ -22,6 +22,12 @@ def _partial(name: str, table: str, columns: list[str], where: str, **more: Any)
 def upgrade() -> None:
     """Go there."""
     op.create_table(
+        "changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_changes")),
+    )
+    op.create_table(
         "slack_bots",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("client_id", sa.String(length=32), nullable=False),
@@ -1055,3 +1061,4 @@ def downgrade() -> None:
     op.drop_table("slack_oauth_states")
     op.drop_table("slack_installations")
     op.drop_table("slack_bots")
+    op.drop_table("changes")

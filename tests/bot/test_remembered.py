@@ -1,0 +1,222 @@
+"""What is remembered between requests: answers at once, each said once, and never for long."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from slack_sdk.oauth.installation_store.models.installation import Installation
+from sqlalchemy import event, insert
+
+from bot.slack_clients import CachedSeats, InstalledSeats
+from services.connect.checklists import Checklists
+from services.connect.service import ConnectService
+from services.errors import NotAllowed
+from services.model.connection import ConnectionState
+from services.model.people import Person, Role
+from services.store import connections
+from services.store.engine import Database
+from services.store.slack import SlackInstallationStore
+from services.store.tables import Connection, Subscription, Workspace
+from tests.bot.town import town as open_town
+from tests.databases import open_database
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+BEN = Person("", "T1", "U2", "C1")
+TOO_LATE = 60
+
+
+async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(TOO_LATE):
+        while not await is_true():
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def two(database_url: str) -> AsyncIterator[tuple[Database, Database]]:
+    """The same database, opened by two processes."""
+    here, there = open_database(database_url), open_database(database_url)
+    yield here, there
+    await here.close()
+    await there.close()
+
+
+def service(database: Database) -> ConnectService:
+    """The part of the service that remembers roles; no job runs and no screen is drawn."""
+    nobody: Any = None
+    return ConnectService(database, nobody, nobody, Checklists("", _now), _now)
+
+
+def _now() -> datetime:
+    return NOW
+
+
+async def connected(database: Database) -> None:
+    async with database.sessions.begin() as session:
+        workspace = Workspace(team_id="T1", created_at=NOW)
+        session.add(workspace)
+        await session.flush()
+        session.add(
+            Connection(
+                workspace_id=workspace.id,
+                state=ConnectionState.ACTIVE,
+                created_at=NOW,
+                owner_id="U1",
+                exporters=["U2"],
+            )
+        )
+
+
+async def put(database: Database, **values: object) -> None:
+    async with database.sessions.begin() as session:
+        connection = await connections.get(session, 1)
+        for name, value in values.items():
+            setattr(connection, name, value)
+
+
+async def test_a_role_is_not_looked_up_again_while_nothing_changed(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    await connected(here)
+    asking = service(here)
+    assert await asking.best_role(BEN) is Role.EXPORTER
+    asked: list[str] = []
+    event.listen(
+        here.engine.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2])
+    )
+
+    assert await asking.best_role(BEN) is Role.EXPORTER
+
+    assert [each for each in asked if "connections" in each] == []
+
+
+async def test_a_role_that_this_process_takes_away_is_gone_at_once(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    await connected(here)
+    asking = service(here)
+    assert await asking.best_role(BEN) is Role.EXPORTER
+
+    await put(here, exporters=[])
+
+    with pytest.raises(NotAllowed):
+        await asking.best_role(BEN)
+
+
+async def test_a_role_that_another_process_takes_away_is_gone_soon_and_never_acted_with(
+    two: tuple[Database, Database],
+) -> None:
+    here, there = two
+    await connected(here)
+    asking = service(there)
+    assert await asking.best_role(BEN) is Role.EXPORTER
+
+    await put(here, exporters=[])
+
+    async with there.sessions() as session:
+        with pytest.raises(NotAllowed):
+            await connections.get_for_exporter(session, BEN)
+
+    async def is_gone() -> bool:
+        try:
+            return await asking.best_role(BEN) is None
+        except NotAllowed:
+            return True
+
+    await until(is_gone)
+
+
+async def test_what_is_written_without_being_read_counts_as_well(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    await connected(here)
+    asking, somebody = service(here), Person("", "T1", "U9", "C1")
+    with pytest.raises(NotAllowed):
+        await asking.best_role(somebody)
+
+    async with here.sessions.begin() as session:
+        heard = {"connection_id": 1, "channel_id": "C1", "topics": [], "set_by": "U1"}
+        await session.execute(insert(Subscription).values(**heard, **_USUAL))
+
+    assert await asking.best_role(somebody) is Role.VIEWER
+
+
+_USUAL = {
+    "layout": "broadcast",
+    "digest_every": "monthly",
+    "digest_hour": 7,
+    "digest_zone": "",
+    "set_at": NOW,
+    "paused_because": "",
+}
+
+
+async def test_a_change_that_is_undone_leaves_what_is_remembered(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    await connected(here)
+    before = await here.changes.stamp()
+
+    async with here.sessions() as session:
+        connection = await connections.get(session, 1)
+        connection.exporters = []
+        await session.flush()
+        await session.rollback()
+    await put(here, organisation_name="Maple Books")
+
+    here.changes.doubt()
+    assert await here.changes.stamp() == before
+
+
+async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
+    two: tuple[Database, Database],
+) -> None:
+    here, there = (SlackInstallationStore("client", each) for each in two)
+    seats = CachedSeats(InstalledSeats(there), two[1].changes)
+    made = Installation(app_id="A1", team_id="T1", user_id="U1", bot_token="xoxb-1", bot_id="B1")
+    await here.async_save(made)
+
+    async def token() -> str:
+        found = await seats.find("", "T1")
+        return found.token if found is not None else ""
+
+    assert await token() == "xoxb-1"
+    made.bot_token = "xoxb-2"
+    await here.async_save(made)
+
+    async def is_new() -> bool:
+        return await token() == "xoxb-2"
+
+    await until(is_new)
+    await here.async_delete_all(enterprise_id=None, team_id="T1")
+
+    async def is_gone() -> bool:
+        return not await token()
+
+    await until(is_gone)
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("over", ["http", "socket"])
+async def test_help_is_the_answer_itself_and_is_said_once(database_url: str, over: str) -> None:
+    settings = {"slack_app_token": "xapp-1-test"} if over == "socket" else {}
+    async with open_town(database_url, **settings) as town:
+        told = town.slack.state.ephemerals
+        count = 0
+
+        async def is_answered_at_once() -> bool:
+            nonlocal count
+            count += 1
+            answer = await town.slack.command("Anna", "invoices", "help")
+            assert not answer.failure
+            await town.slack.wait_for(lambda: len(told) >= count, TOO_LATE)
+            return "Connect" in answer.text
+
+        await until(is_answered_at_once)
+        assert await is_answered_at_once()
+        assert len(told) == count
