@@ -132,7 +132,8 @@ def _needs(overview: Overview, work: WorkList) -> list[Block]:
     """Draw each thing that waits for this person, with its button."""
     about, count = overview.connection_id, work.needs_count + len(work.asked)
     if not count:
-        return [] if overview.is_paused else [blocks.section(CALM)]
+        is_calm = not overview.is_paused and not work.unready
+        return [blocks.section(CALM)] if is_calm else []
     drawn = [blocks.section(f"*Needs you* · {count}")]
     for place, line in enumerate(work.needs, 1):
         fix = blocks.button("See Why", names.WHY, line.number)
