@@ -255,7 +255,7 @@ def _compare_words(a: Reading, b: Reading) -> Likeness:
     if found.is_reordered:
         return _reordered(a, b)
     if found.is_mistyped and _same(a, b).is_same:
-        return Likeness(91, "same name but for a slip", is_same=True, is_near=True, is_whole=True)
+        return Likeness(91, "same name but for a typo", is_same=True, is_near=True, is_whole=True)
     if a.is_foreign != b.is_foreign and _sound(a) == _sound(b):
         same = _same(a, b)
         return replace(same, reason=_OTHER_ALPHABET) if same.is_same else same
@@ -295,7 +295,7 @@ def _same(a: Reading, b: Reading) -> Likeness:
     if a.titles != b.titles:
         return Likeness(OTHER_FORM, "same name but for a title", is_near=True, is_whole=True)
     score = 97 if _sure(a) == _sure(b) else 95
-    return Likeness(score, "same name, written otherwise", is_same=True, is_near=True)
+    return Likeness(score, "similar name", is_same=True, is_near=True)
 
 
 def _reordered(a: Reading, b: Reading) -> Likeness:

@@ -94,7 +94,7 @@ async def menu(service: MatchingService, query: str = "") -> dict[str, list[tupl
         ("Quite Other", {"tax_number": "nz12345"}, "same tax number", True),
         ("Acmee Limited", {"email": " Pay@Acme.example "}, "same e-mail", True),
         ("Quite Other", {"email": " Pay@Acme.example "}, "same e-mail", False),
-        ("Acme, Limited", {}, "same name, written otherwise", True),
+        ("Acme, Limited", {}, "similar name", True),
         ("Acmee", {}, "similar name", False),
     ],
     ids=["name", "tax number", "e-mail", "e-mail alone", "legal form", "typing mistake"],
