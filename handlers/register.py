@@ -77,9 +77,7 @@ class _Register:
         self.connect = ConnectListeners(
             services.connect, services.notices, services.sync, workspaces
         )
-        self.export = ExportListeners(
-            services.export_forms, services.export_requests, services.matching, workspaces
-        )
+        self.export = ExportListeners(services.export_forms, services.export_requests, workspaces)
         self.matching = MatchingListeners(services.matching)
         self.batches = BatchListeners(services.batches, self.matching, self.export)
         self.reconcile = ReconcileListeners(services.reconcile, workspaces)

@@ -19,7 +19,6 @@ from services.export.drafts import ExportForms
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.export.requests import ExportRequests
-from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
 from services.model.people import ReplyTarget, Role
 
@@ -28,11 +27,10 @@ _MOST_LINKS = 10
 
 @dataclass(frozen=True, slots=True)
 class ExportListeners:
-    """One call of the export or matching service for each thing a person does."""
+    """One call of the export service for each thing a person does."""
 
     forms: ExportForms
     requests: ExportRequests
-    matching: MatchingService
     workspaces: WorkspaceService
 
     async def open(self, request: SlackRequest) -> None:
@@ -189,10 +187,8 @@ class ExportListeners:
 
     async def contact_options(self, request: SlackRequest) -> None:
         """Offer contacts, the likeliest first, and adding a new one."""
-        client_id = await self.forms.client_of(request.person, request.note.draft_id)
-        found = await self.matching.contact_options(
-            request.person, request.typed, client_id=client_id
-        )
+        draft_id = request.note.draft_id
+        found = await self.forms.contact_options(request.person, draft_id, request.typed)
         await request.ack(blocks.grouped(found))
 
 

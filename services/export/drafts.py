@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from services import money
-from services.clients.paymo import PaymoClients
+from services.clients.paymo import Invoice, PaymoClients
 from services.clients.xero import Addition
 from services.errors import Lost, NotFound, ServiceError, SeveralFit
 from services.export import claims, forms
@@ -20,6 +20,7 @@ from services.export.ledger_settings import Mirror
 from services.jobs import policy
 from services.jobs.runner import Step, Turn, Work
 from services.mapping.case import ExportChoice, adding_of
+from services.matching import menus
 from services.mirror.lists import client_row
 from services.model.actions import Action
 from services.model.connection import ConnectionState
@@ -30,7 +31,7 @@ from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
-from services.store.tables import Client, Connection, Draft, Export
+from services.store.tables import Client, Connection, Draft, Export, InvoiceHeader
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
@@ -217,17 +218,17 @@ class ExportForms:
             card = await _card_of(self, session, connection, export.paymo_invoice_id)
             return (card, await people.role_of(session, connection, person)) if card else None
 
-    async def client_of(self, person: Person, draft_id: int) -> int | None:
-        """Return the Paymo client of the invoice in this person's form."""
+    async def contact_options(
+        self, person: Person, draft_id: int, query: str
+    ) -> tuple[OptionGroup, ...]:
+        """The contact menu for the client of the invoice in this person's form."""
         async with self.database.sessions() as session:
-            draft, _ = await draft_of(session, draft_id, person)
-            if draft.invoice_id is None:
-                return None
-            invoice = forms.kept(draft)
-            if invoice is not None:
-                return invoice.client_id
-            header = await mirror.find_header(session, draft.connection_id, draft.invoice_id)
-            return header.client_id if header else None
+            draft, connection = await draft_of(session, draft_id, person)
+            known: Invoice | InvoiceHeader | None = forms.kept(draft)
+            if known is None and draft.invoice_id is not None:
+                known = await mirror.find_header(session, connection.id, draft.invoice_id)
+            client_id = known.client_id if known is not None else None
+            return await menus.contact_groups(session, connection, query, client_id)
 
     async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""

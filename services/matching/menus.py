@@ -24,13 +24,17 @@ def party_of(client: Client) -> Party:
 
 
 async def contact_groups(
-    session: Session, connection: Connection, query: str, party: Party | None
+    session: Session, connection: Connection, query: str, client_id: int | None
 ) -> tuple[OptionGroup, ...]:
-    """Suggestions with their reasons, all contacts that fit, and adding a new one.
+    """Suggestions for this client with their reasons, all contacts that fit, and adding a new one.
 
     Where nothing is like the client, only adding it is offered until something is typed: no other
     contact is chosen by accident.
     """
+    client = None
+    if client_id is not None:
+        client = await mirror.find_client(session, connection.id, client_id)
+    party = party_of(client) if client is not None else None
     names = await names_of(session, connection)
     suggested: Sequence[Suggestion] = ()
     is_untyped = party is not None and not query.strip()

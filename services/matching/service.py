@@ -72,11 +72,7 @@ class MatchingService:
         """Suggestions for this client with reasons, contacts, and adding a new one."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            party = None
-            if client_id is not None:
-                client = await mirror.find_client(session, connection.id, client_id)
-                party = menus.party_of(client) if client else None
-            return await menus.contact_groups(session, connection, query, party)
+            return await menus.contact_groups(session, connection, query, client_id)
 
     async def account_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
         """The accounts that can take sales, by type, each with its tax."""
