@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from services import money
-from services.clients.paymo import Invoice, PaymoClients
+from services.clients.paymo import PaymoClients
 from services.clients.xero import Addition
 from services.errors import Lost, NotFound, ServiceError, SeveralFit
 from services.export import claims, forms
@@ -31,7 +31,7 @@ from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
-from services.store.tables import Client, Connection, Draft, Export, InvoiceHeader
+from services.store.tables import Client, Connection, Draft, Export
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
@@ -224,10 +224,11 @@ class ExportForms:
         """The contact menu for the client of the invoice in this person's form."""
         async with self.database.sessions() as session:
             draft, connection = await draft_of(session, draft_id, person)
-            known: Invoice | InvoiceHeader | None = forms.kept(draft)
-            if known is None and draft.invoice_id is not None:
-                known = await mirror.find_header(session, connection.id, draft.invoice_id)
-            client_id = known.client_id if known is not None else None
+            invoice_id = draft.invoice_id or 0
+            known = forms.kept(draft) or await mirror.find_header(
+                session, connection.id, invoice_id
+            )
+            client_id = known.client_id if known else None
             return await menus.contact_groups(session, connection, query, client_id)
 
     async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:

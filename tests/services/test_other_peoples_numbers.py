@@ -7,6 +7,7 @@ here, or a method that does not say who asks, fails by name until somebody has t
 import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -63,7 +64,7 @@ PLAIN: dict[str, Any] = {
     "name": "Acme",
     "seen": "what was shown",
     "is_due": True,
-    "day": None,
+    "day": date(2026, 12, 1),
     "marks": Marks(0, (1,), (1,)),
     "is_all": True,
     "is_agreed": True,
