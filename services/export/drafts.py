@@ -224,10 +224,8 @@ class ExportForms:
         """The contact menu for the client of the invoice in this person's form."""
         async with self.database.sessions() as session:
             draft, connection = await draft_of(session, draft_id, person)
-            invoice_id = draft.invoice_id or 0
-            known = forms.kept(draft) or await mirror.find_header(
-                session, connection.id, invoice_id
-            )
+            at = draft.invoice_id or 0
+            known = forms.kept(draft) or await mirror.find_header(session, connection.id, at)
             client_id = known.client_id if known else None
             return await menus.contact_groups(session, connection, query, client_id)
 
