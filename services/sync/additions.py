@@ -18,7 +18,7 @@ Each comes into Paymo once all the same:
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -31,7 +31,6 @@ from services.clients.paymo import Payment as Copy
 from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError, Throttled
 from services.jobs.runner import Turn
 from services.lifecycle import payment
-from services.model import chunks
 from services.model.invoice import PaymentState
 from services.store import audit, leases, notices, payments
 from services.store.tables import Payment
@@ -41,6 +40,7 @@ from services.sync.run import SweepRun
 log = structlog.get_logger(__name__)
 
 _INVOICES = 100  # in one list
+_PAYMENTS = 1000  # of one batch
 _TOGETHER = 50  # payments that are noted, and recorded, at once
 _BELIEVED = 15  # seconds that a list is old at most when a payment goes by it
 _NOTED = 5  # seconds after its note that a call may begin
@@ -59,7 +59,7 @@ async def run_due(run: SweepRun) -> Counter[PaymentState]:
         new = ()  # its own invoice is as soon read as a list
     plain = {each for ids in new for each in ids}
     await run.bring_on(step, [each for each in due if each not in plain])
-    for some in chunks(new, _INVOICES):
+    for some in _batches(new):
         additions = _Additions(step, run.paymo.queued())
         ids = [each for ids in some for each in ids]
         wait = await run.runner.run_many(step, ids, additions.bring_on)
@@ -241,6 +241,20 @@ class _Leaving:
     good_until: float
     begun: set[Payment] = field(default_factory=set)
     added: list[tuple[Copying, Copy]] = field(default_factory=list)
+
+
+def _batches(new: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
+    """Part them so that a list has room for the invoices, and a statement for the payments."""
+    some: list[Sequence[int]] = []
+    count = 0
+    for ids in new:
+        if some and (len(some) == _INVOICES or count + len(ids) > _PAYMENTS):
+            yield some
+            some, count = [], 0
+        some.append(ids)
+        count += len(ids)
+    if some:
+        yield some
 
 
 def _now() -> float:
