@@ -29,7 +29,9 @@ def _sweep_idle(stage: Stage) -> Benchmark:
         return act
 
     what = f"what an idle sweep asks the database, {MANY:,} exports"
-    return Benchmark("sweep_idle", what, of(stage.large), of(stage.small), f"{FEW} exports")
+    return Benchmark(
+        "sweep_idle", what, of(stage.large), of(stage.small), f"{FEW} exports", by_cpu=True
+    )
 
 
 async def _ask(session: Session, connection: Connection) -> None:
@@ -55,4 +57,6 @@ def _channel(stage: Stage) -> Benchmark:
         return act
 
     what = f"ten looks for the next message, {WAITING:,} waiting"
-    return Benchmark("channel", what, of(stage.large), of(stage.small), f"{FEW // 5} waiting")
+    return Benchmark(
+        "channel", what, of(stage.large), of(stage.small), f"{FEW // 5} waiting", by_cpu=True
+    )
