@@ -114,9 +114,9 @@ class Names:
         wanted = _typed(typed)
         if not wanted:
             return self.contacts[:most]
-        ways = (self._beginning(wanted), self._holding(wanted), self._with_words(wanted))
+        ways = (self._beginning, self._holding, self._with_words)
         found: dict[int, None] = {}  # each once
-        for place in chain.from_iterable(ways):
+        for place in chain.from_iterable(way(wanted) for way in ways):
             found[place] = None
             if len(found) == most:
                 break
@@ -140,11 +140,14 @@ class Names:
             yield place
             at = find(wanted, self.starts[place + 1])
 
-    def _with_words(self, wanted: str) -> Iterator[int]:
+    def _with_words(self, wanted: str) -> Sequence[int]:
         first, *others = sorted(wanted.split(), key=len, reverse=True)
-        if others:
-            some = ((place, line) for place, line in enumerate(self.lines) if first in line)
-            yield from (place for place, line in some if all(each in line for each in others))
+        if not others:
+            return ()
+        found = [place for place, line in enumerate(self.lines) if first in line]
+        for word in others:
+            found = [place for place in found if word in self.lines[place]]
+        return found
 
     def _like(self, wanted: str, most: int) -> Sequence[int]:
         if len(wanted) < _FEWEST_LETTERS:
