@@ -208,7 +208,7 @@ async def test_matching_another_client_brings_fresh_proposals(walk: Walk) -> Non
     await slack.choose("Anna", view.id, "account", "Sales (200)")
     await slack.submit("Anna", view.id)
 
-    await walk.modal_saying("1 of 2 clients are matched")
+    await walk.modal_saying("Farm is matched. 1 client left to match.")
 
 
 async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk) -> None:
