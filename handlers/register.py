@@ -34,6 +34,8 @@ from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
 
+# What can be said at once is the answer itself; for all else Slack shall not wait.
+_FROM_MEMORY = frozenset({Command.HELP, words.UNKNOWN})
 # A handler that wants what was typed behind the word.
 _About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]
 
@@ -123,6 +125,8 @@ class _Register:
     async def _run_command(self, request: SlackRequest) -> None:
         """Understand what was typed, and hand it on."""
         typed = words.parse(str(request.body.get("text", "")))
+        if typed.verb not in _FROM_MEMORY:
+            await request.ack()
         if typed.whole and await self.export.is_number(request, typed.whole):
             typed = replace(typed, verb=typed.alone, rest=(typed.whole,))
         if about := self._with_more.get(typed.verb):
