@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import warnings
 
 
 def _load_without(unwanted: str, name: str) -> None:
@@ -15,3 +16,5 @@ def _load_without(unwanted: str, name: str) -> None:
 # A command line, and colours for tracebacks: neither is ours, and both take eighty modules.
 _load_without("httpx._main", "httpx")
 _load_without("rich", "structlog")
+# Authlib would rather have httpx2, which we do not use; nobody who runs the program can help it.
+warnings.filterwarnings("ignore", "The httpx module is deprecated")

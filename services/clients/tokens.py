@@ -6,8 +6,6 @@ used, and whoever holds the claim on the row refreshes while the others wait for
 """
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +14,8 @@ from urllib.parse import urlencode
 
 import httpx
 import msgspec
+from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from services.clients.http import BoundedClient, Sleep, sleep_for, trusted
 from services.clients.rows import Kind, LeftOut
@@ -87,40 +87,67 @@ class XeroOAuth:
             "redirect_uri": self.redirect_uri,
             "scope": scopes,
             "state": state,
-            "code_challenge": _challenge_of(verifier),
+            "code_challenge": create_s256_code_challenge(verifier),
             "code_challenge_method": "S256",
         }
         return f"{self.login_url}/identity/connect/authorize?{urlencode(query)}"
 
     async def exchange(self, code: str, *, verifier: str) -> TokenSet:
         """The tokens for a consent's code."""
-        return await self._ask(
-            grant_type="authorization_code",
-            code=code,
-            redirect_uri=self.redirect_uri,
-            code_verifier=verifier,
-        )
+        async with self._client() as client:
+            return await self._ask(
+                client.fetch_token(
+                    f"{self.identity_url}/connect/token",
+                    grant_type="authorization_code",
+                    code=code,
+                    redirect_uri=self.redirect_uri,
+                    code_verifier=verifier,
+                )
+            )
 
     async def refresh(self, tokens: TokenSet) -> TokenSet:
         """The next pair. Raises `NotConnected` only when the consent is over."""
-        # Without scopes: sending another list than the granted one kills the token.
-        return await self._ask(grant_type="refresh_token", refresh_token=tokens.refresh_token)
+        # Built without scopes: sending another list than the granted one kills the token.
+        async with self._client() as client:
+            return await self._ask(
+                client.refresh_token(
+                    f"{self.identity_url}/connect/token", refresh_token=tokens.refresh_token
+                )
+            )
 
     async def revoke(self, tokens: TokenSet) -> None:
         """End the consent, and with it all connections made by that person for this app."""
-        await self._post("revocation", token=tokens.refresh_token)
+        async with self._client() as client:
+            try:
+                async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+                    response = await client.revoke_token(
+                        f"{self.identity_url}/connect/revocation", token=tokens.refresh_token
+                    )
+            except (httpx.HTTPError, TimeoutError) as error:
+                raise Unavailable(_SILENT) from error
+        if response.is_server_error:
+            raise Unavailable(_SILENT)
 
-    async def _ask(self, **form: str) -> TokenSet:
-        answer = await self._post("token", **form)
+    def _client(self) -> Any:
+        return _OAuthClient(
+            self.client_id,
+            self.client_secret,
+            headers=self.http_headers,
+            timeout=CALL_LIMIT.total_seconds(),
+            verify=trusted(),
+        )
+
+    async def _ask(self, asked: Any) -> TokenSet:
         try:
-            told = msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+                told = await asked
+            token = _PAIR.row(dict(told))
+        except OAuthError as error:
+            if error.error == "invalid_grant":
+                raise NotConnected(_GONE, system="Xero") from None
+            raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
+        except (httpx.HTTPError, TimeoutError, ValueError, TypeError, AttributeError) as error:
             raise Unavailable(_SILENT) from error
-        if (refusal := told.get("error")) == "invalid_grant":
-            raise NotConnected(_GONE, system="Xero")
-        if refusal:
-            raise Unavailable(f"Xero's sign-in service refused: {refusal}.")
-        token = _PAIR.row(told)
         if isinstance(token, LeftOut):
             raise Unavailable(_SILENT)
         lasts = timedelta(seconds=min(max(token.expires_in, 0), _LONGEST_LIFE))
@@ -131,29 +158,12 @@ class XeroOAuth:
             scopes=token.scope,
         )
 
-    async def _post(self, path: str, **form: str) -> httpx.Response:
-        """Send a form as this app. Raises `Unavailable` where no answer of Xero's comes back."""
-        limit = CALL_LIMIT.total_seconds()
-        app = httpx.BasicAuth(self.client_id, self.client_secret)
-        try:
-            async with (
-                asyncio.timeout(limit),
-                BoundedClient(
-                    auth=app, headers=self.http_headers, timeout=limit, verify=trusted()
-                ) as http,
-            ):
-                answer = await http.post(f"{self.identity_url}/connect/{path}", data=form)
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise Unavailable(_SILENT) from error
-        if answer.is_server_error:
-            raise Unavailable(_SILENT)
-        return answer
 
+class _OAuthClient(AsyncOAuth2Client, BoundedClient):  # type: ignore[misc]
+    """Xero's sign-in service, asked within the bounds of every other answer."""
 
-def _challenge_of(verifier: str) -> str:
-    """What PKCE's S256 makes of a verifier."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
 
 
 class _Pair(msgspec.Struct):

@@ -118,6 +118,7 @@ async def test_callers_whose_token_was_refused_share_one_renewal(keeper: Keeper)
         {"status": 200, "body": "<html>"},
         {"status": 200, "body": "{}"},
         {"status": 200, "body": "[]"},
+        {"status": 200, "body": '{"access_token": "a", "expires_in": "soon"}'},
     ],
 )
 async def test_a_sign_in_service_in_trouble_ends_nothing(
