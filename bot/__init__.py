@@ -4,6 +4,8 @@ import importlib
 import sys
 import warnings
 
+from authlib.deprecate import AuthlibDeprecationWarning
+
 
 def _load_without(unwanted: str, name: str) -> None:
     """Load a library that takes a module it could use for one that is not installed."""
@@ -17,4 +19,4 @@ def _load_without(unwanted: str, name: str) -> None:
 _load_without("httpx._main", "httpx")
 _load_without("rich", "structlog")
 # Authlib would rather have httpx2, which we do not use; nobody who runs the program can help it.
-warnings.filterwarnings("ignore", "The httpx module is deprecated")
+warnings.filterwarnings("ignore", "The httpx module is deprecated", AuthlibDeprecationWarning)
