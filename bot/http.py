@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from yarl import URL
 
-from bot.slack_app import AfterAnswers, Answer, SlackDoor
+from bot.slack_app import AfterAnswers, SlackAnswer, SlackDoor
 
 LARGEST_HEAD = 32_768  # bytes: the address and all headers
 _LARGEST_BODY = 1_000_000  # bytes; Slack's largest view is a quarter of that
@@ -225,15 +225,15 @@ class SlackEvents:
         finally:
             await departure.leave()
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> SlackAnswer:
         try:
             raw = text_of(await read_body(request))
             headers = dict(request.scope["headers"])
             if not self._is_signed(headers, raw):
-                return Answer(status=401)
+                return SlackAnswer(status=401)
             body = _body(raw, headers.get(b"content-type", b""))
         except BadBody as error:
-            return Answer(status=error.status_code)
+            return SlackAnswer(status=error.status_code)
         return await self.door.answer(body)
 
     def _is_signed(self, headers: dict[bytes, bytes], raw: str) -> bool:
@@ -244,7 +244,7 @@ class SlackEvents:
         return self.verifier.is_valid(raw, timestamp, signature)
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: SlackAnswer, send: Send) -> None:
     """Send it; Starlette's own response takes a third of the time that a command does."""
     body = msgspec.json.encode(answer.body) if answer.body else b""
     headers = [(b"content-length", str(len(body)).encode())]

@@ -56,7 +56,7 @@ Forget = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SlackAnswer:
     """What Slack is answered: an object, or nothing."""
 
     body: Body = field(default_factory=dict)
@@ -187,7 +187,7 @@ class SlackDoor:
     metrics: Metrics
     patience: timedelta = PATIENCE
 
-    async def answer(self, body: Body) -> Answer:
+    async def answer(self, body: Body) -> SlackAnswer:
         """Answer a body whose sender is verified."""
         kind = kind_of(body)
         bind_contextvars(request_id=secrets.token_hex(6))  # each request has a task of its own
@@ -196,14 +196,14 @@ class SlackDoor:
                 return await self._answer(body)
             except (LookupError, TypeError, AttributeError):
                 log.exception("slack_body_not_understood", kind=kind)
-                return Answer(status=400)
+                return SlackAnswer(status=400)
             except (SQLAlchemyError, OSError):
                 log.exception("nobody_authorized", kind=kind)
-                return Answer(status=500)
+                return SlackAnswer(status=500)
 
-    async def _answer(self, body: Body) -> Answer:
+    async def _answer(self, body: Body) -> SlackAnswer:
         if body.get("type") == "url_verification":
-            return Answer({"challenge": body.get("challenge")})
+            return SlackAnswer({"challenge": body.get("challenge")})
         handler = self.router.find(body)
         if handler is None:
             if kind_of(body) != "event_callback" and body.get("ssl_check") != "1":
@@ -227,7 +227,7 @@ class SlackDoor:
             log.warning("slack_refused_token", error=code_of(error))
             return None
 
-    def _stay_out(self, body: Body, person: Person) -> Answer:
+    def _stay_out(self, body: Body, person: Person) -> SlackAnswer:
         log.error("not_installed", team_id=person.team_id)
         url = _response_url_in(body)
         if url and "command" not in body:
@@ -235,7 +235,7 @@ class SlackDoor:
             self.tasks.start(_tell(respond, _NO_INSTALLATION), "not installed")
         return _instead(body, _NO_INSTALLATION)
 
-    async def _ask(self, handler: Handler, body: Body, person: Person, token: str) -> Answer:
+    async def _ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
         """Have the handler answer; it goes on after that."""
         future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
         ack, url = BoltAck(future), _response_url_in(body)
@@ -254,7 +254,7 @@ class SlackDoor:
                 )
         if future.done():
             task.add_done_callback(lambda ended: self._apologise_later(ended, request))
-            return Answer(future.result()) if future.result() else _empty(body)
+            return SlackAnswer(future.result()) if future.result() else _empty(body)
         if task.done() and not task.cancelled() and task.exception() is not None:
             self.metrics.handler_bugs.labels(kind_of(body)).inc()
             return _instead(body, _APOLOGY)
@@ -328,15 +328,15 @@ def _takes_the_app_away(event: Body) -> bool:
     return event.get("type") == "app_uninstalled"
 
 
-def _empty(body: Body) -> Answer:
-    return Answer({"options": []} if body.get("type") == "block_suggestion" else {})
+def _empty(body: Body) -> SlackAnswer:
+    return SlackAnswer({"options": []} if body.get("type") == "block_suggestion" else {})
 
 
-def _instead(body: Body, text: str) -> Answer:
+def _instead(body: Body, text: str) -> SlackAnswer:
     """Say a sentence where the answer can hold one."""
     if "command" in body:
-        return Answer({"response_type": "ephemeral", "text": text})
+        return SlackAnswer({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
         view = modal("refusal", "That Did Not Work", paragraphs([text]))
-        return Answer({"response_action": "update", "view": view})
+        return SlackAnswer({"response_action": "update", "view": view})
     return _empty(body)

@@ -18,7 +18,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot import http
-from bot.slack_app import AfterAnswers, Answer, Departure, SlackDoor
+from bot.slack_app import AfterAnswers, Departure, SlackAnswer, SlackDoor
 from bot.slack_clients import SlackWeb
 from bot.work import Tasks
 from handlers.slack import TROUBLE, name_of, wait_of
@@ -41,7 +41,7 @@ Socket = aiohttp.ClientWebSocketResponse
 class _Asked:
     """A request to our handlers, and the departure of its answer."""
 
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[SlackAnswer]
     departure: Departure
 
 
@@ -187,7 +187,7 @@ def _decoded(text: str) -> Json:
         return {}
 
 
-def _acknowledgement(envelope: Json, answer: Answer) -> str:
+def _acknowledgement(envelope: Json, answer: SlackAnswer) -> str:
     acknowledgement: Json = {"envelope_id": envelope["envelope_id"]}
     if answer.body:
         acknowledgement["payload"] = answer.body

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services import money
 from services.errors import NotAccepted
-from services.matching.menus import tax_option
+from services.matching.suggestions import tax_option
 from services.model.export import BatchState, ExportState
 from services.model.notice import NoticeKind
 from services.model.people import Option, ReplyTarget

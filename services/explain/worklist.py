@@ -9,7 +9,7 @@ from services import money
 from services.export import approvals, claims, ledger_settings, recording
 from services.export.ledger_settings import Proposer
 from services.mapping.case import DRAFT
-from services.matching import menus
+from services.matching import suggestions
 from services.matching.suggestions import Party
 from services.model.actions import Action
 from services.model.days import day_in
@@ -133,7 +133,7 @@ def _first_need(
     head: InvoiceHeader, client: Client | None, proposer: Proposer, connection: Connection
 ) -> str:
     """Say what an invoice needs, as far as its head tells."""
-    party = menus.party_of(client) if client else Party("")
+    party = suggestions.party_of(client) if client else Party("")
     currency, locked = money.currency_code(head.currency), proposer.ledger.locked_until
     if not proposer.contact_of_client(head.client_id, party):
         return "needs a contact"

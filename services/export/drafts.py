@@ -20,7 +20,7 @@ from services.export.ledger_settings import Mirror
 from services.jobs import policy
 from services.jobs.runner import Step, Turn, Work
 from services.mapping.case import ExportChoice, adding_of
-from services.matching import menus
+from services.matching import suggestions
 from services.mirror.lists import client_row
 from services.model.actions import Action
 from services.model.connection import ConnectionState
@@ -227,7 +227,7 @@ class ExportForms:
             at = draft.invoice_id or 0
             known = forms.kept(draft) or await mirror.find_header(session, connection.id, at)
             client_id = known.client_id if known else None
-            return await menus.contact_groups(session, connection, query, client_id)
+            return await suggestions.contact_groups(session, connection, query, client_id)
 
     async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""

@@ -12,7 +12,7 @@ from services.export import claims, ledger_settings
 from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of, picture_of
 from services.mapping.checks import Case, codes_of, examine, first_open_day, reds
-from services.matching import menus
+from services.matching import suggestions
 from services.matching.suggestions import reason_for
 from services.model import days
 from services.model.actions import Action, in_the_form
@@ -154,14 +154,14 @@ def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft)
         rate=case.ledger.written(case.invoice.rate),
         picture=_picture(case),
         tax_options=tuple(
-            menus.tax_option(each, connection.country) for each in taxes.choices(case)
+            suggestions.tax_option(each, connection.country) for each in taxes.choices(case)
         ),
-        tax=menus.tax_option(rate, connection.country) if rate is not None else None,
+        tax=suggestions.tax_option(rate, connection.country) if rate is not None else None,
         tax_reason=why,
         untaxed_options=tuple(
-            menus.tax_option(each, connection.country) for each in taxes.untaxed_choices(case)
+            suggestions.tax_option(each, connection.country) for each in taxes.untaxed_choices(case)
         ),
-        untaxed=menus.tax_option(zero, connection.country) if zero is not None else None,
+        untaxed=suggestions.tax_option(zero, connection.country) if zero is not None else None,
         actions=tuple(each for each in helpful if is_owner or each != Action.OVERRIDE_TAX),
         ask="" if is_owner or Action.OVERRIDE_TAX not in helpful else connection.owner_id,
     )
@@ -209,13 +209,13 @@ async def _contact(
     session: Session, connection: Connection, draft: Draft, invoice: Invoice | None
 ) -> tuple[Option | None, str]:
     if draft.contact_id == NEW_CONTACT:
-        return menus.new_option(invoice.client_name if invoice else ""), ""
+        return suggestions.new_option(invoice.client_name if invoice else ""), ""
     if not draft.contact_id:
         return None, ""
     contact = await mirror.find_contact(session, connection.id, draft.contact_id, follows=True)
     if contact is None:
         return None, ""
-    return menus.contact_option(contact), await _reason(session, connection, contact, invoice)
+    return suggestions.contact_option(contact), await _reason(session, connection, contact, invoice)
 
 
 async def _reason(
@@ -236,7 +236,7 @@ async def _account(session: Session, connection: Connection, draft: Draft) -> Op
     if account is None:
         return None
     rates = await mirror.list_tax_rates(session, connection.id)
-    return menus.account_option(connection, account, {each.tax_type: each for each in rates})
+    return suggestions.account_option(connection, account, {each.tax_type: each for each in rates})
 
 
 async def _why_account(session: Session, connection: Connection, case: Case) -> str:

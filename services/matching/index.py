@@ -90,7 +90,7 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NameList:
     """Contacts in the order of their names, for whoever types a part of one."""
 
     contacts: Sequence[Recognisable]
@@ -99,7 +99,7 @@ class Names:
     starts: Sequence[int]  # of the lines in the text
 
     @classmethod
-    def of(cls, known: Iterable[Recognisable]) -> "Names":
+    def of(cls, known: Iterable[Recognisable]) -> "NameList":
         """Put them in order."""
         pairs = sorted(((_line(each), each) for each in known), key=lambda pair: pair[0])
         lines = [line for line, _ in pairs]
@@ -174,8 +174,8 @@ class Index:
 
     contacts: dict[str, Recognisable] = field(default_factory=dict)
     unread: dict[str, Recognisable] = field(default_factory=dict)  # but for what is searched
-    _names: Names | None = None
-    # Names by their words in the order of the alphabet, and by their letters; "" was dropped.
+    _names: NameList | None = None
+    # NameList by their words in the order of the alphabet, and by their letters; "" was dropped.
     _ordered: list[str] = field(default_factory=list)
     _joined: list[str] = field(default_factory=list)
     _owners: list[str] = field(default_factory=list)  # of each reading
@@ -191,10 +191,10 @@ class Index:
         self._names = None
 
     @property
-    def names(self) -> Names:
+    def names(self) -> NameList:
         """All of them in the order of their names."""
         if self._names is None:
-            self._names = Names.of(self.contacts.values())
+            self._names = NameList.of(self.contacts.values())
         return self._names
 
     def learn(self, most: int | None = None) -> None:
@@ -339,7 +339,7 @@ class _Directory:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-async def names_of(session: Session, connection: Connection) -> Names:
+async def names_of(session: Session, connection: Connection) -> NameList:
     """The contacts for whoever types, as they were when the connection was read."""
     directory = directory_in(memory_of(session), connection.id)
     await _catch_up(session, connection.id, directory, connection.contacts_mark)

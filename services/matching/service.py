@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.errors import NotAccepted, ServiceError
 from services.lifecycle.task import ask_again
-from services.matching import menus
+from services.matching import suggestions
 from services.matching.index import index_of
 from services.matching.suggestions import suggest, surest
 from services.model.export import NEW_CONTACT
@@ -72,13 +72,13 @@ class MatchingService:
         """Suggestions for this client with reasons, contacts, and adding a new one."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            return await menus.contact_groups(session, connection, query, client_id)
+            return await suggestions.contact_groups(session, connection, query, client_id)
 
     async def account_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
         """The accounts that can take sales, by type, each with its tax."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
-            return await menus.account_groups(session, connection, query)
+            return await suggestions.account_groups(session, connection, query)
 
     async def save(self, person: Person, choice: MatchChoice) -> MatchForm:
         """Remember a match and return the form for the next client without one.
@@ -153,13 +153,13 @@ async def _contact_of(
     session: Session, connection: Connection, client: Client, known: Match | None
 ) -> tuple[Option | None, str]:
     if known is not None and known.contact_id == NEW_CONTACT:
-        return menus.new_option(client.name), ""
+        return suggestions.new_option(client.name), ""
     if known is not None and known.contact_id:
         contact = await mirror.find_contact(session, connection.id, known.contact_id)
         if contact is not None and contact.is_active:
-            return menus.contact_option(contact), "used before"
-    best = surest(suggest(menus.party_of(client), await index_of(session, connection.id)))
-    return (menus.contact_option(best.contact), best.reason) if best else (None, "")
+            return suggestions.contact_option(contact), "used before"
+    best = surest(suggest(suggestions.party_of(client), await index_of(session, connection.id)))
+    return (suggestions.contact_option(best.contact), best.reason) if best else (None, "")
 
 
 async def _account_of(
@@ -171,7 +171,7 @@ async def _account_of(
     if account is None or not account.is_usable:
         return None
     rates = await mirror.list_tax_rates(session, connection.id)
-    return menus.account_option(connection, account, {each.tax_type: each for each in rates})
+    return suggestions.account_option(connection, account, {each.tax_type: each for each in rates})
 
 
 def _client_option(client: Client) -> Option:

@@ -10,7 +10,7 @@ from services.errors import AlreadyRequested, NotAccepted, NotConnected, NotFoun
 from services.jobs.runner import Work
 from services.lifecycle.export import judge_again, stop_automatic
 from services.lifecycle.task import ask_again
-from services.matching.menus import tax_option
+from services.matching.suggestions import tax_option
 from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.people import Option, Person, Role

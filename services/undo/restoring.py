@@ -31,7 +31,7 @@ from services.store import audit, connections, exports, leases, notices, numbere
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Task
-from services.sync import ties
+from services.sync import deletions
 
 _CLOCKS_DIFFER = timedelta(minutes=10)  # between Paymo and us
 _MADE = "paymo_invoice_id"  # in `Task.data`: the invoice that was made
@@ -159,7 +159,7 @@ class RestoreStep(ExportTaskStep):
                 None,
             )
         if known is None:
-            wanted = await ties.free(self._paymo(about), former)
+            wanted = await deletions.free(self._paymo(about), former)
             known = (await self._create(about, wanted)).id
         elif about.task.data.get(_MADE) is None:
             leases.settle(about.task)
@@ -171,7 +171,7 @@ class RestoreStep(ExportTaskStep):
         try:
             return await self._send(about, former)
         except Rejected:
-            bare = ties.bare(former)
+            bare = deletions.bare(former)
             if bare == former:
                 raise
             return await self._send(about, bare)
@@ -186,8 +186,8 @@ class RestoreStep(ExportTaskStep):
 
     async def _succeed(self, about: Assignment, made: Invoice) -> None:
         export, now = about.export, self.now()
-        kept, former = ties.said(made), _former(about)
-        lost = [*await ties.lost(self._paymo(about), former, made)]
+        kept, former = deletions.said(made), _former(about)
+        lost = [*await deletions.lost(self._paymo(about), former, made)]
         if made.total != former.total:
             lost.append(f"Its total is {made.total:f} now, where it was {former.total:f}.")
         async with self.database.sessions.begin() as session:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import structlog
 
-from bot.slack_app import Answer, SlackDoor
+from bot.slack_app import SlackAnswer, SlackDoor
 from bot.slack_clients import CachedSeats, OneSeat, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Tasks
@@ -27,13 +27,13 @@ class Bench:
     door: SlackDoor
     forgotten: list[tuple[str, str]] = field(default_factory=list)
 
-    async def command(self) -> Answer:
+    async def command(self) -> SlackAnswer:
         """Have somebody type the command; return the answer."""
         anna, room = self.slack.user("Anna"), self.slack.channel("invoices")
         fields = self.slack.payloads.command(anna, room, "/paymo-xero", "x")
         return await self.send(dict(fields))
 
-    async def send(self, body: dict[str, Any]) -> Answer:
+    async def send(self, body: dict[str, Any]) -> SlackAnswer:
         """Send a parsed body."""
         return await self.door.answer(body)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from services.matching.index import Names, directory_in, index_of
+from services.matching.index import NameList, directory_in, index_of
 from services.matching.readings import readings
 from services.matching.service import MatchingService
 from services.matching.suggestions import Party, suggest
@@ -131,9 +131,9 @@ async def test_copying_the_contacts_reads_their_names(database: Database) -> Non
 # ---- what people type
 
 
-def known(*rows: tuple[str, str, str]) -> Names:
+def known(*rows: tuple[str, str, str]) -> NameList:
     """Put contacts in order: each a name, an e-mail address and a tax number."""
-    return Names.of(
+    return NameList.of(
         Known(f"c{place}", name, mirror.folded_name(name), email, number)
         for place, (name, email, number) in enumerate(rows)
     )
