@@ -1,7 +1,8 @@
-"""From what Slack sent to our handlers, and answers that leave before the work ends.
+"""From Bolt to our handlers: one middleware hands all requests out, and answers leave at once.
 
-Bolt reads who asks and where. It would ask each listener in turn whether it matches, and poll for
-the answer; both cost more than our handlers do, so requests are handed out here.
+Bolt reads who asks and where, leaves out what the app did itself, and answers what Slack asks of
+every app. It would then ask each listener in turn whether it matches, and poll for the answer;
+both cost more than our handlers do, so the last middleware is ours.
 
 What a command's handler says before it has to wait for anything is the answer itself. Everything
 else is answered at once with nothing, and what the handler says follows.
@@ -11,23 +12,29 @@ result before the answer arrives, and the answer's own view would then cover it 
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import aiohttp
+import msgspec
 import structlog
-from slack_bolt.request import internals as bolt
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
-from bot.slack_clients import CachedSeats, Seat, SlackWeb
+from bot.slack_clients import CachedSeats, Seat, Seated, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers.blocks import Block, modal, paragraphs
@@ -175,7 +182,7 @@ class UrlRespond:
             raise SlackClientError(f"no answer: {type(error).__name__}") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SlackDoor:
     """Hands each request to its handler and answers Slack in time."""
 
@@ -187,13 +194,31 @@ class SlackDoor:
     metrics: Metrics
     patience: timedelta = PATIENCE
 
+    @cached_property
+    def bolt(self) -> AsyncApp:
+        """The Bolt app; whoever hands it a request has checked the signature."""
+        # Bolt's annotation forgets that it takes its own class, too.
+        authorize: Any = Seated()  # type: ignore[no-untyped-call]
+        with _unseen_by_bolt():
+            app = AsyncApp(
+                client=self.web.client(),
+                authorize=authorize,
+                process_before_response=True,
+                request_verification_enabled=False,
+                attaching_function_token_enabled=False,
+            )
+        app.middleware(self._hand_out)
+        app.error(_refuse)
+        return app
+
     async def answer(self, body: Body) -> SlackAnswer:
         """Answer a body whose sender is verified."""
         kind = kind_of(body)
         bind_contextvars(request_id=secrets.token_hex(6))  # each request has a task of its own
         with self.metrics.acks.labels(kind).time():
             try:
-                return await self._answer(body)
+                # Bolt takes a body that is parsed already in this mode alone.
+                return await self._answer(AsyncBoltRequest(body=body, mode="socket_mode"))
             except (LookupError, TypeError, AttributeError):
                 log.exception("slack_body_not_understood", kind=kind)
                 return SlackAnswer(status=400)
@@ -201,23 +226,32 @@ class SlackDoor:
                 log.exception("nobody_authorized", kind=kind)
                 return SlackAnswer(status=500)
 
-    async def _answer(self, body: Body) -> SlackAnswer:
-        if body.get("type") == "url_verification":
-            return SlackAnswer({"challenge": body.get("challenge")})
+    async def _answer(self, request: AsyncBoltRequest) -> SlackAnswer:
+        body, context = request.body, request.context
         handler = self.router.find(body)
-        if handler is None:
+        if handler is not None:
+            context["handler"], person = handler, _person_in(body, context)
+            if (body.get("event") or {}).get("type") not in _FAREWELLS:
+                context["seat"] = await self._seat(person)
+                if context["seat"] is None:
+                    return self._stay_out(body, person)
+        elif body.get("type") != "url_verification":
             if kind_of(body) != "event_callback" and body.get("ssl_check") != "1":
                 log.info("nobody_answers", kind=kind_of(body))
             return _empty(body)
-        person, event = _person_in(body), body.get("event") or {}
-        if event.get("type") in _FAREWELLS:
-            return await self._ask(handler, body, person, "")
-        seat = await self._seat(person)
-        if seat is None:
-            return self._stay_out(body, person)
-        if event and _is_own(event, person.user_id, seat):
-            return _empty(body)
-        return await self._ask(handler, body, person, seat.token)
+        answered = await self.bolt.async_dispatch(request)
+        if "answer" in context:
+            return context["answer"]  # type: ignore[no-any-return]
+        said = msgspec.json.decode(answered.body) if answered.body else {}
+        return SlackAnswer(said, answered.status)
+
+    async def _hand_out(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
+        """Have our handler answer; what it says is sent as it is, not written and read again."""
+        token = context.bot_token or ""
+        context["answer"] = await self._ask(
+            context["handler"], body, _person_in(body, context), token
+        )
+        return BoltResponse(status=200)
 
     async def _seat(self, person: Person) -> Seat | None:
         """Find the app's bot where the request came from; None where it is not installed."""
@@ -280,14 +314,31 @@ async def _tell(respond: Respond, text: str) -> None:
         await respond(text=text, blocks=paragraphs([text]))
 
 
-def _person_in(body: Body) -> Person:
-    """Return who acts and where, which Bolt knows to find in every kind of request."""
+@contextmanager
+def _unseen_by_bolt() -> Iterator[None]:
+    """Hide the variables that Bolt reads by itself: with some it would keep tokens in files."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+async def _refuse(error: Exception) -> BoltResponse:
+    """Answer a request that Bolt stumbled over; our own handlers' failures do not come here."""
+    log.error("bolt_failed", exc_info=error)
+    is_malformed = isinstance(error, LookupError | TypeError | AttributeError)
+    return BoltResponse(status=400 if is_malformed else 500)
+
+
+def _person_in(body: Body, context: AsyncBoltContext) -> Person:
+    """Return who acts and where, which Bolt finds in every kind of request."""
     name, workspace = labels_of(body)
     return Person(
-        enterprise_id=bolt.extract_enterprise_id(body) or "",
-        team_id=bolt.extract_team_id(body) or "",
-        user_id=bolt.extract_user_id(body) or "",
-        channel_id=bolt.extract_channel_id(body) or "",
+        enterprise_id=context.enterprise_id or "",
+        team_id=context.team_id or "",
+        user_id=context.user_id or "",
+        channel_id=context.channel_id or "",
         name=name,
         workspace=workspace,
     )
@@ -313,12 +364,6 @@ def kind_of(body: Body) -> str:
     if "command" in body:
         return "command"
     return body["type"] if body.get("type") in known else "other"
-
-
-def _is_own(event: Body, user_id: str | None, seat: Seat) -> bool:
-    """Whether the app did it itself."""
-    bot_id = event.get("bot_id")
-    return bool((user_id and user_id == seat.bot_user_id) or (bot_id and bot_id == seat.bot_id))
 
 
 def _takes_the_app_away(event: Body) -> bool:

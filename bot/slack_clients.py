@@ -11,6 +11,9 @@ from urllib.request import getproxies
 
 import aiohttp
 import structlog
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
@@ -189,6 +192,29 @@ class CachedSeats:
         for key in list(self.known):
             if key == (enterprise_id, team_id) or (enterprise_id and key[0] == enterprise_id):
                 del self.known[key]
+
+
+class Seated(AsyncAuthorize):
+    """Tells Bolt who the app is where a request came from, which was found before."""
+
+    async def __call__(
+        self,
+        *,
+        context: AsyncBoltContext,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None,
+        **_actor: str | None,
+    ) -> AuthorizeResult:
+        """Return the app's bot there."""
+        seat: Seat = context["seat"]
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_token=seat.token,
+            bot_id=seat.bot_id,
+            bot_user_id=seat.bot_user_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from services.export import approvals, claims, ledger_settings, recording
 from services.export.ledger_settings import Proposer
 from services.mapping.case import DRAFT
 from services.matching import suggestions
-from services.matching.suggestions import Party
+from services.matching.index import Party
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode

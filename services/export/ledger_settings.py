@@ -10,8 +10,8 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition
 from services.mapping.case import LedgerSettings
-from services.matching.index import Index, index_of
-from services.matching.suggestions import Party, suggest, surest
+from services.matching.index import Index, Party, index_of
+from services.matching.suggestions import suggest, surest
 from services.model.export import NEW_CONTACT
 from services.store import connections, matches, mirror
 from services.store.engine import Session

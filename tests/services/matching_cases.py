@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from services.matching.index import Index
-from services.matching.suggestions import Party, suggest, surest
+from services.matching.index import Index, Party
+from services.matching.suggestions import suggest, surest
 from services.store.mirror import folded_name
 from services.store.tables import Contact
 

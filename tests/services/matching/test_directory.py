@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from services.matching.index import NameList, directory_in, index_of
+from services.matching.index import NameList, Party, directory_in, index_of
 from services.matching.readings import readings
 from services.matching.service import MatchingService
-from services.matching.suggestions import Party, suggest
+from services.matching.suggestions import suggest
 from services.store import mirror
 from services.store.contacts import Known
 from services.store.engine import Database

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.matching.index import Index
-from services.matching.suggestions import Party, suggest
+from services.matching.index import Index, Party
+from services.matching.suggestions import suggest
 from tests.services.matching_cases import (
     contact,
     index_of,
