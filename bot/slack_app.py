@@ -27,6 +27,7 @@ import msgspec
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -183,6 +184,25 @@ class UrlRespond:
 
 
 @dataclass(frozen=True)
+class _HandingOut(AsyncMiddleware):
+    """The last of Bolt's middlewares; written as a function it would be given thirty arguments."""
+
+    door: "SlackDoor"
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Any,  # noqa: A002 - Bolt's name
+    ) -> BoltResponse:
+        """Have our handler answer; what it says is sent as it is, not written and read again."""
+        to, token = req.context, req.context.bot_token or ""
+        to["answer"] = await self.door.ask(to["handler"], req.body, to["person"], token)
+        return BoltResponse(status=200)
+
+
+@dataclass(frozen=True)
 class SlackDoor:
     """Hands each request to its handler and answers Slack in time."""
 
@@ -207,7 +227,7 @@ class SlackDoor:
                 request_verification_enabled=False,
                 attaching_function_token_enabled=False,
             )
-        app.middleware(self._hand_out)
+        app.use(_HandingOut(self))
         app.error(_refuse)
         return app
 
@@ -230,7 +250,8 @@ class SlackDoor:
         body, context = request.body, request.context
         handler = self.router.find(body)
         if handler is not None:
-            context["handler"], person = handler, _person_in(body, context)
+            context["handler"] = handler
+            context["person"] = person = _person_in(body, context)
             if (body.get("event") or {}).get("type") not in _FAREWELLS:
                 context["seat"] = await self._seat(person)
                 if context["seat"] is None:
@@ -244,14 +265,6 @@ class SlackDoor:
             return context["answer"]  # type: ignore[no-any-return]
         said = msgspec.json.decode(answered.body) if answered.body else {}
         return SlackAnswer(said, answered.status)
-
-    async def _hand_out(self, body: Body, context: AsyncBoltContext) -> BoltResponse:
-        """Have our handler answer; what it says is sent as it is, not written and read again."""
-        token = context.bot_token or ""
-        context["answer"] = await self._ask(
-            context["handler"], body, _person_in(body, context), token
-        )
-        return BoltResponse(status=200)
 
     async def _seat(self, person: Person) -> Seat | None:
         """Find the app's bot where the request came from; None where it is not installed."""
@@ -269,7 +282,7 @@ class SlackDoor:
             self.tasks.start(_tell(respond, _NO_INSTALLATION), "not installed")
         return _instead(body, _NO_INSTALLATION)
 
-    async def _ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
+    async def ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
         """Have the handler answer; it goes on after that."""
         future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
         ack, url = BoltAck(future), _response_url_in(body)
