@@ -20,9 +20,10 @@ def test_no_test_falls_between_the_two_runs() -> None:
 def test_ci_runs_both_and_forbids_skipping() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
-    assert [each.split("  #")[0] for each in lines[-4:]] == [
+    assert [each.split("  #")[0] for each in lines[-5:]] == [
         "export FORBID_SKIPS=1",
         "make test",
+        "make bench-check",
         "make try-readme",
         "make test-rest",
     ]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from werkzeug.datastructures import Headers
 
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
-from services.clients.http import open_http
+from services.clients.http import BoundedClient
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected, Throttled
 from tests.bot.program import free_port
@@ -37,19 +37,28 @@ def spec() -> OpenAPI:
     return OpenAPI.from_file_path(str(SPEC))
 
 
+class Overhearing(BoundedClient):
+    """The app's own client; it keeps every answer, on which its request hangs."""
+
+    def __init__(self, **options: Any) -> None:
+        """Keep nothing yet."""
+        super().__init__(**options)
+        self.answers: list[httpx.Response] = []
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Ask, and keep the answer."""
+        answer = await super().send(request, **options)
+        self.answers.append(answer)
+        return answer
+
+
 @dataclass(slots=True)
 class Overheard:
     """The stand-in, the app's client of it, and every answer that came back."""
 
     world: PaymoWorld
-    http: httpx.AsyncClient
+    http: "Overhearing"
     client: PaymoClient
-    answers: list[httpx.Response] = field(default_factory=list)
-
-    async def listen(self, answer: httpx.Response) -> None:
-        """Keep an answer; its request hangs on it."""
-        await answer.aread()
-        self.answers.append(answer)
 
     def add_invoice(self, number: str, **more: Any) -> int:
         """Add an invoice with lines, rates and one payment, and return its id."""
@@ -62,9 +71,9 @@ class Overheard:
 
     def check(self, spec: OpenAPI) -> list[int]:
         """Hold every exchange against the specification, and return the statuses."""
-        for answer in self.answers:
+        for answer in self.http.answers:
             _check(spec, answer)
-        return [answer.status_code for answer in self.answers]
+        return [answer.status_code for answer in self.http.answers]
 
 
 def _check(spec: OpenAPI, answer: httpx.Response) -> None:
@@ -105,9 +114,9 @@ async def paymo() -> AsyncIterator[Overheard]:
     world = PaymoWorld(now=Clock())
     world.add_company("North Agency", key=KEY)
     served = await Served.start(world.app())
-    async with open_http(f"{served.url}/api", user_agent="test") as http:
+    headers = {"User-Agent": "test"}
+    async with Overhearing(base_url=f"{served.url}/api", headers=headers) as http:
         paymo = Overheard(world, http, PaymoClients(http, sleep=Pauses()).client(KEY))
-        http.event_hooks["response"].append(paymo.listen)
         yield paymo
     await served.stop()
 

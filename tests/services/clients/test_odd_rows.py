@@ -115,9 +115,8 @@ async def test_one_invoice_that_cannot_be_read_singly_keeps_no_other_waiting(
 ) -> None:
     pay_both(bridge)
     first = next(iter(bridge.paymo.company.invoices))
-    bridge.paymo.faults.add(
-        path=rf"/invoices/{first}$", times=99, alter={"invoices/0/updated_on": None}
-    )
+    for path in (r"/invoices$", rf"/invoices/{first}$"):
+        bridge.paymo.faults.add(path=path, times=99, alter={"invoices/0/updated_on": None})
     await bridge.look()
 
     assert paid_in_paymo(bridge) == ["INV-2"]

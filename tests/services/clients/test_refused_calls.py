@@ -42,7 +42,8 @@ async def test_one_invoice_that_paymo_refuses_keeps_no_other_from_being_paid(
     for each in list(bridge.xero.invoices.values()):
         bridge.xero.books.pay(each.invoice_id, Decimal(15), date=bridge.clock().date())
     first = bridge.paymo.company.numbered("INV-1").id
-    bridge.paymo.faults.add(path=rf"/invoices/{first}$", times=99, **fault)
+    for path in (r"/invoices$", rf"/invoices/{first}$"):
+        bridge.paymo.faults.add(path=path, times=99, **fault)
     await bridge.look()
     paid = [each.invoice_id for each in bridge.paymo.company.payments.values()]
     assert paid == [bridge.paymo.company.numbered("INV-2").id]

@@ -110,7 +110,8 @@ async def test_every_subscribed_channel_is_told_who_ended_it_each_time(stand: Co
         if each.kind is NoticeKind.CONNECTION_ENDED
     ]
 
-    assert told == [("C1", "U1"), ("C2", "U1")] * 2
+    # C3 is paused, so whoever subscribed it hears of it.
+    assert told == [("C1", "U1"), ("C2", "U1"), ("U1", "U1")] * 2
     assert (Job.NOTICES, connection.workspace_id) in stand.work.made
 
 
