@@ -8,14 +8,14 @@ from authlib.deprecate import AuthlibDeprecationWarning
 
 
 def _load_without(unwanted: str, name: str) -> None:
-    """Load a library that takes a module it could use for one that is not installed."""
+    """Load a library as if a module that it could use weren't installed."""
     if not {unwanted, name} & sys.modules.keys():
         sys.modules[unwanted] = None  # type: ignore[assignment]
         importlib.import_module(name)
         del sys.modules[unwanted]
 
 
-# A command line, and colours for tracebacks: neither is ours, and both take eighty modules.
+# A command line, and colours for tracebacks: we need neither, and they load eighty modules.
 _load_without("httpx._main", "httpx")
 _load_without("rich", "structlog")
 # Authlib would rather have httpx2, which we do not use; nobody who runs the program can help it.

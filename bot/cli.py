@@ -22,7 +22,7 @@ from bot.setup import Setup
 _USAGE = 2
 app = typer.Typer(
     name="paymo-xero",
-    help="Carries invoices from Paymo to Xero, and payments and deletions back.",
+    help="Exports invoices from Paymo to Xero, and brings payments and deletions back.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +36,7 @@ def _say_version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands it over so
 
 
 _Version = Annotated[
-    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which one.")
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
 ]
 _Workspace = Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
 
@@ -59,7 +59,7 @@ def _settings() -> Settings:
 
 def _commands(settings: Settings) -> Any:
     """Load the program, and return its commands."""
-    # Almost nothing that loading makes is garbage: it isn't searched for any, then or ever after.
+    # Almost nothing that loading creates is garbage: the collector skips it, now and later.
     gc.disable()
     commands = importlib.import_module("bot.commands").Commands(settings)
     gc.freeze()
@@ -77,7 +77,7 @@ def generate_key_command() -> None:
 def serve(
     *,
     migrate: Annotated[
-        bool, typer.Option("--migrate/--no-migrate", help="Bring the database up first.")
+        bool, typer.Option("--migrate/--no-migrate", help="Migrate the database first, if needed.")
     ] = True,
 ) -> None:
     """Run the program until it is told to stop."""
@@ -133,7 +133,7 @@ def init(  # noqa: PLR0913 - one option a setting
         ),
     ] = None,
     public_url: Annotated[str, _value("The https address of the program.")] = "",
-    database_url: Annotated[str, _value("The database, where it isn't a file here.")] = "",
+    database_url: Annotated[str, _value("The database, unless it's a file here.")] = "",
     slack_signing_secret: Annotated[str, _value("Signing secret (Basic Information).")] = "",
     slack_app_token: Annotated[str, _value("App-level token, xapp-… (Basic Information).")] = "",
     slack_bot_token: Annotated[str, _value("Bot token, xoxb-… (OAuth & Permissions).")] = "",
@@ -141,9 +141,9 @@ def init(  # noqa: PLR0913 - one option a setting
     slack_client_secret: Annotated[str, _value("Goes with the client ID.")] = "",
     xero_client_id: Annotated[str, _value("Client id of the app at developer.xero.com.")] = "",
     xero_client_secret: Annotated[str, _value("Its client secret.")] = "",
-    xero_webhook_key: Annotated[str, _value("Its webhook signing key, if you want one.")] = "",
+    xero_webhook_key: Annotated[str, _value("Its webhook signing key, if you use webhooks.")] = "",
 ) -> None:
-    """Write .env and manifest.yml here: ask for what is missing, or take it from options.
+    """Write .env and manifest.yml here: ask for missing values, or take them from options.
 
     It makes the encryption key, and tries what it was given at Slack and Xero. What is set already,
     here or in the environment, stays. Exit status: 0 ready to serve, 1 something is missing or
@@ -163,7 +163,7 @@ def init(  # noqa: PLR0913 - one option a setting
         typer.echo("Next: fill that in, then run paymo-xero init again.")
         raise typer.Exit(1)
     if not _commands(_settings()).try_credentials():
-        typer.echo("Next: put right in .env what was refused, then run paymo-xero init again.")
+        typer.echo("Next: correct what was refused in .env, then run paymo-xero init again.")
         raise typer.Exit(1)
     typer.echo("Keep a copy of ENCRYPTION_KEYS where the database's backups aren't.")
     typer.echo("Next: run paymo-xero serve, then type /paymo-xero connect in Slack.")
@@ -234,7 +234,7 @@ def set_owner(
 def relink(
     *,
     workspace: _Workspace,
-    yes: Annotated[bool, typer.Option("--yes", help="Write it down without a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Save without asking.")] = False,
 ) -> None:
     """Find former exports again after the database was lost, and link them.
 

@@ -154,7 +154,7 @@ class Clock:
                 await self._begin("set_back", self._catch_up)  # until it works
 
     async def _catch_up(self) -> None:
-        """Have nothing wait longer by what is owed; more may be owed meanwhile."""
+        """Delay nothing by what is owed; more may be owed meanwhile."""
         by = self.owed
         await self.keeping.set_back(by)
         self.owed -= by

@@ -45,9 +45,9 @@ class Commands:
     settings: Settings
 
     def migrate_where_needed(self) -> None:
-        """Bring the database up; Alembic is heavy, so it runs and ends in a process of its own."""
+        """Migrate the database; Alembic is heavy, so it runs in a child process."""
         if not _run(_is_current(self.settings)):
-            # No `bot` of this folder's.
+            # `-P`: never a `bot` of the current folder.
             child = [sys.executable, "-P", "-m", "bot.cli", "migrate"]
             if status := subprocess.call(child, stdout=subprocess.DEVNULL):  # noqa: S603 - ourselves
                 raise typer.Exit(status)
@@ -83,7 +83,7 @@ class Commands:
         raise typer.Exit(0 if is_well else 1)
 
     def examine(self, *, as_json: bool) -> None:
-        """Print what is well and what is not, line by line or as one JSON object."""
+        """Print the checks, line by line or as one JSON object."""
         found = _run(_examine(self.settings, lambda each: None if as_json else _say(each)))
         is_well = _is_well(found)
         if as_json:
@@ -139,7 +139,7 @@ def _fail(problem: str) -> NoReturn:
 
 async def _is_current(settings: Settings) -> bool:
     async with open_database(settings) as database, database.sessions() as session:
-        with contextlib.suppress(OSError):  # PostgreSQL isn't there: who migrates says so
+        with contextlib.suppress(OSError):  # PostgreSQL is down: the migration says so
             return await is_current(session)
     return False
 
@@ -219,7 +219,7 @@ async def _named(settings: Settings, name: str) -> AsyncIterator[tuple[Session, 
 async def _get_named(session: Session, name: str) -> Workspace:
     workspace = await workspaces.find_named(session, name)
     if workspace is None:
-        _fail(f"Nothing is kept about a workspace {name}.")
+        _fail(f"There is no data about workspace {name}.")
     return workspace
 
 

@@ -54,7 +54,7 @@ async def _run() -> None:
 
 @asynccontextmanager
 async def serving(port: int = 0) -> AsyncIterator[Demo]:
-    """Serve the demo; where the port is taken, on another one."""
+    """Serve the demo, on another port if this one is taken."""
     slack, xero, paymo = SlackWorld(), XeroWorld(), PaymoWorld()
     agency.settle_in(slack, xero, paymo, utc_now().date())
     async with AsyncExitStack() as stack:

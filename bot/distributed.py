@@ -1,6 +1,6 @@
 """The engine for many processes on one PostgreSQL: Procrastinate carries the nudges.
 
-Nothing but PostgreSQL needs it and its driver, so only then is it loaded.
+Only PostgreSQL needs it and its driver, so only PostgreSQL loads it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _PAUSE = timedelta(seconds=1)  # before a lost database is tried again
 class DistributedWork:
     """Runs jobs that any process on one PostgreSQL asked for.
 
-    A row's nudges share a queueing lock, so that many that wait are one.
+    A row's nudges share a queueing lock, so many that wait become one.
     """
 
     url: str = field(repr=False)
@@ -41,7 +41,7 @@ class DistributedWork:
     is_stopping: bool = False
 
     def __post_init__(self) -> None:
-        """Register the one task that there is."""
+        """Register the only task."""
         connector = procrastinate.PsycopgConnector(
             conninfo=_libpq(self.url), min_size=1, max_size=6
         )
@@ -52,7 +52,7 @@ class DistributedWork:
             await self.run(Job(job), key)
 
     async def start(self) -> None:
-        """Create Procrastinate's tables where they are missing, and start working."""
+        """Create Procrastinate's tables if they are missing, and start working."""
         await self.app.open_async()
         await self._prepare()
         self.worker = self.tasks.start(self._keep_working(), "worker")
@@ -69,7 +69,7 @@ class DistributedWork:
             log.warning("nudge_dropped", job=job, key=key, reason=str(error))
 
     async def stop(self, patience: timedelta) -> None:
-        """Take nothing new, let what runs end, and close the connections."""
+        """Take nothing new, let running work end, and close the connections."""
         self.is_stopping = True
         if self.worker is not None:
             self.worker.cancel()
@@ -92,7 +92,7 @@ class DistributedWork:
                 await manager.finish_job(each, jobs.Status.FAILED, delete_job=True)
 
     async def _keep_working(self) -> None:
-        """Work until stopped; where the database is lost, wait for it."""
+        """Work until stopped; if the database is lost, wait for it."""
         while not self.is_stopping:
             with contextlib.suppress(asyncio.CancelledError):
                 try:

@@ -18,8 +18,8 @@ from bot.slack_app import AfterAnswers, SlackAnswer, SlackDoor
 
 LARGEST_HEAD = 32_768  # bytes: the address and all headers
 _LARGEST_BODY = 1_000_000  # bytes; Slack's largest view is a quarter of that
-_LARGE = 100_000  # bytes, from where on the values of a body are counted
-_MOST_VALUES = 50_000  # each takes a multiple of its bytes once it is read
+_LARGE = 100_000  # bytes; larger bodies have their values counted
+_MOST_VALUES = 50_000  # each takes several times its bytes once it is read
 _ARRIVES = 20  # seconds
 _WHOLE = "paymo_xero.whole"  # in the scope of a request that has arrived
 _MOST_FIELDS = 100  # of a form
@@ -67,12 +67,12 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
         is_idle = self.cycle is None or self.cycle.response_complete
         if self.waiting is None and (self.is_head or is_idle):
-            # A part of a head; or blank lines, or the rest of what was answered, which are no
-            # reason to stay without a next one.
+            # Part of a head; or blank lines, or the rest of an answered request, which give no
+            # reason to stay open without a next one.
             self._wait()
 
     def on_message_begin(self) -> None:
-        """Give this head its time, where it is not there already."""
+        """Give this head its time, unless it has arrived already."""
         super().on_message_begin()
         self._stop_waiting()
         self.is_head, self.head_size = True, 0
@@ -180,7 +180,7 @@ def _fields(form: str) -> dict[str, str]:
     if form.count("&") >= _MOST_FIELDS:
         raise BadBody(400)
     try:
-        # The standard library needs longer than everything else that we do before the answer.
+        # The standard library takes longer than everything else before the answer.
         return dict(URL.build(path="/", query_string=form, encoded=True).query.items())
     except ValueError:
         raise BadBody(400) from None
@@ -245,7 +245,7 @@ class SlackEvents:
 
 
 async def _send(answer: SlackAnswer, send: Send) -> None:
-    """Send it; Starlette's own response takes a third of the time that a command does."""
+    """Send it; Starlette's own response would take a third of a command's time."""
     body = msgspec.json.encode(answer.body) if answer.body else b""
     headers = [(b"content-length", str(len(body)).encode())]
     if body:

@@ -128,8 +128,8 @@ async def serve(settings: Settings) -> None:
     """Run until told to stop."""
     stop = told_to_stop()
     async with running(settings):
-        # What is there now stays; to look through it again and again takes a third of the time
-        # that Slack's requests do.
+        # What is loaded now stays. Searching it for garbage again and again takes a third of the
+        # time of Slack's requests.
         gc.freeze()
         await stop.wait()
         log.info("stopping")

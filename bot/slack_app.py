@@ -1,11 +1,11 @@
-"""From Bolt to our handlers: one middleware hands all requests out, and answers leave at once.
+"""From Bolt to our handlers: one middleware routes all requests, and answers leave at once.
 
-Bolt reads who asks and where, leaves out what the app did itself, and answers what Slack asks of
-every app. It would then ask each listener in turn whether it matches, and poll for the answer;
-both cost more than our handlers do, so the last middleware is ours.
+Bolt reads who asks and where, skips the app's own acts, and answers what Slack asks every app. It
+would then ask each listener in turn whether it matches, and poll for the answer. Both cost more
+than our handlers do, so the last middleware is ours.
 
-What a command's handler says before it has to wait for anything is the answer itself. Everything
-else is answered at once with nothing, and what the handler says follows.
+What a command's handler says before its first wait is the answer itself. Everything else gets an
+empty answer at once, and what the handler says follows.
 
 What a listener nudges for begins when Slack has the answer. A quick job would otherwise draw its
 result before the answer arrives, and the answer's own view would then cover it for good.
@@ -65,7 +65,7 @@ Forget = Callable[[str, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class SlackAnswer:
-    """What Slack is answered: an object, or nothing."""
+    """Our answer to Slack: an object, or nothing."""
 
     body: Body = field(default_factory=dict)
     status: int = 200
@@ -146,7 +146,7 @@ class BoltAck:
 class UrlRespond:
     """Posts to the address that came with a command or a press.
 
-    While Slack waits for the answer to a command, what is posted first is that answer.
+    While Slack waits for the answer to a command, the first post is that answer.
     """
 
     url: str
@@ -185,7 +185,7 @@ class UrlRespond:
 
 @dataclass(frozen=True)
 class _HandingOut(AsyncMiddleware):
-    """The last of Bolt's middlewares; written as a function it would be given thirty arguments."""
+    """The last of Bolt's middlewares; Bolt would pass thirty arguments to a function."""
 
     door: "SlackDoor"
 
@@ -196,7 +196,7 @@ class _HandingOut(AsyncMiddleware):
         resp: BoltResponse,
         next: Any,  # noqa: A002 - Bolt's name
     ) -> BoltResponse:
-        """Have our handler answer; what it says is sent as it is, not written and read again."""
+        """Have our handler answer; its answer goes out as it is, without another round of JSON."""
         to, token = req.context, req.context.bot_token or ""
         to["answer"] = await self.door.ask(to["handler"], req.body, to["person"], token)
         return BoltResponse(status=200)
@@ -216,7 +216,7 @@ class SlackDoor:
 
     @cached_property
     def bolt(self) -> AsyncApp:
-        """The Bolt app; whoever hands it a request has checked the signature."""
+        """The Bolt app; the caller has checked the signature."""
         # Bolt's annotation forgets that it takes its own class, too.
         authorize: Any = Seated()  # type: ignore[no-untyped-call]
         with _unseen_by_bolt():
@@ -237,7 +237,7 @@ class SlackDoor:
         bind_contextvars(request_id=secrets.token_hex(6))  # each request has a task of its own
         with self.metrics.acks.labels(kind).time():
             try:
-                # Bolt takes a body that is parsed already in this mode alone.
+                # Bolt accepts a parsed body in this mode only.
                 return await self._answer(AsyncBoltRequest(body=body, mode="socket_mode"))
             except (LookupError, TypeError, AttributeError):
                 log.exception("slack_body_not_understood", kind=kind)
@@ -267,7 +267,7 @@ class SlackDoor:
         return SlackAnswer(said, answered.status)
 
     async def _seat(self, person: Person) -> Seat | None:
-        """Find the app's bot where the request came from; None where it is not installed."""
+        """Find the app's bot where the request came from; None if it isn't installed."""
         try:
             return await self.seats.find(person.enterprise_id, person.team_id)
         except SlackApiError as error:
@@ -289,7 +289,7 @@ class SlackDoor:
         respond = UrlRespond(url, self.web.session, ack if "command" in body else None)
         request = SlackRequest(body, person, self.web.client(token), ack, respond)
         task = self.tasks.start(self._handle(handler, request), f"slack {kind_of(body)}")
-        await asyncio.sleep(0)  # until it has to wait for something
+        await asyncio.sleep(0)  # until its first wait
         if not future.done() and not task.done():
             if "command" in body:
                 future.set_result({})
@@ -391,7 +391,7 @@ def _empty(body: Body) -> SlackAnswer:
 
 
 def _instead(body: Body, text: str) -> SlackAnswer:
-    """Say a sentence where the answer can hold one."""
+    """Say a sentence if the answer can hold one."""
     if "command" in body:
         return SlackAnswer({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":

@@ -49,10 +49,10 @@ class Seat:
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """An answer of which only so much is held; by itself aiohttp takes whatever comes."""
+    """An answer of limited size; aiohttp alone takes whatever comes."""
 
     async def read(self) -> bytes:
-        """Read it whole, or end the connection where it is too long."""
+        """Read all of it, or end the connection if it is too long."""
         if self._body is None:
             try:
                 await self.content.readexactly(_LARGEST_ANSWER + 1)
@@ -155,10 +155,10 @@ class InstalledSeats:
 class CachedSeats:
     """Remembers bots, so that a command waits for no database.
 
-    What any process installs or takes away is seen within five seconds (`Changes`). Slack sends
-    nothing from where the app was taken away, and a token that it revoked opens nothing; so what
-    is remembered until then lets nobody do anything. While the database is lost, what was found in
-    the last minutes serves.
+    It sees what any process installs or removes within five seconds (`Changes`). Slack sends
+    nothing from where the app was removed, and a revoked token opens nothing, so what it
+    remembers until then lets nobody do anything. While the database is lost, it uses what it
+    found in the last minutes.
     """
 
     seats: OneSeat | InstalledSeats
@@ -195,7 +195,7 @@ class CachedSeats:
 
 
 class Seated(AsyncAuthorize):
-    """Tells Bolt who the app is where a request came from, which was found before."""
+    """Tells Bolt which bot answers a request; it was found before."""
 
     async def __call__(
         self,

@@ -177,19 +177,19 @@ def _named(raw: bytes) -> dict[str, set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _SlackFirst:
-    """Nearly all requests are Slack's, and the way to a route takes longer than our answer."""
+    """A shortcut for Slack's requests: finding a route takes longer than our answer."""
 
     events: SlackEvents
     rest: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand Slack's over, and have the rest look for a route."""
+        """Pass Slack's requests on, and let the rest find a route."""
         is_slacks = scope["method"] == "POST" and scope["path"] == _SLACK
         await (self.events if is_slacks else self.rest)(scope, receive, send)
 
 
 def web_app(core: Core, door: SlackDoor, health: Health) -> ASGIApp:
-    """Build what is served to the world; Slack's events only where it does not use a socket."""
+    """Build the public app; it has Slack's events only without a socket."""
     settings, store = core.settings, core.slack.store
     pages = Pages(settings, store is not None)
     browser = Browser(core.connect_pages, pages)

@@ -1,7 +1,7 @@
 """Work: tasks that outlive what started them, and the engine that carries nudges in one process.
 
-A nudge says "look at row X now". Rows are taken under a lease, so what an engine loses or doubles
-does no harm: the clock finds whatever is due.
+A nudge says "look at row X now". Rows are taken under a lease, so a nudge that is lost or
+doubled does no harm: the clock finds whatever is due.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ class Engine(Protocol):
         """Look at this row soon."""
 
     async def stop(self, patience: timedelta) -> None:
-        """Start nothing new, and let what runs end."""
+        """Start nothing new, and let running work end."""
 
     async def settle(self) -> None:
-        """Wait until nothing waits or runs, where one can know."""
+        """Wait until nothing waits or runs, if one can know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class EmbeddedWork:
             self._fill()
 
     async def stop(self, patience: timedelta) -> None:
-        """Start nothing new, and let what runs end."""
+        """Start nothing new, and let running work end."""
         self.is_stopping = True
         self.waiting.clear()
         await self.tasks.drain(patience)

@@ -34,7 +34,7 @@ from services.undo.restoring import RestoreService
 from services.undo.service import UndoService
 from services.update.service import UpdateService
 
-# What can be said at once is the answer itself; for all else Slack shall not wait.
+# What can be said at once is the answer itself; Slack waits for nothing else.
 _FROM_MEMORY = frozenset({Command.HELP, words.UNKNOWN})
 # A handler that wants what was typed behind the word.
 _About = Callable[[SlackRequest, tuple[str, ...]], Awaitable[None]]

@@ -45,7 +45,7 @@ _OF_AN_INVOICE = frozenset(
         Command.CLIENT,  # its name is one, too
     }
 )
-# Typed plainly, nearly always, and understood in no time.
+# Nearly always typed plainly, and so understood at once.
 _ALONE = frozenset(VERBS) - {Command.EXPORT}
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))
 _DIGIT = re.compile(r"[0-9]")

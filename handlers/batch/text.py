@@ -115,14 +115,14 @@ def overview_text(form: BatchForm) -> str:
 
 
 def overview_line(form: BatchForm, group: BatchGroup) -> str:
-    """Say what a group comes to, and which clients hold it up."""
+    """Sum up a group, and say which clients hold it up."""
     held_by = [short_name(each.name) for each in form.missing if each.what == group.verdict]
     clients = f"\n{'Client' if len(held_by) == 1 else 'Clients'}: {some_of(held_by)}"
     return f"{group_heading(group)}{clients if held_by else ''}"
 
 
 def selected_text(form: BatchForm) -> str:
-    """Say how many of those that can go are selected, and what they come to."""
+    """Say how many of those that can go are selected, and their sums."""
     said = [
         f"*{form.selected} of {form.selectable} selected*",
         *map(one_line, form.selected_totals),
@@ -143,7 +143,7 @@ def page_text(form: BatchForm, page: int, pages: int) -> str:
 
 
 def needs_text(line: BatchLine) -> str:
-    """Name an invoice, and say what stands in its way."""
+    """Name an invoice, and say what stops it."""
     return f"{invoice_line(line)}\n_{_reason(line)}_" if line.reason else invoice_line(line)
 
 
@@ -153,7 +153,7 @@ def former_text(line: BatchLine) -> str:
 
 
 def group_heading(group: BatchGroup) -> str:
-    """Say what a group is, how many invoices are in it, and what they come to."""
+    """Name a group, with the number of its invoices and their sums."""
     totals = "".join(f" · {one_line(each)}" for each in group.totals)
     return f"*{_HEADINGS.get(group.verdict, group.verdict)}: {len(group.lines)}*{totals}"
 

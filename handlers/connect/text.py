@@ -55,7 +55,7 @@ def xero_text(checklist: Checklist) -> str:
 def farewell_lines(farewell: Farewell) -> list[str]:
     """Say what goes on each side, and what stays."""
     company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = "Xero's list of connected apps no longer has paymo-xero."
+    shared = "paymo-xero no longer appears in Xero's connected apps."
     if farewell.others:
         named = blocks.escape(some_of(farewell.others))
         shared = f"Access stays for {named}: the same person in Xero allowed it."

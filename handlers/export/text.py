@@ -85,7 +85,7 @@ def due_hint(form: ExportForm) -> str:
     """Say why a due date is selected."""
     if form.terms is None:
         return ""
-    return f"Suggested: {counted(form.terms, 'day')}, as Paymo’s payment terms say."
+    return f"Suggested: {counted(form.terms, 'day')}, from Paymo’s payment terms."
 
 
 def conversion_text(picture: InvoicePicture, base_currency: str) -> str:
@@ -186,7 +186,7 @@ def dates_text(picture: InvoicePicture) -> str:
 
 
 def totals_text(picture: InvoicePicture) -> str:
-    """Write what the lines come to."""
+    """Write the sums of the lines."""
     sums = (picture.sub_total, picture.tax_total, picture.total)
     before, tax, total = (amount_in(picture, each) for each in sums)
     return f"Subtotal {before} · Tax {tax} · *Total {total}*"

@@ -164,7 +164,8 @@ def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
 def unread_text(unjudged: int) -> str:
     """Say what the lists can't know: they are made without reading any invoice."""
     said = "Lines and tax are checked when you export."
-    return f"{said} {counted(unjudged, 'newer invoice')} not listed." if unjudged else said
+    verb = "isn't" if unjudged == 1 else "aren't"
+    return f"{said} {counted(unjudged, 'newer invoice')} {verb} listed." if unjudged else said
 
 
 def whom_to_write(support_email: str) -> str:

@@ -44,7 +44,7 @@ class MatchingListeners:
     async def show_next(
         self, request: SlackRequest, choice: MatchChoice, form: MatchForm, left: int
     ) -> None:
-        """Say what was remembered, and ask about the next client, of so many."""
+        """Say what was saved, and ask about the next client."""
         said = done_text(_named(request.view), left, has_account=bool(choice.account_id))
         batch_id = request.note.batch_id
         bare = match_view(form, said=said, is_bare=form.client is not None, batch_id=batch_id)

@@ -17,7 +17,7 @@ def matched_text(form: MatchForm) -> str:
 
 
 def done_text(client: str, left: int, *, has_account: bool) -> str:
-    """Say what is known of a client now, and how many are left."""
+    """Say that a client is matched, and how many are left."""
     later = "" if has_account else " You choose the account when you export."
     more = f" {counted(left, 'client')} left to match." if left else ""
     return f"✅ {one_line(client)} is matched.{later}{more}"

@@ -1,4 +1,4 @@
-"""What a comparison, and a channel's digest, came to, in sentences."""
+"""The sentences of a comparison, and of a channel's digest."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

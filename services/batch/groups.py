@@ -76,7 +76,7 @@ class _Go:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a group is checked by, read once in the transaction that writes it down."""
+    """What the checks of a group need, read once in the transaction that saves it."""
 
     session: Session
     connection: Connection
@@ -211,7 +211,7 @@ class GroupSender:
         await self._record(go, group, made)
 
     async def _record(self, go: _Go, group: Sequence[Export], made: Sequence[XeroInvoice]) -> None:
-        """Record what Xero has made at once, and then whatever else it says of each."""
+        """Record at once what Xero created, then whatever else it says about each."""
         answers = list(zip(group, answers_for(group, made), strict=True))
         there = [(export, each) for export, each in answers if each and _is_made(each)]
         await self.recorder.succeed_all(go.connection, there)
@@ -225,7 +225,7 @@ class GroupSender:
             await self.mirror.refresh_ledger(go.connection, at_most_old=timedelta(0))
 
     async def _write_down(self, go: _Go, members: Sequence[Member]) -> list[Export]:
-        """Write what will be sent of each, under which key; what is refused is left out."""
+        """Save what each will send, and under which key; leave out refused ones."""
         refused: list[tuple[Export, Refused]] = []
         group: list[Export] = []
         async with self.database.sessions.begin() as session:
@@ -263,7 +263,7 @@ class GroupSender:
         return export
 
     async def _settle(self, go: _Go, export: Export, created: XeroInvoice | None) -> None:
-        """Record what Xero refused, or did not answer for."""
+        """Record what Xero refused or didn't answer."""
         try:
             if created is None or not created.is_refused:
                 raise Unavailable(_UNSAID)
@@ -291,7 +291,7 @@ class GroupSender:
         return why
 
     async def _lose(self, go: _Go, group: Sequence[Export], refusal: Unavailable) -> None:
-        """Have each looked up by itself, for nobody knows what was done."""
+        """Have each checked separately: nobody knows which arrived."""
         for export in group:
             with suppress(Lost):
                 await self.recorder.lose(go.connection, export, refusal, _SOON)
@@ -300,7 +300,7 @@ class GroupSender:
         due_at = self.now() if is_alone else None
         async with self.database.sessions.begin() as session:
             for export in group:
-                with suppress(Lost):  # somebody has it by now, and goes on with it alone
+                with suppress(Lost):  # somebody else has taken it meanwhile
                     await lifecycle.regroup(session, export, due_at)
 
 

@@ -62,7 +62,7 @@ class Allowance:
         return max(full)
 
     def has(self, count: int) -> bool:
-        """Whether every window has room for so many, as far as that is known."""
+        """Whether every window has room for this many, as far as we know."""
         return all(each.left >= count for each in self.windows)
 
     @property

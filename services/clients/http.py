@@ -40,8 +40,8 @@ Bound = Callable[[], AbstractAsyncContextManager[None]]
 
 LONGEST_WAIT = timedelta(seconds=5)
 LARGEST_ANSWER = 32_000_000  # bytes, unpacked; a page of 1,000 long invoices is half of that
-_MOST_VALUES = 2_000_000  # in one answer, since each takes a multiple of its bytes once it is read
-_NEVER_MANY = 4_000_000  # bytes that cannot hold too many values for us
+_MOST_VALUES = 2_000_000  # in one answer; each takes several times its bytes once it is read
+_NEVER_MANY = 4_000_000  # bytes; a shorter answer can't hold too many values
 _TIMEOUT = httpx.Timeout(CALL_LIMIT.total_seconds(), connect=5)
 _LONGEST_DATED = timedelta(days=1)  # that a date may ask for
 _UNTOLD_WAIT = timedelta(minutes=1)
@@ -63,10 +63,10 @@ class TooLarge(httpx.DecodingError):
 
 
 class BoundedClient(httpx.AsyncClient):
-    """A client that holds only so much of an answer; by itself httpx takes whatever comes."""
+    """A client that limits an answer's size; httpx alone takes whatever comes."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Ask, and read the answer whole."""
+        """Ask, and read the whole answer."""
         request.headers["Accept-Encoding"] = "gzip"
         response = await super().send(request, **{**options, "stream": True})
         try:
@@ -155,7 +155,7 @@ class ApiClient:
     sleep: Sleep = sleep_for
     tries: int = 3
     limit: timedelta = CALL_LIMIT
-    is_quiet: bool = False  # whoever calls logs what was written, many at once
+    is_quiet: bool = False  # the caller logs what was written, many at once
 
     def bound(self, method: str) -> Bound:
         """What ends every part of a call together, `limit` from now on.
@@ -289,7 +289,7 @@ class ApiClient:
 
 @lru_cache(maxsize=256)
 def _address(base: str, path: str) -> httpx.URL:
-    """The whole address, which takes long to make, and is often the same."""
+    """The whole address, which is slow to build and often the same."""
     return httpx.URL(base.rstrip("/") + path)
 
 

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
 _ODD = object()  # there, and unreadable
-# What a struct says of its row, and what it is judged by as a whole.
+# What a struct says about its row, and what judges it as a whole.
 FIELDS_OF_OURS = frozenset(
     {"lacks", "said", "is_refused", "has_errors", "has_validation_errors"}
     | {"status_attribute_string", "validation_errors"}
@@ -38,7 +38,7 @@ LONGEST_ID, BIGGEST_ID = 64, 2**63 - 1
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}
 # A yes or no on which money hangs: one that cannot be read is never taken for a no.
 Decisive = Annotated[bool, msgspec.Meta(extra={"is_strict": True})]
-# A day as it is written; one that cannot be read is no day.
+# A day as it is written; one that can't be read is none.
 Dated = Annotated[str, msgspec.Meta(extra={"is_day": True})]
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -67,7 +67,7 @@ class Rows(Generic[T]):
     found: tuple[T, ...]
     left_out: tuple[LeftOut, ...] = ()
     count: int = 0
-    pages: object = None  # how many there are, where the answer says so
+    pages: object = None  # how many there are, if the answer says so
 
     @classmethod
     def of(cls, rows: Sequence[T | LeftOut], pages: object = None) -> Self:
@@ -167,7 +167,7 @@ class Field:
     is_id: bool
     is_day: bool
     is_strict: bool  # an unreadable one is never read as absent
-    may_be_empty: bool  # as a text; elsewhere an empty one is as good as none
+    may_be_empty: bool  # as text; elsewhere an empty one counts as none
     empty: object = field(repr=False)
 
     def value(self, found: Any) -> Any:

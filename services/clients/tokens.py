@@ -160,7 +160,7 @@ class XeroOAuth:
 
 
 class _OAuthClient(AsyncOAuth2Client, BoundedClient):  # type: ignore[misc]
-    """Xero's sign-in service, asked within the bounds of every other answer."""
+    """Xero's sign-in service, with the same limits on its answers."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)

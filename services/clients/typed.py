@@ -1,7 +1,7 @@
-"""A page of rows decoded by its types at once, as far as `rows` would read the same from it.
+"""A page of rows decoded by its types in one go, where `rows` would read the same.
 
-What a page's types refuse, and what they take and `rows` would read otherwise, is read there row by
-row. So one odd row costs its own time, and both readings come from one definition.
+`rows` reads, row by row, what the types refuse and what it would read differently. So an odd row
+costs only its own time, and both readings come from one definition.
 """
 
 import types
@@ -43,14 +43,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 V = TypeVar("V")
 
 _NONE = NO_ID.encode()
-# Adding up tells that no amount has more than four decimals, fifteen digits or an exponent.
+# Adding up shows that no amount has more than four decimals, fifteen digits or an exponent.
 _EXACT = Context(prec=19, Emax=18, clamp=1, traps=[Clamped, Inexact, Rounded, InvalidOperation])
 _NO_AMOUNT = Decimal("0.0000")
 _IS_THERE = partial(is_not, None)
 
 
 def rows_in(body: bytes, kind: Kind[T], key: str) -> Rows[T] | None:
-    """The rows of an answer, or None where it holds no list of them under this key."""
+    """The rows of an answer, or None if it has no list of them under this key."""
     whole, raw = _pages(kind.struct, key)
     if not _is_doubtful(kind.struct, body):
         page = _decode(whole, body)
@@ -77,7 +77,7 @@ def _row(kind: Kind[T], raw: bytes) -> T | LeftOut:
 
 
 def _is_doubtful(struct: type[msgspec.Struct], body: bytes) -> bool:
-    """Say whether it holds what `rows` passes over inside of texts, or a moment to be rounded."""
+    """Say whether its texts hold what `rows` removes, or a moment that needs rounding."""
     is_passed_over = _NONE in body or (b"\\" in body and b"\\u0000" in body)
     return is_passed_over or (_has_moments(struct) and b".999999" in body)
 
@@ -103,7 +103,7 @@ def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
 def _pages(
     struct: type[msgspec.Struct], key: str
 ) -> tuple["msgspec.json.Decoder[Any]", "msgspec.json.Decoder[Any]"]:
-    """The decoders of a page with its rows, and of one whose rows are yet to be read."""
+    """The decoders of a page with its rows, and of one with its rows still unread."""
     lists = (types.GenericAlias(tuple, (each, ...)) for each in (struct, msgspec.Raw))
     whole, raw = (
         msgspec.defstruct(
@@ -119,13 +119,13 @@ def _pages(
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What is to be said of all values of some fields."""
+    """What must hold for all values of some fields."""
 
     names: tuple[str, ...]
     is_met: Callable[[Iterable[Any]], bool]
 
     def holds(self, rows: Sequence[msgspec.Struct]) -> bool:
-        """Say whether it is true of these rows; what is absent says nothing."""
+        """Say whether it holds for these rows; absent values don't count."""
         values = map(attrgetter(*self.names), rows)
         return self.is_met(chain.from_iterable(values) if len(self.names) > 1 else values)
 

@@ -131,13 +131,12 @@ class ConnectService:
             return tuple(seen)
 
     async def best_role(self, person: Person) -> Role | None:
-        """Return the most that this person may do here; None where there is nothing to see.
+        """Return the most that this person may do here; None if they may see nothing.
 
         Raises `NotAllowed` as `overviews` does.
 
-        What this process remembers counts, which is five seconds old at most (`Changes`). Nothing
-        is allowed by it: it chooses which commands `help` lists, and each of them asks the
-        database.
+        It trusts what this process remembers, at most five seconds old (`Changes`). That permits
+        nothing: it chooses which commands `help` lists, and each of them asks the database.
         """
         key = (person.enterprise_id, person.team_id)
         stamp = await self.database.changes.stamp()
@@ -307,9 +306,9 @@ class WorkspaceService:
             return await workspaces.mark_welcomed(session, found.id, self.now())
 
     async def meet(self, person: Person, app: str = "") -> bool:
-        """Say once that this person has not been told yet what this is; `app` is our id there.
+        """Say once that this person doesn't know yet what this is; `app` is our id there.
 
-        Whom this process has met in the last five minutes is not looked up again; whoever is
+        It doesn't look up again whom it has met in the last five minutes. A person whose data is
         deleted meanwhile is greeted that much later.
         """
         key = (Person(person.enterprise_id, person.team_id, person.user_id), app)

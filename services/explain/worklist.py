@@ -23,12 +23,12 @@ from services.store.tables import BatchRow, Client, Connection, Export, InvoiceH
 
 _MOST = 5
 _MOST_JUDGED = 50
-# What stood in the way when a table was last made, and no copied list tells now.
+# What stopped an export when a table was last made, and the copied lists don't show.
 _WHEN_CHECKED = {
     "account": "needed an account when last checked",
     "tax": "needed another tax rate when last checked",
     "untaxed": "needed a rate for lines without tax when last checked",
-    "held": "had a number taken in Xero when last checked",
+    "held": "used a number that Xero already had when last checked",
     "other": "needed a fix when last checked",
 }
 _ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
@@ -107,7 +107,7 @@ async def load(
 async def _not_exported(
     session: Session, connection: Connection, named: Collection[str]
 ) -> tuple[list[Line], list[Line], int]:
-    """Part what may go out from what needs something first; count what is not judged."""
+    """Split off what needs something first, and count what nobody has checked yet."""
     ids = await batches.list_candidates(session, connection, SENT_IN_PAYMO)
     judged = ids[: _MOST_JUDGED + len(named)]
     heads = await worklists.list_heads(session, connection, judged)
@@ -145,7 +145,7 @@ def _first_need(
 
 
 def _at_last_check(found: tuple[BatchRow, datetime] | None, known: Mapping[int, Match]) -> str:
-    """Say what stood in the way when an exporter last saw a table of what is ready."""
+    """Say what stopped it when an exporter last saw a table of what is ready."""
     if found is None:
         return ""
     row, at = found

@@ -145,7 +145,7 @@ def email_of(invoice: Invoice) -> str:
 
 
 def new_contact(invoice: Invoice) -> NewContact:
-    """Return the client as Xero would be sent it. Raises `Refused`."""
+    """Return the client as we'd send it to Xero. Raises `Refused`."""
     client = invoice.client
     if client is None or not name_in_xero(client.name):
         raise Refused("The client has no name in Paymo, and Xero needs one.", RefusalCode.CONTACT)

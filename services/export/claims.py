@@ -178,9 +178,9 @@ async def claim(session: Session, connection: Connection, request: Request) -> E
 async def claim_all(
     session: Session, connection: Connection, requests: Sequence[Request], known: Container[int]
 ) -> list[Export | AlreadyRequested]:
-    """Claim many, or say of each who has it; invoices that are `known` were asked for before.
+    """Claim many, or say who has each; somebody asked for the `known` ones before.
 
-    What is new is claimed at once; where somebody is faster with one of them, each by itself.
+    New ones are claimed together, or one by one if somebody is faster with one of them.
     """
     rows = [_wanted(connection, each) for each in requests]
     new = {each.paymo_invoice_id: each for each in rows if each.paymo_invoice_id not in known}
@@ -204,7 +204,7 @@ async def _claimed(
 async def _is_first(
     session: Session, connection: Connection, wanted: Sequence[Export], at: datetime
 ) -> bool:
-    """Add these rows, unless somebody else was faster with one of them."""
+    """Add these rows, unless somebody else was faster with one."""
     if not await exports.claim(session, *map(lifecycle.queue, wanted)):
         return False
     await drafts.outdate(session, wanted, at)

@@ -50,7 +50,7 @@ _OFF = "The connection does not work any more."
 async def ask(
     session: Session, connection: Connection, exported: Sequence[Export], now: datetime
 ) -> list[tuple[Job, int]]:
-    """Leave the tasks in the transaction that records exports; return what to nudge for."""
+    """Add the tasks in the transaction that records exports; return what to nudge."""
     # Somebody else's invoice has its own history, and a batch writes its notes when it is over.
     wanted = [
         (Job.ANNOTATE, each.id) for each in exported if not each.is_linked and each.batch_id is None

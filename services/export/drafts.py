@@ -124,7 +124,7 @@ class ExportForms:
     async def choose_day(
         self, draft_id: int, person: Person, *, is_due: bool, day: date | None
     ) -> ExportForm:
-        """Take over the date, or due date, that was chosen for Xero; None: what Paymo has."""
+        """Take the date or due date chosen for Xero; None means Paymo's."""
         async with self.database.sessions.begin() as session:
             draft, connection = await draft_of(session, draft_id, person)
             if is_due:
@@ -326,8 +326,8 @@ class PreviewStep(Step[Draft]):
             turn.then(partial(self._look_ahead, connection, row.contact_id))
 
     async def _look_ahead(self, connection: Connection, contact_id: str) -> None:
-        """Ask Xero, while the form is filled in, what the press would have to wait for."""
-        with suppress(ServiceError):  # the press asks itself then
+        """Ask Xero while the form is open, so that the press needn't wait for it."""
+        with suppress(ServiceError):  # then the press asks
             if await self.contacts.look_ahead(connection, contact_id):
                 await self.mirror.refresh_ledger(connection, at_most_old=_RECENT)
 

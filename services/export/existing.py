@@ -230,9 +230,9 @@ class Contacts:
         invoice: Invoice,
         at_most_old: timedelta = _NOW,
     ) -> Found:
-        """Check the chosen contact in Xero, and follow it where it was merged; add nothing.
+        """Check the chosen contact in Xero, and follow a merged one; add nothing.
 
-        Xero is not asked again within `at_most_old` about one that was active then.
+        Within `at_most_old`, Xero isn't asked again about one that was active.
         """
         if export.contact_id == NEW_CONTACT:
             return await self._find_new(connection, export, invoice)
@@ -267,7 +267,7 @@ class Contacts:
         return contact
 
     async def look_ahead(self, connection: Connection, contact_id: str) -> bool:
-        """Ask about a contact before it is sent anything; False where calls are short."""
+        """Ask about a contact before we send anything; False if calls are short."""
         if self._client(connection).allowance.is_short:
             return False
         is_chosen = contact_id not in {"", NEW_CONTACT}
@@ -278,7 +278,7 @@ class Contacts:
     async def _known(
         self, connection: Connection, contact_id: str, at_most_old: timedelta
     ) -> tables.Contact | None:
-        """Return the contact if it was active when Xero was asked, at most so long ago."""
+        """Return the contact if Xero called it active at most this long ago."""
         async with self.database.sessions() as session:
             known = await mirror.find_contact(session, connection.id, contact_id)
         if known is None or not known.is_active or known.asked_at is None:
@@ -372,7 +372,7 @@ class Contacts:
             known = await mirror.find_contact(session, connection.id, contact.contact_id)
             if known is not None and all(getattr(known, name) == row[name] for name in row):
                 known.asked_at = self.now()
-                return  # whoever knows the names need not read them again
+                return  # who knows the names needn't read them again
             asked = {**row, "asked_at": self.now()}
             await mirror.put(session, connection.id, tables.Contact, [asked])
             if known is None or known.is_active != row["is_active"]:

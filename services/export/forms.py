@@ -60,7 +60,7 @@ class ExportForm:
     ask: str = ""  # who may override a tax that differs, where the reader may not
     connection_id: int = 0
     days: Mapping[str, date | None] = field(default_factory=dict)  # asked for, with what is chosen
-    terms: int | None = None  # after how many days it is due, where these decide
+    terms: int | None = None  # due after this many days, if terms decide
     card: dict[str, Any] | None = None  # of an invoice that is exported already
     batch_id: int = 0  # of the table that the form is open on top of
 

@@ -87,7 +87,7 @@ class Proposer:
         return self.contact_of_client(invoice.client_id, party_of(invoice))
 
     def contact_of_client(self, client_id: int, party: Party) -> str:
-        """Return the same for a client of whom no invoice was read."""
+        """Return the same for a client without a read invoice."""
         known = self.matches.get(client_id)
         if known is not None and known.contact_id:
             return known.contact_id

@@ -109,9 +109,9 @@ class Recorder:
         *,
         is_linked: bool = False,
     ) -> list[Export]:
-        """Record invoices together, but for those that somebody else has by now.
+        """Record invoices together, except those that somebody else has taken.
 
-        It is shown before anything that follows begins.
+        The person sees it before any follow-up begins.
         """
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         whole = [(export, await xero.read_whole(created)) for export, created in made]
@@ -204,7 +204,7 @@ class Recorder:
     async def _tell_exported(
         self, session: Session, connection: Connection, done: Sequence[Export]
     ) -> None:
-        """Owe every subscribed channel the cards, and note who did it."""
+        """Queue the cards for every subscribed channel, and note who did it."""
         cards = [
             notices.Notification(
                 NoticeKind.INVOICE_EXPORTED,

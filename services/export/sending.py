@@ -47,7 +47,7 @@ from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
 _FRESH = timedelta(minutes=1)
-_AS_IN_FORM = timedelta(minutes=10)  # what became of a contact meanwhile, Xero says itself
+_AS_IN_FORM = timedelta(minutes=10)  # if the contact has changed since, Xero says so
 _LONG = timedelta(minutes=1)  # a wait that a person is told of
 
 
@@ -70,7 +70,7 @@ class Preparer:
         """
         invoice = await self._invoice(connection, export)
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
-        # A second person is asked about nothing that Xero would refuse.
+        # Nobody is asked to approve what Xero would refuse.
         at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
         found = await self.contacts.find_chosen(connection, export, invoice, at_most_old)
         ledger, sent = await self._judged(connection, export, invoice, found)
@@ -86,7 +86,7 @@ class Preparer:
         case = Case(invoice, checking.choice_of(export), ledger)
         is_new = values["idempotency_key"] != export.idempotency_key
         async with self.database.sessions.begin() as session:
-            for each in shown:  # unless it was let through before its contact was added
+            for each in shown:  # unless it was approved before its contact was added
                 if not await self._let_through(session, connection, export, each):
                     return
             await lifecycle.mark_sending(session, export, values)
@@ -94,7 +94,7 @@ class Preparer:
                 audit.record(session, connection, _overridden(export, case, self.now()))
 
     async def _added(self, connection: Connection, export: Export, shown: Shown) -> Found | None:
-        """Add the client to Xero as a contact, unless that awaits a second person."""
+        """Add the client to Xero as a contact, unless that needs a second person first."""
         async with self.database.sessions.begin() as session:
             if not await self._let_through(session, connection, export, shown):
                 return None
@@ -261,7 +261,7 @@ class ExportStep(Step[Export]):
     async def _sent(
         self, connection: Connection, export: Export, *, is_first: bool
     ) -> XeroInvoice | None:
-        """Send it; None where its outcome is not known, or somewhere else by now."""
+        """Send it; None if its outcome is unknown, or somebody else has it."""
         try:
             return await self._create(connection, export)
         except NotFound as refusal:
@@ -334,7 +334,7 @@ class ExportStep(Step[Export]):
         raise from_xero(refusal) from refusal
 
     async def _is_moved(self, connection: Connection, export: Export, refusal: Rejected) -> bool:
-        """Say whether the contact was merged since it was asked about; then all begins anew."""
+        """Say whether the contact was merged since we asked; then everything starts over."""
         if is_taken(refusal) or RefusalCode.CONTACT not in from_xero(refusal).codes:
             return False
         contact = await self.preparer.contacts.check(connection, export.contact_id)

@@ -156,7 +156,7 @@ class Runner:
         keys: Sequence[int],
         act: Callable[[Sequence[Turn[R]]], Awaitable[None]],
     ) -> Wait | None:
-        """Bring many rows on together, those of them whose turn it is.
+        """Bring many rows on together, as far as they are due.
 
         `act` settles each row that it has brought on. A refusal puts off all that are left, as the
         table of policies says; without one they are due at once again, to be run one by one.

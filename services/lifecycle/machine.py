@@ -103,7 +103,7 @@ class Machine(Generic[Row, State, Columns]):
     def together(
         self, sources: Collection[State], target: State
     ) -> Callable[[Callable[[Row, Fact], Columns]], Together[Row, Fact]]:
-        """Declare what the worker does that has many rows, with what came of each.
+        """Declare what a worker with many rows does, with the outcome of each.
 
         It returns the rows that it wrote; whoever lost the fence of one leaves it alone.
         """
@@ -126,7 +126,7 @@ class Machine(Generic[Row, State, Columns]):
     def note_together(
         self, *states: State
     ) -> Callable[[Callable[[Row, Fact], Columns]], Together[Row, Fact]]:
-        """Declare a write to many rows that changes no state, and lands while they are in these."""
+        """Declare a write to many rows that changes no state, allowed in these states."""
 
         def declared(columns: Callable[[Row, Fact], Columns]) -> Together[Row, Fact]:
             async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:

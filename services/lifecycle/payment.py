@@ -140,7 +140,7 @@ def mark_sent(_payment: Payment, now: datetime) -> PaymentColumns:
 
 @machine.note_together(PaymentState.ADDING)
 def mark_all_sent(_payment: Payment, now: datetime) -> PaymentColumns:
-    """Note that the additions of these payments leave now."""
+    """Note that these payments leave for Paymo now."""
     return {"sent_at": now}
 
 
@@ -194,7 +194,7 @@ def mark_recorded(payment: Payment, copy_id: int, amount: Decimal) -> PaymentCol
 
 @machine.together([PaymentState.ADDING], PaymentState.RECORDED)
 def mark_all_recorded(_payment: Payment, copy: tuple[int, Decimal]) -> PaymentColumns:
-    """Note the copies of many payments in Paymo, by their ids and amounts; nothing is under way."""
+    """Note many payments' copies in Paymo, by ids and amounts; nothing is under way."""
     copy_id, amount = copy
     return {
         "sent_at": None,

@@ -98,7 +98,7 @@ async def ask(session: Session, connection: Connection, asked: TaskRequest) -> T
 
 
 async def ask_or_join(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:
-    """Add the task; where the same one waits, have it shown where it was asked for last."""
+    """Add the task; if the same one waits, show it where it was asked for last."""
     task = await ask(session, connection, asked)
     if task is None and not await schedules.redirect_task(session, begin(connection, asked)):
         task = await ask(session, connection, asked)  # it ended just now

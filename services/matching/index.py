@@ -26,9 +26,9 @@ _NEAR = 40
 _FAR = 45
 _SHORTLIST = 30
 _SET = 5  # how much less it says that one name holds the other
-_KEPT = 50_000  # contacts in all, at about 3 kB each; whoever was asked for last stays
+_KEPT = 50_000  # contacts in all, at about 3 kB each; the latest ones stay
 _AT_ONCE = 50  # contacts that are read before others have their turn
-_FEWEST_LETTERS = 4  # of what may be mistyped
+_FEWEST_LETTERS = 4  # of a word that may have typos
 _LIKE = 75
 _FEWEST_DIGITS = 5
 _LABEL = re.compile(
@@ -91,7 +91,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """Contacts in the order of their names, for whoever types a part of one."""
+    """Contacts in the order of their names, to search while somebody types."""
 
     contacts: Sequence[Recognisable]
     lines: Sequence[str]  # the name, a tab, the e-mail address, a tab, the tax number
@@ -107,9 +107,9 @@ class NameList:
         return cls([each for _, each in pairs], lines, "\n".join(lines), starts)
 
     def search(self, typed: str, most: int) -> Sequence[Recognisable]:
-        """Those that begin with what was typed, hold it, or hold each word of it; else the likest.
+        """Those that begin with the text, contain it, or contain each word; else the likeliest.
 
-        All but the likest are in the order of their names.
+        All but the likeliest are in the order of their names.
         """
         wanted = _typed(typed)
         if not wanted:
@@ -173,9 +173,9 @@ class Index:
     """Contacts by their words and initials, and by what proves them; it can be kept up."""
 
     contacts: dict[str, Recognisable] = field(default_factory=dict)
-    unread: dict[str, Recognisable] = field(default_factory=dict)  # but for what is searched
+    unread: dict[str, Recognisable] = field(default_factory=dict)  # except what is searched
     _names: NameList | None = None
-    # NameList by their words in the order of the alphabet, and by their letters; "" was dropped.
+    # Names by their sorted words, and by their letters; "" was dropped.
     _ordered: list[str] = field(default_factory=list)
     _joined: list[str] = field(default_factory=list)
     _owners: list[str] = field(default_factory=list)  # of each reading
@@ -198,7 +198,7 @@ class Index:
         return self._names
 
     def learn(self, most: int | None = None) -> None:
-        """Read names by which clients are recognised: all that are left, or so many."""
+        """Read names to recognise clients by: all that are left, or this many."""
         for contact_id in list(islice(self.unread, most)):
             self._learn(self.unread.pop(contact_id))
 
@@ -340,14 +340,14 @@ class _Directory:
 
 
 async def names_of(session: Session, connection: Connection) -> NameList:
-    """The contacts for whoever types, as they were when the connection was read."""
+    """The contacts to search, as they were when the connection was read."""
     directory = directory_in(memory_of(session), connection.id)
     await _catch_up(session, connection.id, directory, connection.contacts_mark)
     return directory.index.names
 
 
 async def index_of(session: Session, connection_id: int) -> Index:
-    """The contacts as they are now, all names read; only those that changed are read again."""
+    """The contacts as they are now, with all names; reads only what changed."""
     directory = directory_in(memory_of(session), connection_id)
     mark = await contacts.find_mark(session, connection_id)
     await _catch_up(session, connection_id, directory, mark)
@@ -360,7 +360,7 @@ async def index_of(session: Session, connection_id: int) -> Index:
 def directory_in(
     memory: dict[tuple[str, int], Any], connection_id: int, most: int = _KEPT
 ) -> _Directory:
-    """What is remembered of a connection; what was asked for long ago makes room for it."""
+    """What we remember of a connection; older ones make room for it."""
     key = ("contacts", connection_id)
     found: _Directory = memory.pop(key, None) or _Directory()
     left = most - len(found.index.contacts)
@@ -373,7 +373,7 @@ def directory_in(
 
 
 async def _catch_up(session: Session, connection_id: int, directory: _Directory, mark: str) -> None:
-    """Bring the contacts up to date; of many who ask at once, one reads them."""
+    """Bring the contacts up to date; if many ask at once, one reads them."""
     async with directory.turn:
         if mark == directory.mark:
             return

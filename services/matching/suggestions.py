@@ -1,4 +1,4 @@
-"""Which contact a client may be, the likeliest first, and the rows of the menus that offer them."""
+"""Which contacts may be a client's, likeliest first, and the menu rows that offer them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -194,17 +194,17 @@ _TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
 
 
 def party_of(client: Client) -> Party:
-    """What a client of the mirror can be recognised by."""
+    """What identifies a client of the mirror."""
     return Party(name=client.name, email=client.email, tax_number=client.tax_number)
 
 
 async def contact_groups(
     session: Session, connection: Connection, query: str, client_id: int | None
 ) -> tuple[OptionGroup, ...]:
-    """Suggestions for this client with their reasons, all contacts that fit, and adding a new one.
+    """Suggestions with their reasons, all contacts that fit, and the row that adds a new one.
 
-    Where nothing is like the client, only adding it is offered until something is typed: no other
-    contact is chosen by accident.
+    If no contact is like the client, it offers only to add it until somebody types: nobody
+    chooses another contact by accident.
     """
     client = None
     if client_id is not None:

@@ -194,7 +194,7 @@ def clean_json(body: bytes) -> bytes:
 
 
 def _is_clean(body: bytes) -> bool:
-    """Say whether nothing is to be cleaned; what is no plain ASCII is looked at alone."""
+    """Say whether nothing needs cleaning; text beyond ASCII is checked apart."""
     strange = body.translate(None, _ORDINARY)
     if b"\\" in body and _SUSPECT_IN_JSON.search(body):
         return False

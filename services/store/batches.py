@@ -58,7 +58,7 @@ async def list_candidates(
 async def last_verdicts(
     session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
 ) -> Mapping[int, tuple[BatchRow, datetime]]:
-    """Return how the last table that had them judged these, and when; by Paymo's ids.
+    """Return how the last table with them judged these, and when, by Paymo's ids.
 
     What was edited in Paymo since is left out.
     """
@@ -169,9 +169,9 @@ async def draw_anew(session: AsyncSession, batch: Batch) -> None:
 
 
 async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
-    """Return the exports that carry the rows, whoever looks after them by now.
+    """Return the exports of these rows, whoever has them now.
 
-    What is long in them, and nobody here looks at, is not loaded.
+    Long columns that nobody here reads aren't loaded.
     """
     found = await session.scalars(
         select(Export)
@@ -204,7 +204,7 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
 async def list_latest(
     session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
 ) -> dict[int, Export]:
-    """Return the newest generation of each of these Paymo invoices that was ever asked for."""
+    """Return the newest export of each of these Paymo invoices, if there is one."""
     found = await session.scalars(
         select(Export)
         .where(

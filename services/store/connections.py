@@ -82,7 +82,7 @@ async def places(session: AsyncSession, person: Person) -> Sequence[Place]:
 
 
 def best_role(found: Sequence[Place], person: Person) -> Role | None:
-    """Return the most that a person may do in one of them; None where there is nothing to see.
+    """Return the most that a person may do in one of them; None if they may see nothing.
 
     Raises `NotAllowed` where there are some, and none of them is theirs to see.
     """

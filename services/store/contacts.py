@@ -24,7 +24,7 @@ class Known(NamedTuple):
 
 
 async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator[list[Known]]:
-    """Yield every contact that is not archived, some at a time: there may be ten thousand."""
+    """Yield every contact that isn't archived, in parts: there may be ten thousand."""
     found = await session.stream(
         select(*(getattr(Contact, each) for each in Known._fields)).where(
             Contact.connection_id == connection_id, Contact.is_active

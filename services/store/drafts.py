@@ -64,7 +64,7 @@ async def end(session: AsyncSession, draft: Draft) -> None:
 
 
 async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetime) -> None:
-    """Have the forms drawn again in which people look at these: something became of them."""
+    """Redraw the open forms that show these invoices: something happened to them."""
     await session.execute(
         update(Draft)
         .where(

@@ -44,7 +44,7 @@ _MEMORY = "memory"
 _CHANGES = "changes"
 _TOUCHED = "touched"
 _NEWS, _BELIEVED = 1, 5  # seconds
-# What decides about roles; by all else that is written, nobody may do more or less.
+# What decides about roles; no other write gives or takes a right.
 _DECIDING: dict[type, tuple[str, ...]] = {
     tables.Connection: (
         "state",
@@ -140,7 +140,7 @@ class Database:
 
     @property
     def changes(self) -> "Changes":
-        """Whether what is remembered of roles and installations still holds."""
+        """Whether remembered roles and installations still hold."""
         changes: Changes = self.sessions.kw["info"][_CHANGES]
         return changes
 
@@ -169,12 +169,12 @@ def memory_of(session: Session) -> dict[tuple[str, int], Any]:
 
 @dataclass(slots=True)
 class Changes:
-    """Tells whether what this process remembers of roles and installations still holds.
+    """Says whether the roles and installations that this process remembers still hold.
 
-    A row of the database counts what changes them, whoever does it. While somebody asks, it is read
-    once a second; what was read is believed for five. So a change made here shows at once, and one
-    made by another process within five seconds, within about one where there is traffic. That is
-    safe since nothing is allowed by what is remembered: whoever acts asks the database.
+    A row of the database counts the changes, by any process. While somebody asks, it is read once a
+    second and trusted for five. So a change made here shows at once, and one made by another
+    process within five seconds, or within about one under traffic. That is safe: what is remembered
+    permits nothing, since every act asks the database.
     """
 
     engine: AsyncEngine
@@ -183,7 +183,7 @@ class Changes:
     reading: asyncio.Task[int] | None = None
 
     def current(self) -> int | None:
-        """Return the count where it is known; None where it has to be read first."""
+        """Return the count if it is known; None if it has to be read first."""
         if self.read_at is None:
             return None
         age = time.monotonic() - self.read_at
@@ -192,7 +192,7 @@ class Changes:
         return self.count if age <= _BELIEVED else None
 
     async def stamp(self) -> int:
-        """Return the count, read now where it has to be."""
+        """Return the count; read it first if needed."""
         known = self.current()
         return known if known is not None else await asyncio.shield(self._begin())
 
@@ -216,7 +216,7 @@ class Changes:
 
 
 def _retrieved(task: "asyncio.Task[int]") -> None:
-    """Take note of a failure, which whoever waited has seen."""
+    """Mark a failure as seen: those who waited have it."""
     if not task.cancelled():
         task.exception()
 
@@ -224,7 +224,7 @@ def _retrieved(task: "asyncio.Task[int]") -> None:
 def change(dialect: str) -> Any:
     """Return the statement that counts one more change; the last of its transaction.
 
-    Its row is everybody's, so that whoever went on after it could wait for each other.
+    Everybody writes this row, so a transaction that went on after it could deadlock.
     """
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(tables.Change)
     one_more = {"count": tables.Change.count + 1}
@@ -232,7 +232,7 @@ def change(dialect: str) -> Any:
 
 
 class _Session(SyncSession):
-    """A session that counts its changes of roles when it is committed."""
+    """A session that counts changes of roles on commit."""
 
 
 @event.listens_for(_Session, "after_flush")
@@ -243,14 +243,14 @@ def _flushed(session: SyncSession, _context: object) -> None:
 
 
 def _decides(row: object) -> bool:
-    """Say whether what is written of a row changes who may do what."""
+    """Say whether a write to this row changes who may do what."""
     written = inspect(row).attrs
     return any(written[name].history.has_changes() for name in _DECIDING.get(type(row), ()))
 
 
 @event.listens_for(_Session, "do_orm_execute")
 def _executed(asked: ORMExecuteState) -> None:
-    """Note statements that write rows unread; those that update connections change no roles."""
+    """Note bulk writes; those that update connections change no roles."""
     statement = asked.statement
     if isinstance(statement, Insert | Update | Delete):
         name = getattr(statement.table, "name", "")

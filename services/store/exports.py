@@ -123,7 +123,7 @@ async def list_refused(session: AsyncSession, connection: Connection) -> Sequenc
 async def list_by_xero_ids(
     session: AsyncSession, connection: Connection, xero_ids: Collection[str]
 ) -> dict[str, Export]:
-    """Return what was exported over this connection, by Xero's invoice ids, oldest first."""
+    """Return what this connection exported, by Xero's invoice ids, oldest first."""
     found = await session.scalars(
         select(Export)
         .where(

@@ -68,7 +68,7 @@ async def take_where(
 async def take_all(
     session: AsyncSession, table: type[R], keys: Sequence[int], now: datetime
 ) -> Sequence[R]:
-    """Take those rows with these ids that are free, in the order of their ids."""
+    """Take the free ones of these rows, in the order of their ids."""
     key, until = inspect(table).primary_key[0], now + LEASE
     free = select(key).where(key.in_(keys), is_free(table, now)).order_by(key).with_for_update()
     taken = await session.scalars(
@@ -108,7 +108,7 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
 
 
 async def renew_all(session: AsyncSession, rows: Sequence[Leased], now: datetime) -> None:
-    """Keep those of these rows for another lease that nobody took away.
+    """Renew the leases of those of these rows that nobody has taken.
 
     They are locked in the order of their ids, so that two who write many never wait for each other.
     """
@@ -179,7 +179,7 @@ async def write_all(
     written = {row: ended(table, values[row]) for row in held}
     if written:
         names = next(iter(written.values()))
-        # Of the table, not of the class: one statement for all of them, and no row comes back.
+        # On the table, not the class: one statement for all, and no row comes back.
         plain: Any = inspect(table).local_table
         own = (key == bindparam("own_key")) & (plain.c.fence == bindparam("own_fence"))
         statement = (

@@ -96,7 +96,7 @@ async def find_last_account(session: AsyncSession, connection_id: int, tenant_id
 async def list_unmatched_clients(
     session: AsyncSession, connection_id: int, tenant_id: str
 ) -> Sequence[Client]:
-    """Return the active clients of whom nobody has said which contact they are, by name."""
+    """Return the active clients that nobody has matched with a contact, by name."""
     found = await session.scalars(
         select(Client)
         .outerjoin(

@@ -282,7 +282,7 @@ async def find_header_by_number(
 
 
 async def has_contacts(session: AsyncSession, connection_id: int) -> bool:
-    """Say whether there is a contact that is not archived."""
+    """Say whether there is a contact that isn't archived."""
     found = select(Contact.contact_id).where(
         Contact.connection_id == connection_id, Contact.is_active
     )

@@ -46,9 +46,9 @@ class Notification:
 async def enqueue(
     session: AsyncSession, connection: Connection, notification: Notification, now: datetime
 ) -> int:
-    """Owe it to every channel that wants to hear of it; return how many did not know it yet.
+    """Queue it for every channel that wants it; return for how many it is new.
 
-    While a channel is paused, whoever subscribed it hears of it instead.
+    While a channel is paused, whoever subscribed it gets it instead.
     """
     return await enqueue_all(session, connection, [notification], now)
 
@@ -59,7 +59,7 @@ async def enqueue_all(
     notifications: Sequence[Notification],
     now: datetime,
 ) -> int:
-    """Owe several of one kind, as `enqueue` does one; there must be one at least."""
+    """Queue several of one kind, as `enqueue` queues one; needs at least one."""
     kind, heard = notifications[0].kind, await list_subscriptions(session, connection.id)
     rows = [
         {
@@ -96,7 +96,7 @@ def _addresses(told: Notification, heard: Sequence[Subscription]) -> set[str]:
 
 
 async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:
-    """Have the invoices' cards drawn again, also in channels that do not hear of the event."""
+    """Have the invoices' cards redrawn, also in channels that don't get the event."""
     await session.execute(
         update(Card)
         .where(Card.export_id.in_(export_ids))

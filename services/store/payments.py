@@ -43,9 +43,9 @@ async def add(session: AsyncSession, payment: Payment) -> bool:
 
 
 async def add_all(session: AsyncSession, found: Sequence[Payment]) -> None:
-    """Add the rows of those payments of Xero's that are not known; the unique constraint decides.
+    """Add rows for Xero's unknown payments; the unique constraint decides.
 
-    They are read anew when their turn comes: to be told each one's id, SQLite would add it alone.
+    They are read again when their turn comes: to return ids, SQLite would add them one by one.
     """
     if found:
         rows = [
@@ -136,7 +136,7 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
 async def list_new(
     session: AsyncSession, connection_id: int, now: datetime
 ) -> Sequence[Sequence[int]]:
-    """Return the ids of payments to add about which nothing was ever sent, by invoice.
+    """Return the ids of payments to add that were never sent, by invoice.
 
     What replaces another, or was asked for by a person, is no plain addition; an invoice that has
     such a one, too, is left out.
@@ -166,7 +166,7 @@ async def list_new(
 async def postpone_new(
     session: AsyncSession, connection_id: int, until: datetime, now: datetime
 ) -> None:
-    """Have no payment added before a time, since Paymo wants us to wait, or is down."""
+    """Add no payment before this time: Paymo asked us to wait, or is down."""
     await session.execute(
         update(Payment)
         .where(

@@ -123,7 +123,7 @@ async def _put(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What decides about roles in one connection, and the channels that it is told to."""
+    """What decides about roles in one connection, and its subscribed channels."""
 
     id: int
     state: ConnectionState

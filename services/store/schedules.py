@@ -188,7 +188,7 @@ async def add_task(session: AsyncSession, task: Task) -> Task | None:
 
 
 async def redirect_task(session: AsyncSession, wanted: Task) -> bool:
-    """Have what comes of the same task that already waits shown where this one was asked for.
+    """Show the outcome of a waiting task where the same one was asked for last.
 
     Returns False where none waits any more.
     """

@@ -41,7 +41,7 @@ class SlackInstallationStore(AsyncSQLAlchemyInstallationStore):
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[AsyncConnection]:
-        """Write, and have every process ask again for the bots that it remembers."""
+        """Write, and have every process read its remembered bots again."""
         async with self._database.engine.begin() as connection:
             yield connection
             await connection.execute(change(connection.dialect.name))

@@ -1,18 +1,16 @@
-"""New payments on their way into Paymo, those of a hundred invoices at a time.
+"""New payments on their way into Paymo, for a hundred invoices at a time.
 
-What every addition needs is done for many together: rows are taken, invoices read, notes written
-and copies recorded. What is odd in any way is left to `services.sync.payments`, which reads its
-invoice afresh and goes one by one.
+It takes rows, reads invoices, writes notes and records copies for many payments together. Odd
+payments are left to `services.sync.payments`, which reads their invoices afresh, one by one.
 
-Each comes into Paymo once all the same:
+Still, each payment reaches Paymo once:
 
-- Rows are leased to us before their invoices are read. Whoever had one before, and sent anything,
-  has left `sent_at`; such a row never comes here, but is looked up by itself before it is sent.
-- What may leave is noted before the first does, for each row under its fence; a call ends by the
-  time that its note says. Whoever takes over from a killed process finds the note.
-- Payments of one invoice go one after another. Where one does not come through, those behind it
-  are left to be judged anew.
-- A list is believed for some seconds, and only where it shows every copy that we know.
+- Rows are leased before their invoices are read. An earlier worker that sent anything has left
+  `sent_at`; such a row never comes here, and is checked alone before it is sent.
+- Every row is noted under its fence before the first call leaves, and a call ends by the time in
+  its note. Whoever takes over from a killed process finds the note.
+- Payments of one invoice go one after another. If one fails, the rest are judged again.
+- A list counts for some seconds, and only if it shows every copy that we know.
 """
 
 import asyncio
@@ -41,13 +39,13 @@ log = structlog.get_logger(__name__)
 
 _INVOICES = 100  # in one list
 _PAYMENTS = 1000  # of one batch
-_TOGETHER = 50  # payments that are noted, and recorded, at once
-_BELIEVED = 15  # seconds that a list is old at most when a payment goes by it
+_TOGETHER = 50  # payments noted, and recorded, at once
+_BELIEVED = 15  # seconds that a list counts
 _NOTED = 5  # seconds after its note that a call may begin
 
 
 async def run_due(run: SweepRun) -> Counter[PaymentState]:
-    """Bring every payment that is due a step on, and count where they came to stand.
+    """Bring every due payment one step on, and count the outcomes.
 
     Removals go first, so that sums never overshoot. Raises `NotConnected`.
     """
@@ -56,7 +54,7 @@ async def run_due(run: SweepRun) -> Counter[PaymentState]:
         due = await payments.list_due(session, run.connection.id, run.now())
         new = await payments.list_new(session, run.connection.id, run.now())
     if len(new) == 1:
-        new = ()  # its own invoice is as soon read as a list
+        new = ()  # reading its invoice is as fast as a list
     plain = {each for ids in new for each in ids}
     await run.bring_on(step, [each for each in due if each not in plain])
     for some in _batches(new):
@@ -89,7 +87,7 @@ class _Additions:
         return self.step.sweep
 
     async def bring_on(self, turns: Sequence[Turn[Payment]]) -> None:
-        """Add them, some at a time. Raises what would keep all others from it as well."""
+        """Add them, some at a time. Raises what would stop all others, too."""
         left = await self._by_invoice([each.row for each in turns])
         shown: Mapping[int, Invoice] = {}
         good_until = _now()
@@ -115,14 +113,14 @@ class _Additions:
         return list(lanes.values())
 
     async def _read(self, lanes: Sequence[Sequence[Copying]]) -> Mapping[int, Invoice]:
-        """The invoices that Paymo's list surely shows with all payments."""
+        """The invoices that Paymo's list shows with all their payments."""
         try:
             return await self.paymo.paid([lane[0].export.paymo_invoice_id for lane in lanes])
         except Rejected:
             return {}
 
     def _plan(self, lane: Sequence[Copying], shown: Mapping[int, Invoice]) -> "_Plan | None":
-        """What of each payment to record; nothing where one of them is odd."""
+        """What to record of each payment; None if one of them is odd."""
         export, amounts = lane[0].export, []
         invoice = shown.get(export.paymo_invoice_id)
         if invoice is None or invoice.status == "paid":
@@ -139,7 +137,7 @@ class _Additions:
         return _Plan(invoice, lane, amounts)
 
     async def _add(self, plans: Sequence["_Plan"]) -> None:
-        """Note that these leave, add them, and record what came of it."""
+        """Note that these leave, add them, and record the outcome."""
         run, leaving = self.run, _Leaving(self.paymo.api.bound("POST"), _now() + _NOTED)
         rows = {each.payment: run.now() for plan in plans for each in plan.lane}
         async with run.database.sessions.begin() as session:
@@ -163,14 +161,14 @@ class _Additions:
             raise self.refusal
 
     async def _send(self, plan: "_Plan", leaving: "_Leaving") -> None:
-        """Add the payments of one invoice, up to the first that does not come through."""
+        """Add the payments of one invoice, up to the first that fails."""
         is_draft = plan.invoice.status == "draft"
         for copying, amount in zip(plan.lane, plan.amounts, strict=True):
             if self.refusal is not None:
                 return
             try:
                 if _now() > leaving.good_until:
-                    # It waited for its turn for long: whoever took it meanwhile has it.
+                    # It waited long for its turn: somebody else may have it.
                     leaving = replace(leaving, bounded=self.paymo.api.bound("POST"))
                     await copying.leave_again()
                 leaving.begun.add(copying.payment)
@@ -188,16 +186,16 @@ class _Additions:
             is_draft = False
 
     async def _refused(self, copying: Copying, refusal: ServiceError) -> None:
-        """Follow a refusal of one payment; what would hold for all others is kept."""
+        """Follow the refusal of one payment; keep one that would stop all others."""
         if isinstance(refusal, Throttled | NotConnected):
             self.refusal = self.refusal or refusal
         elif isinstance(refusal, Rejected):
             await copying.ask(str(refusal))
-        elif not isinstance(refusal, NotFound):  # its invoice is gone, and then read by itself
+        elif not isinstance(refusal, NotFound):  # its invoice is gone, and is read alone
             await self.run.runner.settle(self.step, Turn(copying.payment), refusal)
 
     async def _record(self, added: Sequence[tuple[Copying, Copy]]) -> None:
-        """Note the copies, and tell each payment as it came: in order, with what was left then."""
+        """Note the copies, and notify each payment in order, with what was left then."""
         run = self.run
         copies = {each.payment: (copy.id, copy.amount) for each, copy in added}
         async with run.database.sessions.begin() as session:
@@ -215,7 +213,7 @@ class _Additions:
                 told, entries = zip(*news, strict=True)
                 await notices.enqueue_all(session, run.connection, told, run.now())
                 await audit.record_all(session, run.connection, entries)
-        # One line for all of them, since a line for each takes longer than the rest of it.
+        # One line for all: a line for each would take longer than the rest.
         log.info("payments_added", copies=[copy.id for _, copy in added], recorded=len(done))
         self.step.outcomes[PaymentState.RECORDED] += len(done)
         for each, _ in added:
@@ -235,7 +233,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """Payments whose leaving was noted; their calls end together, and begin while that is new."""
+    """Noted payments; their calls begin while the note is new, and end together."""
 
     bounded: Bound
     good_until: float
@@ -244,7 +242,7 @@ class _Leaving:
 
 
 def _batches(new: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
-    """Part them so that a list has room for the invoices, and a statement for the payments."""
+    """Split them so that a list fits the invoices, and a statement the payments."""
     some: list[Sequence[int]] = []
     count = 0
     for ids in new:
@@ -262,7 +260,7 @@ def _now() -> float:
 
 
 def _as_many(lanes: Sequence[Sequence[Copying]]) -> int:
-    """How many of these invoices have about as many payments as are noted at once."""
+    """How many of these invoices together have about `_TOGETHER` payments."""
     count = 0
     for at, lane in enumerate(lanes, start=1):
         count += len(lane)
@@ -272,7 +270,7 @@ def _as_many(lanes: Sequence[Sequence[Copying]]) -> int:
 
 
 def _with(invoice: Invoice, row: Payment, amount: Decimal) -> Invoice:
-    """The invoice as it will be with this payment."""
+    """The invoice after this payment."""
     copy = Copy(id=0, amount=amount, paid_on=row.paid_on, notes=notes_of(row))
     return msgspec.structs.replace(invoice, payments=(*invoice.payments, copy))
 

@@ -224,7 +224,7 @@ _Standing = Mapping[int, int | None]  # which line bills each of them now
 
 
 class _Why(NamedTuple):
-    """Why something is not tied again."""
+    """Why something isn't linked again."""
 
     of_one: str
     of_many: str
@@ -251,7 +251,7 @@ def said(invoice: Invoice) -> str:
 
 
 async def free(paymo: PaymoClient, former: Invoice) -> Invoice:
-    """The former invoice without what is gone, or billed on another invoice, by now."""
+    """The former invoice without what is gone or billed elsewhere now."""
     own = {each.id for each in former.items}
     expenses = await _standing(paymo, "expenses", _expenses(former.items))
     entries = await _standing(paymo, "entries", _entries(former.items))
@@ -273,7 +273,7 @@ def bare(former: Invoice) -> Invoice:
 
 
 async def lost(paymo: PaymoClient, former: Invoice, made: Invoice) -> Sequence[str]:
-    """Say what hangs on the invoice that was made no more, a sentence for each line and thing."""
+    """Say what the new invoice lacks, a sentence for each line and thing."""
     missing = list(_missing(former, made))
     expenses = await _standing(
         paymo, "expenses", [found for _, _, found, _ in missing if found is not None]
@@ -337,7 +337,7 @@ def _entries(items: Sequence[Item]) -> list[int]:
 
 
 def _is_free(its_id: int | None, standing: _Standing | None, own: Collection[int]) -> bool:
-    """Say whether it can be billed again; where Paymo does not tell, it is left to Paymo."""
+    """Say whether it can be billed again; if Paymo doesn't say, Paymo decides."""
     if its_id is None or standing is None:
         return its_id is not None
     return its_id in standing and (standing[its_id] is None or standing[its_id] in own)

@@ -206,7 +206,7 @@ class Copying(ExportedInvoice):
     # ---- into Paymo
 
     def plain_amount(self, invoice: Invoice) -> Decimal | None:
-        """What to record where nothing stands in the way; None where it must be looked at alone."""
+        """What to record if nothing prevents it; None if it needs a check of its own."""
         is_gone = self.export.invoice_state in _GONE
         if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
             return None
@@ -215,7 +215,7 @@ class Copying(ExportedInvoice):
         return None if is_over or self._why_not(invoice, amount) else amount
 
     def facts_of(self, copy: Copy) -> dict[str, object]:
-        """What is told of a copy beside the payment."""
+        """What a notification says about a copy besides the payment."""
         short = self.payment.amount - copy.amount
         return {
             "short_by": format(short, "f") if short > 0 else "",
@@ -224,7 +224,7 @@ class Copying(ExportedInvoice):
         }
 
     async def leave_again(self) -> None:
-        """Note anew that a write leaves now, of which nothing has left yet."""
+        """Note again that a write leaves now; nothing of it has left yet."""
         leases.settle(self.payment)
         await self._leave()
 
@@ -275,7 +275,7 @@ class Copying(ExportedInvoice):
             return None
 
     async def add_to(self, paymo: PaymoClient, amount: Decimal) -> Copy:
-        """Add the copy; it was noted that this leaves."""
+        """Add the copy; its note is written."""
         return await paymo.add_payment(
             self.export.paymo_invoice_id,
             amount=amount,

@@ -181,7 +181,7 @@ class ExportedInvoice:
     def received(
         self, payment: Payment, rows: Sequence[Payment], more: Mapping[str, object]
     ) -> tuple[Notification, AuditNote]:
-        """What `tell_received` tells and keeps of a plain one, with these rows of its invoice."""
+        """What `tell_received` says and keeps of a plain one, given its invoice's rows."""
         return self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, {**_RECEIVED, **more})
 
     def _payment_news(

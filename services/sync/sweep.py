@@ -266,7 +266,7 @@ async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoic
 
 
 def _note_head(export: Export, invoice: XeroInvoice) -> bool:
-    """Take over what the invoice's cards show, and say whether that has changed."""
+    """Update what the invoice's cards show, and say whether it changed."""
     export.xero_due = invoice.amount_due
     export.xero_rounding = invoice.rounding_amount or None
     if (export.xero_seen_status, export.due_on) == (invoice.status, invoice.due_on):
@@ -297,7 +297,7 @@ def _new(
     rows: Sequence[Payment],
     now: datetime,
 ) -> Iterator[Payment]:
-    """Yield a row for each payment that is not known yet."""
+    """Yield a row for each unknown payment."""
     known = {row.xero_payment_id for row in rows}
     gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
     for key, settlement in found.items():

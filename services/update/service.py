@@ -331,7 +331,7 @@ def _body(export: Export, both: _Both, ledger: LedgerSettings) -> dict[str, Any]
     choice = replace(checking.choice_of(export), xero_status=status, contact_id=both.contact_id)
     case, due_on = Case(both.invoice, choice, ledger), both.stated.due_on
     if due_on is not None and not case.is_due_known:
-        # Paymo has none that serves: Xero keeps its own.
+        # Paymo has none that fits: Xero keeps its own.
         case = replace(case, choice=replace(choice, due_rule=due_on.isoformat()))
     checking.require_sendable(case)
     return checking.sent_of(case, both.contact_id)

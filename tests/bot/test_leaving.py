@@ -133,7 +133,7 @@ async def test_a_workspace_that_nobody_knows_is_said(
     ended = await run(tmp_path, command, "--workspace", name, **settings)
 
     assert (ended.status, ended.out) == (1, "")
-    assert ended.err == f"Nothing is kept about a workspace {name}.\n"
+    assert ended.err == f"There is no data about workspace {name}.\n"
 
 
 async def test_what_is_kept_goes_a_term_after_the_app_was_removed(database: Database) -> None:

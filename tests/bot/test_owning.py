@@ -47,7 +47,7 @@ async def test_a_new_owner_is_told_and_written_down(sqlite_url: str, tmp_path: P
     [
         (("T1", "anna"), 2, "begins with U or W"),
         (("T1", "U" + "7" * 40), 2, "begins with U or W"),
-        (("T9", "U7"), 1, "Nothing is kept about a workspace T9"),
+        (("T9", "U7"), 1, "There is no data about workspace T9"),
     ],
 )
 async def test_what_is_not_known_changes_nothing(

@@ -54,4 +54,4 @@ async def test_a_workspace_without_a_connection_is_told_to_connect_first(
     ended = await run(tmp_path, "relink", "--workspace", "T1", **settings)
 
     assert ended.status == 1
-    assert "Nothing is kept about a workspace T1" in ended.err
+    assert "There is no data about workspace T1" in ended.err

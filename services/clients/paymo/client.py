@@ -175,7 +175,7 @@ class PaymoClient(PaymoTransport):
         return await self.invoice(int(made.key)) if isinstance(made, LeftOut) else made
 
     async def invoices_with_items(self, invoice_ids: Sequence[int]) -> tuple[Invoice, ...]:
-        """Those of these that there are, with lines and client, three hundred an answer.
+        """These invoices, if they exist, with lines and client, three hundred an answer.
 
         Past 2,500 objects Paymo leaves lines out without a word, so they must be added up. What has
         none at all, and what a shorter page left out, is asked for again by the hundred.
@@ -200,7 +200,7 @@ class PaymoClient(PaymoTransport):
         return (await self._listed(invoice_ids, _WHOLE)).found
 
     async def paid(self, invoice_ids: Sequence[int]) -> dict[int, Invoice]:
-        """Those of these, at most a hundred, that the list shows with every payment, by id.
+        """Up to a hundred of these, by id, if the list shows all their payments.
 
         None of them where it may have left payments out.
         """
@@ -209,9 +209,9 @@ class PaymoClient(PaymoTransport):
         return {} if rows.left_out or shown >= MOST else {each.id: each for each in rows.found}
 
     def queued(self) -> "PaymoClient":
-        """The same account, for writes that nobody waits for: several at once, after all others.
+        """The same account, for writes that nobody waits for: several at once, after all else.
 
-        Whoever uses it logs what was written.
+        The caller logs what was written.
         """
         quiet = dataclasses.replace(self.api, is_quiet=True)
         return dataclasses.replace(self, api=quiet, is_queued=True)

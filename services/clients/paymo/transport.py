@@ -69,7 +69,7 @@ _TELLING = ("id", "invoice_id", "amount", "status", "target_url", "event")
 class Turnstile:
     """At most five requests at a time for each key, and none once the window is used up.
 
-    Usual calls go one by one. What nobody waits for has a queue beside them, of which several go
+    Usual calls go one by one. Calls that nobody waits for have a queue of their own: several go
     at once while Paymo's windows have room, and none while a usual call waits.
     """
 
@@ -82,7 +82,7 @@ class Turnstile:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def enter(self, *, is_queued: bool) -> None:
-        """Wait for room, which is taken with `counted`."""
+        """Wait for room; `counted` takes it."""
         self.is_wanted |= not is_queued
         try:
             while not self._has_room(is_queued=is_queued):
@@ -99,7 +99,7 @@ class Turnstile:
         return not self.in_flight or self.allowance.has(self.in_flight + _SPARE)
 
     def require_same(self, refusal: Throttled | None) -> None:
-        """Refuse likewise what waited behind a call that was refused meanwhile."""
+        """Also refuse what waited behind a refused call."""
         if self.refusal is not None and self.refusal is not refusal:
             raise Throttled(str(self.refusal), retry_after=self.refusal.retry_after)
 
@@ -158,7 +158,7 @@ class PaymoTransport:
     async def _answer_queued(
         self, method: str, path: str, extras: dict[str, Any]
     ) -> Answer | timedelta:
-        """The answer once it is its turn; whoever waits behind one that is refused is refused."""
+        """The answer, in its turn; calls that wait behind a refused one are refused, too."""
         gate = self.turnstile
         before = gate.refusal
         try:

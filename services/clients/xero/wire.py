@@ -151,7 +151,7 @@ class InvoicePayment(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 
     @property
     def paid_on(self) -> date:
-        """The day of the payment; one without a day is never read."""
+        """The payment's day; a payment without one is never read."""
         return days.read_day(self.dated) or _EPOCH.date()
 
 
@@ -237,7 +237,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_onl
     credit_notes: tuple[Credit, ...] = ()
     overpayments: tuple[Credit, ...] = ()
     prepayments: tuple[Credit, ...] = ()
-    # What makes it worth judging; only `judged` reads more of it.
+    # What makes it worth judging; only `judged` reads more.
     has_errors: bool = False
     has_validation_errors: bool = False
     status_attribute_string: str = ""

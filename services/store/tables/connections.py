@@ -294,7 +294,7 @@ class SlackState(Base):
 
 
 class Change(Base):
-    """One row, which counts what changes roles and installations."""
+    """One row, which counts changes of roles and installations."""
 
     __tablename__ = "changes"
 
