@@ -395,6 +395,6 @@ def _instead(body: Body, text: str) -> SlackAnswer:
     if "command" in body:
         return SlackAnswer({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
-        view = modal("refusal", "That Did Not Work", paragraphs([text]))
+        view = modal("refusal", "That Didn't Work", paragraphs([text]))
         return SlackAnswer({"response_action": "update", "view": view})
     return _empty(body)

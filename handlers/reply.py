@@ -213,7 +213,7 @@ def _way_on(refusal: ServiceError, about: int) -> list[Block]:
 
 def refusal_view(refusal: ServiceError) -> Block:
     """Draw a refusal as a modal."""
-    return blocks.modal(names.REFUSAL, "That Did Not Work", refusal_blocks(refusal))
+    return blocks.modal(names.REFUSAL, "That Didn't Work", refusal_blocks(refusal))
 
 
 async def refuse(request: SlackRequest, refusal: ServiceError) -> None:

@@ -238,7 +238,7 @@ class Tour:
         form = self.slack.get_by_role("dialog")
         topic = form.get_by_role("checkbox", name=re.compile("^Digest"))
         await topic.check(timeout=PATIENCE)
-        await form.get_by_role("combobox", name="Digest", exact=True).select_option("weekly")
+        await form.get_by_role("combobox", name="Digest schedule").select_option("weekly")
         await self.show("subscribe", form, size=TALL)
         await form.get_by_role("button", name="Subscribe").click()
         await expect(form).to_contain_text("The digest comes weekly at 07:00", timeout=PATIENCE)

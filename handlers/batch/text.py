@@ -37,7 +37,7 @@ _HEADINGS = {
     OLD: "📅 Too old, or in a locked period",
     HELD: "🔁 Xero has the number already",
     TAKEN: "🔁 Exported already, or on its way",
-    OTHER: "⛔ Can't be exported as it is",
+    OTHER: "⛔ Needs a fix",
 }
 MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
 _MOST_OTHERS = 60  # of any other group

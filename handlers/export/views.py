@@ -140,7 +140,7 @@ def _fields(form: ExportForm) -> list[Block]:
     contact = blocks.search(
         names.CONTACT,
         "Contact in Xero",
-        "Type a name or e-mail",
+        "Type a name, e-mail or tax number",
         form.contact,
         hint=contact_hint(form.contact_reason),
         tells=True,

@@ -44,7 +44,7 @@ def _fields(form: MatchForm) -> list[Block]:
         blocks.search(
             names.CONTACT,
             "Contact in Xero",
-            "Who this client is in Xero",
+            "Type a name, e-mail or tax number",
             form.contact,
             hint=reason,
         ),

@@ -24,7 +24,7 @@ _TOPICS = (
     Option("exports", "Exports", "An invoice arrived in Xero"),
     Option("payments", "Payments", "Received, changed or removed"),
     Option("deletions", "Deletions", "An invoice was deleted or voided"),
-    Option("failures", "Failures", "Something needs a person"),
+    Option("failures", "Failures", "Something needs your attention"),
     Option("digest", "Digest", "Received, exported, overdue, failed, differences"),
 )
 
@@ -54,7 +54,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         blocks.input_block(blocks.channel_select(names.CHANNEL, channel_id), "Channel"),
         blocks.input_block(
             blocks.checkboxes(names.EVENTS, _TOPICS, [each.value for each in topics]),
-            "Tell the channel about",
+            "Notify the channel about",
         ),
         blocks.search(names.CLIENT, "Only for this client", "Any client", client, optional=True),
         blocks.input_block(
@@ -83,9 +83,9 @@ def _rhythm(found: Listening | None, about: About | None) -> list[Block]:
     own = own_zone(about.zone if about else "")
     zone = Option(rhythm.zone, rhythm.zone) if rhythm.zone else own
     return [
-        blocks.choice(names.DIGEST_EVERY, "Digest", _EVERY, rhythm.every),
-        blocks.choice(names.DIGEST_HOUR, "Digest at", _HOURS, str(rhythm.hour)),
-        blocks.search(names.DIGEST_ZONE, "Digest’s time zone", "Type a city, such as London", zone),
+        blocks.choice(names.DIGEST_EVERY, "Digest schedule", _EVERY, rhythm.every),
+        blocks.choice(names.DIGEST_HOUR, "Digest time", _HOURS, str(rhythm.hour)),
+        blocks.search(names.DIGEST_ZONE, "Digest time zone", "Type a city, such as London", zone),
     ]
 
 

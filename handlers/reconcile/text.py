@@ -264,11 +264,11 @@ def picture_lines(facts: Facts) -> list[str]:
 
 
 def one_currency_text(shown: Sequence[str]) -> str:
-    """Say which currency the pictures show where there are several, or ""."""
+    """Say which currency the charts show if there are several, or ""."""
     if not shown:
         return ""
     one = listed(list(dict.fromkeys(shown)))
-    return f"The pictures show {one} only. The table has every currency, to the cent."
+    return f"The charts show {one} only. The table has every currency, to the cent."
 
 
 def _name(text: str) -> str:

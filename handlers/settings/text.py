@@ -19,7 +19,7 @@ VOID = (
     Option("delete", "Delete in Paymo", "Treats voiding like deleting"),
 )
 CREDITS = (
-    Option("record", "Record in Paymo", "As a payment that says what it is"),
+    Option("record", "Record in Paymo", "As a payment that names the credit"),
     Option("notify", "Only notify channels", "The invoice stays open in Paymo"),
 )
 AUTO = (

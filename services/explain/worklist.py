@@ -140,7 +140,7 @@ def _first_need(
     if currency not in proposer.ledger.currencies:
         return f"needs {currency} in Xero"
     if locked is not None and head.issued_on <= locked and connection.xero_status != DRAFT:
-        return f"needs a date after {Day(locked)}, up to which Xero is locked"
+        return f"needs a date after {Day(locked)}: Xero is locked until then"
     return ""
 
 

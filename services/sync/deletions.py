@@ -231,7 +231,7 @@ class _Why(NamedTuple):
 
 
 _DELETED = _Why("It was deleted in Paymo.", "They were deleted in Paymo.")
-_ELSEWHERE = _Why("Another invoice bills it by now.", "Other invoices bill them by now.")
+_ELSEWHERE = _Why("Another invoice bills it now.", "Other invoices bill them now.")
 _OPEN = _Why(
     "It can be billed again: mark it as billed in Paymo.",
     "They can be billed again: mark them as billed in Paymo.",

@@ -107,7 +107,7 @@ class Copying(ExportedInvoice):
         if leases.is_under_way(self.payment, self.run.now()):
             await self.wait_for_call()
         elif self.payment.state is PaymentState.ADDING:
-            await self.ask("Paymo didn’t take it for a day. Record it once Paymo works again.")
+            await self.ask("Paymo hasn’t accepted it for a day. Record it once Paymo works again.")
         else:
             why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
             async with self.run.database.sessions.begin() as session:

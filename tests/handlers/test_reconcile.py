@@ -255,7 +255,7 @@ def test_its_two_pictures_show_one_currency_and_the_table_has_them_all() -> None
         ["1–30 days overdue", "$980.50", "US$20.00"],
     ]
     assert len(written) == 1 + 4 + 8
-    assert "The pictures show NZD only." in said(notice_blocks(message))
+    assert "The charts show NZD only." in said(notice_blocks(message))
 
 
 def test_whoever_cannot_see_the_pictures_is_told_what_they_show() -> None:

@@ -85,7 +85,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     assert {each.number: render_plain(each.text) for each in found.unready} == {
         "INV-4": "needs a contact",
         "INV-5": "needs SEK in Xero",
-        "INV-6": f"needs a date after {day('2026-10-31')}, up to which Xero is locked",
+        "INV-6": f"needs a date after {day('2026-10-31')}: Xero is locked until then",
         "INV-7": "needed an account when last checked",
     }
     assert (found.ready_count, found.unready_count, found.unjudged) == (3, 4, 0)

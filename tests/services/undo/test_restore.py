@@ -225,9 +225,9 @@ async def test_what_another_invoice_bills_by_now_stays_there_and_is_named(bridge
     assert made.items[1].expense_id is None
     lost = bridge.screen.sayings[-1].text.split("\n")[1:]
     assert lost[1:] == [
-        "• Line 1, Work: 1 time entry isn't on it any more. Another invoice bills it by now.",
+        "• Line 1, Work: 1 time entry isn't on it any more. Another invoice bills it now.",
         "• Line 1, Work: 1 time entry isn't on it any more. It was deleted in Paymo.",
-        "• Line 2, Travel: its expense isn't on it any more. Another invoice bills it by now.",
+        "• Line 2, Travel: its expense isn't on it any more. Another invoice bills it now.",
     ]
     kind, facts = (await bridge.notices())[-1]
     shown = text_of(samples.message(NoticeKind(kind), lost=str(facts["lost"])))
