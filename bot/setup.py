@@ -80,7 +80,7 @@ class Setup:
             known = self.there.get(name) or value
             if self._has(name) and known != value and not _agreed(f"{name} is set. Replace it?"):
                 typer.echo(
-                    f"Kept: {name} is set already. Remove it first to set it anew.", err=True
+                    f"Kept: {name} is set already. Remove it first to set it again.", err=True
                 )
                 is_taken = False
             elif not self._has(name) or known != value:
@@ -167,7 +167,7 @@ class Setup:
             return
         is_unfilled = not written or _SAMPLE_ADDRESS in written
         if not is_unfilled and not _agreed(f"{path} is another one. Replace it?"):
-            typer.echo(f"Kept: {path}. Delete it to have it written anew.", err=True)
+            typer.echo(f"Kept: {path}. Delete it to write it again.", err=True)
             return
         _write(path, wanted, 0o644)
         typer.echo(f"Wrote {path}. Create the Slack app from it at {_APPS}, and install it.")

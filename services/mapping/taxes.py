@@ -169,14 +169,14 @@ def _untaxed(case: Case) -> Check:
         return Check(
             "untaxed",
             Colour.RED,
-            f"Some lines have no tax, and {ledger.organisation} has no rate of 0% for sales. Add "
+            f"Some lines have no tax, and {ledger.organisation} has no 0% rate for sales. Add "
             "one to Xero's tax rates.",
         )
     if zero is None:
         return Check(
             UNTAXED_CHOICE,
             Colour.RED,
-            f"Some lines have no tax, and {ledger.organisation} has several rates of 0%: "
+            f"Some lines have no tax, and {ledger.organisation} has several 0% rates: "
             f"{some_of([each.name for each in zeros])}. Choose one. We'll ask only once.",
         )
     text = f"Lines without tax get {zero.name}."

@@ -118,8 +118,8 @@ def test_e23_two_taxes_agree_by_what_they_come_to() -> None:
     ("rates", "name", "colour", "text"),
     [
         (RATES[:3], "untaxed", GREEN, "Lines without tax get No Tax."),
-        (RATES[:2], "untaxed", RED, "Harbour Studio has no rate of 0% for sales."),
-        (RATES, "untaxed_choice", RED, "several rates of 0%: No Tax, Zero Rated. Choose"),
+        (RATES[:2], "untaxed", RED, "Harbour Studio has no 0% rate for sales."),
+        (RATES, "untaxed_choice", RED, "several 0% rates: No Tax, Zero Rated. Choose"),
     ],
 )
 def test_e24_lines_without_tax_need_a_rate_of_zero(

@@ -231,7 +231,7 @@ async def test_automatic_export_asks_and_never_guesses(bridge: Bridge) -> None:
     company.set_status(company.numbered("AUTO-1").id, "sent")
     await copied(bridge)
     asked = [facts for kind, facts in await bridge.notices() if kind == "export_asked"]
-    assert ["several rates of 0%" in str(each["reason"]) for each in asked] == [True]
+    assert ["several 0% rates" in str(each["reason"]) for each in asked] == [True]
     assert "AUTO-1" not in {each.number for each in bridge.xero.invoices.values()}
 
     await settle(bridge, "EXEMPTOUTPUT")
