@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 _SILENCE = timedelta(seconds=10)
 _GLANCE = timedelta(seconds=1)
 _SET_BACK = timedelta(seconds=2)
+_LEAD = timedelta(seconds=10)  # clocks of several machines differ, and some leases are longer
 _QUIET = timedelta(days=1)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
@@ -57,6 +58,11 @@ class Keeping:
         """Have nothing wait longer because the machine's clock was set back."""
         async with self.database.sessions.begin() as session:
             await upkeep.set_back(session, self.now(), by)
+
+    async def find_lead(self) -> timedelta:
+        """Return how far the clock was ahead when somebody wrote last."""
+        async with self.database.sessions() as session:
+            return await upkeep.find_lead(session, self.now())
 
     async def tidy(self) -> None:
         """Delete what is out of date, and ask for the digests that are due."""
@@ -142,6 +148,7 @@ class Clock:
     async def _mind(self) -> None:
         """Notice by the stopwatch where the machine's clock is set back, and go on at once."""
         ahead = self._ahead()
+        await self._begin("look_back", self._look_back)
         while True:
             await asyncio.sleep(_GLANCE.total_seconds())
             before, ahead = ahead, self._ahead()
@@ -152,6 +159,13 @@ class Clock:
                     job.modify(next_run_time=self.keeping.now())
             if self.owed:
                 await self._begin("set_back", self._catch_up)  # until it works
+
+    async def _look_back(self) -> None:
+        """See whether it was set back while no process was there to notice."""
+        lead = await self.keeping.find_lead()
+        if lead > _LEAD:
+            log.warning("clock_was_set_back", seconds=lead.total_seconds())
+            self.owed += lead
 
     async def _catch_up(self) -> None:
         """Delay nothing by what is owed; more may be owed meanwhile."""

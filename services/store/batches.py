@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from services.model import chunks
 from services.model.export import BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
 from services.store import exports
@@ -16,6 +17,7 @@ from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHe
 
 _WORKING = (BatchState.READING, BatchState.RUNNING)
 _LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
+_AT_ONCE = 1000  # ids, since a statement holds only so many
 _ON_TABLES = (BatchState.READING, BatchState.READY)
 
 
@@ -202,19 +204,22 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
 
 
 async def list_latest(
-    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+    session: AsyncSession, connection: Connection, invoice_ids: Sequence[int]
 ) -> dict[int, Export]:
     """Return the newest export of each of these Paymo invoices, if there is one."""
-    found = await session.scalars(
-        select(Export)
-        .where(
-            Export.paymo_company_id == connection.paymo_company_id,
-            Export.tenant_id == connection.tenant_id,
-            Export.paymo_invoice_id.in_(invoice_ids),
+    latest: dict[int, Export] = {}
+    for some in chunks(invoice_ids, _AT_ONCE):
+        found = await session.scalars(
+            select(Export)
+            .where(
+                Export.paymo_company_id == connection.paymo_company_id,
+                Export.tenant_id == connection.tenant_id,
+                Export.paymo_invoice_id.in_(some),
+            )
+            .order_by(Export.generation)
         )
-        .order_by(Export.generation)
-    )
-    return {each.paymo_invoice_id: each for each in found}
+        latest.update((each.paymo_invoice_id, each) for each in found)
+    return latest
 
 
 async def renew(

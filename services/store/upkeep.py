@@ -20,11 +20,13 @@ from services.model.jobs import Job
 from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
 from services.store.tables import (
+    AuditEntry,
     Connection,
     Draft,
     Export,
     Grant,
     InvoiceHeader,
+    Notice,
     Payment,
     Schedule,
     SlackState,
@@ -111,6 +113,25 @@ async def release(session: AsyncSession, now: datetime) -> None:
             .values(due_at=now, leased_until=None)
         )
     await session.execute(update(Grant).values(lease_until=None))
+
+
+async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
+    """Return how far the clock was ahead of `now` when somebody wrote last, as far as that shows.
+
+    Nothing was told or noted in the future, and no lease ends later than one that begins now.
+    """
+    latest = now + leases.LEASE
+    moments = [
+        await session.scalar(select(Notice.created_at).order_by(Notice.id.desc()).limit(1)),
+        await session.scalar(select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1)),
+    ]
+    for table in Leased.__subclasses__():
+        held = select(func.max(table.leased_until)).where(
+            table.due_at > latest, table.leased_until > latest
+        )
+        until = await session.scalar(held)
+        moments.append(until and until - leases.LEASE)
+    return max([each - now for each in moments if each is not None], default=timedelta(0))
 
 
 async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:

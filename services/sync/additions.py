@@ -14,7 +14,6 @@ Still, each payment reaches Paymo once:
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -178,6 +177,7 @@ class _Additions:
                             await self.paymo.set_status(plan.invoice.id, "sent")
                         copy = await copying.add_to(self.paymo, amount)
             except Lost:
+                await copying.leave_alone()
                 return
             except ServiceError as refusal:
                 await self._refused(copying, refusal)
@@ -190,7 +190,10 @@ class _Additions:
         if isinstance(refusal, Throttled | NotConnected):
             self.refusal = self.refusal or refusal
         elif isinstance(refusal, Rejected):
-            await copying.ask(str(refusal))
+            try:
+                await copying.ask(str(refusal))
+            except Lost:
+                await copying.leave_alone()
         elif not isinstance(refusal, NotFound):  # its invoice is gone, and is read alone
             await self.run.runner.settle(self.step, Turn(copying.payment), refusal)
 
@@ -218,8 +221,7 @@ class _Additions:
         self.step.outcomes[PaymentState.RECORDED] += len(done)
         for each, _ in added:
             if each.payment not in written:
-                with contextlib.suppress(Lost):
-                    await each.wait_for_call()
+                await each.leave_alone()
 
 
 @dataclass(frozen=True, slots=True)

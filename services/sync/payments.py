@@ -58,8 +58,7 @@ class PaymentStep(Step[Payment]):
         except _GivenUp as refusal:
             await self.give_up(turn, refusal)
         except Lost:
-            with contextlib.suppress(Lost):
-                await copying.wait_for_call()
+            await copying.leave_alone()
             raise
         finally:
             self.outcomes[turn.row.state] += 1
@@ -101,6 +100,11 @@ class Copying(ExportedInvoice):
         """End the call about a payment of which something else is wanted by now."""
         async with self.run.database.sessions.begin() as session:
             await payment.wait_for_call(session, self.payment, self.run.now())
+
+    async def leave_alone(self) -> None:
+        """Do so, unless somebody has it by now."""
+        with contextlib.suppress(Lost):
+            await self.wait_for_call()
 
     async def give_up(self) -> None:
         """Let a person decide on what Paymo does not take, or say what it does not let go."""

@@ -19,6 +19,7 @@ from services.jobs.policy import SILENT, Policy, Wait
 from services.jobs.runner import Runner, ScheduledStep, Turn
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
+from services.model import chunks
 from services.model.invoice import InvoiceState, Links, PaymentKind, PaymentState, Settlement
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
@@ -33,6 +34,7 @@ from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
 _OVERLAP = timedelta(minutes=5)
 _REREAD = timedelta(hours=24)
 _WHEN_SHORT = timedelta(hours=1)
+_NOTED_AT_ONCE = 500  # invoices: a statement holds only so many, and others wait for the write
 _SEEN = {
     lifecycle.DELETED: lifecycle.mark_deletion_seen,
     lifecycle.VOIDED: lifecycle.mark_voiding_seen,
@@ -157,7 +159,8 @@ class _Sweep:
             ids = await exports.list_followed_ids(session, connection, not_of=not_of)
         if ids:
             listed = await xero.invoices_by_id(ids)
-            await self._note(listed)
+            for some in chunks(listed, _NOTED_AT_ONCE):
+                await self._note(some)
             self.read |= {each.invoice_id for each in listed}
         self.left_out = texts_of(xero.left_out)
         self.cursor = newest

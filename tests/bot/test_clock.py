@@ -13,7 +13,8 @@ from services.clients.tokens import Tokens, XeroOAuth
 from services.connect.consents import StoreVault
 from services.model.jobs import Job
 from services.notices.health import HealthService
-from services.store import leases, schedules, upkeep
+from services.store import audit, leases, schedules, upkeep
+from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE, open_database
@@ -78,6 +79,30 @@ async def test_what_waits_comes_due_soon_after_the_clock_was_set_back(database: 
     due_at = (await schedule_of(database, connection.id, Job.SWEEP)).due_at
     assert due_at is not None
     assert due_at < wall()
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_what_a_killed_process_wrote_ahead_of_time_waits_no_longer(
+    database: Database, *, is_held: bool
+) -> None:
+    """The clock was set back before another process was there to notice."""
+    wall, nudged = Wall(), list[tuple[Job, int]]()
+    connection = await connected(database)
+    clock, ahead = clock_of(database, wall, nudged), wall() + WRONG
+    async with database.sessions.begin() as session:
+        await schedules.want(session, [connection.id], [Job.SWEEP], ahead)
+        if is_held:
+            held = ahead + leases.LEASE
+            session.add(export_of(connection, due_at=held, leased_until=held))
+        else:
+            audit.record(session, connection, AuditNote("exported", ahead))
+    clock.start()
+    async with asyncio.timeout(60):
+        while (Job.SWEEP, connection.id) not in nudged:
+            await asyncio.sleep(0.05)
+    clock.stop()
+    await clock.tasks.drain(SOON)
 
 
 @BOTH_DATABASES

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
-from services.store import exports, migrate, notices
+from services.store import batches, exports, migrate, notices
 from services.store.engine import Database
 from services.store.leases import fenced
 from services.store.tables import Base, Connection, Export, Notice, Subscription, Workspace
@@ -179,3 +179,11 @@ async def test_no_notice_overtakes_another_in_its_channel(database_url: str) -> 
 
     assert isinstance(second, Notice)
     assert (first.source, nobody, second.source) == ("first", None, "second")
+
+
+async def test_many_invoices_are_looked_up_though_a_statement_holds_fewer(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    async with database.sessions() as session:
+        assert await batches.list_latest(session, connection, list(range(40_000))) == {}

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from sandbox.paymo.company import Company
+from services.lifecycle import payment
 from services.model.invoice import PaymentState
 from services.model.jobs import Job
+from services.store import exports
 from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import Bridge
@@ -164,6 +166,23 @@ async def test_an_invoice_that_goes_in_between_is_seen_to_by_itself(bridge: Brid
         await worker.let_go()
     assert (await states(bridge))[-1] in {PaymentState.PARKED, PaymentState.RECORDED}
     assert (await states(bridge)).count(PaymentState.RECORDED) >= len(NUMBERS) - 1
+
+
+async def test_one_of_which_something_else_is_wanted_meanwhile_ends_no_sweep(
+    bridge: Bridge, database: Database
+) -> None:
+    """Its export is taken back just when Paymo refuses it; the rest is written down."""
+    await pay_all(bridge)
+    refusing = bridge.paymo.faults.hold(*ADDITION)
+    refusing.status, refusing.body = 400, '{"message": "Amount is too large"}'
+    async with held(refusing, beside(bridge, database).run(but=[*_OTHERS])) as worker:
+        async with database.sessions.begin() as session:
+            export = await exports.get(session, (await bridge.payments())[0].export_id)
+            await payment.check_all(session, export, bridge.clock())
+        await worker.let_go()
+    assert (await bridge.connection()).swept_at == bridge.clock()
+    assert in_paymo_once(bridge)
+    assert await states(bridge) == [PaymentState.RECORDED] * len(NUMBERS)
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
