@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 _NOT_INSTALLED = "The app is no longer installed in this workspace."
 _LIFETIME = timedelta(minutes=5)
 _LONGEST_CALL = 30  # seconds
+_SOON = 1  # seconds; Slack waits for three
 _MOST = 10_000
 _LARGEST_ANSWER = 8_000_000  # bytes, unpacked; a page of a thousand members is half of that
 
@@ -157,8 +158,8 @@ class CachedSeats:
 
     It sees what any process installs or removes within five seconds (`Changes`). Slack sends
     nothing from where the app was removed, and a revoked token opens nothing, so what it
-    remembers until then lets nobody do anything. While the database is lost, it uses what it
-    found in the last minutes.
+    remembers until then lets nobody do anything. While the database is lost or busy, it uses
+    what it found in the last minutes.
     """
 
     seats: OneSeat | InstalledSeats
@@ -181,8 +182,12 @@ class CachedSeats:
         return found
 
     async def _stamp(self, otherwise: int) -> int:
+        known = self.changes.current() if self.changes is not None else 0
+        if known is not None or self.changes is None:
+            return known or 0
         try:
-            return await self.changes.stamp() if self.changes is not None else 0
+            async with asyncio.timeout(_SOON):
+                return await self.changes.stamp()
         except (SQLAlchemyError, OSError) as error:
             log.warning("changes_not_read", error=type(error).__name__)
             return otherwise

@@ -85,6 +85,8 @@ async def _unpacked(response: httpx.Response) -> bytes:
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed == "gzip" else None
     whole = bytearray()
     async for part in response.aiter_raw():
+        if unpacker is not None and unpacker.eof:
+            continue  # it would keep whatever follows
         room = LARGEST_ANSWER + 1 - len(whole)
         try:
             whole += unpacker.decompress(part, room) if unpacker else part[:room]

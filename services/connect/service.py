@@ -1,5 +1,6 @@
 """Connecting a Paymo company with a Xero organisation, ending it, and the workspaces it is for."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 _NAMED_FOR = timedelta(days=1)
 _MET_HOLDS = timedelta(minutes=5)
 _MOST = 10_000
+_AT_ONCE = 4  # so that many strangers leave connections to whoever waits for an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ class WorkspaceService:
     database: Database
     now: Callable[[], datetime]
     met: dict[tuple[Person, str], float] = field(default_factory=dict)  # until when it counts
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    greeting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def id_of(self, person: Person) -> int:
         """The id of this person's workspace, which is added when it is new."""
@@ -321,17 +325,19 @@ class WorkspaceService:
         return is_new
 
     async def _meet(self, person: Person, app: str) -> bool:
-        workspace_id = await self.id_of(person)
-        # Nearly always there is nothing to write, and Slack waits: no lock for that.
-        async with self.database.sessions() as session:
-            workspace = await workspaces.get(session, workspace_id)
-            is_known = await people.has_met(session, workspace_id, person.user_id)
-        if is_known and app in {"", workspace.app_id}:
+        # Nearly always there is nothing to write, and somebody waits: no lock for that.
+        async with self.looking, self.database.sessions() as session:
+            found = await workspaces.find(session, person.enterprise_id, person.team_id)
+            is_known = found is not None and await people.has_met(session, found.id, person.user_id)
+        if found is not None and is_known and app in {"", found.app_id}:
             return False
-        async with self.database.sessions.begin() as session:
-            if app:
-                await workspaces.note_app(session, workspace_id, app)
-            return await people.meet(session, workspace_id, person.user_id, self.now())
+        async with self.greeting, self.database.sessions.begin() as session:
+            if found is None:
+                ids = (person.enterprise_id, person.team_id)
+                found = await workspaces.find_or_add(session, *ids, self.now())
+            if app not in {"", found.app_id}:
+                await workspaces.note_app(session, found.id, app)
+            return await people.meet(session, found.id, person.user_id, self.now())
 
     async def open_home(self, person: Person) -> None:
         """Note that this person looks at Home."""

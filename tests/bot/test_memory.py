@@ -125,6 +125,13 @@ async def test_so_does_an_answer_of_slacks(name: str) -> None:
             await SlackWeb(f"{url}/api/", session, list).client("xoxb").auth_test()
 
 
+async def test_what_comes_behind_a_packed_answer_is_left_there() -> None:
+    body = zlib.compress(b"{}", 1, 31) + b" " * _MOST
+    async with answering(body, "gzip") as url, open_http(url, user_agent="test") as http:
+        with bounded(20 * _MEGABYTE):
+            assert content_of(await ApiClient("Xero", http).send("GET", "/anything")) == {}
+
+
 async def test_a_large_answer_that_fits_is_read() -> None:
     body = b'{"rows": [' + b'{"name": "x", "total": 1.50},' * 200_000 + b"0]}"
     small = zlib.compress(body, 1, 31)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ from sqlalchemy import event, insert
 
 from bot.slack_clients import CachedSeats, InstalledSeats
 from services.connect.checklists import Checklists
-from services.connect.service import ConnectService
+from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
 from services.model.connection import ConnectionState
 from services.model.people import Person, Role
-from services.store import connections
+from services.store import connections, workspaces
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
 from services.store.tables import Connection, Subscription, Workspace
@@ -199,6 +200,50 @@ async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
         return not await token()
 
     await until(is_gone)
+
+
+INSTALLED = Installation(app_id="A1", team_id="T1", user_id="U1", bot_token="xoxb-1", bot_id="B1")
+
+
+async def test_a_bot_is_found_while_many_strangers_are_greeted(
+    two: tuple[Database, Database],
+) -> None:
+    here, there = two
+    store = SlackInstallationStore("client", here)
+    await store.async_save(INSTALLED)
+    seats, greeting = CachedSeats(InstalledSeats(store), here.changes), WorkspaceService(here, _now)
+    async with there.sessions.begin() as session:  # holds up whoever adds the workspace
+        await workspaces.find_or_add(session, "", "T1", NOW)
+        strangers = (Person("", "T1", f"U{number}") for number in range(40))
+        greeted = [asyncio.create_task(greeting.meet(each)) for each in strangers]
+
+        for _ in range(20):
+            seats.forget("", "T1")
+            here.changes.doubt()
+            assert await seats.find("", "T1")
+
+        assert not any(each.done() for each in greeted)
+    assert all(await asyncio.gather(*greeted))
+
+
+async def test_a_remembered_bot_is_there_while_the_database_is_busy(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    store = SlackInstallationStore("client", here)
+    await store.async_save(INSTALLED)
+    seats = CachedSeats(InstalledSeats(store), here.changes)
+    assert await seats.find("", "T1")
+    here.changes.doubt()
+
+    async with AsyncExitStack() as stack:
+        for _ in range(15):  # all there are
+            await stack.enter_async_context(here.engine.connect())
+        begun = asyncio.get_running_loop().time()
+        assert await seats.find("", "T1")
+        waited = asyncio.get_running_loop().time() - begun
+
+    assert waited < 20  # and not the 30 seconds after which the pool gives up
 
 
 @pytest.mark.databases("sqlite")
