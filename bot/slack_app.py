@@ -38,8 +38,9 @@ from structlog.contextvars import bind_contextvars
 from bot.slack_clients import CachedSeats, Seat, Seated, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
+from handlers import reply
 from handlers.blocks import Block, modal, paragraphs
-from handlers.routing import Body, Handler, Respond, Router, SlackRequest, labels_of
+from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
 from handlers.slack import best_effort, code_of
 from services.jobs.runner import Work
 from services.model.jobs import Job
@@ -47,8 +48,7 @@ from services.model.people import Person
 
 log = structlog.get_logger(__name__)
 
-# Slack gives up after three seconds.
-PATIENCE = timedelta(seconds=2.5)
+PATIENCE = timedelta(seconds=2.5)  # Slack gives up after three
 _APOLOGY = (
     "Something went wrong on our side. Nothing is lost. Try again, and tell whoever runs "
     "paymo-xero if it happens twice."
@@ -133,13 +133,14 @@ class BoltAck:
 
     future: asyncio.Future[Body]
 
-    async def __call__(self, answer: Body | None = None) -> None:
+    async def __call__(self, answer: Body | None = None) -> bool:
         """Answer, empty without a body; a handler goes on when the answer has left."""
-        if not self.future.done():
+        if is_first := not self.future.done():
             self.future.set_result(answer or {})
         departure = _AWAITED.get()
         if departure is not None:
             await departure.gone.wait()
+        return is_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,8 @@ class UrlRespond:
     ) -> Any:
         """Post; Slack takes five of these within half an hour. Raises `SlackClientError`."""
         if self.ack is not None and not self.ack.future.done():
-            said = {"response_type": response_type, "text": text, "blocks": list(blocks)}
-            return await self.ack(said)
+            await self.ack({"response_type": response_type, "text": text, "blocks": list(blocks)})
+            return None
         if not self.url:
             log.warning("no_response_url")
             return None
@@ -276,10 +277,10 @@ class SlackDoor:
 
     def _stay_out(self, body: Body, person: Person) -> SlackAnswer:
         log.error("not_installed", team_id=person.team_id)
-        url = _response_url_in(body)
-        if url and "command" not in body:
-            respond = UrlRespond(url, self.web.session)
-            self.tasks.start(_tell(respond, _NO_INSTALLATION), "not installed")
+        if "command" not in body and (url := _response_url_in(body)):
+            respond, said = UrlRespond(url, self.web.session), paragraphs([_NO_INSTALLATION])
+            telling = respond(text=_NO_INSTALLATION, blocks=said)
+            self.tasks.start(_tell(telling), "not installed")
         return _instead(body, _NO_INSTALLATION)
 
     async def ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
@@ -290,19 +291,18 @@ class SlackDoor:
         request = SlackRequest(body, person, self.web.client(token), ack, respond)
         task = self.tasks.start(self._handle(handler, request), f"slack {kind_of(body)}")
         await asyncio.sleep(0)  # until its first wait
+        if not future.done() and not task.done() and "command" not in body:
+            await asyncio.wait(
+                (future, task),
+                timeout=self.patience.total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         if not future.done() and not task.done():
-            if "command" in body:
-                future.set_result({})
-            else:
-                await asyncio.wait(
-                    (future, task),
-                    timeout=self.patience.total_seconds(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+            future.set_result({})
         if future.done():
             task.add_done_callback(lambda ended: self._apologise_later(ended, request))
             return SlackAnswer(future.result()) if future.result() else _empty(body)
-        if task.done() and not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and task.exception() is not None:
             self.metrics.handler_bugs.labels(kind_of(body)).inc()
             return _instead(body, _APOLOGY)
         return _empty(body)
@@ -318,13 +318,13 @@ class SlackDoor:
         if ended.cancelled() or ended.exception() is None:
             return
         self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
-        if request.body.get("response_url"):
-            self.tasks.start(_tell(request.respond, _APOLOGY), "apology")
+        if request.body.get("response_url") or request.body.get("type") == "view_submission":
+            self.tasks.start(_tell(reply.tell(request, _APOLOGY)), "apology")
 
 
-async def _tell(respond: Respond, text: str) -> None:
+async def _tell(telling: Awaitable[Any]) -> None:
     with best_effort():
-        await respond(text=text, blocks=paragraphs([text]))
+        await telling
 
 
 @contextmanager

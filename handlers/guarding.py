@@ -92,7 +92,8 @@ async def _refuse(request: SlackRequest, refusal: ServiceError) -> None:
         # A menu has no place for a sentence; the form around it says what is wrong.
         await request.ack({"options": []})
     elif kind == _SUBMISSION:
-        await request.ack(_answer(request, refusal))
+        if not await request.ack(_answer(request, refusal)):
+            await reply.refuse(request, refusal)  # too late: the form is closed
     elif isinstance(refusal, SeveralConnections):
         await _ask_connection(request, refusal)
     elif isinstance(refusal, SeveralFit) and "command" in request.body:

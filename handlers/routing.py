@@ -23,8 +23,8 @@ _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 class Ack(Protocol):
     """Sends the answer that Slack waits three seconds for; only the first call counts."""
 
-    async def __call__(self, answer: Body | None = None) -> None:
-        """Answer; without a body the answer is empty."""
+    async def __call__(self, answer: Body | None = None) -> bool:
+        """Answer, without a body with nothing; False where Slack has its answer already."""
 
 
 class Respond(Protocol):

@@ -24,8 +24,10 @@ from bot.slack_socket import SlackSocket
 from bot.telemetry import Metrics
 from bot.work import EmbeddedWork, Tasks
 from handlers.blocks import Block, modal, paragraphs
+from handlers.guarding import guarded
 from handlers.routing import Handler, Router, SlackRequest
 from sandbox.slack import SlackWorld, View
+from services.errors import NotFound
 from services.model.jobs import Job
 from tests.walk import text_in
 
@@ -201,6 +203,31 @@ async def test_however_a_handler_ends_what_it_asked_for_is_done_once(over: str, 
         await made.slack.wait_for(lambda: made.runs, PATIENCE)
         await made.settled()
         assert made.runs == [3]
+
+
+@both
+@pytest.mark.parametrize("failure", [NotFound("This invoice is gone."), RuntimeError("a bug")])
+async def test_what_comes_too_late_for_a_form_is_written_to_the_person(
+    over: str, failure: Exception
+) -> None:
+    closed = asyncio.Event()
+
+    async def answer(_made: Stage, request: SlackRequest) -> None:
+        async def fail(_request: SlackRequest) -> None:
+            await closed.wait()
+            raise failure
+
+        await guarded(fail)(request)
+
+    async with stage(over, answer, patience=timedelta(milliseconds=50)) as made:
+        submitted = await made.slack.submit("Anna", made.view_id)
+        closed.set()
+
+        assert submitted.ok
+        await made.slack.wait_for(lambda: made.slack.direct("Anna").messages, PATIENCE)
+        [told] = made.slack.direct("Anna").messages
+        assert ("This invoice is gone." in told.text) is isinstance(failure, NotFound)
+        assert ("Nothing is lost." in told.text) is isinstance(failure, RuntimeError)
 
 
 async def test_what_was_asked_for_is_done_when_slack_has_hung_up() -> None:
