@@ -23,7 +23,7 @@ from aiohttp import web
 from bot.slack_clients import BoundedResponse, SlackWeb
 from handlers.slack import TROUBLE
 from sandbox.serving import Served
-from services.clients.http import LARGEST_ANSWER, ApiClient, open_http
+from services.clients.http import LARGEST_ANSWER, ApiClient, BoundedClient, open_http
 from services.clients.rows import content_of
 from services.clients.tokens import TokenSet, XeroOAuth
 from services.errors import Unavailable
@@ -125,9 +125,20 @@ async def test_so_does_an_answer_of_slacks(name: str) -> None:
             await SlackWeb(f"{url}/api/", session, list).client("xoxb").auth_test()
 
 
+class _Trailing(httpx.AsyncByteStream):
+    """A packed answer, and much behind its end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Send it."""
+        yield zlib.compress(b"{}", 1, 31)
+        for _ in range(50):
+            yield b" " * _MEGABYTE
+
+
 async def test_what_comes_behind_a_packed_answer_is_left_there() -> None:
-    body = zlib.compress(b"{}", 1, 31) + b" " * _MOST
-    async with answering(body, "gzip") as url, open_http(url, user_agent="test") as http:
+    headers = {"Content-Encoding": "gzip"}
+    sent = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=_Trailing()))
+    async with BoundedClient(transport=sent, base_url="http://xero.test") as http:
         with bounded(20 * _MEGABYTE):
             assert content_of(await ApiClient("Xero", http).send("GET", "/anything")) == {}
 
