@@ -213,8 +213,9 @@ class NoticeStep(Step[Notice]):
             )
             channel_id = notice.channel_id
             heir = await notices.find_subscription(session, notice.connection_id, channel_id)
+            connection = await connections.get(session, notice.connection_id)
             moved = heir is not None and await notices.readdress(
-                session, notice, heir.set_by, self.now()
+                session, notice, people.heir_of(heir, connection), self.now()
             )
             if not moved:
                 await notices.refuse(session, notice, because)

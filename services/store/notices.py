@@ -48,7 +48,7 @@ async def enqueue(
 ) -> int:
     """Queue it for every channel that wants it; return for how many it is new.
 
-    While a channel is paused, whoever subscribed it gets it instead.
+    While a channel is paused, `people.heir_of` gets it instead.
     """
     return await enqueue_all(session, connection, [notification], now)
 
@@ -74,7 +74,7 @@ async def enqueue_all(
             "created_at": now,
         }
         for told in notifications
-        for channel_id in sorted(_addresses(told, heard))
+        for channel_id in sorted(_addresses(told, connection, heard))
     ]
     insert = insert_into(session, Notice).on_conflict_do_nothing().returning(Notice.id)
     owed = (await session.scalars(insert, rows)).all() if rows else ()
@@ -90,9 +90,9 @@ async def enqueue_all(
     return len(owed)
 
 
-def _addresses(told: Notification, heard: Sequence[Subscription]) -> set[str]:
+def _addresses(told: Notification, its: Connection, heard: Sequence[Subscription]) -> set[str]:
     hearing = (each for each in heard if hears(each, told))
-    return {*told.also, *(x.set_by if x.paused_because else x.channel_id for x in hearing)}
+    return {*told.also, *(people.heir_of(each, its) for each in hearing)}
 
 
 async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:

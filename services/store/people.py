@@ -158,6 +158,13 @@ def named_role(connection: Connection | Place, user_id: str) -> Role:
     return Role.VIEWER if user_id in connection.viewers else Role.NOBODY
 
 
+def heir_of(heard: Subscription, connection: Connection) -> str:
+    """Return the channel; while it is paused who is told instead: its subscriber, or the owner."""
+    if not heard.paused_because:
+        return heard.channel_id
+    return heard.set_by if named_role(connection, heard.set_by) else connection.owner_id
+
+
 async def require(
     session: AsyncSession, connection: Connection, person: Person, role: Role
 ) -> Role:

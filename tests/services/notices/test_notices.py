@@ -1,5 +1,6 @@
 """Telling channels: subscribing, and the outbox that is worked off onto a board."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -216,6 +217,20 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     await room.tell("d")
     await room.run()
     assert room.board.told[-1] == ("C1", "d")
+
+
+async def test_a_paused_channel_s_news_go_to_nobody_without_a_role(room: Newsroom) -> None:
+    """Whoever subscribed it was named then, and is not now."""
+    await room.change(exporters=["U2"])
+    await room.service.subscribe(replace(OWNER, user_id="U2"), "C1")
+    await room.tell("a")
+    room.board.refuse("C1", ChannelClosed("It is archived."))
+    await room.change(exporters=[])
+    await room.run(seconds=3)
+    await room.tell("b")
+    await room.run(seconds=3)
+
+    assert room.board.told == [("U1", "a"), ("U1", "b")]
 
 
 async def test_a_person_who_cannot_be_reached_is_not_tried_for_ever(room: Newsroom) -> None:
