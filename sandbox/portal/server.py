@@ -68,7 +68,7 @@ class Portal:
             _step(
                 "slack",
                 "Type this in #invoices:",
-                done=any(each.sent is not None for each in self.slack.answers),
+                done=any(each["kind"] == "modal" for each in self.slack.sent),
                 copy="/paymo-xero connect",
             ),
             _step(

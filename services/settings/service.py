@@ -175,8 +175,8 @@ async def _judge_waiting(session: Session, connection: Connection, now: datetime
 def too_early(clean: int, needed: int) -> str:
     """Say how many exports by hand are missing before the app may export by itself."""
     return (
-        f"Not available yet: {clean} of {needed} invoices were exported by hand without a "
-        "difference. Export some more first."
+        f"Available after {needed} exports by hand without a difference. "
+        f"So far there {'is' if clean == 1 else 'are'} {clean}."
     )
 
 

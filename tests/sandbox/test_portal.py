@@ -61,9 +61,12 @@ async def test_nobody_is_called_away_from_a_form(stage: Stage) -> None:
     slack = stage.slack
     anna = next(iter(slack.state.users.values()))
     async with httpx.AsyncClient(base_url=stage.url) as http:
-        assert (await http.get("/steps")).json()["busy"] is False
+        before = (await http.get("/steps")).json()
         slack.screens.open(slack.team, slack.state.new_trigger(anna), modal())
-        assert (await http.get("/steps")).json()["busy"] is True
+        after = (await http.get("/steps")).json()
+
+    assert (before["busy"], after["busy"]) == (False, True)
+    assert (before["steps"][0]["done"], after["steps"][0]["done"]) == (False, True)
 
 
 async def test_it_says_what_it_is_and_names_its_panes(page: Page) -> None:
