@@ -32,7 +32,8 @@ FIELDS_OF_OURS = frozenset(
     | {"status_attribute_string", "validation_errors"}
 )
 _NAMES = ("InvoiceNumber", "number", "Name", "name", "TaxType", "Code", "event")
-_LONGEST_NUMBER = 14  # digits before the point
+_LONGEST_NUMBER = 14  # digits before the point, less one
+TOO_LONG = 10 ** (_LONGEST_NUMBER + 1)  # a number with more digits than that
 _LONGEST_NAME = 80
 LONGEST_ID, BIGGEST_ID = 64, 2**63 - 1
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}

@@ -29,6 +29,7 @@ import msgspec
 from services.clients.rows import (
     BIGGEST_ID,
     NO_ID,
+    TOO_LONG,
     UNREADABLE,
     Field,
     Kind,
@@ -197,7 +198,7 @@ def _are_ids(values: Iterable[int | None]) -> bool:
 
 
 def _are_whole(values: Iterable[int | None]) -> bool:
-    return all(abs(each) <= BIGGEST_ID for each in _there(values))
+    return all(abs(each) < TOO_LONG for each in _there(values))
 
 
 def _are_dates(values: Iterable[date | None]) -> bool:

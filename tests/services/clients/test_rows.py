@@ -138,6 +138,7 @@ def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
 # What JSON can hold that Python does not write by itself, and what types alone would take.
 TOKENS = [
     *("1E+3", "1e3", "0e5", "-0.0", "5.0", "1.00000", "0.30000000000000004", "1E-7", "1e15"),
+    *("1000000000000000", "999999999999999"),
     *("999999999999999.9999", "-1e15", "12345678901234.123456789", "9223372036854775808", "0"),
     *("-1", "true", "[]", "{}", '""', '" "', '"\\n"', '"\\u00a0"', '"\\u0000x"', '"a\\u0000"'),
     *('"NaN"', '" 5 "', '"5_0"', '"Infinity"', '"-Infinity"', '"sNaN"', '"\\u200b"', '"ERROR"'),
