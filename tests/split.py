@@ -1,7 +1,7 @@
 """Which tests `make test` leaves to `make test-all`: what needs PostgreSQL or a browser, and walks.
 
-A test is marked `thorough` by the fixtures it asks for. Properties run in both: `make test-all`
-tries them with more examples.
+A test is marked `thorough` by the fixtures it asks for; a few that take both cores for seconds say
+so themselves. Properties run in both: `make test-all` tries them with more examples.
 """
 
 from collections.abc import Iterable

@@ -118,6 +118,7 @@ async def walked(
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.thorough
 @every_way
 async def test_it_starts_from_variables_whatever_slacks_libraries_would_read_from_them(
     tmp_path: Path, slack: SlackWorld, sqlite_url: str, way: str

@@ -191,6 +191,7 @@ async def test_a_client_that_xero_lacks_is_added_once_for_all_its_invoices(bridg
     assert len(bridge.xero.calls("PUT", "Invoices")) == 2
 
 
+@pytest.mark.thorough
 async def test_d8_three_hundred_cost_three_calls_of_paymos_and_one_for_each_fifty(
     bridge: Bridge,
 ) -> None:

@@ -33,6 +33,7 @@ from tests.services.fixtures import bridge_of
 bridge = bridge_of(opened)
 
 
+@pytest.mark.thorough
 async def test_a_batch_of_300_killed_half_way_resumes_and_sends_each_once(
     bridge: Bridge,
 ) -> None:
