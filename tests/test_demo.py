@@ -3,6 +3,7 @@
 With TOUR set to a folder the pictures of the documents are written there: `make tour`.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -10,17 +11,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route, expect
 from sqlalchemy import select
 
 from bot.demo import Demo, serving
 from services.reconcile.service import ask_digest
 from services.store.reconciling import Period
 from services.store.tables import Connection, Subscription
-from tests.browser import chromium, opened
+from tests.browser import PATIENCE, chromium, opened
 from tests.tour import PICTURES, USUAL, Keyboard, Tour
 
 ROOT = Path(__file__).parent.parent
+_A_FEW_FRAMES = """() => new Promise((done) => {
+  let left = 10;
+  const next = () => (left-- ? requestAnimationFrame(next) : done());
+  next();
+})"""
 _IMAGE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([a-z-]+)\.png\)")
 
 
@@ -77,6 +83,30 @@ async def test_every_act_is_done_by_keyboard(page: Page, tmp_path: Path) -> None
     await keys.select_and_fix()
     await keys.open_from_home()
     await keys.undo("INV-2044")
+
+
+async def test_a_command_reaches_the_app_after_a_form_that_is_slow_to_close(page: Page) -> None:
+    released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await released.wait()
+        await route.continue_()
+
+    tour = Tour(page)
+    await tour.slack.get_by_role("button", name="# invoices").click()
+    await tour.say("/paymo-xero connect")
+    await expect(tour.slack.get_by_role("dialog")).to_be_visible(timeout=PATIENCE)
+    await page.route("**/_sandbox/close", hold)
+    async with page.expect_request("**/_sandbox/close"):
+        closing = asyncio.create_task(tour.close())
+    await page.evaluate(_A_FEW_FRAMES)
+    is_closed = closing.done()
+    released.set()
+    await closing
+    await tour.say("/paymo-xero help")
+
+    assert not is_closed
+    await expect(tour.messages.get_by_role("article")).not_to_have_count(0, timeout=PATIENCE)
 
 
 def test_the_tour_makes_every_picture_that_is_shown_and_no_other() -> None:

@@ -121,8 +121,9 @@ class Tour:
         await expect(box, "what was typed has left").to_have_value("")
 
     async def close(self) -> None:
-        """Close every form."""
+        """Close every form; what is typed behind one that still stands there is lost."""
         await self.slack.get_by_role("button", name="Dismiss all").click()
+        await expect(self.slack.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE)
 
     async def connect(self) -> None:
         """Connect both sides: two pages in tabs of their own, then a channel."""
@@ -299,7 +300,6 @@ class Keyboard:
 
     async def export_with_a_date(self, number: str) -> None:
         """Choose an account from its menu and a due date in its field, and export."""
-        await expect(self.tour.slack.get_by_role("dialog")).to_be_hidden()
         await self.tour.page.bring_to_front()
         await self.composer.click()
         form = await self.type(f"/paymo-xero export {number}")
