@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store.engine import KEEPS_ROLES
 from services.store.tables import Connection, Contact
 
 _AT_ONCE = 500
@@ -58,7 +59,7 @@ async def mark(session: AsyncSession, connection_id: int) -> None:
         update(Connection)
         .where(Connection.id == connection_id)
         .values(contacts_mark=secrets.token_hex(8)),
-        execution_options={"synchronize_session": False},
+        execution_options={"synchronize_session": False, **KEEPS_ROLES},
     )
 
 

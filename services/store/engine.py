@@ -43,9 +43,10 @@ _READER = "reader"
 _MEMORY = "memory"
 _CHANGES = "changes"
 _TOUCHED = "touched"
+KEEPS_ROLES = {"keeps_roles": True}  # what a bulk write says that changes no role
 _NEWS, _BELIEVED = 1, 5  # seconds
 # What decides about roles; no other write gives or takes a right.
-_DECIDING: dict[type, tuple[str, ...]] = {
+_DECIDING: dict[Any, tuple[str, ...]] = {
     tables.Connection: (
         "state",
         "owner_id",
@@ -57,6 +58,7 @@ _DECIDING: dict[type, tuple[str, ...]] = {
     ),
     tables.Subscription: ("channel_id", "paused_because"),
 }
+_DECIDING_TABLES = {each.__tablename__ for each in _DECIDING}
 _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
@@ -250,12 +252,11 @@ def _decides(row: object) -> bool:
 
 @event.listens_for(_Session, "do_orm_execute")
 def _executed(asked: ORMExecuteState) -> None:
-    """Note bulk writes; those that update connections change no roles."""
+    """Note bulk writes, but for those that say that they change no roles."""
     statement = asked.statement
     if isinstance(statement, Insert | Update | Delete):
-        name = getattr(statement.table, "name", "")
-        is_rows = name == tables.Connection.__tablename__ and not isinstance(statement, Update)
-        if is_rows or name == tables.Subscription.__tablename__:
+        is_deciding = getattr(statement.table, "name", "") in _DECIDING_TABLES
+        if is_deciding and not KEEPS_ROLES.keys() <= asked.execution_options.keys():
             asked.session.info[_TOUCHED] = True
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import leases, schedules
+from services.store.engine import KEEPS_ROLES
 from services.store.tables import Connection
 
 _NOTED_EVERY = timedelta(minutes=10)
@@ -48,7 +49,7 @@ async def note_heard(
         update(Connection)
         .where(Connection.id.in_(ids), or_(column.is_(None), column < now - _NOTED_EVERY))
         .values({column: now})
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False, **KEEPS_ROLES)
     )
 
 
@@ -116,7 +117,7 @@ async def queue(
             update(Connection)
             .where(Connection.id == connection.id, Connection.state == ConnectionState.ACTIVE)
             .values(paymo_mirrored_at=None)
-            .execution_options(synchronize_session=False)
+            .execution_options(synchronize_session=False, **KEEPS_ROLES)
         )
     jobs = [Job.MIRROR, Job.SWEEP] if sweep else [Job.MIRROR]
     await schedules.want(session, [connection.id], jobs, soon)

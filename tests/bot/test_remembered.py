@@ -14,6 +14,7 @@ from bot.slack_clients import CachedSeats, InstalledSeats
 from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
+from services.lifecycle import connection as lifecycle
 from services.model.connection import ConnectionState
 from services.model.people import Person, Role
 from services.store import connections, workspaces
@@ -128,6 +129,22 @@ async def test_a_role_that_another_process_takes_away_is_gone_soon_and_never_act
             return True
 
     await until(is_gone)
+
+
+async def test_the_roles_of_a_connection_that_ends_are_gone_at_once(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    await connected(here)
+    asking = service(here)
+    assert await asking.best_role(BEN) is Role.EXPORTER
+
+    async with here.sessions.begin() as session:
+        connection = await connections.get(session, 1)
+        assert await lifecycle.disconnect(session, connection)
+        assert await lifecycle.mark_ended(session, connection)
+
+    assert await asking.best_role(BEN) is None
 
 
 async def test_what_is_written_without_being_read_counts_as_well(
