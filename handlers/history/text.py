@@ -277,11 +277,12 @@ def finding_line(finding: Finding) -> str:
 
 
 def fine_line(finding: Finding) -> str:
-    """Say it without a mark."""
+    """Say it without a mark; a dot in front of what it rests on stands for the full stop."""
     rests_on = [f"{word} <@{user_id}>".strip() for word, user_id in finding.people if user_id]
     rests_on += [f"{word} {moment(at)}" for word, at in finding.times]
-    said = [f"*{finding.name}:* {render_line(finding.text)}", *rests_on]
-    return " · ".join(said)
+    text = render_line(finding.text)
+    said = f"*{finding.name}:* {text.removesuffix('.') if rests_on else text}"
+    return " · ".join([said, *rests_on])
 
 
 def overdue_text(found: Owed) -> str:

@@ -195,7 +195,7 @@ def connected(connection: Connection) -> Iterable[Finding]:
     else:
         yield Finding("Connection", f"{pair} is being disconnected.", Colour.RED, people=owner)
     allowed = dict.fromkeys([connection.owner_id, *connection.exporters])
-    yield Finding("Exporters", listed([str(Member(each)) for each in allowed]) + ".")
+    yield Finding("Exporters", listed([str(Member(each)) for each in allowed]))
     if connection.is_paused:
         text = "Paused: many invoices were deleted or voided at once. Decide whether Paymo follows."
         yield Finding("Deletions", text, Colour.AMBER)

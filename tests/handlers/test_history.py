@@ -234,6 +234,19 @@ def test_the_cause_comes_first_and_what_is_fine_is_small_print() -> None:
     ]
 
 
+def test_a_dot_between_two_facts_comes_without_a_full_stop() -> None:
+    """A name that ends with one keeps it."""
+    rests_on = (("last sync", AT),), (("owner", "UANNA"),)
+    seen = Finding("In Xero", "Not in Xero.", Colour.AMBER, *rests_on)
+    pair = Finding("Connection", "Maple Studio with Maple Ltd..", Colour.AMBER, *rests_on)
+
+    lines = [why_text(explanation("INV-7", export=each)).splitlines()[1] for each in (seen, pair)]
+
+    rest = " · owner <@UANNA> · last sync "
+    assert lines[0].startswith(f"⚠️ *In Xero:* Not in Xero{rest}<!date^")
+    assert lines[1].startswith(f"⚠️ *Connection:* Maple Studio with Maple Ltd.{rest}<!date^")
+
+
 def test_d12_an_explanation_offers_what_helps() -> None:
     found = buttons(why_blocks(explanation("INV-7")))
 

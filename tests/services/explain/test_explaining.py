@@ -62,6 +62,7 @@ async def test_d12_before_the_export_it_says_what_stands_in_the_way(
     assert "Not exported to Maple Books yet." in head.export.text
     assert {each.name for each in head.checks} >= {"currency", "contact", "number"}
     assert "figures" not in {each.name for each in head.checks}
+    assert render_plain(finding(head, "Exporters").text) == "<@U1>"
     assert "from Paymo now" in head.unread
     await explain.why(ANNA, "INV-1")  # an impatient person
     await bridge.run()
