@@ -13,7 +13,6 @@ from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of, picture_of
 from services.mapping.checks import Case, codes_of, examine, first_open_day, reds
 from services.matching import suggestions
-from services.matching.suggestions import reason_for
 from services.model import days
 from services.model.actions import Action, in_the_form
 from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour
@@ -226,7 +225,7 @@ async def _reason(
     known = await matches.find(session, connection.id, connection.tenant_id, invoice.client_id)
     if known is not None and known.contact_id == contact.contact_id:
         return "used before"
-    return reason_for(ledger_settings.party_of(invoice), contact)
+    return suggestions.reason_for(ledger_settings.party_of(invoice), contact)
 
 
 async def _account(session: Session, connection: Connection, draft: Draft) -> Option | None:

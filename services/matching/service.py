@@ -8,7 +8,6 @@ from services.errors import NotAccepted, ServiceError
 from services.lifecycle.task import ask_again
 from services.matching import suggestions
 from services.matching.index import index_of
-from services.matching.suggestions import suggest, surest
 from services.model.export import NEW_CONTACT
 from services.model.people import Option, OptionGroup, Person
 from services.store import audit, connections, exports, matches, mirror
@@ -158,7 +157,8 @@ async def _contact_of(
         contact = await mirror.find_contact(session, connection.id, known.contact_id)
         if contact is not None and contact.is_active:
             return suggestions.contact_option(contact), "used before"
-    best = surest(suggest(suggestions.party_of(client), await index_of(session, connection.id)))
+    party, index = suggestions.party_of(client), await index_of(session, connection.id)
+    best = suggestions.surest(suggestions.suggest(party, index))
     return (suggestions.contact_option(best.contact), best.reason) if best else (None, "")
 
 

@@ -27,17 +27,21 @@ from services.store.engine import Session
 from services.store.tables import Account, Client, Connection, TaxRate
 
 # From here on a suggestion is selected beforehand; a person still presses the button.
-SURE = 90
+_SURE = 90
 _DOUBTFUL = 85
 _LIKELY = 55
 _RELATED = 60
 _CLOSE = 78
 _VERY, _EXACT = 97, 98
 _UNRELATED = 45
-_MOST = 5
+_MOST_SUGGESTED = 5
+_MOST_ROWS = 90
 _SHORTEST_LABEL = 3
 _NAMED = "named in the e-mail address"
 _SAYS_SOMETHING = re.compile(r"\w")
+_NOTHING_LIKE = "No contact looks like this client. Type a name to search."
+_ADVANCES = "For advance payments (liabilities)"
+_TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def suggest(party: Party, index: Index) -> Sequence[Suggestion]:
     compared = (_compare(party, each) for each in index.shortlist(party))
     found = [each for each in compared if each is not None]
     found.sort(key=_order)
-    return _without_rivals(found)[:_MOST]
+    return _without_rivals(found)[:_MOST_SUGGESTED]
 
 
 def reason_for(party: Party, contact: Recognisable) -> str:
@@ -72,7 +76,7 @@ def _order(each: Suggestion) -> tuple[int, bool, int, str]:
 
 def surest(suggestions: Sequence[Suggestion]) -> Suggestion | None:
     """The suggestion to select beforehand: sure, and surer than every other."""
-    if not suggestions or suggestions[0].confidence < SURE:
+    if not suggestions or suggestions[0].confidence < _SURE:
         return None
     rivals = [each for each in suggestions if each.confidence == suggestions[0].confidence]
     return suggestions[0] if len(rivals) == 1 else None
@@ -89,7 +93,7 @@ def _compare(party: Party, contact: Recognisable) -> Suggestion | None:
         confidence, reason = _by_email(party, contact, confidence, reason, alike)
     elif not alike.is_same:
         confidence, reason = _by_domain(party, contact, confidence, reason, alike)
-    if proven is False and confidence >= SURE:
+    if proven is False and confidence >= _SURE:
         confidence, reason = OTHER_FORM, f"{reason}, another tax number"
     if confidence < _LIKELY:
         return None
@@ -110,7 +114,7 @@ def _by_name(party: Party, contact: Recognisable, alike: Likeness) -> tuple[int,
 
 
 def _by_number(confidence: int, reason: str, alike: Likeness) -> tuple[int, str]:
-    if confidence >= SURE:
+    if confidence >= _SURE:
         return (100, reason) if confidence >= _EXACT else (_EXACT + 1, "same tax number")
     # A trading name is quite another; a name that is half the same is a sister's in a VAT group.
     is_sister = confidence > _UNRELATED and not alike.is_near
@@ -138,7 +142,7 @@ def _by_domain(
     if is_named:
         return max(confidence, _CLOSE), _NAMED
     if alike.is_whole and alike.is_near and confidence >= _CLOSE:
-        return SURE + 1, f"{reason}, same e-mail domain"
+        return _SURE + 1, f"{reason}, same e-mail domain"
     if confidence >= _RELATED:
         return min(confidence + 3, OTHER_FORM - 1), f"{reason}, same e-mail domain"
     return _RELATED, "same e-mail domain"
@@ -146,7 +150,7 @@ def _by_domain(
 
 def _without_rivals(found: Sequence[Suggestion]) -> Sequence[Suggestion]:
     """Doubt the likeliest where another is called the same, or proven; a full proof stays."""
-    if not found or found[0].confidence < SURE:
+    if not found or found[0].confidence < _SURE:
         return found
     best, others = found[0], found[1:]
     is_rivalled = any(
@@ -161,12 +165,12 @@ def _without_rivals(found: Sequence[Suggestion]) -> Sequence[Suggestion]:
     )
     if not is_rivalled:
         return found
-    return [replace(each, confidence=min(each.confidence, SURE - 1)) for each in found]
+    return [replace(each, confidence=min(each.confidence, _SURE - 1)) for each in found]
 
 
 def _rivals_from(best: Suggestion) -> int:
     # A name in its very legal form is not another's for being like one in another form.
-    return SURE if best.confidence >= _VERY else OTHER_FORM
+    return _SURE if best.confidence >= _VERY else OTHER_FORM
 
 
 def _tax_agrees(party: Party, contact: Recognisable) -> bool | None:
@@ -185,12 +189,6 @@ def _same_domain(party: Party, contact: Recognisable) -> bool:
 def _is_named(email: str, name: str) -> bool:
     label = label_of(domain_of(email))
     return len(label) > _SHORTEST_LABEL and any(each.joined == label for each in readings(name))
-
-
-_NOTHING_LIKE = "No contact looks like this client. Type a name to search."
-_ROWS = 90
-_ADVANCES = "For advance payments (liabilities)"
-_TYPES = {"REVENUE": "Revenue", "SALES": "Sales", "OTHERINCOME": "Other income"}
 
 
 def party_of(client: Client) -> Party:
@@ -212,13 +210,13 @@ async def contact_groups(
     party = party_of(client) if client is not None else None
     names = await names_of(session, connection)
     suggested: Sequence[Suggestion] = ()
-    is_untyped = party is not None and not query.strip()
+    is_untyped = not query.strip()
     if party is not None and is_untyped:
         suggested = suggest(party, await index_of(session, connection.id))
     added = _new(names, party)
     if added and is_untyped and not suggested:
         return (OptionGroup(_NOTHING_LIKE, added),)
-    found = names.search(query, _ROWS)
+    found = names.search(query, _MOST_ROWS)
     named = {each.contact.contact_id for each in suggested}
     groups = (
         OptionGroup("Suggested", tuple(_suggested(each) for each in suggested)),
@@ -266,7 +264,7 @@ async def account_groups(
             usual = _TYPES.get(account.type, account.type.capitalize())
             label = _ADVANCES if account.is_liability else usual
             groups.setdefault(label, []).append(account_option(connection, account, rates))
-    return tuple(OptionGroup(label, tuple(rows[:_ROWS])) for label, rows in groups.items())
+    return tuple(OptionGroup(label, tuple(rows[:_MOST_ROWS])) for label, rows in groups.items())
 
 
 def account_option(
