@@ -80,16 +80,15 @@ class _Known:
 
     session: Session
     connection: Connection
+    ledger: LedgerSettings  # without a contact
     ledgers: dict[tuple[str, Addition], LedgerSettings] = field(default_factory=dict)
 
     async def ledger_with(self, contact_id: str, adding: Addition) -> LedgerSettings:
         """Return the settings for one contact."""
         key = contact_id, adding
         if key not in self.ledgers:
-            any_other = next(iter(self.ledgers.values()), None)
-            plain = any_other or await ledger_settings.load(self.session, self.connection, "")
             self.ledgers[key] = await ledger_settings.with_contact(
-                self.session, self.connection, plain, *key
+                self.session, self.connection, self.ledger, *key
             )
         return self.ledgers[key]
 
@@ -230,7 +229,9 @@ class GroupSender:
         group: list[Export] = []
         async with self.database.sessions.begin() as session:
             await batch_lifecycle.go_on(session, go.batch)
-            known = _Known(session, await connections.get(session, go.connection.id))
+            connection = await connections.get(session, go.connection.id)
+            ledger = await ledger_settings.load(session, connection, "")
+            known = _Known(session, connection, ledger)
             for member in members:
                 try:
                     if taken := await self._write(go, known, member):

@@ -74,9 +74,9 @@ class Preparer:
         at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
         found = await self.contacts.find_chosen(connection, export, invoice, at_most_old)
         ledger, sent = await self._judged(connection, export, invoice, found)
-        shown = [Shown(invoice, sent)]
-        if found.contact_id == NEW_CONTACT:
-            added = await self._added(connection, export, shown.pop())
+        shown, is_added = Shown(invoice, sent), found.contact_id == NEW_CONTACT
+        if is_added:
+            added = await self._added(connection, export, shown)
             if added is None:
                 return
             found = added
@@ -86,9 +86,9 @@ class Preparer:
         case = Case(invoice, checking.choice_of(export), ledger)
         is_new = values["idempotency_key"] != export.idempotency_key
         async with self.database.sessions.begin() as session:
-            for each in shown:  # unless it was approved before its contact was added
-                if not await self._let_through(session, connection, export, each):
-                    return
+            # What adds a contact was let through before that.
+            if not is_added and not await self._let_through(session, connection, export, shown):
+                return
             await lifecycle.mark_sending(session, export, values)
             if is_new and taxes.is_overridden(case):
                 audit.record(session, connection, _overridden(export, case, self.now()))
