@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services import compare
-from services.clients.paymo import Client, Invoice
+from services.clients.paymo import Invoice
 from services.errors import NotConnected, NotFound
 from services.explain import findings, worklist
 from services.explain.findings import Finding
@@ -302,8 +302,10 @@ async def _checked(
     """
     if header is None:
         return (), True
-    invoice = await _last_read(session, connection, header)
-    shown = invoice or await _head(session, connection, header)
+    shown = invoice = await _last_read(session, connection, header)
+    if shown is None:
+        client = await mirror.find_client(session, connection.id, header.client_id)
+        shown = worklist.invoice_of(header, client)
     proposer = await ledger_settings.proposer_for(session, connection, [shown.client_id])
     choice = ExportChoice(
         invoice_id=shown.id,
@@ -325,27 +327,3 @@ async def _last_read(
     read = await drafts.list_last(session, connection.id, header.invoice_id)
     found = [each for each in map(forms.kept, read) if each is not None]
     return next((each for each in found if each.updated_on >= header.updated_on), None)
-
-
-async def _head(session: Session, connection: Connection, header: InvoiceHeader) -> Invoice:
-    client = await mirror.find_client(session, connection.id, header.client_id)
-    known = None
-    if client is not None:
-        known = Client(
-            id=client.client_id,
-            name=client.name,
-            email=client.email,
-            fiscal_information=client.tax_number,
-        )
-    return Invoice(
-        id=header.invoice_id,
-        number=header.number,
-        client_id=header.client_id,
-        status=header.status,
-        currency=header.currency,
-        issued_on=header.issued_on,
-        subtotal=header.total,
-        total=header.total,
-        updated_on=header.updated_on,
-        client=known,
-    )

@@ -6,11 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services import money
+from services.clients.paymo import Client as PaymoClient
+from services.clients.paymo import Invoice
 from services.export import approvals, claims, ledger_settings, recording
-from services.export.ledger_settings import Proposer
-from services.mapping.case import DRAFT
-from services.matching import suggestions
-from services.matching.index import Party
+from services.mapping.case import Case, ExportChoice
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import ExportState, RefusalCode
@@ -104,6 +103,30 @@ async def load(
     )
 
 
+def invoice_of(head: InvoiceHeader, client: Client | None) -> Invoice:
+    """Return an invoice without lines, as far as the copied lists have it."""
+    known = None
+    if client is not None:
+        known = PaymoClient(
+            id=client.client_id,
+            name=client.name,
+            email=client.email,
+            fiscal_information=client.tax_number,
+        )
+    return Invoice(
+        id=head.invoice_id,
+        number=head.number,
+        client_id=head.client_id,
+        status=head.status,
+        currency=head.currency,
+        issued_on=head.issued_on,
+        subtotal=head.total,
+        total=head.total,
+        updated_on=head.updated_on,
+        client=known,
+    )
+
+
 async def _not_exported(
     session: Session, connection: Connection, named: Collection[str]
 ) -> tuple[list[Line], list[Line], int]:
@@ -120,7 +143,11 @@ async def _not_exported(
     for head, client in heads:
         if head.number in named:
             continue
-        text = _first_need(head, client, proposer, connection)
+        invoice = invoice_of(head, client)
+        choice = ExportChoice(
+            contact_id=proposer.contact_of(invoice), xero_status=connection.xero_status
+        )
+        text = _first_need(Case(invoice, choice, proposer.ledger))
         text = text or _at_last_check(last.get(head.invoice_id), proposer.matches)
         amount = _amount(head.total, head.currency, connection)
         name = client.name if client else ""
@@ -129,17 +156,18 @@ async def _not_exported(
     return ready, unready, len(ids) - len(judged)
 
 
-def _first_need(
-    head: InvoiceHeader, client: Client | None, proposer: Proposer, connection: Connection
-) -> str:
+def _first_need(case: Case) -> str:
     """Say what an invoice needs, as far as its head tells."""
-    party = suggestions.party_of(client) if client else Party("")
-    currency, locked = money.currency_code(head.currency), proposer.ledger.locked_until
-    if not proposer.contact_of_client(head.client_id, party):
+    if not case.choice.contact_id:
         return "needs a contact"
-    if currency not in proposer.ledger.currencies:
+    try:
+        currency = money.currency_code(case.invoice.currency)
+    except money.NotExportable:
+        return "needs another currency in Paymo"
+    if currency not in case.ledger.currencies:
         return f"needs {currency} in Xero"
-    if locked is not None and head.issued_on <= locked and connection.xero_status != DRAFT:
+    locked = case.ledger.locked_until
+    if locked is not None and case.is_locked:
         return f"needs a date after {Day(locked)}: Xero is locked until then"
     return ""
 

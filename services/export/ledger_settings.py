@@ -84,17 +84,13 @@ class Proposer:
 
     def contact_of(self, invoice: Invoice) -> str:
         """Return the contact used before, or the only one that this client surely is, or ""."""
-        return self.contact_of_client(invoice.client_id, party_of(invoice))
-
-    def contact_of_client(self, client_id: int, party: Party) -> str:
-        """Return the same for a client without a read invoice."""
-        known = self.matches.get(client_id)
+        known = self.matches.get(invoice.client_id)
         if known is not None and known.contact_id:
             return known.contact_id
-        if client_id not in self.suggested:
-            best = surest(suggest(party, self.contacts))
-            self.suggested[client_id] = best.contact.contact_id if best else ""
-        return self.suggested[client_id]
+        if invoice.client_id not in self.suggested:
+            best = surest(suggest(party_of(invoice), self.contacts))
+            self.suggested[invoice.client_id] = best.contact.contact_id if best else ""
+        return self.suggested[invoice.client_id]
 
     def account_of(self, invoice: Invoice) -> str:
         """Return the account used before, or one whose tax equals the invoice's, or ""."""

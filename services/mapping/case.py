@@ -112,6 +112,12 @@ class Case:
         return self.choice.issue_on or self.invoice.issued_on
 
     @property
+    def is_locked(self) -> bool:
+        """Whether a lock date in Xero forbids its date."""
+        locked = self.ledger.locked_until
+        return locked is not None and self.issued_on <= locked and not self.is_draft
+
+    @property
     def due_on(self) -> date | None:
         """The due date in Xero.
 

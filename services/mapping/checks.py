@@ -234,8 +234,7 @@ def first_open_day(locked_until: date | None) -> date | None:
 
 def check_dates(case: Case) -> Iterable[Check]:
     """Check the lock dates, then the due date."""
-    is_locked = _is_locked(case)
-    if is_locked:
+    if case.is_locked:
         yield Check("locked", Colour.RED, _locked(case))
     due_on = case.due_on
     if due_on is None or not case.is_due_known:
@@ -248,13 +247,8 @@ def check_dates(case: Case) -> Iterable[Check]:
             colour,
             f"The invoice {why}. Set it in Paymo, choose one for Xero, or export it as a draft.",
         )
-    elif not is_locked:
+    elif not case.is_locked:
         yield _open(case, due_on)
-
-
-def _is_locked(case: Case) -> bool:
-    locked = case.ledger.locked_until
-    return locked is not None and case.issued_on <= locked and not case.is_draft
 
 
 def _locked(case: Case) -> str:

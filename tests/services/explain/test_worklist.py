@@ -74,6 +74,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     company.add_invoice("INV-5", acme, work, tax=15, status="sent", currency="SEK")
     company.add_invoice("INV-6", acme, work, tax=15, status="sent", issued=date(2026, 10, 2))
     company.add_invoice("INV-7", acme, work, tax=9, status="sent")
+    company.add_invoice("INV-8", acme, work, tax=15, status="sent", currency="ANG")
     bridge.clock.turn(hours=2)
     await bridge.run()
     await table(bridge)
@@ -87,8 +88,9 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
         "INV-5": "needs SEK in Xero",
         "INV-6": f"needs a date after {day('2026-10-31')}: Xero is locked until then",
         "INV-7": "needed an account when last checked",
+        "INV-8": "needs another currency in Paymo",
     }
-    assert (found.ready_count, found.unready_count, found.unjudged) == (3, 4, 0)
+    assert (found.ready_count, found.unready_count, found.unjudged) == (3, 5, 0)
 
 
 async def test_what_is_overdue_says_for_how_long(bridge: Bridge) -> None:
