@@ -2,6 +2,7 @@
 
 from handlers import blocks, names
 from handlers.blocks import Block
+from handlers.export.text import contact_hint
 from handlers.matching.text import ACCOUNT_HINT, ALL_MATCHED, NO_CLIENTS, matched_text
 from handlers.routing import Note
 from services.matching.service import MatchForm
@@ -39,14 +40,13 @@ def match_view(
 
 
 def _fields(form: MatchForm) -> list[Block]:
-    reason = f"Suggested: {form.contact_reason}." if form.contact_reason else ""
     return [
         blocks.search(
             names.CONTACT,
             "Contact in Xero",
             "Type a name, e-mail or tax number",
             form.contact,
-            hint=reason,
+            hint=contact_hint(form.contact_reason),
         ),
         blocks.search(
             names.ACCOUNT,

@@ -236,7 +236,7 @@ def contact_option(contact: Recognisable) -> Option:
 
 def new_option(name: str) -> Option:
     """The row that adds a client to Xero."""
-    return Option(NEW_CONTACT, f"Add “{name}” to Xero", "Adds the contact with this export")
+    return Option(NEW_CONTACT, f"Add “{name}” to Xero", "Adds the contact when you export")
 
 
 def _suggested(suggestion: Suggestion) -> Option:
