@@ -96,10 +96,8 @@ def _differing(report: Report, when: str) -> str:
         (report.count(Outcome.ODD), "can't be read", "can't be read"),
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
-    return (
-        f"⚠️ *{report.label}* at {when}: {report.agreeing} of {report.compared} agree; "
-        f"{', '.join(told)}."
-    )
+    agreeing = f"{report.agreeing} of {report.compared} agree; " if report.compared else ""
+    return f"⚠️ *{report.label}* at {when}: {agreeing}{', '.join(told)}."
 
 
 def finding_text(finding: Mismatch) -> str:
