@@ -171,10 +171,7 @@ class Runner:
         except ServiceError as refusal:
             problem = refusal
         finally:
-            ended.set()
-            [failure] = await asyncio.gather(keeping, return_exceptions=True)
-            if failure is not None:
-                log.warning("lease_not_renewed", job=step.job, exc_info=failure)
+            await _stop(keeping, ended, step.job)
             wait = await self._let_all_go(step, turns, problem)
         return wait
 
@@ -194,9 +191,8 @@ class Runner:
                     await self.settle(step, turn, problem)
                     continue
                 wait = decided
-            tries = row.tries if decided and decided.is_try else max(row.tries - 1, 0)
-            values[row] = {"due_at": decided.until if decided else self.now(), "tries": tries}
-            values[row] |= {"sent_at": row.sent_at} if isinstance(row, Sends) else {}
+            values[row] = {"due_at": decided.until if decided else self.now()}
+            values[row] |= _kept(row, is_try=decided is not None and decided.is_try)
         async with self.database.sessions.begin() as session:
             await leases.write_all(session, values, step.table.leased_until.is_not(None))
             if wait is not None and values:
@@ -243,9 +239,7 @@ class Runner:
 
     async def _put_off(self, step: Step[R], turn: Turn[R], wait: Wait) -> None:
         row = turn.row
-        values: dict[str, object] = {"tries": row.tries if wait.is_try else max(row.tries - 1, 0)}
-        if isinstance(row, Sends):
-            values["sent_at"] = row.sent_at
+        values = _kept(row, is_try=wait.is_try)
         async with self.database.sessions.begin() as session:
             values |= await step.put_off(session, turn, wait)
             if not await leases.let_go(session, row, wait.until, **values):
@@ -300,11 +294,8 @@ class _Held(Generic[R]):
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self.ended.set()
         if self.keeping is not None:
-            [failure] = await asyncio.gather(self.keeping, return_exceptions=True)
-            if failure is not None:
-                log.warning("lease_not_renewed", job=self.step.job, exc_info=failure)
+            await _stop(self.keeping, self.ended, self.step.job)
         return await self.runner.settle(self.step, self.turn, problem)
 
 
@@ -334,6 +325,20 @@ def _on_behalf_of(row: Leased) -> Iterator[None]:
     tokens = bind_contextvars(request_id=request_id) if request_id else {}
     yield
     reset_contextvars(**tokens)
+
+
+def _kept(row: Leased, *, is_try: bool) -> dict[str, object]:
+    """Return what a row that is let go of keeps: how often it was tried, and what it has sent."""
+    tries: dict[str, object] = {"tries": row.tries if is_try else max(row.tries - 1, 0)}
+    return tries | ({"sent_at": row.sent_at} if isinstance(row, Sends) else {})
+
+
+async def _stop(keeping: asyncio.Task[None], ended: asyncio.Event, job: Job) -> None:
+    """End the renewing of leases."""
+    ended.set()
+    [failure] = await asyncio.gather(keeping, return_exceptions=True)
+    if failure is not None:
+        log.warning("lease_not_renewed", job=job, exc_info=failure)
 
 
 async def _is_set_within(event: asyncio.Event, time: timedelta) -> bool:

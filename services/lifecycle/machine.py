@@ -110,16 +110,7 @@ class Machine(Generic[Row, State, Columns]):
 
         def declared(columns: Callable[[Row, Fact], Columns]) -> Together[Row, Fact]:
             arrow = self._add(columns.__name__, sources, target)
-
-            async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:
-                values = {
-                    row: {self._state.key: arrow.target, **columns(row, fact)}
-                    for row, fact in facts.items()
-                }
-                as_read = self._state.in_(arrow.sources)
-                return await leases.write_all(session, values, as_read)
-
-            return _named(go, columns)
+            return self._together(columns, arrow.sources, {self._state.key: arrow.target})
 
         return declared
 
@@ -127,15 +118,19 @@ class Machine(Generic[Row, State, Columns]):
         self, *states: State
     ) -> Callable[[Callable[[Row, Fact], Columns]], Together[Row, Fact]]:
         """Declare a write to many rows that changes no state, allowed in these states."""
+        return lambda columns: self._together(columns, states, {})
 
-        def declared(columns: Callable[[Row, Fact], Columns]) -> Together[Row, Fact]:
-            async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:
-                values = {row: columns(row, fact) for row, fact in facts.items()}
-                return await leases.write_all(session, values, self._state.in_(states))
+    def _together(
+        self,
+        columns: Callable[[Row, Fact], Columns],
+        sources: Collection[State],
+        state: Mapping[str, State],
+    ) -> Together[Row, Fact]:
+        async def go(session: Session, facts: Mapping[Row, Fact], /) -> Sequence[Row]:
+            values = {row: {**state, **columns(row, fact)} for row, fact in facts.items()}
+            return await leases.write_all(session, values, self._state.in_(sources))
 
-            return _named(go, columns)
-
-        return declared
+        return _named(go, columns)
 
     def note(self, columns: Callable[Concatenate[Row, P], Columns]) -> Guarded[Row, P]:
         """Declare a write under the fence that changes no state; it raises `Lost`, too."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, inspect, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, inspect, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -53,15 +53,7 @@ async def take_where(
     session: AsyncSession, table: type[R], which: ColumnElement[bool], now: datetime
 ) -> R | None:
     """Take the row that `which` chooses, as `take` does."""
-    until = now + LEASE
-    taking: Any = (
-        update(table)
-        .where(which, is_free(table, now))
-        .values(due_at=until, leased_until=until, fence=table.fence + 1, tries=table.tries + 1)
-        .returning(table)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    taken: R | None = await session.scalar(taking)
+    taken: R | None = await session.scalar(_taking(table, which & is_free(table, now), now))
     return taken
 
 
@@ -69,16 +61,20 @@ async def take_all(
     session: AsyncSession, table: type[R], keys: Sequence[int], now: datetime
 ) -> Sequence[R]:
     """Take the free ones of these rows, in the order of their ids."""
-    key, until = inspect(table).primary_key[0], now + LEASE
+    key = inspect(table).primary_key[0]
     free = select(key).where(key.in_(keys), is_free(table, now)).order_by(key).with_for_update()
-    taken = await session.scalars(
+    return sorted(await session.scalars(_taking(table, key.in_(free), now)), key=_key_of)
+
+
+def _taking(table: type[Leased], which: ColumnElement[bool], now: datetime) -> Any:
+    until = now + LEASE
+    return (
         update(table)
-        .where(key.in_(free))
+        .where(which)
         .values(due_at=until, leased_until=until, fence=table.fence + 1, tries=table.tries + 1)
         .returning(table)
         .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return sorted(taken, key=_key_of)
 
 
 def ended(table: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
@@ -108,16 +104,13 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
 
 
 async def renew_all(session: AsyncSession, rows: Sequence[Leased], now: datetime) -> None:
-    """Renew the leases of those of these rows that nobody has taken.
-
-    They are locked in the order of their ids, so that two who write many never wait for each other.
-    """
+    """Renew the leases of those of these rows that nobody has taken."""
     table, until = type(rows[0]), now + LEASE
     key = inspect(table).primary_key[0]
-    same = _are_same(rows) & table.leased_until.is_not(None)
+    held = await _hold(session, rows, table.leased_until.is_not(None))
     await session.execute(
         update(table)
-        .where(key.in_(select(key).where(same).order_by(key).with_for_update()))
+        .where(key.in_([_key_of(each) for each in held]))
         .values(due_at=_unless_hinted(table, until), leased_until=until)
         .execution_options(synchronize_session=False)
     )
@@ -166,18 +159,15 @@ async def write_all(
 ) -> Sequence[Row]:
     """Write to many rows, each under its fence; return those that still were `as_read`.
 
-    All are given the same columns. Who has lost a row is known before anything is written, since
-    the rows are locked, in the order of their ids.
+    All are given the same columns.
     """
     if not values:
         return ()
     table: Any = type(next(iter(values)))
-    key: Any = inspect(table).primary_key[0]
-    rows: dict[Any, Any] = {_key_of(row): row for row in values}
-    same = select(key, table.fence).where(key.in_(rows), as_read).order_by(key).with_for_update()
-    held = [rows[own] for own, fence in await session.execute(same) if rows[own].fence == fence]
+    held = await _hold(session, list(values), as_read)
     written = {row: ended(table, values[row]) for row in held}
     if written:
+        key: Any = inspect(table).primary_key[0]
         names = next(iter(written.values()))
         # On the table, not the class: one statement for all, and no row comes back.
         plain: Any = inspect(table).local_table
@@ -202,11 +192,18 @@ def _key_of(row: Any) -> Any:
     return getattr(row, inspect(type(row)).primary_key[0].name)
 
 
-def _are_same(rows: Sequence[Any]) -> ColumnElement[bool]:
-    """Say whether a row is one of these, under the same fence."""
-    table = type(rows[0])
-    pair = tuple_(inspect(table).primary_key[0], table.fence)
-    return pair.in_([(_key_of(row), row.fence) for row in rows])
+async def _hold(
+    session: AsyncSession, rows: Sequence[Row], as_read: ColumnElement[bool]
+) -> Sequence[Row]:
+    """Return those of these rows that still are `as_read`, and that nobody took since.
+
+    They are locked in the order of their ids, so that two who write many never wait for each other.
+    """
+    table: Any = type(rows[0])
+    key: Any = inspect(table).primary_key[0]
+    known: dict[Any, Any] = {_key_of(row): row for row in rows}
+    same = select(key, table.fence).where(key.in_(known), as_read).order_by(key).with_for_update()
+    return [known[own] for own, fence in await session.execute(same) if known[own].fence == fence]
 
 
 async def _write(
