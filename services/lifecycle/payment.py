@@ -183,26 +183,13 @@ def add_again(payment: Payment, now: datetime) -> PaymentColumns:
 @machine.arrow([PaymentState.ADDING], PaymentState.RECORDED)
 def mark_recorded(payment: Payment, copy_id: int, amount: Decimal) -> PaymentColumns:
     """Note the copy in Paymo."""
-    return {
-        "sent_at": payment.sent_at,
-        "due_at": None,
-        "paymo_payment_id": copy_id,
-        "recorded_amount": amount,
-        **_SETTLED,
-    }
+    return _with_copy(payment, copy_id, amount)
 
 
 @machine.together([PaymentState.ADDING], PaymentState.RECORDED)
-def mark_all_recorded(_payment: Payment, copy: tuple[int, Decimal]) -> PaymentColumns:
-    """Note many payments' copies in Paymo, by ids and amounts; nothing is under way."""
-    copy_id, amount = copy
-    return {
-        "sent_at": None,
-        "due_at": None,
-        "paymo_payment_id": copy_id,
-        "recorded_amount": amount,
-        **_SETTLED,
-    }
+def mark_all_recorded(payment: Payment, copy: tuple[int, Decimal]) -> PaymentColumns:
+    """Note many payments' copies in Paymo, by ids and amounts."""
+    return _with_copy(payment, *copy)
 
 
 @machine.arrow([PaymentState.ADDING], PaymentState.ASKED)
@@ -233,6 +220,16 @@ def give_removing_up(payment: Payment, why: str) -> PaymentColumns:
 def mark_deleted_by_person(_payment: Payment) -> PaymentColumns:
     """Note that somebody deleted the copy in Paymo, so that it does not come back."""
     return {}
+
+
+def _with_copy(payment: Payment, copy_id: int, amount: Decimal) -> PaymentColumns:
+    return {
+        "sent_at": payment.sent_at,
+        "due_at": None,
+        "paymo_payment_id": copy_id,
+        "recorded_amount": amount,
+        **_SETTLED,
+    }
 
 
 def _without_copy(payment: Payment, why: str) -> PaymentColumns:

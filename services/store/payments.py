@@ -1,6 +1,6 @@
 """Payments that came from Xero, and how far each has come into Paymo."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, inspect, or_, select, update
@@ -83,6 +83,14 @@ async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequenc
     return found.all()
 
 
+def by_export(rows: Iterable[Payment]) -> dict[int, list[Payment]]:
+    """Group payments by the ids of their exports, in their order."""
+    found: dict[int, list[Payment]] = {}
+    for row in rows:
+        found.setdefault(row.export_id, []).append(row)
+    return found
+
+
 async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dict[int, set[int]]:
     """Return the ids of the copies in Paymo that are recorded, by export."""
     rows = await session.execute(
@@ -98,10 +106,9 @@ async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dic
     return found
 
 
-async def exports_of(session: AsyncSession, found: Collection[Payment]) -> dict[int, Export]:
-    """Return the exports of these payments, by their ids."""
-    ids = {each.export_id for each in found}
-    rows = await session.scalars(select(Export).where(Export.id.in_(ids)))
+async def exports_of(session: AsyncSession, export_ids: Collection[int]) -> dict[int, Export]:
+    """Return these payments' exports, by their ids."""
+    rows = await session.scalars(select(Export).where(Export.id.in_(export_ids)))
     return {each.id: each for each in rows}
 
 

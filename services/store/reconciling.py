@@ -94,8 +94,7 @@ def _own(connection: Connection) -> tuple[ColumnElement[bool], ...]:
 
 async def _add_payments(session: AsyncSession, known: Recorded) -> None:
     for some in chunks([each.id for each in known.exports.values()], _AT_ONCE):
-        for row in await payments.list_of(session, some):
-            known.payments.setdefault(row.export_id, []).append(row)
+        known.payments.update(payments.by_export(await payments.list_of(session, some)))
 
 
 async def _clients(session: AsyncSession, connection: Connection) -> dict[int, str]:

@@ -101,15 +101,11 @@ class _Additions:
         self.odd = [each.row.id for each in turns if each.row.leased_until is not None]
 
     async def _by_invoice(self, rows: Sequence[Payment]) -> Sequence[Sequence[Copying]]:
-        ids = {each.export_id for each in rows}
+        lanes = payments.by_export(rows)
         async with self.run.database.sessions() as session:
-            found = await payments.exports_of(session, rows)
-            self.copies = await payments.list_copies(session, ids)
-        lanes: dict[int, list[Copying]] = {}
-        for row in rows:
-            lane = lanes.setdefault(row.export_id, [])
-            lane.append(Copying(self.run, found[row.export_id], row))
-        return list(lanes.values())
+            found = await payments.exports_of(session, lanes)
+            self.copies = await payments.list_copies(session, lanes)
+        return [[Copying(self.run, found[key], row) for row in its] for key, its in lanes.items()]
 
     async def _read(self, lanes: Sequence[Sequence[Copying]]) -> Mapping[int, Invoice]:
         """The invoices that Paymo's list shows with all their payments."""
@@ -204,9 +200,9 @@ class _Additions:
         async with run.database.sessions.begin() as session:
             written = set(await payment.mark_all_recorded(session, copies))
             done = sorted((each for each in added if each[0].payment in written), key=_order)
-            rows: dict[int, list[Payment]] = {}
-            for row in await payments.list_of(session, {each.export.id for each, _ in done}):
-                rows.setdefault(row.export_id, []).append(row)
+            rows = payments.by_export(
+                await payments.list_of(session, {each.export.id for each, _ in done})
+            )
             later, news = {each.payment.id for each, _ in done}, []
             for each, copy in done:
                 later.discard(each.payment.id)

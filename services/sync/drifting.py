@@ -71,9 +71,7 @@ class _Turn:
             left = _AT_ONCE - len(new)
             old = await exports.list_longest_checked(session, run.connection, left)
             found = [*new, *old]
-            rows: dict[int, list[Payment]] = {}
-            for row in await payments.list_of(session, _ids(found)):
-                rows.setdefault(row.export_id, []).append(row)
+            rows = payments.by_export(await payments.list_of(session, _ids(found)))
         if new:
             async with run.database.sessions.begin() as session:
                 await exports.mark_checked(session, _ids(new), run.now(), is_hinted=True)

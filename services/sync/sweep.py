@@ -246,9 +246,8 @@ async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoic
     """Note what changed on these invoices; those that were never exported are left alone."""
     stated, now = {each.invoice_id: each for each in invoices}, run.now()
     known = await exports.list_by_xero_ids(session, run.connection, list(stated))
-    rows: dict[int, list[Payment]] = {}
-    for row in await payments.hold(session, [each.id for each in known.values()]):
-        rows.setdefault(row.export_id, []).append(row)
+    held = await payments.hold(session, [each.id for each in known.values()])
+    rows = payments.by_export(held)
     outdated: list[int] = []
     new: list[Payment] = []
     for xero_id, export in known.items():
