@@ -14,7 +14,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
-from services.store import payments, worklists
+from services.store import batches, payments, worklists
 from services.store.tables import (
     Client,
     Connection,
@@ -66,13 +66,7 @@ async def load(
         matches=await _matches(session, connection),
         left_contacts=await _left_contacts(session, connection),
     )
-    for some_ids in chunks(sorted(wanted), _AT_ONCE):
-        found = await session.scalars(
-            select(Export)
-            .where(*_own(connection), Export.paymo_invoice_id.in_(some_ids))
-            .order_by(Export.generation)
-        )
-        known.exports.update({each.paymo_invoice_id: each for each in found})
+    known.exports.update(await batches.list_latest(session, connection, sorted(wanted)))
     await _add_payments(session, known)
     return known
 
