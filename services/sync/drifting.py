@@ -7,7 +7,7 @@ may leave things out: what it does not show as it was is read singly, at most fi
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -33,14 +33,11 @@ _IN_XERO = (
 )
 
 
-async def note_in_xero(run: SweepRun, invoices: Sequence[XeroInvoice]) -> None:
+async def note_in_xero(run: SweepRun, known: Iterable[tuple[Export, XeroInvoice]]) -> None:
     """Tell what somebody changed in Xero, once for each state of it."""
-    stated = {each.invoice_id: each for each in invoices}
-    async with run.database.sessions() as session:
-        known = await exports.list_by_xero_ids(session, run.connection, list(stated))
-    for xero_id, export in known.items():
+    for export, stated in known:
         if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
-            await _Watched(run, export).note_in_xero(stated[xero_id])
+            await _Watched(run, export).note_in_xero(stated)
 
 
 async def check_next(run: SweepRun) -> None:

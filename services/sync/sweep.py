@@ -172,8 +172,8 @@ class _Sweep:
         run = self.run
         async with run.database.sessions.begin() as session:
             await run.hold(session)
-            await observe(session, run, invoices)
-        await drifting.note_in_xero(run, invoices)
+            known = await observe(session, run, invoices)
+        await drifting.note_in_xero(run, known)
 
     async def write_down(self) -> None:
         """Write down how far it came; where it was cut short, the runner says when it goes on."""
@@ -242,8 +242,10 @@ class _Sweep:
 # ---- what Xero states is compared with what is recorded: rows are written, and nothing is called
 
 
-async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoice]) -> None:
-    """Note what changed on these invoices; those that were never exported are left alone."""
+async def observe(
+    session: Session, run: SweepRun, invoices: Iterable[XeroInvoice]
+) -> Sequence[tuple[Export, XeroInvoice]]:
+    """Note what changed on these invoices, and return those that were ever exported."""
     stated, now = {each.invoice_id: each for each in invoices}, run.now()
     known = await exports.list_by_xero_ids(session, run.connection, list(stated))
     held = await payments.hold(session, [each.id for each in known.values()])
@@ -265,6 +267,7 @@ async def observe(session: Session, run: SweepRun, invoices: Iterable[XeroInvoic
     if outdated:
         await notices.outdate_cards(session, outdated, now)
     await payments.add_all(session, new)
+    return [(export, stated[xero_id]) for xero_id, export in known.items()]
 
 
 def _note_head(export: Export, invoice: XeroInvoice) -> bool:
