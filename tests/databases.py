@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -228,6 +229,22 @@ def open_database(url: str) -> Database:
             cursor.close()
 
     return made
+
+
+@contextmanager
+def overheard(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Note what the database is asked: each statement, and its values."""
+    heard: list[tuple[str, Any]] = []
+
+    def listen(_conn: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        heard.append((statement, values))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", listen)
+    try:
+        yield heard
+    finally:
+        event.remove(engine, "before_cursor_execute", listen)
 
 
 @dataclass(slots=True)

@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import event, select
@@ -15,6 +13,7 @@ from services.model.jobs import Job
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import AuditEntry
+from tests.databases import overheard
 from tests.services.batching import LONG, by_reference, ended, in_xero, invoices, opened, table
 from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge
@@ -24,34 +23,19 @@ PUT = ("PUT", "/Invoices$")
 bridge = bridge_of(opened)
 
 
-@dataclass(slots=True)
-class Asked:
-    """How much a database was asked."""
-
-    statements: int = 0
-    commits: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-
-
 @contextmanager
-def counted(database: Database) -> Iterator[Asked]:
-    """Count what the database is asked in here."""
-    engine, asked = database.engine.sync_engine, Asked()
+def committed(database: Database) -> Iterator[list[object]]:
+    """Note each commit."""
+    engine, noted = database.engine.sync_engine, list[object]()
 
-    def stated(*of: Any) -> None:
-        asked.statements += 1
-        asked.kinds[of[2][:60]] += 1
+    def note(connection: object) -> None:
+        noted.append(connection)
 
-    def committed(_: Any) -> None:
-        asked.commits += 1
-
-    event.listen(engine, "before_cursor_execute", stated)
-    event.listen(engine, "commit", committed)
+    event.listen(engine, "commit", note)
     try:
-        yield asked
+        yield noted
     finally:
-        event.remove(engine, "before_cursor_execute", stated)
-        event.remove(engine, "commit", committed)
+        event.remove(engine, "commit", note)
 
 
 async def confirmed(bridge: Bridge) -> int:
@@ -76,12 +60,13 @@ async def test_forty_cost_as_many_transactions_as_five(bridge: Bridge) -> None:
         bridge.clock.turn(minutes=10)
         await bridge.run()
         batch_id = await confirmed(bridge)
-        with counted(bridge.database) as asked:
+        with overheard(bridge.database) as heard, committed(bridge.database) as noted:
             await bridge.work_on(Job.BATCH, batch_id)
-        commits.append(asked.commits)
+        commits.append(len(noted))
         form = await bridge.batches.form(ANNA, batch_id)
         assert len(form.sent_as(ExportState.EXPORTED)) == count
-        assert asked.statements < 120 + 5 * count, asked.kinds.most_common(9)
+        kinds = Counter(each[:60] for each, _ in heard)
+        assert len(heard) < 120 + 5 * count, kinds.most_common(9)
     assert commits[0] == commits[1]
 
 

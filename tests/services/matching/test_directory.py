@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from services.matching.index import NameList, Party, directory_in, index_of
 from services.matching.readings import readings
@@ -17,7 +16,7 @@ from services.store import mirror
 from services.store.contacts import Known
 from services.store.engine import Database
 from services.store.tables import Connection, Contact
-from tests.databases import SQLITE_ALONE
+from tests.databases import SQLITE_ALONE, overheard
 from tests.properties import USUAL
 from tests.services.bridge import ANNA, Bridge
 from tests.services.store_seeds import NOW, connected
@@ -203,20 +202,15 @@ async def test_a_menu_asks_the_database_twice_and_sees_each_change(
 ) -> None:
     """The person's connection, and the client; the contacts only where they changed."""
     matching = MatchingService(database, lambda: NOW)
-    asked: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        asked.append(statement)
 
     async def menu(typed: str) -> list[str]:
         groups = await matching.contact_options(ANNA, typed, client_id=1)
         return [each.text for group in groups for each in group.options]
 
     assert "Harbour 7 Studio Ltd" in await menu("7 studio")
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    assert await menu("harbour 7 ") != []
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
-    assert len([each for each in asked if each.startswith("SELECT")]) == 2
+    with overheard(database) as heard:
+        assert await menu("harbour 7 ") != []
+    assert len([each for each, _ in heard if each.startswith("SELECT")]) == 2
 
     await copy(database, connection, rows(c7="Zephyr Kites"))
     assert await menu("zephyr") == ["Zephyr Kites"]

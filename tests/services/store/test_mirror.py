@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from services.store import matches, mirror
 from services.store.engine import Database, Session
@@ -17,6 +17,7 @@ from services.store.tables import (
     InvoiceHeader,
     Match,
 )
+from tests.databases import overheard
 from tests.services.store_seeds import NOW, connected
 
 
@@ -191,22 +192,20 @@ async def test_what_a_list_says_again_is_not_written_again(database: Database) -
         (Client, [client(1, "Ärger"), client(2, "Bee")]),
         (InvoiceHeader, [header(1, "1", 1, 2)]),
     )
-    written: list[str] = []
 
-    def listen(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        written.extend([statement] if statement.startswith("INSERT") else [])
+    async def copy() -> None:
+        for table, rows in lists:
+            async with database.sessions.begin() as session:
+                await mirror.replace(session, mine.id, table, rows)
 
-    for table, rows in lists:
+    await copy()
+    with overheard(database) as heard:
+        await copy()
+    assert [each for each, _ in heard if each.startswith("INSERT")] == []
+    with overheard(database) as heard:
         async with database.sessions.begin() as session:
-            await mirror.replace(session, mine.id, table, rows)
-    event.listen(database.engine.sync_engine, "before_cursor_execute", listen)
-    for table, rows in lists:
-        async with database.sessions.begin() as session:
-            await mirror.replace(session, mine.id, table, rows)
-    assert written == []
-    async with database.sessions.begin() as session:
-        await mirror.replace(session, mine.id, Client, [client(1, "Ant"), client(2, "Bee")])
-        found = [each.name for each in await mirror.search_clients(session, mine.id, "", 9)]
-    event.remove(database.engine.sync_engine, "before_cursor_execute", listen)
+            await mirror.replace(session, mine.id, Client, [client(1, "Ant"), client(2, "Bee")])
+            found = [each.name for each in await mirror.search_clients(session, mine.id, "", 9)]
 
+    written = [each for each, _ in heard if each.startswith("INSERT")]
     assert (len(written), found) == (1, ["Ant", "Bee"])

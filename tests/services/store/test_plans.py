@@ -1,12 +1,11 @@
 """What is asked over and over is found by an index, however much else there is."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import insert, text
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, PaymentKind, PaymentState
@@ -14,7 +13,7 @@ from services.model.notice import NoticeKind
 from services.store import audit, due, exports, notices, payments, worklists
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Base, Connection, Export, Notice, Payment
-from tests.databases import open_database
+from tests.databases import open_database, overheard
 from tests.services.store_seeds import NOW, connected, export_of
 
 MANY = 3000
@@ -75,20 +74,6 @@ async def fill(database: Database, connection: Connection) -> None:
     if database.is_postgres:  # which does that by itself, and SQLite does not
         async with database.sessions.begin() as session:
             await session.execute(text("ANALYZE"))
-
-
-@contextmanager
-def overheard(database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """Note what the database is asked."""
-    heard: list[tuple[str, Any]] = []
-
-    def listen(_conn: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
-        heard.append((statement, values))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", listen)
-    yield heard
-    event.remove(engine, "before_cursor_execute", listen)
 
 
 async def plan_of(database: Database, statement: str, values: Any) -> str:
