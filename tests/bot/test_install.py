@@ -1,7 +1,6 @@
 """Installing the app into many workspaces, and taking it away again."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from sqlite3 import connect as open_file
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +12,7 @@ from structlog.testing import capture_logs
 
 from bot.install import OPTIONAL, SCOPES
 from services.store.tables import SlackBot, SlackState, Workspace
-from tests.bot.town import PAYMO_KEY, Town
+from tests.bot.town import PAYMO_KEY, Town, until
 from tests.bot.town import town as open_town
 from tests.databases import SQLITE_ALONE
 from tests.walk import Walk
@@ -48,12 +47,6 @@ async def bots(town: Town) -> list[str]:
 async def states(town: Town) -> list[str]:
     async with town.program.core.database.sessions() as session:
         return list(await session.scalars(select(SlackState.state)))
-
-
-async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await is_true():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> None:

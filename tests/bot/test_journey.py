@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 
 from bot.commands import sync_once
 from services.model.connection import ConnectionState
 from services.store.tables import Connection
-from tests.bot.town import PAYMO_KEY, Town, press
+from tests.bot.town import PAYMO_KEY, Town, press, until
 from tests.bot.town import town as open_town
 
 
@@ -17,12 +16,6 @@ async def links(town: Town) -> dict[str, str]:
         while (view := town.slack.top_view(town.anna)) is None:
             await asyncio.sleep(0.02)
     return dict(re.findall(r"'action_id': '(\w+)'.*?'url': '([^']+)'", str(view.blocks)))
-
-
-async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await is_true():
-            await asyncio.sleep(0.02)
 
 
 async def connection(town: Town) -> Connection:

@@ -1,6 +1,7 @@
 """The program on a socket of its own, between stand-ins of Slack, Xero and Paymo."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +42,13 @@ class Town:
     def browser(self) -> httpx.AsyncClient:
         """Return another browser, with cookies of its own; close it."""
         return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False)
+
+
+async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not await is_true():
+            await asyncio.sleep(0.02)
 
 
 async def press(http: httpx.AsyncClient, link: str, **fields: str) -> httpx.Response:

@@ -1,7 +1,7 @@
 """Paymo's queue of writes that nobody waits for: several at once, and people first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from sandbox.serving import Fault, Served
 from services.clients.http import open_http
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.errors import Throttled
+from tests.services.beside import until
 from tests.xero_stand import Clock, Pauses
 
 KEY = "paymo-api-key"
@@ -51,12 +52,6 @@ def add(client: PaymoClient, world: PaymoWorld, count: int) -> list[asyncio.Task
 def hold(world: PaymoWorld, count: int) -> list[Fault]:
     """Hold so many additions at Paymo."""
     return [world.faults.hold(*ADDITION) for _ in range(count)]
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not is_so():
-            await asyncio.sleep(0.01)
 
 
 def let_go(held: list[Fault]) -> None:
