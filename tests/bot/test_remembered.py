@@ -1,38 +1,32 @@
 """What is remembered between requests: answers at once, each said once, and never for long."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 from slack_sdk.oauth.installation_store.models.installation import Installation
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from bot.slack_clients import CachedSeats, InstalledSeats
 from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
 from services.lifecycle import connection as lifecycle
-from services.model.connection import ConnectionState
 from services.model.people import Person, Role
 from services.store import connections, workspaces
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
-from services.store.tables import Connection, Subscription, Workspace
+from services.store.tables import Subscription
 from tests.bot.town import town as open_town
-from tests.databases import open_database
+from tests.bot.town import until
+from tests.databases import open_database, overheard
+from tests.services.store_seeds import NOW, connected
 
-NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 BEN = Person("", "T1", "U2", "C1")
 TOO_LATE = 60
-
-
-async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(TOO_LATE):
-        while not await is_true():
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -54,20 +48,12 @@ def _now() -> datetime:
     return NOW
 
 
-async def connected(database: Database) -> None:
-    async with database.sessions.begin() as session:
-        workspace = Workspace(team_id="T1", created_at=NOW)
-        session.add(workspace)
-        await session.flush()
-        session.add(
-            Connection(
-                workspace_id=workspace.id,
-                state=ConnectionState.ACTIVE,
-                created_at=NOW,
-                owner_id="U1",
-                exporters=["U2"],
-            )
-        )
+async def known(here: Database, there: Database) -> ConnectService:
+    """Let Ben export, and have his role looked up there."""
+    await connected(here, exporters=["U2"])
+    asking = service(there)
+    assert await asking.best_role(BEN) is Role.EXPORTER
+    return asking
 
 
 async def put(database: Database, **values: object) -> None:
@@ -81,26 +67,19 @@ async def test_a_role_is_not_looked_up_again_while_nothing_changed(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    await connected(here)
-    asking = service(here)
-    assert await asking.best_role(BEN) is Role.EXPORTER
-    asked: list[str] = []
-    event.listen(
-        here.engine.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2])
-    )
+    asking = await known(here, here)
 
-    assert await asking.best_role(BEN) is Role.EXPORTER
+    with overheard(here) as heard:
+        assert await asking.best_role(BEN) is Role.EXPORTER
 
-    assert [each for each in asked if "connections" in each] == []
+    assert [each for each, _ in heard if "connections" in each] == []
 
 
 async def test_a_role_that_this_process_takes_away_is_gone_at_once(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    await connected(here)
-    asking = service(here)
-    assert await asking.best_role(BEN) is Role.EXPORTER
+    asking = await known(here, here)
 
     await put(here, exporters=[])
 
@@ -112,9 +91,7 @@ async def test_a_role_that_another_process_takes_away_is_gone_soon_and_never_act
     two: tuple[Database, Database],
 ) -> None:
     here, there = two
-    await connected(here)
-    asking = service(there)
-    assert await asking.best_role(BEN) is Role.EXPORTER
+    asking = await known(here, there)
 
     await put(here, exporters=[])
 
@@ -135,9 +112,7 @@ async def test_the_roles_of_a_connection_that_ends_are_gone_at_once(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    await connected(here)
-    asking = service(here)
-    assert await asking.best_role(BEN) is Role.EXPORTER
+    asking = await known(here, here)
 
     async with here.sessions.begin() as session:
         connection = await connections.get(session, 1)
@@ -151,7 +126,7 @@ async def test_what_is_written_without_being_read_counts_as_well(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    await connected(here)
+    await connected(here, exporters=["U2"])
     asking, somebody = service(here), Person("", "T1", "U9", "C1")
     with pytest.raises(NotAllowed):
         await asking.best_role(somebody)
@@ -177,7 +152,7 @@ async def test_a_change_that_is_undone_leaves_what_is_remembered(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    await connected(here)
+    await connected(here, exporters=["U2"])
     before = await here.changes.stamp()
 
     async with here.sessions() as session:
@@ -191,27 +166,33 @@ async def test_a_change_that_is_undone_leaves_what_is_remembered(
     assert await here.changes.stamp() == before
 
 
+def installed(token: str) -> Installation:
+    return Installation(app_id="A1", team_id="T1", user_id="U1", bot_token=token, bot_id="B1")
+
+
+def seats_in(database: Database) -> CachedSeats:
+    return CachedSeats(InstalledSeats(SlackInstallationStore("client", database)), database.changes)
+
+
 async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
     two: tuple[Database, Database],
 ) -> None:
-    here, there = (SlackInstallationStore("client", each) for each in two)
-    seats = CachedSeats(InstalledSeats(there), two[1].changes)
-    made = Installation(app_id="A1", team_id="T1", user_id="U1", bot_token="xoxb-1", bot_id="B1")
-    await here.async_save(made)
+    here, there = two
+    store, seats = SlackInstallationStore("client", here), seats_in(there)
+    await store.async_save(installed("xoxb-1"))
 
     async def token() -> str:
         found = await seats.find("", "T1")
         return found.token if found is not None else ""
 
     assert await token() == "xoxb-1"
-    made.bot_token = "xoxb-2"
-    await here.async_save(made)
+    await store.async_save(installed("xoxb-2"))
 
     async def is_new() -> bool:
         return await token() == "xoxb-2"
 
     await until(is_new)
-    await here.async_delete_all(enterprise_id=None, team_id="T1")
+    await store.async_delete_all(enterprise_id=None, team_id="T1")
 
     async def is_gone() -> bool:
         return not await token()
@@ -219,16 +200,12 @@ async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
     await until(is_gone)
 
 
-INSTALLED = Installation(app_id="A1", team_id="T1", user_id="U1", bot_token="xoxb-1", bot_id="B1")
-
-
 async def test_a_bot_is_found_while_many_strangers_are_greeted(
     two: tuple[Database, Database],
 ) -> None:
     here, there = two
-    store = SlackInstallationStore("client", here)
-    await store.async_save(INSTALLED)
-    seats, greeting = CachedSeats(InstalledSeats(store), here.changes), WorkspaceService(here, _now)
+    await SlackInstallationStore("client", here).async_save(installed("xoxb-1"))
+    seats, greeting = seats_in(here), WorkspaceService(here, _now)
     async with there.sessions.begin() as session:  # holds up whoever adds the workspace
         await workspaces.find_or_add(session, "", "T1", NOW)
         strangers = (Person("", "T1", f"U{number}") for number in range(40))
@@ -247,9 +224,8 @@ async def test_a_remembered_bot_is_there_while_the_database_is_busy(
     two: tuple[Database, Database],
 ) -> None:
     here, _ = two
-    store = SlackInstallationStore("client", here)
-    await store.async_save(INSTALLED)
-    seats = CachedSeats(InstalledSeats(store), here.changes)
+    await SlackInstallationStore("client", here).async_save(installed("xoxb-1"))
+    seats = seats_in(here)
     assert await seats.find("", "T1")
     here.changes.doubt()
 

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store import schedules
-from services.store.tables import Connection, Export, Workspace
+from services.store.tables import Export
 from tests.bot.program import WEBHOOK_KEY
 from tests.bot.town import Town
 from tests.bot.town import town as open_town
+from tests.services import store_seeds
 
 
 async def tell(town: Town, body: bytes, key: str = WEBHOOK_KEY) -> httpx.Response:
@@ -31,21 +31,9 @@ async def tell(town: Town, body: bytes, key: str = WEBHOOK_KEY) -> httpx.Respons
 async def connected(town: Town, tenant_id: str) -> int:
     """Add a connection that is due in a day."""
     now = datetime.now(UTC)
-    async with town.program.core.database.sessions.begin() as session:
-        workspace = Workspace(team_id="T9", created_at=now)
-        session.add(workspace)
-        await session.flush()
-        connection = Connection(
-            workspace_id=workspace.id,
-            state=ConnectionState.ACTIVE,
-            created_at=now,
-            owner_id="U1",
-            tenant_id=tenant_id,
-        )
-        session.add(connection)
-        await session.flush()
-        await schedules.want(session, [connection.id], [Job.SWEEP], now + timedelta(days=1))
-        return connection.id
+    values = {"tenant_id": tenant_id, "created_at": now, "sweep_due_at": now + timedelta(days=1)}
+    made = await store_seeds.connected(town.program.core.database, "T9", **values)
+    return made.id
 
 
 async def exported(town: Town, connection_id: int, xero_id: str) -> None:

@@ -20,6 +20,12 @@ NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 async def connected(database: Database, team_id: str = "T1", **values: Any) -> Connection:
     """Add a working connection in a workspace of its own."""
+    async with database.sessions.begin() as session:
+        return await connect(session, team_id, **values)
+
+
+async def connect(session: AsyncSession, team_id: str, **values: Any) -> Connection:
+    """Add it within a transaction of somebody else's."""
     usual: dict[str, Any] = {
         "state": ConnectionState.ACTIVE,
         "created_at": NOW,
@@ -28,16 +34,15 @@ async def connected(database: Database, team_id: str = "T1", **values: Any) -> C
         "paymo_company_id": 1,
         "paymo_api_key": "paymo key",
     }
-    async with database.sessions.begin() as session:
-        workspace = Workspace(team_id=team_id, created_at=NOW)
-        session.add(workspace)
-        await session.flush()
-        times = times_in(values)
-        connection = Connection(workspace_id=workspace.id, **{**usual, **values})
-        session.add(connection)
-        await session.flush()
-        for job, due_at in times.items():
-            session.add(Schedule(connection_id=connection.id, job=job, due_at=due_at))
+    times, values = times_in(values), {**usual, **values}
+    workspace = Workspace(team_id=team_id, created_at=values["created_at"])
+    session.add(workspace)
+    await session.flush()
+    connection = Connection(workspace_id=workspace.id, **values)
+    session.add(connection)
+    await session.flush()
+    for job, due_at in times.items():
+        session.add(Schedule(connection_id=connection.id, job=job, due_at=due_at))
     return connection
 
 

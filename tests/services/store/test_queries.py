@@ -1,7 +1,7 @@
 """The database: migrations, exact money, encrypted secrets, and two of anything being one."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,53 +10,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import text
 
-from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store import batches, exports, migrate, notices
 from services.store.engine import Database
 from services.store.leases import fenced
-from services.store.tables import Base, Connection, Export, Notice, Subscription, Workspace
+from services.store.tables import Base, Connection, Notice, Subscription
 from tests.databases import open_database
-from tests.services.store_seeds import count_waiting
-
-NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-
-
-async def connected(database: Database) -> Connection:
-    async with database.sessions.begin() as session:
-        workspace = Workspace(team_id="T1", created_at=NOW)
-        session.add(workspace)
-        await session.flush()
-        connection = Connection(
-            workspace_id=workspace.id,
-            state=ConnectionState.ACTIVE,
-            created_at=NOW,
-            owner_id="U1",
-            tenant_id="tenant",
-            paymo_company_id=1,
-            paymo_api_key="the key",
-        )
-        session.add(connection)
-    return connection
-
-
-def export_of(connection: Connection) -> Export:
-    return Export(
-        connection_id=connection.id,
-        paymo_company_id=1,
-        tenant_id="tenant",
-        paymo_invoice_id=7,
-        state=ExportState.QUEUED,
-        due_at=NOW,
-        requested_by="U1",
-        requested_at=NOW,
-        reply_to={},
-        contact_id="c",
-        account_id="a",
-        xero_status="AUTHORISED",
-        total=Decimal("1234.50"),
-    )
+from tests.services.store_seeds import NOW, connected, count_waiting, export_of
 
 
 async def test_models_and_migrations_agree(database_url: str) -> None:
@@ -81,7 +42,7 @@ async def test_money_and_times_come_back_exactly_and_secrets_are_not_readable(
     database_url: str,
 ) -> None:
     database = open_database(database_url)
-    connection = await connected(database)
+    connection = await connected(database, paymo_api_key="the key")
     async with database.sessions.begin() as session:
         assert await exports.claim(session, export_of(connection))
     async with database.sessions() as session:
