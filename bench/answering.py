@@ -1,9 +1,7 @@
 """How soon Slack is answered: the program as a process on PostgreSQL, loaded from outside."""
 
 import asyncio
-import contextlib
 import json
-import shutil
 import statistics
 import sys
 import time
@@ -11,26 +9,24 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from urllib.parse import urlencode
 
 from slack_sdk.oauth.installation_store.models.installation import Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import AsyncSQLAlchemyInstallationStore
 from slack_sdk.signature import SignatureVerifier
-from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.doors import CLIENT, COMMAND, PATH
 from bench.measuring import Benchmark
-from bench.stage import NOW
+from bench.starting import listening
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
 from services.store import migrate
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
-from services.store.tables import Connection, Workspace
 from tests.bot.program import environment, free_port
-from tests.databases import Cluster, find_programs
+from tests.databases import running_cluster
+from tests.services.store_seeds import connect
 
 WORKSPACES, PEOPLE, AT_ONCE = 100, 10, 32
 REQUESTS, SINGLE = 320, 40
@@ -247,14 +243,10 @@ def _events() -> list[tuple[str, str]]:
 
 async def _open(folder: Path, stack: AsyncExitStack) -> Doors:
     """Start everything, and install the app in every workspace."""
-    cluster, key = _cluster(stack), generate_key()
-    peers = cluster.url("peer")
-    async with create_async_engine(cluster.url()).connect() as connection:
-        ended = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        for name in ("ours", "peer"):
-            await ended.execute(text(f"CREATE DATABASE {name}"))
-    await asyncio.to_thread(migrate.upgrade, cluster.url("ours"))
-    await _install(cluster.url("ours"), peers, key)
+    cluster, key = stack.enter_context(running_cluster()), generate_key()
+    url, peers = cluster.add("ours"), cluster.add("peer")
+    await asyncio.to_thread(migrate.upgrade, url)
+    await _install(url, peers, key)
     doors = Doors(*(free_port() for _ in range(4)))
     common = {
         "SLACK_SIGNING_SECRET": _SECRET,
@@ -269,7 +261,7 @@ async def _open(folder: Path, stack: AsyncExitStack) -> Doors:
         "XERO_IDENTITY_URL": f"http://127.0.0.1:{doors.slack}",
         "PAYMO_API_URL": f"http://127.0.0.1:{doors.slack}/api",
         "ENCRYPTION_KEYS": key,
-        "DATABASE_URL": cluster.url("ours"),
+        "DATABASE_URL": url,
         "PORT": str(doors.ours),
     }
     await _start(stack, folder, "bot.cli", "serve", **common, **settings)
@@ -277,22 +269,10 @@ async def _open(folder: Path, stack: AsyncExitStack) -> Doors:
         served = (f"bench.doors:{name}", "--factory", "--port", str(port), "--no-access-log")
         quiet = ("--log-level", "warning")
         await _start(stack, folder, "uvicorn", *served, *quiet, **common, PEER_DATABASE_URL=peers)
-    for port in (doors.ours, doors.limit, doors.peer, doors.slack):
-        await _listening(port)
+    async with asyncio.timeout(60):
+        for port in (doors.ours, doors.limit, doors.peer, doors.slack):
+            await listening(port)
     return doors
-
-
-def _cluster(stack: AsyncExitStack) -> Cluster:
-    programs = find_programs()
-    if programs is None:
-        raise FileNotFoundError("PostgreSQL is not installed")
-    folder = Path(mkdtemp(prefix="px-", dir="/tmp"))  # a socket's path must be short
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    cluster = Cluster(folder, programs)
-    cluster.create()
-    cluster.start()
-    stack.callback(cluster.stop)
-    return cluster
 
 
 async def _start(stack: AsyncExitStack, folder: Path, *words: str, **settings: str) -> None:
@@ -305,16 +285,6 @@ async def _start(stack: AsyncExitStack, folder: Path, *words: str, **settings: s
         await process.wait()
 
     stack.push_async_callback(end)
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
 
 
 async def _install(ours: str, peers: str, key: str) -> None:
@@ -340,26 +310,20 @@ async def _install(ours: str, peers: str, key: str) -> None:
         for store in stores:
             await store.async_save(made)
         async with database.sessions.begin() as session:
-            workspace = Workspace(team_id=f"T{at}", created_at=NOW)
-            session.add(workspace)
-            await session.flush()
-            await session.execute(insert(Connection), [_connection(workspace.id, at)])
+            await connect(session, f"T{at}", **_connection(at))
     await engine.dispose()
     await database.close()
 
 
-def _connection(workspace_id: int, at: int) -> dict[str, object]:
+def _connection(at: int) -> dict[str, object]:
     return {
-        "workspace_id": workspace_id,
         "state": ConnectionState.BROKEN,  # nothing is synced meanwhile
         "broken_side": "Xero",
-        "created_at": NOW,
         "owner_id": "U0",
         "exporters": ["U1", "U2", "U3"],
         "viewers": ["U4", "U5", "U6", "U7", "U8"],
         "tenant_id": f"tenant{at}",
         "paymo_company_id": at,
         "paymo_company_name": "Harbour Lane Studio",
-        "paymo_api_key": "key",
         "organisation_name": "Maple Books",
     }

@@ -3,10 +3,8 @@
 import asyncio
 import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +19,13 @@ from sandbox.serving import Seen, Served
 from sandbox.xero import XeroWorld
 from sandbox.xero.oauth import Request
 from services.clients.tokens import SCOPES
-from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import migrate, schedules
-from services.store.engine import Database, create_engine
-from services.store.tables import Connection, Grant, Schedule, Workspace
-from tests.databases import Cluster, find_programs
+from services.store.engine import Database
+from services.store.tables import Grant
+from tests.bot.program import free_port, to_stand_ins
+from tests.databases import Cluster, running_cluster
+from tests.services.store_seeds import connect
 
 FEW, MANY = 10, 1000
 _ROUNDS = 5  # of ten syncs, in both at the same time
@@ -94,7 +93,7 @@ async def prepare_four(folder: Path) -> AsyncIterator[list[Benchmark]]:
 async def _measured(folder: Path, processes: int) -> AsyncIterator[Benchmark]:
     """Both run side by side, and sync as much at the same time."""
     async with AsyncExitStack() as stack:
-        cluster = stack.enter_context(_cluster())
+        cluster = stack.enter_context(running_cluster())
         many, few = [
             await stack.enter_async_context(_town(folder / str(count), cluster, count, processes))
             for count in (MANY, FEW)
@@ -119,23 +118,19 @@ async def _town(folder: Path, cluster: Cluster, count: int, processes: int) -> A
         at = [await Served.start(each.app()) for each in (xero, paymo)]
         for each in at:
             stack.push_async_callback(each.stop)
-        url = await _database(cluster, f"town_{count}")
+        url = cluster.add(f"town_{count}")
+        await asyncio.to_thread(migrate.upgrade, url)
         settings = settings_for(
             DATABASE_URL=url,
             ENCRYPTION_KEYS=_KEY,
-            XERO_CLIENT_ID=xero.client_id,
-            XERO_CLIENT_SECRET=xero.client_secret,
-            XERO_API_URL=at[0].url,
-            XERO_LOGIN_URL=at[0].url,
-            XERO_IDENTITY_URL=at[0].url,
-            PAYMO_API_URL=f"{at[1].url}/api",
             SYNC_INTERVAL_SECONDS=str(int(_A_DAY.total_seconds())),
+            **to_stand_ins(xero, *at),
         )
         database = Database.open(url, [_KEY])
         stack.push_async_callback(database.close)
         town = Town(count, xero, paymo, database)
         await _settle(town)
-        own = [settings | {"PORT": settings_for()["PORT"]} for _ in range(processes)]
+        own = [settings | {"PORT": str(free_port())} for _ in range(processes)]
         begun = [stack.enter_async_context(serving(folder, each)) for each in own]
         town.processes += await asyncio.gather(*begun)
         yield town
@@ -159,52 +154,18 @@ async def _settle(town: Town) -> None:
         for number, each in enumerate(books):
             key = secrets.token_hex(8)
             company = town.paymo.add_company(f"Company {number}", key=key)
-            workspace = Workspace(team_id=f"T{number}", created_at=now)
-            session.add(workspace)
-            await session.flush()
-            connection = Connection(
-                workspace_id=workspace.id,
-                state=ConnectionState.ACTIVE,
+            connection = await connect(
+                session,
+                f"T{number}",
                 created_at=now,
-                owner_id="U1",
                 grant_id=grant.id,
                 tenant_id=each.tenant_id,
                 organisation_name=each.name,
                 paymo_company_id=company.id,
                 paymo_api_key=key,
+                sweep_due_at=now + _A_DAY,
             )
-            session.add(connection)
-            await session.flush()
             town.ids.append(connection.id)
-            later = now + _A_DAY
-            session.add(Schedule(connection_id=connection.id, job=Job.SWEEP, due_at=later))
-
-
-async def _database(cluster: Cluster, name: str) -> str:
-    admin = create_engine(cluster.url())
-    async with admin.connect() as connection:
-        made = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await made.execute(text(f"CREATE DATABASE {name}"))
-    await admin.dispose()
-    await asyncio.to_thread(migrate.upgrade, cluster.url(name))
-    return cluster.url(name)
-
-
-@contextmanager
-def _cluster() -> Iterator[Cluster]:
-    programs = find_programs()
-    if programs is None:
-        raise FileNotFoundError("PostgreSQL is not installed")
-    # A socket's path must be short.
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))
-    cluster = Cluster(folder, programs)
-    try:
-        cluster.create()
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder)
 
 
 def _used_by(process_id: int) -> float:

@@ -19,6 +19,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld, View
 from sandbox.xero import XeroWorld
+from tests.bot.program import to_stand_ins
 
 _ROOM, _KEY, _NUMBER = "invoices", "webhook-key", "INV-1"
 _QUIET = 6.0  # seconds after which nothing is merged or paced with what was before
@@ -116,13 +117,8 @@ async def _town(folder: Path) -> AsyncIterator[Town]:
             SLACK_SIGNING_SECRET=slack.signing_secret,
             SLACK_BOT_TOKEN=slack.team.bot_token,
             SLACK_API_URL=f"{at[0].url}/api/",
-            XERO_CLIENT_ID=xero.client_id,
-            XERO_CLIENT_SECRET=xero.client_secret,
             XERO_WEBHOOK_KEY=_KEY,
-            XERO_API_URL=at[1].url,
-            XERO_LOGIN_URL=at[1].url,
-            XERO_IDENTITY_URL=at[1].url,
-            PAYMO_API_URL=f"{at[2].url}/api",
+            **to_stand_ins(xero, *at[1:]),
         )
         url = settings["PUBLIC_URL"]
         await stack.enter_async_context(serving(folder, settings))

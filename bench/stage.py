@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import insert
 
 from bot.settings import generate_key
-from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store import migrate, mirror
 from services.store.engine import Database
-from services.store.tables import Connection, Contact, Export, Notice, Workspace
+from services.store.tables import Connection, Contact, Export, Notice
+from tests.services.store_seeds import connect
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 FEW, MANY, WAITING = 100, 10_000, 2000
@@ -69,21 +69,9 @@ async def _organisation(
     database: Database, team_id: str, *, exported: int, waiting: int
 ) -> Connection:
     async with database.sessions.begin() as session:
-        workspace = Workspace(team_id=team_id, created_at=NOW)
-        session.add(workspace)
-        await session.flush()
-        connection = Connection(
-            workspace_id=workspace.id,
-            state=ConnectionState.ACTIVE,
-            created_at=NOW,
-            owner_id="U1",
-            tenant_id=team_id,
-            paymo_company_id=workspace.id,
-            paymo_api_key="key",
-            organisation_name="Maple Books",
-        )
-        session.add(connection)
-        await session.flush()
+        named = {"tenant_id": team_id, "organisation_name": "Maple Books"}
+        company_id = int(team_id.removeprefix("T"))
+        connection = await connect(session, team_id, paymo_company_id=company_id, **named)
         await session.execute(insert(Export), _exports(connection, exported))
         await session.execute(insert(Notice), _notices(connection, waiting))
     return connection

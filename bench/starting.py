@@ -14,9 +14,8 @@ from subprocess import DEVNULL
 import httpx
 
 from bench.measuring import Benchmark
-from bot.settings import generate_key
+from tests.bot.program import NEEDED, environment, free_port
 
-_ROOT = Path(__file__).parent.parent
 _AN_IDLE_MOMENT = 3.0  # seconds, in which the clock has done each of its chores once
 
 
@@ -74,13 +73,18 @@ async def _ready(port: str) -> None:
     """Ask once it listens; asking sooner would only take time from it."""
     url = f"http://127.0.0.1:{port}/readyz"
     async with asyncio.timeout(180), httpx.AsyncClient(trust_env=False) as http:
-        while not _listens(int(port)) or not (await http.get(url)).is_success:  # noqa: ASYNC110 - another process
+        await listening(int(port))
+        while not (await http.get(url)).is_success:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
+async def listening(port: int) -> None:
+    """Wait until somebody listens there."""
+    while True:
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        await asyncio.sleep(0.02)
 
 
 def _memory_of(process_id: int) -> float:
@@ -95,21 +99,13 @@ def _run(folder: Path, settings: dict[str, str], *words: str) -> None:
 
 def settings_for(**more: str) -> dict[str, str]:
     """Return what it needs, and more; unless that says otherwise nobody answers anywhere."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    nobody = "http://127.0.0.1:9"
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(_ROOT),
+    port, nobody = free_port(), "http://127.0.0.1:9"
+    told = {
+        **NEEDED,
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "SLACK_SIGNING_SECRET": "secret",
-        "SLACK_BOT_TOKEN": "xoxb-bench",
         "SLACK_API_URL": f"{nobody}/api/",
-        "XERO_CLIENT_ID": "client",
-        "XERO_CLIENT_SECRET": "secret",
         "XERO_API_URL": nobody,
         "PAYMO_API_URL": f"{nobody}/api",
-        "ENCRYPTION_KEYS": generate_key(),
-        **more,
     }
+    return environment(**{**told, **more})

@@ -119,30 +119,26 @@ class Cluster:
         control = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), "-w"]
         _run([*control, "-l", str(self.folder / "log"), *words])
 
+    def add(self, name: str, template: str = "template0") -> str:
+        """Add a database, and return its address."""
+        sync = self.url().replace("+asyncpg", "+psycopg")
+        admin = create_engine(sync, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        admin.dispose()
+        return self.url(name)
+
     def url(self, name: str = "postgres") -> str:
         """Return the address of one of its databases."""
-        return _url(str(self.folder), name)
+        return f"postgresql+asyncpg://test@/{name}?host={self.folder}"
 
 
-def _url(folder: str, name: str) -> str:
-    return f"postgresql+asyncpg://test@/{name}?host={folder}"
-
-
-def _create(folder: str, name: str, template: str) -> None:
-    admin = create_engine(
-        f"postgresql+psycopg://test@/postgres?host={folder}", isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A private cluster that listens on a socket in its own folder, with a migrated template."""
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Run one in a folder of its own."""
     programs = find_programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed")
+        raise FileNotFoundError("PostgreSQL is not installed")
     folder = Path("/tmp") / f"paymo-xero-{uuid4().hex[:8]}"  # noqa: S108 - a socket's path must be short
     folder.mkdir(mode=0o700)
     cluster = Cluster(folder, programs)
@@ -150,13 +146,21 @@ def postgres_server() -> Iterator[str]:
         cluster.create()
         cluster.start()
         try:
-            _create(str(folder), _TEMPLATE, "template0")
-            migrate.upgrade(cluster.url(_TEMPLATE))
-            yield str(folder)
+            yield cluster
         finally:
             cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Cluster]:
+    """A private cluster with a migrated template."""
+    if find_programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with running_cluster() as cluster:
+        migrate.upgrade(cluster.add(_TEMPLATE))
+        yield cluster
 
 
 def _emptied(url: str) -> bool:
@@ -183,13 +187,11 @@ def used_databases() -> list[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, used_databases: list[str]) -> Iterator[str]:
+def postgres_url(postgres_server: Cluster, used_databases: list[str]) -> Iterator[str]:
     """An empty, migrated PostgreSQL database."""
     url = used_databases.pop() if used_databases else ""
     if not url or not _emptied(url):
-        name = f"t{uuid4().hex}"
-        _create(postgres_server, name, _TEMPLATE)
-        url = _url(postgres_server, name)
+        url = postgres_server.add(f"t{uuid4().hex}", _TEMPLATE)
     yield url
     used_databases.append(url)
 
