@@ -108,7 +108,6 @@ class Install:
         """Note who installed the app where."""
         made = args.installation
         enterprise_id, team_id = made.enterprise_id or "", made.team_id or ""
-        self.core.slack.seats.forget(enterprise_id, team_id)
         services = self.core.services
         await services.workspaces.installed(enterprise_id, team_id, made.user_id or "")
         log.info("installed", enterprise_id=enterprise_id, team_id=team_id)

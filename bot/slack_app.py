@@ -35,7 +35,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
-from bot.slack_clients import CachedSeats, Seat, Seated, SlackWeb
+from bot.slack_clients import Seat, Seated, Seats, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers import reply
@@ -209,7 +209,7 @@ class SlackDoor:
 
     router: Router
     web: SlackWeb
-    seats: CachedSeats
+    seats: Seats
     forget: Forget
     tasks: Tasks
     metrics: Metrics
@@ -310,7 +310,6 @@ class SlackDoor:
     async def _handle(self, handler: Handler, request: SlackRequest) -> None:
         await handler(request)
         if _takes_the_app_away(request.body.get("event") or {}):
-            self.seats.forget(request.person.enterprise_id, request.person.team_id)
             await self.forget(request.person.enterprise_id, request.person.team_id)
 
     def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:

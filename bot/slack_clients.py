@@ -162,8 +162,8 @@ class CachedSeats:
     what it found in the last minutes.
     """
 
-    seats: OneSeat | InstalledSeats
-    changes: Changes | None = None  # None where a bot token stands in the settings
+    seats: InstalledSeats
+    changes: Changes
     known: dict[TeamKey, tuple[int, float, Seat]] = field(default_factory=dict, repr=False)
 
     async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
@@ -182,9 +182,9 @@ class CachedSeats:
         return found
 
     async def _stamp(self, otherwise: int) -> int:
-        known = self.changes.current() if self.changes is not None else 0
-        if known is not None or self.changes is None:
-            return known or 0
+        known = self.changes.current()
+        if known is not None:
+            return known
         try:
             async with asyncio.timeout(_SOON):
                 return await self.changes.stamp()
@@ -192,11 +192,8 @@ class CachedSeats:
             log.warning("changes_not_read", error=type(error).__name__)
             return otherwise
 
-    def forget(self, enterprise_id: str, team_id: str = "") -> None:
-        """Ask again for this workspace, or for all of its organisation's."""
-        for key in list(self.known):
-            if key == (enterprise_id, team_id) or (enterprise_id and key[0] == enterprise_id):
-                del self.known[key]
+
+Seats = OneSeat | CachedSeats
 
 
 class Seated(AsyncAuthorize):
@@ -227,7 +224,7 @@ class WorkspaceClients:
     """Clients for jobs, which no request from Slack started, by our own id of the workspace."""
 
     database: Database
-    seats: CachedSeats
+    seats: Seats
     web: SlackWeb
     places: dict[int, TeamKey] = field(default_factory=dict)
 
@@ -254,7 +251,7 @@ class Slack:
     """Slack's Web API, and the bots that use it."""
 
     web: SlackWeb
-    seats: CachedSeats
+    seats: Seats
     clients: SlackClients
     store: SlackInstallationStore | None  # None where a bot token stands in the settings
 
@@ -271,9 +268,8 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     web = SlackWeb(settings.slack_api_url, session, has_proxies=has_proxies)
     store = None
     if settings.is_one_workspace:
-        seats: OneSeat | InstalledSeats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
+        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
     else:
         store = SlackInstallationStore(settings.slack_client_id, database)
-        seats = InstalledSeats(store)
-    cached = CachedSeats(seats, database.changes if store is not None else None)
-    return Slack(web, cached, WorkspaceClients(database, cached, web), store)
+        seats = CachedSeats(InstalledSeats(store), database.changes)
+    return Slack(web, seats, WorkspaceClients(database, seats, web), store)
