@@ -57,7 +57,8 @@ _NO_INSTALLATION = (
     "The app is no longer installed in this workspace. Ask an admin to install it again."
 )
 # Their senders' tokens are gone already.
-_FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked", "team_access_revoked"})
+_FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked"})
+_PASSED = BoltResponse(status=200)
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
 
 Forget = Callable[[str, str], Awaitable[None]]
@@ -184,11 +185,8 @@ class UrlRespond:
             raise SlackClientError(f"no answer: {type(error).__name__}") from error
 
 
-@dataclass(frozen=True)
-class _HandingOut(AsyncMiddleware):
+class _Passing(AsyncMiddleware):
     """The last of Bolt's middlewares; Bolt would pass thirty arguments to a function."""
-
-    door: "SlackDoor"
 
     async def async_process(
         self,
@@ -197,10 +195,8 @@ class _HandingOut(AsyncMiddleware):
         resp: BoltResponse,
         next: Any,  # noqa: A002 - Bolt's name
     ) -> BoltResponse:
-        """Have our handler answer; its answer goes out as it is, without another round of JSON."""
-        to, token = req.context, req.context.bot_token or ""
-        to["answer"] = await self.door.ask(to["handler"], req.body, to["person"], token)
-        return BoltResponse(status=200)
+        """Say that Bolt lets the request pass, and that our handler answers."""
+        return _PASSED
 
 
 @dataclass(frozen=True)
@@ -228,7 +224,7 @@ class SlackDoor:
                 request_verification_enabled=False,
                 attaching_function_token_enabled=False,
             )
-        app.use(_HandingOut(self))
+        app.use(_Passing())
         app.error(_refuse)
         return app
 
@@ -249,21 +245,19 @@ class SlackDoor:
 
     async def _answer(self, request: AsyncBoltRequest) -> SlackAnswer:
         body, context = request.body, request.context
-        handler = self.router.find(body)
+        handler, person = self.router.find(body), _person_in(body, context)
         if handler is not None:
-            context["handler"] = handler
-            context["person"] = person = _person_in(body, context)
             if (body.get("event") or {}).get("type") not in _FAREWELLS:
                 context["seat"] = await self._seat(person)
                 if context["seat"] is None:
                     return self._stay_out(body, person)
-        elif body.get("type") != "url_verification":
-            if kind_of(body) != "event_callback" and body.get("ssl_check") != "1":
+        elif body.get("type") != "url_verification" and body.get("ssl_check") != "1":
+            if kind_of(body) != "event_callback":
                 log.info("nobody_answers", kind=kind_of(body))
             return _empty(body)
         answered = await self.bolt.async_dispatch(request)
-        if "answer" in context:
-            return context["answer"]  # type: ignore[no-any-return]
+        if handler is not None and answered is _PASSED:
+            return await self._ask(handler, body, person, context.bot_token or "")
         said = msgspec.json.decode(answered.body) if answered.body else {}
         return SlackAnswer(said, answered.status)
 
@@ -283,7 +277,7 @@ class SlackDoor:
             self.tasks.start(_tell(telling), "not installed")
         return _instead(body, _NO_INSTALLATION)
 
-    async def ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
+    async def _ask(self, handler: Handler, body: Body, person: Person, token: str) -> SlackAnswer:
         """Have the handler answer; it goes on after that."""
         future: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
         ack, url = BoltAck(future), _response_url_in(body)

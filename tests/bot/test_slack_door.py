@@ -135,6 +135,12 @@ async def test_slack_can_verify_the_address(town: Town) -> None:
     assert (answer.status_code, answer.json()) == (200, {"challenge": "abc"})
 
 
+async def test_slack_can_check_the_certificate(town: Town) -> None:
+    answer = await post(town, b"token=x&ssl_check=1")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_a_menu_that_nobody_fills_is_empty_and_a_press_that_nobody_knows_is_taken(
     town: Town,
 ) -> None:
