@@ -118,7 +118,9 @@ class Database:
     """
 
     engine: AsyncEngine
+    reader: AsyncEngine  # over the same connections, for reading without a session
     sessions: Sessions
+    changes: "Changes"
 
     @classmethod
     def open(cls, url: str, encryption_keys: Sequence[str]) -> Self:
@@ -126,30 +128,16 @@ class Database:
         KEYRING.fill(MultiFernet([Fernet(key) for key in encryption_keys]))
         if not driver_url(url).startswith("sqlite"):
             engine, kind = create_engine(url, pool_pre_ping=True), _Session
-            kept: dict[str, Any] = {_MEMORY: {}}
         else:
             engine, kind = create_engine(url), _SQLiteSession
             teach_sqlite(engine.sync_engine, foreign_keys=True)
-            kept = {
-                _MEMORY: {},
-                _READER: engine.execution_options(**{_READER: True}).sync_engine,
-            }
-        kept[_CHANGES] = Changes(engine.execution_options(**{_READER: True}))
+        reader = engine.execution_options(**{_READER: True})
+        changes = Changes(reader)
+        kept = {_MEMORY: {}, _READER: reader.sync_engine, _CHANGES: changes}
         sessions = async_sessionmaker(
             engine, expire_on_commit=False, sync_session_class=kind, info=kept
         )
-        return cls(engine, sessions)
-
-    @property
-    def changes(self) -> "Changes":
-        """Whether remembered roles and installations still hold."""
-        changes: Changes = self.sessions.kw["info"][_CHANGES]
-        return changes
-
-    @property
-    def reader(self) -> AsyncEngine:
-        """An engine over the same connections, for reading without a session."""
-        return self.engine.execution_options(**{_READER: True})
+        return cls(engine, reader, sessions, changes)
 
     @property
     def is_postgres(self) -> bool:
