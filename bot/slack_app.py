@@ -1,8 +1,8 @@
-"""From Bolt to our handlers: one middleware routes all requests, and answers leave at once.
+"""From Bolt to our handlers: what Bolt lets pass is routed here, and answers leave at once.
 
 Bolt reads who asks and where, skips the app's own acts, and answers what Slack asks every app. It
 would then ask each listener in turn whether it matches, and poll for the answer. Both cost more
-than our handlers do, so the last middleware is ours.
+than our handlers do, so its last middleware is ours and ends Bolt's part.
 
 What a command's handler says before its first wait is the answer itself. Everything else gets an
 empty answer at once, and what the handler says follows.
@@ -38,7 +38,7 @@ from structlog.contextvars import bind_contextvars
 from bot.slack_clients import Seat, Seated, Seats, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
-from handlers import reply
+from handlers import names, reply
 from handlers.blocks import Block, modal, paragraphs
 from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
 from handlers.slack import best_effort, code_of
@@ -388,6 +388,6 @@ def _instead(body: Body, text: str) -> SlackAnswer:
     if "command" in body:
         return SlackAnswer({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
-        view = modal("refusal", "That Didn't Work", paragraphs([text]))
+        view = modal(names.REFUSAL, "That Didn't Work", paragraphs([text]))
         return SlackAnswer({"response_action": "update", "view": view})
     return _empty(body)
