@@ -20,7 +20,7 @@ ASK = {
     "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
 
-MINIMUM_MEANS = "In the invoice's own currency. Failures always come."
+MINIMUM_MEANS = "In the invoice's own currency. Failures are always sent."
 NO_AMOUNT = "Type an amount, such as 500."
 INVITE = f"If this channel is private, type `/invite {BOT}` so that I can write."
 
@@ -87,7 +87,7 @@ def pausing_text(channel_id: str, because: str) -> str:
     """Say to whoever subscribed a channel that it is paused from now on."""
     return (
         f"⚠️ Notifications for {channel(channel_id)} are paused: {render(because)} Until you "
-        "resume them they come to you here."
+        "resume them, they come to you here."
     )
 
 

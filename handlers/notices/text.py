@@ -240,7 +240,7 @@ def _short(facts: Facts) -> str:
     if over:
         more = amount(facts, "over_by")
         return f"Paymo has {more} more: the difference that was accepted after the export."
-    return f"Paymo recorded {amount(facts, 'short_by')} less, the most it accepts." if short else ""
+    return f"Paymo recorded {amount(facts, 'short_by')} less: it accepts no more." if short else ""
 
 
 def _left(facts: Facts) -> str:
