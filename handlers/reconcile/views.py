@@ -161,14 +161,13 @@ def _bars(title: str, axes: tuple[str, str], figures: _Figures) -> Block:
         {"label": label, "value": _whole(sums.get(currency, "0"))}
         for label, sums in figures.items()
     ]
-    axis = {"categories": list(figures), "y_label": currency}
     return {
         "type": "data_visualization",
         "title": shorten(title, _LONGEST_TITLE),
         "chart": {
             "type": "bar",
             "series": [{"name": currency, "data": points}],
-            "axis_config": axis | ({"x_label": wide} if wide else {}),
+            "axis_config": {"categories": list(figures), "x_label": wide, "y_label": currency},
         },
     }
 
