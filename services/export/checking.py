@@ -21,9 +21,16 @@ from services.export.refusals import Refused
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.mapping import taxes
-from services.mapping.case import Case, ExportChoice, LedgerSettings, Target, adding_of, new_invoice
+from services.mapping.case import (
+    Case,
+    ExportChoice,
+    LedgerSettings,
+    Target,
+    adding_of,
+    email_of,
+    new_invoice,
+)
 from services.mapping.checks import codes_of, examine, grounds_of, reds
-from services.model import numbers
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.wording import Amount
 from services.store import audit, exports, matches
@@ -137,11 +144,6 @@ def key_of(export: Export, attempt: int, sent: dict[str, object]) -> str:
     """Make the key under which Xero takes this body once."""
     about = f"invoice:{export.paymo_invoice_id}:{export.generation}"
     return idempotency_key(tenant_id=export.tenant_id, about=about, attempt=attempt, body=sent)
-
-
-def email_of(invoice: Invoice) -> str:
-    """Return the client's address as a contact in Xero would have it."""
-    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
 
 
 def new_contact(invoice: Invoice) -> NewContact:

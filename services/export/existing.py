@@ -24,7 +24,7 @@ from services.errors import NotFound, Rejected, ServiceError
 from services.export import checking, claims
 from services.export.refusals import Refused, from_xero
 from services.lifecycle import export as lifecycle
-from services.mapping.case import adding_of
+from services.mapping.case import adding_of, email_of
 from services.mapping.checks import taken_text
 from services.mirror.lists import contact_row
 from services.model.export import NEW_CONTACT, RefusalCode
@@ -311,7 +311,7 @@ class Contacts:
         made, sent = await self._added(connection, export, checking.new_contact(invoice))
         await self._copy(connection, made)
         await self._remember(connection, export, made.contact_id)
-        email, said = checking.email_of(invoice), ""
+        email, said = email_of(invoice), ""
         if email and not sent.email:
             said = (
                 f"{made.name} was added to Xero without {email}, which Xero doesn't take as an "

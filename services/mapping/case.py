@@ -8,6 +8,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition, NewInvoice, NewLine
+from services.model import numbers
 from services.model.export import (
     DUE_BY_TERMS,
     DUE_ON_DATE,
@@ -26,6 +27,11 @@ DRAFT = "DRAFT"
 def adding_of(invoice: Invoice) -> Addition:
     """How the invoice's client would be added to Xero."""
     return Addition.of(invoice.client_id, invoice.client_name)
+
+
+def email_of(invoice: Invoice) -> str:
+    """The client's address as a contact in Xero would have it."""
+    return numbers.spaced(invoice.client.email or "") if invoice.client else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from datetime import date, timedelta
 from services import money
 from services.clients.xero import Addition, is_email, name_in_xero
 from services.errors import ServiceError
-from services.mapping.case import DRAFT, Case, adding_of
+from services.mapping.case import DRAFT, Case, adding_of, email_of
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
-from services.model import numbers
 from services.model.export import (
     DUE_BY_TERMS,
     NEW_CONTACT,
@@ -180,7 +179,7 @@ def _new_contact(case: Case) -> Check:
     said = f"This export adds {name} to Xero as a new contact"
     if there != name:
         said += f", written {there}, as Xero needs it"
-    email = numbers.spaced(case.invoice.client.email or "") if case.invoice.client else ""
+    email = email_of(case.invoice)
     if email and not is_email(email):
         said += f", without {email}, which Xero doesn't take as an e-mail address"
     return Check("contact", Colour.AMBER, f"{said}.")
