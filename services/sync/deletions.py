@@ -300,8 +300,8 @@ async def _lost_project(paymo: PaymoClient, former: Invoice, made: Invoice) -> l
     if made.project_id != former.project_id:
         return [f"It isn't on {project} any more: choose it in Paymo."]
     if _linked(former) != _linked(made):
-        said = f"Paymo's list of invoices doesn't show {project}: choose it there, as only you can."
-        return [said]
+        why = f"Paymo's list of invoices doesn't show {project}: choose it there, as only you can."
+        return [why]
     return []
 
 
