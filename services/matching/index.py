@@ -188,7 +188,6 @@ class Index:
         """Add a contact, or read it again."""
         self.drop(contact.contact_id)
         self.contacts[contact.contact_id] = self.unread[contact.contact_id] = contact
-        self._names = None
 
     @property
     def names(self) -> NameList:
