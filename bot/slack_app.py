@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 import msgspec
@@ -225,7 +225,7 @@ class SlackDoor:
                 attaching_function_token_enabled=False,
             )
         app.use(_Passing())
-        app.error(_refuse)
+        app.error(_pass_on)
         return app
 
     async def answer(self, body: Body) -> SlackAnswer:
@@ -330,11 +330,9 @@ def _unseen_by_bolt() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-async def _refuse(error: Exception) -> BoltResponse:
-    """Answer a request that Bolt stumbled over; our own handlers' failures do not come here."""
-    log.error("bolt_failed", exc_info=error)
-    is_malformed = isinstance(error, LookupError | TypeError | AttributeError)
-    return BoltResponse(status=400 if is_malformed else 500)
+async def _pass_on(error: Exception) -> NoReturn:
+    """Leave what Bolt stumbled over to `answer`, which says what that is."""
+    raise error
 
 
 def _person_in(body: Body, context: AsyncBoltContext) -> Person:

@@ -91,6 +91,7 @@ async def test_a_good_signature_of_five_minutes_ago_is_refused(town: Town) -> No
         (b'{"type": "event_callback", "event": []}', JSON),
         (b'{"type": "event_callback", "authorizations": [1]}', JSON),
         (b"command=%2Fpaymo-xero&view=x", FORM),
+        (b'{"command": "/paymo-xero", "team_id": "T0001", "event": null}', JSON),
         (b"[" * 100_000, JSON),
     ],
 )
