@@ -254,6 +254,7 @@ class Slack:
     seats: Seats
     clients: SlackClients
     store: SlackInstallationStore | None  # None where a bot token stands in the settings
+    install_url: str = ""  # where an admin installs the app, or grants it more; "" without a store
 
 
 async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:
@@ -272,4 +273,5 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     else:
         store = SlackInstallationStore(settings.slack_client_id, database)
         seats = CachedSeats(InstalledSeats(store), database.changes)
-    return Slack(web, seats, WorkspaceClients(database, seats, web), store)
+    install_url = "" if store is None else f"{settings.public_url}/slack/install"
+    return Slack(web, seats, WorkspaceClients(database, seats, web), store, install_url)

@@ -177,6 +177,7 @@ class _Parts:
             owed=OwedService(database, now),
             access=AccessService(*usual),
             support_email=self.settings.support_email,
+            install_url=self.slack.install_url,
         )
 
     @cached_property
@@ -283,7 +284,8 @@ class _Parts:
         database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
         clients, links = self.slack.clients, self.links
         told = (database, SlackExportScreen(clients), links, now)
-        both = (database, paymo, xero, SlackReconcileScreen(clients), links, now)
+        reconcile_screen = SlackReconcileScreen(clients, self.slack.install_url)
+        both = (database, paymo, xero, reconcile_screen, links, now)
         return (
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, self.mirror, self.contacts),

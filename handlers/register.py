@@ -63,6 +63,7 @@ class Services:
     owed: OwedService
     access: AccessService
     support_email: str = ""  # whom people can write to
+    install_url: str = ""  # where an admin grants new permissions; "" with a bot token
 
 
 def router(services: Services) -> Router:
@@ -97,6 +98,7 @@ class _Register:
             services.explain,
             workspaces,
             services.people,
+            services.install_url,
         )
 
     def router(self) -> Router:

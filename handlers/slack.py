@@ -52,6 +52,7 @@ _GONE = frozenset({"message_not_found", "cant_update_message"})
 _DEAD = frozenset(
     {"account_inactive", "token_revoked", "invalid_auth", "token_expired", "not_authed"}
 )
+_NO_SCOPE = "missing_scope"
 SHUT = {
     "is_archived": "The channel is archived.",
     "no_permission": "The app may not write in this channel.",
@@ -61,7 +62,7 @@ SHUT = {
     "user_not_found": "Slack no longer knows this person.",
     "user_disabled": "This person’s account is deactivated.",
     "team_access_not_granted": "An admin hasn't added the app to this workspace yet.",
-    "missing_scope": "The app lacks a permission. Ask an admin to install it again.",
+    _NO_SCOPE: "The app lacks a permission. Ask an admin to install it again.",
 }
 _OK, _BUSY = 200, 429
 _SHORTEST, _LONGEST = Decimal(1), Decimal(600)  # seconds to wait, whatever Slack has asked for
@@ -261,23 +262,32 @@ def _cell(value: object) -> str:
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text)
 
 
-async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: str) -> bool:
-    """Send a file to one person directly, below a line of text; say whether it arrived.
+async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: str) -> str:
+    """Send a file to one person directly, below a line of text; return why it didn't arrive.
 
     A channel would show everything to everybody in it. Slack takes files by the conversation's own
     id only, which the answer to the line of text tells.
     """
     try:
-        with slack_refusals():
-            said = await client.chat_postMessage(channel=user_id, text=text, blocks=[section(text)])
-            await client.files_upload_v2(
-                channel=text_in(said, "channel"),
-                filename=file.name,
-                title=file.title,
-                content=file.content(),
-            )
+        said = await client.chat_postMessage(channel=user_id, text=text, blocks=[section(text)])
+        await client.files_upload_v2(
+            channel=text_in(said, "channel"),
+            filename=file.name,
+            title=file.title,
+            content=file.content(),
+        )
     # The last two: the client walks on through an answer that lacks what it needs.
-    except (ServiceError, ValueError, TypeError) as refusal:
-        log.warning("file_not_sent", refusal=refusal)
-        return False
-    return True
+    except (*TROUBLE, ServiceError, ValueError, TypeError) as error:
+        log.warning("file_not_sent", error=name_of(error))
+        return name_of(error)
+    return ""
+
+
+def no_file_text(why: str, install_url: str) -> str:
+    """Say that a file didn't arrive, and what to do about it."""
+    if why != _NO_SCOPE:
+        return "⛔ Slack didn't take the file. Try again in a minute."
+    todo = (
+        f"<{install_url}|Update permissions>" if install_url else "Ask an admin to install it again"
+    )
+    return f"⛔ The app may not send files in this workspace. {todo}, then try again."

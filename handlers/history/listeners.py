@@ -6,7 +6,6 @@ from typing import Any
 
 from handlers import blocks, reply
 from handlers.history.text import (
-    NO_FILE,
     NO_NUMBER,
     WHICH,
     client_text,
@@ -19,7 +18,7 @@ from handlers.history.text import (
 from handlers.history.views import history_blocks, history_file, why_blocks
 from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
-from handlers.slack import share_csv, slack_refusals
+from handlers.slack import no_file_text, share_csv, slack_refusals
 from services.connect.service import PeopleService, WorkspaceService
 from services.errors import AlreadyRequested, ServiceError
 from services.explain.service import ExplainService
@@ -44,6 +43,7 @@ class HistoryListeners:
     explain: ExplainService
     workspaces: WorkspaceService
     people: PeopleService
+    install_url: str = ""  # where an admin grants new permissions
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """List the newest acts, of one invoice where a number is typed."""
@@ -61,8 +61,8 @@ class HistoryListeners:
         who = list(dict.fromkeys(act.by for act in found.audit))[:_MOST_NAMED]
         called = {each: await self.people.name_of(workspace_id, each) for each in who}
         file, said = history_file(found, called), file_text(found)
-        if not await share_csv(request.client, request.person.user_id, file, said):
-            await reply.tell(request, NO_FILE)
+        if why := await share_csv(request.client, request.person.user_id, file, said):
+            await reply.tell(request, no_file_text(why, self.install_url))
 
     async def undo_number(self, request: SlackRequest, number: str) -> None:
         """Ask before the export of the invoice with this number is undone, as the button does."""

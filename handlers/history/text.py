@@ -102,7 +102,6 @@ _VALUES = {
 _PEOPLE = {"exporters", "viewers", "owner", "people"}
 _SIGNS = {Colour.GREEN: "✅", Colour.AMBER: "⚠️", Colour.RED: "⛔"}
 
-NO_FILE = "⛔ Slack didn't take the file. Install the app again from its page, then try again."
 WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from handlers import blocks, names, reply
 from handlers.reconcile.text import (
     CLOSE_TO_READ,
-    NO_FILE,
     begun_text,
     file_text,
     found_lines,
@@ -17,7 +16,7 @@ from handlers.reconcile.text import (
 from handlers.reconcile.views import report_blocks, report_file
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest
-from handlers.slack import best_effort, share_csv
+from handlers.slack import best_effort, no_file_text, share_csv
 from services.connect.service import WorkspaceService
 from services.model.people import ReplyTarget
 from services.reconcile.relinking import Relinkable
@@ -58,8 +57,11 @@ class ReconcileListeners:
         await reply.tell_waiting(request, relink_text(is_agreed=is_agreed, is_new=is_new))
 
 
+@dataclass(frozen=True, slots=True)
 class SlackReconcileScreen(Screen):
     """Tells the person who asked."""
+
+    install_url: str = ""  # where an admin grants new permissions
 
     async def show_report(self, reply_to: ReplyTarget, report: Report) -> None:
         """Show what differs, each with the button that helps.
@@ -81,8 +83,8 @@ class SlackReconcileScreen(Screen):
         with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
             said = file_text(report)
-            if not await share_csv(client, reply_to.user_id, report_file(report), said):
-                await self.tell(reply_to, NO_FILE)
+            if why := await share_csv(client, reply_to.user_id, report_file(report), said):
+                await self.tell(reply_to, no_file_text(why, self.install_url))
 
     async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> None:
         """Show what was found of former exports, with the button that links them."""

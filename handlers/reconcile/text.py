@@ -13,10 +13,6 @@ from services.model.wording import listed, some_of
 from services.reconcile.relinking import Relinkable
 from services.reconcile.report import Begun, Outcome, Report
 
-NO_FILE = (
-    "⚠️ Slack didn't take the file. The app may lack the permission: ask an admin to install it "
-    "again."
-)
 CLOSE_TO_READ = "Close this to see each invoice."
 LONGEST_NAME = 80
 _LONGEST_NOTE = 400

@@ -1,7 +1,9 @@
 """Installing the app into many workspaces, and taking it away again."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import closing
+from itertools import permutations
 from sqlite3 import connect as open_file
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,11 +13,12 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from bot.install import OPTIONAL, SCOPES
+from sandbox.slack import Message
 from services.store.tables import SlackBot, SlackState, Workspace
 from tests.bot.town import PAYMO_KEY, Town, until
 from tests.bot.town import town as open_town
 from tests.databases import SQLITE_ALONE
-from tests.walk import Walk
+from tests.walk import PATIENCE, Walk
 
 pytestmark = [
     SQLITE_ALONE,
@@ -163,22 +166,58 @@ async def test_a_state_works_once(many: Town) -> None:
     assert (first.status_code, again.status_code) == (200, 401)
 
 
-async def test_taking_the_app_away_removes_its_token_and_ends_both_sides(many: Town) -> None:
-    await install(many)
+async def connected(town: Town) -> Walk:
+    await install(town)
     walk = Walk(
-        many,
-        many.paymo.add_company("Maple Studio", key=PAYMO_KEY),
-        many.xero.add_organisation("Maple Books"),
+        town,
+        town.paymo.add_company("Maple Studio", key=PAYMO_KEY),
+        town.xero.add_organisation("Maple Books"),
     )
-    many.xero.consent.auto = True
+    town.xero.consent.auto = True
     await walk.connect()
+    return walk
+
+
+async def test_a_missing_permission_is_said_with_the_link_that_grants_it(many: Town) -> None:
+    walk = await connected(many)
+    many.slack.team.scopes.discard("files:write")
+    await walk.type("history")
+    listed = await walk.ephemeral("History of")
+    await many.slack.press("Anna", listed, "history_csv")
+    said = await walk.ephemeral("may not send files")
+    (link,) = re.findall(r"<(\S+)\|Update permissions>", said.text)
+
+    page = await many.http.get(link, follow_redirects=True)
+    await many.slack.press("Anna", listed, "history_csv")
+
+    await many.slack.wait_for(
+        lambda: [file for each in direct(many) for file in each.files], PATIENCE
+    )
+    assert "is installed in" in page.text
+
+
+def direct(town: Town) -> list[Message]:
+    return town.slack.messages(town.slack.direct("Anna"))
+
+
+@pytest.mark.parametrize("kinds", [*permutations(["tokens_revoked", "app_uninstalled"])])
+async def test_taking_the_app_away_removes_its_token_and_ends_both_sides(
+    many: Town, kinds: tuple[str, str]
+) -> None:
+    """Slack tells of it twice, in whichever order."""
+    walk = await connected(many)
+    team = many.slack.team
     theirs = {"type": "tokens_revoked", "tokens": {"oauth": [many.anna.id], "bot": []}}
     await many.slack.event(theirs)
     await walk.type("help")
     kept = await bots(many), len(many.xero.authority.connections)
-    assert kept == ([many.slack.team.bot_token], 1)
+    assert kept == ([team.bot_token], 1)
 
-    await many.slack.uninstall()
+    many.slack.authority.uninstall(team)
+    for kind in kinds:
+        tokens = {"oauth": [], "bot": [team.bot_user_id]} if kind == "tokens_revoked" else None
+        answer = await many.slack.event({"type": kind} | ({"tokens": tokens} if tokens else {}))
+        assert answer.ok
 
     await until(lambda: _is_gone(many))
     await until(lambda: _is_ended(many))

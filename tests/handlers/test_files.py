@@ -73,7 +73,7 @@ async def test_a_file_arrives_with_one_person_and_in_no_channel(desk: Desk) -> N
     sent = await share_csv(desk.bench.slack, desk.bench.anna.id, file(("INV-1", "Zoë")), "Here.")
 
     text, shared = world.messages(world.direct("Anna"))
-    assert sent
+    assert sent == ""
     assert text.text == "Here."
     assert [each.title for each in shared.files] == ["The list"]
     assert shared.files[0].content.decode("utf-8-sig") == "number,client\r\nINV-1,Zoë\r\n"
@@ -84,4 +84,6 @@ async def test_without_the_permission_nothing_breaks(desk: Desk) -> None:
     """A workspace that installed the app before it asked for files."""
     desk.bench.world.team.scopes.discard("files:write")
 
-    assert not await share_csv(desk.bench.slack, desk.bench.anna.id, file(), "Here.")
+    why = await share_csv(desk.bench.slack, desk.bench.anna.id, file(), "Here.")
+
+    assert why == "missing_scope"

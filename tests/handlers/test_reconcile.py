@@ -189,7 +189,7 @@ async def test_a_file_that_slack_does_not_take_is_said(desk: Desk) -> None:
         ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id), report(*agreeing(2))
     )
 
-    assert any("ask an admin to install it again" in each for each in desk.read_by_anna)
+    assert any("Ask an admin to install it again" in each for each in desk.read_by_anna)
 
 
 def digest(**changes: Any) -> Message:

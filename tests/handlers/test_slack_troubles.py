@@ -112,7 +112,7 @@ async def test_a_job_that_only_shows_something_goes_on(desk: Desk, trouble: dict
         await SlackConnectScreen(desk).show_checklist(reply_to, samples.checklist("Acme"))
         await SlackSyncScreen(desk).show_swept(reply_to, Swept("Acme Ltd"))
     file = CSVFile("a.csv", "A", ("number",), [("INV-7",)])
-    assert await share_csv(desk.slack, desk.bench.anna.id, file, "Here.") is False
+    assert await share_csv(desk.slack, desk.bench.anna.id, file, "Here.")
 
 
 @pytest.mark.parametrize("asked", WAITS)
