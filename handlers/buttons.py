@@ -96,6 +96,11 @@ def buttons(actions: Iterable[str], about: int, *, first: bool = True) -> list[B
     ]
 
 
+def quiet(drawn: Iterable[Block]) -> list[Block]:
+    """Return the buttons with none that stands out: a screen has at most one that does."""
+    return [{name: each[name] for name in each if each[name] != "primary"} for each in drawn]
+
+
 def check_button() -> Block:
     """Draw what shows how much of the last 90 days can be exported."""
     return blocks.button("Check My Last 90 Days", names.CHECK_RECENT)

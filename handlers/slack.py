@@ -279,7 +279,7 @@ async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: s
     # The last two: the client walks on through an answer that lacks what it needs.
     except (*TROUBLE, ServiceError, ValueError, TypeError) as error:
         log.warning("file_not_sent", error=name_of(error))
-        return name_of(error)
+        return name_of(error) or "no reason"
     return ""
 
 

@@ -53,7 +53,8 @@ def _paymo(checklist: Checklist) -> list[Block]:
     if not checklist.paymo_link:
         return [blocks.section(said)]
     word = "Reconnect Paymo" if checklist.broken_side == "Paymo" else "Connect Paymo"
-    button = blocks.link_button(word, names.CONNECT_PAYMO, checklist.paymo_link, style="primary")
+    style = "" if checklist.broken_side == "Xero" else "primary"
+    button = blocks.link_button(word, names.CONNECT_PAYMO, checklist.paymo_link, style=style)
     return [blocks.section(said, accessory=button)]
 
 
@@ -63,7 +64,9 @@ def _xero(checklist: Checklist) -> list[Block]:
         other = blocks.button("Use Another…", names.DISCONNECT)
         return [blocks.section(said, accessory=other)]
     word = "Reconnect Xero" if checklist.broken_side == "Xero" else "Connect Xero"
-    button = blocks.link_button(word, names.CONNECT_XERO, checklist.xero_link, style="primary")
+    is_next = not checklist.paymo_link or checklist.broken_side == "Xero"
+    style = "primary" if is_next else ""
+    button = blocks.link_button(word, names.CONNECT_XERO, checklist.xero_link, style=style)
     return [blocks.section(said, accessory=button)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
-from handlers.buttons import breaker_buttons, button, check_button
+from handlers.buttons import breaker_buttons, button, check_button, quiet
 from handlers.home.text import (
     BROKEN,
     CALM,
@@ -46,10 +46,10 @@ def button_blocks(found: Sequence[Overview]) -> list[Block]:
     if not found:
         return blocks.actions([_connect("Connect")])
     if len(found) == 1:
-        return _row(found[0])
+        return blocks.actions(_buttons(found[0]), about=found[0].connection_id)
     drawn: list[Block] = []
     for place, each in enumerate(found[:_MOST]):
-        drawn += [blocks.context(_names(each)), *_row(each, place)]
+        drawn += [blocks.context(_names(each)), *_one_of_many(each, place)]
     return [*drawn, *_more(found)]
 
 
@@ -59,7 +59,7 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
         return button_blocks(found)
     drawn: list[Block] = []
     for place, each in enumerate(found[:_MOST]):
-        drawn += [*blocks.paragraphs(status_lines(each)), *_row(each, place)]
+        drawn += [*blocks.paragraphs(status_lines(each)), *_one_of_many(each, place)]
     return [*drawn, *_more(found)]
 
 
@@ -143,13 +143,13 @@ def _needs(overview: Overview, work: WorkList) -> list[Block]:
     for place, each in enumerate(work.asked, 50):
         facts = {"request_id": each.request_id, "role": each.role}
         drawn.append(blocks.section(wants_access_text(each.user_id)))
-        drawn += blocks.actions(asked_buttons(facts), about=about, place=place)
+        drawn += blocks.actions(quiet(asked_buttons(facts)), about=about, place=place)
     left = work.needs_count - len(work.needs)
     return [*drawn, *blocks.small_print(f"{left} more" if left > 0 else "")]
 
 
-def _row(overview: Overview, place: int = 0) -> list[Block]:
-    return blocks.actions(_buttons(overview), about=overview.connection_id, place=place)
+def _one_of_many(overview: Overview, place: int) -> list[Block]:
+    return blocks.actions(quiet(_buttons(overview)), about=overview.connection_id, place=place)
 
 
 def _more(found: Sequence[Overview]) -> list[Block]:

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from handlers import blocks
 from handlers.blocks import Block, day, one_line, shorten
-from handlers.buttons import button, open_links
+from handlers.buttons import button, open_links, quiet
 from handlers.reconcile.text import (
     AGES,
     LONGEST_NAME,
@@ -73,7 +73,7 @@ def _button(row: Row) -> Block | None:
         return None
     if row.help in links:
         return next(iter(links[row.help]), None)
-    return button(row.help, row.help_value)
+    return quiet([button(row.help, row.help_value)])[0]
 
 
 _SIDE = ("number", "contact", "currency", "date", "due date", "total", "paid", "status")

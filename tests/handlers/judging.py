@@ -32,6 +32,7 @@ def judge_view(view: Json) -> None:
     assert view_problems(view, view["type"]) == []
     assert not too_large(view)
     judge_words(view)
+    assert _primary(view) <= 1, "two buttons stand out"
 
 
 def judge_message(text: str, blocks: list[Json], metadata: Json | None = None) -> None:
@@ -42,6 +43,7 @@ def judge_message(text: str, blocks: list[Json], metadata: Json | None = None) -
     assert text.strip()
     assert len(text) <= 4000
     judge_words([text, blocks])
+    assert _primary(blocks) <= 1, "two buttons stand out"
     if metadata is not None:
         assert metadata_problems(metadata) == []
 
@@ -99,3 +101,10 @@ def fields(view: Json) -> dict[str, Json]:
     found = [block for block in view["blocks"] if block["type"] == "input"]
     assert all(block["block_id"] == block["element"]["action_id"] for block in found)
     return {block["block_id"]: block["element"] for block in found}
+
+
+def _primary(drawn: Any) -> int:
+    """Count the buttons that stand out."""
+    if isinstance(drawn, dict):
+        return (drawn.get("style") == "primary") + sum(map(_primary, drawn.values()))
+    return sum(map(_primary, drawn)) if isinstance(drawn, list) else 0

@@ -14,6 +14,7 @@ from tests.handlers.judging import buttons, said
 from tests.sandbox.slack_bench import actions, button, entry, modal
 
 FIELD = entry("contact", {"type": "plain_text_input"})
+OTHER = entry("account", {"type": "plain_text_input"}, optional=True)
 MENU = entry("contact", {"type": "external_select", "min_query_length": 0})
 VIEW = blocks.modal("export", "Export", [blocks.section("Here it is.")])
 AGAIN = blocks.button("Export", "export")
@@ -87,13 +88,14 @@ async def test_a_refused_shortcut_and_a_refused_press_on_the_home_tab_open_a_mod
     assert desk.read_by_anna == []
 
 
-async def test_a_field_that_cannot_stand_says_so_beside_the_field(desk: Desk) -> None:
-    await desk.bench.open_view(modal(FIELD))
-    desk.handler = refusing(NotAccepted({"contact": "This contact is archived."}))
+async def test_fields_that_cannot_stand_say_so_all_at_once_each_beside_its_field(
+    desk: Desk,
+) -> None:
+    wrong = {"contact": "This contact is archived.", "account": "Choose the account."}
+    await desk.bench.open_view(modal(FIELD, OTHER))
+    desk.handler = refusing(NotAccepted(wrong))
 
-    answer = await _submitted(desk)
-
-    assert answer == {"contact": "This contact is archived."}
+    assert await _submitted(desk) == wrong
 
 
 @pytest.mark.parametrize(

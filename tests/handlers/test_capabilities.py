@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.slack import Message, View
-from tests.walk import Walk, text_in
+from tests.walk import PATIENCE, Walk, text_in
 
 
 async def press(walk: Walk, where: View | Message, button: str) -> None:
@@ -62,6 +62,18 @@ async def test_connecting_without_a_channel_ends_without_notices(walk: Walk) -> 
 
     await walk.ephemeral("no channel yet")
     assert walk.town.slack.messages("invoices") == []
+
+
+@pytest.mark.parametrize("typed", ["", "help", "status", "history", "overdue", "why INV-1", "x"])
+async def test_what_is_typed_in_a_channel_is_answered_to_one_person(walk: Walk, typed: str) -> None:
+    await walk.connect(subscribe=False)
+    slack = walk.town.slack
+    before = len(slack.ephemerals("Anna"))
+
+    await walk.type(typed)
+
+    await slack.wait_for(lambda: len(slack.ephemerals("Anna")) > before, PATIENCE)
+    assert slack.messages("invoices") == []
 
 
 async def test_the_home_tab_opens_what_it_offers(walk: Walk) -> None:
